@@ -1,0 +1,42 @@
+"""What every benchmark does when it is run: measure, show, record."""
+
+import argparse
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.harness import machine
+from benchmarks.harness.measure import Measure, json_line, table
+from benchmarks.harness.page import with_figures
+
+Benchmark = Callable[[bool], Sequence[Measure]]
+RESULTS = machine.ROOT / "benchmarks" / "results"
+PAGE = machine.ROOT / "docs" / "benchmarks.md"
+
+
+def run(main: Benchmark, *, arguments: Sequence[str] | None = None, results: Path = RESULTS, page: Path = PAGE) -> None:
+    """Runs `main(quick)` by the command line's wish; named after the file that `main` is written in.
+
+    Records go to NAME.jsonl and from there to the page; those of a quick run, which compare with nothing, only to
+    NAME.quick.jsonl, which git ignores.
+    """
+    parser = argparse.ArgumentParser(description=(inspect.getmodule(main).__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="A small size that ends within a minute.")
+    quick: bool = parser.parse_args(arguments).quick
+    name = Path(inspect.getfile(main)).stem
+    # Asked before measuring: a commit made meanwhile is not what was measured.
+    commit = machine.commit()
+    busy_before = machine.busy_percent()
+    measures = main(quick)
+    device = machine.processor() + machine.busy(max(busy_before, machine.busy_percent()))
+    print(f"\n{name}{' (quick)' if quick else ''} on {device}, commit {commit}\n\n{table(measures)}\n", flush=True)
+    record(measures, results / f"{name}{'.quick' if quick else ''}.jsonl", device=device, commit=commit)
+    if not quick:
+        page.write_text(with_figures(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
+def record(measures: Sequence[Measure], path: Path, *, device: str, commit: str) -> None:
+    """Appends one line a measure; nothing that was measured before is lost."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{json_line(measure, device=device, commit=commit)}\n" for measure in measures)

@@ -1,0 +1,91 @@
+"""The Celery app: three queues, messages that carry ids only, and a short fuse towards Redis.
+
+Work is rows in PostgreSQL; a message is only the hint that there is some. So a publisher gives up at once while Redis
+is down, and beat finds the work again when it is back.
+"""
+
+import os
+import warnings
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
+from celery.signals import beat_init, import_modules, worker_init
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings
+
+from config.embedded import start
+
+# Where each task runs, by the first word of its name; everything else is light work for the default queue.
+ROUTES = {"labeling.tasks.sample_*": {"queue": "sampling"}, "labeling.tasks.train_*": {"queue": "training"}}
+QUEUES = ("default", "sampling", "training")
+# A message that no worker acknowledged comes back after this long, so it must exceed the longest task: a training run.
+REDELIVER_SECONDS = 60 * 60 * 24
+CONNECT_SECONDS = 1.0
+
+
+def every(seconds: int, task: str) -> dict[str, Any]:
+    """A beat entry. Its message expires when the next one is due: workers that were down find one, not a heap."""
+    return {"task": f"labeling.tasks.{task}", "schedule": seconds, "options": {"expires": seconds}}
+
+
+# When Redis goes away a running task goes on: its work is in PostgreSQL, and doing it twice does no harm. Celery warns
+# at each reconnection that version 6 will end it instead.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+
+app = Celery("concord")
+app.set_default()  # for all threads: `current_app` is otherwise ours only in the thread that imported this
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_default_queue="default",
+    task_routes=ROUTES,
+    task_queues=[Queue(name, routing_key=name) for name in QUEUES],
+    task_create_missing_queues=False,
+    task_publish_retry=False,
+    broker_connection_timeout=CONNECT_SECONDS,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a worker waits for Redis as long as it takes
+    broker_transport_options={
+        "visibility_timeout": REDELIVER_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": 3.0,
+        "socket_keepalive": True,
+        # A publisher tries once more at once, then gives up (kombu would sleep two seconds in between).
+        "max_retries": 1,
+        "interval_start": 0,
+    },
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    timezone="UTC",
+    beat_schedule_filename=str(settings.VAR_DIR / "celerybeat-schedule"),
+    beat_schedule={
+        "keep enough ranking tasks ready": every(15, "top_up_ready_queues"),
+        "take back what labelers left": every(60, "release_expired_leases"),
+        "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
+        "say which training runs died": every(60, "fail_stale_runs"),
+    },
+)
+app.autodiscover_tasks(["labeling"])
+
+
+@import_modules.connect
+def make_the_folder(**_: Any) -> None:
+    """Beat opens its schedule before it sends beat_init; it imports tasks earlier than both, as workers do."""
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+@worker_init.connect
+@beat_init.connect
+def start_embedded_services(**_: Any) -> None:
+    """A worker or a clock started by hand on a laptop brings the servers that it needs."""
+    if settings.NEEDS_EMBEDDED_SERVICES:
+        start(settings.EMBEDDED_SERVICES)

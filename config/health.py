@@ -1,0 +1,55 @@
+"""Answers for probes: /healthz (this process lives) and /readyz (it can serve).
+
+A middleware in front of all others, because a probe calls by address: host checks, HTTPS redirects and sessions would
+turn it away.
+"""
+
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+PROBE_SECONDS = 1.0
+
+
+class HealthMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz":
+            return JsonResponse({"process": "ok"})
+        if request.path == "/readyz":
+            return _readiness()
+        return self.get_response(request)
+
+
+def _readiness() -> HttpResponse:
+    # Redis down is said but is no reason to take the web away: people go on labeling, and dispatch catches up later.
+    database = _database_state()
+    return JsonResponse({"database": database, "redis": redis_state()}, status=200 if database == "ok" else 503)
+
+
+def _database_state() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return "down"
+    return "migrations pending" if pending else "ok"
+
+
+def redis_state() -> str:
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=PROBE_SECONDS, socket_timeout=PROBE_SECONDS
+    )
+    try:
+        client.ping()
+    except redis.RedisError:
+        return "down"
+    finally:
+        client.close()
+    return "ok"

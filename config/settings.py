@@ -1,0 +1,316 @@
+"""Concord's settings, from the environment only.
+
+Every variable is read here, once, and refused here in words where it makes no sense; docs/settings.md explains each.
+Two shapes follow from DATABASE_URL. Without it this is a laptop: embedded servers, a key made on the spot, and values
+for a small model (config/laptop.py). With it this is production: nothing is guessed, cookies are secure, HTTP goes to
+HTTPS.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import django_stubs_ext
+
+from config.connections import celery_broker, django_database
+from config.embedded import Services
+from config.env import Environment, SettingError
+from config.laptop import LAPTOP_DEFAULTS
+from config.secret_key import secret_key_in
+from config.unfold import UNFOLD  # noqa: F401  (a setting; the theme reads it)
+
+django_stubs_ext.monkeypatch()  # lets admin classes and forms name their model: ModelAdmin[Prompt]
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+IS_LAPTOP = not os.environ.get("DATABASE_URL", "").strip()
+ENVIRONMENT = env = Environment(os.environ, laptop_defaults=LAPTOP_DEFAULTS if IS_LAPTOP else {})
+
+env.section("Where things are")
+VAR_DIR = env.path("VAR_DIR", "var", base=BASE_DIR, about="Everything that Concord writes; relative to the repository.")
+_database_url = env.url(
+    "DATABASE_URL",
+    schemes=("postgresql", "postgres"),
+    example="postgresql://concord:password@db.example.org:5432/concord?sslmode=require",
+    about="Your PostgreSQL (15 or later). Unset: an embedded one under VAR_DIR, and the laptop's shape.",
+)
+_redis_url = env.url(
+    "REDIS_URL",
+    schemes=("redis", "rediss", "unix"),
+    example="redis://redis.example.org:6379/0",
+    about="Your Redis, which carries task messages. Required with DATABASE_URL. Unset on a laptop: an embedded one.",
+)
+MODELS_DIR = env.path(
+    "MODELS_DIR", "models", base=VAR_DIR, about="Language models are assembled here; relative to VAR_DIR."
+)
+SNAPSHOTS_DIR = env.path(
+    "SNAPSHOTS_DIR", "snapshots", base=VAR_DIR, about="Retraining exports its snapshots here; relative to VAR_DIR."
+)
+CHECKPOINTS_DIR = env.path(
+    "CHECKPOINTS_DIR", "checkpoints", base=VAR_DIR, about="Reward models are trained into here; relative to VAR_DIR."
+)
+STATIC_DIR = env.path(
+    "STATIC_DIR", "static", base=VAR_DIR, about="Style sheets and scripts are collected here; relative to VAR_DIR."
+)
+
+env.section("Web")
+DEBUG = env.boolean("DEBUG", default=False, about="Django's debug pages. Never on a machine that others can reach.")
+PRODUCTION = not IS_LAPTOP and not DEBUG
+SECRET_KEY = env.text(
+    "SECRET_KEY",
+    "",
+    about="Signs sessions; 50 random characters. Required in production; a laptop makes its own in VAR_DIR.",
+)
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", about="Host names that Concord answers to. Required in production."
+)
+CSRF_TRUSTED_ORIGINS = env.words(
+    "CSRF_TRUSTED_ORIGINS", "", about="Origins such as https://label.example.org, where a proxy changes the host name."
+)
+PORT = env.integer("PORT", 8000, minimum=1, maximum=65535, about="Where the web server of `manage.py up` listens.")
+FORCE_HTTPS = env.boolean(
+    "FORCE_HTTPS",
+    default=PRODUCTION,
+    shown_default="true in production",
+    about="Send browsers from HTTP to HTTPS and tell them to stay there (HSTS).",
+)
+BEHIND_PROXY = env.boolean(
+    "BEHIND_PROXY", default=False, about="Trust X-Forwarded-Proto. Only behind a proxy that sets it on every request."
+)
+SESSION_AGE = env.duration("SESSION_AGE", "14d", about="How long a login lasts: 30m, 12h, 14d.")
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL", "INFO", options=("DEBUG", "INFO", "WARNING", "ERROR"), about="The least severe message that is logged."
+)
+
+env.section("Models")
+SFT_MODEL_PATH = env.text(
+    "SFT_MODEL_PATH",
+    "",
+    about="The language model to sample from at first: a safetensors directory or a Hugging Face id.",
+)
+RM_BASE_MODEL_PATH = env.text(
+    "RM_BASE_MODEL_PATH",
+    "",
+    about="What reward models start from. Unset: the current SFT model, as InstructGPT §3.5 does.",
+)
+
+env.section("Sampling")
+K_MIN = env.integer("K_MIN", 4, minimum=4, maximum=9, about="Fewest completions that a labeler ranks at once.")
+K_MAX = env.integer("K_MAX", 9, minimum=4, maximum=9, about="Most completions that a labeler ranks at once.")
+SAMPLING_TEMPERATURE = env.number(
+    "SAMPLING_TEMPERATURE", 1.0, minimum=0.0, maximum=2.0, about="Temperature of new campaigns; 0 is greedy."
+)
+SAMPLING_TOP_P = env.number(
+    "SAMPLING_TOP_P", 1.0, minimum=0.01, maximum=1.0, about="Nucleus of new campaigns; 1 keeps every token."
+)
+SAMPLING_MAX_NEW_TOKENS = env.integer(
+    "SAMPLING_MAX_NEW_TOKENS", 256, minimum=1, maximum=32768, about="Longest completion of new campaigns, in tokens."
+)
+SAMPLING_PROMPTS_PER_BATCH = env.integer(
+    "SAMPLING_PROMPTS_PER_BATCH", 1, minimum=1, maximum=1024, about="Prompts that one sampling task generates for."
+)
+SAMPLING_RESAMPLE_LIMIT = env.integer(
+    "SAMPLING_RESAMPLE_LIMIT",
+    3,
+    minimum=0,
+    maximum=100,
+    about="Rounds of replacing duplicates among the K completions.",
+)
+READY_QUEUE_DEPTH = env.integer(
+    "READY_QUEUE_DEPTH", 20, minimum=0, maximum=100_000, about="Ranking tasks that new campaigns keep ready ahead."
+)
+
+env.section("Labeling")
+LEASE_MINUTES = env.integer(
+    "LEASE_MINUTES", 60, minimum=1, maximum=10_080, about="How long a labeler of a new campaign holds a task."
+)
+
+env.section("Reward model training")
+RM_LEARNING_RATE = env.number(
+    "RM_LEARNING_RATE",
+    9e-6,
+    minimum=1e-9,
+    maximum=1.0,
+    about="Peak learning rate; InstructGPT C.2. Cosine to 10% of it.",
+)
+RM_BATCH_RANKINGS = env.integer(
+    "RM_BATCH_RANKINGS",
+    64,
+    minimum=1,
+    maximum=65_536,
+    about="Rankings (prompts) in one optimizer step; InstructGPT C.2.",
+)
+RM_EPOCHS = env.integer("RM_EPOCHS", 1, minimum=1, maximum=100, about="Passes over the rankings; more overfit (C.2).")
+RM_MAX_LENGTH = env.integer(
+    "RM_MAX_LENGTH", 2048, minimum=8, maximum=1_048_576, about="Longest prompt with completion, in tokens."
+)
+RM_FREEZE_EMBEDDINGS = env.boolean(
+    "RM_FREEZE_EMBEDDINGS",
+    default=False,
+    about="Leave the token embeddings as they are; saves memory on small machines.",
+)
+RM_TRAIN_LAUNCHER = env.command(
+    "RM_TRAIN_LAUNCHER",
+    "python -m rm_trainer",
+    about="Starts training, on one device; a scheduler may stand in front (srun -G1 …). python is the worker's own.",
+)
+if RM_TRAIN_LAUNCHER[0] == "python":
+    RM_TRAIN_LAUNCHER[0] = sys.executable
+
+env.section("Retraining")
+RETRAIN_AFTER_RANKINGS = env.integer(
+    "RETRAIN_AFTER_RANKINGS", 1000, minimum=1, maximum=1_000_000, about="New rankings that start a retraining."
+)
+RETRAIN_AFTER_DAYS = env.integer(
+    "RETRAIN_AFTER_DAYS", 7, minimum=1, maximum=3650, about="Days after which even one new ranking starts a retraining."
+)
+RETRAIN_CHECK_SECONDS = env.integer(
+    "RETRAIN_CHECK_SECONDS", 60, minimum=1, maximum=86_400, about="How often beat asks whether a retraining is due."
+)
+PROMOTE_MIN_ACCURACY_GAIN = env.number(
+    "PROMOTE_MIN_ACCURACY_GAIN",
+    0.0,
+    minimum=-1.0,
+    maximum=1.0,
+    about="A new model is promoted if its validation accuracy exceeds the current model's by more than this.",
+)
+PROMOTE_MIN_VALID_RANKINGS = env.integer(
+    "PROMOTE_MIN_VALID_RANKINGS", 50, minimum=1, maximum=1_000_000, about="Fewer validation rankings promote nothing."
+)
+INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
+    "INCLUDE_SIMULATED_IN_RETRAINING",
+    default=False,
+    about="Let simulated labelers' rankings train and promote. For demos only.",
+)
+
+
+def _refuse_contradictions() -> None:
+    if K_MIN > K_MAX:
+        raise SettingError(f"K_MIN must not exceed K_MAX, but they are {K_MIN} and {K_MAX}.")
+    if not PRODUCTION:
+        return
+    for name in ("SECRET_KEY", "ALLOWED_HOSTS", "REDIS_URL"):
+        if not os.environ.get(name, "").strip():
+            raise SettingError(f"{name} must be set where DATABASE_URL is set (or set DEBUG=true on your own machine).")
+
+
+_refuse_contradictions()
+SECRET_KEY = SECRET_KEY or secret_key_in(VAR_DIR / "secret_key")
+
+EMBEDDED_SERVICES = Services(VAR_DIR / "services")
+NEEDS_EMBEDDED_SERVICES = _database_url is None or _redis_url is None
+DATABASE_URL: str = _database_url or EMBEDDED_SERVICES.database_url
+REDIS_URL: str = _redis_url or EMBEDDED_SERVICES.redis_url
+
+INSTALLED_APPS = [
+    "unfold",  # before django.contrib.admin, whose templates it replaces
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_htmx",
+    "config",
+    "labeling",
+]
+
+MIDDLEWARE = [
+    "config.health.HealthMiddleware",  # first: a probe has no host name, session or HTTPS
+    "django.middleware.security.SecurityMiddleware",
+    "config.content_security.ContentSecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        **django_database(DATABASE_URL),
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs a reconnect, not an error page
+    }
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATIC_ROOT = STATIC_DIR
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = FORCE_HTTPS
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if FORCE_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = FORCE_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+
+CELERY_BROKER_URL = celery_broker(REDIS_URL)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

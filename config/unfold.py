@@ -1,0 +1,97 @@
+"""The admin's theme (django-unfold): its name, its colours and the way through the work in its sidebar."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
+
+
+def _may_view(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _entry(
+    title: StrPromise, icon: str, model: str, *, app: str = "labeling", query: dict[str, str] | None = None
+) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{model}_changelist", query=query),
+        "permission": _may_view(f"{app}.view_{model}"),
+    }
+
+
+NAVIGATION = [
+    {"items": [{"title": _("Overview"), "icon": "monitoring", "link": reverse_lazy("admin:index")}]},
+    {
+        "title": _("What is asked"),
+        "items": [
+            _entry(_("Campaigns"), "campaign", "campaign"),
+            _entry(_("Prompts"), "chat", "prompt"),
+            _entry(_("Submitters"), "outbox", "submitter"),
+        ],
+    },
+    {
+        "title": _("Who works on it"),
+        "items": [
+            _entry(_("Labelers"), "groups", "labeler"),
+            _entry(_("Ranking tasks"), "checklist", "rankingtask"),
+            _entry(_("Who holds what"), "pan_tool", "assignment", query={"state__exact": "open"}),
+        ],
+    },
+    {
+        "title": _("What people said"),
+        "items": [
+            _entry(_("Demonstrations"), "edit_note", "demonstration"),
+            _entry(_("Rankings"), "format_list_numbered", "ranking"),
+        ],
+    },
+    {
+        "title": _("What is learned"),
+        "items": [
+            _entry(_("Snapshots"), "inventory_2", "snapshot"),
+            _entry(_("Training runs"), "model_training", "trainingrun"),
+            _entry(_("Model versions"), "deployed_code", "modelversion"),
+        ],
+    },
+    {
+        "title": _("Accounts"),
+        "items": [
+            _entry(_("Users"), "person", "user", app="auth"),
+            _entry(_("Groups"), "badge", "group", app="auth"),
+        ],
+    },
+]
+
+UNFOLD = {
+    "SITE_TITLE": "Concord",
+    "SITE_HEADER": "Concord",
+    "SITE_SYMBOL": "balance",
+    "SHOW_LANGUAGES": True,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda _request: static("admin/concord/concord.css")],
+    "DASHBOARD_CALLBACK": "labeling.admin.dashboard.dashboard",
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
+    "BORDER_RADIUS": "6px",
+    # A calm teal; unfold's own purple would compete with the states' colours.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(98% .014 190)",
+            "100": "oklch(95% .035 190)",
+            "200": "oklch(90.5% .065 190)",
+            "300": "oklch(84% .09 190)",
+            "400": "oklch(74% .105 190)",
+            "500": "oklch(64% .1 192)",
+            "600": "oklch(52% .088 194)",
+            "700": "oklch(45% .075 195)",
+            "800": "oklch(38.5% .06 196)",
+            "900": "oklch(33% .05 197)",
+            "950": "oklch(24% .04 198)",
+        },
+    },
+}

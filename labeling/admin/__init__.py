@@ -1,0 +1,29 @@
+"""Django's admin as the place from which the whole job is run: one file a noun."""
+
+from labeling.admin import (
+    accounts,
+    assignments,
+    campaigns,
+    demonstrations,
+    labelers,
+    model_versions,
+    prompts,
+    rankings,
+    snapshots,
+    tasks,
+    training_runs,
+)
+
+__all__ = [
+    "accounts",
+    "assignments",
+    "campaigns",
+    "demonstrations",
+    "labelers",
+    "model_versions",
+    "prompts",
+    "rankings",
+    "snapshots",
+    "tasks",
+    "training_runs",
+]

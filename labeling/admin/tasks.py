@@ -1,0 +1,161 @@
+"""Ranking tasks: how far each is, what it holds, who works at it; set aside and put back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from labeling.admin.asking import Question, ask
+from labeling.admin.colours import STATE_COLOURS, state_label
+from labeling.admin.doors import RecordAdmin, column, door, shown
+from labeling.admin.excerpts import excerpt
+from labeling.admin.filters import LanguageFilter, by_choice, by_relation
+from labeling.admin.progress import bar
+from labeling.admin.setting_aside import ask_why, ids_in, put_back, set_aside_with_reason
+from labeling.markdown import render_markdown
+from labeling.models import RankingTask
+from labeling.queries.work import TEXT_HEADINGS_FROM, turns_of
+from labeling.services.setting_aside import restore_task, set_task_aside
+from labeling.states import TaskState
+
+CONSEQUENCES = [lazy("No labeler is offered it any more. Whoever holds it now may finish; it can be put back.")]
+
+
+@admin.register(RankingTask)
+class RankingTaskAdmin(RecordAdmin):
+    list_display = (
+        "number",
+        "opening",
+        shown("campaign", lazy("Campaign")),
+        "show_state",
+        "completions",
+        "places",
+        "holding",
+        "reason",
+    )
+    list_display_links = ("number", "opening")
+    list_filter = (*by_choice("state"), *by_relation("campaign"), LanguageFilter)
+    list_select_related = ("campaign", "prompt")
+    search_fields = ("prompt__messages", "set_aside_reason")
+    search_help_text = lazy("Words of the prompt or of the reason")
+    list_per_page = 50
+    change_form_outer_before_template = "admin/concord/task.html"
+    fields = (
+        "campaign", "prompt", "language", "state", "set_aside_reason", "k_requested", "k", "rankings_needed",
+        "rankings_open", "rankings_done", "created_at", "dispatched_at", "ready_at",
+    )  # fmt: skip
+    actions = ("set_aside_ticked", "put_back_ticked")
+    actions_list = ("set_aside_many",)
+    actions_detail = ("set_aside", "restore")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        task = self.find(request, object_id)
+        completions = task.completions.select_related("run__model_version").order_by("pk")
+        shown = {
+            "task": task,
+            "turns": turns_of(task.prompt.messages),
+            "completions": [
+                (completion, render_markdown(completion.text, headings_from=TEXT_HEADINGS_FROM))
+                for completion in completions
+            ],
+            "assignments": task.assignments.select_related("labeler__user").order_by("-id"),
+            "sampling_runs": task.sampling_runs.select_related("model_version").order_by("-id"),
+            "rankings": task.rankings.select_related("labeler__user").order_by("-id"),
+        }
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
+
+    def sensible_doors(self, row: RankingTask) -> Iterable[str]:
+        if row.state == TaskState.SET_ASIDE:
+            return ["restore"]
+        return [] if row.state == TaskState.DONE else ["set_aside"]
+
+    def get_actions_list(self, request: HttpRequest) -> list[Any]:  # noqa: ARG002
+        return []  # set_aside_many is only reached from ticked rows
+
+    @column("#", ordering="pk")
+    def number(self, task: RankingTask) -> int:
+        return task.pk
+
+    @column(lazy("Prompt"))
+    def opening(self, task: RankingTask) -> str:
+        return excerpt(task.prompt)
+
+    @column(lazy("State"), label=STATE_COLOURS, ordering="state")
+    def show_state(self, task: RankingTask) -> tuple[str, str]:
+        return state_label(task)
+
+    @column("K", ordering="k")
+    def completions(self, task: RankingTask) -> str:
+        return str(task.k) if task.k else f"({task.k_requested})"
+
+    @column(lazy("Rankings"), ordering="rankings_done")
+    def places(self, task: RankingTask) -> str:
+        return bar(task.rankings_done, task.rankings_needed)
+
+    @column(lazy("Held"), ordering="rankings_open")
+    def holding(self, task: RankingTask) -> str:
+        if not task.rankings_open:
+            return "–"
+        query = {"task__id__exact": task.pk, "state__exact": "open"}
+        link = reverse("admin:labeling_assignment_changelist", query=query)
+        return format_html('<a href="{}">{}</a>', link, task.rankings_open)
+
+    @column(lazy("Why set aside"))
+    def reason(self, task: RankingTask) -> str:
+        return format_html('<span class="cc-excerpt">{}</span>', task.set_aside_reason)
+
+    @admin.action(description=lazy("Set aside …"), permissions=["operate"])
+    def set_aside_ticked(self, request: HttpRequest, ticked: QuerySet[RankingTask]) -> HttpResponse:  # noqa: ARG002
+        return ask_why(self, ticked, door="set_aside_many")
+
+    @admin.action(description=lazy("Put back into the queue"), permissions=["operate"])
+    def put_back_ticked(self, request: HttpRequest, ticked: QuerySet[RankingTask]) -> None:
+        put_back(self, request, ticked, do=lambda task: restore_task(task=task))
+
+    @door(lazy("Set aside"), icon="block")
+    def set_aside_many(self, request: HttpRequest) -> HttpResponse:
+        back = reverse("admin:labeling_rankingtask_changelist")
+        return self._set_aside(request, list(RankingTask.objects.filter(pk__in=ids_in(request))), back)
+
+    @door(lazy("Set aside"), icon="block")
+    def set_aside(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        task = self.find(request, object_id)
+        return self._set_aside(request, [task], self.page_of(task))
+
+    def _set_aside(self, request: HttpRequest, tasks: list[RankingTask], back: str) -> HttpResponse:
+        return set_aside_with_reason(
+            self,
+            request,
+            tasks,
+            consequences=CONSEQUENCES,
+            back=back,
+            do=lambda task, reason: set_task_aside(task=task, reason=reason),
+        )
+
+    @door(lazy("Put back into the queue"), icon="undo", primary=True)
+    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        task = self.find(request, object_id)
+
+        def answer(_cleaned: dict[str, Any]) -> str:
+            restored = restore_task(task=task)
+            return _("Ranking task %(number)d is %(state)s.") % {
+                "number": restored.pk,
+                "state": restored.get_state_display(),
+            }
+
+        question = Question(
+            title=_("Put ranking task %(number)d back into the queue?") % {"number": task.pk},
+            consequences=[_("With enough completions it is ready at once; otherwise the missing ones are sampled.")],
+            button=_("Put back"),
+            back=self.page_of(task),
+            about=[task],
+        )
+        return ask(self, request, question, answer)

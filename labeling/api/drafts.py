@@ -1,0 +1,53 @@
+"""Saving unfinished work, as the page does within a second of each change."""
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from labeling.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
+from labeling.models import Assignment
+from labeling.queries.labelers import labeler_of
+from labeling.refusals import AlreadySkipped, AlreadySubmitted, DraftConflict
+from labeling.services.assignments import save_draft
+
+
+class DraftSerializer(serializers.Serializer[Assignment]):
+    draft = serializers.JSONField()
+    base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
+
+    def validate_draft(self, value: object) -> Draft:
+        try:
+            return parse_draft(value)
+        except DraftTooLong as too_long:
+            message = _("This is more than %(limit)s characters in all. Shorten it.") % {"limit": f"{LONGEST_DRAFT:,}"}
+            raise serializers.ValidationError(message) from too_long
+        except InvalidDraft as invalid:
+            raise serializers.ValidationError(str(invalid)) from invalid
+
+
+class DraftView(APIView):
+    """PUT {draft, base_version} → {version, saved_at}.
+
+    409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in or skipped, {state}.
+    """
+
+    def put(self, request: Request, token: UUID) -> Response:
+        labeler = labeler_of(request.user)
+        if labeler is None:
+            raise PermissionDenied
+        sent = DraftSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        try:
+            saved = save_draft(labeler=labeler, token=str(token), **sent.validated_data)
+        except Assignment.DoesNotExist:
+            raise NotFound from None
+        except DraftConflict as conflict:
+            return Response({"version": conflict.current_version, "draft": conflict.current_draft}, status=409)
+        except (AlreadySubmitted, AlreadySkipped) as closed:
+            return Response({"state": "submitted" if isinstance(closed, AlreadySubmitted) else "skipped"}, status=410)
+        return Response({"version": saved.draft_version, "saved_at": saved.draft_saved_at})

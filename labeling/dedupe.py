@@ -1,0 +1,35 @@
+"""When two prompts are near-duplicates. Pure.
+
+InstructGPT §3.2: "we heuristically deduplicate prompts by checking for prompts that share a long common prefix"; the
+length is not given. Here: the first 200 columns of the normalised text, where a wide character (CJK) takes two columns.
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+PREFIX_COLUMNS = 200
+
+
+def normalise(text: str) -> str:
+    """Unicode NFKC, case folded, every run of white space one blank."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def prefix(text: str, columns: int = PREFIX_COLUMNS) -> str:
+    """The longest start of `text` that fits into so many columns."""
+    used = 0
+    for position, character in enumerate(text):
+        used += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if used > columns:
+            return text[:position]
+    return text
+
+
+def prompt_key(messages: Sequence[Mapping[str, str]]) -> str:
+    """Hex sha256 that two prompts share if and only if they are near-duplicates.
+
+    System messages are left out: prompts of one product share theirs without being duplicates.
+    """
+    turns = [f"{message['role']}: {message['content']}" for message in messages if message["role"] != "system"]
+    return hashlib.sha256(prefix(normalise("\n".join(turns))).encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""Unfinished work as the browser's form holds it: for each field's name the list of its values. Pure.
+
+A draft is kept whatever it says; only what no database could hold is changed, visibly.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+Draft = dict[str, list[str]]
+
+LONGEST_DRAFT = 1_000_000
+"""Characters in all; nine notes of ten thousand and a demonstration of a hundred thousand fit many times over."""
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+NOT_WORK = frozenset({"csrfmiddlewaretoken"})
+
+
+class InvalidDraft(ValueError):
+    """What was sent is no draft; the message says why."""
+
+
+class DraftTooLong(InvalidDraft):
+    """More than LONGEST_DRAFT characters in all."""
+
+
+def parse_draft(value: object) -> Draft:
+    """Raises InvalidDraft unless `value` maps names to lists of texts of bearable length."""
+    if not isinstance(value, Mapping):
+        raise InvalidDraft("A draft is an object that maps each field's name to a list of texts.")
+    for name, texts in value.items():
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise InvalidDraft(f"The draft's field “{name}” is no list of texts.")
+    if sum(len(text) for texts in value.values() for text in texts) > LONGEST_DRAFT:
+        raise DraftTooLong(f"The draft is longer than {LONGEST_DRAFT:,} characters in all. Shorten it.")
+    return draft_of(value.items())
+
+
+def draft_of(fields: Iterable[tuple[str, Iterable[object]]]) -> Draft:
+    """The draft that a form's fields make."""
+    return {
+        storable(name): [storable(str(value)) for value in values] for name, values in fields if name not in NOT_WORK
+    }
+
+
+def as_lists(stored: Mapping[str, object]) -> Draft:
+    """A stored draft, whoever wrote it: a lone text counts as a list of one, anything else as nothing."""
+    lists: Draft = {}
+    for name, value in stored.items():
+        values = value if isinstance(value, list) else [value]
+        lists[name] = [text for text in values if isinstance(text, str)]
+    return lists
+
+
+def storable(text: str) -> str:
+    """NUL and lone surrogates, which Postgres refuses, as the visible replacement character."""
+    return UNSTORABLE.sub("\ufffd", text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptJudgement:
+    """What a ranking's draft says of one completion."""
+
+    letter: str
+    rank: str
+    quality: str
+    note: str
+
+
+def kept_text(stored: Mapping[str, object]) -> str:
+    """The text of a demonstration's draft."""
+    return first(as_lists(stored), "text")
+
+
+def kept_judgements(stored: Mapping[str, object], *, k: int) -> list[KeptJudgement]:
+    """The completions that a ranking's draft says something of, in the order shown."""
+    draft = as_lists(stored)
+    judged = (
+        KeptJudgement(
+            letter=letter_of(position),
+            rank=first(draft, f"{position}-rank"),
+            quality=first(draft, f"{position}-quality"),
+            note=first(draft, f"{position}-note"),
+        )
+        for position in range(1, k + 1)
+    )
+    return [each for each in judged if each.rank or each.quality or each.note]
+
+
+def first(draft: Draft, name: str) -> str:
+    return next(iter(draft.get(name, [])), "")
+
+
+def letter_of(position: int) -> str:
+    """A for the completion shown first, I for the ninth: a name that says nothing of the model behind it."""
+    return "ABCDEFGHI"[position - 1]

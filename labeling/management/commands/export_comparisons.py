@@ -1,0 +1,21 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from labeling.management.export_command import ExportCommand
+
+
+class Command(ExportCommand):
+    help = "Writes rankings, or the pairs that they hold, into a new snapshot directory (docs/data-contract.md)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--format",
+            choices=("pairs", "rankings"),
+            default="rankings",
+            help="rankings: K-way groups with ties, ratings and provenance (the default); "
+            "pairs: TRL's conversational preferences.",
+        )
+
+    def handle(self, **options: Any) -> None:
+        self.export(options, kinds=[options["format"]])

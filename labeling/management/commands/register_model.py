@@ -1,0 +1,35 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from labeling.refusals import ModelRefused
+from labeling.services.model_versions import find_or_register, local_model, promote
+from labeling.states import ModelKind, ModelState
+
+
+class Command(BaseCommand):
+    help = (
+        "Registers a safetensors checkpoint as a model version; with --promote, makes it the current one of its kind: "
+        "the SFT model that completions are sampled from, or the reward model. Run again, it changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--kind", required=True, choices=[kind.value for kind in ModelKind])
+        parser.add_argument("--path", required=True, help="The checkpoint's directory, or a Hugging Face id.")
+        parser.add_argument("--name", help="A name of its own; the directory's name if left out.")
+        parser.add_argument("--promote", action="store_true", help="Make it the current one of its kind.")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            path = local_model(model=options["path"], models_dir=Path(settings.MODELS_DIR))
+            name = options["name"] or path.resolve().name
+            version, is_new = find_or_register(kind=ModelKind(options["kind"]), name=name, path=path)
+            self.stdout.write(f"{'Registered' if is_new else 'Already registered:'} {version.kind} model “{version}”.")
+            if options["promote"] and version.state != ModelState.CURRENT:
+                promote(version=version, reason="manage.py register_model --promote")
+                self.stdout.write(f"“{version}” is now the current {version.kind} model.")
+        except ModelRefused as refused:
+            raise CommandError(str(refused)) from refused

@@ -1,0 +1,56 @@
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from labeling.dispatch import dispatch_training
+from labeling.models import TrainingRun
+from labeling.refusals import RetrainingRefused
+from labeling.retraining import retrain
+from labeling.services.training import claim_run, request_retraining
+from labeling.states import RunState
+
+
+class Command(BaseCommand):
+    help = (
+        "Asks a training worker to export, train, evaluate, register and, where the rule says so, promote a "
+        "reward model. With --now it is done here, in this process, without a worker."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--now", action="store_true", help="Do it here and wait for the end.")
+        parser.add_argument(
+            "--include-simulated",
+            action="store_true",
+            help="Train on simulated labelers' rankings, too, and let them decide the promotion.",
+        )
+
+    def handle(self, **options: Any) -> None:
+        try:
+            run = request_retraining(
+                trigger="manual", note="manage.py retrain_reward_model", include_simulated=options["include_simulated"]
+            )
+        except RetrainingRefused as refused:
+            raise CommandError(str(refused)) from refused
+        if options["now"]:
+            self._do_here(run)
+        elif dispatch_training():
+            self.stdout.write(f"Training run {run.pk} is queued; follow it in the admin.")
+        else:
+            self.stdout.write(
+                f"Training run {run.pk} waits in the database: Redis can't be reached, beat will send it later."
+            )
+
+    def _do_here(self, run: TrainingRun) -> None:
+        claimed = claim_run(run_id=run.pk, worker=f"{socket.gethostname()} (command line)")
+        if claimed is None:
+            raise CommandError(
+                f"Training run {run.pk} was taken by a worker in the same moment; follow it in the admin."
+            )
+        self.stdout.write(f"Training run {run.pk} started; its log is written below VAR_DIR/log …")
+        retrain(claimed)
+        run.refresh_from_db()
+        if run.state == RunState.FAILED:
+            raise CommandError(f"Training run {run.pk} failed: {run.failure}")
+        self.stdout.write(self.style.SUCCESS(f"Training run {run.pk}: {run.model_version}. {run.decision}"))

@@ -1,0 +1,63 @@
+"""What the two export commands share: the filters, and what is said at the end."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from labeling.export import write_snapshot
+from labeling.manifest import Manifest, utc_text
+from labeling.refusals import SnapshotRefused
+from labeling.split import SPLITS
+
+
+def moment(text: str) -> datetime:
+    """ISO 8601; without a time zone it is UTC, and a date alone is its first moment."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"“{text}” is no time; write it like 2026-01-31T18:00:00Z") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class ExportCommand(BaseCommand):
+    """A thin door to `write_snapshot`; subclasses say which kinds."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--output", required=True, type=Path, metavar="DIR", help="A directory that isn't there yet."
+        )
+        parser.add_argument("--campaign", metavar="SLUG", help="Only this campaign.")
+        parser.add_argument("--split", choices=SPLITS, help="Only this split.")
+        parser.add_argument(
+            "--as-of",
+            type=moment,
+            metavar="TIME",
+            help="What was handed in up to this time (ISO 8601, UTC unless it says otherwise). Left out: now.",
+        )
+        parser.add_argument("--include-simulated", action="store_true", help="Simulated labelers' work, too.")
+        parser.add_argument("--held-out", action="store_true", help="Held-out labelers' work, and nobody else's.")
+
+    def export(self, options: dict[str, Any], *, kinds: list[str]) -> None:
+        try:
+            manifest = write_snapshot(
+                options["output"],
+                kinds=kinds,
+                as_of=options["as_of"],
+                campaign=options["campaign"],
+                split=options["split"],
+                include_simulated=options["include_simulated"],
+                held_out=options["held_out"],
+            )
+        except SnapshotRefused as refused:
+            raise CommandError(str(refused)) from refused
+        self._report(manifest, options["output"])
+
+    def _report(self, manifest: Manifest, output: Path) -> None:
+        for split, counts in manifest.counts.items():
+            numbers = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
+            self.stdout.write(f"{split}: {numbers}")
+        self.stdout.write(f"{output}: {manifest.bytes:,} bytes as of {utc_text(manifest.as_of)}")
+        self.stdout.write(f"sha256 {manifest.sha256}")

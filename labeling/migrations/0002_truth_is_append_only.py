@@ -1,0 +1,144 @@
+"""What CHECK and UNIQUE cannot say: rows that never change, and rankings that cover their task exactly."""
+
+from django.db import migrations
+
+REFUSE_CHANGE = """
+CREATE FUNCTION concord_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% rows never change; add a new row instead', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+"""
+
+NEVER_CHANGE = (
+    "labeling_completion",
+    "labeling_ranking",
+    "labeling_rankedcompletion",
+    "labeling_demonstration",
+    "labeling_snapshot",
+    "labeling_instructionversion",
+    "labeling_rubricversion",
+)
+
+# Rows whose other columns move on (states, counters), but whose content and origin stay.
+KEEP_COLUMNS = {
+    "labeling_prompt": (
+        "messages",
+        "submitter_id",
+        "campaign_id",
+        "source",
+        "use_case",
+        "language",
+        "author_id",
+        "picked_message_id",
+    ),
+    "labeling_campaign": ("slug",),
+    "labeling_submitter": ("name", "split"),
+    "labeling_modelversion": ("kind", "name", "path", "parent_id", "snapshot_id", "metrics"),
+    "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
+    "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
+    "labeling_labeler": ("simulated", "user_id"),
+}
+
+# Deferred to commit, because a ranking is written in several statements.
+COVERS_EXACTLY = """
+CREATE FUNCTION concord_ranking_covers_its_task() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    wrong integer;
+BEGIN
+    SELECT count(*) INTO wrong
+    FROM (SELECT id FROM labeling_completion WHERE task_id = NEW.task_id) AS expected
+    FULL JOIN (SELECT completion_id FROM labeling_rankedcompletion WHERE ranking_id = NEW.id) AS given
+        ON expected.id = given.completion_id
+    WHERE expected.id IS NULL OR given.completion_id IS NULL;
+    IF wrong > 0 THEN
+        RAISE EXCEPTION 'ranking % does not cover exactly the completions of task %', NEW.id, NEW.task_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT max(rank) - count(DISTINCT rank) INTO wrong
+    FROM labeling_rankedcompletion WHERE ranking_id = NEW.id;
+    IF wrong > 0 THEN
+        RAISE EXCEPTION 'ranks of ranking % have gaps; they must be 1, 2, 3 … with ties', NEW.id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER concord_covers_exactly AFTER INSERT ON labeling_ranking
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord_ranking_covers_its_task();
+"""
+
+# A completion must not join a task that labelers see already, nor come from another task's run.
+COMPLETION_FITS = """
+CREATE FUNCTION concord_completion_fits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT state FROM labeling_rankingtask WHERE id = NEW.task_id) IN ('ready', 'done') THEN
+        RAISE EXCEPTION 'task % is with labelers already; its completions are fixed', NEW.task_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF (SELECT task_id FROM labeling_samplingrun WHERE id = NEW.run_id) <> NEW.task_id THEN
+        RAISE EXCEPTION 'sampling run % belongs to another task than %', NEW.run_id, NEW.task_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER concord_completion_fits BEFORE INSERT ON labeling_completion
+    FOR EACH ROW EXECUTE FUNCTION concord_completion_fits();
+"""
+
+ONLY_MODEL_WRITTEN = """
+CREATE FUNCTION concord_picked_message_is_model_written() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT author_type FROM labeling_message WHERE id = NEW.picked_message_id) <> 'model' THEN
+        RAISE EXCEPTION 'message % was written by a person; only model-written messages are picked for ranking',
+            NEW.picked_message_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER concord_only_model_written BEFORE INSERT ON labeling_prompt
+    FOR EACH ROW WHEN (NEW.picked_message_id IS NOT NULL)
+    EXECUTE FUNCTION concord_picked_message_is_model_written();
+"""
+
+
+def _guards() -> str:
+    whole = [
+        f"CREATE TRIGGER concord_never_changes BEFORE UPDATE ON {table} FOR EACH ROW "
+        "EXECUTE FUNCTION concord_refuse_change();"
+        for table in NEVER_CHANGE
+    ]
+    partly = [
+        f"CREATE TRIGGER concord_content_stays BEFORE UPDATE ON {table} FOR EACH ROW WHEN ("
+        + " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
+        + ") EXECUTE FUNCTION concord_refuse_change();"
+        for table, columns in KEEP_COLUMNS.items()
+    ]
+    return "\n".join(whole + partly)
+
+
+def _drop() -> str:
+    tables = [(table, "concord_never_changes") for table in NEVER_CHANGE]
+    tables += [(table, "concord_content_stays") for table in KEEP_COLUMNS]
+    tables += [
+        ("labeling_ranking", "concord_covers_exactly"),
+        ("labeling_completion", "concord_completion_fits"),
+        ("labeling_prompt", "concord_only_model_written"),
+    ]
+    functions = (
+        "concord_refuse_change",
+        "concord_ranking_covers_its_task",
+        "concord_completion_fits",
+        "concord_picked_message_is_model_written",
+    )
+    return "\n".join(
+        [f"DROP TRIGGER {name} ON {table};" for table, name in tables] + [f"DROP FUNCTION {name}();" for name in functions]
+    )
+
+
+class Migration(migrations.Migration):
+    dependencies = [("labeling", "0001_initial")]
+
+    operations = [
+        migrations.RunSQL(
+            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + _guards(), reverse_sql=_drop()
+        )
+    ]

@@ -1,0 +1,35 @@
+from labeling.models.assignment import Assignment
+from labeling.models.campaign import Campaign, InstructionVersion, RubricVersion
+from labeling.models.conversation import Conversation, Message
+from labeling.models.demonstration import Demonstration
+from labeling.models.labeler import Labeler
+from labeling.models.model_version import ModelVersion
+from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.models.ranking import RankedCompletion, Ranking
+from labeling.models.sampling import Completion, SamplingRun
+from labeling.models.snapshot import Snapshot
+from labeling.models.task import RankingTask
+from labeling.models.training_run import TrainingPoint, TrainingRun
+
+__all__ = [
+    "PROMPTS_PER_SUBMITTER",
+    "Assignment",
+    "Campaign",
+    "Completion",
+    "Conversation",
+    "Demonstration",
+    "InstructionVersion",
+    "Labeler",
+    "Message",
+    "ModelVersion",
+    "Prompt",
+    "RankedCompletion",
+    "Ranking",
+    "RankingTask",
+    "RubricVersion",
+    "SamplingRun",
+    "Snapshot",
+    "Submitter",
+    "TrainingPoint",
+    "TrainingRun",
+]

@@ -1,0 +1,65 @@
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from labeling.models.assignment import Assignment
+from labeling.models.campaign import InstructionVersion
+from labeling.models.choices import choices, not_blank, one_of
+from labeling.models.labeler import Labeler
+from labeling.models.prompt import Prompt
+from labeling.states import LabelerGroup
+
+DEMONSTRATION_SOURCES = ("labeler", "import", "edit")
+
+
+class Demonstration(models.Model):
+    """An ideal answer to a prompt. A revision is a new row; the last one counts."""
+
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="demonstrations")
+    labeler = models.ForeignKey(
+        Labeler,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="demonstrations",
+        help_text="Empty: imported.",
+    )
+    assignment = models.ForeignKey(
+        Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="demonstrations"
+    )
+    revision = models.PositiveIntegerField(default=1)
+    source = models.CharField(max_length=16, default="labeler")
+    text = models.TextField()
+    instruction_version = models.ForeignKey(InstructionVersion, null=True, blank=True, on_delete=models.PROTECT)
+    active_seconds = models.FloatField(null=True, blank=True)
+    # Both as they were on the day: a later change of the labeler must not change an export of that day.
+    labeler_group = models.CharField(max_length=16, choices=choices(LabelerGroup), default=LabelerGroup.TRAINING)
+    simulated = models.BooleanField(default=False)
+    submitted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("demonstration")
+        verbose_name_plural = _("demonstrations")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "labeler", "revision"], name="demonstration_revision_unique"),
+            models.UniqueConstraint(fields=["assignment", "revision"], name="demonstration_one_per_assignment"),
+            not_blank("text", name="demonstration_not_blank"),
+            one_of("source", DEMONSTRATION_SOURCES, name="demonstration_source_known"),
+            one_of("labeler_group", LabelerGroup, name="demonstration_group_known"),
+            models.CheckConstraint(condition=Q(revision__gte=1), name="demonstration_revision_positive"),
+            models.CheckConstraint(
+                condition=Q(source="import") | Q(labeler__isnull=False, instruction_version__isnull=False),
+                name="demonstration_has_author_and_instructions",
+            ),
+            models.CheckConstraint(
+                condition=Q(active_seconds=None) | Q(active_seconds__gte=0), name="demonstration_active_seconds"
+            ),
+        ]
+        indexes = [
+            models.Index(F("submitted_at"), F("id"), name="demonstration_by_time")
+        ]  # export.py reads in this order
+
+    def __str__(self) -> str:
+        return f"Demonstration {self.pk} of prompt {self.prompt_id}"

@@ -1,0 +1,74 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from labeling.models.campaign import Campaign
+from labeling.models.choices import choices, one_of
+from labeling.models.prompt import Prompt
+from labeling.ranking import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
+from labeling.states import TaskState
+
+
+class RankingTask(models.Model):
+    """A prompt with its 4 to 9 distinct completions and how many rankings it needs.
+
+    Where 4 to 9 completions came in a file and some are the same, as few as 2 may be left: models that give the same
+    answer tie by definition, and what remains is still a comparison.
+
+    The counters are what claiming works on: Postgres refuses the row that would hand out one ranking too many.
+    """
+
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="ranking_tasks")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="ranking_tasks")
+    language = models.CharField(max_length=16)
+    state = models.CharField(max_length=16, choices=choices(TaskState), default=TaskState.SAMPLING)
+    set_aside_reason = models.TextField(blank=True)
+    k_requested = models.PositiveSmallIntegerField()
+    k = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Completions it has, once it is ready.")
+    given = models.BooleanField(default=False, editable=False, help_text="Its completions came in a file.")
+    rankings_needed = models.PositiveSmallIntegerField(default=1)
+    rankings_open = models.PositiveSmallIntegerField(default=0, editable=False)
+    rankings_done = models.PositiveSmallIntegerField(default=0, editable=False)
+    dispatched_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked to sample it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("ranking task")
+        verbose_name_plural = _("ranking tasks")
+        ordering = ["id"]
+        constraints = [
+            one_of("state", TaskState, name="task_state_known"),
+            models.CheckConstraint(
+                condition=Q(k_requested__gte=K_LOWEST, k_requested__lte=K_HIGHEST), name="task_k_requested_range"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["ready", "done"])
+                | Q(k__gte=K_LOWEST, k__lte=K_HIGHEST, k__isnull=False)
+                | Q(given=True, k__gte=DISTINCT_LOWEST, k__lte=K_HIGHEST, k__isnull=False),
+                name="task_ready_has_4_to_9_completions",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="set_aside") | ~Q(set_aside_reason=""), name="task_set_aside_has_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(rankings_needed__gte=F("rankings_open") + F("rankings_done")),
+                name="task_no_more_rankings_than_needed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="done") | Q(rankings_done=F("rankings_needed")), name="task_done_is_fully_ranked"
+            ),
+        ]
+        indexes = [
+            # claim_ranking (services/assignments.py) takes the oldest ready task with a free place.
+            models.Index(
+                fields=["campaign", "id"],
+                condition=Q(state="ready", rankings_needed__gt=F("rankings_open") + F("rankings_done")),
+                name="task_claimable",
+            ),
+            # dispatch catches up on tasks whose message was lost.
+            models.Index(fields=["dispatched_at"], condition=Q(state="sampling"), name="task_sampling"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Ranking task {self.pk}"

@@ -1,0 +1,122 @@
+"""The start page: what there is to do, what lies unfinished, what was done today."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from labeling.models import Assignment, Campaign, Labeler
+from labeling.queries.available import available_by_campaign
+from labeling.states import AssignmentKind, AssignmentState, CampaignState
+
+UNFINISHED_SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """Work that the labeler holds, or began and lost the lease of; the draft is there in both cases."""
+
+    token: str
+    kind: str
+    campaign: str
+    excerpt: str
+    language: str
+    lapsed: bool
+    saved_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindOfWork:
+    kind: str
+    available: int
+    done_today: int
+    held: Unfinished | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignWork:
+    slug: str
+    name: str
+    description: str
+    rankings: int
+    demonstrations: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    kinds: list[KindOfWork]
+    lapsed: list[Unfinished]
+    campaigns: list[CampaignWork]
+
+
+def overview_of(labeler: Labeler) -> Overview:
+    available = {kind: available_by_campaign(labeler, kind) for kind in AssignmentKind}
+    unfinished = _unfinished(labeler)
+    held = {each.kind: each for each in unfinished if not each.lapsed}
+    done = _done_today(labeler)
+    return Overview(
+        kinds=[
+            KindOfWork(
+                kind=kind,
+                available=sum(available[kind].values()),
+                done_today=done.get(kind, 0),
+                held=held.get(kind),
+            )
+            for kind in (AssignmentKind.RANKING, AssignmentKind.DEMONSTRATION)
+        ],
+        lapsed=[each for each in unfinished if each.lapsed],
+        campaigns=[
+            CampaignWork(
+                slug=campaign.slug,
+                name=campaign.name,
+                description=campaign.description,
+                rankings=available[AssignmentKind.RANKING].get(campaign.pk, 0),
+                demonstrations=available[AssignmentKind.DEMONSTRATION].get(campaign.pk, 0),
+            )
+            for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)
+        ],
+    )
+
+
+def _unfinished(labeler: Labeler) -> list[Unfinished]:
+    assignments = (
+        Assignment.objects.filter(
+            Q(state=AssignmentState.OPEN) | Q(state=AssignmentState.LAPSED, draft_version__gt=0), labeler=labeler
+        )
+        .exclude(campaign__state=CampaignState.CLOSED)
+        .select_related("campaign", "prompt")
+        .order_by("-id")[:UNFINISHED_SHOWN]
+    )
+    return [
+        Unfinished(
+            token=str(assignment.token),
+            kind=assignment.kind,
+            campaign=assignment.campaign.name,
+            excerpt=assignment.prompt.last_user_text(),
+            language=assignment.prompt.language,
+            lapsed=assignment.state == AssignmentState.LAPSED,
+            saved_at=assignment.draft_saved_at,
+        )
+        for assignment in assignments
+    ]
+
+
+def _done_today(labeler: Labeler) -> dict[str, int]:
+    begin = _beginning_of_today()
+    done = Assignment.objects.filter(
+        labeler=labeler,
+        state=AssignmentState.SUBMITTED,
+        closed_at__gte=begin,
+        closed_at__lt=begin + timedelta(days=1),
+    )
+    return dict(done.order_by().values_list("kind").annotate(count=Count("pk")))
+
+
+def done_today(labeler: Labeler, kind: str) -> int:
+    """How many pieces of that kind the labeler handed in since midnight."""
+    return _done_today(labeler).get(kind, 0)
+
+
+def _beginning_of_today() -> datetime:
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)

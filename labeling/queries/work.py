@@ -1,0 +1,137 @@
+"""One piece of work on the desk. No completion's id or model is read here, so neither can reach the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from labeling.drafts import letter_of
+from labeling.markdown import render_markdown
+from labeling.models import Assignment, Completion, Labeler, RubricVersion
+from labeling.states import AssignmentState, TaskState
+from labeling.wording import in_language
+
+TEXT_HEADINGS_FROM = 3  # under the page's h1 and each card's h2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    role: str
+    html: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownCompletion:
+    """A completion by the place where this labeler sees it: position from 1, letter from A."""
+
+    position: int
+    letter: str
+    html: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    key: str
+    label: str
+    help: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What every kind of work has."""
+
+    token: str
+    kind: str
+    campaign: str
+    campaign_slug: str
+    language: str
+    turns: list[Turn]
+    guidance: str
+    draft_version: int
+    saved_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingPage:
+    work: Work
+    completions: list[ShownCompletion]
+    flags: list[Flag]
+
+
+def own_assignment(labeler: Labeler, token: str) -> Assignment:
+    """With its campaign, prompt and versions. Raises Assignment.DoesNotExist for anybody else's."""
+    return Assignment.objects.select_related(
+        "campaign", "prompt", "task", "instruction_version", "rubric_version", "labeler"
+    ).get(token=token, labeler=labeler)
+
+
+def other_open_work(assignment: Assignment) -> str | None:
+    """The token of other work of the same kind that the labeler holds; it has to be finished first."""
+    others = Assignment.objects.filter(
+        labeler_id=assignment.labeler_id, kind=assignment.kind, state=AssignmentState.OPEN
+    ).exclude(pk=assignment.pk)
+    token = others.values_list("token", flat=True).first()
+    return str(token) if token else None
+
+
+def has_free_place(assignment: Assignment) -> bool:
+    """Whether lapsed work could be taken up again now."""
+    if assignment.task is not None:
+        task = assignment.task
+        return task.state == TaskState.READY and task.rankings_needed > task.rankings_open + task.rankings_done
+    prompt = assignment.prompt
+    taken = prompt.demonstrations_open + prompt.demonstrations_done
+    return not prompt.set_aside_reason and prompt.demonstrations_needed > taken
+
+
+def ranking_page(assignment: Assignment, *, interface_language: str) -> RankingPage:
+    return RankingPage(
+        work=work_of(assignment, interface_language=interface_language),
+        completions=shown_completions(assignment),
+        flags=flags_of(assignment.rubric_version, interface_language),
+    )
+
+
+def work_of(assignment: Assignment, *, interface_language: str) -> Work:
+    guidance = in_language(assignment.instruction_version.body, interface_language)
+    return Work(
+        token=str(assignment.token),
+        kind=assignment.kind,
+        campaign=assignment.campaign.name,
+        campaign_slug=assignment.campaign.slug,
+        language=assignment.prompt.language,
+        turns=turns_of(assignment.prompt.messages),
+        guidance=render_markdown(guidance, headings_from=TEXT_HEADINGS_FROM),
+        draft_version=assignment.draft_version,
+        saved_at=assignment.draft_saved_at,
+    )
+
+
+def turns_of(messages: Sequence[Mapping[str, str]]) -> list[Turn]:
+    return [
+        Turn(role=message["role"], html=render_markdown(message["content"], headings_from=TEXT_HEADINGS_FROM))
+        for message in messages
+    ]
+
+
+def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
+    """In the order that was drawn for this labeler."""
+    texts = dict(Completion.objects.filter(task_id=assignment.task_id).values_list("pk", "text"))
+    return [
+        ShownCompletion(
+            position=position,
+            letter=letter_of(position),
+            html=render_markdown(texts[completion_id], headings_from=TEXT_HEADINGS_FROM),
+        )
+        for position, completion_id in enumerate(assignment.shown_order, start=1)
+    ]
+
+
+def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag]:
+    return [
+        Flag(
+            key=flag["key"],
+            label=in_language(flag.get("label", {}), interface_language) or flag["key"],
+            help=in_language(flag.get("help", {}), interface_language),
+        )
+        for flag in (rubric.flags if rubric else [])
+    ]

@@ -1,0 +1,86 @@
+"""Why a service says no. Doors turn these into pages, messages and exit codes; the text is for logs and operators."""
+
+
+class Refusal(Exception):
+    """The base: what was wrong, where, and what to do next, in words."""
+
+
+class LabelerNotActive(Refusal):
+    """The labeler is invited, in screening or suspended, so no work is handed out or taken."""
+
+
+class CampaignNotOpen(Refusal):
+    """The campaign was closed while the labeler was at work; the draft is kept."""
+
+
+class LeaseLost(Refusal):
+    """The lease ran out and somebody else took the last place; the draft is kept."""
+
+
+class AlreadySkipped(Refusal):
+    """The labeler skipped this piece of work before."""
+
+
+class AlreadySubmitted(Refusal):
+    """The work was handed in before; the first submission counts."""
+
+
+class DraftConflict(Refusal):
+    """Another tab or device saved a newer draft of the same work."""
+
+    def __init__(self, message: str, *, current_version: int, current_draft: dict[str, object]) -> None:
+        super().__init__(message)
+        self.current_version = current_version
+        self.current_draft = current_draft
+
+
+class EmptyText(Refusal):
+    """A demonstration of nothing but white space."""
+
+
+class PromptRefused(Refusal):
+    """The prompt can't be taken. `twin_id` names the prompt that it duplicates, if that is why."""
+
+    def __init__(self, message: str, *, twin_id: int | None = None) -> None:
+        super().__init__(message)
+        self.twin_id = twin_id
+
+
+class InvalidCompletions(Refusal):
+    """Given completions do not make a ranking task."""
+
+
+class ModelRefused(Refusal):
+    """The path is not a checkpoint that can be registered, or the version can't take that state."""
+
+
+class RetrainingRefused(Refusal):
+    """A retraining can't start now; the message says why."""
+
+
+class SnapshotRefused(Refusal):
+    """A snapshot can't be written or trusted; the message names the directory or the file."""
+
+
+class NothingToExport(SnapshotRefused):
+    """No record matches the filters; a snapshot of nothing would only surprise its reader."""
+
+
+class ImportRefused(Refusal):
+    """A file can't be imported as a whole; single lines are refused one by one."""
+
+
+class CampaignRefused(Refusal):
+    """The campaign can't be changed that way; the message says what is missing."""
+
+
+class LabelerRefused(Refusal):
+    """The labeler can't be changed that way; the message says why."""
+
+
+class ReasonMissing(Refusal):
+    """Something is set aside or ended without saying why."""
+
+
+class NotSetAside(Refusal):
+    """There is nothing to put back, or what it hangs on is still set aside."""

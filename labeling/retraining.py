@@ -1,0 +1,170 @@
+"""The retraining loop: export → train in its own process → evaluate old and new alike → register → promote or not."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from labeling.export import write_snapshot
+from labeling.models import ModelVersion, Snapshot, TrainingRun
+from labeling.promotion import Rule, decide
+from labeling.refusals import Refusal
+from labeling.services.model_versions import keep_as_candidate, promote, register_model
+from labeling.services.sampling import current_sft_model
+from labeling.services.snapshots import register_snapshot
+from labeling.services.training import (
+    RunAbandoned,
+    begin_evaluating,
+    begin_training,
+    fail_run,
+    finish_run,
+    note_progress,
+)
+from labeling.states import IllegalMove, ModelKind, ModelState
+from labeling.trainer_process import TrainerFailed, run_trainer
+
+log = logging.getLogger(__name__)
+
+
+class CannotTrain(Exception):
+    """The run can't go on for a reason that a person can mend; the message says which."""
+
+
+def retrain(run: TrainingRun) -> None:
+    """Does a claimed run to its end. Every failure is written into the run; nothing half-made is promoted."""
+    try:
+        _retrain(run)
+    except (RunAbandoned, IllegalMove) as ended:
+        log.warning("training run %d was ended from outside: %s", run.pk, ended)
+    except (CannotTrain, Refusal, TrainerFailed) as failure:
+        fail_run(run_id=run.pk, reason=str(failure))
+    except Exception as failure:
+        fail_run(run_id=run.pk, reason=f"{type(failure).__name__}: {failure}")
+        raise
+
+
+def _retrain(run: TrainingRun) -> None:
+    snapshot = _export(run)
+    base = _base_model()
+    output = Path(settings.CHECKPOINTS_DIR) / _name(run, "reward")
+    log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
+    options = _training_options()
+    begin_training(
+        run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
+    )
+    trainer = _Trainer(log_path, lambda event: note_progress(run=run, event=event))
+    trainer.train(data=snapshot.path, base=base, output=output, options=options)
+
+    current = ModelVersion.objects.filter(kind=ModelKind.REWARD, state=ModelState.CURRENT).first()
+    begin_evaluating(run=run, compared_with=current)
+    new, old = _evaluate_both(trainer, snapshot, output, current)
+    _register(run, snapshot, output, current, new, old)
+
+
+def _evaluate_both(
+    trainer: "_Trainer", snapshot: Snapshot, output: Path, current: ModelVersion | None
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Metrics of the new and of the current model on the same validation comparisons; empty where there are none."""
+    if not snapshot.counts.get("valid", {}).get("usable_pairs"):
+        return {}, None
+    new = trainer.evaluate(data=snapshot.path, model=output, to=output.with_name(f"{output.name}.evaluation.json"))
+    if current is None:
+        return new, None
+    beside = output.with_name(f"{output.name}.evaluation-of-{current.name}.json")
+    return new, trainer.evaluate(data=snapshot.path, model=Path(current.path), to=beside)
+
+
+def _export(run: TrainingRun) -> Snapshot:
+    directory = Path(settings.SNAPSHOTS_DIR) / _name(run, "training-run")
+    manifest = write_snapshot(directory, kinds=("rankings", "demonstrations"), include_simulated=run.include_simulated)
+    if not manifest.counts.get("train", {}).get("usable_pairs"):
+        raise CannotTrain(
+            "There is no comparison to train on yet: the train split has no ranking with two different ranks. "
+            "Rank more completions, or ask for simulated rankings to be included."
+        )
+    return register_snapshot(manifest=manifest, path=directory)
+
+
+def _name(run: TrainingRun, prefix: str) -> str:
+    """A directory name that no other run has, not even one of an earlier database over the same disk."""
+    return f"{prefix}-{run.pk}-{run.created_at:%Y%m%dT%H%M%SZ}"
+
+
+def _base_model() -> str:
+    if settings.RM_BASE_MODEL_PATH:
+        return str(settings.RM_BASE_MODEL_PATH)
+    sft = current_sft_model()
+    if sft is None:
+        raise CannotTrain("There is no base model: register and promote an SFT model, or set RM_BASE_MODEL_PATH.")
+    return sft.path
+
+
+def _training_options() -> dict[str, Any]:
+    """What the settings say of training, by the names of rm_trainer's own options."""
+    return {
+        "learning_rate": settings.RM_LEARNING_RATE,
+        "rankings_per_batch": settings.RM_BATCH_RANKINGS,
+        "epochs": settings.RM_EPOCHS,
+        "max_length": settings.RM_MAX_LENGTH,
+        "freeze_embeddings": settings.RM_FREEZE_EMBEDDINGS,
+    }
+
+
+class _Trainer:
+    """The commands of rm_trainer, with one log and one listener."""
+
+    def __init__(self, log_path: Path, heard: Callable[[dict[str, Any]], None]) -> None:
+        self._log_path = log_path
+        self._heard = heard
+
+    def train(self, *, data: str, base: str, output: Path, options: dict[str, Any]) -> None:
+        arguments = ["--data", data, "--base", base, "--output", str(output), "--progress", "jsonl"]
+        for name, value in options.items():
+            flag = f"--{name.replace('_', '-')}"
+            if isinstance(value, bool):
+                arguments += [flag] if value else []
+            else:
+                arguments += [flag, str(value)]
+        self._run("train", arguments)
+
+    def evaluate(self, *, data: str, model: Path, to: Path) -> dict[str, Any]:
+        """Metrics of `model` on the valid split, as `python -m rm_trainer evaluate` writes them."""
+        self._run("evaluate", ["--data", data, "--model", str(model), "--split", "valid", "--output", str(to)])
+        metrics: dict[str, Any] = json.loads(to.read_text())["metrics"]
+        return metrics
+
+    def _run(self, command: str, arguments: list[str]) -> None:
+        run_trainer(command=[*_launcher(), command, *arguments], log_path=self._log_path, heard=self._heard)
+
+
+def _launcher() -> list[str]:
+    """RM_TRAIN_LAUNCHER, where a bare `python` is the interpreter of this worker whatever PATH says."""
+    program, *rest = settings.RM_TRAIN_LAUNCHER
+    return [sys.executable if program == "python" else program, *rest]
+
+
+@transaction.atomic
+def _register(
+    run: TrainingRun,
+    snapshot: Snapshot,
+    output: Path,
+    current: ModelVersion | None,
+    new: dict[str, Any],
+    old: dict[str, Any] | None,
+) -> None:
+    metrics = json.loads((output / "metrics.json").read_text())
+    version = register_model(
+        kind=ModelKind.REWARD, name=f"reward-{run.pk}", path=output, parent=current, snapshot=snapshot, metrics=metrics
+    )
+    rule = Rule(min_gain=settings.PROMOTE_MIN_ACCURACY_GAIN, min_rankings=settings.PROMOTE_MIN_VALID_RANKINGS)
+    decision = decide(new=new, current=old, rule=rule)
+    finish_run(run=run, model_version=version, evaluation={"new": new, "current": old}, decision=decision.reason)
+    if decision.promote:
+        promote(version=version, reason=decision.reason)
+    else:
+        keep_as_candidate(version=version, reason=decision.reason)

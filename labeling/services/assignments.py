@@ -1,0 +1,263 @@
+"""Work handed out: claimed, saved as a draft, skipped, taken up again."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+
+from labeling.models import Assignment, Campaign, Labeler, Prompt, RankingTask
+from labeling.refusals import (
+    AlreadySkipped,
+    AlreadySubmitted,
+    CampaignNotOpen,
+    DraftConflict,
+    LabelerNotActive,
+    LeaseLost,
+)
+from labeling.services.leases import (
+    release,
+    release_expired_leases,
+    take_demonstration_place,
+    take_ranking_place,
+)
+from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason, TaskState
+
+
+def claim_ranking(*, labeler: Labeler) -> Assignment | None:
+    """The labeler's open ranking, or a lease on the next one; None when there is nothing to rank.
+
+    Raises LabelerNotActive.
+    """
+    return _claim_once(labeler, AssignmentKind.RANKING) or _claim_after_cleaning_up(labeler, AssignmentKind.RANKING)
+
+
+def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
+    """The labeler's open demonstration, or a lease on the next prompt; None when there is nothing to write.
+
+    Raises LabelerNotActive.
+    """
+    return _claim_once(labeler, AssignmentKind.DEMONSTRATION) or _claim_after_cleaning_up(
+        labeler, AssignmentKind.DEMONSTRATION
+    )
+
+
+def _claim_after_cleaning_up(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+    # Beat releases expired leases every minute; with beat down, labeling must go on without it.
+    return _claim_once(labeler, kind) if release_expired_leases() else None
+
+
+@transaction.atomic
+def _claim_once(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+    labeler = _lock_active(labeler)
+    held = Assignment.objects.filter(labeler=labeler, kind=kind, state=AssignmentState.OPEN).first()
+    if held is not None:
+        return _renew(held)
+    return _take_next_task(labeler) if kind == AssignmentKind.RANKING else _take_next_prompt(labeler)
+
+
+def _lock_active(labeler: Labeler) -> Labeler:
+    """Locks the labeler's row: two tabs of one person claim one after the other."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    if labeler.state != LabelerState.ACTIVE:
+        raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
+    return labeler
+
+
+def _renew(assignment: Assignment) -> Assignment:
+    assignment.expires_at = timezone.now() + timedelta(minutes=assignment.campaign.lease_minutes)
+    assignment.save(update_fields=["expires_at"])
+    return assignment
+
+
+def _take_next_task(labeler: Labeler) -> Assignment | None:
+    seen = Assignment.objects.filter(labeler=labeler, task=OuterRef("pk"))
+    task = (
+        RankingTask.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .select_related("campaign")
+        .filter(
+            ~Exists(seen),
+            state=TaskState.READY,
+            campaign__state=CampaignState.ACTIVE,
+            language__in=labeler.languages,
+            rankings_needed__gt=F("rankings_open") + F("rankings_done"),
+        )
+        .order_by("id")
+        .first()
+    )
+    if task is None or not take_ranking_place(task.pk):
+        return None
+    shown_order = list(task.completions.values_list("pk", flat=True))
+    random.shuffle(shown_order)
+    return _open(
+        labeler=labeler, campaign=task.campaign, kind=AssignmentKind.RANKING, prompt_id=task.prompt_id, task=task,
+        shown_order=shown_order,
+    )  # fmt: skip
+
+
+def _take_next_prompt(labeler: Labeler) -> Assignment | None:
+    seen = Assignment.objects.filter(labeler=labeler, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
+    prompt = (
+        Prompt.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .select_related("campaign")
+        .filter(
+            ~Exists(seen),
+            campaign__state=CampaignState.ACTIVE,
+            language__in=labeler.languages,
+            set_aside_reason="",
+            demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
+        )
+        .order_by("id")
+        .first()
+    )
+    if prompt is None or not take_demonstration_place(prompt.pk):
+        return None
+    return _open(
+        labeler=labeler, campaign=prompt.campaign, kind=AssignmentKind.DEMONSTRATION, prompt_id=prompt.pk, task=None,
+        shown_order=[],
+    )  # fmt: skip
+
+
+def _open(
+    *,
+    labeler: Labeler,
+    campaign: Campaign,
+    kind: AssignmentKind,
+    prompt_id: int,
+    task: RankingTask | None,
+    shown_order: list[int],
+) -> Assignment:
+    now = timezone.now()
+    return Assignment.objects.create(
+        labeler=labeler,
+        campaign=campaign,
+        kind=kind,
+        prompt_id=prompt_id,
+        task=task,
+        shown_order=shown_order,
+        instruction_version=campaign.instruction_versions.order_by("-version")[0],
+        rubric_version=campaign.rubric_versions.order_by("-version")[0] if task else None,
+        claimed_at=now,
+        expires_at=now + timedelta(minutes=campaign.lease_minutes),
+    )
+
+
+@transaction.atomic
+def save_draft(*, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int) -> Assignment:
+    """Keeps the draft as version `base_version` + 1 and renews an open lease. A lapsed lease keeps drafts as well.
+
+    Raises DraftConflict when somebody saved meanwhile, AlreadySubmitted, AlreadySkipped,
+    Assignment.DoesNotExist.
+    """
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.SUBMITTED:
+        raise AlreadySubmitted("This work was handed in; its draft can't change any more.")
+    if assignment.state == AssignmentState.SKIPPED:
+        raise AlreadySkipped("This work was skipped; its draft can't change any more.")
+    if assignment.draft_version != base_version:
+        raise DraftConflict(
+            f"The draft is at version {assignment.draft_version}, not {base_version}: another tab saved it.",
+            current_version=assignment.draft_version,
+            current_draft=assignment.draft,
+        )
+    store_draft(assignment, draft)
+    return assignment
+
+
+def store_draft(assignment: Assignment, draft: dict[str, Any]) -> None:
+    """Writes the draft of a locked assignment, whatever version it was at."""
+    now = timezone.now()
+    assignment.draft = draft
+    assignment.draft_version += 1
+    assignment.draft_saved_at = now
+    if assignment.state == AssignmentState.OPEN:
+        assignment.expires_at = now + timedelta(minutes=assignment.campaign.lease_minutes)
+    assignment.save(update_fields=["draft", "draft_version", "draft_saved_at", "expires_at"])
+
+
+@transaction.atomic
+def keep_unsubmitted(*, labeler: Labeler, token: str, draft: dict[str, Any]) -> None:
+    """Saves what a refused submission held, so that a refusal costs nobody their work."""
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state in (AssignmentState.OPEN, AssignmentState.LAPSED):
+        store_draft(assignment, draft)
+
+
+@transaction.atomic
+def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") -> Assignment:
+    """Gives the work back for good: this labeler is not offered it again. Skipping twice is one skip.
+
+    Raises AlreadySubmitted.
+    """
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.SUBMITTED:
+        raise AlreadySubmitted("This work was handed in before; it can't be skipped.")
+    if assignment.state == AssignmentState.SKIPPED:
+        return assignment
+    assignment.skip_reason, assignment.skip_note = reason, note
+    if assignment.state == AssignmentState.OPEN:
+        release(assignments=[assignment], state=AssignmentState.SKIPPED, now=timezone.now())
+    else:
+        assignment.state = AssignmentState.SKIPPED
+        assignment.save(update_fields=["state", "skip_reason", "skip_note"])
+    return assignment
+
+
+def lock_own(*, labeler: Labeler, token: str) -> Assignment:
+    """The labeler's own assignment, locked. Raises Assignment.DoesNotExist for anybody else's."""
+    return (
+        Assignment.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("campaign", "labeler", "rubric_version")
+        .get(token=token, labeler=labeler)
+    )
+
+
+def hold_for_submission(assignment: Assignment) -> None:
+    """Makes sure that a locked assignment has its place before work is handed in.
+
+    A lapsed lease gets its place back if one is free: whoever did the work should not lose it to a clock.
+    Raises CampaignNotOpen, LeaseLost, AlreadySkipped.
+    """
+    if assignment.campaign.state == CampaignState.CLOSED:
+        raise CampaignNotOpen(f"“{assignment.campaign}” was closed, so it takes no more work. The draft is kept.")
+    if assignment.state == AssignmentState.SKIPPED:
+        raise AlreadySkipped("This work was skipped and went to somebody else.")
+    if assignment.state == AssignmentState.LAPSED:
+        _take_back(assignment)
+
+
+def _take_back(assignment: Assignment) -> None:
+    taken = (
+        take_ranking_place(assignment.task_id)
+        if assignment.task_id is not None
+        else take_demonstration_place(assignment.prompt_id)
+    )
+    if not taken:
+        raise LeaseLost("The lease ran out and somebody else finished this work. The draft is kept.")
+
+
+@transaction.atomic
+def resume(*, labeler: Labeler, token: str) -> Assignment:
+    """Opens a lapsed assignment again where a place is free and the labeler holds no other of its kind.
+
+    Raises LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped.
+    """
+    labeler = _lock_active(labeler)
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state in (AssignmentState.OPEN, AssignmentState.SUBMITTED):
+        return assignment
+    if Assignment.objects.filter(labeler=labeler, kind=assignment.kind, state=AssignmentState.OPEN).exists():
+        raise LeaseLost("Finish the task that you hold now before taking up an earlier one. The draft is kept.")
+    hold_for_submission(assignment)
+    assignment.state, assignment.closed_at = AssignmentState.OPEN, None
+    assignment.save(update_fields=["state", "closed_at"])
+    return _renew(assignment)
+
+
+def close_submitted(assignment: Assignment, *, now: datetime) -> None:
+    """The last step of handing in: the assignment is closed and its draft emptied into the submission."""
+    assignment.state = AssignmentState.SUBMITTED
+    assignment.closed_at = now
+    assignment.save(update_fields=["state", "closed_at"])

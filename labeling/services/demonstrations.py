@@ -1,0 +1,74 @@
+"""Demonstrations handed in."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from labeling.models import Assignment, Demonstration, Labeler, Prompt
+from labeling.refusals import EmptyText
+from labeling.services.assignments import close_submitted, hold_for_submission, lock_own
+from labeling.services.clock import while_no_export_looks
+from labeling.services.leases import use_demonstration_place
+from labeling.services.rankings import check_may_submit
+from labeling.states import AssignmentState
+from labeling.text import clean_text
+
+
+@transaction.atomic
+def submit_demonstration(*, labeler: Labeler, token: str, text: str, active_seconds: float) -> Demonstration:
+    """Hands a demonstration in, once: a second submission of the same assignment returns the first one.
+
+    Raises EmptyText, UnstorableText, LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped,
+    Assignment.DoesNotExist.
+    """
+    while_no_export_looks()
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.SUBMITTED:
+        return assignment.demonstrations.latest("revision")
+    check_may_submit(assignment)
+    text = _checked(text)
+    hold_for_submission(assignment)
+    demonstration = _write(assignment, text=text, revision=1, active_seconds=active_seconds)
+    use_demonstration_place(assignment.prompt_id)
+    close_submitted(assignment, now=timezone.now())
+    return demonstration
+
+
+@transaction.atomic
+def revise_demonstration(*, labeler: Labeler, token: str, text: str, active_seconds: float) -> Demonstration:
+    """Appends a revision to a demonstration that was handed in; the last one counts.
+
+    Raises EmptyText, LabelerNotActive, Demonstration.DoesNotExist, Assignment.DoesNotExist.
+    """
+    while_no_export_looks()
+    assignment = lock_own(labeler=labeler, token=token)
+    check_may_submit(assignment)
+    latest = assignment.demonstrations.latest("revision")
+    return _write(assignment, text=_checked(text), revision=latest.revision + 1, active_seconds=active_seconds)
+
+
+@transaction.atomic
+def import_demonstration(*, prompt: Prompt, text: str) -> Demonstration:
+    """An ideal answer that came in a file, without a labeler. Raises EmptyText, UnstorableText."""
+    while_no_export_looks()
+    return Demonstration.objects.create(prompt=prompt, source="import", text=_checked(text))
+
+
+def _checked(text: str) -> str:
+    text = clean_text(text)
+    if not text.strip():
+        raise EmptyText("The demonstration is empty. Write an answer, or skip the prompt with a reason.")
+    return text
+
+
+def _write(assignment: Assignment, *, text: str, revision: int, active_seconds: float) -> Demonstration:
+    return Demonstration.objects.create(
+        prompt_id=assignment.prompt_id,
+        labeler=assignment.labeler,
+        assignment=assignment,
+        revision=revision,
+        text=text,
+        instruction_version_id=assignment.instruction_version_id,
+        active_seconds=max(0.0, active_seconds),
+        labeler_group=assignment.labeler.group,
+        simulated=assignment.labeler.simulated,
+    )

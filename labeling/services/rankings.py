@@ -1,0 +1,125 @@
+"""Rankings handed in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.utils import timezone
+
+from labeling.models import Assignment, Labeler, RankedCompletion, Ranking
+from labeling.ranking import InvalidRanking, check_covers, check_quality, densify
+from labeling.refusals import LabelerNotActive
+from labeling.services.assignments import close_submitted, hold_for_submission, lock_own
+from labeling.services.clock import while_no_export_looks
+from labeling.services.leases import use_ranking_place
+from labeling.states import AssignmentState, LabelerState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a labeler says of the completion at `shown_position` (from 1)."""
+
+    shown_position: int
+    rank: int
+    quality: int | None = None
+    flags: Sequence[str] = field(default_factory=tuple)
+    note: str = ""
+
+
+@transaction.atomic
+def submit_ranking(
+    *, labeler: Labeler, token: str, judgements: Sequence[Judgement], active_seconds: float, note: str = ""
+) -> Ranking:
+    """Hands a ranking in, once: a second submission of the same assignment returns the first one's ranking.
+
+    Raises InvalidRanking, LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped, Assignment.DoesNotExist.
+    """
+    while_no_export_looks()
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.SUBMITTED:
+        return assignment.rankings.latest("revision")
+    check_may_submit(assignment)
+    ranks = check_judgements(assignment, judgements)
+    hold_for_submission(assignment)
+    ranking = _write(assignment, judgements, ranks, revision=1, active_seconds=active_seconds, note=note)
+    assert assignment.task_id is not None  # a CHECK constraint: every ranking assignment has its task
+    use_ranking_place(assignment.task_id)
+    close_submitted(assignment, now=timezone.now())
+    return ranking
+
+
+@transaction.atomic
+def revise_ranking(
+    *, labeler: Labeler, token: str, judgements: Sequence[Judgement], active_seconds: float, note: str = ""
+) -> Ranking:
+    """Appends a revision to a ranking that was handed in; the last one counts.
+
+    Raises InvalidRanking, LabelerNotActive, Ranking.DoesNotExist, Assignment.DoesNotExist.
+    """
+    while_no_export_looks()
+    assignment = lock_own(labeler=labeler, token=token)
+    check_may_submit(assignment)
+    latest = assignment.rankings.latest("revision")
+    ranks = check_judgements(assignment, judgements)
+    return _write(assignment, judgements, ranks, revision=latest.revision + 1, active_seconds=active_seconds, note=note)
+
+
+def check_may_submit(assignment: Assignment) -> None:
+    """Raises LabelerNotActive when the labeler was suspended in the middle of the work."""
+    if assignment.labeler.state != LabelerState.ACTIVE:
+        raise LabelerNotActive(f"Labeler {assignment.labeler_id} is {assignment.labeler.state}. The draft is kept.")
+
+
+def check_judgements(assignment: Assignment, judgements: Sequence[Judgement]) -> dict[int, int]:
+    """Dense ranks by shown position. Raises InvalidRanking."""
+    check_covers(
+        expected=range(1, len(assignment.shown_order) + 1), given=[judged.shown_position for judged in judgements]
+    )
+    assert assignment.rubric_version is not None  # a CHECK constraint: every ranking assignment has its rubric
+    known = set(assignment.rubric_version.flag_keys())
+    for judged in judgements:
+        check_quality(judged.quality)
+        if unknown := sorted(set(judged.flags) - known):
+            raise InvalidRanking(f"The rubric has no flag {', '.join(unknown)}. Reload the page and set it again.")
+        if judged.rank < 1:
+            raise InvalidRanking(f"Rank {judged.rank} does not exist; ranks count from 1.")
+    return densify({judged.shown_position: judged.rank for judged in judgements})
+
+
+def _write(
+    assignment: Assignment,
+    judgements: Sequence[Judgement],
+    ranks: dict[int, int],
+    *,
+    revision: int,
+    active_seconds: float,
+    note: str,
+) -> Ranking:
+    labeler = assignment.labeler
+    assert assignment.task_id is not None  # both by a CHECK constraint
+    assert assignment.rubric_version_id is not None
+    ranking = Ranking.objects.create(
+        task_id=assignment.task_id,
+        labeler=labeler,
+        assignment=assignment,
+        revision=revision,
+        instruction_version_id=assignment.instruction_version_id,
+        rubric_version_id=assignment.rubric_version_id,
+        note=note,
+        active_seconds=max(0.0, active_seconds),
+        labeler_group=labeler.group,
+        simulated=labeler.simulated,
+    )
+    RankedCompletion.objects.bulk_create(
+        RankedCompletion(
+            ranking=ranking,
+            completion_id=assignment.shown_order[judged.shown_position - 1],
+            rank=ranks[judged.shown_position],
+            quality=judged.quality,
+            flags=sorted(set(judged.flags)),
+            note=judged.note,
+            shown_position=judged.shown_position,
+        )
+        for judged in judgements
+    )
+    return ranking

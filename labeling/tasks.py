@@ -1,0 +1,68 @@
+"""Celery's doors: ids in, one service call. Every task may be killed at any moment and run again."""
+
+import socket
+
+from celery import shared_task
+from django.conf import settings
+
+from labeling.dispatch import dispatch_sampling, dispatch_training
+from labeling.models import Campaign
+from labeling.retraining import retrain
+from labeling.sampling_models import loaded_sampler
+from labeling.services import leases, sampling, tasks, training
+from labeling.states import CampaignState
+
+
+@shared_task
+def top_up_ready_queues() -> None:
+    """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
+    for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
+        tasks.top_up(campaign=campaign)
+    if sampling.current_sft_model() is not None:
+        dispatch_sampling()
+
+
+@shared_task
+def sample_completions(task_ids: list[int]) -> None:
+    """Samples what the tasks still lack, with the model that is current now."""
+    model = sampling.current_sft_model()
+    if model is None:
+        sampling.return_undispatched(task_ids=task_ids)
+        return
+    sampling.sample_tasks(
+        task_ids=task_ids,
+        model=model,
+        sampler=loaded_sampler(model.path),
+        resample_limit=settings.SAMPLING_RESAMPLE_LIMIT,
+    )
+
+
+@shared_task
+def release_expired_leases() -> None:
+    """Beat: what labelers left goes back to the queue."""
+    leases.release_expired_leases()
+
+
+@shared_task
+def retrain_if_due() -> None:
+    """Beat: queues a retraining when a campaign's thresholds are met, and sends every queued one."""
+    training.request_if_due(
+        after_rankings=settings.RETRAIN_AFTER_RANKINGS,
+        after_days=settings.RETRAIN_AFTER_DAYS,
+        include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
+    )
+    dispatch_training()
+
+
+@shared_task
+def train_reward_model(run_id: int) -> None:
+    """Export, train, evaluate, register, promote or not."""
+    run = training.claim_run(run_id=run_id, worker=socket.gethostname())
+    if run is not None:
+        retrain(run)
+
+
+@shared_task
+def fail_stale_runs() -> None:
+    """Beat: a run whose process died without a word ends visibly."""
+    training.fail_silent_runs()

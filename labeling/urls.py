@@ -1,0 +1,25 @@
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from labeling.api.drafts import DraftView
+from labeling.views.claim import next_demonstration, next_ranking
+from labeling.views.history import history, submission
+from labeling.views.instructions import instructions
+from labeling.views.overview import overview
+from labeling.views.work import resume, skip, submit, work
+
+urlpatterns = [
+    path("", overview, name="overview"),
+    path("login/", LoginView.as_view(template_name="desk/login.html", redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("next/ranking/", next_ranking, name="next_ranking"),
+    path("next/demonstration/", next_demonstration, name="next_demonstration"),
+    path("work/<uuid:token>/", work, name="work"),
+    path("work/<uuid:token>/submit/", submit, name="submit"),
+    path("work/<uuid:token>/skip/", skip, name="skip"),
+    path("work/<uuid:token>/resume/", resume, name="resume"),
+    path("work/<uuid:token>/draft/", DraftView.as_view(), name="draft"),
+    path("history/", history, name="history"),
+    path("history/<uuid:token>/", submission, name="submission"),
+    path("instructions/<slug:slug>/", instructions, name="instructions"),
+]

@@ -1,0 +1,54 @@
+"""The next piece of work: a button claims it; looking claims nothing."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from labeling.models import Assignment, Labeler
+from labeling.queries.available import queue_of
+from labeling.refusals import LabelerNotActive
+from labeling.services.assignments import claim_demonstration, claim_ranking
+from labeling.states import AssignmentKind, LabelerState
+from labeling.views import calm
+from labeling.views.access import LabelerRequest, labeler_page
+
+
+class Claim(Protocol):
+    def __call__(self, *, labeler: Labeler) -> Assignment | None: ...
+
+
+CLAIMS: dict[str, Claim] = {
+    AssignmentKind.RANKING: claim_ranking,
+    AssignmentKind.DEMONSTRATION: claim_demonstration,
+}
+
+
+def next_work(kind: AssignmentKind) -> Callable[[HttpRequest], HttpResponse]:
+    """POST claims and goes there; GET says what waits, and is where a POST ends that found nothing."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @labeler_page
+    def view(request: LabelerRequest) -> HttpResponse:
+        if request.labeler.state != LabelerState.ACTIVE:
+            return calm.not_active(request, request.labeler)
+        if request.method == "POST":
+            return on_to_the_next(request, kind, otherwise=f"next_{kind}")
+        return render(request, "desk/queue.html", {"queue": queue_of(request.labeler, kind)})
+
+    return view
+
+
+next_ranking = next_work(AssignmentKind.RANKING)
+next_demonstration = next_work(AssignmentKind.DEMONSTRATION)
+
+
+def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "overview") -> HttpResponseRedirect:
+    """Straight to the next work of that kind, or to the page named `otherwise` if there is none."""
+    try:
+        assignment = CLAIMS[kind](labeler=request.labeler)
+    except LabelerNotActive:
+        return redirect("overview")
+    return redirect("work", token=assignment.token) if assignment else redirect(otherwise)

@@ -1,0 +1,80 @@
+"""What is made sure of before the first step, and between two steps."""
+
+import fcntl
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from transformers import PreTrainedModel
+
+from rm_trainer.errors import Refused
+
+
+@contextmanager
+def sole_writer(output: Path) -> Iterator[None]:
+    """Holds `.NAME.lock` beside the output. Raises Refused while another process on this machine does.
+
+    The kernel lets go of it when the process ends, however it ends. The file goes with the run: whoever opened it
+    before that looks whether it still has its name.
+    """
+    path = output.absolute().with_name(f".{output.absolute().name}.lock")
+    descriptor = _locked(path, output)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def refuse_full_disk(output: Path, model: PreTrainedModel, *, checkpoints: bool) -> None:
+    """Raises Refused unless the weights fit, and with checkpoints two of them: weights and AdamW's two moments each."""
+    weights = sum(one.numel() * one.element_size() for one in model.parameters())
+    trained = sum(one.numel() * one.element_size() for one in model.parameters() if one.requires_grad)
+    needed = weights + (2 * (weights + 2 * trained) if checkpoints else 0)
+    free = shutil.disk_usage(output.absolute().parent).free
+    if free < needed:
+        raise Refused(
+            f"{output.absolute().parent} has {free / 2**30:.1f} GiB free and the run needs {needed / 2**30:.1f} GiB. "
+            f"Make room, or give an --output elsewhere."
+        )
+
+
+@dataclass
+class Stop:
+    asked: bool = False
+
+
+@contextmanager
+def sigterm_after_the_step(*, enabled: bool) -> Iterator[Stop]:
+    """Inside it SIGTERM only asks: the step is finished and saved first. Not enabled, SIGTERM acts at once."""
+    stop = Stop()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.asked = True
+
+    if not enabled:
+        yield stop
+        return
+    before = signal.signal(signal.SIGTERM, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _locked(path: Path, output: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise Refused(f"Another training writes to {output}. Wait for it, or give another --output.") from error
+        os.close(descriptor)

@@ -1,0 +1,137 @@
+"""The reward model: a causal language model whose unembedding is replaced by a projection to one number (InstructGPT
+§3.5).
+
+It is transformers' own `…ForSequenceClassification` with one label, so the checkpoint is an ordinary one. Those heads
+have no bias to hold the shift that gives demonstrations mean reward 0, so **the network's output is the unshifted
+reward** and config.json carries `reward_shift`, to be added: reward = logit + reward_shift. `python -m rm_trainer
+score` adds it.
+"""
+
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+
+from rm_trainer.base import locate
+from rm_trainer.batches import Batch
+from rm_trainer.errors import Refused
+from rm_trainer.render import Renderer
+
+HEAD = "score.weight"
+
+
+def score_group(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Unshifted rewards [S], float32, of a batch's S sequences, each read at its last token.
+
+    The position is passed explicitly: the stock head looks for the last token that isn't padding, which is the wrong
+    one where padding and end-of-sequence are one token. Every completion is one full sequence here; rm_trainer/sharing
+    reads the prompt once.
+    """
+    hidden = model.base_model(
+        input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False
+    ).last_hidden_state  # [S, T, d]
+    return score_hidden(model, hidden[torch.arange(len(hidden), device=hidden.device), batch.last])
+
+
+def score_hidden(model: PreTrainedModel, hidden: Tensor) -> Tensor:
+    """Unshifted rewards [S], float32 even inside autocast, of last-layer states [S, d]."""
+    with torch.autocast(hidden.device.type, enabled=False):
+        scores: Tensor = head(model)(hidden.float())  # [S, 1]
+    return scores.squeeze(-1)
+
+
+def load_base(base: str, *, max_length: int, seed: int) -> tuple[PreTrainedModel, Renderer]:
+    """A model to train, float32 on the CPU, and its renderer. A language model gets a new head, drawn from N(0,
+    1/(d+1)) (Stiennon et al. 2020, C.2, d the width); a reward model keeps its own. Raises Refused.
+    """
+    model, tokenizer, missing = _load(locate(base))
+    if missing - {HEAD}:
+        raise Refused(f"The weights of {base} lack {', '.join(sorted(missing - {HEAD}))}. Give a complete checkpoint.")
+    if HEAD in missing:
+        weight = head(model).weight  # [1, d]
+        generator = torch.Generator().manual_seed(seed)
+        nn.init.normal_(weight, std=(weight.shape[1] + 1) ** -0.5, generator=generator)
+    renderer = _renderer(model, tokenizer, max_length)
+    _choose_padding(model, renderer)
+    model.config.reward_shift = 0.0
+    model.config.reward_max_length = renderer.max_length
+    return model, renderer
+
+
+def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTrainedModel, Renderer]:
+    """A trained model on the CPU; `max_length` None: what it was trained with. Raises Refused when it has no head."""
+    model, tokenizer, missing = _load(locate(directory))
+    if missing:
+        raise Refused(f"{directory} is not a reward model: its weights lack {', '.join(sorted(missing))}.")
+    trained_with = int(getattr(model.config, "reward_max_length", 2048))
+    return model, _renderer(model, tokenizer, max_length or trained_with)
+
+
+def reward_shift(model: PreTrainedModel) -> float:
+    """What is added to the network's output to get the reward; 0 for a checkpoint that stores none."""
+    return float(getattr(model.config, "reward_shift", 0.0))
+
+
+def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
+    """Takes the token embeddings, or the first `layers` layers with the embeddings, out of training. Raises Refused."""
+    blocks = transformer_layers(model)
+    if layers > len(blocks):
+        raise Refused(f"--freeze-layers {layers} is more than the {len(blocks)} layers that the model has.")
+    if embeddings or layers:
+        model.get_input_embeddings().requires_grad_(False)
+    for block in blocks[:layers]:
+        block.requires_grad_(False)
+
+
+def transformer_layers(model: PreTrainedModel) -> list[nn.Module]:
+    """The blocks from the bottom up: the longest module list in the backbone (`layers`; `h` in GPT-2 and GPT-J)."""
+    lists = [list(child) for child in model.base_model.children() if isinstance(child, nn.ModuleList)]
+    return max(lists, key=len, default=[])
+
+
+def head(model: PreTrainedModel) -> nn.Linear:
+    """The projection to one number. Raises Refused for an architecture that names or shapes it otherwise."""
+    layer = getattr(model, "score", None)
+    if not isinstance(layer, nn.Linear) or layer.out_features != 1:
+        raise Refused(f"{type(model).__name__} has no `score` head with one output; this architecture isn't supported.")
+    return layer
+
+
+def _load(location: str) -> tuple[PreTrainedModel, Any, set[str]]:
+    """Model, tokenizer, and the names of the weights that the files did not hold."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(location)
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            location, num_labels=1, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise Refused(f"{location} can't be loaded as a model: {error}") from error
+    head(model)
+    # Only dropout depends on the mode. Without it a batch's gradient is the same however the batch is split, and the K
+    # completions of a prompt are compared through one and the same network.
+    return model.eval(), tokenizer, set(info["missing_keys"])
+
+
+def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Renderer:
+    config = model.config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None) or max_length
+    vocabulary = cast("nn.Embedding", model.get_input_embeddings()).num_embeddings
+    return Renderer(tokenizer, max_length=min(max_length, positions), vocabulary=vocabulary)
+
+
+def _choose_padding(model: PreTrainedModel, renderer: Renderer) -> None:
+    """Makes the stock head read a sequence at its last token, as `score_group` does.
+
+    It reads at the rightmost token that isn't padding, so padding must be a token that never ends a sequence: the
+    tokenizer's own padding, else end, begin or unknown. Where every one of them ends the sequences (GPT-2 has a single
+    special token) the configuration names none: plain transformers then scores one sequence at a time, equally, and
+    refuses larger batches.
+    """
+    tokenizer = renderer.tokenizer
+    last = renderer.last_token()
+    names = ("pad_token", "eos_token", "bos_token", "unk_token")
+    usable = [name for name in names if getattr(tokenizer, f"{name}_id") not in (None, last)]
+    tokenizer.pad_token = getattr(tokenizer, usable[0]) if usable else None
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id

@@ -1,0 +1,104 @@
+"""One optimizer step: gradients added up over parts of a batch, then AdamW with a clipped norm."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from statistics import median
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from rm_trainer.arguments import TrainArguments
+from rm_trainer.batches import Group, parts
+from rm_trainer.errors import Failed
+from rm_trainer.loss import batch_margins, correct_pairs
+from rm_trainer.objective import Objective
+from rm_trainer.precision import Runtime
+from rm_trainer.sharing.choice import score
+
+PLAIN = Objective()
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """One batch, measured before its step: its rankings' mean loss; `correct` of `pairs` pairs ordered rightly."""
+
+    loss: float
+    correct: float
+    pairs: int
+
+
+def accumulate_gradients(
+    model: PreTrainedModel, runtime: Runtime, batch: Sequence[Group], *, part_size: int, objective: Objective = PLAIN
+) -> BatchResult:
+    """Adds the gradient of the batch's loss, Σ objective.loss / len(batch), to the parameters, `part_size` groups at a
+    time.
+
+    Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted.
+    """
+    loss, correct, pairs = 0.0, 0.0, 0
+    for part in parts(batch, part_size):
+        scores = score(model, runtime, [group.rendered for group in part])  # [ΣK]
+        margins = batch_margins(scores, [group.ranks.to(runtime.device) for group in part])
+        losses = [objective.loss(one, group.strengths) for one, group in zip(margins, part, strict=True)]
+        part_loss = torch.stack(losses).sum() / len(batch)
+        part_loss.backward()  # type: ignore[no-untyped-call]
+        loss += part_loss.item()
+        correct += sum(float(correct_pairs(one)) for one in margins)
+        pairs += sum(one.numel() for one in margins)
+    return BatchResult(loss=loss, correct=correct, pairs=pairs)
+
+
+def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.optim.AdamW:
+    """AdamW over what is trained; frozen parameters get no state."""
+    return torch.optim.AdamW(
+        trainable(model),
+        lr=arguments.learning_rate,
+        betas=(arguments.beta1, arguments.beta2),
+        eps=arguments.adam_epsilon,
+        weight_decay=arguments.weight_decay,
+    )
+
+
+def apply_gradients(
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, *, learning_rate: float, clip: float
+) -> Tensor:
+    """Steps, empties the gradients and returns their norm before clipping; a norm that isn't finite changes nothing."""
+    norm = torch.nn.utils.clip_grad_norm_(trainable(model), clip or torch.inf)
+    if norm.isfinite():
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+def refuse_broken_numbers(step: int, batch: Sequence[Group], loss: float, norm: Tensor) -> None:
+    """Raises Failed, naming the batch's rankings, when the loss or the gradient isn't finite."""
+    if torch.tensor(loss).isfinite() and norm.isfinite():
+        return
+    ids = ", ".join(str(group.ranking.ranking_id) for group in batch)
+    raise Failed(
+        f"Step {step}: the loss is {loss} and its gradient's norm {float(norm)}. Nothing was written. "
+        f"The rankings of this batch: {ids}. A lower --learning-rate or --dtype float32 may help."
+    )
+
+
+def refuse_spike(step: int, batch: Sequence[Group], loss: float, earlier: Sequence[BatchResult], factor: float) -> None:
+    """Raises Failed, naming the batch's rankings, when the loss is over `factor` times what was usual; 0 never does.
+
+    Usual is the median of the last 20 steps, or log 2 if that is more: what a model without any opinion costs.
+    """
+    usual = max(log(2), median([result.loss for result in earlier[-20:]] or [0.0]))
+    if not factor or loss <= factor * usual:
+        return
+    ids = ", ".join(str(group.ranking.ranking_id) for group in batch)
+    raise Failed(
+        f"Step {step}: the loss jumped to {loss:.3f}; {usual:.3f} was usual. Nothing was written. The rankings of this "
+        f"batch: {ids}. Look at them, lower --learning-rate, or raise --spike-factor."
+    )
+
+
+def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]

@@ -1,0 +1,120 @@
+"""From a conversation to token ids, the same for training, evaluation and scoring.
+
+The rendered text is all that the reward model ever sees, so anyone can get the same score with plain transformers.
+
+* The tokenizer has a chat template: the text is the template's rendering of the prompt and one assistant message with
+  the completion, special tokens included; it is tokenised without adding any more.
+* It has none (base models): the plain template. Each message is `Role: content` (System, User, Assistant), blocks are
+  parted by an empty line, and the completion follows as one more `Assistant:` block that ends with the tokenizer's
+  end-of-sequence text: `User: Hi\\n\\nAssistant: Hello<eos>`. It is tokenised with the tokenizer's own special tokens
+  (a leading <bos>, if it adds one). sampler/ asks its completions of base models with the same template; a test
+  compares the two.
+
+**The score is read at the sequence's last token**: the last one that the chat template puts after an assistant turn
+(for Gemma the line break after <end_of_turn>), or the plain template's end-of-sequence token.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+import torch
+from jinja2 import TemplateError
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from rm_trainer.errors import Refused
+from rm_trainer.records import Message
+
+SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The K sequences of one prompt, int32 ids of shape [length]; each lost `dropped` tokens at the prompt's start."""
+
+    sequences: tuple[Tensor, ...]
+    dropped: int
+
+
+class Renderer:
+    """Renders with one tokenizer, for a model that knows `vocabulary` tokens and reads at most `max_length` of them."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, max_length: int, vocabulary: int) -> None:
+        self.tokenizer: Any = tokenizer
+        self.max_length = max_length
+        self.vocabulary = vocabulary
+        self.plain = not self.tokenizer.chat_template
+
+    def text(self, prompt: Sequence[Message], completion: str) -> str:
+        """The text that is scored. Raises Refused when the chat template refuses the conversation."""
+        if self.plain:
+            return f"{plain_prompt(prompt)} {completion}{self.tokenizer.eos_token or ''}"
+        return self._chat([*prompt, Message(role="assistant", content=completion)], add_generation_prompt=False)
+
+    def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> Rendered:
+        """Token ids of the prompt with each completion.
+
+        When the longest is over `max_length`, as many tokens as it is over leave all K at the start of the prompt
+        (after a leading begin-of-sequence token), so that all keep the same prompt. Raises Refused when the prompt
+        can't give as many: a completion is never cut.
+        """
+        opening, *ids = self._tokenise([self._opening(prompt), *(self.text(prompt, one) for one in completions)])
+        head = 1 if opening[:1] == [self.tokenizer.bos_token_id] else 0
+        droppable = min(_common_prefix(opening, one) for one in ids) - head
+        longest = max(map(len, ids))
+        dropped = max(0, longest - self.max_length)
+        if dropped > droppable:
+            raise Refused(
+                f"its longest completion takes {longest - droppable} tokens by itself and the limit "
+                f"is {self.max_length}; a completion is never cut. Raise --max-length or leave it out"
+            )
+        return Rendered(
+            sequences=tuple(torch.tensor(one[:head] + one[head + dropped :], dtype=torch.int32) for one in ids),
+            dropped=dropped,
+        )
+
+    def last_token(self) -> int:
+        """The token that the score is read at, whatever the completion: see the module's docstring."""
+        (ids,) = self._tokenise([self.text([Message(role="user", content="a")], "b")])
+        return ids[-1]
+
+    def _opening(self, prompt: Sequence[Message]) -> str:
+        return plain_prompt(prompt) if self.plain else self._chat(prompt, add_generation_prompt=True)
+
+    def _chat(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+        conversation = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                conversation, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        except TemplateError as error:
+            raise Refused(f"the model's chat template refuses the conversation ({error})") from error
+        return text
+
+    def _tokenise(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=self.plain, verbose=False)["input_ids"]
+        highest = max(max(one, default=0) for one in ids)
+        if highest >= self.vocabulary:
+            raise Refused(
+                f"the tokenizer makes token {highest} and the model knows {self.vocabulary}: they don't belong together"
+            )
+        return ids
+
+
+def plain_prompt(prompt: Sequence[Message]) -> str:
+    """The prompt of a model without a chat template, up to where the completion begins after one space. Raises Refused.
+
+    >>> plain_prompt([Message("system", "Be brief."), Message("user", "Hi")])
+    'System: Be brief.\\n\\nUser: Hi\\n\\nAssistant:'
+    """
+    for message in prompt:
+        if message.role not in SPEAKERS:
+            raise Refused(f"a message has the role {message.role!r}; known roles are {', '.join(SPEAKERS)}")
+    blocks = [f"{SPEAKERS[message.role]}: {message.content}" for message in prompt]
+    return "\n\n".join([*blocks, "Assistant:"])
+
+
+def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

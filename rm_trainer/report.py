@@ -1,0 +1,95 @@
+"""What a training run leaves to read: remarks before it starts, metrics.json and training_log.jsonl after it."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rm_trainer.arguments import TrainArguments
+from rm_trainer.batches import Group
+from rm_trainer.checkpoint import write_json_file, write_text_file
+from rm_trainer.data import Records, TrainingData, tokens_in
+from rm_trainer.optimization import BatchResult
+from rm_trainer.precision import Runtime
+from rm_trainer.progress import Progress
+from rm_trainer.render import Renderer
+from rm_trainer.sharing.choice import Choice
+from rm_trainer.sharing.prefix import split as split_prefix
+
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
+
+
+def note_what_is_unusual(
+    data: TrainingData, renderer: Renderer, choice: Choice, arguments: TrainArguments, progress: Progress
+) -> None:
+    """Tells people before the first step what the run leaves out, so that nothing is dropped in silence."""
+    if choice.fallback:
+        progress.note(f"Every prompt is read once per completion, not once: {choice.fallback}.")
+    if renderer.max_length < arguments.max_length:
+        progress.note(f"The model reads {renderer.max_length} tokens, less than --max-length {arguments.max_length}.")
+    for split, counts in data.counts.items():
+        if counts["dropped_prompt_tokens"]:
+            progress.note(
+                f"{split}: {counts['shortened_prompts']} prompts are over {renderer.max_length} tokens with their "
+                f"completions and lose {counts['dropped_prompt_tokens']} tokens at their start."
+            )
+        if counts.get("tied_rankings"):
+            progress.note(f"{split}: {counts['tied_rankings']} rankings are one single tie and make no pair.")
+    if not data.valid:
+        progress.note("There is nothing to validate on, so metrics.json will have no validation metrics.")
+    if not data.demonstrations:
+        progress.note("There are no demonstrations, so the rewards will not be shifted: their level will mean nothing.")
+
+
+def reading(choice: Choice, groups: Sequence[Group]) -> dict[str, Any]:
+    """How the prompts are read, for metrics.json, with the tokens of one pass over `groups`, shared and unshared."""
+    full = tokens_in(list(groups))
+    shared = sum(split_prefix(group.rendered).tokens for group in groups)
+    return {**asdict(choice), "tokens": full if choice.way == "full" else shared, "tokens_unshared": full}
+
+
+def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> dict[str, Any]:
+    """Averages over the whole run, each batch measured before its own step: the model was still learning."""
+    pairs = sum(result.pairs for result in results)
+    return {
+        "rankings": len(groups),
+        "pairs": pairs,
+        "loss": sum(result.loss for result in results) / len(results),
+        "pair_accuracy": sum(result.correct for result in results) / pairs,
+        "first_loss": results[0].loss,
+        "last_loss": results[-1].loss,
+    }
+
+
+def provenance(
+    arguments: TrainArguments, runtime: Runtime, renderer: Renderer, records: Records, *, steps: int
+) -> dict[str, Any]:
+    """From what, with what and where the model was made."""
+    return {
+        "base": arguments.base,
+        "snapshot_sha256": records.snapshot.sha256,
+        "demonstrations_sha256": records.demonstrations_sha256,
+        "template": "plain" if renderer.plain else "chat",
+        "max_length": renderer.max_length,
+        "schedule": {
+            "shape": "cosine",
+            "steps": steps,
+            "warmup_steps": arguments.warmup_steps,
+            "learning_rate": arguments.learning_rate,
+            "final_learning_rate": arguments.learning_rate * arguments.final_learning_rate_fraction,
+        },
+        "config": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(arguments).items()},
+        "seed": arguments.seed,
+        **runtime.describe(),
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+    }
+
+
+def write(directory: Path, metrics: dict[str, Any], progress: Progress) -> None:
+    """metrics.json, and training_log.jsonl with every event of the run so far."""
+    write_json_file(directory / "metrics.json", metrics)
+    lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in progress.events]
+    write_text_file(directory / "training_log.jsonl", lines)

@@ -1,0 +1,46 @@
+"""The shift that gives labelers' demonstrations mean reward 0 (InstructGPT C.2), so that 0 reads as "as good as a
+human's answer".
+
+The loss sees only differences of rewards, so their level is arbitrary until this sets it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from rm_trainer.errors import Failed
+from rm_trainer.evaluate import rewards_of
+from rm_trainer.model import load_reward_model, reward_shift
+from rm_trainer.precision import Runtime
+from rm_trainer.render import Rendered
+
+TOLERANCE = 1e-3
+
+
+def for_mean_zero(model: PreTrainedModel, runtime: Runtime, demonstrations: list[Rendered], *, size: int) -> float:
+    """Minus the demonstrations' mean unshifted reward; 0 when there are none. `size` in memory at a time."""
+    return -_mean(model, runtime, demonstrations, size=size) if demonstrations else 0.0
+
+
+def check_written(directory: Path, runtime: Runtime, demonstrations: list[Rendered], *, size: int) -> dict[str, Any]:
+    """Reads the written model back, and says for metrics.json what its shift is and what mean the demonstrations have
+    with it.
+
+    Raises Failed when that isn't 0 to within TOLERANCE: the files then don't hold the model that was trained.
+    """
+    model, _ = load_reward_model(str(directory), max_length=None)
+    shift = reward_shift(model)
+    if not demonstrations:
+        note = "There were no demonstrations: the shift is 0 and the rewards' level means nothing."
+        return {"reward_shift": shift, "demonstrations": {"count": 0, "mean_reward": None, "note": note}}
+    mean = _mean(runtime.place(model), runtime, demonstrations, size=size) + shift
+    if abs(mean) > TOLERANCE:
+        raise Failed(
+            f"The written model gives demonstrations the mean reward {mean:.6f} instead of 0, so it was discarded."
+        )
+    return {"reward_shift": shift, "demonstrations": {"count": len(demonstrations), "mean_reward": mean, "note": None}}
+
+
+def _mean(model: PreTrainedModel, runtime: Runtime, demonstrations: list[Rendered], *, size: int) -> float:
+    return float(rewards_of(model, runtime, demonstrations, size=size).double().mean())

@@ -1,0 +1,176 @@
+"""`python -m rm_trainer train`: a reward model from rankings, after InstructGPT §3.5 and C.2.
+
+    python -m rm_trainer train --data SNAPSHOT --base MODEL --output DIR
+    python -m rm_trainer train --data SNAPSHOT --base MODEL --output DIR --freeze-embeddings --dtype bfloat16 --progress
+    jsonl
+
+One batch element is one prompt with all its completions: the prompt's tokens pass through the network once, each
+completion's once (rm_trainer/sharing), and the K scores make up to K(K−1)/2 pairs of one loss. Shuffled as separate
+pairs they would overfit within an epoch, each completion being seen K−1 times.
+"""
+
+from itertools import islice
+from math import ceil
+from time import monotonic
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from rm_trainer import report, shift
+from rm_trainer.analysis import analyse
+from rm_trainer.arguments import TrainArguments
+from rm_trainer.batches import Group, shuffled_batches
+from rm_trainer.checkpoint import refuse_used_output, whole_directory
+from rm_trainer.data import pairs_in, read_records, render_records, tokens_in
+from rm_trainer.errors import Terminated
+from rm_trainer.evaluate import outcomes_of
+from rm_trainer.guards import refuse_full_disk, sigterm_after_the_step, sole_writer
+from rm_trainer.metrics import summarise
+from rm_trainer.model import freeze, load_base
+from rm_trainer.objective import Objective
+from rm_trainer.optimization import (
+    accumulate_gradients,
+    apply_gradients,
+    make_optimizer,
+    refuse_broken_numbers,
+    refuse_spike,
+)
+from rm_trainer.precision import Runtime, prepare_runtime
+from rm_trainer.progress import Progress
+from rm_trainer.resume import Checkpoints, Done
+from rm_trainer.schedule import learning_rate
+from rm_trainer.sharing.choice import choose
+
+
+def train(arguments: TrainArguments, progress: Progress) -> None:
+    """Leaves `arguments.output` complete or absent. Raises Refused before the first step, Failed after it.
+
+    With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
+    """
+    refuse_used_output(arguments.output)
+    with sole_writer(arguments.output):
+        _train(arguments, progress)
+
+
+def _train(arguments: TrainArguments, progress: Progress) -> None:
+    began = monotonic()
+    runtime = prepare_runtime(arguments, arguments.dtype)
+    records = read_records(arguments.data, arguments.demonstrations)
+    model, renderer = load_base(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
+    data = render_records(records, renderer)
+    choice = choose(model, runtime.device, checkpointing=False)
+    report.note_what_is_unusual(data, renderer, choice, arguments, progress)
+    freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
+    refuse_full_disk(arguments.output, model, checkpoints=arguments.checkpoint_every > 0)
+    runtime.place(model)
+    optimizer = make_optimizer(model, arguments)
+    checkpoints = Checkpoints(arguments, [records.snapshot.sha256, records.demonstrations_sha256])
+    done = checkpoints.restore(model, optimizer)
+    results = done.results
+    steps = arguments.epochs * ceil(len(data.train) / arguments.rankings_per_batch)
+    if results:
+        progress.note(f"Going on after step {len(results)}.")
+    progress.start(
+        steps=steps,
+        train_rankings=len(data.train),
+        train_pairs=pairs_in(data.train),
+        valid_rankings=len(data.valid),
+    )
+
+    part_size = arguments.rankings_per_microbatch
+    objective = Objective(strength=arguments.strength, label_smoothing=arguments.label_smoothing)
+    progress.events += done.events[1:]  # the first is the start, said again above
+    training_began = monotonic() - done.seconds
+    batches = shuffled_batches(
+        data.train, size=arguments.rankings_per_batch, epochs=arguments.epochs, seed=arguments.seed
+    )
+    with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
+        for step, batch in islice(enumerate(batches, start=1), len(results), None):
+            rate = learning_rate(
+                step=step,
+                steps=steps,
+                peak=arguments.learning_rate,
+                final_fraction=arguments.final_learning_rate_fraction,
+                warmup_steps=arguments.warmup_steps,
+            )
+            result = accumulate_gradients(model, runtime, batch, part_size=part_size, objective=objective)
+            norm = apply_gradients(model, optimizer, learning_rate=rate, clip=arguments.clip)
+            refuse_broken_numbers(step, batch, result.loss, norm)
+            refuse_spike(step, batch, result.loss, results, arguments.spike_factor)
+            results.append(result)
+            progress.step(
+                step=step,
+                steps=steps,
+                loss=result.loss,
+                accuracy=result.correct / result.pairs,
+                learning_rate=rate,
+                seconds=monotonic() - training_began,
+            )
+            if arguments.eval_every and step % arguments.eval_every == 0 and step < steps:
+                _validate(model, runtime, data.valid, arguments, progress, step=step)
+            if stop.asked or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
+                seconds = monotonic() - training_began
+                checkpoints.save(model, optimizer, Done(results=results, events=progress.events, seconds=seconds))
+            if stop.asked:
+                raise Terminated
+    training_seconds = monotonic() - training_began
+    del optimizer  # its two moments are twice the model's size, and the written model is read back below
+
+    valid = _validate(model, runtime, data.valid, arguments, progress, step=steps)
+    test = _evaluate(model, runtime, data.test, arguments)
+    model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, size=part_size)
+    with whole_directory(arguments.output) as directory:
+        model.save_pretrained(directory)
+        renderer.tokenizer.save_pretrained(directory)
+        metrics = {
+            "schema": 1,
+            "train": report.train_metrics(results, data.train),
+            "valid": valid,
+            "test": test,
+            "analysis": {
+                "valid": _analyse(model, runtime, data.valid, arguments),
+                "test": _analyse(model, runtime, data.test, arguments),
+            },
+            **shift.check_written(directory, runtime, data.demonstrations, size=part_size),
+            "counts": data.counts,
+            "prompt_reading": report.reading(choice, data.train),
+            "tokens": {"trained": arguments.epochs * tokens_in(data.train)},
+            "seconds": {"training": training_seconds, "total": monotonic() - began},
+            **report.provenance(arguments, runtime, renderer, records, steps=steps),
+        }
+        report.write(directory, metrics, progress)
+    checkpoints.remove()
+    progress.done(arguments.output)
+
+
+def _validate(
+    model: PreTrainedModel,
+    runtime: Runtime,
+    groups: list[Group],
+    arguments: TrainArguments,
+    progress: Progress,
+    *,
+    step: int,
+) -> dict[str, Any] | None:
+    metrics = _evaluate(model, runtime, groups, arguments)
+    if metrics is not None:
+        progress.valid(step=step, loss=metrics["loss"], accuracy=metrics["pair_accuracy"])
+    return metrics
+
+
+def _evaluate(
+    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
+) -> dict[str, Any] | None:
+    """None for a split without a usable pair."""
+    if not groups:
+        return None
+    return summarise(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)
+
+
+def _analyse(
+    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
+) -> dict[str, Any] | None:
+    """None for a split without a usable pair."""
+    if not groups:
+        return None
+    return analyse(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)

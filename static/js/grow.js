@@ -1,0 +1,12 @@
+/** Lets textarea[data-grow] grow with its text where the browser's style sheet can't (field-sizing). */
+if (!CSS.supports("field-sizing", "content")) {
+  for (const area of document.querySelectorAll("textarea[data-grow]")) {
+    const fit = () => {
+      area.style.height = "auto";
+      area.style.height = `${area.scrollHeight + 2}px`;
+    };
+    area.addEventListener("input", fit);
+    area.form?.addEventListener("draft-restored", fit);
+    fit();
+  }
+}

@@ -1,0 +1,21 @@
+/** Says in [data-length-of="id"] how long that text is: words where the language has them, otherwise characters. */
+const WITHOUT_SPACES = /^(zh|ja|th|lo|km|my)\b/;
+
+for (const counter of document.querySelectorAll("[data-length-of]")) {
+  const area = document.getElementById(counter.dataset.lengthOf);
+  const hint = counter.textContent;
+  const count = () => {
+    const characters = [...area.value.replace(/\s/g, "")].length;
+    const template = WITHOUT_SPACES.test(counter.dataset.language) ? "characters" : "words";
+    counter.textContent = characters
+      ? counter.dataset[template].replace("{words}", words(area.value)).replace("{characters}", characters)
+      : hint;
+  };
+  area.addEventListener("input", count);
+  area.form.addEventListener("draft-restored", count);
+  count();
+}
+
+function words(text) {
+  return text.trim().split(/\s+/).filter(Boolean).length;
+}

@@ -1,0 +1,28 @@
+"""What every test may use. The servers come from tests/settings.py."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+
+@pytest.fixture
+def process_environment() -> dict[str, str]:
+    """The environment for a process that a test starts: this run's database, not the empty one beside it."""
+    url, _, query = os.environ["DATABASE_URL"].partition("?")
+    server = url.rpartition("/")[0]
+    return os.environ | {"DATABASE_URL": f"{server}/{settings.DATABASES['default']['NAME']}?{query}"}
+
+
+@pytest.fixture
+def laptop_folder() -> Iterator[Path]:
+    """A folder for embedded servers.
+
+    Not below pytest's own: under root PostgreSQL runs on another account, and every pytest run that starts closes the
+    folder above all runs to others, in the middle of somebody's initdb.
+    """
+    with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -1,0 +1,32 @@
+"""A real Chromium for tests that click: the distribution's where there is one, else the one that Playwright fetched."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+# Chromium calls home at every start unless it is told not to; tests talk to this machine alone.
+QUIET = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(monkeymodule: pytest.MonkeyPatch) -> Iterator[Browser]:
+    # Playwright's event loop lives in this thread, which Django takes for code that may not touch the database.
+    monkeymodule.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def monkeymodule() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch

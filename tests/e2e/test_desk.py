@@ -1,0 +1,314 @@
+"""The labeler's desk in a real browser: what its scripts promise, and that it works without them."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_core_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from labeling.models import Assignment, Labeler
+from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ENOUGH_FOR_A_SAVE = 5_000  # milliseconds; a save starts 600 ms after the last change
+
+
+@pytest.fixture
+def alice() -> Labeler:
+    return make_labeler("alice")
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900}, locale="en")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return log_in(context.new_page())
+
+
+def log_in(page: Page, path: str = "/login/") -> Page:
+    page.goto(path)
+    page.get_by_label("User name").fill("alice")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def start_ranking(page: Page, *, k: int = 4) -> None:
+    make_ready_task(make_prompt(make_campaign()), k=k)
+    page.goto("/")
+    page.get_by_role("button", name="Start ranking").click()
+    page.wait_for_load_state()
+
+
+def start_writing(page: Page) -> None:
+    make_prompt(make_campaign())
+    page.goto("/")
+    page.get_by_role("button", name="Start writing").click()
+    page.wait_for_load_state()
+
+
+def says(page: Page, words: str) -> None:
+    expect(page.locator("[data-save-text]")).to_contain_text(words, timeout=ENOUGH_FOR_A_SAVE)
+
+
+def write(page: Page, text: str) -> None:
+    page.get_by_label("What the assistant should say").fill(text)
+
+
+def written(page: Page, text: str) -> None:
+    expect(page.get_by_label("What the assistant should say")).to_have_value(text)
+
+
+def unreachable(route: Route) -> None:
+    route.abort()
+
+
+def test_nine_completions_are_rated_and_ranked_with_the_keyboard_alone(page: Page, alice: Labeler) -> None:
+    start_ranking(page, k=9)
+    for key in "765432177":
+        page.keyboard.press(key)
+    expect(page.locator("[data-progress-text]")).to_have_text("9 of 9 rated, 0 of 9 ranked")
+    page.keyboard.press("Escape")
+    page.locator("[data-card=A]").focus()
+    for rank in (1, 2, 3, 4, 5, 6, 7, 1, 1):
+        page.keyboard.press(f"Shift+Digit{rank}")
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-card=A] [data-standing]")).to_have_text("Rank 1, tied with H, I")
+    expect(page.locator("[data-tiers] li").first).to_contain_text("A = H = I")
+    page.get_by_role("button", name="Submit ranking").press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("Ranking saved · 1 today")
+    ranked = alice.rankings.get().ranked_completions.order_by("shown_position")
+    assert [each.rank for each in ranked] == [1, 2, 3, 4, 5, 6, 7, 1, 1]
+    assert [each.quality for each in ranked] == [7, 6, 5, 4, 3, 2, 1, 7, 7]
+
+
+def test_the_question_mark_shows_the_keys_but_not_while_writing(page: Page) -> None:
+    start_ranking(page)
+    page.get_by_label("Note on the whole").fill("Why")
+    page.get_by_label("Note on the whole").press("?")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_label("Note on the whole")).to_have_value("Why?")
+    page.locator("[data-card=A]").press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_digits_in_a_note_are_text(page: Page) -> None:
+    start_ranking(page)
+    page.locator("[data-card=A]").get_by_text("Note", exact=True).click()
+    page.get_by_label("Note · A").press_sequentially("1984")
+    expect(page.get_by_label("Note · A")).to_have_value("1984")
+    assert page.locator("input[type=radio]:checked").count() == 0
+
+
+def test_a_reload_brings_everything_back(page: Page) -> None:
+    start_ranking(page)
+    page.keyboard.press("5")
+    page.locator("[data-card=B]").get_by_text("Flags").first.click()
+    page.locator("[data-card=B]").get_by_label("Hallucination").check()
+    says(page, "Saved")
+    page.reload()
+    expect(page.locator("input[name='1-quality'][value='5']")).to_be_checked()
+    expect(page.locator("[data-card=B] [data-flag-count]")).to_have_text("1")
+    says(page, "Saved")
+
+
+def test_what_the_server_could_not_take_is_kept_in_the_browser_and_saved_later(page: Page) -> None:
+    start_writing(page)
+    page.route("**/draft/", unreachable)
+    write(page, "Written in a tunnel.")
+    says(page, "Not saved; kept in this browser")
+    page.reload()
+    written(page, "Written in a tunnel.")
+    page.unroute("**/draft/")
+    page.reload()
+    written(page, "Written in a tunnel.")
+    says(page, "Saved")
+    assert Assignment.objects.get().draft["text"] == ["Written in a tunnel."]
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("Keep what is here", "Second tab."), ("Take the other", "First tab.")])
+def test_two_tabs_are_noticed_and_nothing_is_lost(page: Page, context: BrowserContext, choice: str, kept: str) -> None:
+    start_writing(page)
+    second = context.new_page()
+    second.goto(page.url)
+    write(page, "First tab.")
+    says(page, "Saved")
+    write(second, "Second tab.")
+    expect(second.locator("[data-conflict]")).to_be_visible(timeout=ENOUGH_FOR_A_SAVE)
+    second.get_by_role("button", name=choice).click()
+    written(second, kept)
+    says(second, "Saved")
+    second.reload()
+    written(second, kept)
+
+
+def test_a_session_that_ends_while_writing_costs_nothing(page: Page, context: BrowserContext) -> None:
+    start_writing(page)
+    context.clear_cookies(name="sessionid")
+    write(page, "Still here.")
+    says(page, "you are logged out")
+    page.get_by_role("link", name="Log in").click()
+    expect(page.get_by_role("main")).to_contain_text("What you entered there is kept")
+    page.get_by_label("User name").fill("alice")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    written(page, "Still here.")
+    says(page, "Saved")
+
+
+def test_a_session_that_ended_before_submitting_costs_nothing(page: Page, context: BrowserContext) -> None:
+    start_writing(page)
+    write(page, "Almost handed in.")
+    says(page, "Saved")
+    context.clear_cookies(name="sessionid")
+    page.get_by_role("button", name="Submit demonstration").click()
+    page.get_by_label("User name").fill("alice")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    written(page, "Almost handed in.")
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved")
+
+
+def test_work_that_was_handed_in_elsewhere_says_so(page: Page, context: BrowserContext) -> None:
+    start_writing(page)
+    second = context.new_page()
+    second.goto(page.url)
+    write(page, "Handed in.")
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    write(second, "Too late.")
+    says(second, "no longer open")
+    second.get_by_role("button", name="Submit demonstration").click()
+    expect(second.get_by_role("main")).to_contain_text("handed in already")
+    expect(second.get_by_role("main")).to_contain_text("Handed in.")
+
+
+def test_the_browser_forgets_what_was_handed_in(page: Page) -> None:
+    start_writing(page)
+    page.route("**/draft/", unreachable)
+    write(page, "A leaf in hot water.")
+    says(page, "kept in this browser")
+    assert page.evaluate("localStorage.length") == 1
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    # Not page.wait_for_function: it polls by eval, which the Content-Security-Policy of the page refuses.
+    deadline = time.monotonic() + ENOUGH_FOR_A_SAVE / 1000
+    while page.evaluate("localStorage.length"):
+        assert time.monotonic() < deadline, "the browser still holds the text that was handed in"
+        page.wait_for_timeout(50)
+
+
+def test_time_at_work_counts_activity_and_not_absence(page: Page) -> None:
+    page.clock.install()
+    start_writing(page)
+    write(page, "x")
+    for _ in range(10):
+        page.clock.run_for(30_000)
+    seconds = float(page.locator("[data-active-time]").input_value())
+    assert 50 <= seconds <= 70
+
+
+def test_the_length_is_in_words_or_in_characters(page: Page) -> None:
+    start_writing(page)
+    write(page, "Two words.")
+    expect(page.locator("[data-length-of]")).to_have_text("Words: 2 · characters: 9")
+    page.locator("[data-length-of]").evaluate("counter => (counter.dataset.language = 'zh')")
+    write(page, "两个字。")
+    expect(page.locator("[data-length-of]")).to_have_text("Characters: 4")
+
+
+def test_an_empty_queue_looks_again_by_itself(page: Page) -> None:
+    page.clock.install()
+    make_campaign()
+    page.goto("/next/ranking/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing to rank right now")
+    make_ready_task(make_prompt(make_campaign()))
+    page.clock.run_for(16_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is work for you")
+    page.get_by_role("button", name="Start ranking").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rank 4 completions")
+
+
+def test_a_whole_ranking_works_without_scripts(browser: Browser, live_server: LiveServer, alice: Labeler) -> None:
+    context = browser.new_context(base_url=live_server.url, java_script_enabled=False, locale="en")
+    page = log_in(context.new_page())
+    start_ranking(page)
+    for position in (1, 2, 3, 4):
+        page.locator(f"input[name='{position}-quality'][value='4']").check(force=True)
+    page.get_by_role("button", name="Submit ranking").click()
+    expect(page.get_by_role("alert").first).to_contain_text("Still without a rank")
+    for position in (1, 2, 3, 4):
+        expect(page.locator(f"input[name='{position}-quality'][value='4']")).to_be_checked()
+        page.locator(f"input[name='{position}-rank'][value='1']").check(force=True)
+    page.get_by_role("button", name="Submit ranking").click()
+    expect(page.get_by_role("status").first).to_contain_text("Ranking saved")
+    assert alice.rankings.get().ranked_completions.filter(rank=1).count() == 4
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_stands_in_anybodys_way(
+    context: BrowserContext, page: Page, theme: Any, live_server: LiveServer
+) -> None:
+    elsewhere: list[str] = []
+    context.on("request", lambda request: elsewhere.append(request.url))
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    start_ranking(page, k=9)
+    found = {"ranking": serious(page)}
+    page.get_by_role("button", name="Submit ranking").click()
+    found["problems"] = serious(page)
+    for name, path in {"overview": "/", "history": "/history/", "queue": "/next/ranking/", "gone": "/no/"}.items():
+        page.goto(path)
+        found[name] = serious(page)
+    start_writing(page)
+    found["demonstration"] = serious(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    found["demonstration on a phone"] = serious(page)
+    page.goto("/instructions/" + make_campaign().slug + "/")
+    found["instructions"] = serious(page)
+    context.clear_cookies()
+    page.goto("/login/")
+    found["login"] = serious(page)
+    assert not {name: problems for name, problems in found.items() if problems}
+    assert [url for url in elsewhere if not url.startswith(live_server.url)] == []
+
+
+def serious(page: Page) -> list[str]:
+    violations = Axe().run(page)["violations"]
+    return [
+        f"{violation['id']}: {violation['nodes'][0]['html'][:120]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440, 2560])
+def test_no_page_scrolls_sideways(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    prompt = make_prompt(make_campaign(name="A campaign with a rather long name"), text="W" * 300)
+    make_ready_task(
+        prompt, texts=["x" * 400, "```\n" + "y" * 400 + "\n```", "| a |\n|---|\n| " + "z" * 300 + " |", "长" * 300]
+    )
+    page.goto("/")
+    assert fits(page)
+    page.get_by_role("button", name="Start ranking").click()
+    page.wait_for_load_state()
+    assert fits(page)
+    page.goto("/history/")
+    assert fits(page)
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))

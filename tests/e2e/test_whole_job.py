@@ -1,0 +1,146 @@
+"""The main job on real input, as its people do it: `manage.py up`, a browser, and the model that ships as a package.
+
+A person logs in, writes a demonstration and ranks completions that the model sampled; an export comes out; a reward
+model is trained from it, evaluated, registered and promoted; the admin sees all of it.
+"""
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.processes import ROOT, Processes, processes
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+
+# A small model on two cores: short answers, and as little training as shows every joint.
+SETTINGS = {
+    "SAMPLING_MAX_NEW_TOKENS": 24,
+    "READY_QUEUE_DEPTH": 6,
+    "RM_MAX_LENGTH": 160,
+    "RM_EPOCHS": 1,
+    "PROMOTE_MIN_VALID_RANKINGS": 1,
+    "PROMOTE_MIN_ACCURACY_GAIN": -1,
+    "RETRAIN_AFTER_RANKINGS": 100_000,
+}
+PASSWORD = "concord-demo"
+SIMULATED = 12
+
+
+@pytest.fixture(scope="module")
+def address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def running(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Everything that `make demo` starts, with its data in a folder of the test's. The model is made once and kept."""
+    folder = tmp_path_factory.mktemp("whole-job")
+    inherited = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+    }
+    places = {"VAR_DIR": folder / "var", "MODELS_DIR": ROOT / "var" / "models"}
+    with processes(inherited, folder, **places, **SETTINGS) as started:
+        started.start("up", "manage.py", "up", "--port", address.rpartition(":")[2])
+        log = folder / "up.log"
+        started.wait_for("the address is printed", lambda: "Concord is ready" in log.read_text(), seconds=300)
+        yield started
+
+
+def log_in(page: Page, address: str, name: str) -> None:
+    page.goto(f"{address}/login/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def write_a_demonstration(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Start writing").click()
+    page.get_by_label("What the assistant should say").fill("A short, true and kind answer.\n\n从容不迫。")
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+
+
+def rank_what_was_sampled(page: Page, address: str) -> None:
+    """Rates the four completions 6, 4, 4, 2 and ranks them 1, 2, 2, 3: a tie in the middle."""
+    page.goto(address)
+    page.get_by_role("button", name="Start ranking").or_(page.get_by_role("link", name="Continue ranking")).click()
+    expect(page.get_by_role("button", name="Submit ranking")).to_be_visible()
+    page.wait_for_load_state()
+    for position, (quality, rank) in enumerate(((6, 1), (4, 2), (4, 2), (2, 3)), start=1):
+        choose(page, f"{position}-quality", quality)
+        choose(page, f"{position}-rank", rank)
+    page.get_by_role("button", name="Submit ranking").click()
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+
+
+def choose(page: Page, name: str, value: int) -> None:
+    option = page.locator(f"input[name='{name}'][value='{value}']")
+    page.locator("label").filter(has=option).click()
+    expect(option).to_be_checked()
+
+
+def ready_for(page: Page, address: str) -> int:
+    page.goto(address)
+    return int(page.locator("[data-available=ranking]").inner_text())
+
+
+def test_from_a_persons_ranking_to_a_promoted_reward_model(
+    browser: Browser, running: Processes, address: str, tmp_path: Path
+) -> None:
+    labeler = browser.new_page()
+    log_in(labeler, address, "labeler1")
+    write_a_demonstration(labeler, address)
+    running.wait_for("two tasks are sampled", lambda: ready_for(labeler, address) >= 2, seconds=240)
+    rank_what_was_sampled(labeler, address)
+    rank_what_was_sampled(labeler, address)
+    labeler.goto(f"{address}/history/")
+    expect(labeler.get_by_role("main")).to_contain_text("Starter campaign")
+
+    running.run("export_comparisons", "--output", str(tmp_path / "export"), "--format", "rankings")
+    manifest = json.loads((tmp_path / "export" / "manifest.json").read_text())
+    assert sum(split["rankings"] for split in manifest["counts"].values()) == 2
+    records = [
+        json.loads(line) for path in (tmp_path / "export").rglob("*.jsonl") for line in path.read_text().splitlines()
+    ]
+    assert [sorted(each["rank"] for each in record["completions"]) for record in records] == [[1, 2, 2, 3]] * 2
+    assert {each["model"] for record in records for each in record["completions"]} == {"gemma-3-270m"}
+
+    running.run("simulate_labelers", "--rankings", str(SIMULATED), "--rule", "shorter")
+    admin = browser.new_page()
+    log_in(admin, address, "admin")
+    retrain_in_the_admin(admin, address)
+    running.wait_for("the training run ended", lambda: run_has_ended(admin, address), seconds=420)
+    expect(admin.locator("#changelist")).to_contain_text("Promoted")
+
+    admin.goto(f"{address}/admin/labeling/modelversion/")
+    expect(admin.locator("#changelist")).to_contain_text("reward-1")
+    admin.goto(f"{address}/admin/labeling/trainingrun/1/change/")
+    expect(admin.locator("svg").first).to_be_visible()
+    admin.goto(f"{address}/admin/")
+    expect(admin.locator("#content")).to_contain_text("reward-1")
+
+
+def retrain_in_the_admin(page: Page, address: str) -> None:
+    page.goto(f"{address}/admin/labeling/trainingrun/")
+    page.get_by_role("link", name=re.compile("Retrain now")).first.click()
+    page.get_by_label("Learn from simulated rankings too").check(force=True)
+    page.get_by_role("button", name="Retrain now").click()
+    expect(page.locator("body")).to_contain_text("on its way to a training worker")
+
+
+def run_has_ended(page: Page, address: str) -> bool:
+    response = page.goto(f"{address}/admin/labeling/trainingrun/")
+    assert response is not None
+    assert response.ok, response.text()
+    text = page.locator("#result_list").inner_text()
+    assert "failed" not in text.lower(), text
+    return "done" in text.lower()

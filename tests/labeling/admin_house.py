@@ -1,0 +1,74 @@
+"""A house with one of everything, and the people who may look at it: for the tests of the admin."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from labeling.export import write_snapshot
+from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
+from labeling.services.assignments import claim_demonstration, claim_ranking
+from labeling.services.model_versions import register_model
+from labeling.services.snapshots import register_snapshot
+from labeling.services.training import begin_training, claim_run, note_progress, request_retraining
+from labeling.states import ModelKind
+from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.handed_in import rank, write
+from tests.tiny_models import make_tiny_model
+
+
+def admin_browser(*permissions: str) -> Client:
+    """Olga's browser: she may do everything, or, as staff, only what the permissions name."""
+    olga = User.objects.create_user("olga", password="x", is_staff=True, is_superuser=not permissions)
+    for permission in permissions:
+        app, codename = permission.split(".")
+        olga.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    client = Client()
+    client.force_login(olga)
+    return client
+
+
+def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
+    """For each labeler a ranking, a demonstration, a held task and a held prompt."""
+    for name in labelers:
+        labeler = make_labeler(name)
+        for _ in range(2):
+            make_ready_task(make_prompt(campaign))
+        rank(labeler, [1, 2, 2, 3])
+        write(labeler, f"What {name} would answer.")
+        assert claim_ranking(labeler=labeler)
+        assert claim_demonstration(labeler=labeler)
+
+
+def open_campaign(**fields: Any) -> Campaign:
+    return make_campaign(demonstrations_per_prompt=1, **fields)
+
+
+def snapshot_in(directory: Path) -> Snapshot:
+    """Everything handed in so far."""
+    manifest = write_snapshot(directory, kinds=("rankings", "demonstrations"))
+    return register_snapshot(manifest=manifest, path=directory)
+
+
+def model_in(directory: Path, *, kind: ModelKind = ModelKind.REWARD) -> ModelVersion:
+    """A registered candidate named after its directory."""
+    return register_model(kind=kind, name=directory.name, path=make_tiny_model(directory))
+
+
+def run_in_training(snapshot: Snapshot, *, log: str = "/nowhere.log", steps: int = 3) -> TrainingRun:
+    run = claim_run(run_id=request_retraining(trigger="manual", note="because").pk, worker="here")
+    assert run is not None
+    begin_training(run=run, snapshot=snapshot, base="/base", output_path="/o", log_path=log, config={"epochs": 1})
+    note_progress(run=run, event={"event": "start", "steps": 10})
+    for step in range(1, steps + 1):
+        note_progress(run=run, event={"event": "step", "step": step, "loss": 0.7 - step / 100, "accuracy": 0.5})
+    note_progress(run=run, event={"event": "valid", "step": steps, "loss": 0.66, "accuracy": 0.6})
+    run.refresh_from_db()
+    return run
+
+
+def texts_of(response: Any) -> list[str]:
+    """What the page after a redirect says at its top."""
+    return [str(message) for message in response.context["messages"]]

@@ -1,0 +1,66 @@
+"""Work that labelers hand in, and the files that it ends up in: for the tests of exports."""
+
+import json
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from labeling.models import Assignment, Labeler, Ranking, RankingTask
+from labeling.services.assignments import claim_demonstration, claim_ranking
+from labeling.services.demonstrations import submit_demonstration
+from labeling.services.rankings import Judgement, submit_ranking
+from labeling.split import split_of
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
+
+
+def judgements(assignment: Assignment, ranks: list[int], **what: Any) -> list[Judgement]:
+    """`ranks` are those of the completions in the order of their ids, whatever order the labeler saw."""
+    by_id = dict(zip(sorted(assignment.shown_order), ranks, strict=True))
+    return [
+        Judgement(shown_position=position, rank=by_id[completion_id], **what)
+        for position, completion_id in enumerate(assignment.shown_order, start=1)
+    ]
+
+
+def rank(labeler: Labeler, ranks: list[int], **what: Any) -> Ranking:
+    """The labeler ranks the next task."""
+    assignment = claim_ranking(labeler=labeler)
+    assert assignment is not None
+    return submit_ranking(
+        labeler=labeler,
+        token=str(assignment.token),
+        judgements=judgements(assignment, ranks, **what),
+        active_seconds=91.5,
+    )
+
+
+def write(labeler: Labeler, text: str) -> Assignment:
+    """The labeler writes the next demonstration."""
+    assignment = claim_demonstration(labeler=labeler)
+    assert assignment is not None
+    submit_demonstration(labeler=labeler, token=str(assignment.token), text=text, active_seconds=240)
+    return assignment
+
+
+def in_split(split: str, how_many: int = 1) -> list[str]:
+    """Names of submitters whose prompts are all in this split."""
+    names = (f"submitter-{number}" for number in count())
+    return list(islice((name for name in names if split_of(name) == split), how_many))
+
+
+def a_task(split: str = "train", **fields: Any) -> RankingTask:
+    """Ready to be ranked: Red, Green, Blue or Grey."""
+    campaign = fields.pop("campaign", None) or make_campaign()
+    prompt = make_prompt(campaign, submitter=in_split(split)[0], **fields)
+    return make_ready_task(prompt, texts=["Red.", "Green.", "Blue.", "Grey."])
+
+
+def lines(directory: Path, name: str) -> list[dict[str, Any]]:
+    """The records of one file of a snapshot."""
+    return [json.loads(line) for line in (directory / name).read_text(encoding="utf-8").splitlines()]
+
+
+def bytes_of(directory: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }

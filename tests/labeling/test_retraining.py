@@ -1,0 +1,94 @@
+"""One retraining with a tiny model and the trainer in a process of its own: promoted, kept as candidate, failed."""
+
+import random
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from labeling.models import ModelVersion, TrainingRun
+from labeling.planted_rules import rule_named
+from labeling.retraining import retrain
+from labeling.services.model_versions import promote, register_model
+from labeling.services.simulation import rank_next, simulated_labelers
+from labeling.services.training import claim_run, request_retraining
+from labeling.states import ModelKind, ModelState, RunState
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
+from tests.tiny_models import make_tiny_model
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture(autouse=True)
+def folders(settings: Settings, tmp_path: Path) -> None:
+    for name in ("VAR_DIR", "SNAPSHOTS_DIR", "CHECKPOINTS_DIR"):
+        setattr(settings, name, tmp_path / name.lower())
+    settings.RM_MAX_LENGTH, settings.RM_BATCH_RANKINGS = 128, 8
+    settings.PROMOTE_MIN_VALID_RANKINGS = 1
+    settings.RM_BASE_MODEL_PATH = ""
+
+
+@pytest.fixture
+def sft(tmp_path: Path) -> ModelVersion:
+    model = register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(tmp_path / "tiny"))
+    return promote(version=model, reason="the only one")
+
+
+def rank(count: int) -> None:
+    campaign = make_campaign()
+    (labeler,) = simulated_labelers(count=1)
+    for number in range(count):
+        make_ready_task(make_prompt(campaign, submitter=f"submitter-{number}"), texts=["a", "bb", "ccc", "dddd"])
+        rank_next(labeler=labeler, score=rule_named("shorter"), noise=0, chance=random.Random(0))
+
+
+def retrained(*, include_simulated: bool = True) -> TrainingRun:
+    asked = request_retraining(trigger="manual", include_simulated=include_simulated)
+    run = claim_run(run_id=asked.pk, worker="test")
+    assert run is not None
+    retrain(run)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: ModelVersion, settings: Settings) -> None:
+    rank(24)
+    settings.PROMOTE_MIN_ACCURACY_GAIN = -1.0
+    first = retrained()
+    assert first.state == RunState.DONE, first.failure
+    assert first.model_version is not None
+    assert first.model_version.state == ModelState.CURRENT
+
+    settings.PROMOTE_MIN_ACCURACY_GAIN = 0.99
+    second = retrained()
+    assert second.state == RunState.DONE, second.failure
+    assert second.compared_with == first.model_version
+    # The same data, seed and base: the two are equally good, and equal is not better.
+    assert second.evaluation["new"] == second.evaluation["current"]
+    assert second.model_version is not None
+    assert second.model_version.state == ModelState.CANDIDATE
+    assert "Kept as candidate" in second.model_version.state_reason
+    assert ModelVersion.objects.get(kind=ModelKind.REWARD, state=ModelState.CURRENT) == first.model_version
+
+
+def test_simulated_rankings_train_nothing_unless_asked_for(sft: ModelVersion) -> None:
+    rank(2)
+    run = retrained(include_simulated=False)
+    assert run.state == RunState.FAILED
+    assert not ModelVersion.objects.filter(kind=ModelKind.REWARD).exists()
+
+
+def test_without_a_base_model_the_run_says_what_to_do() -> None:
+    rank(12)
+    run = retrained()
+    assert run.state == RunState.FAILED
+    assert "register and promote an SFT model" in run.failure
+
+
+def test_a_base_that_is_not_there_is_said_in_the_trainers_words(settings: Settings, tmp_path: Path) -> None:
+    rank(12)
+    settings.RM_BASE_MODEL_PATH = str(tmp_path / "nowhere")
+    run = retrained()
+    assert run.state == RunState.FAILED
+    assert "nowhere does not exist" in run.failure
+    assert not Path(run.output_path).exists()

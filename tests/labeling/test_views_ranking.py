@@ -1,0 +1,199 @@
+"""Ranking in the browser: blind, complete, ties allowed, and nothing that was entered is lost."""
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from labeling.models import Assignment, Labeler, RankingTask
+from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+
+pytestmark = pytest.mark.django_db
+
+TEXTS = ["The *first* answer.", "The second answer.", "The third answer.", "The fourth answer."]
+
+
+@pytest.fixture
+def alice() -> Labeler:
+    return make_labeler("alice")
+
+
+@pytest.fixture
+def client(alice: Labeler) -> Client:
+    return browser_of(alice)
+
+
+@pytest.fixture
+def task() -> RankingTask:
+    return make_ready_task(make_prompt(make_campaign(name="Everyday"), text="Which is best?"), texts=TEXTS)
+
+
+def claim(client: Client) -> Assignment:
+    page = client.post("/next/ranking/")
+    return Assignment.objects.get(token=page["Location"].split("/")[2])
+
+
+def test_claiming_leads_to_a_page_with_the_prompt_and_every_completion_in_the_shown_order(
+    client: Client, task: RankingTask
+) -> None:
+    held = claim(client)
+    html = client.get(f"/work/{held.token}/").content.decode()
+    assert "Which is best?" in html
+    shown = [task.completions.get(pk=pk).text.replace("*first*", "<em>first</em>") for pk in held.shown_order]
+    places = [html.index(text) for text in shown]
+    assert places == sorted(places)
+    assert [html.count(f'data-card="{letter}"') for letter in "ABCDE"] == [1, 1, 1, 1, 0]
+
+
+def test_the_page_is_blind(client: Client, task: RankingTask) -> None:
+    html = client.get(f"/work/{claim(client).token}/").content.decode()
+    assert "secret-model" not in html
+    assert not re.search(r"token[_ ]count|logprob|completion[_-]id", html)
+    names = set(re.findall(r'name="([^"]+)"', html))
+    positions = {name.partition("-")[0] for name in names if re.match(r"\d", name)}
+    assert positions == {"1", "2", "3", "4"}
+
+
+def test_no_completion_id_reaches_the_page(client: Client) -> None:
+    with connection.cursor() as cursor:  # numbers that no page has by chance
+        cursor.execute("SELECT setval(pg_get_serial_sequence('labeling_completion', 'id'), 1000000007)")
+    make_ready_task(make_prompt(make_campaign()), texts=TEXTS)
+    held = claim(client)
+    assert min(held.shown_order) > 1_000_000_007
+    html = client.get(f"/work/{held.token}/").content.decode()
+    assert not any(str(number) in html for number in held.shown_order)
+
+
+def test_an_untouched_page_has_nothing_chosen_and_is_not_taken(client: Client, task: RankingTask) -> None:
+    held = claim(client)
+    assert " checked" not in client.get(f"/work/{held.token}/").content.decode()
+    page = client.post(f"/work/{held.token}/submit/", {"active_seconds": "3"})
+    assert page.status_code == 422
+    html = page.content.decode()
+    assert "Still without a quality:" in html
+    assert "Still without a rank:" in html
+    assert 'href="#card-4-rank"' in html
+    assert 'id="card-4-rank"' in html
+    assert not task.rankings.exists()
+
+
+def test_what_was_entered_stays_when_something_is_missing(client: Client, task: RankingTask) -> None:
+    held = claim(client)
+    entry = ranking_entry(
+        [1, 1, 3, 2], **{"3-rank": None, "2-flags": ["hallucination"], "2-note": "Made up.", "note": "Close."}
+    )
+    page = client.post(f"/work/{held.token}/submit/", entry)
+    assert page.status_code == 422
+    for html in (page.content.decode(), client.get(f"/work/{held.token}/").content.decode()):
+        assert 'name="1-rank" value="1" checked' in html
+        assert 'name="2-flags" value="hallucination" checked' in html
+        assert "Made up." in html
+        assert "Close." in html
+        assert 'name="active_seconds" value="12.5"' in html
+    assert re.findall(r'<a href="#card-(\d)-rank">', page.content.decode()) == ["3"]
+    held.refresh_from_db()
+    assert held.draft["2-note"] == ["Made up."]
+
+
+def test_a_complete_ranking_is_kept_with_ties_flags_notes_and_the_shown_order(
+    client: Client, task: RankingTask, alice: Labeler
+) -> None:
+    held = claim(client)
+    entry = ranking_entry(
+        [2, 2, 4, 1], **{"1-flags": ["fails_task", "hallucination"], "4-note": "Best\r\nby far.", "note": "Easy."}
+    )
+    answer = client.post(f"/work/{held.token}/submit/", entry, follow=True)
+    assert answer.redirect_chain == [("/", 302)]
+    assert "Ranking saved · 1 today" in answer.content.decode()
+    ranking = task.rankings.get(labeler=alice)
+    by_position = {ranked.shown_position: ranked for ranked in ranking.ranked_completions.all()}
+    assert {position: ranked.rank for position, ranked in by_position.items()} == {1: 2, 2: 2, 3: 3, 4: 1}
+    assert [by_position[position].completion_id for position in (1, 2, 3, 4)] == held.shown_order
+    assert by_position[1].flags == ["fails_task", "hallucination"]
+    assert by_position[4].note == "Best\nby far."
+    assert ranking.note == "Easy."
+
+
+def test_time_at_work_is_never_longer_than_the_time_since_claiming(client: Client, task: RankingTask) -> None:
+    held = claim(client)
+    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], active_seconds="86400"))
+    assert task.rankings.get().active_seconds < 60
+
+
+@pytest.mark.parametrize("measured", ["", "nan", "inf", "-5", "soon"])
+def test_time_that_can_not_be_read_keeps_nobody_from_handing_in(
+    client: Client, task: RankingTask, measured: str
+) -> None:
+    held = claim(client)
+    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], active_seconds=measured))
+    assert task.rankings.get().active_seconds == 0
+
+
+def test_the_next_ranking_follows_at_once(client: Client, task: RankingTask) -> None:
+    make_ready_task(make_prompt(task.campaign, text="And which of these?"))
+    held = claim(client)
+    answer = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4]), follow=True)
+    html = answer.content.decode()
+    assert answer.redirect_chain[0][0].startswith("/work/")
+    assert "And which of these?" in html
+    assert "Ranking saved · 1 today" in html
+    assert f'data-handed-in="handed-in {held.token}"' in html
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"1-rank": "0"},
+        {"1-rank": "5"},
+        {"1-rank": "first"},
+        {"1-quality": "8"},
+        {"1-flags": ["no_such_flag"]},
+        {"1-note": "nothing\0here"},
+        {"1-note": "x" * 10_001},
+        {"note": "x" * 10_001},
+    ],
+)
+def test_what_makes_no_ranking_is_refused_in_words(client: Client, task: RankingTask, changes: dict[str, Any]) -> None:
+    held = claim(client)
+    page = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], **changes))
+    assert page.status_code == 422
+    assert "Not handed in yet" in page.content.decode()
+    assert not task.rankings.exists()
+    assert client.get(f"/work/{held.token}/").status_code == 200
+
+
+def test_html_in_prompts_and_completions_is_shown_and_does_nothing(client: Client) -> None:
+    prompt = make_prompt(make_campaign(), text="<img src=x onerror=alert(1)> What is this?")
+    texts = [
+        "<script>alert('one')</script>",
+        "[click](javascript:alert(2)) and ![pixel](https://evil.example/p.png)",
+        '<a href="#" onclick="alert(3)">three</a>',
+        "[four](https://example.org)",
+    ]
+    make_ready_task(prompt, texts=texts)
+    html = client.get(f"/work/{claim(client).token}/").content.decode()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+    assert "<img" not in html
+    assert "javascript:" not in re.sub(r">[^<]*<", "><", html)
+    assert '<a href="#" onclick' not in html
+    assert 'href="https://example.org" target="_blank" rel="noopener noreferrer nofollow"' in html
+
+
+def test_a_draft_of_an_odd_shape_does_not_break_the_page(client: Client, task: RankingTask) -> None:
+    held = claim(client)
+    held.draft = {"1-rank": "2", "text": {"a": 1}, "note": None, "2-quality": [5, "6"]}
+    held.save()
+    html = client.get(f"/work/{held.token}/").content.decode()
+    assert 'name="1-rank" value="2" checked' in html
+    assert 'name="2-quality" value="6" checked' in html
+
+
+@pytest.mark.parametrize("k", [4, 9])
+def test_each_completion_has_a_rank_for_every_place(client: Client, k: int) -> None:
+    make_ready_task(make_prompt(make_campaign()), k=k)
+    html = client.get(f"/work/{claim(client).token}/").content.decode()
+    assert html.count('-rank" value="') == k * k
+    assert html.count('-quality" value="') == k * 7

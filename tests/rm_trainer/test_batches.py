@@ -1,0 +1,44 @@
+"""Padding, parting and shuffling."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rm_trainer.batches import collate, parts, shuffled_batches
+from rm_trainer.render import Rendered
+
+CPU = torch.device("cpu")
+
+
+def rendered(*sequences: list[int]) -> Rendered:
+    return Rendered(sequences=tuple(torch.tensor(one, dtype=torch.int32) for one in sequences), dropped=0)
+
+
+def test_all_sequences_of_all_prompts_are_padded_together() -> None:
+    batch = collate([rendered([5, 6, 7], [5]), rendered([8, 9])], CPU)
+    assert batch.input_ids.tolist() == [[5, 6, 7], [5, 0, 0], [8, 9, 0]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
+    assert batch.last.tolist() == [2, 0, 1]
+
+
+@given(st.lists(st.integers()), st.integers(1, 10))
+def test_parts_hold_everything_in_order(items: list[int], size: int) -> None:
+    split = [list(part) for part in parts(items, size)]
+    assert [item for part in split for item in part] == items
+    assert all(len(part) == size for part in split[:-1])
+
+
+@given(st.integers(0, 50), st.integers(1, 10), st.integers(1, 3), st.integers(0, 5))
+def test_every_epoch_sees_everything_once(count: int, size: int, epochs: int, seed: int) -> None:
+    seen = [item for batch in shuffled_batches(range(count), size=size, epochs=epochs, seed=seed) for item in batch]
+    for epoch in range(epochs):
+        assert sorted(seen[epoch * count : (epoch + 1) * count]) == list(range(count))
+
+
+def test_the_seed_and_the_epoch_decide_the_order() -> None:
+    def order(seed: int) -> list[list[int]]:
+        return [list(batch) for batch in shuffled_batches(range(20), size=20, epochs=2, seed=seed)]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+    assert order(1)[0] != order(1)[1]

@@ -1,0 +1,118 @@
+"""Runs that end in the middle go on as if they had not."""
+
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rm_trainer.errors import Failed, Refused
+from rm_trainer.guards import refuse_full_disk, sole_writer
+from rm_trainer.model import load_base
+from rm_trainer.optimization import BatchResult, refuse_spike
+from tests.rm_trainer.conftest import zebra_rankings
+from tests.rm_trainer.doors import events, read_json, started, train, train_argv
+from tests.rm_trainer.snapshots import write_snapshot
+
+OPTIONS = ("--rankings-per-batch", "2", "--rankings-per-microbatch", "2", "--epochs", "100")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_snapshot(tmp_path_factory.mktemp("data"), rankings={"train": zebra_rankings(range(1, 3))})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, data: Path, tiny_base: Path) -> Path:
+    """100 steps without a break and without checkpoints."""
+    output = tmp_path_factory.mktemp("whole") / "out"
+    assert train(data, tiny_base, output, *OPTIONS) == 0
+    return output
+
+
+def losses(output: Path) -> list[float]:
+    log = events((output / "training_log.jsonl").read_text())
+    return [event["loss"] for event in log if event["event"] == "step"]
+
+
+def wait_for_step(lines: Iterable[str], step: int) -> None:
+    assert any(f'"step": {step},' in line for line in lines)
+
+
+@pytest.mark.parametrize(("end", "every", "status"), [
+    (signal.SIGKILL, 3, -signal.SIGKILL), (signal.SIGTERM, 1000, 143),
+])  # fmt: skip
+def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_bytes(
+    tmp_path: Path, data: Path, whole: Path, tiny_base: Path, end: signal.Signals, every: int, status: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """kill -9 goes back to the last checkpoint; SIGTERM finishes its step and makes one."""
+    options = [*OPTIONS, "--checkpoint-every", str(every)]
+    with started(train_argv(data, tiny_base, tmp_path / "out", *options)) as process:
+        assert process.stdout is not None
+        wait_for_step(process.stdout, 7)
+        process.send_signal(end)
+        process.communicate(timeout=60)
+        assert process.returncode == status
+    assert not (tmp_path / "out").exists()
+
+    assert train(data, tiny_base, tmp_path / "out", *options) == 0
+    assert "Going on after step" in capsys.readouterr().err
+    assert losses(tmp_path / "out") == losses(whole)
+    weights = [(one / "model.safetensors").read_bytes() for one in (tmp_path / "out", whole)]
+    assert weights[0] == weights[1]
+    assert read_json(tmp_path / "out" / "metrics.json")["train"] == read_json(whole / "metrics.json")["train"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_checkpoint_of_another_run_is_refused(
+    tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def explode(*_: Any) -> None:
+        raise Failed("a reason")
+
+    options = [*OPTIONS, "--checkpoint-every", "1"]
+    with monkeypatch.context() as patched:
+        patched.setattr("rm_trainer.train._validate", explode)
+        assert train(data, tiny_base, tmp_path / "out", *options, "--eval-every", "2") == 1
+    assert [path.name for path in (tmp_path / ".out.checkpoints").iterdir()] == ["step-00000001"]
+    assert train(data, tiny_base, tmp_path / "out", *options, "--seed", "1") == 2
+    assert "holds the checkpoint of a run with other options" in capsys.readouterr().err
+
+
+def test_two_trainings_never_write_to_one_output(
+    tmp_path: Path, data: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sole_writer(tmp_path / "out"):
+        assert train(data, tiny_base, tmp_path / "out") == 2
+        assert "Another training writes to" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    with sole_writer(tmp_path / "out"):
+        pass
+
+
+def test_a_disk_that_is_too_small_is_refused_before_the_start(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights W; with checkpoints W + 2 (W + 2 W) = 7 W."""
+    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    size = sum(parameter.numel() * 4 for parameter in model.parameters())
+    usage = type("Usage", (), {"free": 7 * size - 1})
+    monkeypatch.setattr("rm_trainer.guards.shutil.disk_usage", lambda _: usage)
+    refuse_full_disk(tmp_path / "out", model, checkpoints=False)
+    with pytest.raises(Refused, match="GiB free and the run needs"):
+        refuse_full_disk(tmp_path / "out", model, checkpoints=True)
+
+
+def test_a_loss_that_jumps_stops_the_run() -> None:
+    """Usual is 0.9, so 8 times that is 7.2; in a run whose losses are small it is log 2, so 5.55."""
+    usual = [BatchResult(loss=loss, correct=1, pairs=2) for loss in (0.8, 0.9, 1.0)]
+    refuse_spike(4, [], 7.1, usual, 8)
+    with pytest.raises(Failed, match=r"Step 4: the loss jumped to 7\.300; 0\.900 was usual"):
+        refuse_spike(4, [], 7.3, usual, 8)
+    small = [BatchResult(loss=0.01, correct=2, pairs=2)]
+    refuse_spike(2, [], 5.5, small, 8)
+    with pytest.raises(Failed, match=r"0\.693 was usual"):
+        refuse_spike(2, [], 5.6, small, 8)
+    refuse_spike(4, [], 1000, usual, 0)

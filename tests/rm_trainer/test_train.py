@@ -1,0 +1,267 @@
+"""`python -m rm_trainer train`, from a snapshot to a checkpoint."""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from rm_trainer.__main__ import main
+from tests.rm_trainer.conftest import zebra_rankings
+from tests.rm_trainer.doors import events, read_json, train, train_argv
+from tests.rm_trainer.snapshots import Record, demonstration, ranking, write_snapshot
+from tests.tiny_models import make_tiny_model
+
+FEW = zebra_rankings(range(1, 5))
+
+
+def weights(directory: Path) -> str:
+    return hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()
+
+
+def refusal(capsys: pytest.CaptureFixture[str]) -> str:
+    """The message of the error event, which standard error repeats for people."""
+    captured = capsys.readouterr()
+    (event,) = events(captured.out)
+    assert event["event"] == "error"
+    assert event["message"] in captured.err
+    return str(event["message"])
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma3"])
+def test_a_planted_rule_is_learned_and_holds_on_prompts_never_seen(
+    tmp_path: Path, zebra_snapshot: Path, architecture: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = make_tiny_model(tmp_path / "base", architecture=architecture)
+    assert train(zebra_snapshot, base, tmp_path / "out", "--eval-every", "8") == 0
+
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["valid"]["pair_accuracy"] > 0.8
+    assert metrics["valid"]["prompt_accuracy_interval"][0] > 0.7
+    assert metrics["test"]["pair_accuracy"] > 0.8
+    assert metrics["train"]["last_loss"] < metrics["train"]["first_loss"]
+
+    said = events(capsys.readouterr().out)
+    assert said[0] == {
+        "event": "start",
+        "steps": 15,
+        "train_rankings": 120,
+        "train_pairs": metrics["counts"]["train"]["pairs"],
+        "valid_rankings": 40,
+    }
+    steps = [event for event in said if event["event"] == "step"]
+    assert [event["step"] for event in steps] == list(range(1, 16))
+    assert set(steps[0]) == {"event", "step", "steps", "loss", "accuracy", "learning_rate", "seconds"}
+    assert [event["step"] for event in said if event["event"] == "valid"] == [8, 15]
+    assert said[-1] == {"event": "done", "output": str(tmp_path / "out")}
+    log = (tmp_path / "out" / "training_log.jsonl").read_text()
+    assert events(log) == said[:-1]
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma3"])
+def test_plain_transformers_loads_the_checkpoint_with_every_weight(
+    tmp_path: Path, zebra_snapshot: Path, architecture: str
+) -> None:
+    base = make_tiny_model(tmp_path / "base", architecture=architecture)
+    assert train(zebra_snapshot, base, tmp_path / "out") == 0
+    model, info = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out", output_loading_info=True)
+    assert not any(info[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert model.config.num_labels == 1
+    assert model.dtype == torch.float32
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "chat_template.jinja",
+        "config.json",
+        "metrics.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "training_log.jsonl",
+    ]
+
+
+def test_metrics_say_from_what_with_what_and_for_how_long(
+    tmp_path: Path, zebra_snapshot: Path, tiny_base: Path
+) -> None:
+    assert train(zebra_snapshot, tiny_base, tmp_path / "out", "--seed", "5") == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["snapshot_sha256"] == read_json(zebra_snapshot / "manifest.json")["sha256"]
+    assert metrics["demonstrations_sha256"] == metrics["snapshot_sha256"]
+    assert metrics["schedule"]["learning_rate"] == 3e-3
+    assert metrics["schedule"]["final_learning_rate"] == pytest.approx(3e-4)
+    assert metrics["config"]["seed"] == metrics["seed"] == 5
+    assert metrics["tokens"]["trained"] == metrics["counts"]["train"]["tokens"] > 0
+    assert metrics["seconds"]["total"] >= metrics["seconds"]["training"] > 0
+    assert metrics["versions"]["torch"] == torch.__version__
+    assert (metrics["device"], metrics["dtype"], metrics["template"]) == ("cpu", "float32", "chat")
+
+
+def test_demonstrations_have_mean_reward_zero(tmp_path: Path, zebra_snapshot: Path, tiny_base: Path) -> None:
+    assert train(zebra_snapshot, tiny_base, tmp_path / "out") == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["demonstrations"]["count"] == 5
+    assert abs(metrics["demonstrations"]["mean_reward"]) < 1e-3
+    assert metrics["reward_shift"] == read_json(tmp_path / "out" / "config.json")["reward_shift"]
+    assert abs(metrics["reward_shift"]) > 0.1
+
+
+def test_demonstrations_may_come_from_another_snapshot(tmp_path: Path, zebra_snapshot: Path, tiny_base: Path) -> None:
+    ideals = write_snapshot(
+        tmp_path / "ideals", demonstrations={"train": [demonstration(1, "frog"), demonstration(2, "cow")]}
+    )
+    assert train(zebra_snapshot, tiny_base, tmp_path / "out", "--demonstrations", str(ideals)) == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["demonstrations"]["count"] == 2
+    assert metrics["demonstrations_sha256"] == read_json(ideals / "manifest.json")["sha256"]
+
+
+def test_without_demonstrations_the_shift_is_zero_and_that_is_said(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": FEW})
+    assert train(data, tiny_base, tmp_path / "out") == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["reward_shift"] == 0
+    assert "no demonstrations" in metrics["demonstrations"]["note"]
+    assert metrics["valid"] is metrics["test"] is None
+    said = capsys.readouterr().err
+    assert "nothing to validate on" in said
+    assert "will not be shifted" in said
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(tmp_path: Path, tiny_base: Path) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": zebra_rankings(range(1, 20))})
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert train(data, tiny_base, tmp_path / name, "--seed", seed) == 0
+    assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
+
+
+def test_ties_and_dropped_tokens_are_counted_and_said(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny tokenizer makes a token of a letter: a prompt of 600 is over the limit of 512, a tie gives no pair."""
+    rankings = [*FEW, ranking(90, [("a", 1), ("b", 1)]), ranking(91, [("a", 1), ("bb", 2)], prompt="x" * 600)]
+    data = write_snapshot(tmp_path / "data", rankings={"train": rankings})
+    assert train(data, tiny_base, tmp_path / "out") == 0
+    counts = read_json(tmp_path / "out" / "metrics.json")["counts"]["train"]
+    assert (counts["rankings"], counts["tied_rankings"], counts["prompts"]) == (6, 1, 5)
+    assert counts["shortened_prompts"] == 1
+    assert counts["dropped_prompt_tokens"] > 88
+    said = capsys.readouterr().err
+    assert "1 rankings are one single tie" in said
+    assert "1 prompts are over 512 tokens" in said
+    assert "reads 512 tokens, less than --max-length 2048" in said
+
+
+@pytest.mark.parametrize(
+    ("rankings", "words"),
+    [
+        ({"valid": FEW}, r"has no rankings in the split train \(it has: valid\)"),
+        ({}, "holds no rankings. Export it with --format rankings"),
+        ({"train": [ranking(1, [("a", 1), ("b", 1)])]}, "All 1 training rankings in .* are ties"),
+        ({"train": [ranking(7, [("a", 1), ("b" * 600, 2)])]}, "Ranking 7 can't be used: its longest completion takes"),
+        ({"train": [ranking(7, [("a", 1), (" ", 2)])]}, "completion 71 of ranking 7 is empty"),
+        ({"train": FEW, "valid": [ranking(8, [("a", 1)])]}, "ranking 8 has 1 completions"),
+    ],
+)
+def test_what_cannot_be_trained_from_is_refused(
+    tmp_path: Path, tiny_base: Path, rankings: dict[str, list[Record]], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(tmp_path / "data", rankings=rankings)
+    assert train(data, tiny_base, tmp_path / "out") == 2
+    assert re.search(words, refusal(capsys))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_snapshot_is_refused(
+    tmp_path: Path, zebra_snapshot: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = shutil.copytree(zebra_snapshot, tmp_path / "damaged")
+    with (damaged / "rankings" / "test.jsonl").open("a") as file:
+        file.write("\n")
+    assert train(damaged, tiny_base, tmp_path / "out") == 2
+    assert "rankings/test.jsonl does not match" in refusal(capsys)
+
+
+def test_a_snapshot_of_demonstrations_without_any_is_refused(
+    tmp_path: Path, zebra_snapshot: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": FEW})
+    assert train(zebra_snapshot, tiny_base, tmp_path / "out", "--demonstrations", str(data)) == 2
+    assert "has no demonstrations in its train split" in refusal(capsys)
+
+
+def test_a_demonstration_that_does_not_fit_is_refused_by_its_id(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(
+        tmp_path / "data", rankings={"train": FEW}, demonstrations={"train": [demonstration(31, "x" * 600)]}
+    )
+    assert train(data, tiny_base, tmp_path / "out") == 2
+    assert "Demonstration 31 can't be used" in refusal(capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--base", "/nowhere/model"], "/nowhere/model does not exist"),
+        (["--device", "cuda:99"], "--device cuda:99 can't be used here"),
+        (["--epochs", "0"], "--epochs is 0"),
+        (["--freeze-layers", "3"], "--freeze-layers 3 is more than the 2 layers"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    tmp_path: Path, zebra_snapshot: Path, tiny_base: Path, options: list[str], words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert train(zebra_snapshot, tiny_base, tmp_path / "out", *options) == 2
+    assert words in refusal(capsys)
+
+
+def test_an_output_in_use_is_refused_and_left_alone(
+    tmp_path: Path, zebra_snapshot: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "precious").write_text("x")
+    assert train(zebra_snapshot, tiny_base, tmp_path) == 2
+    assert "exists and is not empty" in refusal(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_loss_that_explodes_fails_with_the_batchs_rankings_and_leaves_nothing(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": zebra_rankings(range(1, 30))})
+    assert train(data, tiny_base, tmp_path / "out", "--learning-rate", "1e30", "--clip", "0") == 1
+    message = events(capsys.readouterr().out)[-1]["message"]
+    assert "The rankings of this batch:" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_for_people_everything_goes_to_standard_error(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": FEW, "valid": FEW})
+    argv = [part for part in train_argv(data, tiny_base, tmp_path / "out") if part not in ("--progress", "jsonl")]
+    assert main(argv) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "step 1/1  loss" in captured.err
+    assert "valid after step 1" in captured.err
+
+
+def test_an_unexpected_error_reaches_the_reader_of_the_progress_lines(
+    tmp_path: Path, zebra_snapshot: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    def explode(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access")
+
+    monkeypatch.setattr("rm_trainer.train.accumulate_gradients", explode)
+    assert train(zebra_snapshot, tiny_base, tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    last = json.loads(captured.out.splitlines()[-1])
+    assert last == {"event": "error", "message": "RuntimeError: CUDA error: an illegal memory access"}
+    assert "Traceback" in captured.err

@@ -1,0 +1,106 @@
+"""Tokens are drawn from exactly the distribution that temperature and top_p define."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sampler.seeded_draw import SeededDraw, draw_tokens, keep_nucleus, seeded_uniforms
+
+ROWS = 20_000
+PROBABILITIES = [0.5, 0.25, 0.15, 0.06, 0.04]
+
+
+def frequencies(*, temperature: float, top_p: float) -> Tensor:
+    """How often each of the five tokens is drawn by rows that all see PROBABILITIES and differ in their seed."""
+    draw = SeededDraw(
+        prompt_width=3,
+        uniforms=seeded_uniforms(range(ROWS), steps=1),
+        temperatures=torch.full((ROWS,), temperature),
+        top_ps=torch.full((ROWS,), top_p),
+    )
+    logits = torch.tensor(PROBABILITIES).log().expand(ROWS, -1) + 7.0  # logits are defined up to a constant
+    tokens = draw(torch.zeros(ROWS, 3, dtype=torch.int64), logits.clone()).argmax(dim=-1)
+    return torch.bincount(tokens, minlength=5) / ROWS
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_p", "expected"),
+    [
+        (1.0, 1.0, PROBABILITIES),
+        (0.5, 1.0, [0.25 / 0.3402, 0.0625 / 0.3402, 0.0225 / 0.3402, 0.0036 / 0.3402, 0.0016 / 0.3402]),
+        (1.0, 0.75, [2 / 3, 1 / 3, 0, 0, 0]),
+        (1.0, 0.76, [0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0, 0]),
+        (0.0, 1.0, [1, 0, 0, 0, 0]),
+        (1.0, 0.01, [1, 0, 0, 0, 0]),
+    ],
+)
+def test_frequencies_follow_temperature_and_top_p(temperature: float, top_p: float, expected: list[float]) -> None:
+    """Temperature 0.5 squares the probabilities, and .25 + .0625 + .0225 + .0036 + .0016 = .3402.
+
+    Four standard errors of a frequency from 20,000 draws are at most 4 * sqrt(.25 / 20000) = .014.
+    """
+    drawn = frequencies(temperature=temperature, top_p=top_p)
+    torch.testing.assert_close(drawn, torch.tensor(expected, dtype=torch.float32), atol=0.014, rtol=0)
+
+
+def test_log_probabilities_are_the_untempered_models() -> None:
+    draw = SeededDraw(
+        prompt_width=0,
+        uniforms=torch.zeros(2, 1, dtype=torch.float64),
+        temperatures=torch.tensor([0.3, 0.0]),
+        top_ps=torch.tensor([0.4, 1.0]),
+    )
+    draw(torch.zeros(2, 0, dtype=torch.int64), torch.tensor(PROBABILITIES).log().expand(2, -1).clone())
+    torch.testing.assert_close(draw.logprobs[:, 0].exp(), torch.tensor([0.5, 0.5]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    vocabulary=st.integers(1, 3000),
+    seed=st.integers(0, 2**32),
+    uniform=st.floats(0, 1, exclude_max=True),
+    sparse=st.booleans(),
+)
+def test_two_levels_draw_what_one_long_sum_draws(vocabulary: int, seed: int, uniform: float, sparse: bool) -> None:
+    weights = torch.rand(1, vocabulary, generator=torch.Generator().manual_seed(seed))
+    if sparse:
+        weights = torch.where(weights > 0.9, weights, 0.0)
+        weights[0, vocabulary // 2] = 1.0
+    uniforms = torch.tensor([uniform], dtype=torch.float64)
+    (token,) = draw_tokens(weights, uniforms).tolist()
+    ends = weights[0].double().cumsum(0) / weights.double().sum()
+    assert weights[0, token] > 0
+    assert ends[token] > uniform - 1e-6
+    assert token == 0 or ends[token - 1] <= uniform + 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(vocabulary=st.integers(1, 5000), seed=st.integers(0, 2**32), top_p=st.floats(0.01, 0.99))
+def test_the_nucleus_is_the_fewest_likeliest_tokens(vocabulary: int, seed: int, top_p: float) -> None:
+    """With up to 5000 nearly equal weights the nucleus is often larger than the shortcut's 1024 tokens."""
+    weights = torch.rand(1, vocabulary, generator=torch.Generator().manual_seed(seed)).double() + 0.5
+    kept = keep_nucleus(weights, torch.tensor([top_p]).double())
+    kept_weights = weights[kept > 0]
+    dropped = weights[kept == 0]
+    assert kept_weights.sum() >= top_p * weights.sum() - 1e-6
+    assert kept_weights.sum() - kept_weights.min() < top_p * weights.sum() + 1e-6
+    assert not len(dropped) or dropped.max() < kept_weights.min()
+
+
+def test_a_row_that_keeps_everything_is_untouched_beside_one_that_does_not() -> None:
+    weights = torch.tensor([PROBABILITIES, PROBABILITIES])
+    kept = keep_nucleus(weights, torch.tensor([1.0, 0.6]))
+    assert torch.equal(kept, torch.tensor([PROBABILITIES, [0.5, 0.25, 0, 0, 0]]))
+
+
+def test_equally_likely_tokens_leave_the_nucleus_together() -> None:
+    kept = keep_nucleus(torch.tensor([[0.4, 0.2, 0.2, 0.2]]), torch.tensor([0.5]))
+    assert torch.equal(kept, torch.tensor([[0.4, 0.2, 0.2, 0.2]]))
+
+
+def test_a_seed_gives_the_same_numbers_whoever_stands_beside_it() -> None:
+    assert torch.equal(seeded_uniforms([5, 6], 9)[1], seeded_uniforms([6], 9)[0])
+    assert not torch.equal(seeded_uniforms([5], 9), seeded_uniforms([6], 9))
+    assert torch.equal(seeded_uniforms([5], 9)[:, :4], seeded_uniforms([5], 4))

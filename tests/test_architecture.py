@@ -1,0 +1,240 @@
+"""The house rules of docs/architecture.md, proven on every import of the tree.
+
+Each rule is a function from a tree to its violations, and each is shown a small tree that breaks it: a rule that cannot
+fail proves nothing.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("config", "labeling", "sampler", "rm_trainer", "benchmarks")
+
+# A module of labeling/ imports from its own level and those under it. New modules get their level here.
+LEVELS: dict[int, frozenset[str]] = {
+    # Pure rules: no Django, no database.
+    0: frozenset(
+        {"agreement", "dedupe", "planted_rules", "promotion", "ranking", "refusals", "split", "states", "text"}
+        | {"drafts", "language", "manifest", "markdown", "wording"}
+    ),
+    # Tables.
+    1: frozenset({"models", "migrations"}),
+    # Every read and every write.
+    2: frozenset({"queries", "services"}),
+    # Gates: data in and out, messages out, models and training processes.
+    3: frozenset(
+        {"dispatch", "export", "ingest", "retraining", "sampling_models", "starter_campaign", "trainer_process"}
+    ),
+    # Celery's doors.
+    4: frozenset({"tasks"}),
+    # Doors for people and programs.
+    5: frozenset({"admin", "api", "apps", "forms", "management", "templatetags", "urls", "views"}),
+}
+
+# Late imports of code that brings torch, each in the one place that only workers run.
+HEAVY_LATE_IMPORTS = {("labeling.sampling_models", "sampler.transformers_sampler")}
+HEAVY = frozenset({"torch", "transformers", "accelerate"})
+GROUND_FLOOR = ("sampler", "rm_trainer")
+NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})
+NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
+ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
+ENQUEUER = "labeling.dispatch"
+
+Rule = Callable[[Path], list[str]]
+
+
+def level_of(module: str) -> int | None:
+    """The level of a labeling module; None for one that LEVELS does not know."""
+    parts = module.split(".")
+    if len(parts) == 1:
+        return 0  # the package itself, which is empty
+    return next((level for level, names in LEVELS.items() if parts[1] in names), None)
+
+
+def all_imports(root: Path) -> list[Import]:
+    return imports_of(modules_of(root, PACKAGES))
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def modules_without_level(root: Path) -> list[str]:
+    return [f"{module} has no level" for module in modules_of(root, ("labeling",)) if level_of(module) is None]
+
+
+def upward_imports(root: Path) -> list[str]:
+    found = []
+    for each in all_imports(root):
+        if top(each.source) == top(each.target) == "labeling":
+            here, there = level_of(each.source), level_of(each.target)
+            if here is not None and there is not None and there > here:
+                found.append(f"{each}, level {here} from {there}")
+    return found
+
+
+def django_in_pure_rules(root: Path) -> list[str]:
+    foreign = {"django", "celery", "rest_framework", "config", *GROUND_FLOOR}
+    return [
+        str(each)
+        for each in all_imports(root)
+        if top(each.source) == "labeling" and level_of(each.source) == 0 and top(each.target) in foreign
+    ]
+
+
+def import_circles(root: Path) -> list[str]:
+    return [" ⇄ ".join(circle) for circle in circles(all_imports(root))]
+
+
+def ground_floor_that_looks_up(root: Path) -> list[str]:
+    found = []
+    for each in all_imports(root):
+        floor = top(each.source)
+        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - {floor}:
+            found.append(str(each))
+    return found
+
+
+def config_that_imports_labeling(root: Path) -> list[str]:
+    """The project knows the app by its name in settings, urls and beat entries only."""
+    return [
+        str(each)
+        for each in all_imports(root)
+        if top(each.source) == "config"
+        and top(each.target) != "config"
+        and top(each.target) in {"labeling", *GROUND_FLOOR}
+    ]
+
+
+def torch_at_import(root: Path) -> list[str]:
+    imports = all_imports(root)
+    return [
+        f"import {module} brings {', '.join(sorted(heavy))}"
+        for module in modules_of(root, ("config", "labeling"))
+        if (heavy := {top(name) for name in reached_at_import(module, imports)} & HEAVY)
+    ]
+
+
+def unlisted_late_torch(root: Path) -> list[str]:
+    imports = all_imports(root)
+    return [
+        str(each)
+        for each in imports
+        if each.late
+        and top(each.source) in {"config", "labeling"}
+        and {top(name) for name in reached_at_import(each.target, imports)} & HEAVY
+        and (each.source, each.target) not in HEAVY_LATE_IMPORTS
+    ]
+
+
+def enqueuing_elsewhere(root: Path) -> list[str]:
+    return [
+        f"{module}:{node.lineno} calls .{node.func.attr}()"
+        for module, node in _calls(modules_of(root, ("config", "labeling")))
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ENQUEUING_CALLS and module != ENQUEUER
+    ]
+
+
+def environment_read_elsewhere(root: Path) -> list[str]:
+    """Settings are read once, in config/settings.py; what a variable of libraries needs is passed on as a whole."""
+    found = []
+    for module, node in _calls(modules_of(root, ("config", "labeling"))):
+        if ast.unparse(node.func) in {"os.getenv", "os.environ.get"} and module != "config.settings":
+            found.append(f"{module}:{node.lineno} reads the environment")
+    return found
+
+
+def names_that_say_nothing(root: Path) -> list[str]:
+    return [module for module in modules_of(root, PACKAGES) if NAMES_THAT_SAY_NOTHING & set(module.split("."))]
+
+
+def _calls(modules: Mapping[str, Path]) -> Iterator[tuple[str, ast.Call]]:
+    for module, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(), str(path))):
+            if isinstance(node, ast.Call):
+                yield module, node
+
+
+RULES: dict[Rule, dict[str, str]] = {
+    # rule → a tree that breaks it
+    modules_without_level: {"labeling/surprise.py": ""},
+    upward_imports: {
+        "labeling/services/rankings.py": "def submit():\n    from labeling.views import desk\n",
+        "labeling/views/desk.py": "",
+    },
+    django_in_pure_rules: {"labeling/states.py": "from django.db import models\n"},
+    import_circles: {
+        "labeling/services/a.py": "from labeling.services import b\n",
+        "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
+    },
+    ground_floor_that_looks_up: {"sampler/engine.py": "import rm_trainer.loss\n", "rm_trainer/loss.py": ""},
+    config_that_imports_labeling: {
+        "config/urls.py": "from labeling import models\n",
+        "labeling/models/__init__.py": "",
+    },
+    torch_at_import: {
+        "labeling/views/desk.py": "from labeling.services import sampling\n",
+        "labeling/services/sampling.py": "from sampler.engine import Engine\n",
+        "sampler/engine.py": "import torch\n",
+    },
+    unlisted_late_torch: {
+        "labeling/tasks.py": "def sample():\n    from sampler.engine import Engine\n",
+        "sampler/engine.py": "import torch.nn\n",
+    },
+    enqueuing_elsewhere: {"labeling/services/prompts.py": "task.delay(3)\n"},
+    environment_read_elsewhere: {"labeling/export.py": "import os\nwhere = os.environ.get('OUT')\n"},
+    names_that_say_nothing: {"labeling/services/utils.py": ""},
+}
+
+
+def test_the_rules_look_at_a_tree_that_is_there() -> None:
+    assert len(modules_of(ROOT, PACKAGES)) > 50
+    assert len(all_imports(ROOT)) > 200
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_tree_keeps_the_rule(rule: Rule) -> None:
+    assert rule(ROOT) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_rule_finds_a_tree_that_breaks_it(rule: Rule, tmp_path: Path) -> None:
+    for name, source in RULES[rule].items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    assert rule(tmp_path) != []
+
+
+def test_listed_late_imports_of_torch_are_still_there() -> None:
+    late = {(each.source, each.target) for each in all_imports(ROOT) if each.late}
+    assert late >= HEAVY_LATE_IMPORTS
+
+
+def test_the_web_process_never_imports_torch() -> None:
+    program = """
+import sys
+from config import wsgi
+from django.urls import get_resolver
+
+def walk(patterns):
+    for pattern in patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from walk(pattern.url_patterns)
+        else:
+            yield pattern.callback
+
+views = list(walk(get_resolver().url_patterns))
+print(len(views), sorted({"torch", "transformers"} & set(sys.modules)))
+"""
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    count, _, heavy = finished.stdout.partition(" ")
+    assert int(count) > 20
+    assert heavy.strip() == "[]"

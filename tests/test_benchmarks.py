@@ -1,0 +1,218 @@
+"""The benchmarks measure what they say: the harness, and the desk's labelers and proof on a few tasks."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+import psutil
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from benchmarks import __main__ as everything
+from benchmarks.desk import clients, stage
+from benchmarks.desk.outcome import Load, Outcome, measures_of, percentile
+from benchmarks.desk.web import cpu_seconds
+from benchmarks.harness import command, machine
+from benchmarks.harness.measure import Measure, json_line, table
+from benchmarks.harness.page import last_run, with_figures
+from labeling.models import Assignment, RankingTask
+from labeling.services.assignments import claim_ranking
+
+FAST = Measure(
+    name="rate", value=250.0, unit="operations/s", better="more", peer="Other 1.2", peer_value=12.5, limit=400
+)
+SHORT = Measure(name="wait", value=20.0, unit="ms", better="less", peer="Other 1.2", peer_value=10.0)
+
+
+def main(quick: bool) -> Sequence[Measure]:
+    return [SHORT] if quick else [FAST, SHORT]
+
+
+class TestMeasure:
+    def test_a_ratio_over_one_is_better_than_the_peer_whichever_way_better_lies(self) -> None:
+        assert FAST.ratio == 20  # 250 a second where the peer does 12.5
+        assert SHORT.ratio == 0.5  # twice the peer's wait
+
+    def test_without_a_peer_there_is_no_ratio(self) -> None:
+        assert Measure(name="n", value=1, unit="ms", better="less").ratio is None
+
+    def test_a_record_has_the_fields_that_are_promised(self) -> None:
+        assert json.loads(json_line(FAST, device="AMD, 2 cores", commit="abc1234")) == {
+            "name": "rate",
+            "value": 250.0,
+            "unit": "operations/s",
+            "peer": "Other 1.2",
+            "peer_value": 12.5,
+            "ratio": 20.0,
+            "limit": 400,
+            "device": "AMD, 2 cores",
+            "commit": "abc1234",
+        }
+
+    def test_the_table_leaves_out_columns_that_nobody_fills(self) -> None:
+        assert " ".join(table([FAST, SHORT]).split("\n")[0].split()) == "measure value unit peer its value ratio limit"
+        assert " ".join(table([SHORT]).split("\n")[0].split()) == "measure value unit peer its value ratio"
+        assert "×20" in table([FAST])
+
+
+class TestCommand:
+    def test_a_full_run_is_appended_and_reaches_the_page(self, tmp_path: Path) -> None:
+        page = tmp_path / "page.md"
+        page.write_text("Before\n<!-- figures: test_benchmarks -->\n<!-- end of figures -->\nAfter\n")
+        for _ in range(2):
+            command.run(main, arguments=[], results=tmp_path, page=page)
+        lines = (tmp_path / "test_benchmarks.jsonl").read_text().splitlines()
+        assert [json.loads(line)["name"] for line in lines] == ["rate", "wait"] * 2
+        assert "| rate | 250 operations/s | Other 1.2: 12.5 operations/s | ×20 | 400 operations/s |" in page.read_text()
+        assert page.read_text().count("| rate |") == 1
+
+    def test_a_quick_run_leaves_figures_and_page_alone(self, tmp_path: Path) -> None:
+        command.run(main, arguments=["--quick"], results=tmp_path, page=tmp_path / "missing.md")
+        assert [path.name for path in tmp_path.iterdir()] == ["test_benchmarks.quick.jsonl"]
+
+    def test_the_last_run_ends_where_a_measure_comes_again_or_the_commit_changes(self) -> None:
+        runs = [("a", 1), ("b", 2), ("a", 2), ("b", 2)]
+        records = [{"name": name, "unit": "s", "commit": commit} for name, commit in runs]
+        assert last_run(records) == records[2:]
+        assert last_run(records[:2]) == records[1:2]
+
+    def test_a_busy_machine_is_called_busy(self) -> None:
+        assert machine.busy(93.4) == ", 93% busy with other work"
+        assert machine.busy(4.0) == ""
+
+    def test_the_commit_and_the_processor_are_known_here(self) -> None:
+        assert "core" in machine.processor()
+        assert machine.commit()
+
+
+class TestEveryBenchmark:
+    def test_all_are_found_and_nothing_else(self) -> None:
+        assert {"http", "train_step"} <= set(everything.names())
+        assert not {"__main__", "desk", "harness"} & set(everything.names())
+
+    @pytest.mark.parametrize("name", everything.names())
+    def test_it_has_its_place_on_the_page(self, name: str) -> None:
+        assert f"<!-- figures: {name} -->" in command.PAGE.read_text()
+
+    def test_the_page_shows_what_was_recorded_last(self) -> None:
+        page = command.PAGE.read_text()
+        assert with_figures(page, command.RESULTS) == page
+
+    def test_one_that_fails_stops_no_other_and_is_named(self) -> None:
+        assert everything.run_all(["missing", "also_missing"], quick=True) == ["missing", "also_missing"]
+
+
+class TestProcessorTime:
+    def test_a_child_that_ended_still_counts(self) -> None:
+        """A connection to PostgreSQL that closes in the middle must not take its share of the time away."""
+        me = psutil.Process()
+        before = cpu_seconds([me])
+        subprocess.run([sys.executable, "-c", "sum(range(5_000_000))"], check=True)
+        assert cpu_seconds([me]) - before > 0.03
+
+
+class TestOutcome:
+    OUTCOME = Outcome(
+        operations=[[(0.010, 0.020, "a"), (0.030, 0.040, "b")], [(0.050, 0.060, "c")]],
+        errors=["Unexpected: GET /work/: 500"],
+        seconds=1.5,
+        clients_cpu=0.3,
+        web_cpu=0.6,
+        postgres_cpu=0.9,
+    )
+
+    def test_nearest_rank_percentiles(self) -> None:
+        assert percentile([4.0, 1.0, 3.0, 2.0], 50) == 2.0
+        assert percentile([float(number) for number in range(1, 101)], 95) == 95.0
+        assert percentile([7.0], 95) == 7.0
+
+    def test_what_sixteen_labelers_met(self) -> None:
+        """3 operations in 1.5 s are 2 a second; from sending "a" to the page of "b": 20 + 30 ms."""
+        measures = measures_of(Load(name="16 clients", labelers=16, operations=3), self.OUTCOME, limit=90.0)
+        found = {measure.name.removesuffix(", 16 clients"): measure for measure in measures}
+        assert found["next + submit"].value == 2.0
+        assert found["next + submit"].limit == 90.0
+        assert found["next p50"].value == pytest.approx(30)
+        assert found["submit p95"].value == pytest.approx(60)
+        assert found["submit to next p95"].value == pytest.approx(50)
+        assert found["web CPU an operation"].value == pytest.approx(200)
+        assert found["errors"].value == 1
+
+    def test_the_peer_stands_only_beside_what_is_known_of_it(self) -> None:
+        crowd = measures_of(Load(name="16 clients", labelers=16, operations=3), self.OUTCOME, limit=90.0)
+        alone = measures_of(Load(name="1 client", labelers=1, operations=3), self.OUTCOME, limit=90.0)
+        assert [each.name for each in crowd if each.peer] == ["next + submit, 16 clients", "next p95, 16 clients"]
+        assert not any(each.peer for each in alone)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLabelersAsPrograms:
+    @pytest.mark.parametrize("asks_anew", [False, True])
+    def test_they_rank_all_there_is_through_the_real_pages(self, live_server: LiveServer, asks_anew: bool) -> None:
+        set_up = stage.set_stage(tasks=5, labelers=2)
+        plan = clients.Plan(
+            port=live_server.thread.port,
+            accounts=set_up.accounts(),
+            password=stage.PASSWORD,
+            operations=100,
+            seconds=60,
+            asks_anew=asks_anew,
+        )
+        sessions = [clients.log_in(plan.port, account, plan.password) for account in plan.accounts]
+        said = clients.run(plan, sessions)
+        for session in sessions:
+            session.connection.close()
+        outcome = Outcome(**said, web_cpu=0, postgres_cpu=0)
+        assert outcome.errors == []
+        assert outcome.count == 5
+        stage.check(set_up, outcome.tokens())
+
+    def test_a_page_that_answers_with_an_error_is_an_error(self, live_server: LiveServer) -> None:
+        session = clients.Session(live_server.thread.port)
+        with pytest.raises(clients.Unexpected, match="GET /nowhere/: 404"):
+            session.get("/nowhere/")
+        session.connection.close()
+
+    def test_a_plan_ends_at_its_number_of_operations(self, live_server: LiveServer) -> None:
+        set_up = stage.set_stage(tasks=3, labelers=1)
+        plan = clients.Plan(
+            port=live_server.thread.port, accounts=set_up.accounts(), password=stage.PASSWORD, operations=2, seconds=60,
+            asks_anew=False,
+        )  # fmt: skip
+        session, done = clients.log_in(plan.port, plan.accounts[0], plan.password), clients.Done()
+        clients.work(plan, session, count(), done, deadline=float("inf"))
+        session.connection.close()
+        assert len(done.operations) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+class TestProof:
+    def test_the_services_alone_pass_it(self) -> None:
+        set_up = stage.set_stage(tasks=4, labelers=2)
+        assert stage.without_http(set_up, operations=3) > 0
+        tokens = Assignment.objects.filter(state="submitted").values_list("token", flat=True)
+        stage.check(set_up, [str(token) for token in tokens])
+        assert len(tokens) == 3
+
+    def test_a_ranking_that_was_acknowledged_and_is_not_there(self) -> None:
+        set_up = stage.set_stage(tasks=2, labelers=1)
+        with pytest.raises(stage.WentWrong, match="acknowledged, but not stored"):
+            stage.check(set_up, ["8d9d5a36-0000-4000-8000-000000000000"])
+
+    def test_a_task_that_counts_other_than_it_was_handed_out(self) -> None:
+        set_up = stage.set_stage(tasks=2, labelers=1)
+        assignment = claim_ranking(labeler=set_up.labelers[0])
+        assert assignment is not None
+        RankingTask.objects.filter(assignments=assignment).update(rankings_open=0)
+        with pytest.raises(stage.WentWrong, match="counted other than handed out"):
+            stage.check(set_up, [])
+
+    def test_a_task_that_vanished_from_the_queue(self) -> None:
+        set_up = stage.set_stage(tasks=2, labelers=1)
+        task = RankingTask.objects.filter(campaign=set_up.campaign)[:1].get()
+        RankingTask.objects.filter(pk=task.pk).update(state="set_aside", set_aside_reason="by a test")
+        with pytest.raises(stage.WentWrong, match="lost"):
+            stage.check(set_up, [])

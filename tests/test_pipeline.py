@@ -1,0 +1,139 @@
+"""The whole job through real Celery workers and a tiny real model: sample → rank → export → train → promote."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labeling.models import Campaign, Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
+from labeling.services.model_versions import promote, register_model
+from labeling.states import ModelKind, ModelState, RunState, TaskState
+from tests.labeling.cast import make_campaign, make_prompt
+from tests.processes import Processes, processes
+from tests.tiny_models import make_tiny_model
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+PROMPTS = 30
+
+
+@pytest.fixture
+def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
+    """Workers for all queues and beat, with a tiny model as the current SFT model."""
+    path = make_tiny_model(tmp_path / "tiny")
+    model = register_model(kind=ModelKind.SFT, name="tiny", path=path)
+    promote(version=model, reason="the only one")
+    with processes(
+        process_environment,
+        tmp_path,
+        VAR_DIR=tmp_path / "var",
+        SNAPSHOTS_DIR=tmp_path / "snapshots",
+        CHECKPOINTS_DIR=tmp_path / "checkpoints",
+        SAMPLING_PROMPTS_PER_BATCH=4,
+        RETRAIN_CHECK_SECONDS=1,
+        RETRAIN_AFTER_RANKINGS=PROMPTS,
+        INCLUDE_SIMULATED_IN_RETRAINING="true",
+        PROMOTE_MIN_VALID_RANKINGS=1,
+        PROMOTE_MIN_ACCURACY_GAIN=-1,
+        RM_BATCH_RANKINGS=8,
+        RM_LEARNING_RATE=1e-3,
+        RM_EPOCHS=2,
+        RM_MAX_LENGTH=256,
+    ) as started:
+        started.worker("sampling", "sampling")
+        started.worker("training", "training")
+        started.worker("default", "default")
+        started.start("beat", "-m", "celery", "-A", "config", "beat")
+        yield started
+
+
+def make_work(*, prompts: int = PROMPTS) -> Campaign:
+    campaign = make_campaign(
+        k_min=4, k_max=5, max_new_tokens=8, ready_depth=prompts, ranking_tasks_per_prompt=1, demonstrations_per_prompt=0
+    )
+    for number in range(prompts):
+        make_prompt(campaign, text=f"Say {number} nice things.", submitter=f"submitter-{number}")
+    return campaign
+
+
+def ready_tasks() -> int:
+    return RankingTask.objects.filter(state=TaskState.READY).count()
+
+
+def last_run() -> TrainingRun | None:
+    return TrainingRun.objects.order_by("-pk").first()
+
+
+def has_ended() -> bool:
+    run = last_run()
+    return run is not None and run.state in (RunState.DONE, RunState.FAILED)
+
+
+def test_from_prompts_to_a_promoted_reward_model_without_a_hand_on_it(pipeline: Processes) -> None:
+    make_work()
+    pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
+    assert Completion.objects.values("task", "text_key").distinct().count() == Completion.objects.count()
+
+    pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--rule", "shorter", "--noise", "0")
+    assert Ranking.objects.filter(simulated=True).count() == PROMPTS
+
+    pipeline.wait_for("beat saw the threshold, and the run ended", has_ended, seconds=180)
+    run = last_run()
+    assert run is not None
+    assert run.state == RunState.DONE, run.failure
+    assert run.trigger == "rankings"
+    assert run.points.count() == run.steps_total
+    assert run.snapshot == Snapshot.objects.get()
+    assert run.evaluation["new"]["rankings"] >= 1
+    version = ModelVersion.objects.get(kind=ModelKind.REWARD)
+    assert run.model_version == version
+    assert version.state == ModelState.CURRENT, run.decision
+    assert version.snapshot == run.snapshot
+    metrics = json.loads((Path(version.path) / "metrics.json").read_text())
+    assert metrics["snapshot_sha256"] == run.snapshot.sha256
+
+
+def test_a_sampling_worker_killed_in_the_middle_costs_no_task(pipeline: Processes) -> None:
+    campaign = make_work(prompts=12)
+    Campaign.objects.filter(pk=campaign.pk).update(max_new_tokens=120)
+    pipeline.wait_for("the first tasks are ready", ready_tasks, seconds=120)
+    pipeline.kill("sampling")
+    # As if the time after which a message counts as lost had passed.
+    RankingTask.objects.filter(state=TaskState.SAMPLING).update(dispatched_at=None)
+    pipeline.worker("sampling-again", "sampling")
+    pipeline.wait_for("all the others are ready, too", lambda: ready_tasks() == 12, seconds=120)
+    assert not [task for task in RankingTask.objects.all() if task.k != task.completions.count()]
+
+
+def test_a_training_process_killed_in_the_middle_fails_visibly_and_promotes_nothing(pipeline: Processes) -> None:
+    make_work()
+    pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
+    pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--noise", "0")
+
+    pipeline.wait_for("a training process is up", trainers, seconds=120)
+    os.kill(trainers()[0].pid, signal.SIGKILL)
+    pipeline.wait_for("the run ended", has_ended, seconds=60)
+
+    run = last_run()
+    assert run is not None
+    assert run.state == RunState.FAILED
+    assert "SIGKILL" in run.failure
+    assert not ModelVersion.objects.filter(kind=ModelKind.REWARD).exists()
+    assert not Path(run.output_path).exists()
+
+
+def trainers() -> list[psutil.Process]:
+    """Training processes that descend from this test's."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if _is_trainer(child)]
+
+
+def _is_trainer(process: psutil.Process) -> bool:
+    try:
+        return "rm_trainer" in process.cmdline()
+    except psutil.Error:
+        return False  # it ended meanwhile
