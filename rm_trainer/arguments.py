@@ -55,6 +55,9 @@ class TrainArguments(RuntimeArguments):
         Precision,
         "Precision of the matrix products; weights stay float32. auto: bfloat16 where the device computes in it.",
     ] = "auto"
+    recompute_activations: Annotated[
+        bool, "Keep no activations but every layer's input: less memory,about a third more time."
+    ] = False
     freeze_embeddings: Annotated[
         bool, "Leave the token embeddings as they are; saves memory in large vocabularies."
     ] = False
