@@ -25,6 +25,7 @@ SETTINGS: tuple[str, ...] = (
     "max_new_tokens",
     "ready_depth",
     "lease_minutes",
+    "ask_strength",
     "retrain_after_rankings",
     "retrain_after_days",
 )
@@ -43,6 +44,7 @@ LABELS = {
     "max_new_tokens": _("Longest completion, in tokens"),
     "ready_depth": _("Tasks kept ready"),
     "lease_minutes": _("Lease, in minutes"),
+    "ask_strength": _("Ask how much better"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
     "retrain_after_days": _("Retrain after so many days"),
 }
@@ -51,7 +53,15 @@ FIELDSETS: list[Any] = [
     (_("What it is"), {"fields": ["name", "description", "languages"]}),
     (
         _("How much is asked for"),
-        {"fields": ["demonstrations_per_prompt", "ranking_tasks_per_prompt", "rankings_per_task", "lease_minutes"]},
+        {
+            "fields": [
+                "demonstrations_per_prompt",
+                "ranking_tasks_per_prompt",
+                "rankings_per_task",
+                "ask_strength",
+                "lease_minutes",
+            ]
+        },
     ),
     (
         _("How completions are sampled"),

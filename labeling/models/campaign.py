@@ -40,6 +40,10 @@ class Campaign(models.Model):
     ready_depth = models.PositiveIntegerField(
         default=20, help_text=_("Beat keeps so many ranking tasks ready ahead of the labelers.")
     )
+    ask_strength = models.BooleanField(
+        default=False,
+        help_text=_("Labelers also say how much better each rank is than the next one, in Llama 2's four words."),
+    )
     lease_minutes = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(1)],

@@ -60,6 +60,14 @@ WORDS = {
     "wrong_language": _("Wrong language"),
 }
 
+# Llama 2 §3.2.1: how much better the upper of two ranks is.
+STRENGTH_WORDS = {
+    4: _("Significantly better"),
+    3: _("Better"),
+    2: _("Slightly better"),
+    1: _("Negligibly better or unsure"),
+}
+
 
 def choices(states: type[StrEnum]) -> list[tuple[str, StrPromise]]:
     """(value, label) pairs in the order of definition."""
