@@ -33,7 +33,7 @@ from tests.labeling.cast import make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db
 
-ASKED = {"ask_dialogues": True, "ask_chats": True, "ask_own_prompts": True}
+ASKED: dict[str, Any] = {"ask_dialogues": True, "ask_chats": True, "ask_own_prompts": True}
 
 
 @pytest.fixture
