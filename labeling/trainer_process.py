@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from config.processes import die_with_parent
+
 HEARTBEAT_SECONDS = 20.0
 """How often the worker says that the process is alive while that prints nothing."""
 
@@ -28,7 +30,14 @@ def run_trainer(*, command: Sequence[str], log_path: Path, heard: Heard) -> None
     with log_path.open("ab") as log:
         # Unbuffered: a line that waits in a buffer of ours would not wake the selector.
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, bufsize=0, start_new_session=True, env=_environment()
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            bufsize=0,
+            start_new_session=True,
+            env=_environment(),
+            # A worker that is killed takes it along: SIGTERM, so that it saves where it is.
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  (this thread waits for it until its end)
         )
         assert process.stdout is not None
         try:

@@ -18,6 +18,9 @@ SETTINGS: tuple[str, ...] = (
     "demonstrations_per_prompt",
     "ranking_tasks_per_prompt",
     "rankings_per_task",
+    "ask_dialogues",
+    "ask_chats",
+    "ask_own_prompts",
     "k_min",
     "k_max",
     "temperature",
@@ -37,6 +40,9 @@ LABELS = {
     "demonstrations_per_prompt": _("Demonstrations per prompt"),
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
+    "ask_dialogues": _("Dialogues"),
+    "ask_chats": _("Chats, then rankings"),
+    "ask_own_prompts": _("Own prompts"),
     "k_min": _("Fewest completions (K)"),
     "k_max": _("Most completions (K)"),
     "temperature": _("Temperature"),
@@ -63,6 +69,7 @@ FIELDSETS: list[Any] = [
             ]
         },
     ),
+    (_("What labelers may begin by themselves"), {"fields": ["ask_dialogues", "ask_chats", "ask_own_prompts"]}),
     (
         _("How completions are sampled"),
         {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},

@@ -4,18 +4,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.admin.asking import Question, ask
-from labeling.admin.doors import RecordAdmin, column, door, shown
+from labeling.admin.doors import RecordAdmin, column, shown
 from labeling.admin.filters import LanguageFilter, OwnSplitFilter, SetAsideFilter, SplitFilter, by_choice, by_relation
 from labeling.admin.progress import bar
-from labeling.admin.setting_aside import ask_why, ids_in, put_back, set_aside_with_reason
+from labeling.admin.setting_aside import SetAsideAdmin
 from labeling.models import Prompt, Submitter
 from labeling.queries.work import turns_of
 from labeling.services.setting_aside import restore_prompt, set_prompt_aside
@@ -27,7 +25,7 @@ CONSEQUENCES = [
 
 
 @admin.register(Prompt)
-class PromptAdmin(RecordAdmin):
+class PromptAdmin(SetAsideAdmin):
     list_display = (
         "number",
         "opening",
@@ -58,9 +56,7 @@ class PromptAdmin(RecordAdmin):
         "ranking_tasks_made", "created_at",
     )  # fmt: skip
     readonly_fields = ("split",)
-    actions = ("set_aside_ticked", "put_back_ticked")
-    actions_list = ("set_aside_many",)
-    actions_detail = ("set_aside", "restore")
+    consequences = CONSEQUENCES
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -76,9 +72,6 @@ class PromptAdmin(RecordAdmin):
 
     def sensible_doors(self, row: Prompt) -> Iterable[str]:
         return ["restore"] if row.set_aside_reason else ["set_aside"]
-
-    def get_actions_list(self, request: HttpRequest) -> list[Any]:  # noqa: ARG002
-        return []  # set_aside_many is only reached from ticked rows
 
     @column("#", ordering="pk")
     def number(self, prompt: Prompt) -> int:
@@ -102,50 +95,16 @@ class PromptAdmin(RecordAdmin):
     def aside(self, prompt: Prompt) -> tuple[str, str] | None:
         return ("aside", prompt.set_aside_reason[:40]) if prompt.set_aside_reason else None
 
-    @admin.action(description=lazy("Set aside …"), permissions=["operate"])
-    def set_aside_ticked(self, request: HttpRequest, ticked: QuerySet[Prompt]) -> HttpResponse:  # noqa: ARG002
-        return ask_why(self, ticked, door="set_aside_many")
+    def put_aside(self, row: Prompt, *, reason: str) -> None:
+        set_prompt_aside(prompt=row, reason=reason)
 
-    @admin.action(description=lazy("Put back into the queue"), permissions=["operate"])
-    def put_back_ticked(self, request: HttpRequest, ticked: QuerySet[Prompt]) -> None:
-        put_back(self, request, ticked, do=lambda prompt: restore_prompt(prompt=prompt))
+    def take_back(self, row: Prompt) -> str:
+        restore_prompt(prompt=row)
+        return _("Prompt %(number)d is in the queue again.") % {"number": row.pk}
 
-    @door(lazy("Set aside"), icon="block")
-    def set_aside_many(self, request: HttpRequest) -> HttpResponse:
-        back = reverse("admin:labeling_prompt_changelist")
-        return self._set_aside(request, list(Prompt.objects.filter(pk__in=ids_in(request))), back)
-
-    @door(lazy("Set aside"), icon="block")
-    def set_aside(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        prompt = self.find(request, object_id)
-        return self._set_aside(request, [prompt], self.page_of(prompt))
-
-    def _set_aside(self, request: HttpRequest, prompts: list[Prompt], back: str) -> HttpResponse:
-        return set_aside_with_reason(
-            self,
-            request,
-            prompts,
-            consequences=CONSEQUENCES,
-            back=back,
-            do=lambda prompt, reason: set_prompt_aside(prompt=prompt, reason=reason),
-        )
-
-    @door(lazy("Put back into the queue"), icon="undo", primary=True)
-    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        prompt = self.find(request, object_id)
-
-        def answer(_cleaned: dict[str, Any]) -> str:
-            restore_prompt(prompt=prompt)
-            return _("Prompt %(number)d is in the queue again.") % {"number": prompt.pk}
-
-        question = Question(
-            title=_("Put prompt %(number)d back into the queue?") % {"number": prompt.pk},
-            consequences=[_("Work is handed out again, and the tasks that went aside with it come back.")],
-            button=_("Put back"),
-            back=self.page_of(prompt),
-            about=[prompt],
-        )
-        return ask(self, request, question, answer)
+    def restoring(self, row: Prompt) -> tuple[str, list[str]]:
+        title = _("Put prompt %(number)d back into the queue?") % {"number": row.pk}
+        return title, [_("Work is handed out again, and the tasks that went aside with it come back.")]
 
 
 @admin.register(Submitter)

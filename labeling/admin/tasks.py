@@ -4,20 +4,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.admin.asking import Question, ask
 from labeling.admin.colours import STATE_COLOURS, state_label
-from labeling.admin.doors import RecordAdmin, column, door, shown
+from labeling.admin.doors import column, shown
 from labeling.admin.excerpts import excerpt
 from labeling.admin.filters import LanguageFilter, by_choice, by_relation
 from labeling.admin.progress import bar
-from labeling.admin.setting_aside import ask_why, ids_in, put_back, set_aside_with_reason
+from labeling.admin.setting_aside import SetAsideAdmin
 from labeling.markdown import render_markdown
 from labeling.models import RankingTask
 from labeling.queries.work import TEXT_HEADINGS_FROM, turns_of
@@ -28,7 +26,7 @@ CONSEQUENCES = [lazy("No labeler is offered it any more. Whoever holds it now ma
 
 
 @admin.register(RankingTask)
-class RankingTaskAdmin(RecordAdmin):
+class RankingTaskAdmin(SetAsideAdmin):
     list_display = (
         "number",
         "opening",
@@ -50,9 +48,7 @@ class RankingTaskAdmin(RecordAdmin):
         "campaign", "prompt", "language", "state", "set_aside_reason", "k_requested", "k", "rankings_needed",
         "rankings_open", "rankings_done", "created_at", "dispatched_at", "ready_at",
     )  # fmt: skip
-    actions = ("set_aside_ticked", "put_back_ticked")
-    actions_list = ("set_aside_many",)
-    actions_detail = ("set_aside", "restore")
+    consequences = CONSEQUENCES
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -76,9 +72,6 @@ class RankingTaskAdmin(RecordAdmin):
         if row.state == TaskState.SET_ASIDE:
             return ["restore"]
         return [] if row.state == TaskState.DONE else ["set_aside"]
-
-    def get_actions_list(self, request: HttpRequest) -> list[Any]:  # noqa: ARG002
-        return []  # set_aside_many is only reached from ticked rows
 
     @column("#", ordering="pk")
     def number(self, task: RankingTask) -> int:
@@ -112,50 +105,13 @@ class RankingTaskAdmin(RecordAdmin):
     def reason(self, task: RankingTask) -> str:
         return format_html('<span class="cc-excerpt">{}</span>', task.set_aside_reason)
 
-    @admin.action(description=lazy("Set aside …"), permissions=["operate"])
-    def set_aside_ticked(self, request: HttpRequest, ticked: QuerySet[RankingTask]) -> HttpResponse:  # noqa: ARG002
-        return ask_why(self, ticked, door="set_aside_many")
+    def put_aside(self, row: RankingTask, *, reason: str) -> None:
+        set_task_aside(task=row, reason=reason)
 
-    @admin.action(description=lazy("Put back into the queue"), permissions=["operate"])
-    def put_back_ticked(self, request: HttpRequest, ticked: QuerySet[RankingTask]) -> None:
-        put_back(self, request, ticked, do=lambda task: restore_task(task=task))
+    def take_back(self, row: RankingTask) -> str:
+        task = restore_task(task=row)
+        return _("Ranking task %(number)d is %(state)s.") % {"number": task.pk, "state": task.get_state_display()}
 
-    @door(lazy("Set aside"), icon="block")
-    def set_aside_many(self, request: HttpRequest) -> HttpResponse:
-        back = reverse("admin:labeling_rankingtask_changelist")
-        return self._set_aside(request, list(RankingTask.objects.filter(pk__in=ids_in(request))), back)
-
-    @door(lazy("Set aside"), icon="block")
-    def set_aside(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        task = self.find(request, object_id)
-        return self._set_aside(request, [task], self.page_of(task))
-
-    def _set_aside(self, request: HttpRequest, tasks: list[RankingTask], back: str) -> HttpResponse:
-        return set_aside_with_reason(
-            self,
-            request,
-            tasks,
-            consequences=CONSEQUENCES,
-            back=back,
-            do=lambda task, reason: set_task_aside(task=task, reason=reason),
-        )
-
-    @door(lazy("Put back into the queue"), icon="undo", primary=True)
-    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        task = self.find(request, object_id)
-
-        def answer(_cleaned: dict[str, Any]) -> str:
-            restored = restore_task(task=task)
-            return _("Ranking task %(number)d is %(state)s.") % {
-                "number": restored.pk,
-                "state": restored.get_state_display(),
-            }
-
-        question = Question(
-            title=_("Put ranking task %(number)d back into the queue?") % {"number": task.pk},
-            consequences=[_("With enough completions it is ready at once; otherwise the missing ones are sampled.")],
-            button=_("Put back"),
-            back=self.page_of(task),
-            about=[task],
-        )
-        return ask(self, request, question, answer)
+    def restoring(self, row: RankingTask) -> tuple[str, list[str]]:
+        title = _("Put ranking task %(number)d back into the queue?") % {"number": row.pk}
+        return title, [_("With enough completions it is ready at once; otherwise the missing ones are sampled.")]

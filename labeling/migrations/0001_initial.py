@@ -49,6 +49,9 @@ class Migration(migrations.Migration):
                 ('demonstrations_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many labelers write an ideal answer to each prompt.')),
                 ('ranking_tasks_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many sets of completions are sampled for each prompt.')),
                 ('rankings_per_task', models.PositiveSmallIntegerField(default=1, help_text='How many labelers rank each set of completions.')),
+                ('ask_dialogues', models.BooleanField(default=False, help_text="Labelers may write dialogues, both sides of them, with the model's suggestions.")),
+                ('ask_chats', models.BooleanField(default=False, help_text='Labelers may converse with the current model, and then rank answers to it.')),
+                ('ask_own_prompts', models.BooleanField(default=False, help_text='Labelers may write prompts of their own: plain, few-shot or from a use case.')),
                 ('k_min', models.PositiveSmallIntegerField(default=4, validators=[django.core.validators.MinValueValidator(4), django.core.validators.MaxValueValidator(9)])),
                 ('k_max', models.PositiveSmallIntegerField(default=9, validators=[django.core.validators.MinValueValidator(4), django.core.validators.MaxValueValidator(9)])),
                 ('temperature', models.FloatField(default=1.0, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(2.0)])),
@@ -113,6 +116,29 @@ class Migration(migrations.Migration):
                 'verbose_name': 'conversation',
                 'verbose_name_plural': 'conversations',
                 'ordering': ['id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Composition',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
+                ('kind', models.CharField(choices=[('dialogue', 'Dialogue'), ('chat', 'Chat'), ('own_prompt', 'Own prompt')], max_length=16)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('discarded', 'Discarded')], default=labeling.states.CompositionState['OPEN'], max_length=16)),
+                ('draft', models.JSONField(blank=True, default=dict)),
+                ('draft_version', models.PositiveIntegerField(default=0)),
+                ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('started_at', models.DateTimeField()),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('active_seconds', models.FloatField(blank=True, null=True)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='compositions', to='labeling.campaign')),
+                ('instruction_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='labeling.instructionversion')),
+                ('labeler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='compositions', to='labeling.labeler')),
+            ],
+            options={
+                'verbose_name': 'composition',
+                'verbose_name_plural': 'compositions',
+                'ordering': ['-id'],
             },
         ),
         migrations.CreateModel(
@@ -483,6 +509,26 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='labeler',
             constraint=models.CheckConstraint(condition=models.Q(('simulated', False), ('group', 'training'), _connector='OR'), name='labeler_simulated_not_held_out'),
+        ),
+        migrations.AddIndex(
+            model_name='composition',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['labeler', '-id'], name='composition_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='composition',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['dialogue', 'chat', 'own_prompt'])), name='composition_kind_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='composition',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'submitted', 'discarded'])), name='composition_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='composition',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='composition_closed_at_matches_state'),
+        ),
+        migrations.AddConstraint(
+            model_name='composition',
+            constraint=models.CheckConstraint(condition=models.Q(('active_seconds', None), ('active_seconds__gte', 0), _connector='OR'), name='composition_active_seconds'),
         ),
         migrations.AddConstraint(
             model_name='message',
