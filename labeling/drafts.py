@@ -87,6 +87,12 @@ def kept_judgements(stored: Mapping[str, object], *, k: int) -> list[KeptJudgeme
     return [each for each in judged if each.rank or each.quality or each.note]
 
 
+def kept_texts(stored: Mapping[str, object]) -> str:
+    """Every text that was written in a draft of a labeler's own, in the order of the form, empty lines between."""
+    fields = as_lists(stored).items()
+    return "\n\n".join(text for name, texts in fields if name.endswith("text") for text in texts if text.strip())
+
+
 def first(draft: Draft, name: str) -> str:
     return next(iter(draft.get(name, [])), "")
 

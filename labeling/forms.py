@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from labeling.drafts import as_lists
+from labeling.models.choices import STRENGTH_WORDS
 from labeling.queries.work import Flag, RankingPage, ShownCompletion
 from labeling.ranking import QUALITY_HIGHEST, QUALITY_LOWEST
 from labeling.services.rankings import Judgement
@@ -123,19 +124,64 @@ class RankingForm(forms.Form):
     """What is said of the ranking as a whole."""
 
     note = TextField(longest=LONGEST_NOTE, required=False)
+    none_acceptable = forms.BooleanField(required=False)
     active_seconds = ActiveSecondsField()
 
 
-class RankingEntry:
-    """All that a ranking asks for: a form for each completion, and one for the whole."""
+class StrengthsForm(forms.Form):
+    """How much better each rank is than the next: strength-1 between ranks 1 and 2, and so on."""
 
-    def __init__(self, data: Data, *, k: int, flag_keys: Sequence[str]) -> None:
+    def __init__(self, data: Data, *, k: int) -> None:
+        super().__init__(data)
+        for step in range(1, k):
+            self.fields[f"strength-{step}"] = forms.TypedChoiceField(
+                coerce=int, empty_value=None, required=False, choices=list(STRENGTH_WORDS.items())
+            )
+
+    def check_steps(self, ranks: int) -> None:
+        """Call once the ranks are known: exactly the steps between them have a strength."""
+        for step, name in enumerate(self.fields, start=1):
+            given = self.cleaned_data.get(name)
+            if step < ranks and given is None and name not in self.errors:
+                self.add_error(name, _("Say how much better rank %(upper)d is than rank %(lower)d.") % _step(step))
+            elif step >= ranks and given is not None:
+                text = _("There is no rank %(lower)d for rank %(upper)d to be better than. Clear this answer.")
+                self.add_error(name, text % _step(step))
+
+    def strengths(self, ranks: int) -> list[int]:
+        return [self.cleaned_data[f"strength-{step}"] for step in range(1, ranks)]
+
+
+def _step(step: int) -> dict[str, int]:
+    return {"upper": step, "lower": step + 1}
+
+
+class RankingEntry:
+    """All that a ranking asks for: a form for each completion, and what is said of the whole."""
+
+    def __init__(self, data: Data, *, k: int, flag_keys: Sequence[str], asks_strength: bool = False) -> None:
         self.k = k
         self.whole = RankingForm(data)
+        self.steps = StrengthsForm(data, k=k) if asks_strength else None
         self.each = [JudgementForm(data, position=position, k=k, flag_keys=flag_keys) for position in range(1, k + 1)]
 
     def is_valid(self) -> bool:
-        return all([self.whole.is_valid(), *(form.is_valid() for form in self.each)])
+        fine = all([self.whole.is_valid(), *(form.is_valid() for form in self.each)])
+        return self._steps_are_valid() and fine
+
+    def _steps_are_valid(self) -> bool:
+        """Judged only once every completion has a rank: before, nobody can know which steps there will be."""
+        if self.steps is None:
+            return True
+        if self.steps.is_valid() and all(form.cleaned_data.get("rank") for form in self.each):
+            self.steps.check_steps(self._ranks())
+        return not self.steps.errors
+
+    def _ranks(self) -> int:
+        return len({form.cleaned_data["rank"] for form in self.each})
+
+    def strengths(self) -> list[int] | None:
+        return None if self.steps is None else self.steps.strengths(self._ranks())
 
     def judgements(self) -> list[Judgement]:
         return [Judgement(shown_position=form.position, **form.cleaned_data) for form in self.each]
@@ -180,13 +226,33 @@ class Card:
         return "".join(self.form.sent("note")[-1:])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """The question how much better one rank is than the next."""
+
+    name: str
+    upper: int
+    lower: int
+    options: Sequence[Option]
+    lacking: bool
+
+
 class RankingSheet:
     """An entry as the page draws it. `checked` says whether errors show."""
 
     def __init__(self, page: RankingPage, data: Data, *, checked: bool) -> None:
         self.checked = checked
-        entry = RankingEntry(data, k=len(page.completions), flag_keys=[flag.key for flag in page.flags])
+        self.data = data
+        entry = RankingEntry(
+            data,
+            k=len(page.completions),
+            flag_keys=[flag.key for flag in page.flags],
+            asks_strength=page.asks_strength,
+        )
+        if checked:
+            entry.is_valid()
         self.whole = entry.whole
+        self.steps = entry.steps
         self.cards = [
             Card(shown=shown, form=form, rubric=page.flags, k=entry.k, checked=checked)
             for shown, form in zip(page.completions, entry.each, strict=True)
@@ -206,7 +272,31 @@ class RankingSheet:
             for card in self.cards
             for error in [*card.form.errors.get("note", []), *card.form.errors.get("flags", [])]
         ]
-        return [*filter(None, common), *notes, *_problems_of(self.whole, note="#note")]
+        whole = _problems_of(self.whole, note="#note")
+        return [*filter(None, common), *notes, *whole, *self._step_problems()]
+
+    def _step_problems(self) -> list[Problem]:
+        return _problems_of(self.steps, **{name: f"#{name}" for name in self.steps.fields}) if self.steps else []
+
+    def strengths(self) -> list[Step]:
+        """The questions between neighbouring ranks, with what was answered."""
+        fields = self.steps.fields if self.steps else ()
+        return [
+            Step(
+                name=name,
+                upper=step,
+                lower=step + 1,
+                lacking=self.checked and self.steps is not None and name in self.steps.errors,
+                options=[
+                    Option(value=str(value), label=label, checked=self.data.get(name) == str(value))
+                    for value, label in STRENGTH_WORDS.items()
+                ],
+            )
+            for step, name in enumerate(fields, start=1)
+        ]
+
+    def none_acceptable(self) -> bool:
+        return bool(self.data.get("none_acceptable"))
 
     def _without(self, field: str, text: str) -> Problem | None:
         places = [(card.shown.letter, _anchor(card, field)) for card in self.cards if field in card.form.errors]

@@ -25,6 +25,14 @@ class AlreadySubmitted(Refusal):
     """The work was handed in before; the first submission counts."""
 
 
+class AlreadyDiscarded(Refusal):
+    """The labeler threw this piece of writing away before."""
+
+
+class NotOffered(Refusal):
+    """The campaign does not ask for that kind of writing, or not in a language of the labeler's."""
+
+
 class DraftConflict(Refusal):
     """Another tab or device saved a newer draft of the same work."""
 

@@ -48,6 +48,20 @@ class AssignmentState(StrEnum):
     LAPSED = "lapsed"
 
 
+class CompositionKind(StrEnum):
+    """What a labeler may begin without being handed it: both sides of a dialogue, a chat with the model, a prompt."""
+
+    DIALOGUE = "dialogue"
+    CHAT = "chat"
+    OWN_PROMPT = "own_prompt"
+
+
+class CompositionState(StrEnum):
+    OPEN = "open"
+    SUBMITTED = "submitted"
+    DISCARDED = "discarded"
+
+
 class SamplingState(StrEnum):
     RUNNING = "running"
     DONE = "done"
@@ -138,6 +152,7 @@ LEGAL_MOVES: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
         AssignmentState.OPEN: (AssignmentState.SUBMITTED, AssignmentState.SKIPPED, AssignmentState.LAPSED),
         AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED),
     },
+    {CompositionState.OPEN: (CompositionState.SUBMITTED, CompositionState.DISCARDED)},
     {
         ModelState.CANDIDATE: (ModelState.CURRENT, ModelState.RETIRED),
         ModelState.CURRENT: (ModelState.CANDIDATE, ModelState.RETIRED),

@@ -2,7 +2,9 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from labeling.api.drafts import DraftView
+from labeling.services.compositions import save_composition_draft
 from labeling.views.claim import next_demonstration, next_ranking
+from labeling.views.compositions import compose, discard, start, submit_composition
 from labeling.views.history import history, submission
 from labeling.views.instructions import instructions
 from labeling.views.overview import overview
@@ -19,6 +21,11 @@ urlpatterns = [
     path("work/<uuid:token>/skip/", skip, name="skip"),
     path("work/<uuid:token>/resume/", resume, name="resume"),
     path("work/<uuid:token>/draft/", DraftView.as_view(), name="draft"),
+    path("compose/start/<slug:slug>/<slug:kind>/", start, name="compose_start"),
+    path("compose/<uuid:token>/", compose, name="compose"),
+    path("compose/<uuid:token>/submit/", submit_composition, name="compose_submit"),
+    path("compose/<uuid:token>/discard/", discard, name="compose_discard"),
+    path("compose/<uuid:token>/draft/", DraftView.as_view(save=save_composition_draft), name="compose_draft"),
     path("history/", history, name="history"),
     path("history/<uuid:token>/", submission, name="submission"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),

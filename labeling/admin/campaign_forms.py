@@ -18,6 +18,9 @@ SETTINGS: tuple[str, ...] = (
     "demonstrations_per_prompt",
     "ranking_tasks_per_prompt",
     "rankings_per_task",
+    "ask_dialogues",
+    "ask_chats",
+    "ask_own_prompts",
     "k_min",
     "k_max",
     "temperature",
@@ -25,6 +28,7 @@ SETTINGS: tuple[str, ...] = (
     "max_new_tokens",
     "ready_depth",
     "lease_minutes",
+    "ask_strength",
     "retrain_after_rankings",
     "retrain_after_days",
 )
@@ -36,6 +40,9 @@ LABELS = {
     "demonstrations_per_prompt": _("Demonstrations per prompt"),
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
+    "ask_dialogues": _("Dialogues"),
+    "ask_chats": _("Chats, then rankings"),
+    "ask_own_prompts": _("Own prompts"),
     "k_min": _("Fewest completions (K)"),
     "k_max": _("Most completions (K)"),
     "temperature": _("Temperature"),
@@ -43,6 +50,7 @@ LABELS = {
     "max_new_tokens": _("Longest completion, in tokens"),
     "ready_depth": _("Tasks kept ready"),
     "lease_minutes": _("Lease, in minutes"),
+    "ask_strength": _("Ask how much better"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
     "retrain_after_days": _("Retrain after so many days"),
 }
@@ -51,8 +59,17 @@ FIELDSETS: list[Any] = [
     (_("What it is"), {"fields": ["name", "description", "languages"]}),
     (
         _("How much is asked for"),
-        {"fields": ["demonstrations_per_prompt", "ranking_tasks_per_prompt", "rankings_per_task", "lease_minutes"]},
+        {
+            "fields": [
+                "demonstrations_per_prompt",
+                "ranking_tasks_per_prompt",
+                "rankings_per_task",
+                "ask_strength",
+                "lease_minutes",
+            ]
+        },
     ),
+    (_("What labelers may begin by themselves"), {"fields": ["ask_dialogues", "ask_chats", "ask_own_prompts"]}),
     (
         _("How completions are sampled"),
         {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},

@@ -14,6 +14,7 @@ from labeling.admin.doors import RecordAdmin, column, shown
 from labeling.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.markdown import render_markdown
 from labeling.models import RankedCompletion, Ranking
+from labeling.queries.history import strength_in_words
 from labeling.queries.work import TEXT_HEADINGS_FROM, flags_of, turns_of
 from labeling.ranking import usable_pairs
 
@@ -45,7 +46,7 @@ class RankingAdmin(RecordAdmin):
     change_form_outer_before_template = "admin/concord/ranking.html"
     fields = (
         "task", "labeler", "labeler_group", "simulated", "revision", "seconds", "submitted_at",
-        "instruction_version", "rubric_version", "assignment",
+        "none_acceptable", "instruction_version", "rubric_version", "assignment",
     )  # fmt: skip
     readonly_fields = ("seconds",)
 
@@ -63,7 +64,7 @@ class RankingAdmin(RecordAdmin):
             "ranking": ranking,
             "turns": turns_of(ranking.task.prompt.messages),
             "tiers": [
-                (rank, [_card(each, labels) for each in together])
+                (rank, [_card(each, labels) for each in together], strength_in_words(ranking, rank))
                 for rank, together in groupby(ranked, key=lambda each: each.rank)
             ],
             "pairs": len(usable_pairs([each.rank for each in ranked])),

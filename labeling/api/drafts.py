@@ -1,5 +1,6 @@
 """Saving unfinished work, as the page does within a second of each change."""
 
+from typing import Protocol
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -10,10 +11,21 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
-from labeling.models import Assignment
+from labeling.models import Assignment, Composition, Labeler
 from labeling.queries.labelers import labeler_of
-from labeling.refusals import AlreadySkipped, AlreadySubmitted, DraftConflict
+from labeling.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubmitted, DraftConflict
 from labeling.services.assignments import save_draft
+
+
+class Save(Protocol):
+    """Keeps a draft of one kind of work."""
+
+    def __call__(
+        self, *, labeler: Labeler, token: str, draft: Draft, base_version: int
+    ) -> Assignment | Composition: ...
+
+
+CLOSED = {AlreadySubmitted: "submitted", AlreadySkipped: "skipped", AlreadyDiscarded: "discarded"}
 
 
 class DraftSerializer(serializers.Serializer[Assignment]):
@@ -33,8 +45,10 @@ class DraftSerializer(serializers.Serializer[Assignment]):
 class DraftView(APIView):
     """PUT {draft, base_version} → {version, saved_at}.
 
-    409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in or skipped, {state}.
+    409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in, skipped or discarded, {state}.
     """
+
+    save: Save = staticmethod(save_draft)
 
     def put(self, request: Request, token: UUID) -> Response:
         labeler = labeler_of(request.user)
@@ -43,11 +57,11 @@ class DraftView(APIView):
         sent = DraftSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         try:
-            saved = save_draft(labeler=labeler, token=str(token), **sent.validated_data)
-        except Assignment.DoesNotExist:
+            saved = self.save(labeler=labeler, token=str(token), **sent.validated_data)
+        except (Assignment.DoesNotExist, Composition.DoesNotExist):
             raise NotFound from None
         except DraftConflict as conflict:
             return Response({"version": conflict.current_version, "draft": conflict.current_draft}, status=409)
-        except (AlreadySubmitted, AlreadySkipped) as closed:
-            return Response({"state": "submitted" if isinstance(closed, AlreadySubmitted) else "skipped"}, status=410)
+        except tuple(CLOSED) as closed:
+            return Response({"state": CLOSED[type(closed)]}, status=410)
         return Response({"version": saved.draft_version, "saved_at": saved.draft_saved_at})

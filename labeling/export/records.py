@@ -44,6 +44,8 @@ def ranking_records(selection: Selection) -> Iterator[Record]:
         "rubric_version__version",
         "active_seconds",
         "submitted_at",
+        "strengths",
+        "none_acceptable",
     )
     for batch in _batches(rows.iterator(chunk_size=RANKINGS_AT_ONCE), RANKINGS_AT_ONCE):
         completions = _completions_of([row[0] for row in batch])
@@ -53,7 +55,8 @@ def ranking_records(selection: Selection) -> Iterator[Record]:
 
 def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: list[Record]) -> Record:
     (ranking_id, revision, task_id, prompt_id, campaign, split, messages, labeler_id, group, simulated) = row[:10]
-    (use_case, language, source, instructions, rubric, active_seconds, submitted_at) = row[10:]
+    (use_case, language, source, instructions, rubric, active_seconds, submitted_at) = row[10:17]
+    (strengths, none_acceptable) = row[17:]
     return {
         "schema": SCHEMA,
         "ranking_id": ranking_id,
@@ -64,6 +67,8 @@ def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: lis
         "split": HELD_OUT if selection.held_out else split,
         "prompt": _messages(messages),
         "completions": completions,
+        "strengths": strengths,
+        "none_acceptable": none_acceptable,
         "labeler": _pseudonym(labeler_id),
         "labeler_group": group,
         "simulated": simulated,

@@ -45,6 +45,7 @@ COVERS_EXACTLY = """
 CREATE FUNCTION concord_ranking_covers_its_task() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wrong integer;
+    ranks integer;
 BEGIN
     SELECT count(*) INTO wrong
     FROM (SELECT id FROM labeling_completion WHERE task_id = NEW.task_id) AS expected
@@ -55,10 +56,14 @@ BEGIN
         RAISE EXCEPTION 'ranking % does not cover exactly the completions of task %', NEW.id, NEW.task_id
             USING ERRCODE = 'check_violation';
     END IF;
-    SELECT max(rank) - count(DISTINCT rank) INTO wrong
+    SELECT max(rank), max(rank) - count(DISTINCT rank) INTO ranks, wrong
     FROM labeling_rankedcompletion WHERE ranking_id = NEW.id;
     IF wrong > 0 THEN
         RAISE EXCEPTION 'ranks of ranking % have gaps; they must be 1, 2, 3 … with ties', NEW.id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF cardinality(NEW.strengths) <> ranks - 1 THEN
+        RAISE EXCEPTION 'ranking % has % ranks and not one strength between each and the next', NEW.id, ranks
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;

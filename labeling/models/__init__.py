@@ -1,5 +1,6 @@
 from labeling.models.assignment import Assignment
 from labeling.models.campaign import Campaign, InstructionVersion, RubricVersion
+from labeling.models.composition import Composition
 from labeling.models.conversation import Conversation, Message
 from labeling.models.demonstration import Demonstration
 from labeling.models.labeler import Labeler
@@ -16,6 +17,7 @@ __all__ = [
     "Assignment",
     "Campaign",
     "Completion",
+    "Composition",
     "Conversation",
     "Demonstration",
     "InstructionVersion",

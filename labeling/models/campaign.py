@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.models.choices import choices, one_of
 from labeling.ranking import K_HIGHEST, K_LOWEST
-from labeling.states import CampaignState
+from labeling.states import CampaignState, CompositionKind
 
 K_VALIDATORS = [MinValueValidator(K_LOWEST), MaxValueValidator(K_HIGHEST)]
 
@@ -31,6 +31,15 @@ class Campaign(models.Model):
     rankings_per_task = models.PositiveSmallIntegerField(
         default=1, help_text=_("How many labelers rank each set of completions.")
     )
+    ask_dialogues = models.BooleanField(
+        default=False, help_text=_("Labelers may write dialogues, both sides of them, with the model's suggestions.")
+    )
+    ask_chats = models.BooleanField(
+        default=False, help_text=_("Labelers may converse with the current model, and then rank answers to it.")
+    )
+    ask_own_prompts = models.BooleanField(
+        default=False, help_text=_("Labelers may write prompts of their own: plain, few-shot or from a use case.")
+    )
     k_min = models.PositiveSmallIntegerField(default=K_LOWEST, validators=K_VALIDATORS)
     k_max = models.PositiveSmallIntegerField(default=K_HIGHEST, validators=K_VALIDATORS)
 
@@ -39,6 +48,10 @@ class Campaign(models.Model):
     max_new_tokens = models.PositiveIntegerField(default=256, validators=[MinValueValidator(1)])
     ready_depth = models.PositiveIntegerField(
         default=20, help_text=_("Beat keeps so many ranking tasks ready ahead of the labelers.")
+    )
+    ask_strength = models.BooleanField(
+        default=False,
+        help_text=_("Labelers also say how much better each rank is than the next one, in Llama 2's four words."),
     )
     lease_minutes = models.PositiveIntegerField(
         default=60,
@@ -71,6 +84,15 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def own_writing(self) -> list[CompositionKind]:
+        """What labelers may begin by themselves."""
+        asked = {
+            CompositionKind.DIALOGUE: self.ask_dialogues,
+            CompositionKind.CHAT: self.ask_chats,
+            CompositionKind.OWN_PROMPT: self.ask_own_prompts,
+        }
+        return [kind for kind, is_asked in asked.items() if is_asked]
 
 
 class InstructionVersion(models.Model):

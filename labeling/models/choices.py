@@ -20,6 +20,8 @@ WORDS = {
     "closed_qa": _("Closed QA"),
     "current": _("Current"),
     "demonstration": _("Demonstration"),
+    "dialogue": _("Dialogue"),
+    "discarded": _("Discarded"),
     "done": _("Done"),
     "draft": _("Draft"),
     "evaluating": _("Evaluating"),
@@ -39,6 +41,7 @@ WORDS = {
     "open": _("Open"),
     "open_qa": _("Open QA"),
     "other": _("Other"),
+    "own_prompt": _("Own prompt"),
     "paused": _("Paused"),
     "queued": _("Queued"),
     "ranking": _("Ranking"),
@@ -58,6 +61,14 @@ WORDS = {
     "training": _("Training"),
     "unclear": _("Unclear"),
     "wrong_language": _("Wrong language"),
+}
+
+# Llama 2 §3.2.1: how much better the upper of two ranks is.
+STRENGTH_WORDS = {
+    4: _("Significantly better"),
+    3: _("Better"),
+    2: _("Slightly better"),
+    1: _("Negligibly better or unsure"),
 }
 
 

@@ -10,7 +10,7 @@ from labeling.models.choices import choices, one_of
 from labeling.models.labeler import Labeler
 from labeling.models.sampling import Completion
 from labeling.models.task import RankingTask
-from labeling.ranking import K_HIGHEST, QUALITY_HIGHEST, QUALITY_LOWEST
+from labeling.ranking import K_HIGHEST, QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.states import LabelerGroup
 
 
@@ -24,6 +24,15 @@ class Ranking(models.Model):
     instruction_version = models.ForeignKey(InstructionVersion, on_delete=models.PROTECT)
     rubric_version = models.ForeignKey(RubricVersion, on_delete=models.PROTECT)
     note = models.TextField(blank=True)
+    strengths = ArrayField(
+        models.PositiveSmallIntegerField(),
+        null=True,
+        blank=True,
+        help_text="How much better each rank is than the next, best first: 4 significantly, 1 negligibly.",
+    )
+    none_acceptable = models.BooleanField(
+        default=False, help_text="Not even the best of them could be given to a user as it is."
+    )
     active_seconds = models.FloatField()
     # Both as they were on the day: a later change of the labeler must not change an export of that day.
     labeler_group = models.CharField(max_length=16, choices=choices(LabelerGroup))
@@ -39,6 +48,9 @@ class Ranking(models.Model):
             models.UniqueConstraint(fields=["assignment", "revision"], name="ranking_one_per_assignment"),
             models.CheckConstraint(condition=Q(revision__gte=1), name="ranking_revision_positive"),
             models.CheckConstraint(condition=Q(active_seconds__gte=0), name="ranking_active_seconds"),
+            models.CheckConstraint(
+                condition=Q(strengths=None) | Q(strengths__contained_by=list(STRENGTHS)), name="ranking_strengths"
+            ),
             one_of("labeler_group", LabelerGroup, name="ranking_group_known"),
         ]
         indexes = [models.Index(F("submitted_at"), F("id"), name="ranking_by_time")]  # export.py, retraining triggers

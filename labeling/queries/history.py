@@ -5,10 +5,12 @@ from datetime import datetime
 from itertools import groupby
 
 from django.db.models import QuerySet
+from django_stubs_ext import StrPromise
 
 from labeling.drafts import letter_of
 from labeling.markdown import render_markdown
 from labeling.models import Assignment, Demonstration, Labeler, RankedCompletion, Ranking
+from labeling.models.choices import STRENGTH_WORDS
 from labeling.queries.work import TEXT_HEADINGS_FROM, Turn, flags_of, turns_of
 from labeling.states import AssignmentState
 
@@ -39,6 +41,7 @@ class Tier:
 
     rank: int
     completions: list[RankedText]
+    over_the_next: StrPromise | str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class RankingSubmission:
     submission: Submission
     tiers: list[Tier]
     note: str
+    none_acceptable: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +97,22 @@ def ranking_submission(assignment: Assignment, *, interface_language: str) -> Ra
     return RankingSubmission(
         submission=_submission(assignment, ranking),
         note=ranking.note,
+        none_acceptable=ranking.none_acceptable,
         tiers=[
-            Tier(rank=rank, completions=[_ranked_text(each, labels) for each in together])
+            Tier(
+                rank=rank,
+                completions=[_ranked_text(each, labels) for each in together],
+                over_the_next=strength_in_words(ranking, rank),
+            )
             for rank, together in groupby(ranked, key=lambda each: each.rank)
         ],
     )
+
+
+def strength_in_words(ranking: Ranking, rank: int) -> StrPromise | str:
+    """How much better this rank is than the next; empty for the last one and where nobody asked."""
+    strengths = ranking.strengths or []
+    return STRENGTH_WORDS[strengths[rank - 1]] if rank <= len(strengths) else ""
 
 
 def _ranked_text(ranked: RankedCompletion, labels: dict[str, str]) -> RankedText:

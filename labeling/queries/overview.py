@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from labeling.models import Assignment, Campaign, Labeler
 from labeling.queries.available import available_by_campaign
-from labeling.states import AssignmentKind, AssignmentState, CampaignState
+from labeling.queries.compositions import Begun, begun_by
+from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
 
 UNFINISHED_SHOWN = 12
 
@@ -41,13 +42,21 @@ class CampaignWork:
     description: str
     rankings: int
     demonstrations: int
+    own_writing: list[CompositionKind]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
+    """`begun` is the labeler's own writing that is not handed in yet."""
+
     kinds: list[KindOfWork]
     lapsed: list[Unfinished]
     campaigns: list[CampaignWork]
+    begun: list[Begun]
+
+    @property
+    def has_own_writing(self) -> bool:
+        return bool(self.begun) or any(campaign.own_writing for campaign in self.campaigns)
 
 
 def overview_of(labeler: Labeler) -> Overview:
@@ -73,9 +82,11 @@ def overview_of(labeler: Labeler) -> Overview:
                 description=campaign.description,
                 rankings=available[AssignmentKind.RANKING].get(campaign.pk, 0),
                 demonstrations=available[AssignmentKind.DEMONSTRATION].get(campaign.pk, 0),
+                own_writing=campaign.own_writing(),
             )
             for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)
         ],
+        begun=begun_by(labeler),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labeling.drafts import letter_of
-from labeling.markdown import render_markdown
+from labeling.markdown import raw_text, render_markdown
 from labeling.models import Assignment, Completion, Labeler, RubricVersion
 from labeling.states import AssignmentState, TaskState
 from labeling.wording import in_language
@@ -26,6 +26,8 @@ class ShownCompletion:
     position: int
     letter: str
     html: str
+    raw: str
+    length: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ class RankingPage:
     work: Work
     completions: list[ShownCompletion]
     flags: list[Flag]
+    asks_strength: bool
 
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
@@ -88,6 +91,7 @@ def ranking_page(assignment: Assignment, *, interface_language: str) -> RankingP
         work=work_of(assignment, interface_language=interface_language),
         completions=shown_completions(assignment),
         flags=flags_of(assignment.rubric_version, interface_language),
+        asks_strength=assignment.campaign.ask_strength,
     )
 
 
@@ -121,6 +125,8 @@ def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
             position=position,
             letter=letter_of(position),
             html=render_markdown(texts[completion_id], headings_from=TEXT_HEADINGS_FROM),
+            raw=raw_text(texts[completion_id]),
+            length=len(texts[completion_id]),
         )
         for position, completion_id in enumerate(assignment.shown_order, start=1)
     ]

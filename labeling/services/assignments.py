@@ -13,10 +13,10 @@ from labeling.refusals import (
     AlreadySkipped,
     AlreadySubmitted,
     CampaignNotOpen,
-    DraftConflict,
     LabelerNotActive,
     LeaseLost,
 )
+from labeling.services.drafts import check_base_version
 from labeling.services.leases import (
     release,
     release_expired_leases,
@@ -156,12 +156,7 @@ def save_draft(*, labeler: Labeler, token: str, draft: dict[str, Any], base_vers
         raise AlreadySubmitted("This work was handed in; its draft can't change any more.")
     if assignment.state == AssignmentState.SKIPPED:
         raise AlreadySkipped("This work was skipped; its draft can't change any more.")
-    if assignment.draft_version != base_version:
-        raise DraftConflict(
-            f"The draft is at version {assignment.draft_version}, not {base_version}: another tab saved it.",
-            current_version=assignment.draft_version,
-            current_draft=assignment.draft,
-        )
+    check_base_version(assignment, base_version)
     store_draft(assignment, draft)
     return assignment
 

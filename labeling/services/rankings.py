@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from labeling.models import Assignment, Labeler, RankedCompletion, Ranking
-from labeling.ranking import InvalidRanking, check_covers, check_quality, densify
+from labeling.ranking import InvalidRanking, check_covers, check_quality, check_strengths, densify
 from labeling.refusals import LabelerNotActive
 from labeling.services.assignments import close_submitted, hold_for_submission, lock_own
 from labeling.services.clock import while_no_export_looks
@@ -28,7 +29,14 @@ class Judgement:
 
 @transaction.atomic
 def submit_ranking(
-    *, labeler: Labeler, token: str, judgements: Sequence[Judgement], active_seconds: float, note: str = ""
+    *,
+    labeler: Labeler,
+    token: str,
+    judgements: Sequence[Judgement],
+    active_seconds: float,
+    note: str = "",
+    strengths: Sequence[int] | None = None,
+    none_acceptable: bool = False,
 ) -> Ranking:
     """Hands a ranking in, once: a second submission of the same assignment returns the first one's ranking.
 
@@ -41,7 +49,8 @@ def submit_ranking(
     check_may_submit(assignment)
     ranks = check_judgements(assignment, judgements)
     hold_for_submission(assignment)
-    ranking = _write(assignment, judgements, ranks, revision=1, active_seconds=active_seconds, note=note)
+    whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
+    ranking = _write(assignment, judgements, ranks, revision=1, active_seconds=active_seconds, whole=whole)
     assert assignment.task_id is not None  # a CHECK constraint: every ranking assignment has its task
     use_ranking_place(assignment.task_id)
     close_submitted(assignment, now=timezone.now())
@@ -50,7 +59,14 @@ def submit_ranking(
 
 @transaction.atomic
 def revise_ranking(
-    *, labeler: Labeler, token: str, judgements: Sequence[Judgement], active_seconds: float, note: str = ""
+    *,
+    labeler: Labeler,
+    token: str,
+    judgements: Sequence[Judgement],
+    active_seconds: float,
+    note: str = "",
+    strengths: Sequence[int] | None = None,
+    none_acceptable: bool = False,
 ) -> Ranking:
     """Appends a revision to a ranking that was handed in; the last one counts.
 
@@ -61,7 +77,10 @@ def revise_ranking(
     check_may_submit(assignment)
     latest = assignment.rankings.latest("revision")
     ranks = check_judgements(assignment, judgements)
-    return _write(assignment, judgements, ranks, revision=latest.revision + 1, active_seconds=active_seconds, note=note)
+    whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
+    return _write(
+        assignment, judgements, ranks, revision=latest.revision + 1, active_seconds=active_seconds, whole=whole
+    )
 
 
 def check_may_submit(assignment: Assignment) -> None:
@@ -86,6 +105,18 @@ def check_judgements(assignment: Assignment, judgements: Sequence[Judgement]) ->
     return densify({judged.shown_position: judged.rank for judged in judgements})
 
 
+def _whole(
+    ranks: dict[int, int], *, note: str, strengths: Sequence[int] | None, none_acceptable: bool
+) -> dict[str, Any]:
+    """What is said of the ranking as a whole. Raises InvalidRanking."""
+    check_strengths(strengths, ranks=max(ranks.values()))
+    return {
+        "note": note,
+        "strengths": None if strengths is None else list(strengths),
+        "none_acceptable": none_acceptable,
+    }
+
+
 def _write(
     assignment: Assignment,
     judgements: Sequence[Judgement],
@@ -93,7 +124,7 @@ def _write(
     *,
     revision: int,
     active_seconds: float,
-    note: str,
+    whole: dict[str, Any],
 ) -> Ranking:
     labeler = assignment.labeler
     assert assignment.task_id is not None  # both by a CHECK constraint
@@ -105,10 +136,10 @@ def _write(
         revision=revision,
         instruction_version_id=assignment.instruction_version_id,
         rubric_version_id=assignment.rubric_version_id,
-        note=note,
         active_seconds=max(0.0, active_seconds),
         labeler_group=labeler.group,
         simulated=labeler.simulated,
+        **whole,
     )
     RankedCompletion.objects.bulk_create(
         RankedCompletion(

@@ -11,7 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
-from labeling.models import Assignment, Labeler
+from labeling.models import Assignment, Composition, Labeler
+from labeling.queries.compositions import own_composition
 from labeling.queries.labelers import labeler_of
 from labeling.queries.work import own_assignment
 from labeling.views import calm
@@ -52,7 +53,9 @@ def _page_to_return_to(request: HttpRequest) -> str:
         return request.get_full_path()
     match = request.resolver_match
     token = match.kwargs.get("token") if match else None
-    return reverse("work", args=[token]) if token else reverse("overview")
+    if not match or not token:
+        return reverse("overview")
+    return reverse("compose" if str(match.url_name).startswith("compose") else "work", args=[token])
 
 
 def find_own(request: LabelerRequest, token: UUID) -> Assignment:
@@ -60,4 +63,12 @@ def find_own(request: LabelerRequest, token: UUID) -> Assignment:
     try:
         return own_assignment(request.labeler, str(token))
     except Assignment.DoesNotExist:
+        raise Http404 from None
+
+
+def find_own_composition(request: LabelerRequest, token: UUID) -> Composition:
+    """The labeler's own writing. Raises Http404 for anybody else's."""
+    try:
+        return own_composition(request.labeler, str(token))
+    except Composition.DoesNotExist:
         raise Http404 from None

@@ -8,10 +8,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labeling.drafts import KeptJudgement, kept_judgements, kept_text
-from labeling.models import Assignment, Labeler
+from labeling.drafts import KeptJudgement, kept_judgements, kept_text, kept_texts
+from labeling.models import Assignment, Composition, Labeler
 from labeling.queries.work import has_free_place, other_open_work
-from labeling.refusals import AlreadySkipped, CampaignNotOpen, LabelerNotActive, LeaseLost, Refusal
+from labeling.refusals import AlreadyDiscarded, AlreadySkipped, CampaignNotOpen, LabelerNotActive, LeaseLost, Refusal
 from labeling.states import AssignmentKind, LabelerState
 
 
@@ -101,6 +101,32 @@ def refused(
         return show(request, page, status=410)
     assert isinstance(refusal, LeaseLost), refusal
     return lapsed(request, assignment, draft=draft, status=409)
+
+
+def refused_composition(
+    request: HttpRequest, composition: Composition, refusal: Refusal, *, draft: Mapping[str, object]
+) -> HttpResponse:
+    """Why own writing can't go on, with what was written. 409: not now; 410: not any more."""
+    overview = Action(label=_("Back to the overview"), url=reverse("overview"))
+    written = kept_texts(draft)
+    kept = Kept(text=written, language="") if written else None
+    if isinstance(refusal, LabelerNotActive):
+        title, text = _words_for(LabelerState(composition.labeler.state))
+        return show(request, CalmPage(title=title, text=text, icon="pause", actions=[overview], kept=kept), status=409)
+    if isinstance(refusal, AlreadyDiscarded):
+        text = _("You threw this away. What you had written can still be read and copied here.")
+        page = CalmPage(title=_("Thrown away"), text=text, icon="skip", actions=[overview], kept=kept)
+        return show(request, page, status=410)
+    assert isinstance(refusal, CampaignNotOpen), refusal
+    text = _("“%(campaign)s” was closed while you were at it, so it takes no more work. Your text is kept.")
+    page = CalmPage(
+        title=_("This campaign is closed"),
+        text=text % {"campaign": composition.campaign.name},
+        icon="closed",
+        actions=[overview],
+        kept=kept,
+    )
+    return show(request, page, status=410)
 
 
 def lapsed(

@@ -50,7 +50,12 @@ class RankingDesk:
     def hand_in(self, request: LabelerRequest, assignment: Assignment) -> None:
         assert assignment.rubric_version is not None  # a CHECK constraint: every ranking assignment has its rubric
         flag_keys = assignment.rubric_version.flag_keys()
-        entry = RankingEntry(request.POST, k=len(assignment.shown_order), flag_keys=flag_keys)
+        entry = RankingEntry(
+            request.POST,
+            k=len(assignment.shown_order),
+            flag_keys=flag_keys,
+            asks_strength=assignment.campaign.ask_strength,
+        )
         if not entry.is_valid():
             raise EntryRefused
         try:
@@ -59,6 +64,8 @@ class RankingDesk:
                 token=str(assignment.token),
                 judgements=entry.judgements(),
                 note=entry.whole.cleaned_data["note"],
+                strengths=entry.strengths(),
+                none_acceptable=entry.whole.cleaned_data["none_acceptable"],
                 active_seconds=within_wall_time(assignment, entry.whole.cleaned_data["active_seconds"]),
             )
         except InvalidRanking as invalid:

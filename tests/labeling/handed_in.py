@@ -22,7 +22,14 @@ def judgements(assignment: Assignment, ranks: list[int], **what: Any) -> list[Ju
     ]
 
 
-def rank(labeler: Labeler, ranks: list[int], **what: Any) -> Ranking:
+def rank(
+    labeler: Labeler,
+    ranks: list[int],
+    *,
+    strengths: list[int] | None = None,
+    none_acceptable: bool = False,
+    **what: Any,
+) -> Ranking:
     """The labeler ranks the next task."""
     assignment = claim_ranking(labeler=labeler)
     assert assignment is not None
@@ -31,6 +38,8 @@ def rank(labeler: Labeler, ranks: list[int], **what: Any) -> Ranking:
         token=str(assignment.token),
         judgements=judgements(assignment, ranks, **what),
         active_seconds=91.5,
+        strengths=strengths,
+        none_acceptable=none_acceptable,
     )
 
 

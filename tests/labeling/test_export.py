@@ -29,9 +29,9 @@ from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lin
 pytestmark = pytest.mark.django_db
 
 RANKING_KEYS = [
-    "schema", "ranking_id", "revision", "task_id", "prompt_id", "campaign", "split", "prompt", "completions", "labeler",
-    "labeler_group", "simulated", "use_case", "language", "source", "instruction_version", "rubric_version",
-    "active_seconds", "submitted_at",
+    "schema", "ranking_id", "revision", "task_id", "prompt_id", "campaign", "split", "prompt", "completions",
+    "strengths", "none_acceptable", "labeler", "labeler_group", "simulated", "use_case", "language", "source",
+    "instruction_version", "rubric_version", "active_seconds", "submitted_at",
 ]  # fmt: skip
 COMPLETION_KEYS = [
     "completion_id", "text", "rank", "quality", "flags", "note", "shown_position", "model", "model_version_id",
@@ -64,6 +64,8 @@ class TestRankings:
             "split": "train",
             "prompt": [{"role": "user", "content": "Which colour?"}],
             "completions": None,
+            "strengths": None,
+            "none_acceptable": False,
             "labeler": f"L{alice.pk}",
             "labeler_group": "training",
             "simulated": False,
@@ -101,6 +103,19 @@ class TestRankings:
             "finish_reason": "imported",
             "mean_logprob": None,
         }
+
+    def test_hold_strengths_and_none_acceptable_as_they_were_said_and_the_trainer_reads_them(
+        self, tmp_path: Path
+    ) -> None:
+        a_task("train")
+        rank(make_labeler("alice"), [2, 1, 2, 3], strengths=[4, 1], none_acceptable=True)
+
+        write_snapshot(tmp_path / "out", kinds=["rankings"])
+
+        (record,) = lines(tmp_path / "out", "rankings/train.jsonl")
+        assert (record["strengths"], record["none_acceptable"]) == ([4, 1], True)
+        (ranking,) = open_snapshot(tmp_path / "out").rankings("train")
+        assert ranking.strengths == (4, 1)
 
     def test_never_name_the_labeler(self, tmp_path: Path) -> None:
         a_task()

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.markdown import ATTRIBUTES, TAGS, render_markdown
+from labeling.code_colours import LANGUAGES
+from labeling.markdown import ATTRIBUTES, TAGS, raw_text, render_markdown
+from labeling.unseen import HIDDEN
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -29,6 +31,10 @@ HOSTILE = [
 ]
 
 
+# What cleaning adds, and what says of code and of hidden characters what they are.
+EXTRA = {"a": {"rel", "target"}, "span": {"class", "title"}}
+
+
 def tags_of(html: str) -> list[tuple[str, str]]:
     return re.findall(r"<([a-z0-9]+)\b([^>]*)>", html)
 
@@ -47,7 +53,7 @@ def assert_harmless(html: str) -> None:
     for tag, attributes in tags_of(html):
         assert tag in TAGS
         names = set(re.findall(r"([a-z-]+)=", re.sub(r'"[^"]*"', "", attributes)))
-        assert names <= ATTRIBUTES.get(tag, set()) | ({"rel", "target"} if tag == "a" else set())
+        assert names <= ATTRIBUTES.get(tag, set()) | EXTRA.get(tag, set())
         address = re.search(r'href="([^"]*)"', attributes)
         assert not address or re.match(r"(https?:|mailto:|[^:]*$)", unescape(address[1]))
 
@@ -89,3 +95,36 @@ def test_links_lead_out_without_telling_where_from() -> None:
 @pytest.mark.parametrize("text", ["", " ", "\n\n"])
 def test_nothing_is_nothing(text: str) -> None:
     assert render_markdown(text) == ""
+
+
+def test_code_is_coloured_in_languages_that_are_known_and_plain_in_others() -> None:
+    assert '<span class="k">def</span>' in render_markdown("```python\ndef f(): ...\n```")
+    assert "<span" not in render_markdown("```klingon\ndef f(): ...\n```")
+    assert "<span" not in render_markdown("```\ndef f(): ...\n```")
+    assert "<span" not in render_markdown(f"```python\n{'x = 1 ' * 4_000}\n```")
+
+
+@given(st.text(alphabet="<>\"'&=\\ \n\tdef(x):#/*`", max_size=80), st.sampled_from(sorted(LANGUAGES)))
+def test_coloured_code_says_what_was_written(code: str, language: str) -> None:
+    html = render_markdown(f"~~~~~~{language}\n{code}\n~~~~~~")
+    assert_harmless(html)
+    assert unescape(re.sub(r"<[^>]+>", "", html)) == f"{code}\n\n"  # the last one follows the block
+
+
+@given(st.lists(st.sampled_from(HIDDEN) | st.sampled_from([ord("a"), ord("*"), ord(" "), ord("\n")]), max_size=12))
+def test_every_hidden_character_is_there_to_see(codes: list[int]) -> None:
+    text = "".join(map(chr, codes))
+    hidden = sum(code in HIDDEN for code in codes)
+    for html in (render_markdown(text), raw_text(text)):
+        assert html.count('class="unseen"') == hidden
+        assert not set(html) & set(map(chr, HIDDEN))
+
+
+def test_joiners_and_direction_marks_stay_what_they_are() -> None:
+    text = "👩\u200d🚀 می\u200cخواهم \u200e(1)"
+    assert render_markdown(text) == f"<p>{text}</p>\n"
+    assert raw_text(text) == text
+
+
+def test_raw_text_is_what_was_written() -> None:
+    assert raw_text("**a** <b>\n\n") == "**a** &lt;b&gt;\n\n"

@@ -163,3 +163,18 @@ def test_only_a_model_written_message_is_picked_for_ranking() -> None:
         ),
         "message_model_written_names_its_model",
     )
+
+
+def test_a_ranking_has_a_strength_between_each_rank_and_the_next_or_none_at_all(ranking: Ranking) -> None:
+    def second_revision(strengths: list[int]) -> None:
+        copy = Ranking.objects.get(pk=ranking.pk)
+        copy.pk, copy.revision, copy.strengths = None, 2, strengths
+        copy.save(force_insert=True)
+        for position, completion in enumerate(copy.task.completions.all(), start=1):
+            RankedCompletion.objects.create(ranking=copy, completion=completion, rank=position, shown_position=position)
+
+    refuses(lambda: second_revision([1, 2]), "one strength between each")
+    refuses(lambda: second_revision([]), "one strength between each")
+    refuses(lambda: second_revision([1, 2, 5]), "ranking_strengths")
+    second_revision([4, 1, 2])
+    connection.check_constraints()

@@ -197,3 +197,73 @@ def test_each_completion_has_a_rank_for_every_place(client: Client, k: int) -> N
     html = client.get(f"/work/{claim(client).token}/").content.decode()
     assert html.count('-rank" value="') == k * k
     assert html.count('-quality" value="') == k * 7
+
+
+def test_none_is_acceptable_is_kept_and_shown(client: Client, task: RankingTask) -> None:
+    held = claim(client)
+    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], none_acceptable="on"))
+    assert task.rankings.get().none_acceptable
+    assert "None of them is acceptable as it is." in client.get(f"/history/{held.token}/").content.decode()
+
+
+def test_without_the_answer_some_are_acceptable_and_no_strength_is_kept(client: Client, task: RankingTask) -> None:
+    held = claim(client)
+    assert "strength-1" not in client.get(f"/work/{held.token}/").content.decode()
+    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4]))
+    ranking = task.rankings.get()
+    assert (ranking.none_acceptable, ranking.strengths) == (False, None)
+    assert "None of them" not in client.get(f"/history/{held.token}/").content.decode()
+
+
+class TestWhereTheCampaignAsksHowMuchBetter:
+    @pytest.fixture(autouse=True)
+    def task(self) -> RankingTask:
+        return make_ready_task(make_prompt(make_campaign(ask_strength=True)), texts=TEXTS)
+
+    def test_each_step_between_ranks_is_kept_best_first(self, client: Client, task: RankingTask) -> None:
+        held = claim(client)
+        answers = {"strength-1": "4", "strength-2": "1"}
+        client.post(f"/work/{held.token}/submit/", ranking_entry([5 - 4, 2, 4, 2], **answers))
+        assert task.rankings.get().strengths == [4, 1]
+        history = client.get(f"/history/{held.token}/").content.decode()
+        assert "Significantly better than the next" in history
+        assert "Negligibly better or unsure than the next" in history
+
+    def test_a_step_without_an_answer_is_asked_for_and_the_rest_stays(self, client: Client, task: RankingTask) -> None:
+        held = claim(client)
+        entry = ranking_entry([1, 2, 3, 3], **{"strength-1": "3"})
+        page = client.post(f"/work/{held.token}/submit/", entry)
+        assert page.status_code == 422
+        html = page.content.decode()
+        assert "Say how much better rank 2 is than rank 3." in html
+        assert "better rank 3 is" not in html
+        assert 'href="#strength-2"' in html
+        assert 'name="strength-1" value="3" checked' in html
+
+    def test_a_step_after_the_last_rank_is_refused_in_words(self, client: Client, task: RankingTask) -> None:
+        held = claim(client)
+        page = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 1, 1, 1], **{"strength-1": "2"}))
+        assert "There is no rank 2 for rank 1 to be better than." in page.content.decode()
+        assert not task.rankings.exists()
+
+    def test_a_tie_of_all_has_no_steps(self, client: Client, task: RankingTask) -> None:
+        held = claim(client)
+        client.post(f"/work/{held.token}/submit/", ranking_entry([1, 1, 1, 1]))
+        assert task.rankings.get().strengths == []
+
+    def test_what_is_no_strength_is_refused(self, client: Client, task: RankingTask) -> None:
+        held = claim(client)
+        answers = {"strength-1": "5", "strength-2": "x", "strength-3": "1"}
+        assert client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], **answers)).status_code == 422
+        assert not task.rankings.exists()
+
+
+def test_hidden_characters_are_there_to_see_in_both_views(client: Client) -> None:
+    texts = ["safe\u202etxt.exe", "bell\x07 and \x1b[31mred", "zero\u200bwidth", "plain"]
+    make_ready_task(make_prompt(make_campaign(), text="What is \u2066this\u2069?"), texts=texts)
+    html = client.get(f"/work/{claim(client).token}/").content.decode()
+    for name in ("RLO", "U+0007", "U+001B", "ZWSP"):
+        assert html.count(f"⟨{name}⟩") == 2, name
+    assert 'title="U+202E RIGHT-TO-LEFT OVERRIDE"' in html
+    assert "⟨LRI⟩" in html
+    assert not set(html) & set("\u202e\x07\x1b\u200b\u2066\u2069")
