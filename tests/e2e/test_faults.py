@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
 
 from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.services.campaigns import change_campaign_state
@@ -21,8 +21,8 @@ from tests.processes import Processes, processes
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 PATIENCE = 15_000  # milliseconds: two cores may be busy
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 LABEL = "What the assistant should say"
 
 
