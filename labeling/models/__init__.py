@@ -9,6 +9,7 @@ from labeling.models.labeler import Labeler
 from labeling.models.model_version import ModelVersion
 from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
 from labeling.models.ranking import RankedCompletion, Ranking
+from labeling.models.rendering import RenderedCompletion
 from labeling.models.sampling import Completion, SamplingRun
 from labeling.models.snapshot import Snapshot
 from labeling.models.task import RankingTask
@@ -32,6 +33,7 @@ __all__ = [
     "RankedCompletion",
     "Ranking",
     "RankingTask",
+    "RenderedCompletion",
     "RubricVersion",
     "SamplingRun",
     "Snapshot",
