@@ -9,10 +9,12 @@ from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
 from labeling.models.ranking import RankedCompletion, Ranking
 from labeling.models.sampling import Completion, SamplingRun
 from labeling.models.snapshot import Snapshot
+from labeling.models.suggestion import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
 from labeling.models.task import RankingTask
 from labeling.models.training_run import TrainingPoint, TrainingRun
 
 __all__ = [
+    "MOST_SUGGESTIONS",
     "PROMPTS_PER_SUBMITTER",
     "Assignment",
     "Campaign",
@@ -32,6 +34,8 @@ __all__ = [
     "SamplingRun",
     "Snapshot",
     "Submitter",
+    "Suggestion",
+    "SuggestionRequest",
     "TrainingPoint",
     "TrainingRun",
 ]

@@ -74,7 +74,7 @@ def _renew(assignment: Assignment) -> Assignment:
 
 def _take_next_task(labeler: Labeler) -> Assignment | None:
     seen = Assignment.objects.filter(labeler=labeler, task=OuterRef("pk"))
-    task = (
+    claimable = (
         RankingTask.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
         .select_related("campaign")
         .filter(
@@ -85,8 +85,9 @@ def _take_next_task(labeler: Labeler) -> Assignment | None:
             rankings_needed__gt=F("rankings_open") + F("rankings_done"),
         )
         .order_by("id")
-        .first()
     )
+    # What the labeler's own chat left to be ranked comes first; nobody else is offered it.
+    task = claimable.filter(reserved_for=labeler).first() or claimable.filter(reserved_for=None).first()
     if task is None or not take_ranking_place(task.pk):
         return None
     shown_order = list(task.completions.values_list("pk", flat=True))
