@@ -32,6 +32,7 @@ class Fault(StrEnum):
     SYSTEM_LATE = "system_late"
     ASSISTANT_FIRST = "assistant_first"
     USER_LAST = "user_last"
+    UNSTORABLE = "unstorable"
 
 
 @dataclass(frozen=True, kw_only=True)
