@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import get_language_info
+
 from labeling.drafts import as_lists
 from labeling.markdown import render_markdown
 from labeling.models import Assignment, Composition, Conversation, Labeler, Message, RankingTask
@@ -57,6 +59,17 @@ class Writing:
     draft_version: int
     saved_at: datetime | None
 
+    def named_languages(self) -> list[tuple[str, str]]:
+        """(code, what its speakers call it)."""
+        return [(code, _name_of(code)) for code in self.languages]
+
+
+def _name_of(language: str) -> str:
+    try:
+        return str(get_language_info(language)["name_local"])
+    except KeyError:  # Django knows Chinese by its scripts alone
+        return {"zh": "中文"}.get(language, language)
+
 
 def writing_of(composition: Composition, *, interface_language: str) -> Writing:
     guidance = in_language(composition.instruction_version.body, interface_language)
@@ -90,9 +103,7 @@ def reserved_task(composition: Composition) -> RankingTask | None:
 
 
 def holds_a_ranking(labeler: Labeler) -> bool:
-    return Assignment.objects.filter(
-        labeler=labeler, kind=AssignmentKind.RANKING, state=AssignmentState.OPEN
-    ).exists()
+    return Assignment.objects.filter(labeler=labeler, kind=AssignmentKind.RANKING, state=AssignmentState.OPEN).exists()
 
 
 def own_composition(labeler: Labeler, token: str) -> Composition:

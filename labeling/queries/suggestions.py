@@ -53,7 +53,9 @@ def panels_of(composition: Composition, tokens: Collection[str]) -> dict[str, Pa
     if not any(tokens):
         return {}
     requests = composition.suggestion_requests.prefetch_related("suggestions")
-    return {str(each.token): _panel(each, list(each.suggestions.all())) for each in requests if str(each.token) in tokens}
+    return {
+        str(each.token): _panel(each, list(each.suggestions.all())) for each in requests if str(each.token) in tokens
+    }
 
 
 def _panel(request: SuggestionRequest, suggestions: list[Suggestion]) -> Panel:

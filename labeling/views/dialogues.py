@@ -1,5 +1,6 @@
 """Dialogues: both sides written turn by turn, with the model's suggestions."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -99,10 +100,8 @@ def change_turns(request: LabelerRequest, token: UUID) -> HttpResponse:
     number, _dash, name = rest.partition("-")
     position = int(number) if number.isdecimal() else 0
     turns = turns_in(draft)
-    try:
+    with suppress(Refusal, Suggestion.DoesNotExist):  # what can't be done now can be asked for again
         turns = _changed(request, composition, turns, action, position, name)
-    except (Refusal, Suggestion.DoesNotExist):
-        pass  # the page says what it says; nothing of what was typed is lost
     others = {key: values for key, values in draft.items() if key.partition("-")[2] not in FIELDS}
     keep_unsubmitted_composition(labeler=request.labeler, token=str(token), draft=others | as_draft(turns))
     at = len(turns) if action == "add" else min(max(position, 1), len(turns))

@@ -165,11 +165,12 @@ function autosave(form) {
   }
 
   function apply(draft) {
+    form.dispatchEvent(new CustomEvent("draft-restoring", { detail: draft })); // a page may need more fields for it
     for (const field of form.elements) {
       if (!field.name || field.name === "csrfmiddlewaretoken") continue;
       const values = draft[field.name] ?? [];
       if (field.type === "radio" || field.type === "checkbox") field.checked = values.includes(field.value);
-      else if (field.tagName === "TEXTAREA" || field.type === "hidden") field.value = values[0] ?? "";
+      else if (["TEXTAREA", "SELECT"].includes(field.tagName) || field.type === "hidden") field.value = values[0] ?? "";
     }
     form.dispatchEvent(new CustomEvent("draft-restored"));
   }
