@@ -6,17 +6,27 @@ than the parser follows is shown as plain text, and control characters are shown
 an answer of which a part was hidden.
 """
 
+import hashlib
+from functools import lru_cache
 from html import escape
+from importlib.metadata import version
+from pathlib import Path
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from labeling import code_colours, unseen
 from labeling.code_colours import CODE_CLASSES, coloured
 from labeling.unseen import hidden_as_marks, marks_as_html
 
+TEXT_HEADINGS_FROM = 3  # on the desk, under the page's h1 and each card's h2
+
 DEEPEST = 60
 """Nesting that the parser follows; beyond it, it would drop the rest of a block without a word."""
+
+KEPT = 512
+"""Texts whose HTML each process remembers: guidance that every page shows, work that is looked at again."""
 
 TAGS = frozenset(
     {"p", "br", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "hr", "a", "span"}
@@ -24,10 +34,16 @@ TAGS = frozenset(
 )
 ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
 
+_MADE_OF = [Path(__file__), Path(code_colours.__file__), Path(unseen.__file__)]
+_MADE_WITH = [f"{package} {version(package)}" for package in ("markdown-it-py", "nh3", "Pygments")]
+RENDERER = hashlib.sha256(b"".join(path.read_bytes() for path in _MADE_OF) + repr(_MADE_WITH).encode()).hexdigest()[:16]
+"""Changes by itself with whatever could change the HTML, so that HTML kept from before is not shown any more."""
+
 _parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": DEEPEST, "highlight": coloured})
 _parser.enable(["table", "strikethrough"]).disable(["image", "reference"])
 
 
+@lru_cache(maxsize=KEPT)
 def render_markdown(text: str, *, headings_from: int = 1) -> str:
     """Safe HTML of `text`, its largest heading an h`headings_from` so that it fits into the page's own outline."""
     text = hidden_as_marks(text)  # before the parser, which drops some control characters

@@ -8,10 +8,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import get_args
+from typing import Any, get_args
 
 from transformers.utils import logging
 
@@ -19,6 +19,7 @@ from rm_trainer.arguments import EvaluateArguments, ScoreArguments, TrainArgumen
 from rm_trainer.errors import Failed, Refused, Terminated
 from rm_trainer.evaluate import evaluate
 from rm_trainer.options import add_options, from_namespace
+from rm_trainer.preset import names, read_preset
 from rm_trainer.progress import Progress, Style
 from rm_trainer.score import score
 from rm_trainer.train import train
@@ -26,7 +27,11 @@ from rm_trainer.train import train
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    namespace = _parser().parse_args(argv)
+    try:
+        namespace = _parser(_preset_in(argv)).parse_args(argv)
+    except Refused as refusal:
+        Progress("text").error(str(refusal))
+        return 2
     progress = Progress(namespace.progress)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -67,7 +72,15 @@ def _run(namespace: argparse.Namespace, progress: Progress) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _preset_in(argv: Sequence[str] | None) -> dict[str, Any]:
+    """What the preset says, if one is named: it decides which options must still be given."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset")
+    preset = parser.parse_known_args(argv)[0].preset
+    return read_preset(preset) if preset else {}
+
+
+def _parser(preset: Mapping[str, Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rm_trainer", description="Trains and uses reward models.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, arguments, purpose in (
@@ -77,8 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.set_defaults(progress="text")
-        add_options(command, arguments)
+        add_options(command, arguments, preset if name == "train" else {})
         if name == "train":
+            command.add_argument("--preset", metavar="NAME", help=f"Values that go together: {', '.join(names())}.")
             command.add_argument(
                 "--progress", choices=get_args(Style), help="jsonl: events on standard output, for a program to read."
             )

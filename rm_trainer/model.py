@@ -85,6 +85,23 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
         block.requires_grad_(False)
 
 
+def recompute_activations(model: PreTrainedModel) -> None:
+    """Layers keep their inputs only and are computed again in the backward pass: less memory for about a third more
+    time.
+
+    Of all modules only the layers themselves are put into training mode, which is what the library asks for; what they
+    hold stays in evaluation mode, so that nothing drops out.
+    """
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    for layer in transformer_layers(model):
+        layer.training = True
+
+
+def recomputes_activations(model: PreTrainedModel) -> bool:
+    layers = transformer_layers(model)
+    return any(layer.training and getattr(layer, "gradient_checkpointing", False) for layer in layers)
+
+
 def transformer_layers(model: PreTrainedModel) -> list[nn.Module]:
     """The blocks from the bottom up: the longest module list in the backbone (`layers`; `h` in GPT-2 and GPT-J)."""
     lists = [list(child) for child in model.base_model.children() if isinstance(child, nn.ModuleList)]

@@ -1,9 +1,10 @@
 """One optimizer step: gradients added up over parts of a batch, then AdamW with a clipped norm."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 from statistics import median
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -50,15 +51,26 @@ def accumulate_gradients(
     return BatchResult(loss=loss, correct=correct, pairs=pairs)
 
 
-def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.optim.AdamW:
-    """AdamW over what is trained; frozen parameters get no state."""
-    return torch.optim.AdamW(
+def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.optim.Optimizer:
+    """AdamW over what is trained; frozen parameters get no state.
+
+    `adamw8bit`: moments quantised in blocks of 256 (Dettmers et al. 2022, arXiv 2110.02861), small tensors excepted.
+    """
+    return _kind(arguments.optimizer)(
         trainable(model),
         lr=arguments.learning_rate,
         betas=(arguments.beta1, arguments.beta2),
         eps=arguments.adam_epsilon,
         weight_decay=arguments.weight_decay,
     )
+
+
+def _kind(name: str) -> Callable[..., torch.optim.Optimizer]:
+    if name == "adamw":
+        return torch.optim.AdamW
+    from torchao.optim import AdamW8bit  # noqa: PLC0415  (seconds to import, and only asked for on large models)
+
+    return cast("Callable[..., torch.optim.Optimizer]", AdamW8bit)
 
 
 def apply_gradients(
@@ -68,7 +80,10 @@ def apply_gradients(
     norm = torch.nn.utils.clip_grad_norm_(trainable(model), clip or torch.inf)
     if norm.isfinite():
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate
+            if isinstance(group["lr"], Tensor):  # torchao compiles with it, so the tensor stays the same
+                group["lr"].fill_(learning_rate)
+            else:
+                group["lr"] = learning_rate
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return norm

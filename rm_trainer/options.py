@@ -6,6 +6,7 @@ A field reads `name: Annotated[type, "what it means"] = default`; one without a 
 
 import argparse
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -14,16 +15,17 @@ T = TypeVar("T")
 METAVARS = {Path: "PATH", int: "N", float: "X", str: "TEXT"}
 
 
-def add_options(parser: argparse.ArgumentParser, arguments: type[Any]) -> None:
-    """Adds `--field-name` to the parser for every field of the dataclass `arguments`."""
+def add_options(parser: argparse.ArgumentParser, arguments: type[Any], preset: Mapping[str, Any]) -> None:
+    """Adds `--field-name` to the parser for every field of the dataclass `arguments`; `preset` has other defaults."""
     hints = get_type_hints(arguments, include_extras=True)
     for field in dataclasses.fields(arguments):
         kind, explanation = get_args(hints[field.name])
         flag = f"--{field.name.replace('_', '-')}"
-        if field.default is dataclasses.MISSING:
+        default = preset.get(field.name, field.default)
+        if default is dataclasses.MISSING:
             parser.add_argument(flag, required=True, help=explanation, **_parsing(kind))
         else:
-            parser.add_argument(flag, default=field.default, help=_help(explanation, field.default), **_parsing(kind))
+            parser.add_argument(flag, default=default, help=_help(explanation, default), **_parsing(kind))
 
 
 def from_namespace(arguments: type[T], namespace: argparse.Namespace) -> T:
@@ -39,7 +41,7 @@ def _help(explanation: str, default: Any) -> str:
 
 def _parsing(kind: Any) -> dict[str, Any]:
     if kind is bool:
-        return {"action": "store_true"}
+        return {"action": argparse.BooleanOptionalAction}
     if get_origin(kind) is Literal:
         return {"choices": get_args(kind)}
     if isinstance(kind, UnionType):  # `X | None`: absent means None

@@ -26,7 +26,7 @@ from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
 from rm_trainer.guards import refuse_full_disk, sigterm_after_the_step, sole_writer
 from rm_trainer.metrics import summarise
-from rm_trainer.model import freeze, load_base
+from rm_trainer.model import freeze, load_base, recompute_activations
 from rm_trainer.objective import Objective
 from rm_trainer.optimization import (
     accumulate_gradients,
@@ -58,10 +58,12 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
     records = read_records(arguments.data, arguments.demonstrations)
     model, renderer = load_base(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
     data = render_records(records, renderer)
-    choice = choose(model, runtime.device, checkpointing=False)
+    choice = choose(model, runtime.device, checkpointing=arguments.recompute_activations)
     report.note_what_is_unusual(data, renderer, choice, arguments, progress)
     freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
     refuse_full_disk(arguments.output, model, checkpoints=arguments.checkpoint_every > 0)
+    if arguments.recompute_activations:
+        recompute_activations(model)
     runtime.place(model)
     optimizer = make_optimizer(model, arguments)
     checkpoints = Checkpoints(arguments, [records.snapshot.sha256, records.demonstrations_sha256])

@@ -35,6 +35,7 @@ from labeling.services.assignments import claim_ranking
 from labeling.services.campaigns import change_campaign_state, create_campaign
 from labeling.services.labelers import create_labeler
 from labeling.services.rankings import Judgement, submit_ranking
+from labeling.services.renderings import render_ahead
 from labeling.services.tasks import text_key
 from labeling.split import split_of
 from labeling.starter_campaign import starter_flags, starter_instructions
@@ -163,7 +164,9 @@ def _fill(tasks: Sequence[RankingTask], chance: random.Random) -> None:
                 Completion(task=run.task, run=run, text=text, text_key=text_key(text), finish_reason="imported")
             )
     Completion.objects.bulk_create(completions, batch_size=BATCH)
-    RankingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(state=TaskState.READY, k=K, ready_at=now)
+    ids = [task.pk for task in tasks]
+    RankingTask.objects.filter(pk__in=ids).update(state=TaskState.READY, k=K, ready_at=now)
+    render_ahead(task_ids=ids)
 
 
 def text_of(length: int, chance: random.Random) -> str:

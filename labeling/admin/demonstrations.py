@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.admin.doors import RecordAdmin, column, shown
 from labeling.admin.filters import by_choice, by_day, by_relation, yes_or_no
-from labeling.markdown import render_markdown
+from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import Demonstration
-from labeling.queries.work import TEXT_HEADINGS_FROM, turns_of
+from labeling.queries.work import turns_of
 
 
 @admin.register(Demonstration)

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.admin.doors import RecordAdmin, column, shown
 from labeling.admin.filters import by_choice, by_day, by_relation, yes_or_no
-from labeling.markdown import render_markdown
+from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import RankedCompletion, Ranking
 from labeling.queries.history import strength_in_words
-from labeling.queries.work import TEXT_HEADINGS_FROM, flags_of, turns_of
+from labeling.queries.work import flags_of, turns_of
 from labeling.ranking import usable_pairs
 
 

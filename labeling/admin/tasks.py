@@ -16,9 +16,9 @@ from labeling.admin.excerpts import excerpt
 from labeling.admin.filters import LanguageFilter, by_choice, by_relation
 from labeling.admin.progress import bar
 from labeling.admin.setting_aside import SetAsideAdmin
-from labeling.markdown import render_markdown
+from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import RankingTask
-from labeling.queries.work import TEXT_HEADINGS_FROM, turns_of
+from labeling.queries.work import turns_of
 from labeling.services.setting_aside import restore_task, set_task_aside
 from labeling.states import TaskState
 

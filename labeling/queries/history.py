@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from django_stubs_ext import StrPromise
 
 from labeling.drafts import letter_of
-from labeling.markdown import render_markdown
+from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import Assignment, Demonstration, Labeler, RankedCompletion, Ranking
 from labeling.models.choices import STRENGTH_WORDS
-from labeling.queries.work import TEXT_HEADINGS_FROM, Turn, flags_of, turns_of
+from labeling.queries.work import Turn, flags_of, turns_of
 from labeling.states import AssignmentState
 
 

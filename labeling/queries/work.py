@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labeling.drafts import letter_of
-from labeling.markdown import raw_text, render_markdown
-from labeling.models import Assignment, Completion, Labeler, RubricVersion
+from labeling.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
+from labeling.models import Assignment, Completion, Labeler, RenderedCompletion, RubricVersion
+from labeling.queries.versions import instruction_version, rubric_version
 from labeling.states import AssignmentState, TaskState
 from labeling.wording import in_language
-
-TEXT_HEADINGS_FROM = 3  # under the page's h1 and each card's h2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +61,12 @@ class RankingPage:
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
     """With its campaign, prompt and versions. Raises Assignment.DoesNotExist for anybody else's."""
-    return Assignment.objects.select_related(
-        "campaign", "prompt", "task", "instruction_version", "rubric_version", "labeler"
-    ).get(token=token, labeler=labeler)
+    assignment = Assignment.objects.select_related("campaign", "prompt").get(token=token, labeler=labeler)
+    assignment.labeler = labeler
+    assignment.instruction_version = instruction_version(assignment.instruction_version_id)
+    if assignment.rubric_version_id is not None:
+        assignment.rubric_version = rubric_version(assignment.rubric_version_id)
+    return assignment
 
 
 def other_open_work(assignment: Assignment) -> str | None:
@@ -119,17 +121,26 @@ def turns_of(messages: Sequence[Mapping[str, str]]) -> list[Turn]:
 
 def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
     """In the order that was drawn for this labeler."""
-    texts = dict(Completion.objects.filter(task_id=assignment.task_id).values_list("pk", "text"))
+    completions = Completion.objects.filter(task_id=assignment.task_id).select_related("rendered").in_bulk()
     return [
-        ShownCompletion(
-            position=position,
-            letter=letter_of(position),
-            html=render_markdown(texts[completion_id], headings_from=TEXT_HEADINGS_FROM),
-            raw=raw_text(texts[completion_id]),
-            length=len(texts[completion_id]),
-        )
+        _shown(completions[completion_id], position=position)
         for position, completion_id in enumerate(assignment.shown_order, start=1)
     ]
+
+
+def _shown(completion: Completion, *, position: int) -> ShownCompletion:
+    return ShownCompletion(
+        position=position,
+        letter=letter_of(position),
+        html=_rendered_ahead(completion) or render_markdown(completion.text, headings_from=TEXT_HEADINGS_FROM),
+        raw=raw_text(completion.text),
+        length=len(completion.text),
+    )
+
+
+def _rendered_ahead(completion: Completion) -> str | None:
+    rendered: RenderedCompletion | None = getattr(completion, "rendered", None)
+    return rendered.html if rendered is not None and rendered.renderer == RENDERER else None
 
 
 def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag]:

@@ -4,11 +4,22 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Subquery
 from django.utils import timezone
 
-from labeling.models import Assignment, Campaign, Labeler, Prompt, RankingTask
+from labeling.models import (
+    Assignment,
+    Campaign,
+    Completion,
+    InstructionVersion,
+    Labeler,
+    Prompt,
+    RankingTask,
+    RubricVersion,
+)
+from labeling.queries.versions import rubric_version
 from labeling.refusals import (
     AlreadySkipped,
     AlreadySubmitted,
@@ -16,7 +27,7 @@ from labeling.refusals import (
     LabelerNotActive,
     LeaseLost,
 )
-from labeling.services.drafts import check_base_version
+from labeling.services.drafts import check_base_version, keep_replaced
 from labeling.services.leases import (
     release,
     release_expired_leases,
@@ -84,16 +95,22 @@ def _take_next_task(labeler: Labeler) -> Assignment | None:
             language__in=labeler.languages,
             rankings_needed__gt=F("rankings_open") + F("rankings_done"),
         )
+        # All that an assignment needs comes along: this runs between one ranking and the next.
+        .annotate(
+            instruction_version=_latest(InstructionVersion),
+            rubric_version=_latest(RubricVersion),
+            completion_ids=ArraySubquery(Completion.objects.filter(task=OuterRef("pk")).values("pk")),
+        )
         .order_by("id")
         .first()
     )
     if task is None or not take_ranking_place(task.pk):
         return None
-    shown_order = list(task.completions.values_list("pk", flat=True))
-    random.shuffle(shown_order)
+    random.shuffle(task.completion_ids)
     return _open(
         labeler=labeler, campaign=task.campaign, kind=AssignmentKind.RANKING, prompt_id=task.prompt_id, task=task,
-        shown_order=shown_order,
+        instruction_version_id=task.instruction_version, rubric_version_id=task.rubric_version,
+        shown_order=task.completion_ids,
     )  # fmt: skip
 
 
@@ -109,44 +126,41 @@ def _take_next_prompt(labeler: Labeler) -> Assignment | None:
             set_aside_reason="",
             demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
         )
+        .annotate(instruction_version=_latest(InstructionVersion))
         .order_by("id")
         .first()
     )
     if prompt is None or not take_demonstration_place(prompt.pk):
         return None
     return _open(
-        labeler=labeler, campaign=prompt.campaign, kind=AssignmentKind.DEMONSTRATION, prompt_id=prompt.pk, task=None,
-        shown_order=[],
+        labeler=labeler, campaign=prompt.campaign, kind=AssignmentKind.DEMONSTRATION, prompt_id=prompt.pk,
+        instruction_version_id=prompt.instruction_version,
     )  # fmt: skip
 
 
-def _open(
-    *,
-    labeler: Labeler,
-    campaign: Campaign,
-    kind: AssignmentKind,
-    prompt_id: int,
-    task: RankingTask | None,
-    shown_order: list[int],
-) -> Assignment:
+def _latest(versions: type[InstructionVersion | RubricVersion]) -> Subquery:
+    """The id of the campaign's version that counts now."""
+    return Subquery(versions.objects.filter(campaign=OuterRef("campaign")).order_by("-version").values("pk")[:1])
+
+
+def _open(*, labeler: Labeler, campaign: Campaign, **work: Any) -> Assignment:
     now = timezone.now()
     return Assignment.objects.create(
         labeler=labeler,
         campaign=campaign,
-        kind=kind,
-        prompt_id=prompt_id,
-        task=task,
-        shown_order=shown_order,
-        instruction_version=campaign.instruction_versions.order_by("-version")[0],
-        rubric_version=campaign.rubric_versions.order_by("-version")[0] if task else None,
+        **work,
         claimed_at=now,
         expires_at=now + timedelta(minutes=campaign.lease_minutes),
     )
 
 
 @transaction.atomic
-def save_draft(*, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int) -> Assignment:
+def save_draft(
+    *, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int, settles: bool = False
+) -> Assignment:
     """Keeps the draft as version `base_version` + 1 and renews an open lease. A lapsed lease keeps drafts as well.
+
+    `settles`: it was chosen over the one that it replaces, which is kept as an earlier version.
 
     Raises DraftConflict when somebody saved meanwhile, AlreadySubmitted, AlreadySkipped,
     Assignment.DoesNotExist.
@@ -157,13 +171,14 @@ def save_draft(*, labeler: Labeler, token: str, draft: dict[str, Any], base_vers
     if assignment.state == AssignmentState.SKIPPED:
         raise AlreadySkipped("This work was skipped; its draft can't change any more.")
     check_base_version(assignment, base_version)
-    store_draft(assignment, draft)
+    store_draft(assignment, draft, settles=settles)
     return assignment
 
 
-def store_draft(assignment: Assignment, draft: dict[str, Any]) -> None:
+def store_draft(assignment: Assignment, draft: dict[str, Any], *, settles: bool = False) -> None:
     """Writes the draft of a locked assignment, whatever version it was at."""
     now = timezone.now()
+    keep_replaced(assignment, draft, always=settles)
     assignment.draft = draft
     assignment.draft_version += 1
     assignment.draft_saved_at = now
@@ -202,11 +217,14 @@ def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") ->
 
 def lock_own(*, labeler: Labeler, token: str) -> Assignment:
     """The labeler's own assignment, locked. Raises Assignment.DoesNotExist for anybody else's."""
-    return (
+    assignment = (
         Assignment.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("campaign", "labeler", "rubric_version")
+        .select_related("campaign", "labeler")
         .get(token=token, labeler=labeler)
     )
+    if assignment.rubric_version_id is not None:
+        assignment.rubric_version = rubric_version(assignment.rubric_version_id)
+    return assignment
 
 
 def hold_for_submission(assignment: Assignment) -> None:

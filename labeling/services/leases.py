@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from labeling.models import Assignment, Prompt, RankingTask
@@ -72,11 +72,11 @@ def take_demonstration_place(prompt_id: int) -> bool:
 
 def use_ranking_place(task_id: int) -> None:
     """An open place becomes a finished ranking; the task is done with its last one."""
+    is_last = When(state=TaskState.READY, rankings_needed=F("rankings_done") + 1, then=Value(TaskState.DONE))
     RankingTask.objects.filter(pk=task_id).update(
-        rankings_open=F("rankings_open") - 1, rankings_done=F("rankings_done") + 1
-    )
-    RankingTask.objects.filter(pk=task_id, state=TaskState.READY, rankings_done=F("rankings_needed")).update(
-        state=TaskState.DONE
+        rankings_open=F("rankings_open") - 1,
+        rankings_done=F("rankings_done") + 1,
+        state=Case(is_last, default=F("state")),
     )
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from labeling.models import Campaign, Completion, Prompt, RankingTask, SamplingRun
 from labeling.ranking import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.refusals import InvalidCompletions
+from labeling.services.renderings import render_ahead
 from labeling.states import CampaignState, SamplingState, TaskState, check_move
 from labeling.text import UnstorableText, clean_text
 
@@ -125,6 +126,7 @@ def mark_ready(task: RankingTask) -> None:
     task.k = task.completions.count()
     task.state, task.ready_at = TaskState.READY, timezone.now()
     task.save(update_fields=["k", "state", "ready_at"])
+    render_ahead(task_ids=[task.pk])
 
 
 def set_aside(task: RankingTask, *, reason: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
-from rm_trainer.model import score_hidden
+from rm_trainer.model import recomputes_activations, score_hidden
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.prefix import split
 
@@ -21,7 +21,7 @@ def scores(model: PreTrainedModel, rendered: Sequence[Rendered], device: torch.d
     Raises RuntimeError under gradient checkpointing: the library then drops the cache without a word, and the
     completions would be scored without their prompt.
     """
-    if model.is_activation_checkpointing and model.training:
+    if recomputes_activations(model):
         raise RuntimeError("The cache way does not go with gradient checkpointing. Score with the tree way.")
     trees = [split(one) for one in rendered]
     prompts, prompt_mask = pad([tree.prefix for tree in trees], side="left")  # [G, P]

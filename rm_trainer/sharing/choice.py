@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from rm_trainer.model import recomputes_activations
 from rm_trainer.precision import Runtime
 from rm_trainer.render import Rendered
 from rm_trainer.sharing import cache, full, tree
@@ -48,7 +49,7 @@ def choose(model: PreTrainedModel, device: torch.device, *, checkpointing: bool)
 
 def score(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> Tensor:
     """Unshifted rewards [ΣK], float32, of all completions of some prompts, in order."""
-    way = choose(model, runtime.device, checkpointing=model.is_activation_checkpointing and model.training).way
+    way = choose(model, runtime.device, checkpointing=recomputes_activations(model)).way
     if way == "cache" and not all(len(split(one).prefix) for one in rendered):
         way = "tree"  # a prompt of which no token is common leaves nothing to cache
     with runtime.autocast():

@@ -15,7 +15,7 @@ NEEDED: dict[str, Any] = {"data": Path("snapshot"), "base": "model", "output": P
 
 def _parse(*argv: str) -> TrainArguments:
     parser = argparse.ArgumentParser()
-    add_options(parser, TrainArguments)
+    add_options(parser, TrainArguments, {})
     return from_namespace(TrainArguments, parser.parse_args(["--data", "s", "--base", "m", "--output", "o", *argv]))
 
 

@@ -116,3 +116,27 @@ def test_a_loss_that_jumps_stops_the_run() -> None:
     with pytest.raises(Failed, match=r"0\.693 was usual"):
         refuse_spike(2, [], 5.6, small, 8)
     refuse_spike(4, [], 1000, usual, 0)
+
+
+def test_eight_bit_moments_go_on_after_a_stop_as_exactly_as_full_ones(
+    tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchao compiles its step, for half a minute; without the compiler it is the same arithmetic."""
+    monkeypatch.setattr("torch.compile", lambda step, **_: step)
+    options = [*OPTIONS[:4], "--epochs", "8", "--optimizer", "adamw8bit", "--checkpoint-every", "3"]
+    assert train(data, tiny_base, tmp_path / "whole", *options) == 0
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("rm_trainer.train.refuse_spike", _stop_at(5))
+        assert train(data, tiny_base, tmp_path / "out", *options) == 1
+    assert train(data, tiny_base, tmp_path / "out", *options) == 0
+    assert losses(tmp_path / "out") == losses(tmp_path / "whole")
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("out", "whole")]
+    assert weights[0] == weights[1]
+
+
+def _stop_at(last: int) -> Any:
+    def stop(step: int, *_: Any) -> None:
+        if step == last:
+            raise Failed("Stopped by the test.")
+
+    return stop

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rm_trainer.batches import collate
-from rm_trainer.model import head, load_base
+from rm_trainer.model import head, load_base, recompute_activations, transformer_layers
 from rm_trainer.precision import Runtime
 from rm_trainer.sharing import cache, choice, full, masks, tree
 from rm_trainer.sharing.prefix import split
@@ -35,9 +35,7 @@ def scored(model: PreTrainedModel, way: Callable[..., Tensor]) -> Tensor:
 
 
 def checkpointed(model: PreTrainedModel) -> PreTrainedModel:
-    """The library checkpoints in training mode only; the tiny models have no dropout."""
-    model.gradient_checkpointing_enable()  # type: ignore[no-untyped-call]
-    nn.Module.train(model)
+    recompute_activations(model)
     return model
 
 
@@ -52,7 +50,7 @@ def test_1_the_cache_way_refuses_gradient_checkpointing_which_drops_the_cache(
     runtime = Runtime(device=CPU, dtype=torch.float32)
     torch.testing.assert_close(choice.score(model, runtime, PROMPTS).detach(), expected, atol=1e-5, rtol=1e-5)
 
-    monkeypatch.setattr(type(model), "is_activation_checkpointing", False)
+    monkeypatch.setattr(cache, "recomputes_activations", lambda _model: False)
     try:
         uncured = cache.scores(model, PROMPTS, CPU).detach()
     except (RuntimeError, ValueError):
@@ -178,11 +176,15 @@ def test_a_change_of_one_prompt_leaves_the_others_scores(tmp_path: Path) -> None
 @pytest.mark.parametrize("architecture", ["llama", "gemma3", "gptj"])
 def test_the_tree_way_is_equal_under_gradient_checkpointing(tmp_path: Path, architecture: str) -> None:
     model = base_model(tmp_path, architecture)
-    gradients = []
+    gradients, computed = [], []
+    inside = next(transformer_layers(model)[0].children())
+    inside.register_forward_hook(lambda *_: computed.append(1))
     for enable in (False, True):
         if enable:
             checkpointed(model)
         model.zero_grad()
         tree.scores(model, PROMPTS, CPU).square().sum().backward()  # type: ignore[no-untyped-call]
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    assert len(computed) == 1 + 2  # once without; forth, and again on the way back
+    assert not any(one.training for one in transformer_layers(model)[0].children()), "dropout would be on"
     assert (gradients[0] - gradients[1]).norm() < 1e-5 * gradients[0].norm()

@@ -265,3 +265,26 @@ def test_an_unexpected_error_reaches_the_reader_of_the_progress_lines(
     last = json.loads(captured.out.splitlines()[-1])
     assert last == {"event": "error", "message": "RuntimeError: CUDA error: an illegal memory access"}
     assert "Traceback" in captured.err
+
+
+def test_recomputed_activations_change_no_loss(tmp_path: Path, tiny_base: Path) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": FEW})
+    losses = []
+    for name, options in (("kept", ()), ("recomputed", ("--recompute-activations",))):
+        assert (
+            train(
+                data,
+                tiny_base,
+                tmp_path / name,
+                "--rankings-per-microbatch",
+                "2",
+                "--rankings-per-batch",
+                "2",
+                *options,
+            )
+            == 0
+        )
+        log = events((tmp_path / name / "training_log.jsonl").read_text())
+        losses.append([event["loss"] for event in log if event["event"] == "step"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert read_json(tmp_path / "recomputed" / "metrics.json")["prompt_reading"]["way"] == "tree"

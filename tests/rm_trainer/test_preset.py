@@ -1,0 +1,66 @@
+"""Presets: files whose values stand in for what the command line leaves out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rm_trainer.__main__ import main
+from rm_trainer.errors import Refused
+from rm_trainer.preset import PRESETS, names, read_preset
+from tests.rm_trainer.doors import read_json
+
+DOCUMENTED = ["6b", "6b-gptj", "demo-270m", "tiny"]
+
+
+def test_the_presets_are_there() -> None:
+    assert names() == DOCUMENTED
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_preset_opens_with_the_command_that_runs_it(name: str) -> None:
+    text = (PRESETS / f"{name}.toml").read_text()
+    head = "".join(line[1:] for line in text.splitlines() if line.startswith("#"))
+    assert f"python -m rm_trainer train --preset {name} --data SNAPSHOT" in head
+    assert ("--base" in head.split("--output")[0]) == ("base" not in read_preset(name))
+
+
+def test_the_6b_presets_are_instructgpts_numbers() -> None:
+    """Ouyang et al. 2022, C.2: 64 prompts a batch, one epoch, 9e-6 by cosine to 10%, Adam 0.9 and 0.95."""
+    for name in ("6b", "6b-gptj"):
+        preset = read_preset(name)
+        assert (preset["rankings_per_batch"], preset["epochs"]) == (64, 1)
+        assert (preset["learning_rate"], preset["final_learning_rate_fraction"]) == (9e-6, 0.1)
+        assert (preset["beta1"], preset["beta2"]) == (0.9, 0.95)
+
+
+def test_a_preset_fills_in_and_the_command_line_wins(tmp_path: Path, zebra_snapshot: Path, tiny_base: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f'base = "{tiny_base}"\nrankings_per_batch = 60\nlearning_rate = 1e-4\nfreeze_embeddings = true\n')
+    argv = ["train", "--preset", str(mine), "--data", str(zebra_snapshot), "--output", str(tmp_path / "out")]
+    assert main([*argv, "--learning-rate", "2e-3", "--no-freeze-embeddings"]) == 0
+    config = read_json(tmp_path / "out" / "metrics.json")["config"]
+    assert (config["base"], config["rankings_per_batch"]) == (str(tiny_base), 60)
+    assert (config["learning_rate"], config["freeze_embeddings"]) == (2e-3, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("learning_rat = 1", "train has no option learning_rat"),
+        ("epochs = 1.5", "epochs is 1.5, which is no int"),
+        ("freeze_embeddings = 1", "freeze_embeddings is 1, which is no bool"),
+        ('learning_rate = "fast"', "learning_rate is 'fast', which is no float"),
+        ("epochs 1", "is not a TOML file"),
+    ],
+)
+def test_a_preset_that_says_nonsense_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(Refused, match=re.escape(complaint)):
+        read_preset(str(path))
+
+
+def test_an_unknown_preset_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--preset", "7b", "--data", "d", "--output", "o"]) == 2
+    assert "There is no preset 7b. There are: 6b, 6b-gptj, demo-270m, tiny" in capsys.readouterr().err
