@@ -187,6 +187,8 @@ def test_nothing_serious_stands_in_anybodys_way_while_ranking(page: Page, theme:
 def test_the_whole_page_speaks_chinese(page: Page) -> None:
     start_ranking(page)
     page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("给 4 个回答排序")
+    page.wait_for_load_state()
     press(page, *"4321", "k")
     expect(page.locator("[data-announce]")).to_have_text("D 已移动：第 3 名")
     expect(page.locator("[data-objections]")).to_have_text("D 排在 C 之前，但评分较低（1 < 2）。")
