@@ -7,9 +7,9 @@ from datetime import datetime
 from django.utils.translation import get_language_info
 
 from labeling.drafts import as_lists
-from labeling.markdown import render_markdown
+from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import Assignment, Composition, Conversation, Labeler, Message, RankingTask
-from labeling.queries.work import TEXT_HEADINGS_FROM, Turn, turns_of
+from labeling.queries.work import Turn, turns_of
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionState
 from labeling.wording import in_language
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from labeling.markdown import render_markdown
+from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import Composition, Suggestion, SuggestionRequest
-from labeling.queries.work import TEXT_HEADINGS_FROM
 from labeling.states import SuggestionOutcome, SuggestionState
 
 
