@@ -23,6 +23,7 @@ from labeling.states import CampaignState, CompositionKind, CompositionState, La
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, find_own_composition, labeler_page
 from labeling.views.composers import Composer, CompositionRefused
+from labeling.views.gates import gate_of
 
 COMPOSERS: dict[str, Composer] = {}
 
@@ -58,7 +59,7 @@ def compose(request: LabelerRequest, token: UUID) -> HttpResponse:
         check_standing(composition)
     except Refusal as refusal:
         return calm.refused_composition(request, composition, refusal, draft=composition.draft)
-    return composer.show(request, composition)
+    return gate_of(request, composition) or composer.show(request, composition)
 
 
 @page_or_button
