@@ -23,7 +23,7 @@ LEVELS: dict[int, frozenset[str]] = {
     0: frozenset(
         {"agreement", "dedupe", "planted_rules", "promotion", "ranking", "refusals", "split", "states", "text"}
         | {"text_changes", "working_time"}
-        | {"code_colours", "drafts", "language", "manifest", "markdown", "unseen", "wording"}
+        | {"code_colours", "drafts", "language", "manifest", "markdown", "turns", "unseen", "wording"}
     ),
     # Tables.
     1: frozenset({"models", "migrations"}),

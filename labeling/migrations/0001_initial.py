@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ('rankings_per_task', models.PositiveSmallIntegerField(default=1, help_text='How many labelers rank each set of completions.')),
                 ('ask_dialogues', models.BooleanField(default=False, help_text="Labelers may write dialogues, both sides of them, with the model's suggestions.")),
                 ('ask_chats', models.BooleanField(default=False, help_text='Labelers may converse with the current model, and then rank answers to it.')),
+                ('suggestions_per_turn', models.PositiveSmallIntegerField(default=3, help_text='How many suggestions of the model a labeler gets who asks for some, 1 to 5.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(5)])),
                 ('ask_own_prompts', models.BooleanField(default=False, help_text='Labelers may write prompts of their own: plain, few-shot or from a use case.')),
                 ('k_min', models.PositiveSmallIntegerField(default=4, validators=[django.core.validators.MinValueValidator(4), django.core.validators.MaxValueValidator(9)])),
                 ('k_max', models.PositiveSmallIntegerField(default=9, validators=[django.core.validators.MinValueValidator(4), django.core.validators.MaxValueValidator(9)])),
@@ -68,7 +69,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'campaign',
                 'verbose_name_plural': 'campaigns',
                 'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'paused', 'closed'])), name='campaign_state_known'), models.CheckConstraint(condition=models.Q(('k_max__lte', 9), ('k_min__gte', 4), ('k_min__lte', models.F('k_max'))), name='campaign_k_range'), models.CheckConstraint(condition=models.Q(('rankings_per_task__gte', 1)), name='campaign_rankings_per_task_positive'), models.CheckConstraint(condition=models.Q(('temperature__gte', 0), ('temperature__lte', 2)), name='campaign_temperature'), models.CheckConstraint(condition=models.Q(('top_p__gt', 0), ('top_p__lte', 1)), name='campaign_top_p'), models.CheckConstraint(condition=models.Q(('max_new_tokens__gte', 1)), name='campaign_max_new_tokens_positive'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='campaign_lease_minutes_positive')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'paused', 'closed'])), name='campaign_state_known'), models.CheckConstraint(condition=models.Q(('k_max__lte', 9), ('k_min__gte', 4), ('k_min__lte', models.F('k_max'))), name='campaign_k_range'), models.CheckConstraint(condition=models.Q(('suggestions_per_turn__gte', 1), ('suggestions_per_turn__lte', 5)), name='campaign_suggestions_range'), models.CheckConstraint(condition=models.Q(('rankings_per_task__gte', 1)), name='campaign_rankings_per_task_positive'), models.CheckConstraint(condition=models.Q(('temperature__gte', 0), ('temperature__lte', 2)), name='campaign_temperature'), models.CheckConstraint(condition=models.Q(('top_p__gt', 0), ('top_p__lte', 1)), name='campaign_top_p'), models.CheckConstraint(condition=models.Q(('max_new_tokens__gte', 1)), name='campaign_max_new_tokens_positive'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='campaign_lease_minutes_positive')],
             },
         ),
         migrations.CreateModel(
@@ -96,6 +97,28 @@ class Migration(migrations.Migration):
                 'verbose_name': 'instruction version',
                 'verbose_name_plural': 'instruction versions',
                 'ordering': ['campaign', '-version'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Composition',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
+                ('kind', models.CharField(choices=[('dialogue', 'Dialogue'), ('chat', 'Chat'), ('own_prompt', 'Own prompt')], max_length=16)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('discarded', 'Discarded')], default=labeling.states.CompositionState['OPEN'], max_length=16)),
+                ('draft', models.JSONField(blank=True, default=dict)),
+                ('draft_version', models.PositiveIntegerField(default=0)),
+                ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('started_at', models.DateTimeField()),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('active_seconds', models.FloatField(blank=True, null=True)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='compositions', to='labeling.campaign')),
+                ('instruction_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='labeling.instructionversion')),
+            ],
+            options={
+                'verbose_name': 'composition',
+                'verbose_name_plural': 'compositions',
+                'ordering': ['-id'],
             },
         ),
         migrations.CreateModel(
@@ -152,9 +175,11 @@ class Migration(migrations.Migration):
             name='Conversation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('language', models.CharField(max_length=16)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('submitted_at', models.DateTimeField(blank=True, null=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conversations', to='labeling.campaign')),
+                ('composition', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='conversation', to='labeling.composition')),
                 ('labeler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conversations', to='labeling.labeler')),
             ],
             options={
@@ -163,28 +188,10 @@ class Migration(migrations.Migration):
                 'ordering': ['id'],
             },
         ),
-        migrations.CreateModel(
-            name='Composition',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
-                ('kind', models.CharField(choices=[('dialogue', 'Dialogue'), ('chat', 'Chat'), ('own_prompt', 'Own prompt')], max_length=16)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('discarded', 'Discarded')], default=labeling.states.CompositionState['OPEN'], max_length=16)),
-                ('draft', models.JSONField(blank=True, default=dict)),
-                ('draft_version', models.PositiveIntegerField(default=0)),
-                ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('active_seconds', models.FloatField(blank=True, null=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='compositions', to='labeling.campaign')),
-                ('instruction_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='labeling.instructionversion')),
-                ('labeler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='compositions', to='labeling.labeler')),
-            ],
-            options={
-                'verbose_name': 'composition',
-                'verbose_name_plural': 'compositions',
-                'ordering': ['-id'],
-            },
+        migrations.AddField(
+            model_name='composition',
+            name='labeler',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='compositions', to='labeling.labeler'),
         ),
         migrations.CreateModel(
             name='Assignment',
@@ -240,9 +247,6 @@ class Migration(migrations.Migration):
                 ('role', models.CharField(max_length=16)),
                 ('content', models.TextField()),
                 ('author_type', models.CharField(max_length=8)),
-                ('suggestion_shown', models.TextField(blank=True)),
-                ('suggestion_outcome', models.CharField(blank=True, max_length=16)),
-                ('suggestion_edit_distance', models.PositiveIntegerField(blank=True, null=True)),
                 ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='labeling.conversation')),
                 ('model_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='labeling.modelversion')),
             ],
@@ -293,6 +297,7 @@ class Migration(migrations.Migration):
                 ('assignment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='demonstrations', to='labeling.assignment')),
                 ('instruction_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='labeling.instructionversion')),
                 ('labeler', models.ForeignKey(blank=True, help_text='Empty: imported.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='demonstrations', to='labeling.labeler')),
+                ('message', models.OneToOneField(blank=True, help_text='The last turn of the dialogue that it comes from.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='demonstration', to='labeling.message')),
                 ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='demonstrations', to='labeling.prompt')),
             ],
             options={
@@ -364,6 +369,7 @@ class Migration(migrations.Migration):
                 ('ready_at', models.DateTimeField(blank=True, null=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ranking_tasks', to='labeling.campaign')),
                 ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ranking_tasks', to='labeling.prompt')),
+                ('reserved_for', models.ForeignKey(blank=True, help_text='Whose chat it came from: only they are offered it, before all else.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reserved_tasks', to='labeling.labeler')),
             ],
             options={
                 'verbose_name': 'ranking task',
@@ -486,6 +492,58 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.submitter'),
         ),
         migrations.CreateModel(
+            name='SuggestionRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the page.', unique=True)),
+                ('position', models.PositiveIntegerField(help_text='Of the turn that was asked for, from 1, when it was asked for.')),
+                ('messages', models.JSONField(help_text='What came before it then: list of {role, content}.')),
+                ('wanted', models.PositiveSmallIntegerField()),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default=labeling.states.SuggestionState['WAITING'], max_length=16)),
+                ('failure', models.CharField(blank=True, choices=[('no_model', 'No model'), ('too_long', 'Too long'), ('too_late', 'Too late'), ('error', 'Error')], max_length=16)),
+                ('failure_note', models.TextField(blank=True)),
+                ('temperature', models.FloatField()),
+                ('top_p', models.FloatField()),
+                ('max_new_tokens', models.PositiveIntegerField()),
+                ('seed', models.BigIntegerField(help_text='Of the first sample; each further one takes the next number.')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='Samples drawn, also those not kept.')),
+                ('asked_at', models.DateTimeField()),
+                ('dispatched_at', models.DateTimeField(blank=True, help_text='When a worker was last asked for it.', null=True)),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('composition', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='suggestion_requests', to='labeling.composition')),
+            ],
+            options={
+                'verbose_name': 'suggestion request',
+                'verbose_name_plural': 'suggestion requests',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Suggestion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveSmallIntegerField()),
+                ('text', models.TextField()),
+                ('seed', models.BigIntegerField()),
+                ('token_count', models.PositiveIntegerField()),
+                ('finish_reason', models.CharField(max_length=16)),
+                ('mean_logprob', models.FloatField()),
+                ('arrived_at', models.DateTimeField(auto_now_add=True)),
+                ('shown_at', models.DateTimeField(blank=True, help_text="When the labeler's page first had it.", null=True)),
+                ('outcome', models.CharField(blank=True, choices=[('used', 'Used'), ('edited', 'Edited'), ('dismissed', 'Dismissed')], max_length=16)),
+                ('edit_distance', models.PositiveIntegerField(blank=True, help_text='Levenshtein distance in characters from here to the turn that it became.', null=True)),
+                ('message', models.OneToOneField(blank=True, help_text='What it became.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='suggestion', to='labeling.message')),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='labeling.modelversion')),
+                ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='labeling.suggestionrequest')),
+            ],
+            options={
+                'verbose_name': 'suggestion',
+                'verbose_name_plural': 'suggestions',
+                'ordering': ['request', 'number'],
+            },
+        ),
+        migrations.CreateModel(
             name='TrainingRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -568,6 +626,10 @@ class Migration(migrations.Migration):
             model_name='earlierdraft',
             index=models.Index(fields=['token', '-id'], name='earlier_draft_by_token'),
         ),
+        migrations.AddConstraint(
+            model_name='conversation',
+            constraint=models.CheckConstraint(condition=models.Q(('language__regex', '\\S')), name='conversation_language_not_blank'),
+        ),
         migrations.AddIndex(
             model_name='composition',
             index=models.Index(condition=models.Q(('state', 'open')), fields=['labeler', '-id'], name='composition_open'),
@@ -602,10 +664,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('suggestion_outcome__in', ['', 'used', 'edited', 'dismissed'])), name='message_suggestion_outcome_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(('content__regex', '\\S')), name='message_content_not_blank'),
         ),
         migrations.AddConstraint(
@@ -630,11 +688,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='demonstration',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['labeler', 'import', 'edit'])), name='demonstration_source_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['labeler', 'import', 'edit', 'dialogue'])), name='demonstration_source_known'),
         ),
         migrations.AddConstraint(
             model_name='demonstration',
             constraint=models.CheckConstraint(condition=models.Q(('labeler_group__in', ['training', 'held_out'])), name='demonstration_group_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='demonstration',
+            constraint=models.CheckConstraint(condition=models.Q(('message', None), ('source', 'dialogue'), _connector='OR'), name='demonstration_of_a_dialogue_says_so'),
         ),
         migrations.AddConstraint(
             model_name='demonstration',
@@ -671,6 +733,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='rankingtask',
             index=models.Index(condition=models.Q(('rankings_needed__gt', django.db.models.expressions.CombinedExpression(models.F('rankings_open'), '+', models.F('rankings_done'))), ('state', 'ready')), fields=['campaign', 'id'], name='task_claimable'),
+        ),
+        migrations.AddIndex(
+            model_name='rankingtask',
+            index=models.Index(condition=models.Q(('reserved_for__isnull', False), ('state', 'ready')), fields=['reserved_for', 'id'], name='task_reserved'),
         ),
         migrations.AddIndex(
             model_name='rankingtask',
@@ -847,6 +913,46 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='prompt',
             constraint=models.CheckConstraint(condition=models.Q(('ranking_tasks_needed__gte', models.F('ranking_tasks_made'))), name='prompt_no_more_tasks_than_needed'),
+        ),
+        migrations.AddIndex(
+            model_name='suggestionrequest',
+            index=models.Index(models.F('asked_at'), condition=models.Q(('state', 'waiting')), name='suggestion_request_waiting'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestionrequest',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'ready', 'failed', 'cancelled'])), name='suggestion_request_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestionrequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('composition',), name='suggestion_request_one_waiting'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestionrequest',
+            constraint=models.CheckConstraint(condition=models.Q(('wanted__gte', 1), ('wanted__lte', 5)), name='suggestion_request_wanted_range'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestionrequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('failure__in', ['no_model', 'too_long', 'too_late', 'error']), ('state', 'failed')), models.Q(models.Q(('state', 'failed'), _negated=True), ('failure', '')), _connector='OR'), name='suggestion_request_failed_with_a_reason'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestionrequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='suggestion_request_finished_at_matches_state'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestion',
+            constraint=models.UniqueConstraint(fields=('request', 'number'), name='suggestion_number_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestion',
+            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['', 'used', 'edited', 'dismissed'])), name='suggestion_outcome_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestion',
+            constraint=models.CheckConstraint(condition=models.Q(('text__regex', '\\S')), name='suggestion_not_blank'),
+        ),
+        migrations.AddConstraint(
+            model_name='suggestion',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('edit_distance', 0), ('message__isnull', False), ('outcome', 'used')), models.Q(('edit_distance__gt', 0), ('message__isnull', False), ('outcome', 'edited')), models.Q(('edit_distance', None), ('message', None), ('outcome__in', ['', 'dismissed'])), _connector='OR'), name='suggestion_outcome_matches_its_message'),
         ),
         migrations.AddConstraint(
             model_name='trainingrun',

@@ -28,6 +28,7 @@ def rankings_available(labeler: Labeler) -> QuerySet[RankingTask]:
     return RankingTask.objects.filter(
         ~Exists(met),
         *not_opted_out(labeler, "prompt__content_warnings"),
+        Q(reserved_for=None) | Q(reserved_for=labeler),
         state=TaskState.READY,
         campaign__state=CampaignState.ACTIVE,
         language__in=labeler.languages,

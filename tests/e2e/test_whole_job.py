@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,18 +41,20 @@ def address() -> str:
 
 
 @pytest.fixture(scope="module")
-def running(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+def running(address: str) -> Iterator[Processes]:
     """Everything that `make demo` starts, with its data in a folder of the test's. The model is made once and kept."""
-    folder = tmp_path_factory.mktemp("whole-job")
     inherited = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
     }
-    places = {"VAR_DIR": folder / "var", "MODELS_DIR": ROOT / "var" / "models"}
-    with processes(inherited, folder, **places, **SETTINGS) as started:
-        started.start("up", "manage.py", "up", "--port", address.rpartition(":")[2])
-        log = folder / "up.log"
-        started.wait_for("the address is printed", lambda: "Concord is ready" in log.read_text(), seconds=300)
-        yield started
+    # Not below pytest's own folder: see laptop_folder in tests/conftest.py.
+    with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        places = {"VAR_DIR": folder / "var", "MODELS_DIR": ROOT / "var" / "models"}
+        with processes(inherited, folder, **places, **SETTINGS) as started:
+            started.start("up", "manage.py", "up", "--port", address.rpartition(":")[2])
+            log = folder / "up.log"
+            started.wait_for("the address is printed", lambda: "Concord is ready" in log.read_text(), seconds=300)
+            yield started
 
 
 def log_in(page: Page, address: str, name: str) -> None:
@@ -70,14 +73,15 @@ def write_a_demonstration(page: Page, address: str) -> None:
 
 
 def rank_what_was_sampled(page: Page, address: str) -> None:
-    """Rates the four completions 6, 4, 4, 2 and ranks them 1, 2, 2, 3: a tie in the middle."""
+    """Rates the four completions 6, 4, 4, 2, which ranks them 1, 2, 2, 3: a tie in the middle."""
     page.goto(address)
     page.get_by_role("button", name="Start ranking").or_(page.get_by_role("link", name="Continue ranking")).click()
     expect(page.get_by_role("button", name="Submit ranking")).to_be_visible()
     page.wait_for_load_state()
-    for position, (quality, rank) in enumerate(((6, 1), (4, 2), (4, 2), (2, 3)), start=1):
+    for position, quality in enumerate((6, 4, 4, 2), start=1):
         choose(page, f"{position}-quality", quality)
-        choose(page, f"{position}-rank", rank)
+    for position, rank in enumerate((1, 2, 2, 3), start=1):
+        expect(page.locator(f"input[name='{position}-rank'][value='{rank}']")).to_be_checked()
     page.get_by_role("button", name="Submit ranking").click()
     expect(page.get_by_role("status").first).to_contain_text("saved")
 
