@@ -50,6 +50,7 @@ function pausing() {
 }
 
 function hold() {
+  if (!veil.dataset.hold) return; // nobody waits for a labeler's own writing
   fetch(veil.dataset.hold, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {
     // Without a connection the lease runs on; the draft is kept in any case.
   });

@@ -6,6 +6,7 @@ from django.test import Client
 from labeling.models import Assignment, Labeler
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.campaigns import publish_instructions
+from labeling.services.compositions import start_composition
 from labeling.services.prompts import warn_of_content
 from labeling.states import CompositionKind, ContentWarning
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
@@ -79,13 +80,8 @@ def test_nothing_is_lost_where_somebody_hands_in_without_having_read(client: Cli
 
 
 def test_own_writing_starts_with_the_instructions_too(client: Client, alice: Labeler) -> None:
-    from labeling.services.compositions import start_composition
-    from labeling.views.compositions import COMPOSERS
-
-    campaign = make_campaign(ask_own_prompts=True, read=False)
-    own = start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.OWN_PROMPT)
-    if own.kind not in COMPOSERS:
-        pytest.skip("this kind of writing has no page here")
+    campaign = make_campaign(ask_dialogues=True, read=False)
+    own = start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.DIALOGUE)
     assert "Before you start" in client.get(f"/compose/{own.token}/").content.decode()
 
 
