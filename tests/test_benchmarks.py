@@ -150,8 +150,8 @@ class TestOutcome:
 
 @pytest.mark.django_db(transaction=True)
 class TestLabelersAsPrograms:
-    @pytest.mark.parametrize("asks_anew", [False, True])
-    def test_they_rank_all_there_is_through_the_real_pages(self, live_server: LiveServer, asks_anew: bool) -> None:
+    @pytest.mark.parametrize("without_scripts", [False, True])
+    def test_they_rank_all_there_is_through_the_real_pages(self, live_server: LiveServer, without_scripts: bool) -> None:
         set_up = stage.set_stage(tasks=5, labelers=2)
         plan = clients.Plan(
             port=live_server.thread.port,
@@ -159,7 +159,7 @@ class TestLabelersAsPrograms:
             password=stage.PASSWORD,
             operations=100,
             seconds=60,
-            asks_anew=asks_anew,
+            without_scripts=without_scripts,
         )
         sessions = [clients.log_in(plan.port, account, plan.password) for account in plan.accounts]
         said = clients.run(plan, sessions)
@@ -180,7 +180,7 @@ class TestLabelersAsPrograms:
         set_up = stage.set_stage(tasks=3, labelers=1)
         plan = clients.Plan(
             port=live_server.thread.port, accounts=set_up.accounts(), password=stage.PASSWORD, operations=2, seconds=60,
-            asks_anew=False,
+            without_scripts=False,
         )  # fmt: skip
         session, done = clients.log_in(plan.port, plan.accounts[0], plan.password), clients.Done()
         clients.work(plan, session, count(), done, deadline=float("inf"))
