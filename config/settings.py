@@ -267,6 +267,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+CSRF_FAILURE_VIEW = "labeling.views.failures.csrf_failure"
 AUTHENTICATION_BACKENDS = ["labeling.queries.labelers.LabelerBackend"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"

@@ -12,6 +12,9 @@ Draft = dict[str, list[str]]
 LONGEST_DRAFT = 1_000_000
 """Characters in all; nine notes of ten thousand and a demonstration of a hundred thousand fit many times over."""
 
+NOTICEABLE_LOSS = 40
+"""Characters; less than a line is retyped sooner than looked for."""
+
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 NOT_WORK = frozenset({"csrfmiddlewaretoken"})
 
@@ -41,6 +44,15 @@ def draft_of(fields: Iterable[tuple[str, Iterable[object]]]) -> Draft:
     return {
         storable(name): [storable(str(value)) for value in values] for name, values in fields if name not in NOT_WORK
     }
+
+
+def is_loss(*, old: Draft, new: Draft) -> bool:
+    """Whether so much text goes with the change from `old` to `new` that somebody may want it back."""
+    return _length(old) - _length(new) >= NOTICEABLE_LOSS
+
+
+def _length(draft: Draft) -> int:
+    return sum(len(text) for texts in draft.values() for text in texts)
 
 
 def as_lists(stored: Mapping[str, object]) -> Draft:

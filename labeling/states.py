@@ -99,6 +99,17 @@ class SkipReason(StrEnum):
     BROKEN = "broken"
 
 
+class ContentWarning(StrEnum):
+    """What a prompt may hold that some people would rather not meet; each labeler opts out of what they like."""
+
+    VIOLENCE = "violence"
+    SEXUAL = "sexual"
+    SELF_HARM = "self_harm"
+    HATE = "hate"
+    MEDICAL = "medical"
+    OTHER_SENSITIVE = "other_sensitive"
+
+
 class PromptSource(StrEnum):
     """Where a prompt came from: the three labeler kinds of InstructGPT §3.2, the API or playground, or a file."""
 

@@ -5,6 +5,7 @@ from labeling.api.drafts import DraftView
 from labeling.services.compositions import save_composition_draft
 from labeling.views.claim import next_demonstration, next_ranking
 from labeling.views.compositions import compose, discard, start, submit_composition
+from labeling.views.drafts import earlier, restore
 from labeling.views.history import history, submission
 from labeling.views.instructions import instructions
 from labeling.views.overview import overview
@@ -26,6 +27,8 @@ urlpatterns = [
     path("compose/<uuid:token>/submit/", submit_composition, name="compose_submit"),
     path("compose/<uuid:token>/discard/", discard, name="compose_discard"),
     path("compose/<uuid:token>/draft/", DraftView.as_view(save=save_composition_draft), name="compose_draft"),
+    path("drafts/<uuid:token>/", earlier, name="earlier_drafts"),
+    path("drafts/<uuid:token>/<int:number>/restore/", restore, name="restore_draft"),
     path("history/", history, name="history"),
     path("history/<uuid:token>/", submission, name="submission"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),

@@ -12,16 +12,18 @@ from rest_framework.views import APIView
 
 from labeling.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
 from labeling.models import Assignment, Composition, Labeler
+from labeling.queries.drafts import page_of
 from labeling.queries.labelers import labeler_of
 from labeling.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubmitted, DraftConflict
 from labeling.services.assignments import save_draft
+from labeling.services.drafts import keep_aside
 
 
 class Save(Protocol):
     """Keeps a draft of one kind of work."""
 
     def __call__(
-        self, *, labeler: Labeler, token: str, draft: Draft, base_version: int
+        self, *, labeler: Labeler, token: str, draft: Draft, base_version: int, settles: bool = False
     ) -> Assignment | Composition: ...
 
 
@@ -31,6 +33,7 @@ CLOSED = {AlreadySubmitted: "submitted", AlreadySkipped: "skipped", AlreadyDisca
 class DraftSerializer(serializers.Serializer[Assignment]):
     draft = serializers.JSONField()
     base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
+    settles = serializers.BooleanField(default=False)
 
     def validate_draft(self, value: object) -> Draft:
         try:
@@ -43,7 +46,7 @@ class DraftSerializer(serializers.Serializer[Assignment]):
 
 
 class DraftView(APIView):
-    """PUT {draft, base_version} → {version, saved_at}.
+    """PUT {draft, base_version, settles?} → {version, saved_at}; POST {draft, base_version} keeps it as an earlier one.
 
     409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in, skipped or discarded, {state}.
     """
@@ -65,3 +68,15 @@ class DraftView(APIView):
         except tuple(CLOSED) as closed:
             return Response({"state": CLOSED[type(closed)]}, status=410)
         return Response({"version": saved.draft_version, "saved_at": saved.draft_saved_at})
+
+    def post(self, request: Request, token: UUID) -> Response:
+        labeler = labeler_of(request.user)
+        if labeler is None:
+            raise PermissionDenied
+        if page_of(labeler, str(token)) is None:
+            raise NotFound
+        sent = DraftSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        kept = {name: sent.validated_data[name] for name in ("draft", "base_version")}
+        keep_aside(labeler=labeler, token=str(token), **kept)
+        return Response(status=204)

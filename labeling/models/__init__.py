@@ -1,8 +1,10 @@
+from labeling.models.acknowledgement import InstructionAcknowledgement
 from labeling.models.assignment import Assignment
 from labeling.models.campaign import Campaign, InstructionVersion, RubricVersion
 from labeling.models.composition import Composition
 from labeling.models.conversation import Conversation, Message
 from labeling.models.demonstration import Demonstration
+from labeling.models.draft import EarlierDraft
 from labeling.models.labeler import Labeler
 from labeling.models.model_version import ModelVersion
 from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
@@ -21,6 +23,8 @@ __all__ = [
     "Composition",
     "Conversation",
     "Demonstration",
+    "EarlierDraft",
+    "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
     "Message",

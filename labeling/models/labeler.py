@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.models.choices import choices, one_of
-from labeling.states import LabelerGroup, LabelerState
+from labeling.states import ContentWarning, LabelerGroup, LabelerState
 
 
 class Labeler(models.Model):
@@ -16,6 +16,18 @@ class Labeler(models.Model):
     group = models.CharField(max_length=16, choices=choices(LabelerGroup), default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False, editable=False)
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text="For example en, zh.")
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC."
+    )
+    break_minutes = models.PositiveSmallIntegerField(
+        default=50, help_text="Active minutes after which a break is suggested; 0: never."
+    )
+    opt_outs = ArrayField(
+        models.CharField(max_length=24),
+        default=list,
+        blank=True,
+        help_text="Content warnings whose work this labeler is never offered.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -25,6 +37,10 @@ class Labeler(models.Model):
         constraints = [
             one_of("state", LabelerState, name="labeler_state_known"),
             one_of("group", LabelerGroup, name="labeler_group_known"),
+            models.CheckConstraint(
+                condition=Q(opt_outs__contained_by=[warning.value for warning in ContentWarning]),
+                name="labeler_opt_outs_known",
+            ),
             models.CheckConstraint(
                 condition=Q(simulated=False) | Q(group=LabelerGroup.TRAINING.value),
                 name="labeler_simulated_not_held_out",

@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +8,7 @@ from labeling.models.choices import choices, not_blank, one_of
 from labeling.models.conversation import Message
 from labeling.models.labeler import Labeler
 from labeling.split import SPLITS
-from labeling.states import PromptSource, UseCase
+from labeling.states import ContentWarning, PromptSource, UseCase
 
 PROMPTS_PER_SUBMITTER = 200
 """InstructGPT §3.2: at most 200 prompts per user id, so that no customer dominates."""
@@ -46,6 +47,12 @@ class Prompt(models.Model):
     source = models.CharField(max_length=24, choices=choices(PromptSource))
     use_case = models.CharField(max_length=24, choices=choices(UseCase), default=UseCase.OTHER)
     language = models.CharField(max_length=16)
+    content_warnings = ArrayField(
+        models.CharField(max_length=24),
+        default=list,
+        blank=True,
+        help_text="Said before the text is shown; labelers who opted out of one are never offered this prompt.",
+    )
     author = models.ForeignKey(Labeler, null=True, blank=True, on_delete=models.PROTECT, related_name="prompts")
     picked_message = models.OneToOneField(
         Message,
@@ -72,6 +79,10 @@ class Prompt(models.Model):
             one_of("source", PromptSource, name="prompt_source_known"),
             one_of("use_case", UseCase, name="prompt_use_case_known"),
             not_blank("language", name="prompt_language_not_blank"),
+            models.CheckConstraint(
+                condition=Q(content_warnings__contained_by=[warning.value for warning in ContentWarning]),
+                name="prompt_content_warnings_known",
+            ),
             models.CheckConstraint(
                 condition=Q(demonstrations_needed__gte=F("demonstrations_open") + F("demonstrations_done")),
                 name="prompt_no_more_demonstrations_than_needed",

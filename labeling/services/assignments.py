@@ -27,7 +27,7 @@ from labeling.refusals import (
     LabelerNotActive,
     LeaseLost,
 )
-from labeling.services.drafts import check_base_version
+from labeling.services.drafts import check_base_version, keep_replaced
 from labeling.services.leases import (
     release,
     release_expired_leases,
@@ -155,8 +155,12 @@ def _open(*, labeler: Labeler, campaign: Campaign, **work: Any) -> Assignment:
 
 
 @transaction.atomic
-def save_draft(*, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int) -> Assignment:
+def save_draft(
+    *, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int, settles: bool = False
+) -> Assignment:
     """Keeps the draft as version `base_version` + 1 and renews an open lease. A lapsed lease keeps drafts as well.
+
+    `settles`: it was chosen over the one that it replaces, which is kept as an earlier version.
 
     Raises DraftConflict when somebody saved meanwhile, AlreadySubmitted, AlreadySkipped,
     Assignment.DoesNotExist.
@@ -167,13 +171,14 @@ def save_draft(*, labeler: Labeler, token: str, draft: dict[str, Any], base_vers
     if assignment.state == AssignmentState.SKIPPED:
         raise AlreadySkipped("This work was skipped; its draft can't change any more.")
     check_base_version(assignment, base_version)
-    store_draft(assignment, draft)
+    store_draft(assignment, draft, settles=settles)
     return assignment
 
 
-def store_draft(assignment: Assignment, draft: dict[str, Any]) -> None:
+def store_draft(assignment: Assignment, draft: dict[str, Any], *, settles: bool = False) -> None:
     """Writes the draft of a locked assignment, whatever version it was at."""
     now = timezone.now()
+    keep_replaced(assignment, draft, always=settles)
     assignment.draft = draft
     assignment.draft_version += 1
     assignment.draft_saved_at = now

@@ -14,7 +14,7 @@ from labeling.refusals import (
     LabelerNotActive,
     NotOffered,
 )
-from labeling.services.drafts import check_base_version
+from labeling.services.drafts import check_base_version, keep_replaced
 from labeling.states import CampaignState, CompositionKind, CompositionState, LabelerState
 
 
@@ -43,15 +43,19 @@ def start_composition(*, labeler: Labeler, campaign: Campaign, kind: Composition
 
 
 @transaction.atomic
-def save_composition_draft(*, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int) -> Composition:
+def save_composition_draft(
+    *, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int, settles: bool = False
+) -> Composition:
     """Keeps the draft as version `base_version` + 1.
+
+    `settles`: it was chosen over the one that it replaces, which is kept as an earlier version.
 
     Raises DraftConflict when somebody saved meanwhile, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
     composition = lock_own_composition(labeler=labeler, token=token)
     check_open(composition)
     check_base_version(composition, base_version)
-    store_composition_draft(composition, draft)
+    store_composition_draft(composition, draft, settles=settles)
     return composition
 
 
@@ -110,8 +114,9 @@ def close_composition(composition: Composition, *, active_seconds: float, now: d
     composition.save(update_fields=["state", "closed_at", "active_seconds"])
 
 
-def store_composition_draft(composition: Composition, draft: dict[str, Any]) -> None:
+def store_composition_draft(composition: Composition, draft: dict[str, Any], *, settles: bool = False) -> None:
     """Writes the draft of a locked composition, whatever version it was at."""
+    keep_replaced(composition, draft, always=settles)
     composition.draft = draft
     composition.draft_version += 1
     composition.draft_saved_at = timezone.now()

@@ -1,225 +1,238 @@
 /**
- * Saves the form [data-autosave] as a draft within a second of each change.
+ * Saves the form [data-autosave] as a draft within a second of each change, also while somebody types on and on.
  *
  * Until the server has it, the draft lies in this browser's storage, from where it comes back after a crash, a reload
- * or a new log-in. The server counts versions: a save that does not build on the last one asks which of the two to keep.
+ * or a new log-in. The server counts versions: a save that does not build on the last one is never just written. What
+ * two tabs or devices changed apart from each other is put together where the form allows it, or a person chooses.
  */
-const PAUSE_MS = 600;
-const FIRST_RETRY_MS = 2_000;
-const LONGEST_RETRY_MS = 30_000;
+import { conflictIn } from "./draft-conflict.js";
+import { apply, merged, read, same } from "./draft-fields.js";
+import * as shelf from "./draft-shelf.js";
+import { otherTabs } from "./draft-tabs.js";
+import { saveState } from "./save-state.js";
+
+const PAUSE_MS = 400;
+const LONGEST_WAIT_MS = 700; // since the first change that is not on its way: the save itself needs the rest of a second
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 15_000;
 const SLOW_SAVE_MS = 400;
-const MEASURED = "active_seconds"; // no work of its own: a difference in it alone is no conflict
+const PATIENCE_MS = 8_000; // a server that takes longer counts as one that can't be reached
+const KEEPALIVE_BYTES = 60_000; // browsers refuse more than 64 KiB from a page that is being left
 
 const form = document.querySelector("form[data-autosave]");
 if (form) autosave(form);
 
 function autosave(form) {
   const { url, token } = form.dataset;
-  const key = `concord.draft.${token}`;
-  const state = form.querySelector("[data-save-state]");
-  const text = form.querySelector("[data-save-text]");
-  const conflict = form.querySelector("[data-conflict]");
+  const state = saveState(form);
+  const conflict = conflictIn(form);
+  const tabs = otherTabs(token, heard);
   let version = Number(form.dataset.version);
+  let base = read(form); // what the server has at `version`
   let changes = 0;
   let saved = 0;
   let saving = false;
+  let settles = false;
   let timer = 0;
+  let waitingSince = 0;
   let retry = FIRST_RETRY_MS;
   let ended = false;
   let sent = null;
 
-  show(version > 0 ? "saved" : "idle");
+  if (version > 0) state.saved();
+  else state.show("idle");
   form.addEventListener("input", changed);
   form.addEventListener("change", changed);
   form.addEventListener("submit", handOver);
   window.addEventListener("online", () => save());
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true));
   window.addEventListener("pagehide", () => save(true));
+  document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event));
   takeUpKept();
 
   function changed() {
     changes += 1;
     keep();
+    waitingSince ||= performance.now();
+    const longest = LONGEST_WAIT_MS - (performance.now() - waitingSince);
+    saveIn(Math.max(0, Math.min(PAUSE_MS, longest)));
+  }
+
+  function saveIn(milliseconds) {
     clearTimeout(timer);
-    timer = setTimeout(save, PAUSE_MS);
+    timer = setTimeout(save, milliseconds);
   }
 
   async function save(leaving = false) {
-    if (ended || (saving && !leaving) || changes === saved || !conflict.hidden) return;
+    if (ended || (saving && leaving !== true) || changes === saved || conflict.isOpen) return;
     clearTimeout(timer);
     saving = true;
+    waitingSince = 0;
     const upTo = changes;
-    const slow = setTimeout(() => show("saving"), SLOW_SAVE_MS);
+    const slow = setTimeout(() => state.show("saving"), SLOW_SAVE_MS);
     try {
-      await answered(await send(leaving), upTo);
+      await answered(await send(leaving === true), upTo);
     } catch {
-      failed("offline");
+      unreachable();
     } finally {
       clearTimeout(slow);
       saving = false;
     }
-    if (changes !== saved && !timer) timer = setTimeout(save, PAUSE_MS);
   }
 
   function send(leaving) {
-    sent = read();
+    sent = read(form);
     keep();
+    const body = JSON.stringify({ draft: sent, base_version: version, settles });
     return fetch(url, {
       method: "PUT",
-      keepalive: leaving,
+      keepalive: leaving && body.length < KEEPALIVE_BYTES,
       headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
-      body: JSON.stringify({ draft: sent, base_version: version }),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+      body,
     });
   }
 
   async function answered(response, upTo) {
-    timer = 0;
-    if (response.ok) {
-      version = (await response.json()).version;
-      saved = upTo;
-      retry = FIRST_RETRY_MS;
-      if (changes === saved) forget();
-      else timer = setTimeout(save, PAUSE_MS);
-      show("saved");
-    } else if (response.status === 409) {
-      const theirs = await response.json();
-      if (same(theirs.draft, read())) adopt(theirs.version, upTo);
-      else ask(theirs.draft, theirs.version);
-    } else if (response.status === 410 || response.status === 404) {
-      ended = true;
-      show("closed");
-    } else if (response.status === 401 || response.status === 403) {
-      failed("loggedout");
-    } else if (response.status === 400) {
-      const problems = await response.json();
-      show("refused", [problems.draft ?? problems.detail ?? ""].flat().join(" "));
-      saved = upTo; // sending the same again would be refused again; this browser keeps it
+    if (response.ok) onServer(sent, await response.json(), upTo);
+    else if (response.status === 409) await metAnother(await response.json());
+    else if (response.status === 410 || response.status === 404) close();
+    else if (response.status === 401 || response.status === 403) failed("loggedout");
+    else if (response.status === 400) refused(await response.json(), upTo);
+    else unreachable();
+  }
+
+  function onServer(draft, answer, upTo) {
+    version = answer.version;
+    base = draft;
+    saved = upTo;
+    settles = false;
+    retry = FIRST_RETRY_MS;
+    tabs.tell({ version, draft, savedAt: answer.saved_at });
+    if (changes === saved) shelf.forget(token);
+    else saveIn(0);
+    state.saved(answer.saved_at);
+  }
+
+  /** Another tab or device saved since. Nothing is written over: put together, or chosen by a person. */
+  async function metAnother(theirs) {
+    const mine = read(form);
+    const both = "mergeFields" in form.dataset ? merged(base, mine, theirs.draft) : null;
+    if (same(theirs.draft, mine)) {
+      saved = changes; // the same text twice: what was sent before arrived, only its answer did not
+      adopt(theirs);
+    } else if (both) {
+      apply(form, both);
+      ({ version, draft: base } = theirs);
+      changes += 1;
+      saveIn(0);
     } else {
-      failed("offline");
+      ask(theirs);
     }
+  }
+
+  function ask(theirs) {
+    keep();
+    conflict.ask(read(form), theirs.draft, (choice) => {
+      if (choice === "mine") {
+        ({ version, draft: base } = theirs);
+        settles = true;
+        changes += 1;
+        save();
+      } else {
+        keepAside(read(form));
+        apply(form, theirs.draft);
+        saved = changes;
+        adopt(theirs);
+      }
+    });
+  }
+
+  /** The draft that was not chosen stays on the server, among the earlier versions. */
+  function keepAside(draft) {
+    fetch(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
+      body: JSON.stringify({ draft, base_version: version }),
+    }).catch(() => shelf.keep(`${token}.aside`, { draft, version }));
+  }
+
+  function adopt(theirs) {
+    ({ version, draft: base } = theirs);
+    shelf.forget(token);
+    state.saved(theirs.savedAt);
+  }
+
+  /** Another tab saved: taken over at once where nothing was changed here; else the next save finds out. */
+  function heard(news) {
+    if (news.closed) close();
+    else if (news.version > version && changes === saved && !saving && !conflict.isOpen && !ended) {
+      apply(form, news.draft);
+      adopt(news);
+    }
+  }
+
+  function close() {
+    ended = true;
+    state.show("closed");
+  }
+
+  function refused(problems, upTo) {
+    state.show("refused", [problems.draft ?? problems.detail ?? ""].flat().join(" "));
+    saved = upTo; // sending the same again would be refused again; this browser keeps it
+  }
+
+  function unreachable() {
+    failed(keep() ? "offline" : "nowhere");
   }
 
   function failed(how) {
-    show(how);
-    timer = setTimeout(save, retry);
+    state.show(how);
+    saveIn(retry);
     retry = Math.min(2 * retry, LONGEST_RETRY_MS);
   }
 
-  function adopt(theirVersion, upTo) {
-    version = theirVersion;
-    saved = upTo;
-    if (changes === saved) forget();
-    show("saved");
-  }
-
-  /** Two drafts stand against each other; nothing is saved until one is chosen. */
-  function ask(theirs, theirVersion) {
-    conflict.hidden = false;
-    conflict.scrollIntoView({ block: "center" });
-    const decide = (takeTheirs) => () => {
-      conflict.hidden = true;
-      version = theirVersion;
-      if (takeTheirs) {
-        apply(theirs);
-        saved = changes;
-        forget();
-        show("saved");
-      } else {
-        changes += 1;
-        save();
-      }
-    };
-    conflict.querySelector("[data-keep-mine]").onclick = decide(false);
-    conflict.querySelector("[data-take-theirs]").onclick = decide(true);
-  }
-
   function takeUpKept() {
-    const kept = recall();
+    const kept = shelf.recall(token);
     if (!kept) return;
-    const onPage = read();
+    const onPage = read(form);
     if (same(kept.draft, onPage)) {
-      forget();
+      shelf.forget(token);
       return;
     }
-    apply(kept.draft);
-    changes += 1;
     // What the server has may be this page's own last save, whose answer came too late to be heard.
-    if (kept.version === version || (kept.sent && same(kept.sent, onPage))) save();
-    else ask(onPage, version);
+    const isNewest = kept.version === version || (kept.sent && same(kept.sent, onPage));
+    apply(form, kept.draft);
+    changes += 1;
+    if (isNewest) save();
+    else ask({ draft: onPage, version });
   }
 
-  function handOver() {
+  function handOver(event) {
+    if (changes !== saved) keep(); // if the server does not answer, the way back finds it
+    if (!navigator.onLine) {
+      event.preventDefault(); // better than the browser's own page in place of the work
+      state.show("notnow");
+      return;
+    }
     clearTimeout(timer);
     form.elements.csrfmiddlewaretoken.value = csrfToken();
-    if (changes !== saved) keep(); // if the server does not answer, the way back finds it
     ended = true;
-    window.addEventListener("pageshow", () => (ended = false), { once: true });
+    const goOn = () => (ended = false);
+    setTimeout(() => event.defaultPrevented && goOn()); // another script asks something first
+    window.addEventListener("pageshow", goOn, { once: true });
   }
 
-  function read() {
-    const draft = {};
-    for (const [name, value] of new FormData(form)) {
-      if (name !== "csrfmiddlewaretoken") (draft[name] ??= []).push(value);
-    }
-    return draft;
-  }
-
-  function apply(draft) {
-    for (const field of form.elements) {
-      if (!field.name || field.name === "csrfmiddlewaretoken") continue;
-      const values = draft[field.name] ?? [];
-      if (field.type === "radio" || field.type === "checkbox") field.checked = values.includes(field.value);
-      else if (field.tagName === "TEXTAREA" || field.type === "hidden") field.value = values[0] ?? "";
-    }
-    form.dispatchEvent(new CustomEvent("draft-restored"));
-  }
-
-  function show(name, detail = "") {
-    state.dataset.state = name;
-    const words = `${text.dataset[name]} ${detail}`.trim();
-    if (text.textContent !== words) text.textContent = words; // a screen reader hears changes only
-    state.querySelector("[data-login]").hidden = name !== "loggedout";
-    state.querySelector("[data-reload]").hidden = name !== "closed";
+  async function saveBeforeLeaving(event) {
+    if (changes === saved || ended) return;
+    event.preventDefault();
+    await save();
+    event.target.submit();
   }
 
   function keep() {
-    try {
-      localStorage.setItem(key, JSON.stringify({ draft: read(), version, sent }));
-    } catch {
-      // Storage is full or forbidden; the server still gets every change.
-    }
+    return shelf.keep(token, { draft: read(form), version, sent });
   }
-
-  function recall() {
-    try {
-      return JSON.parse(localStorage.getItem(key));
-    } catch {
-      return null;
-    }
-  }
-
-  function forget() {
-    try {
-      localStorage.removeItem(key);
-    } catch {
-      // Nothing was kept, either.
-    }
-  }
-}
-
-function same(one, other) {
-  const work = (draft) =>
-    JSON.stringify(
-      Object.entries(draft)
-        .map(([name, values]) => [name, values.filter((value) => value !== "").map(unixLines)])
-        .filter(([name, values]) => name !== MEASURED && values.length)
-        .sort(),
-    );
-  return work(one) === work(other);
-}
-
-function unixLines(value) {
-  return value.replaceAll("\r\n", "\n");
 }
 
 /** The cookie's, not the form's: logging in again in another tab changes it. */

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,18 +41,20 @@ def address() -> str:
 
 
 @pytest.fixture(scope="module")
-def running(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+def running(address: str) -> Iterator[Processes]:
     """Everything that `make demo` starts, with its data in a folder of the test's. The model is made once and kept."""
-    folder = tmp_path_factory.mktemp("whole-job")
     inherited = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
     }
-    places = {"VAR_DIR": folder / "var", "MODELS_DIR": ROOT / "var" / "models"}
-    with processes(inherited, folder, **places, **SETTINGS) as started:
-        started.start("up", "manage.py", "up", "--port", address.rpartition(":")[2])
-        log = folder / "up.log"
-        started.wait_for("the address is printed", lambda: "Concord is ready" in log.read_text(), seconds=300)
-        yield started
+    # Not below pytest's own folder: see laptop_folder in tests/conftest.py.
+    with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        places = {"VAR_DIR": folder / "var", "MODELS_DIR": ROOT / "var" / "models"}
+        with processes(inherited, folder, **places, **SETTINGS) as started:
+            started.start("up", "manage.py", "up", "--port", address.rpartition(":")[2])
+            log = folder / "up.log"
+            started.wait_for("the address is printed", lambda: "Concord is ready" in log.read_text(), seconds=300)
+            yield started
 
 
 def log_in(page: Page, address: str, name: str) -> None:

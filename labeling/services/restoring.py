@@ -1,0 +1,29 @@
+"""Going back to an earlier version of a draft."""
+
+from django.db import transaction
+
+from labeling.models import Assignment, EarlierDraft, Labeler
+from labeling.refusals import AlreadySkipped, AlreadySubmitted
+from labeling.services.assignments import lock_own, store_draft
+from labeling.services.compositions import check_open, lock_own_composition, store_composition_draft
+from labeling.states import AssignmentState
+
+
+@transaction.atomic
+def restore_draft(*, labeler: Labeler, token: str, number: int) -> None:
+    """Makes a kept version the draft again; what it replaces is kept in its turn.
+
+    Raises AlreadySubmitted, AlreadySkipped, AlreadyDiscarded, EarlierDraft.DoesNotExist for anybody else's.
+    """
+    kept = EarlierDraft.objects.get(pk=number, labeler=labeler, token=token)
+    if not Assignment.objects.filter(labeler=labeler, token=token).exists():
+        composition = lock_own_composition(labeler=labeler, token=token)
+        check_open(composition)
+        store_composition_draft(composition, kept.draft, settles=True)
+        return
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.SUBMITTED:
+        raise AlreadySubmitted("This work was handed in; its draft can't change any more.")
+    if assignment.state == AssignmentState.SKIPPED:
+        raise AlreadySkipped("This work was skipped; its draft can't change any more.")
+    store_draft(assignment, kept.draft, settles=True)

@@ -1,0 +1,7 @@
+/** The other tabs of this browser in which the same work is open: each tells the rest what it saved. */
+export function otherTabs(token, heard) {
+  if (!("BroadcastChannel" in window)) return { tell() {} };
+  const channel = new BroadcastChannel(`concord.draft.${document.body.dataset.labeler ?? ""}.${token}`);
+  channel.addEventListener("message", (event) => heard(event.data));
+  return { tell: (news) => channel.postMessage(news) };
+}

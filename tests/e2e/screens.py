@@ -1,0 +1,167 @@
+"""Makes the pictures of docs/screens/ again, from the real pages in a real browser:
+
+    make browser && .venv/bin/python -m pytest tests/e2e/screens.py
+
+Each function is one picture, named after it.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from labeling.models import Campaign, Labeler, Prompt, RankingTask
+from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+TEXTS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("screen_texts.toml").read_text(encoding="utf-8"))
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screens"
+DESK, PHONE = (1440, 900), (360, 740)
+
+
+@dataclass
+class Studio:
+    """One labeler's browser windows, and the campaign that they work in."""
+
+    browser: Browser
+    url: str
+    alice: Labeler
+    campaign: Campaign
+
+    def window(self, *, size: tuple[int, int] = DESK, theme: Any = "light", language: str = "en-GB") -> Page:
+        context = self.browser.new_context(
+            base_url=self.url,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=theme,
+            locale=language,
+            has_touch=size == PHONE,
+            timezone_id="Asia/Shanghai" if language.startswith("zh") else "Europe/London",
+            reduced_motion="reduce",
+        )
+        page = context.new_page()
+        page.goto("/login/")
+        page.locator("[name=username]").fill("alice")
+        page.locator("[name=password]").fill(PASSWORD)
+        page.locator("form button[type=submit]").last.click()
+        return page
+
+    def prompt(self, name: str, **fields: Any) -> Prompt:
+        return make_prompt(self.campaign, messages=TEXTS[name]["messages"], language=TEXTS[name]["language"], **fields)
+
+    def task(self, name: str) -> RankingTask:
+        return make_ready_task(self.prompt(name), texts=TEXTS[name]["answers"])
+
+    def ranking(self, name: str, **window: Any) -> Page:
+        self.task(name)
+        page = self.window(**window)
+        page.locator("form[action='/next/ranking/'] button").click()
+        expect(page.locator("[data-card]").first).to_be_visible()
+        return page
+
+
+@pytest.fixture
+def studio(browser: Browser, live_server: LiveServer) -> Iterator[Studio]:
+    campaign = make_campaign(
+        name="Helpful answers",
+        description="Everyday questions, in English and Chinese.",
+        instructions=TEXTS["instructions"],
+    )
+    yield Studio(browser=browser, url=live_server.url, alice=make_labeler("alice"), campaign=campaign)
+    for context in browser.contexts:
+        context.close()
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Page], None]:
+    def take(page: Page) -> None:
+        page.wait_for_load_state("networkidle")
+        name = request.node.name.removeprefix("test_").replace("_", "-")
+        FOLDER.mkdir(exist_ok=True)
+        page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
+
+    return take
+
+
+Keep = Callable[[Page], None]
+
+
+def press(page: Page, keys: str) -> None:
+    for key in keys.split():
+        page.keyboard.press(key)
+
+
+def test_start(studio: Studio, keep: Keep) -> None:
+    studio.task("sky")
+    studio.prompt("tea", demonstrations_needed=1)
+    keep(studio.window())
+
+
+def test_empty(studio: Studio, keep: Keep) -> None:
+    page = studio.window()
+    page.goto("/next/ranking/")
+    keep(page)
+
+
+def test_ranking_4(studio: Studio, keep: Keep) -> None:
+    keep(studio.ranking("sky"))
+
+
+def test_ranking_7(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("email")
+    press(page, "7 3 1 6 2 4 6")
+    keep(page)
+
+
+def test_ranking_9_long(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("code")
+    press(page, "7 3 6 1")
+    keep(page)
+
+
+def test_ranking_chinese(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("tea", language="zh-CN")
+    press(page, "7 2 3")
+    keep(page)
+
+
+def test_ranking_dark(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("email", theme="dark")
+    press(page, "7 3 1 6 2")
+    keep(page)
+
+
+def test_ranking_phone(studio: Studio, keep: Keep) -> None:
+    keep(studio.ranking("sky", size=PHONE))
+
+
+def test_error(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("sky")
+    press(page, "7 3")
+    page.locator(".bar button[type=submit]").first.click()
+    keep(page)
+
+
+def test_offline(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("sky")
+
+    def unreachable(route: Route) -> None:
+        route.abort("internetdisconnected")
+
+    page.route("**/draft/", unreachable)
+    press(page, "7 3 2")
+    expect(page.locator("[data-save-text]")).to_contain_text("browser", timeout=15_000)
+    keep(page)
+
+
+def test_demonstration(studio: Studio, keep: Keep) -> None:
+    studio.prompt("email", demonstrations_needed=1)
+    page = studio.window()
+    page.locator("form[action='/next/demonstration/'] button").click()
+    page.locator("textarea[name=text]").fill(TEXTS["email"]["answers"][0])
+    keep(page)
