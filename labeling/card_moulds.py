@@ -29,9 +29,10 @@ def card_html(card: Card, *, language: str) -> SafeString:
     if card.checked or card.has_entry():
         return _drawn(card, language)
     laid_in = {HTML_MARK: card.shown.html, RAW_MARK: card.shown.raw}
-    blank = replace(card.shown, html=HTML_MARK, raw=RAW_MARK, length=card.shown.length if card.shown.length > 1500 else 0)
+    length = card.shown.length if card.is_long() else 0  # short ones don't show it
+    blank = replace(card.shown, html=HTML_MARK, raw=RAW_MARK, length=length)
     pieces = _blank_card(blank, tuple(card.rubric), card.k, language, get_language())
-    return mark_safe("".join(laid_in.get(piece, piece) for piece in pieces))  # noqa: S308  (laid in: as the template does)
+    return mark_safe("".join(laid_in.get(piece, piece) for piece in pieces))  # noqa: S308  (as in the template)
 
 
 @lru_cache(maxsize=KEPT)

@@ -26,6 +26,8 @@ from labeling.states import SkipReason
 from labeling.text import UnstorableText, clean_text
 
 LONGEST_NOTE = 10_000
+LONGEST_UNFOLDED = 1500
+"""Characters of a completion; a longer one shows its beginning and a button for the rest, where there are scripts."""
 LONGEST_DEMONSTRATION = 100_000
 
 Data = MultiValueDict[str, str]
@@ -227,6 +229,9 @@ class Card:
     rubric: Sequence[Flag]
     k: int
     checked: bool
+
+    def is_long(self) -> bool:
+        return self.shown.length > LONGEST_UNFOLDED
 
     def has_entry(self) -> bool:
         return any(any(self.form.sent(name)) for name in JUDGEMENT_FIELDS)

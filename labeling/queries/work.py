@@ -63,11 +63,6 @@ def own_assignment(labeler: Labeler, token: str) -> Assignment:
     """With its campaign, prompt and versions. Raises Assignment.DoesNotExist for anybody else's."""
     assignment = Assignment.objects.select_related("campaign", "prompt").get(token=token, labeler=labeler)
     assignment.labeler = labeler
-    return with_versions(assignment)
-
-
-def with_versions(assignment: Assignment) -> Assignment:
-    """The same, with the versions that this process has read before."""
     assignment.instruction_version = instruction_version(assignment.instruction_version_id)
     if assignment.rubric_version_id is not None:
         assignment.rubric_version = rubric_version(assignment.rubric_version_id)
