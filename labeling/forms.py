@@ -29,6 +29,8 @@ LONGEST_NOTE = 10_000
 LONGEST_UNFOLDED = 1500
 """Characters of a completion; a longer one shows its beginning and a button for the rest, where there are scripts."""
 LONGEST_DEMONSTRATION = 100_000
+LONGEST_UNFOLDED = 1500
+"""Characters of a completion; a longer one shows its beginning and a button for the rest, where there are scripts."""
 
 Data = MultiValueDict[str, str]
 
@@ -264,6 +266,12 @@ class Card:
     def note(self) -> str:
         return "".join(self.form.sent("note")[-1:])
 
+    def is_long(self) -> bool:
+        return self.shown.length > LONGEST_UNFOLDED
+
+    def length(self) -> str:
+        return f"{self.shown.length:,}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -336,6 +344,10 @@ class RankingSheet:
 
     def none_acceptable(self) -> bool:
         return bool(self.data.get("none_acceptable"))
+
+    def duel(self) -> str:
+        """The answers of a duel that was left in the middle (static/js/duel-order.js); of the draft, never a label."""
+        return str(self.data.get("duel") or "")
 
     def _without(self, field: str, text: str) -> Problem | None:
         places = [(card.shown.letter, _anchor(card, field)) for card in self.cards if field in card.form.errors]

@@ -1,55 +1,113 @@
 /**
- * Keys for the cards in [data-cards]: 1–7 rate the marked card and go to the next without a quality, Shift with a
- * number ranks it, arrows go from card to card. The marked card is the one that holds the focus.
+ * One key for everything on the ranking page. They act on the card that holds the focus, or held it last.
+ *
+ * Digits rate, Shift with a digit ranks; letters are for the flags in the order of the rubric, except those in KEYS.
  */
-const cards = [...document.querySelectorAll("[data-cards] [data-card]")];
+import { ACTIONS, place, rateAndGoOn } from "./ranking-actions.js";
+import { cards, currentCard, form, mark, say, words } from "./ranking-state.js";
+import { insert, join } from "./tiers.js";
+
+const KEYS = {
+  k: "up", j: "down", t: "tie", u: "untie", z: "undo", "=": "ratings",
+  c: "compare", d: "duel", r: "raw", o: "unfold", f: "flags", n: "note",
+  p: "prompt", 0: "strength", x: "none", s: "skip",
+}; // prettier-ignore
+const SHIFTED = { ArrowUp: "up", ArrowDown: "down", r: "rawAll" };
+const FLAG_LETTERS = [..."abeghlmqvwy"];
 const STEP = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 const TYPING = "textarea, select, input:not([type=radio], [type=checkbox])";
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.key === "Escape" && event.target.matches(`[data-card] :is(${TYPING})`)) return mark(cardOf(event.target));
-  if (event.target.closest(`${TYPING}, [data-popover][open]`)) return;
-  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
-  if (digit && pressed(digit, event.shiftKey)) event.preventDefault();
-  else if (event.key in STEP && arrow(event)) event.preventDefault();
-});
+if (form) {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+    if (handle(event)) event.preventDefault();
+  });
+  showFlagLetters();
+}
 
-function pressed(digit, shift) {
-  const card = cardOf(document.activeElement) ?? cards.find((each) => !isRated(each)) ?? cards[0];
-  const radio = card?.querySelector(`input[name$="-${shift ? "rank" : "quality"}"][value="${digit}"]`);
-  if (!radio) return false;
-  radio.checked = true;
-  radio.dispatchEvent(new Event("change", { bubbles: true }));
-  mark(shift ? card : nextUnrated(card));
+function handle(event) {
+  if (event.ctrlKey || event.metaKey) return event.key === "Enter" && done(ACTIONS.submit());
+  const target = event.target;
+  if (event.key === "Escape") return leave(target);
+  if (target.matches?.(TYPING)) return false;
+  if (target.closest?.("[data-strengths]") && answerStrength(target, event)) return true;
+  if (target.closest?.("#skip[open]")) return false;
+  return digit(event) || arrow(event) || letter(event);
+}
+
+function digit(event) {
+  const number = Number(/^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]);
+  const card = currentCard();
+  if (!number || !card) return false;
+  if (!event.shiftKey) return number <= 7 && done(rateAndGoOn(card, number));
+  if (number > cards.length) return false;
+  place(card, (tiers) => {
+    const there = tiers[number - 1];
+    return there ? join(tiers, card.dataset.card, there[0]) : insert(tiers, card.dataset.card, tiers.length);
+  });
   return true;
 }
 
 function arrow(event) {
+  if (!(event.key in STEP)) return false;
+  if (event.shiftKey) return event.key in SHIFTED && done(ACTIONS[SHIFTED[event.key]](currentCard()));
   // Inside a scale or another control the arrows belong to the control.
-  if (event.target.closest("input, details, a, button, [tabindex='0']")) return false;
-  const card = cardOf(document.activeElement);
-  const next = card ? cards[cards.indexOf(card) + STEP[event.key]] : event.key === "ArrowRight" ? cards[0] : null;
-  if (!next) return false;
-  mark(next);
+  if (event.target.closest("input, details, a, [id=prompt]")) return false;
+  const next = cards[cards.indexOf(currentCard()) + STEP[event.key]];
+  const inCard = event.target.closest("[data-card]");
+  if (!inCard && event.key !== "ArrowRight") return false; // the page scrolls
+  mark(inCard ? (next ?? currentCard()) : currentCard());
   return true;
 }
 
-function nextUnrated(card) {
-  const here = cards.indexOf(card);
-  const after = [...cards.slice(here + 1), ...cards.slice(0, here)];
-  return after.find((each) => !isRated(each)) ?? card;
+function letter(event) {
+  const key = keyOf(event);
+  if (event.shiftKey) return key === "r" && done(ACTIONS.rawAll());
+  if (KEYS[key]) return done(ACTIONS[KEYS[key]](currentCard()));
+  const box = currentCard()?.querySelector(`[data-flags] input[data-key="${CSS.escape(key)}"]`);
+  if (!box) return false;
+  box.click();
+  const values = { flag: box.dataset.label, letter: currentCard().dataset.card };
+  say(words(box.checked ? "Flagged" : "Unflagged", values));
+  return true;
 }
 
-function isRated(card) {
-  return card.querySelector('input[name$="-quality"]:checked') !== null;
+/** The Latin letter of the key, also where the layout has another script on it. */
+function keyOf(event) {
+  const typed = event.key.toLowerCase();
+  return /^[!-~]$/.test(typed) ? typed : (/^Key([A-Z])$/.exec(event.code)?.[1].toLowerCase() ?? typed);
 }
 
-function cardOf(element) {
-  return element?.closest?.("[data-card]") ?? null;
+function leave(target) {
+  const card = target.closest?.("[data-card]");
+  if (!card || target === card || target.closest("[data-popover][open]")) return false;
+  mark(card);
+  return true;
 }
 
-function mark(card) {
-  card.focus({ preventScroll: true });
-  card.scrollIntoView({ block: "nearest" });
+function answerStrength(target, event) {
+  const radio = target.closest("fieldset")?.querySelectorAll("input")[Number(event.key) - 1];
+  if (!radio) return false;
+  radio.click();
+  const open = "[data-strengths] fieldset:not([hidden]):not(:has(:checked)) input";
+  (form.querySelector(open) ?? radio).focus();
+  return true;
+}
+
+function showFlagLetters() {
+  for (const card of cards) {
+    for (const [at, box] of card.querySelectorAll("[data-flags] input").entries()) {
+      const key = FLAG_LETTERS[at];
+      if (!key) break;
+      const hint = document.createElement("kbd");
+      hint.textContent = key.toUpperCase();
+      box.dataset.key = key;
+      box.setAttribute("aria-keyshortcuts", key);
+      box.closest("label").append(hint);
+    }
+  }
+}
+
+function done() {
+  return true;
 }

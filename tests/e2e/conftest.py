@@ -4,7 +4,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from labeling.models import Labeler
+from tests.e2e.desk import log_in
+from tests.labeling.cast import make_labeler
 
 # Chromium calls home at every start unless it is told not to; tests talk to this machine alone.
 QUIET = [
@@ -30,3 +35,22 @@ def browser(monkeymodule: pytest.MonkeyPatch) -> Iterator[Browser]:
 def monkeymodule() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         yield patch
+
+
+@pytest.fixture
+def alice() -> Labeler:
+    return make_labeler("alice")
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
+    """A wide screen, in English."""
+    opened = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900}, locale="en")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """Alice has logged in."""
+    return log_in(context.new_page())

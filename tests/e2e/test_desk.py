@@ -72,25 +72,6 @@ def unreachable(route: Route) -> None:
     route.abort()
 
 
-def test_nine_completions_are_rated_and_ranked_with_the_keyboard_alone(page: Page, alice: Labeler) -> None:
-    start_ranking(page, k=9)
-    for key in "765432177":
-        page.keyboard.press(key)
-    expect(page.locator("[data-progress-text]")).to_have_text("9 of 9 rated, 0 of 9 ranked")
-    page.keyboard.press("Escape")
-    page.locator("[data-card=A]").focus()
-    for rank in (1, 2, 3, 4, 5, 6, 7, 1, 1):
-        page.keyboard.press(f"Shift+Digit{rank}")
-        page.keyboard.press("ArrowRight")
-    expect(page.locator("[data-card=A] [data-standing]")).to_have_text("Rank 1, tied with H, I")
-    expect(page.locator("[data-tiers] li").first).to_contain_text("A = H = I")
-    page.get_by_role("button", name="Submit ranking").press("Enter")
-    expect(page.get_by_role("status").first).to_contain_text("Ranking saved · 1 today")
-    ranked = alice.rankings.get().ranked_completions.order_by("shown_position")
-    assert [each.rank for each in ranked] == [1, 2, 3, 4, 5, 6, 7, 1, 1]
-    assert [each.quality for each in ranked] == [7, 6, 5, 4, 3, 2, 1, 7, 7]
-
-
 def test_the_question_mark_shows_the_keys_but_not_while_writing(page: Page) -> None:
     start_ranking(page)
     page.get_by_label("Note on the whole").fill("Why")

@@ -73,14 +73,15 @@ def write_a_demonstration(page: Page, address: str) -> None:
 
 
 def rank_what_was_sampled(page: Page, address: str) -> None:
-    """Rates the four completions 6, 4, 4, 2 and ranks them 1, 2, 2, 3: a tie in the middle."""
+    """Rates the four completions 6, 4, 4, 2, which ranks them 1, 2, 2, 3: a tie in the middle."""
     page.goto(address)
     page.get_by_role("button", name="Start ranking").or_(page.get_by_role("link", name="Continue ranking")).click()
     expect(page.get_by_role("button", name="Submit ranking")).to_be_visible()
     page.wait_for_load_state()
-    for position, (quality, rank) in enumerate(((6, 1), (4, 2), (4, 2), (2, 3)), start=1):
+    for position, quality in enumerate((6, 4, 4, 2), start=1):
         choose(page, f"{position}-quality", quality)
-        choose(page, f"{position}-rank", rank)
+    for position, rank in enumerate((1, 2, 2, 3), start=1):
+        expect(page.locator(f"input[name='{position}-rank'][value='{rank}']")).to_be_checked()
     page.get_by_role("button", name="Submit ranking").click()
     expect(page.get_by_role("status").first).to_contain_text("saved")
 

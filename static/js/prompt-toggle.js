@@ -1,0 +1,10 @@
+/** On narrow screens the prompt stays above the work; [data-prompt-toggle] folds it to a line and opens it again. */
+const toggle = document.querySelector("[data-prompt-toggle]");
+if (toggle) {
+  const prompt = document.getElementById("prompt");
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    const folded = prompt.classList.toggle("is-folded");
+    toggle.setAttribute("aria-expanded", String(!folded));
+  });
+}

@@ -1,0 +1,63 @@
+"""What the browser tests of the desk share: somebody logged in, and a ranking begun."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from axe_core_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page
+
+from labeling.models import RankingTask
+from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
+
+
+def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
+    page.goto(path)
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def start_ranking(
+    page: Page,
+    *,
+    k: int = 4,
+    texts: Sequence[str] = (),
+    prompt: Mapping[str, Any] | None = None,
+    **campaign: Any,
+) -> RankingTask:
+    """Claims a ranking of `texts`, or of `k` short answers, and waits for its page."""
+    task = make_ready_task(make_prompt(make_campaign(**campaign), **(prompt or {})), texts=texts, k=k)
+    page.goto("/")
+    page.locator("form[action$='/next/ranking/'] button").click()
+    page.wait_for_load_state()
+    return task
+
+
+def letters_by_text(page: Page) -> dict[str, str]:
+    """Where each text is shown to this labeler: the page's order is drawn by chance."""
+    cards = page.locator("[data-card]")
+    return {str(card.locator(".prose").inner_text()): str(card.get_attribute("data-card")) for card in cards.all()}
+
+
+def board(page: Page) -> list[str]:
+    """The tiers of the board, best first, such as ["AC", "B"]; what is not ranked comes last as "?D"."""
+    tiers = page.locator("[data-tiers] li").evaluate_all(
+        "items => items.map(item => (item.dataset.tier === 'open' ? '?' : '') +"
+        " [...item.querySelectorAll('[data-chip]')].map(chip => chip.dataset.chip).join(''))"
+    )
+    return [str(tier) for tier in tiers if tier]
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that keeps somebody from working."""
+    violations = Axe().run(page)["violations"]
+    return [
+        f"{violation['id']}: {violation['nodes'][0]['html'][:120]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))

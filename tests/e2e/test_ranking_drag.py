@@ -1,0 +1,188 @@
+"""Dragging between tiers, with a mouse and with a finger."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Locator, Page, ViewportSize, expect
+from pytest_django.live_server_helper import LiveServer
+
+from labeling.models import Labeler
+from tests.e2e.desk import board, fits, log_in, start_ranking
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PHONE: ViewportSize = {"width": 360, "height": 740}
+
+
+def rate_all(page: Page, keys: str = "4321") -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def middle(place: Locator, across: float = 0.5) -> tuple[float, float]:
+    box = place.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] * across, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, what: Locator, to: tuple[float, float]) -> None:
+    page.mouse.move(*middle(what))
+    page.mouse.down()
+    page.mouse.move(*to, steps=6)
+    page.mouse.up()
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "the page did not get there"
+        page.wait_for_timeout(50)
+
+
+def settled(page: Page, place: Locator) -> None:
+    """Waits for a swipe's momentum to end."""
+
+    def stands_still() -> bool:
+        before = place.bounding_box()
+        page.wait_for_timeout(150)
+        return before == place.bounding_box()
+
+    until(page, stands_still)
+
+
+def handle(page: Page, letter: str) -> Locator:
+    return page.locator(f"[data-card={letter}] [data-handle]")
+
+
+def tier(page: Page, rank: int) -> Locator:
+    return page.locator(f"[data-tier='{rank}']")
+
+
+def test_a_card_dropped_on_another_ties_with_it(page: Page) -> None:
+    start_ranking(page)
+    rate_all(page)
+    drag(page, handle(page, "D"), middle(page.locator("[data-card=A] .text")))
+    assert board(page) == ["AD", "B", "C"]
+    expect(page.locator("[data-announce]")).to_have_text("D moved: Rank 1, tied with A")
+    page.keyboard.press("z")
+    assert board(page) == ["A", "B", "C", "D"]
+
+
+def test_a_drop_on_a_tier_ties_and_a_drop_between_makes_a_tier(page: Page) -> None:
+    start_ranking(page)
+    rate_all(page)
+    drag(page, handle(page, "D"), middle(tier(page, 2)))
+    assert board(page) == ["A", "BD", "C"]
+    drag(page, page.locator("[data-chip=D]"), middle(tier(page, 1), across=0.05))
+    assert board(page) == ["D", "A", "B", "C"]
+    drag(page, page.locator("[data-chip=D]"), middle(tier(page, 3), across=0.95))
+    assert board(page) == ["A", "B", "D", "C"]
+
+
+def test_ranking_by_dragging_alone_needs_no_rating(page: Page) -> None:
+    start_ranking(page)
+    drag(page, handle(page, "B"), middle(page.locator("[data-tier=start]")))
+    assert board(page) == ["B", "?ACD"]
+    drag(page, handle(page, "D"), middle(tier(page, 1), across=0.95))
+    drag(page, handle(page, "A"), middle(page.locator("[data-card=B] .text")))
+    assert board(page) == ["AB", "D", "?C"]
+    drag(page, page.locator("[data-chip=A]"), middle(page.locator("[data-tier=open]")))
+    assert board(page) == ["B", "D", "?AC"]
+
+
+def test_a_drag_that_is_given_up_changes_nothing(page: Page) -> None:
+    start_ranking(page)
+    rate_all(page)
+    page.mouse.move(*middle(handle(page, "D")))
+    page.mouse.down()
+    page.mouse.move(*middle(tier(page, 1)), steps=4)
+    expect(page.locator(".drag-ghost")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".drag-ghost")).to_have_count(0)
+    page.mouse.up()
+    assert board(page) == ["A", "B", "C", "D"]
+
+
+def test_a_click_on_a_chip_goes_to_its_card(page: Page) -> None:
+    start_ranking(page)
+    page.locator("[data-chip=C]").click()
+    expect(page.locator("[data-card=C]")).to_be_focused()
+
+
+def test_near_the_edge_the_page_scrolls_along(page: Page) -> None:
+    start_ranking(page, texts=[f"Answer {number}. " + "More of it. " * 90 for number in range(9)])
+    bar = page.locator(".bar").bounding_box()
+    assert bar is not None
+    page.mouse.move(*middle(handle(page, "A")))
+    page.mouse.down()
+    page.mouse.move(700, bar["y"] - 10, steps=6)
+    until(page, lambda: middle(handle(page, "I"))[1] < bar["y"] - 100)
+    page.mouse.move(700, 450)  # away from the edge, the page stands still
+    page.mouse.move(*middle(handle(page, "I")), steps=3)
+    page.mouse.up()
+    assert board(page) == ["AI", "?BCDEFGH"]
+
+
+class TestOnAPhone:
+    @pytest.fixture
+    def context(self, browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
+        opened = browser.new_context(
+            base_url=live_server.url, viewport=PHONE, has_touch=True, is_mobile=True, locale="en"
+        )
+        yield opened
+        opened.close()
+
+    @pytest.fixture
+    def page(self, context: BrowserContext) -> Page:
+        return log_in(context.new_page())
+
+    @pytest.fixture
+    def finger(self, context: BrowserContext, page: Page) -> CDPSession:
+        return context.new_cdp_session(page)
+
+    def swipe(self, finger: CDPSession, start: tuple[float, float], *way: tuple[float, float]) -> None:
+        def touch(kind: str, *points: tuple[float, float]) -> None:
+            finger.send(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
+            )
+
+        touch("touchStart", start)
+        for (x0, y0), (x1, y1) in zip([start, *way], way, strict=False):
+            for step in range(1, 9):
+                touch("touchMove", (x0 + (x1 - x0) * step / 8, y0 + (y1 - y0) * step / 8))
+        touch("touchEnd")
+
+    def test_a_finger_drags_by_the_handle_and_scrolls_by_the_text(self, page: Page, finger: CDPSession) -> None:
+        start_ranking(page, texts=[f"Answer {number}. " + "More of it. " * 12 for number in range(7)])
+        for card, quality in zip("ABCDEFG", "7654321", strict=True):
+            page.locator(f"[data-card={card}] .scale-quality .step", has_text=quality).tap()
+        assert board(page) == list("ABCDEFG")
+        page.locator("[data-prompt-toggle]").tap()
+        page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
+        text = page.locator("[data-card=A] .text")
+        x, y = middle(text)
+        self.swipe(finger, (x, y), (x, y - 150))
+        assert page.evaluate("scrollY") > 50, "a finger on the text scrolls"
+        assert board(page) == list("ABCDEFG")
+        settled(page, handle(page, "A"))
+        page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
+        before = page.evaluate("scrollY")
+        self.swipe(finger, middle(handle(page, "A")), middle(tier(page, 3)))
+        assert board(page) == ["B", "AC", "D", "E", "F", "G"]
+        passing_the_edge = 60  # the way to the board leads through where the page scrolls along
+        assert abs(page.evaluate("scrollY") - before) < passing_the_edge, "a finger on the handle drags"
+        assert fits(page)
+
+    def test_buttons_do_what_dragging_does(self, page: Page) -> None:
+        start_ranking(page)
+        for card, quality in zip("ABCD", "4321", strict=True):
+            page.locator(f"[data-card={card}] .scale-quality .step", has_text=quality).tap()
+        page.get_by_role("button", name="Move D up").tap()
+        assert board(page) == ["A", "B", "D", "C"]
+        page.get_by_role("button", name="Tie D with the one above").tap()
+        assert board(page) == ["A", "BD", "C"]
+        page.get_by_role("button", name="Move A down").tap()
+        assert board(page) == ["BD", "A", "C"]
+        page.get_by_role("button", name="Undo", exact=False).first.tap()
+        assert board(page) == ["A", "BD", "C"]
