@@ -29,8 +29,6 @@ LONGEST_NOTE = 10_000
 LONGEST_UNFOLDED = 1500
 """Characters of a completion; a longer one shows its beginning and a button for the rest, where there are scripts."""
 LONGEST_DEMONSTRATION = 100_000
-LONGEST_UNFOLDED = 1500
-"""Characters of a completion; a longer one shows its beginning and a button for the rest, where there are scripts."""
 
 Data = MultiValueDict[str, str]
 
@@ -231,9 +229,6 @@ class Card:
     rubric: Sequence[Flag]
     k: int
     checked: bool
-
-    def is_long(self) -> bool:
-        return self.shown.length > LONGEST_UNFOLDED
 
     def has_entry(self) -> bool:
         return any(any(self.form.sent(name)) for name in JUDGEMENT_FIELDS)

@@ -87,7 +87,7 @@ class Session:
         for cookie in response.headers.get_all("Set-Cookie", []):
             name, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[name] = value
-        location = response.headers.get("Location") or response.headers.get("Content-Location", "")
+        location = response.headers.get("Location") or response.headers.get("Content-Location") or ""
         return response.status, location, body
 
 

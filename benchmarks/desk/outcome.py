@@ -80,11 +80,12 @@ def measures_of(load: Load, outcome: Outcome, *, limit: float) -> list[Measure]:
         for percent in (50, 95)
     ]
     processors = {"web": outcome.web_cpu, "PostgreSQL": outcome.postgres_cpu, "clients": outcome.clients_cpu}
-    processors["all"] = sum(processors.values())
     costs = [
         _milliseconds(f"{whose} CPU an operation, {load.name}", 1000 * seconds / outcome.count)
         for whose, seconds in processors.items()
     ]
+    total = 1000 * sum(processors.values()) / outcome.count
+    costs.append(_milliseconds(f"CPU an operation, {load.name}", total))
     errors = Measure(name=f"errors, {load.name}", value=len(outcome.errors), unit="errors", better="less")
     return [rate, *latencies, *costs, errors]
 

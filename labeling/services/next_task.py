@@ -13,8 +13,9 @@ from django.db import connection
 
 from labeling.models import Labeler
 
-# The oldest ready task with a free place that this labeler has never met, unless they hold one. Rows that others are taking are passed over;
-# the second look at the counters is the verdict, since the row may have moved on between the snapshot and the lock.
+# The oldest ready task with a free place that this labeler has never met, unless they hold one. Rows that others are
+# taking are passed over; the second look at the counters is the verdict, since the row may have moved on between the
+# snapshot and the lock.
 TAKE = """
 WITH next AS (
     SELECT task.id FROM labeling_rankingtask AS task

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from labeling.models import Assignment, Labeler
 from labeling.queries.available import queue_of
-from labeling.queries.work import own_assignment
+from labeling.queries.work import just_claimed
 from labeling.refusals import LabelerNotActive
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.states import AssignmentKind, LabelerState
@@ -69,6 +69,6 @@ def _shown_here(request: LabelerRequest, assignment: Assignment) -> HttpResponse
     address = reverse("work", args=[assignment.token])
     request.path = request.path_info = address  # where the page's own links, such as the other language's, lead back to
     request.META["QUERY_STRING"] = ""
-    response = DESKS[assignment.kind].show(request, own_assignment(request.labeler, str(assignment.token)))
+    response = DESKS[assignment.kind].show(request, just_claimed(assignment))
     response.headers["Content-Location"] = address
     return response
