@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from labeling.models import Assignment, Labeler, Prompt
+from labeling.queries.available import not_opted_out
 from labeling.queries.versions import rubric_version
 from labeling.refusals import (
     AlreadySkipped,
@@ -26,6 +27,7 @@ from labeling.services.leases import (
 )
 from labeling.services.next_task import take_next_task
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason
+from labeling.working_time import LONGEST_PAUSE_MINUTES
 
 
 def claim_ranking(*, labeler: Labeler) -> Assignment | None:
@@ -103,6 +105,7 @@ def _take_next_prompt(labeler: Labeler) -> Assignment | None:
         .select_related("campaign")
         .filter(
             ~Exists(seen),
+            *not_opted_out(labeler, "content_warnings"),
             campaign__state=CampaignState.ACTIVE,
             language__in=labeler.languages,
             set_aside_reason="",
@@ -156,6 +159,22 @@ def store_draft(assignment: Assignment, draft: dict[str, Any], *, settles: bool 
     if assignment.state == AssignmentState.OPEN:
         assignment.expires_at = now + timedelta(minutes=assignment.campaign.lease_minutes)
     assignment.save(update_fields=["draft", "draft_version", "draft_saved_at", "expires_at"])
+
+
+@transaction.atomic
+def hold_through_pause(*, labeler: Labeler, token: str) -> Assignment:
+    """Renews an open lease while its holder takes a break, up to LONGEST_PAUSE_MINUTES past the last sign of work.
+
+    Raises Assignment.DoesNotExist.
+    """
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.OPEN:
+        last_sign = max(assignment.claimed_at, assignment.draft_saved_at or assignment.claimed_at)
+        lease = timedelta(minutes=assignment.campaign.lease_minutes)
+        latest = last_sign + lease + timedelta(minutes=LONGEST_PAUSE_MINUTES)
+        assignment.expires_at = max(assignment.expires_at, min(timezone.now() + lease, latest))
+        assignment.save(update_fields=["expires_at"])
+    return assignment
 
 
 @transaction.atomic

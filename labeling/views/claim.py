@@ -17,6 +17,7 @@ from labeling.states import AssignmentKind, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, labeler_page
 from labeling.views.desks import DESKS
+from labeling.views.gates import gate_of
 
 
 class Claim(Protocol):
@@ -66,9 +67,11 @@ def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "over
 
 
 def _shown_here(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
+    if gate_of(request, just_claimed(assignment)):
+        return redirect("work", token=assignment.token)
     address = reverse("work", args=[assignment.token])
     request.path = request.path_info = address  # where the page's own links, such as the other language's, lead back to
     request.META["QUERY_STRING"] = ""
-    response = DESKS[assignment.kind].show(request, just_claimed(assignment))
+    response = DESKS[assignment.kind].show(request, assignment)
     response.headers["Content-Location"] = address
     return response

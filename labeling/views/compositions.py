@@ -22,9 +22,15 @@ from labeling.services.compositions import discard_composition, keep_unsubmitted
 from labeling.states import CampaignState, CompositionKind, CompositionState, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.views.chats import ChatComposer
 from labeling.views.composers import Composer, CompositionRefused
+from labeling.views.dialogues import DialogueComposer
+from labeling.views.gates import gate_of
 
-COMPOSERS: dict[str, Composer] = {}
+COMPOSERS: dict[str, Composer] = {
+    CompositionKind.DIALOGUE: DialogueComposer(),
+    CompositionKind.CHAT: ChatComposer(),
+}
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -58,7 +64,7 @@ def compose(request: LabelerRequest, token: UUID) -> HttpResponse:
         check_standing(composition)
     except Refusal as refusal:
         return calm.refused_composition(request, composition, refusal, draft=composition.draft)
-    return composer.show(request, composition)
+    return gate_of(request, composition) or composer.show(request, composition)
 
 
 @page_or_button

@@ -182,7 +182,7 @@ class TestFindingIt:
         with connection.cursor() as cursor, transaction.atomic():
             cursor.execute("ANALYZE labeling_rankingtask, labeling_assignment")
             cursor.execute(
-                f"EXPLAIN (ANALYZE, FORMAT JSON) {next_task.TAKE}", {"labeler": alice.pk, "languages": ["en"]}
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {next_task.TAKE}", next_task.known_of(alice)
             )
             plan = cursor.fetchone()[0][0]["Plan"]
         nodes = list(_nodes(plan))
