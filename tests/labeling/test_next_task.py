@@ -181,9 +181,7 @@ class TestFindingIt:
         make_ready_task(make_prompt(campaign))
         with connection.cursor() as cursor, transaction.atomic():
             cursor.execute("ANALYZE labeling_rankingtask, labeling_assignment")
-            cursor.execute(
-                f"EXPLAIN (ANALYZE, FORMAT JSON) {next_task.TAKE}", next_task.known_of(alice)
-            )
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {next_task.TAKE}", next_task.known_of(alice))
             plan = cursor.fetchone()[0][0]["Plan"]
         nodes = list(_nodes(plan))
         assert "task_claimable" in {node.get("Index Name") for node in nodes}
