@@ -7,7 +7,7 @@ one to the other.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -79,5 +79,5 @@ def take_next_task(labeler: Labeler) -> TakenTask | None:
     return TakenTask(*row) if row else None
 
 
-def known_of(labeler: Labeler) -> dict[str, object]:
+def known_of(labeler: Labeler) -> dict[str, Any]:
     return {"labeler": labeler.pk, "languages": labeler.languages, "opt_outs": labeler.opt_outs}
