@@ -17,6 +17,7 @@ from labeling.services.demonstrations import submit_demonstration
 from labeling.services.rankings import submit_ranking
 from labeling.states import AssignmentKind
 from labeling.views.access import LabelerRequest
+from labeling.working_time import believable
 
 
 class EntryRefused(Exception):
@@ -107,7 +108,7 @@ DESKS: dict[str, Desk] = {
 
 def within_wall_time(assignment: Assignment, seconds: float) -> float:
     """Nobody is active for longer than they have held the work, whatever their browser says."""
-    return min(seconds, (timezone.now() - assignment.claimed_at).total_seconds())
+    return believable(seconds, held_for=(timezone.now() - assignment.claimed_at).total_seconds())
 
 
 def _cannot_be_kept() -> Problem:
