@@ -94,7 +94,7 @@ def test_a_whole_session_in_chinese(page: Page) -> None:
 def read_the_instructions(page: Page) -> None:
     """Before the first work of a campaign its instructions are read once."""
     page.wait_for_load_state()
-    acknowledge = page.locator("[data-acknowledge] button[type=submit]")
+    acknowledge = page.locator(".read-bar button[type=submit]")
     if acknowledge.count():
         in_chinese(page)
         acknowledge.click()
