@@ -15,7 +15,21 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PROMPT = "我想给第一次喝工夫茶的朋友介绍一下冲泡步骤。"
 ANSWERS = ["先烫壶，再放茶。", "把茶包放进马克杯。", "请严格按照顺序执行。", "烫壶、放茶、快快倒掉头一泡。"]
 # Names that are the same in every language.
-NAMES = {"concord", "english", "markdown", "alice", "esc", "shift", "ctrl", "enter", "tab", "space", "asia", "shanghai", "utc"}
+NAMES = {
+    "concord",
+    "english",
+    "markdown",
+    "alice",
+    "esc",
+    "shift",
+    "ctrl",
+    "enter",
+    "tab",
+    "space",
+    "asia",
+    "shanghai",
+    "utc",
+}
 
 VISIBLE_TEXT = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
