@@ -62,6 +62,14 @@ class CompositionState(StrEnum):
     DISCARDED = "discarded"
 
 
+class RevisionState(StrEnum):
+    """KEPT: the labeler left what was handed in as it was."""
+
+    OPEN = "open"
+    SUBMITTED = "submitted"
+    KEPT = "kept"
+
+
 class SamplingState(StrEnum):
     RUNNING = "running"
     DONE = "done"
@@ -164,6 +172,7 @@ LEGAL_MOVES: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
         AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED),
     },
     {CompositionState.OPEN: (CompositionState.SUBMITTED, CompositionState.DISCARDED)},
+    {RevisionState.OPEN: (RevisionState.SUBMITTED, RevisionState.KEPT)},
     {
         ModelState.CANDIDATE: (ModelState.CURRENT, ModelState.RETIRED),
         ModelState.CURRENT: (ModelState.CANDIDATE, ModelState.RETIRED),
