@@ -70,6 +70,28 @@ class RevisionState(StrEnum):
     KEPT = "kept"
 
 
+class SuggestionState(StrEnum):
+    """CANCELLED: the labeler went on without, asked anew, or closed the writing."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SuggestionFailure(StrEnum):
+    NO_MODEL = "no_model"
+    TOO_LONG = "too_long"
+    TOO_LATE = "too_late"
+    ERROR = "error"
+
+
+class SuggestionOutcome(StrEnum):
+    USED = "used"
+    EDITED = "edited"
+    DISMISSED = "dismissed"
+
+
 class SamplingState(StrEnum):
     RUNNING = "running"
     DONE = "done"
@@ -171,6 +193,7 @@ LEGAL_MOVES: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
         AssignmentState.OPEN: (AssignmentState.SUBMITTED, AssignmentState.SKIPPED, AssignmentState.LAPSED),
         AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED),
     },
+    {SuggestionState.WAITING: (SuggestionState.READY, SuggestionState.FAILED, SuggestionState.CANCELLED)},
     {CompositionState.OPEN: (CompositionState.SUBMITTED, CompositionState.DISCARDED)},
     {RevisionState.OPEN: (RevisionState.SUBMITTED, RevisionState.KEPT)},
     {

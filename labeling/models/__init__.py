@@ -13,10 +13,12 @@ from labeling.models.rendering import RenderedCompletion
 from labeling.models.revision import Revision
 from labeling.models.sampling import Completion, SamplingRun
 from labeling.models.snapshot import Snapshot
+from labeling.models.suggestion import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
 from labeling.models.task import RankingTask
 from labeling.models.training_run import TrainingPoint, TrainingRun
 
 __all__ = [
+    "MOST_SUGGESTIONS",
     "PROMPTS_PER_SUBMITTER",
     "Assignment",
     "Campaign",
@@ -40,6 +42,8 @@ __all__ = [
     "SamplingRun",
     "Snapshot",
     "Submitter",
+    "Suggestion",
+    "SuggestionRequest",
     "TrainingPoint",
     "TrainingRun",
 ]

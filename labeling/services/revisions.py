@@ -55,7 +55,7 @@ def check_may_revise(assignment: Assignment) -> None:
         raise LabelerNotActive(f"Labeler {assignment.labeler_id} is {assignment.labeler.state}. The draft is kept.")
     if assignment.campaign.state == CampaignState.CLOSED:
         raise CampaignNotOpen(f"“{assignment.campaign}” was closed, so it takes no more work. The draft is kept.")
-    if assignment.prompt.set_aside_reason or assignment.task and assignment.task.state == TaskState.SET_ASIDE:
+    if assignment.prompt.set_aside_reason or (assignment.task and assignment.task.state == TaskState.SET_ASIDE):
         raise WorkSetAside("The prompt or the task was set aside. What was handed in stays as it is.")
 
 

@@ -13,8 +13,8 @@ from django.utils.cache import add_never_cache_headers
 
 from labeling.models import Assignment, Composition, Labeler, Revision
 from labeling.queries.compositions import own_composition
-from labeling.queries.labelers import labeler_of
 from labeling.queries.history import own_revision
+from labeling.queries.labelers import labeler_of
 from labeling.queries.work import own_assignment
 from labeling.views import calm
 
