@@ -203,13 +203,13 @@ def _chosen(labels: type[L], selection: Selection, *, of: str, campaign: str, pr
 
     Imported demonstrations have no labeler: SQL's NULL equals nothing, so each stands for itself.
     """
-    later = labels.objects.filter(  # type: ignore[attr-defined]
+    later = labels.objects.filter(
         **{of: OuterRef(of)},
         labeler=OuterRef("labeler"),
         revision__gt=OuterRef("revision"),
         submitted_at__lte=selection.as_of,
     )
-    chosen: QuerySet[L] = labels.objects.filter(  # type: ignore[attr-defined]
+    chosen: QuerySet[L] = labels.objects.filter(
         _work_of(selection),
         ~Exists(later),
         **_in_campaign_and_split(selection, campaign=campaign, prompt=prompt),

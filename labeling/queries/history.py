@@ -120,7 +120,7 @@ def history_row(assignment: Assignment) -> HistoryRow:
         language=assignment.prompt.language,
         k=assignment.task.k if assignment.task else None,
         submitted_at=assignment.closed_at,
-        revision=assignment.last_revision,  # type: ignore[attr-defined]  (annotated by submitted_by)
+        revision=assignment.last_revision,  # type: ignore[attr-defined]  # annotated by submitted_by
     )
 
 
@@ -176,7 +176,7 @@ def _revision_of(labels: QuerySet[Any], revision: int | None) -> Any:
 
 
 def _submission(assignment: Assignment, label: Ranking | Demonstration) -> Submission:
-    labels = type(label).objects.filter(assignment=assignment).order_by("-revision")  # type: ignore[attr-defined]
+    labels = type(label).objects.filter(assignment=assignment).order_by("-revision")
     revisions = [
         EarlierRevision(number=number, submitted_at=at) for number, at in labels.values_list("revision", "submitted_at")
     ]
