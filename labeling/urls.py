@@ -7,14 +7,16 @@ from labeling.services.revisions import save_revision_draft
 from labeling.views.chats import speak, thread
 from labeling.views.claim import next_demonstration, next_ranking
 from labeling.views.compositions import compose, discard, start, submit_composition
+from labeling.views.day import day
 from labeling.views.dialogues import change_turns
 from labeling.views.drafts import earlier, page_of_draft, restore
 from labeling.views.history import history, submission
-from labeling.views.instructions import instructions
+from labeling.views.instructions import acknowledge_instructions, instructions
 from labeling.views.overview import overview
+from labeling.views.preferences import preferences
 from labeling.views.revisions import keep_as_it_was, revise, start_revision, submit_revision
 from labeling.views.suggestions import suggest, suggestions
-from labeling.views.work import resume, skip, submit, work
+from labeling.views.work import hold, resume, skip, submit, work
 
 urlpatterns = [
     path("", overview, name="overview"),
@@ -26,6 +28,7 @@ urlpatterns = [
     path("work/<uuid:token>/submit/", submit, name="submit"),
     path("work/<uuid:token>/skip/", skip, name="skip"),
     path("work/<uuid:token>/resume/", resume, name="resume"),
+    path("work/<uuid:token>/hold/", hold, name="hold"),
     path("work/<uuid:token>/draft/", DraftView.as_view(), name="draft"),
     path("compose/start/<slug:slug>/<slug:kind>/", start, name="compose_start"),
     path("compose/<uuid:token>/", compose, name="compose"),
@@ -40,6 +43,8 @@ urlpatterns = [
     path("drafts/<uuid:token>/page/", page_of_draft, name="page_of_draft"),
     path("drafts/<uuid:token>/", earlier, name="earlier_drafts"),
     path("drafts/<uuid:token>/<int:number>/restore/", restore, name="restore_draft"),
+    path("day/", day, name="day"),
+    path("preferences/", preferences, name="preferences"),
     path("history/", history, name="history"),
     path("history/<uuid:token>/", submission, name="submission"),
     path("history/<uuid:token>/<int:revision>/", submission, name="past_revision"),
@@ -49,4 +54,5 @@ urlpatterns = [
     path("revise/<uuid:token>/keep/", keep_as_it_was, name="keep_as_it_was"),
     path("revise/<uuid:token>/draft/", DraftView.as_view(save=save_revision_draft), name="revision_draft"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
+    path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),
 ]

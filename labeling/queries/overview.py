@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
-from django.utils import timezone
 
 from labeling.models import Assignment, Campaign, Labeler
 from labeling.queries.available import available_by_campaign
 from labeling.queries.compositions import Begun, begun_by
+from labeling.queries.day import beginning_of_today
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
 
 UNFINISHED_SHOWN = 12
@@ -114,7 +114,7 @@ def _unfinished(labeler: Labeler) -> list[Unfinished]:
 
 
 def _done_today(labeler: Labeler) -> dict[str, int]:
-    begin = _beginning_of_today()
+    begin = beginning_of_today(labeler)
     done = Assignment.objects.filter(
         labeler=labeler,
         state=AssignmentState.SUBMITTED,
@@ -127,7 +127,3 @@ def _done_today(labeler: Labeler) -> dict[str, int]:
 def done_today(labeler: Labeler, kind: str) -> int:
     """How many pieces of that kind the labeler handed in since midnight."""
     return _done_today(labeler).get(kind, 0)
-
-
-def _beginning_of_today() -> datetime:
-    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)

@@ -19,6 +19,7 @@ from labeling.models import (
     RankingTask,
     RubricVersion,
 )
+from labeling.queries.available import not_opted_out
 from labeling.queries.versions import rubric_version
 from labeling.refusals import (
     AlreadySkipped,
@@ -35,6 +36,7 @@ from labeling.services.leases import (
     take_ranking_place,
 )
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason, TaskState
+from labeling.working_time import LONGEST_PAUSE_MINUTES
 
 
 def claim_ranking(*, labeler: Labeler) -> Assignment | None:
@@ -97,6 +99,7 @@ def _take_task(labeler: Labeler, tasks: QuerySet[RankingTask]) -> Assignment | N
         .select_related("campaign")
         .filter(
             ~Exists(seen),
+            *not_opted_out(labeler, "prompt__content_warnings"),
             state=TaskState.READY,
             campaign__state=CampaignState.ACTIVE,
             language__in=labeler.languages,
@@ -128,6 +131,7 @@ def _take_next_prompt(labeler: Labeler) -> Assignment | None:
         .select_related("campaign")
         .filter(
             ~Exists(seen),
+            *not_opted_out(labeler, "content_warnings"),
             campaign__state=CampaignState.ACTIVE,
             language__in=labeler.languages,
             set_aside_reason="",
@@ -192,6 +196,22 @@ def store_draft(assignment: Assignment, draft: dict[str, Any], *, settles: bool 
     if assignment.state == AssignmentState.OPEN:
         assignment.expires_at = now + timedelta(minutes=assignment.campaign.lease_minutes)
     assignment.save(update_fields=["draft", "draft_version", "draft_saved_at", "expires_at"])
+
+
+@transaction.atomic
+def hold_through_pause(*, labeler: Labeler, token: str) -> Assignment:
+    """Renews an open lease while its holder takes a break, up to LONGEST_PAUSE_MINUTES past the last sign of work.
+
+    Raises Assignment.DoesNotExist.
+    """
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.OPEN:
+        last_sign = max(assignment.claimed_at, assignment.draft_saved_at or assignment.claimed_at)
+        lease = timedelta(minutes=assignment.campaign.lease_minutes)
+        latest = last_sign + lease + timedelta(minutes=LONGEST_PAUSE_MINUTES)
+        assignment.expires_at = max(assignment.expires_at, min(timezone.now() + lease, latest))
+        assignment.save(update_fields=["expires_at"])
+    return assignment
 
 
 @transaction.atomic

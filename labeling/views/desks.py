@@ -20,6 +20,7 @@ from labeling.services.demonstrations import revise_demonstration, submit_demons
 from labeling.services.rankings import revise_ranking, submit_ranking
 from labeling.states import AssignmentKind
 from labeling.views.access import LabelerRequest
+from labeling.working_time import believable
 
 
 class EntryRefused(Exception):
@@ -165,7 +166,7 @@ def _begun_at(assignment: Assignment, revising: Revision | None) -> datetime:
 
 def within_wall_time(begun_at: datetime, seconds: float) -> float:
     """Nobody is active for longer than they have held the work, whatever their browser says."""
-    return min(seconds, (timezone.now() - begun_at).total_seconds())
+    return believable(seconds, held_for=(timezone.now() - begun_at).total_seconds())
 
 
 def _cannot_be_kept() -> Problem:
