@@ -25,8 +25,10 @@ def written(alice: Labeler) -> Assignment:
 
 
 def test_eight_clicks_begin_one_revision(alice: Labeler, written: Assignment) -> None:
-    errors = in_threads(8, lambda _: start_revision(labeler=alice, token=str(written.token)) and None)
-    assert errors == []
+    def begin(_number: int) -> None:
+        start_revision(labeler=alice, token=str(written.token))
+
+    assert in_threads(8, begin) == []
     assert Revision.objects.count() == 1
 
 

@@ -1,6 +1,7 @@
 """Going back to what was handed in: revised as a further revision, kept as it was, or refused with everything kept."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ class TestRevisingARanking:
 
     def test_its_active_seconds_are_its_own(self, client: Client, ranked: Assignment) -> None:
         address = open_again(client, ranked)
-        Revision.objects.update(started_at=timezone.now() - timezone.timedelta(seconds=30))
+        Revision.objects.update(started_at=timezone.now() - timedelta(seconds=30))
         client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4], active_seconds="12.5"))
         assert Ranking.objects.get(revision=2).active_seconds == 12.5
 
