@@ -752,7 +752,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rankingtask',
-            index=models.Index(condition=models.Q(('rankings_needed__gt', django.db.models.expressions.CombinedExpression(models.F('rankings_open'), '+', models.F('rankings_done'))), ('state', 'ready')), fields=['campaign', 'id'], name='task_claimable'),
+            index=models.Index(condition=models.Q(('rankings_needed__gt', django.db.models.expressions.CombinedExpression(models.F('rankings_open'), '+', models.F('rankings_done'))), ('state', 'ready')), fields=['id'], name='task_claimable'),
         ),
         migrations.AddIndex(
             model_name='rankingtask',
