@@ -380,8 +380,6 @@ class DemonstrationForm(forms.Form):
 class DemonstrationSheet:
     """The text that is being written. `checked` says whether errors show."""
 
-    longest = LONGEST_DEMONSTRATION
-
     def __init__(self, data: Data, *, checked: bool) -> None:
         self.checked = checked
         self.form = DemonstrationForm(data)
@@ -392,10 +390,6 @@ class DemonstrationSheet:
     @cached_property
     def problems(self) -> list[Problem]:
         return _problems_of(self.form, text="#text") if self.checked else []
-
-    @property
-    def has_problems(self) -> bool:
-        return bool(self.problems)
 
 
 SKIP_REASONS = {

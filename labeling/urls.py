@@ -14,7 +14,6 @@ from labeling.views.history import history, submission
 from labeling.views.instructions import acknowledge_instructions, instructions
 from labeling.views.overview import overview
 from labeling.views.preferences import preferences
-from labeling.views.preview import preview
 from labeling.views.revisions import keep_as_it_was, revise, start_revision, submit_revision
 from labeling.views.suggestions import suggest, suggestions
 from labeling.views.work import hold, resume, skip, submit, work
@@ -46,7 +45,6 @@ urlpatterns = [
     path("drafts/<uuid:token>/<int:number>/restore/", restore, name="restore_draft"),
     path("day/", day, name="day"),
     path("preferences/", preferences, name="preferences"),
-    path("preview/", preview, name="preview"),
     path("history/", history, name="history"),
     path("history/<uuid:token>/", submission, name="submission"),
     path("history/<uuid:token>/<int:revision>/", submission, name="past_revision"),

@@ -32,11 +32,6 @@ def count_tokens(path: Path | str, messages: Sequence[Message]) -> int:
     return _prompt_tokenizer(Path(path).resolve()).count(messages)
 
 
-def count_text_tokens(path: Path | str, text: str) -> int:
-    """Tokens of a text by itself, without special tokens or template. Raises UnusableModel."""
-    return len(_prompt_tokenizer(Path(path).resolve()).tokenizer.encode(text, add_special_tokens=False).ids)
-
-
 @dataclass(frozen=True)
 class _PromptTokenizer:
     tokenizer: Tokenizer
