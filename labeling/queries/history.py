@@ -99,10 +99,12 @@ def _last_revision(labels: type[Ranking | Demonstration]) -> Subquery:
 
 def own_revision(labeler: Labeler, token: str) -> Revision:
     """With its work, as own_assignment has it. Raises Revision.DoesNotExist for anybody else's."""
-    revision = Revision.objects.select_related("assignment__task").get(token=token, assignment__labeler=labeler)
-    task = revision.assignment.task
+    revision = Revision.objects.select_related("assignment__prompt", "assignment__task").get(
+        token=token, assignment__labeler=labeler
+    )
+    prompt, task = revision.assignment.prompt, revision.assignment.task
     revision.assignment = own_assignment(labeler, str(revision.assignment.token))
-    revision.assignment.task = task
+    revision.assignment.prompt, revision.assignment.task = prompt, task
     return revision
 
 
