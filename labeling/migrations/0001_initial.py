@@ -393,6 +393,26 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='labeling.rankingtask'),
         ),
         migrations.CreateModel(
+            name='Revision',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('kept', 'kept as it was')], default=labeling.states.RevisionState['OPEN'], max_length=16)),
+                ('handed_in', models.JSONField(help_text='What counted when it was begun, as the fields of the page.')),
+                ('draft', models.JSONField(blank=True, default=dict, help_text='Empty until something was changed.')),
+                ('draft_version', models.PositiveIntegerField(default=0)),
+                ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('started_at', models.DateTimeField()),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='labeling.assignment')),
+            ],
+            options={
+                'verbose_name': 'revision',
+                'verbose_name_plural': 'revisions',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
             name='RubricVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -765,6 +785,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='rankingtask',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), ('rankings_done', models.F('rankings_needed')), _connector='OR'), name='task_done_is_fully_ranked'),
+        ),
+        migrations.AddConstraint(
+            model_name='revision',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'submitted', 'kept'])), name='revision_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='revision',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('assignment',), name='revision_one_open_per_assignment'),
+        ),
+        migrations.AddConstraint(
+            model_name='revision',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='revision_closed_at_matches_state'),
         ),
         migrations.AddConstraint(
             model_name='rubricversion',
