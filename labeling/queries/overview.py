@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import Count, Q
 
 from labeling.models import Assignment, Campaign, Labeler
@@ -12,6 +13,10 @@ from labeling.queries.day import beginning_of_today
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
 
 UNFINISHED_SHOWN = 12
+DONE_TODAY = """
+SELECT count(*) FROM labeling_assignment
+WHERE labeler_id = %s AND closed_at >= %s AND closed_at < %s AND kind = %s AND state = 'submitted'
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,4 +131,8 @@ def _done_today(labeler: Labeler) -> dict[str, int]:
 
 def done_today(labeler: Labeler, kind: str) -> int:
     """How many pieces of that kind the labeler handed in since midnight."""
-    return _done_today(labeler).get(kind, 0)
+    begin = beginning_of_today(labeler)
+    with connection.cursor() as cursor:  # asked after each submission
+        cursor.execute(DONE_TODAY, [labeler.pk, begin, begin + timedelta(days=1), kind])
+        count: int = cursor.fetchone()[0]
+    return count

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from labeling.card_moulds import card_html
 from labeling.forms import Data, DemonstrationSheet, Problem, RankingEntry, RankingSheet, SkipForm, data_of_draft
 from labeling.models import Assignment
 from labeling.queries.work import ranking_page, work_of
@@ -45,7 +46,8 @@ class RankingDesk:
         sheet = RankingSheet(page, data or draft, checked=data is not None and skip is None)
         skip = skip or SkipForm(data or draft)
         problems = sheet.problems + skip.problems or ([_cannot_be_kept()] if sheet.checked else [])
-        context = {"page": page, "work": page.work, "sheet": sheet, "skip": skip, "problems": problems}
+        cards = [card_html(card, language=page.work.language) for card in sheet.cards]
+        context = {"page": page, "work": page.work, "sheet": sheet, "cards": cards, "skip": skip, "problems": problems}
         return render(request, "desk/ranking.html", context, status=422 if problems else 200)
 
     def hand_in(self, request: LabelerRequest, assignment: Assignment) -> None:

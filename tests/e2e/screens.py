@@ -62,6 +62,7 @@ class Studio:
         page = self.window(**window)
         page.locator("form[action='/next/ranking/'] button").click()
         expect(page.locator("[data-card]").first).to_be_visible()
+        page.wait_for_load_state("networkidle")  # the keys are live
         return page
 
 
