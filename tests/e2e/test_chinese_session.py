@@ -15,7 +15,21 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PROMPT = "我想给第一次喝工夫茶的朋友介绍一下冲泡步骤。"
 ANSWERS = ["先烫壶，再放茶。", "把茶包放进马克杯。", "请严格按照顺序执行。", "烫壶、放茶、快快倒掉头一泡。"]
 # Names that are the same in every language.
-NAMES = {"concord", "english", "markdown", "alice", "esc", "shift", "ctrl", "enter", "tab", "space", "asia", "shanghai"}
+NAMES = {
+    "concord",
+    "english",
+    "markdown",
+    "alice",
+    "esc",
+    "shift",
+    "ctrl",
+    "enter",
+    "tab",
+    "space",
+    "asia",
+    "shanghai",
+    "utc",
+}
 
 VISIBLE_TEXT = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -94,7 +108,7 @@ def test_a_whole_session_in_chinese(page: Page) -> None:
 def read_the_instructions(page: Page) -> None:
     """Before the first work of a campaign its instructions are read once."""
     page.wait_for_load_state()
-    acknowledge = page.locator("[data-acknowledge] button[type=submit]")
+    acknowledge = page.locator(".read-bar button[type=submit]")
     if acknowledge.count():
         in_chinese(page)
         acknowledge.click()
