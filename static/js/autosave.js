@@ -240,6 +240,6 @@ function autosave(form) {
   }
 
   function keep() {
-    return shelf.keep(token, { draft: read(form), version, sent, page: location.pathname });
+    return shelf.keep(token, { draft: read(form), version, sent });
   }
 }

@@ -1,5 +1,5 @@
 /** Says on [data-kept-here] which work has changes that only this browser holds: going there sends them. */
-import { recall, tokens } from "./draft-shelf.js";
+import { tokens } from "./draft-shelf.js";
 
 const note = document.querySelector("[data-kept-here]");
 const known = note ? tokens().filter((token) => /^[0-9a-f-]{36}$/.test(token)) : [];
@@ -7,7 +7,7 @@ if (known.length) {
   note.hidden = false;
   const links = known.map((token, index) => {
     const link = document.createElement("a");
-    link.href = recall(token)?.page ?? "/";
+    link.href = note.dataset.address.replace("00000000-0000-0000-0000-000000000000", token);
     link.textContent = note.dataset.link.replace("{number}", index + 1);
     link.className = "button small";
     return link;
