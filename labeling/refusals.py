@@ -54,6 +54,10 @@ class EmptyText(Refusal):
     """A demonstration of nothing but white space."""
 
 
+class EditRefused(Refusal):
+    """The text is the completion's own, or that completion is not among the best of the ranking."""
+
+
 class PromptRefused(Refusal):
     """The prompt can't be taken. `twin_id` names the prompt that it duplicates, if that is why."""
 

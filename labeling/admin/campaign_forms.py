@@ -30,6 +30,7 @@ SETTINGS: tuple[str, ...] = (
     "ready_depth",
     "lease_minutes",
     "ask_strength",
+    "ask_edit",
     "retrain_after_rankings",
     "retrain_after_days",
 )
@@ -53,6 +54,7 @@ LABELS = {
     "ready_depth": _("Tasks kept ready"),
     "lease_minutes": _("Lease, in minutes"),
     "ask_strength": _("Ask how much better"),
+    "ask_edit": _("Ask to improve the best"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
     "retrain_after_days": _("Retrain after so many days"),
 }
@@ -67,6 +69,7 @@ FIELDSETS: list[Any] = [
                 "ranking_tasks_per_prompt",
                 "rankings_per_task",
                 "ask_strength",
+                "ask_edit",
                 "lease_minutes",
             ]
         },

@@ -58,6 +58,10 @@ class Campaign(models.Model):
         default=False,
         help_text=_("Labelers also say how much better each rank is than the next one, in Llama 2's four words."),
     )
+    ask_edit = models.BooleanField(
+        default=False,
+        help_text=_("After a ranking, labelers may improve the best completion; they can decline."),
+    )
     lease_minutes = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(1)],

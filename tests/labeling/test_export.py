@@ -35,7 +35,7 @@ RANKING_KEYS = [
 ]  # fmt: skip
 COMPLETION_KEYS = [
     "completion_id", "text", "rank", "quality", "flags", "note", "shown_position", "model", "model_version_id",
-    "temperature", "top_p", "seed", "tokens", "finish_reason", "mean_logprob",
+    "temperature", "top_p", "seed", "tokens", "finish_reason", "mean_logprob", "edited", "demonstration_id",
 ]  # fmt: skip
 DEMONSTRATION_KEYS = [
     "schema", "demonstration_id", "revision", "prompt_id", "campaign", "split", "prompt", "completion", "labeler",
@@ -102,6 +102,8 @@ class TestRankings:
             "tokens": None,
             "finish_reason": "imported",
             "mean_logprob": None,
+            "edited": False,
+            "demonstration_id": None,
         }
 
     def test_hold_strengths_and_none_acceptable_as_they_were_said_and_the_trainer_reads_them(
