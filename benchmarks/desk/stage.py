@@ -108,8 +108,8 @@ def set_stage(*, tasks: int, labelers: int) -> Stage:
         )
         for who in range(labelers)
     ]
-    for labeler in people:
-        acknowledge(labeler=labeler, instruction_version=campaign.instruction_versions.latest("version"))
+    for labeler in people:  # who has not read the instructions is shown them before the first task
+        acknowledge(labeler=labeler, instruction_version=campaign.instruction_versions.get())
     return Stage(campaign, people, tasks)
 
 
