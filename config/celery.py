@@ -1,4 +1,4 @@
-"""The Celery app: three queues, messages that carry ids only, and a short fuse towards Redis.
+"""The Celery app: four queues, messages that carry ids only, and a short fuse towards Redis.
 
 Work is rows in PostgreSQL; a message is only the hint that there is some. So a publisher gives up at once while Redis
 is down, and beat finds the work again when it is back.
@@ -6,6 +6,7 @@ is down, and beat finds the work again when it is back.
 
 import os
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
@@ -20,8 +21,12 @@ from django.conf import settings
 from config.embedded import start
 
 # Where each task runs, by the first word of its name; everything else is light work for the default queue.
-ROUTES = {"labeling.tasks.sample_*": {"queue": "sampling"}, "labeling.tasks.train_*": {"queue": "training"}}
-QUEUES = ("default", "sampling", "training")
+ROUTES = {
+    "labeling.tasks.sample_suggestions": {"queue": "suggestions"},
+    "labeling.tasks.sample_*": {"queue": "sampling"},
+    "labeling.tasks.train_*": {"queue": "training"},
+}
+QUEUES = ("default", "suggestions", "sampling", "training")
 # A message that no worker acknowledged comes back after this long, so it must exceed the longest task: a training run.
 REDELIVER_SECONDS = 60 * 60 * 24
 CONNECT_SECONDS = 1.0
@@ -30,6 +35,27 @@ CONNECT_SECONDS = 1.0
 def every(seconds: int, task: str) -> dict[str, Any]:
     """A beat entry. Its message expires when the next one is due: workers that were down find one, not a heap."""
     return {"task": f"labeling.tasks.{task}", "schedule": seconds, "options": {"expires": seconds}}
+
+
+class PeopleFirst:
+    """The order in which a worker of several queues looks into them: that of QUEUES, whatever it took last.
+
+    Somebody sits before the screen and waits for a suggestion; ready tasks are sampled ahead. The methods are what
+    kombu asks of a `queue_order_strategy`.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def update(self, names: Iterable[str]) -> None:
+        """Celery's own queues (for replies) come first; they are all but always empty."""
+        self.names = sorted(names, key=lambda name: QUEUES.index(name) if name in QUEUES else -1)
+
+    def consume(self, count: int) -> list[str]:
+        return self.names[:count]
+
+    def rotate(self, last_used: str) -> None:
+        """Nothing goes to the end for having been served."""
 
 
 # When Redis goes away a running task goes on: its work is in PostgreSQL, and doing it twice does no harm. Celery warns
@@ -59,6 +85,7 @@ app.conf.update(
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": 3.0,
         "socket_keepalive": True,
+        "queue_order_strategy": PeopleFirst,
         # A publisher tries once more at once, then gives up (kombu would sleep two seconds in between).
         "max_retries": 1,
         "interval_start": 0,
@@ -69,6 +96,8 @@ app.conf.update(
     beat_schedule_filename=str(settings.VAR_DIR / "celerybeat-schedule"),
     beat_schedule={
         "keep enough ranking tasks ready": every(15, "top_up_ready_queues"),
+        "answer labelers who wait for the model": every(5, "answer_waiting_labelers"),
+        "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
         "say which training runs died": every(60, "fail_stale_runs"),

@@ -115,6 +115,13 @@ SAMPLING_RESAMPLE_LIMIT = env.integer(
     maximum=100,
     about="Rounds of replacing duplicates among the K completions.",
 )
+SUGGESTION_WAIT_SECONDS = env.integer(
+    "SUGGESTION_WAIT_SECONDS",
+    120,
+    minimum=5,
+    maximum=3600,
+    about="How long a labeler's page waits for the model before it says that nothing comes.",
+)
 READY_QUEUE_DEPTH = env.integer(
     "READY_QUEUE_DEPTH", 20, minimum=0, maximum=100_000, about="Ranking tasks that new campaigns keep ready ahead."
 )

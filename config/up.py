@@ -154,15 +154,16 @@ class Up:
         clock = [*CELERY, "beat", "--loglevel", settings.LOG_LEVEL, "--pidfile="]
         return [
             Child("default", _worker("default", pool="solo")),
-            self._heavy_worker("sampling", niceness=5),
+            self._heavy_worker("sampling", niceness=5, first="suggestions"),
             self._heavy_worker("training", niceness=10),
             Child("beat", clock),
         ]
 
-    def _heavy_worker(self, queue: str, *, niceness: int) -> Child:
+    def _heavy_worker(self, queue: str, *, niceness: int, first: str = "") -> Child:
+        """`first` names another queue that it looks into before its own (PeopleFirst in config/celery.py)."""
         # SIGQUIT ends a task in the middle and gives its message back; SIGTERM would wait for a training run's end.
         # Only a pool of processes can do that, so that these have one, of one.
-        command = _worker(queue, pool="prefork")
+        command = _worker(queue, pool="prefork", first=first)
         return Child(queue, command, niceness=niceness, stop_signal=signal.SIGQUIT, when_orphaned=signal.SIGQUIT)
 
     def _wait_until_ready(self) -> None:
@@ -195,9 +196,10 @@ class Up:
         )
 
 
-def _worker(queue: str, *, pool: str) -> list[str]:
+def _worker(queue: str, *, pool: str, first: str = "") -> list[str]:
+    queues = f"{first},{queue}" if first else queue
     options = ["--pool", pool, "--concurrency", "1", "--loglevel", settings.LOG_LEVEL]
-    return [*CELERY, "worker", "-Q", queue, "-n", f"{queue}@%h", "--without-gossip", "--without-mingle", *options]
+    return [*CELERY, "worker", "-Q", queues, "-n", f"{queue}@%h", "--without-gossip", "--without-mingle", *options]
 
 
 def _short(path: str | Path) -> str:

@@ -54,6 +54,10 @@ class PromptRefused(Refusal):
         self.twin_id = twin_id
 
 
+class ChatRefused(Refusal):
+    """It is not the labeler's turn in a chat, or there is nothing in it to rank."""
+
+
 class InvalidCompletions(Refusal):
     """Given completions do not make a ranking task."""
 

@@ -51,6 +51,8 @@ def load_campaign() -> Campaign | None:
         demonstrations_per_prompt=1,
         ranking_tasks_per_prompt=2,
         rankings_per_task=1,
+        ask_dialogues=True,
+        ask_chats=True,
     )
     for line in (STARTER / "prompts.jsonl").read_text(encoding="utf-8").splitlines():
         prompt = json.loads(line)

@@ -62,6 +62,28 @@ class CompositionState(StrEnum):
     DISCARDED = "discarded"
 
 
+class SuggestionState(StrEnum):
+    """CANCELLED: the labeler went on without, asked anew, or closed the writing."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SuggestionFailure(StrEnum):
+    NO_MODEL = "no_model"
+    TOO_LONG = "too_long"
+    TOO_LATE = "too_late"
+    ERROR = "error"
+
+
+class SuggestionOutcome(StrEnum):
+    USED = "used"
+    EDITED = "edited"
+    DISMISSED = "dismissed"
+
+
 class SamplingState(StrEnum):
     RUNNING = "running"
     DONE = "done"
@@ -163,6 +185,7 @@ LEGAL_MOVES: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
         AssignmentState.OPEN: (AssignmentState.SUBMITTED, AssignmentState.SKIPPED, AssignmentState.LAPSED),
         AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED),
     },
+    {SuggestionState.WAITING: (SuggestionState.READY, SuggestionState.FAILED, SuggestionState.CANCELLED)},
     {CompositionState.OPEN: (CompositionState.SUBMITTED, CompositionState.DISCARDED)},
     {
         ModelState.CANDIDATE: (ModelState.CURRENT, ModelState.RETIRED),

@@ -5,11 +5,11 @@ import socket
 from celery import shared_task
 from django.conf import settings
 
-from labeling.dispatch import dispatch_sampling, dispatch_training
+from labeling.dispatch import dispatch_sampling, dispatch_suggestions, dispatch_training
 from labeling.models import Campaign
 from labeling.retraining import retrain
 from labeling.sampling_models import loaded_sampler
-from labeling.services import leases, sampling, tasks, training
+from labeling.services import leases, sampling, suggestions, tasks, training
 from labeling.states import CampaignState
 
 
@@ -35,6 +35,29 @@ def sample_completions(task_ids: list[int]) -> None:
         sampler=loaded_sampler(model.path),
         resample_limit=settings.SAMPLING_RESAMPLE_LIMIT,
     )
+
+
+@shared_task
+def sample_suggestions(request_id: int) -> None:
+    """Samples what a labeler at work waits for, with the model that is current now."""
+    model = sampling.current_sft_model()
+    if model is None:
+        suggestions.return_unsent_requests(request_ids=[request_id])
+        return
+    suggestions.answer_request(request_id=request_id, model=model, sampler=loaded_sampler(model.path))
+
+
+@shared_task
+def answer_waiting_labelers() -> None:
+    """Beat: sends again what no worker answered, and ends visibly what was waited for too long."""
+    suggestions.give_up_late(after_seconds=settings.SUGGESTION_WAIT_SECONDS)
+    dispatch_suggestions()
+
+
+@shared_task
+def release_reservations() -> None:
+    """Beat: rankings that their labeler won't make go to others."""
+    tasks.release_reservations()
 
 
 @shared_task

@@ -3,12 +3,15 @@ from django.urls import path
 
 from labeling.api.drafts import DraftView
 from labeling.services.compositions import save_composition_draft
+from labeling.views.chats import speak, thread
 from labeling.views.claim import next_demonstration, next_ranking
 from labeling.views.compositions import compose, discard, start, submit_composition
+from labeling.views.dialogues import change_turns
 from labeling.views.drafts import earlier, restore
 from labeling.views.history import history, submission
 from labeling.views.instructions import instructions
 from labeling.views.overview import overview
+from labeling.views.suggestions import suggest, suggestions
 from labeling.views.work import resume, skip, submit, work
 
 urlpatterns = [
@@ -25,6 +28,11 @@ urlpatterns = [
     path("compose/start/<slug:slug>/<slug:kind>/", start, name="compose_start"),
     path("compose/<uuid:token>/", compose, name="compose"),
     path("compose/<uuid:token>/submit/", submit_composition, name="compose_submit"),
+    path("compose/<uuid:token>/turns/", change_turns, name="compose_turns"),
+    path("compose/<uuid:token>/suggestions/", suggest, name="compose_suggest"),
+    path("compose/<uuid:token>/suggestions/<uuid:request_token>/", suggestions, name="compose_suggestions"),
+    path("compose/<uuid:token>/say/", speak, name="compose_say"),
+    path("compose/<uuid:token>/thread/", thread, name="compose_thread"),
     path("compose/<uuid:token>/discard/", discard, name="compose_discard"),
     path("compose/<uuid:token>/draft/", DraftView.as_view(save=save_composition_draft), name="compose_draft"),
     path("drafts/<uuid:token>/", earlier, name="earlier_drafts"),

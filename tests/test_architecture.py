@@ -22,7 +22,7 @@ LEVELS: dict[int, frozenset[str]] = {
     # Pure rules: no Django, no database.
     0: frozenset(
         {"agreement", "dedupe", "planted_rules", "promotion", "ranking", "refusals", "split", "states", "text"}
-        | {"code_colours", "drafts", "language", "manifest", "markdown", "unseen", "wording"}
+        | {"code_colours", "drafts", "language", "manifest", "markdown", "turns", "unseen", "wording"}
     ),
     # Tables.
     1: frozenset({"models", "migrations"}),

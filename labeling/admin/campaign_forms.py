@@ -19,6 +19,7 @@ SETTINGS: tuple[str, ...] = (
     "ranking_tasks_per_prompt",
     "rankings_per_task",
     "ask_dialogues",
+    "suggestions_per_turn",
     "ask_chats",
     "ask_own_prompts",
     "k_min",
@@ -41,6 +42,7 @@ LABELS = {
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
     "ask_dialogues": _("Dialogues"),
+    "suggestions_per_turn": _("Suggestions per turn"),
     "ask_chats": _("Chats, then rankings"),
     "ask_own_prompts": _("Own prompts"),
     "k_min": _("Fewest completions (K)"),
@@ -69,7 +71,10 @@ FIELDSETS: list[Any] = [
             ]
         },
     ),
-    (_("What labelers may begin by themselves"), {"fields": ["ask_dialogues", "ask_chats", "ask_own_prompts"]}),
+    (
+        _("What labelers may begin by themselves"),
+        {"fields": ["ask_dialogues", "suggestions_per_turn", "ask_chats", "ask_own_prompts"]},
+    ),
     (
         _("How completions are sampled"),
         {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},

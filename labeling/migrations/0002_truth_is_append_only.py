@@ -18,6 +18,7 @@ NEVER_CHANGE = (
     "labeling_snapshot",
     "labeling_instructionversion",
     "labeling_rubricversion",
+    "labeling_message",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -37,6 +38,10 @@ KEEP_COLUMNS = {
     "labeling_modelversion": ("kind", "name", "path", "parent_id", "snapshot_id", "metrics"),
     "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
+    "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),
+    "labeling_suggestionrequest": ("composition_id", "messages", "wanted", "seed"),
+    "labeling_suggestion": ("request_id", "number", "text", "model_version_id", "seed"),
+    "labeling_composition": ("labeler_id", "campaign_id", "kind"),
     "labeling_labeler": ("simulated", "user_id"),
 }
 
@@ -105,6 +110,21 @@ CREATE TRIGGER concord_only_model_written BEFORE INSERT ON labeling_prompt
 """
 
 
+# What was handed in is fixed: a message that came late (a slow model, a second tab) must not join it.
+NOTHING_ADDED = """
+CREATE FUNCTION concord_conversation_is_open() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT submitted_at FROM labeling_conversation WHERE id = NEW.conversation_id) IS NOT NULL THEN
+        RAISE EXCEPTION 'conversation % was handed in; nothing is added to it', NEW.conversation_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER concord_nothing_added BEFORE INSERT ON labeling_message
+    FOR EACH ROW EXECUTE FUNCTION concord_conversation_is_open();
+"""
+
+
 def _guards() -> str:
     whole = [
         f"CREATE TRIGGER concord_never_changes BEFORE UPDATE ON {table} FOR EACH ROW "
@@ -127,12 +147,14 @@ def _drop() -> str:
         ("labeling_ranking", "concord_covers_exactly"),
         ("labeling_completion", "concord_completion_fits"),
         ("labeling_prompt", "concord_only_model_written"),
+        ("labeling_message", "concord_nothing_added"),
     ]
     functions = (
         "concord_refuse_change",
         "concord_ranking_covers_its_task",
         "concord_completion_fits",
         "concord_picked_message_is_model_written",
+        "concord_conversation_is_open",
     )
     return "\n".join(
         [f"DROP TRIGGER {name} ON {table};" for table, name in tables] + [f"DROP FUNCTION {name}();" for name in functions]
@@ -144,6 +166,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + _guards(), reverse_sql=_drop()
+            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED + _guards(), reverse_sql=_drop()
         )
     ]

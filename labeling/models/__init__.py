@@ -12,10 +12,12 @@ from labeling.models.ranking import RankedCompletion, Ranking
 from labeling.models.rendering import RenderedCompletion
 from labeling.models.sampling import Completion, SamplingRun
 from labeling.models.snapshot import Snapshot
+from labeling.models.suggestion import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
 from labeling.models.task import RankingTask
 from labeling.models.training_run import TrainingPoint, TrainingRun
 
 __all__ = [
+    "MOST_SUGGESTIONS",
     "PROMPTS_PER_SUBMITTER",
     "Assignment",
     "Campaign",
@@ -38,6 +40,8 @@ __all__ = [
     "SamplingRun",
     "Snapshot",
     "Submitter",
+    "Suggestion",
+    "SuggestionRequest",
     "TrainingPoint",
     "TrainingRun",
 ]

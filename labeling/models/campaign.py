@@ -37,6 +37,11 @@ class Campaign(models.Model):
     ask_chats = models.BooleanField(
         default=False, help_text=_("Labelers may converse with the current model, and then rank answers to it.")
     )
+    suggestions_per_turn = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text=_("How many suggestions of the model a labeler gets who asks for some, 1 to 5."),
+    )
     ask_own_prompts = models.BooleanField(
         default=False, help_text=_("Labelers may write prompts of their own: plain, few-shot or from a use case.")
     )
@@ -74,6 +79,9 @@ class Campaign(models.Model):
             one_of("state", CampaignState, name="campaign_state_known"),
             models.CheckConstraint(
                 condition=Q(k_min__gte=K_LOWEST, k_max__lte=K_HIGHEST, k_min__lte=F("k_max")), name="campaign_k_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=5), name="campaign_suggestions_range"
             ),
             models.CheckConstraint(condition=Q(rankings_per_task__gte=1), name="campaign_rankings_per_task_positive"),
             models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),

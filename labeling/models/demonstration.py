@@ -6,11 +6,12 @@ from django.utils.translation import gettext_lazy as _
 from labeling.models.assignment import Assignment
 from labeling.models.campaign import InstructionVersion
 from labeling.models.choices import choices, not_blank, one_of
+from labeling.models.conversation import Message
 from labeling.models.labeler import Labeler
 from labeling.models.prompt import Prompt
 from labeling.states import LabelerGroup
 
-DEMONSTRATION_SOURCES = ("labeler", "import", "edit")
+DEMONSTRATION_SOURCES = ("labeler", "import", "edit", "dialogue")
 
 
 class Demonstration(models.Model):
@@ -27,6 +28,14 @@ class Demonstration(models.Model):
     )
     assignment = models.ForeignKey(
         Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="demonstrations"
+    )
+    message = models.OneToOneField(
+        Message,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="demonstration",
+        help_text="The last turn of the dialogue that it comes from.",
     )
     revision = models.PositiveIntegerField(default=1)
     source = models.CharField(max_length=16, default="labeler")
@@ -48,6 +57,9 @@ class Demonstration(models.Model):
             not_blank("text", name="demonstration_not_blank"),
             one_of("source", DEMONSTRATION_SOURCES, name="demonstration_source_known"),
             one_of("labeler_group", LabelerGroup, name="demonstration_group_known"),
+            models.CheckConstraint(
+                condition=Q(message=None) | Q(source="dialogue"), name="demonstration_of_a_dialogue_says_so"
+            ),
             models.CheckConstraint(condition=Q(revision__gte=1), name="demonstration_revision_positive"),
             models.CheckConstraint(
                 condition=Q(source="import") | Q(labeler__isnull=False, instruction_version__isnull=False),

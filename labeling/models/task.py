@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.models.campaign import Campaign
 from labeling.models.choices import choices, one_of
+from labeling.models.labeler import Labeler
 from labeling.models.prompt import Prompt
 from labeling.ranking import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.states import TaskState
@@ -26,6 +27,14 @@ class RankingTask(models.Model):
     k_requested = models.PositiveSmallIntegerField()
     k = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Completions it has, once it is ready.")
     given = models.BooleanField(default=False, editable=False, help_text="Its completions came in a file.")
+    reserved_for = models.ForeignKey(
+        Labeler,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reserved_tasks",
+        help_text="Whose chat it came from: only they are offered it, before all else.",
+    )
     rankings_needed = models.PositiveSmallIntegerField(default=1)
     rankings_open = models.PositiveSmallIntegerField(default=0, editable=False)
     rankings_done = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -65,6 +74,12 @@ class RankingTask(models.Model):
                 fields=["campaign", "id"],
                 condition=Q(state="ready", rankings_needed__gt=F("rankings_open") + F("rankings_done")),
                 name="task_claimable",
+            ),
+            # claim_ranking (services/assignments.py) looks here first.
+            models.Index(
+                fields=["reserved_for", "id"],
+                condition=Q(state="ready", reserved_for__isnull=False),
+                name="task_reserved",
             ),
             # dispatch catches up on tasks whose message was lost.
             models.Index(fields=["dispatched_at"], condition=Q(state="sampling"), name="task_sampling"),

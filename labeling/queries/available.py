@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from labeling.models import Assignment, Campaign, Labeler, Prompt, RankingTask
 from labeling.states import AssignmentKind, CampaignState, TaskState
@@ -22,6 +22,7 @@ def rankings_available(labeler: Labeler) -> QuerySet[RankingTask]:
     met = Assignment.objects.filter(labeler=labeler, task=OuterRef("pk"))
     return RankingTask.objects.filter(
         ~Exists(met),
+        Q(reserved_for=None) | Q(reserved_for=labeler),
         state=TaskState.READY,
         campaign__state=CampaignState.ACTIVE,
         language__in=labeler.languages,

@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import get_language_info
+
 from labeling.drafts import as_lists
-from labeling.models import Composition, Labeler
-from labeling.states import CampaignState, CompositionState
+from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.models import Assignment, Composition, Conversation, Labeler, Message, RankingTask
+from labeling.queries.work import Turn, turns_of
+from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionState
+from labeling.wording import in_language
 
 BEGUN_SHOWN = 12
 
@@ -39,6 +44,66 @@ def begun_by(labeler: Labeler) -> list[Begun]:
         )
         for composition in compositions
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """What every page of own writing has."""
+
+    token: str
+    kind: str
+    campaign: str
+    campaign_slug: str
+    guidance: str
+    languages: Sequence[str]
+    draft_version: int
+    saved_at: datetime | None
+
+    def named_languages(self) -> list[tuple[str, str]]:
+        """(code, what its speakers call it)."""
+        return [(code, _name_of(code)) for code in self.languages]
+
+
+def _name_of(language: str) -> str:
+    try:
+        return str(get_language_info(language)["name_local"])
+    except KeyError:  # Django knows Chinese by its scripts alone
+        return {"zh": "中文"}.get(language, language)
+
+
+def writing_of(composition: Composition, *, interface_language: str) -> Writing:
+    guidance = in_language(composition.instruction_version.body, interface_language)
+    return Writing(
+        token=str(composition.token),
+        kind=composition.kind,
+        campaign=composition.campaign.name,
+        campaign_slug=composition.campaign.slug,
+        guidance=render_markdown(guidance, headings_from=TEXT_HEADINGS_FROM),
+        languages=languages_of(composition, interface_language=interface_language),
+        draft_version=composition.draft_version,
+        saved_at=composition.draft_saved_at,
+    )
+
+
+def turns_said(composition: Composition) -> list[Turn]:
+    """The conversation that the writing became, or is so far."""
+    messages = Message.objects.filter(conversation__composition=composition).order_by("position")
+    return turns_of([{"role": message.role, "content": message.content} for message in messages])
+
+
+def language_of(composition: Composition) -> str:
+    """The language of its conversation; empty before there is one."""
+    found = Conversation.objects.filter(composition=composition).values_list("language", flat=True).first()
+    return found or ""
+
+
+def reserved_task(composition: Composition) -> RankingTask | None:
+    """The ranking that a chat left to its labeler."""
+    return RankingTask.objects.filter(prompt__picked_message__conversation__composition=composition).first()
+
+
+def holds_a_ranking(labeler: Labeler) -> bool:
+    return Assignment.objects.filter(labeler=labeler, kind=AssignmentKind.RANKING, state=AssignmentState.OPEN).exists()
 
 
 def own_composition(labeler: Labeler, token: str) -> Composition:

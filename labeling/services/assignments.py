@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from labeling.models import (
@@ -84,9 +84,16 @@ def _renew(assignment: Assignment) -> Assignment:
 
 
 def _take_next_task(labeler: Labeler) -> Assignment | None:
+    # What the labeler's own chat left to be ranked comes first; nobody else is offered it.
+    return _take_task(labeler, RankingTask.objects.filter(reserved_for=labeler)) or _take_task(
+        labeler, RankingTask.objects.filter(reserved_for=None)
+    )
+
+
+def _take_task(labeler: Labeler, tasks: QuerySet[RankingTask]) -> Assignment | None:
     seen = Assignment.objects.filter(labeler=labeler, task=OuterRef("pk"))
     task = (
-        RankingTask.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)
         .select_related("campaign")
         .filter(
             ~Exists(seen),

@@ -15,7 +15,7 @@ from labeling.refusals import (
     NotOffered,
 )
 from labeling.services.drafts import check_base_version, keep_replaced
-from labeling.states import CampaignState, CompositionKind, CompositionState, LabelerState
+from labeling.states import CampaignState, CompositionKind, CompositionState, LabelerState, SuggestionState
 
 
 @transaction.atomic
@@ -76,6 +76,7 @@ def discard_composition(*, labeler: Labeler, token: str) -> Composition:
     if composition.state == CompositionState.OPEN:
         composition.state, composition.closed_at = CompositionState.DISCARDED, timezone.now()
         composition.save(update_fields=["state", "closed_at"])
+        cancel_waiting(composition)
     return composition
 
 
@@ -112,6 +113,14 @@ def close_composition(composition: Composition, *, active_seconds: float, now: d
     composition.state, composition.closed_at = CompositionState.SUBMITTED, now
     composition.active_seconds = max(0.0, active_seconds)
     composition.save(update_fields=["state", "closed_at", "active_seconds"])
+    cancel_waiting(composition)
+
+
+def cancel_waiting(composition: Composition) -> None:
+    """Nobody waits any more for what a locked composition asked for; what arrived stays."""
+    composition.suggestion_requests.filter(state=SuggestionState.WAITING).update(
+        state=SuggestionState.CANCELLED, finished_at=timezone.now()
+    )
 
 
 def store_composition_draft(composition: Composition, draft: dict[str, Any], *, settles: bool = False) -> None:

@@ -34,11 +34,16 @@ def current_sft_model() -> ModelVersion | None:
 
 
 @transaction.atomic
-def take_undispatched(*, limit: int, now: datetime | None = None) -> list[int]:
-    """Ids of tasks that no worker has been asked to sample (or not lately), marked as asked for now."""
+def take_undispatched(*, limit: int, reserved: bool, now: datetime | None = None) -> list[int]:
+    """Ids of tasks that no worker has been asked to sample (or not lately), marked as asked for now.
+
+    `reserved`: those that one labeler waits for, or all others.
+    """
     now = now or timezone.now()
     waiting = RankingTask.objects.select_for_update(skip_locked=True).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER), state=TaskState.SAMPLING
+        Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER),
+        state=TaskState.SAMPLING,
+        reserved_for__isnull=not reserved,
     )
     ids = list(waiting.order_by("id").values_list("pk", flat=True)[:limit])
     RankingTask.objects.filter(pk__in=ids).update(dispatched_at=now)

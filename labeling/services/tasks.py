@@ -5,17 +5,21 @@ import random
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from labeling.models import Campaign, Completion, Prompt, RankingTask, SamplingRun
+from labeling.models import Assignment, Campaign, Completion, Labeler, Prompt, RankingTask, SamplingRun
 from labeling.ranking import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.refusals import InvalidCompletions
 from labeling.services.renderings import render_ahead
-from labeling.states import CampaignState, SamplingState, TaskState, check_move
+from labeling.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState, check_move
 from labeling.text import UnstorableText, clean_text
+
+RESERVED_FOR = timedelta(days=3)
+"""What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
 
 
 @transaction.atomic
@@ -31,6 +35,7 @@ def top_up(*, campaign: Campaign) -> list[int]:
         campaign=campaign,
         state__in=[TaskState.SAMPLING, TaskState.READY],
         rankings_needed__gt=F("rankings_open") + F("rankings_done"),
+        reserved_for=None,
     ).count()
     prompts = Prompt.objects.filter(
         campaign=campaign, set_aside_reason="", ranking_tasks_needed__gt=F("ranking_tasks_made")
@@ -38,15 +43,21 @@ def top_up(*, campaign: Campaign) -> list[int]:
     return [make_task(prompt=prompt, campaign=campaign).pk for prompt in prompts]
 
 
-def make_task(*, prompt: Prompt, campaign: Campaign) -> RankingTask:
-    """One task of the prompt, to be sampled, with K drawn evenly from the campaign's range."""
+def make_task(
+    *, prompt: Prompt, campaign: Campaign, rankings_needed: int | None = None, reserved_for: Labeler | None = None
+) -> RankingTask:
+    """One task of the prompt, to be sampled, with K drawn evenly from the campaign's range.
+
+    It needs as many rankings as the campaign says, unless told otherwise.
+    """
     Prompt.objects.filter(pk=prompt.pk).update(ranking_tasks_made=F("ranking_tasks_made") + 1)
     return RankingTask.objects.create(
         prompt=prompt,
         campaign=campaign,
         language=prompt.language,
         k_requested=random.randint(campaign.k_min, campaign.k_max),
-        rankings_needed=campaign.rankings_per_task,
+        rankings_needed=campaign.rankings_per_task if rankings_needed is None else rankings_needed,
+        reserved_for=reserved_for,
     )
 
 
@@ -118,6 +129,21 @@ def text_key(text: str) -> str:
     Case counts: an answer may differ from another in nothing else.
     """
     return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
+
+
+@transaction.atomic
+def release_reservations(*, now: datetime | None = None) -> int:
+    """Opens to everybody what its labeler skipped, left for days or may not rank any more. Returns how many."""
+    skipped = Assignment.objects.filter(
+        task=OuterRef("pk"), labeler=OuterRef("reserved_for"), state=AssignmentState.SKIPPED
+    )
+    return RankingTask.objects.filter(
+        Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)
+        | ~Q(reserved_for__state=LabelerState.ACTIVE)
+        | Exists(skipped),
+        state=TaskState.READY,
+        reserved_for__isnull=False,
+    ).update(reserved_for=None)
 
 
 def mark_ready(task: RankingTask) -> None:

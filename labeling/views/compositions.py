@@ -22,9 +22,14 @@ from labeling.services.compositions import discard_composition, keep_unsubmitted
 from labeling.states import CampaignState, CompositionKind, CompositionState, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.views.chats import ChatComposer
 from labeling.views.composers import Composer, CompositionRefused
+from labeling.views.dialogues import DialogueComposer
 
-COMPOSERS: dict[str, Composer] = {}
+COMPOSERS: dict[str, Composer] = {
+    CompositionKind.DIALOGUE: DialogueComposer(),
+    CompositionKind.CHAT: ChatComposer(),
+}
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
 

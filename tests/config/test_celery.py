@@ -32,6 +32,14 @@ def test_every_route_catches_a_task_and_leads_to_a_queue_that_there_is() -> None
         assert route["queue"] in QUEUES
 
 
+def test_what_people_wait_for_is_taken_before_what_is_sampled_ahead() -> None:
+    assert app.amqp.router.route({}, "labeling.tasks.sample_suggestions")["queue"].name == "suggestions"
+    order = app.conf.broker_transport_options["queue_order_strategy"]()
+    order.update({"sampling", "a.reply.queue", "suggestions"})
+    order.rotate("suggestions")
+    assert order.consume(3) == ["a.reply.queue", "suggestions", "sampling"]
+
+
 def test_sampling_and_training_do_not_wait_for_each_other() -> None:
     assert app.amqp.router.route({}, "labeling.tasks.sample_completions")["queue"].name == "sampling"
     assert app.amqp.router.route({}, "labeling.tasks.train_reward_model")["queue"].name == "training"

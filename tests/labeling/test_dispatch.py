@@ -10,15 +10,18 @@ import pytest
 import redis
 from django.conf import settings
 
-from labeling.models import ModelVersion, RankingTask, TrainingRun
+from labeling.models import ModelVersion, RankingTask, SuggestionRequest, TrainingRun
+from labeling.services.compositions import start_composition
+from labeling.services.suggestions import request_suggestions
 from labeling.services.tasks import top_up
 from labeling.services.training import request_retraining
-from tests.labeling.cast import make_campaign, make_prompt
+from labeling.states import CompositionKind
+from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.processes import Processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SEND = "from labeling.dispatch import *; print(dispatch_sampling(), dispatch_training())"
+SEND = "from labeling.dispatch import *; print(dispatch_suggestions(), dispatch_sampling(), dispatch_training())"
 
 
 @pytest.fixture
@@ -36,6 +39,14 @@ def arguments_in(broker: redis.Redis, queue: str) -> list[object]:
     return [json.loads(b64decode(body))[0] for body in bodies]
 
 
+def ask_for_suggestions() -> SuggestionRequest:
+    alice = make_labeler()
+    begun = start_composition(labeler=alice, campaign=make_campaign(ask_dialogues=True), kind=CompositionKind.DIALOGUE)
+    return request_suggestions(
+        labeler=alice, token=str(begun.token), position=2, messages=[{"role": "user", "content": "How do bees fly?"}]
+    )
+
+
 def test_with_redis_down_nothing_is_lost_and_dispatch_catches_up(
     broker: redis.Redis, process_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -45,18 +56,21 @@ def test_with_redis_down_nothing_is_lost_and_dispatch_catches_up(
         make_prompt(campaign)
     task_ids = top_up(campaign=campaign)
     run = request_retraining(trigger="manual")
+    asked = ask_for_suggestions()
     down = {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0", "SAMPLING_PROMPTS_PER_BATCH": "2"}
 
     said = Processes(process_environment | down, tmp_path).run("shell", "--verbosity", "0", "-c", SEND)
-    assert said.strip() == "0 0"
+    assert said.strip() == "0 0 0"
+    assert SuggestionRequest.objects.filter(dispatched_at=None).count() == 1
     assert RankingTask.objects.filter(dispatched_at=None).count() == 3
     assert TrainingRun.objects.filter(dispatched_at=None).count() == 1
 
     up = {"REDIS_URL": os.environ["REDIS_URL"], "SAMPLING_PROMPTS_PER_BATCH": "2"}
     said = Processes(process_environment | up, tmp_path).run("shell", "--verbosity", "0", "-c", SEND)
-    assert said.strip() == "3 1"
+    assert said.strip() == "1 3 1"
+    assert arguments_in(broker, "suggestions") == [[asked.pk]]
     assert arguments_in(broker, "sampling") == [[task_ids[:2]], [task_ids[2:]]]  # ids and nothing else
     assert arguments_in(broker, "training") == [[run.pk]]
 
     said = Processes(process_environment | up, tmp_path).run("shell", "--verbosity", "0", "-c", SEND)
-    assert said.strip() == "0 0"  # sent once
+    assert said.strip() == "0 0 0"  # sent once

@@ -18,10 +18,15 @@ from labeling.models import (
     Ranking,
     RankingTask,
     Submitter,
+    Suggestion,
+    SuggestionRequest,
     TrainingRun,
 )
 from labeling.services.assignments import claim_ranking
+from labeling.services.compositions import start_composition
 from labeling.services.rankings import Judgement, submit_ranking
+from labeling.services.suggestions import request_suggestions
+from labeling.states import CompositionKind
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +154,7 @@ def test_a_demonstration_is_not_blank() -> None:
 
 def test_only_a_model_written_message_is_picked_for_ranking() -> None:
     campaign, alice = make_campaign(), make_labeler()
-    talk = Conversation.objects.create(campaign=campaign, labeler=alice)
+    talk = Conversation.objects.create(campaign=campaign, labeler=alice, language="en")
     human = Message.objects.create(conversation=talk, position=1, role="user", content="hi", author_type="human")
     model = ModelVersion.objects.create(kind="sft", name="m", path="/m")
     written = Message.objects.create(
@@ -178,3 +183,42 @@ def test_a_ranking_has_a_strength_between_each_rank_and_the_next_or_none_at_all(
     refuses(lambda: second_revision([1, 2, 5]), "ranking_strengths")
     second_revision([4, 1, 2])
     connection.check_constraints()
+
+
+def test_a_conversation_that_was_handed_in_is_fixed() -> None:
+    talk = Conversation.objects.create(campaign=make_campaign(), labeler=make_labeler(), language="en")
+    Message.objects.create(conversation=talk, position=1, role="user", content="hi", author_type="human")
+    refuses(lambda: Message.objects.update(content="bye"), "never change")
+    refuses(lambda: Conversation.objects.update(language="zh"), "never change")
+    Conversation.objects.update(submitted_at=timezone.now())
+    late = Message(conversation=talk, position=2, role="user", content="wait", author_type="human")
+    refuses(late.save, "nothing is added")
+
+
+def test_a_suggestion_keeps_its_text_and_its_outcome_fits_what_it_became() -> None:
+    suggestion = make_suggestion("As a bee flies.")
+    refuses(lambda: Suggestion.objects.update(text="better"), "never change")
+    refuses(lambda: SuggestionRequest.objects.update(messages=[]), "never change")
+    refuses(lambda: Suggestion.objects.update(outcome="used"), "suggestion_outcome_matches_its_message")
+    refuses(lambda: Suggestion.objects.update(outcome="edited", edit_distance=3), "outcome_matches_its_message")
+    Suggestion.objects.update(outcome="dismissed")
+    refuses(lambda: SuggestionRequest.objects.update(state="failed"), "failed_with_a_reason")
+    refuses(lambda: SuggestionRequest.objects.update(state="ready"), "finished_at_matches_state")
+    refuses(lambda: SuggestionRequest.objects.update(wanted=5), "never change")
+    twin = SuggestionRequest.objects.get(pk=suggestion.request_id)
+    twin.pk, twin.token = None, "00000000-0000-0000-0000-000000000001"
+    refuses(lambda: twin.save(force_insert=True), "suggestion_request_one_waiting")
+
+
+def make_suggestion(text: str) -> Suggestion:
+    """What a model said to a labeler who still waits for more."""
+    campaign = make_campaign(ask_dialogues=True)
+    alice = make_labeler()
+    model = ModelVersion.objects.create(kind="sft", name="m", path="/m", state="current")
+    begun = start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.DIALOGUE)
+    request = request_suggestions(
+        labeler=alice, token=str(begun.token), position=2, messages=[{"role": "user", "content": "How do bees fly?"}]
+    )
+    return Suggestion.objects.create(
+        request=request, number=1, text=text, model_version=model, seed=1, token_count=3, mean_logprob=-1.0
+    )

@@ -52,7 +52,7 @@ def test_handing_a_ranking_in(k: int, client: Client, django_assert_num_queries:
     make_ready_task(make_prompt(make_campaign()), k=k)
     address = client.post("/next/ranking/")["Location"]
     client.post(f"{address}submit/", {})
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         assert client.post(f"{address}submit/", ranking_entry(range(1, k + 1))).status_code == 302
 
 

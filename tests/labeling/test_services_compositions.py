@@ -179,7 +179,7 @@ def test_the_interfaces_own_language_is_offered_first(alice: Labeler) -> None:
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [
-        ({"kind": "poem"}, "composition_kind_known"),
+        ({"kind": "chat"}, "never change"),
         ({"state": "lost", "closed_at": "2026-01-01T00:00Z"}, "composition_state_known"),
         ({"state": "submitted"}, "composition_closed_at_matches_state"),
         ({"closed_at": "2026-01-01T00:00Z"}, "composition_closed_at_matches_state"),

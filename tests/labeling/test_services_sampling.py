@@ -1,8 +1,7 @@
 """Completions for a task: kept, resampled, set aside; workers that die; messages that are lost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -12,30 +11,11 @@ from labeling.models import ModelVersion, RankingTask, SamplingRun
 from labeling.services.sampling import sample_tasks, take_undispatched
 from labeling.services.tasks import top_up
 from labeling.states import TaskState
-from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
+from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_prompt
+from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
-
-
-class ScriptedSampler:
-    """Answers with the scripted texts, in order; a text that is an exception is raised."""
-
-    def __init__(self, *texts: str, refuse: Callable[[SampleRequest], bool] = lambda _: False) -> None:
-        self.texts = list(texts)
-        self.numbers = count(1)
-        self.requests: list[SampleRequest] = []
-        self.refuse = refuse
-
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
-        self.requests += requests
-        if any(self.refuse(request) for request in requests):
-            raise PromptTooLong(tokens=3000, context=2048, max_new_tokens=256)
-        return [[self._next(request) for _ in range(request.num_completions)] for request in requests]
-
-    def _next(self, request: SampleRequest) -> SampledCompletion:
-        text = self.texts.pop(0) if self.texts else f"text {next(self.numbers)}"
-        return SampledCompletion(text=text, token_count=3, finish_reason="stop", mean_logprob=-1.0, seed=request.seed)
 
 
 @pytest.fixture
@@ -162,6 +142,6 @@ def test_top_up_fills_to_the_depth_and_no_further() -> None:
 
 def test_a_task_is_sent_once_and_again_when_its_message_was_lost() -> None:
     task = make_task()
-    assert take_undispatched(limit=10) == [task.pk]
-    assert take_undispatched(limit=10) == []
-    assert take_undispatched(limit=10, now=timezone.now() + timedelta(minutes=16)) == [task.pk]
+    assert take_undispatched(reserved=False, limit=10) == [task.pk]
+    assert take_undispatched(reserved=False, limit=10) == []
+    assert take_undispatched(reserved=False, limit=10, now=timezone.now() + timedelta(minutes=16)) == [task.pk]

@@ -1,0 +1,174 @@
+/**
+ * The turns of form[data-dialogue]: added, removed (and put back), renumbered; and what the model suggests for them.
+ *
+ * Fields go by the number of their turn, so every change of the order renames them. Without this script the same
+ * buttons post the form. Loaded before autosave.js: a draft that comes back may have more turns than the page.
+ */
+const form = document.querySelector("form[data-dialogue]");
+const list = form?.querySelector("[data-turns]");
+const template = document.querySelector("[data-turn-template]");
+let removed = null;
+
+if (form) {
+  form.addEventListener("click", clicked);
+  form.addEventListener("change", roleChanged);
+  form.addEventListener("draft-restoring", (event) => makeRoomFor(event.detail));
+  form.addEventListener("draft-restored", () => turns().forEach(mark));
+  form.addEventListener("poll-shown", (event) => mark(event.target.closest("[data-turn]")));
+  form.querySelector("[data-undo-button]").addEventListener("click", putBack);
+  turns().forEach(mark);
+}
+
+function turns() {
+  return [...list.children];
+}
+
+function clicked(event) {
+  const button = event.target.closest("[data-add], [data-add-system], [data-remove], [data-ask], [data-use]");
+  if (!button) return;
+  event.preventDefault();
+  const turn = button.closest("[data-turn]");
+  if ("add" in button.dataset) add(turns().at(-1)?.dataset.role === "user" ? "assistant" : "user");
+  else if ("addSystem" in button.dataset) addSystem();
+  else if ("remove" in button.dataset) remove(turn);
+  else if ("ask" in button.dataset) ask(turn);
+  else use(turn, button);
+}
+
+function roleChanged(event) {
+  const turn = event.target.closest("[data-turn]");
+  if (turn && event.target === field(turn, "role")) turn.dataset.role = event.target.value;
+}
+
+function add(role) {
+  const turn = blank(role);
+  list.append(turn);
+  changed();
+  say(form.dataset.added.replace("{n}", turns().length));
+  field(turn, "text").focus();
+}
+
+function addSystem() {
+  const first = turns()[0];
+  if (first?.dataset.role === "system") return field(first, "text").focus();
+  const turn = blank("system");
+  list.prepend(turn);
+  changed();
+  field(turn, "text").focus();
+}
+
+function blank(role) {
+  const turn = template.content.firstElementChild.cloneNode(true);
+  field(turn, "role").value = role;
+  turn.dataset.role = role;
+  const box = turn.querySelector("[data-poll]");
+  queueMicrotask(() => box.dispatchEvent(new CustomEvent("poll-added", { bubbles: true })));
+  return turn;
+}
+
+function remove(turn) {
+  if (turns().length === 1) return field(turn, "text").focus();
+  const number = turns().indexOf(turn);
+  removed = { turn, number };
+  turn.remove();
+  changed();
+  say(form.dataset.removed.replace("{n}", number + 1), { undo: true });
+  (turns()[number] ?? turns().at(-1)).querySelector("textarea").focus();
+}
+
+function putBack() {
+  if (!removed) return;
+  list.insertBefore(removed.turn, turns()[removed.number] ?? null);
+  field(removed.turn, "text").focus();
+  removed = null;
+  changed();
+  say("");
+}
+
+async function ask(turn) {
+  const box = turn.querySelector("[data-poll]");
+  const body = new FormData(form);
+  body.set("position", turns().indexOf(turn) + 1);
+  let answer;
+  try {
+    const response = await fetch(form.dataset.suggestUrl, { method: "POST", body });
+    answer = await response.json();
+  } catch {
+    answer = { problem: form.dataset.unreachable };
+  }
+  if (answer.problem) return tell(turn, box, answer.problem);
+  field(turn, "request").value = answer.request;
+  field(turn, "suggestion").value = "";
+  box.dataset.url = `${form.dataset.suggestUrl}${answer.request}/`;
+  box.dispatchEvent(new CustomEvent("poll-now", { detail: answer }));
+  changed();
+}
+
+function tell(turn, box, problem) {
+  const note = document.createElement("p");
+  note.className = "calm-note";
+  note.textContent = problem;
+  box.replaceChildren(note);
+  turn.querySelector("[data-said]").textContent = problem;
+}
+
+function use(turn, button) {
+  const area = field(turn, "text");
+  area.value = button.dataset.text;
+  field(turn, "suggestion").value = button.dataset.use;
+  mark(turn);
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+  turn.querySelector("[data-said]").textContent = form.dataset.used;
+  area.focus();
+}
+
+/** Shows which suggestion the turn took. */
+function mark(turn) {
+  const used = field(turn, "suggestion").value;
+  turn.dataset.role = field(turn, "role").value;
+  for (const each of turn.querySelectorAll("[data-suggestion]")) {
+    each.classList.toggle("is-used", each.dataset.suggestion === used);
+  }
+}
+
+/** A draft that comes back gets as many turns as it has. */
+function makeRoomFor(draft) {
+  let wanted = 0;
+  while (`${wanted + 1}-role` in draft) wanted += 1;
+  if (!wanted) return;
+  while (turns().length < wanted) list.append(blank("user"));
+  while (turns().length > wanted) turns().at(-1).remove();
+  renumber();
+}
+
+function changed() {
+  renumber();
+  form.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+function renumber() {
+  turns().forEach((turn, index) => {
+    const n = index + 1;
+    turn.id = `turn-${n}`;
+    for (const each of turn.querySelectorAll("[data-number]")) each.textContent = n;
+    for (const each of turn.querySelectorAll("[name], [id], [for], [aria-describedby], button[value]")) {
+      for (const name of ["id", "for", "aria-describedby"]) {
+        const value = each.getAttribute(name);
+        if (value) each.setAttribute(name, value.replace(/^turn-\d+/, `turn-${n}`));
+      }
+      if (/^\d+-/.test(each.name ?? "")) each.name = each.name.replace(/^\d+/, n);
+      if (each.tagName === "BUTTON") each.value = each.value.replace(/^(\w+)-\d+/, `$1-${n}`);
+    }
+  });
+}
+
+function field(turn, name) {
+  return turn.querySelector(`[name$="-${name}"]`);
+}
+
+function say(text, { undo = false } = {}) {
+  const line = form.querySelector("[data-undo]");
+  line.hidden = !text;
+  line.querySelector("[data-undo-text]").textContent = text;
+  line.querySelector("[data-undo-button]").hidden = !undo;
+}

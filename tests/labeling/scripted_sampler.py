@@ -1,0 +1,26 @@
+"""A sampler that says what the test wrote down for it."""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
+
+
+class ScriptedSampler:
+    """Answers with the scripted texts, in order; a text that is an exception is raised."""
+
+    def __init__(self, *texts: str, refuse: Callable[[SampleRequest], bool] = lambda _: False) -> None:
+        self.texts = list(texts)
+        self.numbers = count(1)
+        self.requests: list[SampleRequest] = []
+        self.refuse = refuse
+
+    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        self.requests += requests
+        if any(self.refuse(request) for request in requests):
+            raise PromptTooLong(tokens=3000, context=2048, max_new_tokens=256)
+        return [[self._next(request) for _ in range(request.num_completions)] for request in requests]
+
+    def _next(self, request: SampleRequest) -> SampledCompletion:
+        text = self.texts.pop(0) if self.texts else f"text {next(self.numbers)}"
+        return SampledCompletion(text=text, token_count=3, finish_reason="stop", mean_logprob=-1.0, seed=request.seed)
