@@ -91,7 +91,7 @@ def main(quick: bool) -> Sequence[Measure]:  # noqa: FBT001  (a benchmark's one 
         loads = []
         with running_web(directory) as web, chromium() as browser:
             for _ in range(3 if quick else 15):
-                with logged_in(browser, web.port, set_up.accounts()[0]) as context:
+                with logged_in(browser, web.port, set_up.accounts()[0], stage.PASSWORD) as context:
                     loads.append(_load_twice(context, f"/work/{held.token}/"))
     return _measures([first for first, _ in loads], [again for _, again in loads])
 

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from benchmarks.desk.stage import PASSWORD
-
 WIDE = (1440, 900)
 # Chromium calls home at every start unless it is told not to.
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
@@ -25,7 +23,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def logged_in(browser: Browser, port: int, account: str) -> Iterator[BrowserContext]:
+def logged_in(browser: Browser, port: int, account: str, password: str) -> Iterator[BrowserContext]:
     """A browser profile with nothing in it but the session: its cache is empty."""
     width, height = WIDE
     address = f"http://127.0.0.1:{port}"
@@ -33,7 +31,7 @@ def logged_in(browser: Browser, port: int, account: str) -> Iterator[BrowserCont
     page = first.new_page()
     page.goto("/login/")
     page.locator("input[name=username]").fill(account)
-    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("input[name=password]").fill(password)
     page.locator("main form button[type=submit]").click()
     page.wait_for_url(f"{address}/")
     session = first.storage_state()
