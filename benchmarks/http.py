@@ -3,8 +3,8 @@
     python -m benchmarks.http [--quick]
 
 The server is `manage.py up`; the labelers are a process of their own on the same cores. One operation: a ranking page
-arrives and a filled-in form is sent. As in a browser, the answer to a submission leads to the next page; “asking anew”
-presses the next-ranking button for every task instead, which is one request more. The limit beside a rate is the same
+arrives and a filled-in form is sent. As in a browser, the answer to a submission is the next page; “without scripts” it
+is that page's address, which is one request more. The limit beside a rate is the same
 claims and submissions as plain calls of the services: in one thread for one labeler, in as many as the web has for
 sixteen. After each stage the database must agree with what the labelers were told, or there are no figures.
 """
@@ -15,7 +15,7 @@ from benchmarks.harness.command import run
 from benchmarks.harness.measure import Measure
 from benchmarks.harness.scratch import scratch_concord
 
-WEB_THREADS = 8  # of `manage.py up` (config/up.py)
+WEB_THREADS = 8  # in all processes of `manage.py up` (config/up.py)
 
 
 def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argument)
@@ -23,7 +23,7 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argu
     loads = [
         Load(name="1 client", labelers=1, operations=few),
         Load(name="16 clients", labelers=16, operations=many),
-        Load(name="16 clients asking anew", labelers=16, operations=many, asks_anew=True),
+        Load(name="16 clients without scripts", labelers=16, operations=many, without_scripts=True),
     ]
     with scratch_concord() as directory:
         from benchmarks.desk import trial  # noqa: PLC0415  (needs Django set up)

@@ -26,9 +26,9 @@ from labeling.states import SkipReason
 from labeling.text import UnstorableText, clean_text
 
 LONGEST_NOTE = 10_000
-LONGEST_DEMONSTRATION = 100_000
 LONGEST_UNFOLDED = 1500
 """Characters of a completion; a longer one shows its beginning and a button for the rest, where there are scripts."""
+LONGEST_DEMONSTRATION = 100_000
 
 Data = MultiValueDict[str, str]
 
@@ -97,29 +97,60 @@ class ActiveSecondsField(forms.Field):
         return seconds if isfinite(seconds) and seconds > 0 else 0.0
 
 
-class JudgementForm(forms.Form):
-    """What is said of one completion."""
+JUDGEMENT_FIELDS = ("quality", "rank", "flags", "note")
+NOTE = TextField(longest=LONGEST_NOTE, required=False)
 
-    quality = forms.TypedChoiceField(coerce=int)
-    rank = forms.TypedChoiceField(coerce=int)
-    flags = forms.MultipleChoiceField(required=False)
-    note = TextField(longest=LONGEST_NOTE, required=False)
+
+class JudgementForm:
+    """What is said of one completion.
+
+    It has what Django's forms have and is none of them: nine of those take longer than the rest of a submission.
+    """
 
     def __init__(self, data: Data, *, position: int, k: int, flag_keys: Sequence[str]) -> None:
-        super().__init__(data, prefix=str(position))
+        self.data = data
         self.position = position
-        self._offer("quality", QUALITIES)
-        self._offer("rank", numbers(1, k))
-        self._offer("flags", flag_keys)
-
-    def _offer(self, name: str, values: Sequence[str]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [(value, value) for value in values]
+        self.k = k
+        self.flag_keys = flag_keys
 
     def sent(self, name: str) -> list[str]:
-        assert isinstance(self.data, MultiValueDict)
-        return self.data.getlist(self.add_prefix(name))
+        return self.data.getlist(f"{self.position}-{name}")
+
+    @cached_property
+    def errors(self) -> dict[str, list[str]]:
+        """By field, in words. `cleaned_data` has the other fields."""
+        found: dict[str, list[str]] = {}
+        self.cleaned_data: dict[str, Any] = {}
+        for name, clean in zip(JUDGEMENT_FIELDS, (self._quality, self._rank, self._flags, self._note), strict=True):
+            try:
+                self.cleaned_data[name] = clean()
+            except forms.ValidationError as error:
+                found[name] = error.messages
+        return found
+
+    def is_valid(self) -> bool:
+        return not self.errors
+
+    def _quality(self) -> int:
+        return self._one_of("quality", QUALITIES)
+
+    def _rank(self) -> int:
+        return self._one_of("rank", numbers(1, self.k))
+
+    def _one_of(self, name: str, offered: Sequence[str]) -> int:
+        value = "".join(self.sent(name)[-1:])
+        if value not in offered:
+            raise forms.ValidationError(_("Choose one of the numbers."))
+        return int(value)
+
+    def _flags(self) -> list[str]:
+        if unknown := [value for value in self.sent("flags") if value not in self.flag_keys]:
+            raise forms.ValidationError(_("The rubric has no flag %(flags)s.") % {"flags": ", ".join(unknown)})
+        return self.sent("flags")
+
+    def _note(self) -> str:
+        note: str = NOTE.clean("".join(self.sent("note")[-1:]))
+        return note
 
 
 class RankingForm(forms.Form):
@@ -198,6 +229,9 @@ class Card:
     rubric: Sequence[Flag]
     k: int
     checked: bool
+
+    def has_entry(self) -> bool:
+        return any(any(self.form.sent(name)) for name in JUDGEMENT_FIELDS)
 
     def lacks_quality(self) -> bool:
         return self.checked and "quality" in self.form.errors

@@ -6,13 +6,15 @@ from labeling.services.compositions import save_composition_draft
 from labeling.views.chats import speak, thread
 from labeling.views.claim import next_demonstration, next_ranking
 from labeling.views.compositions import compose, discard, start, submit_composition
+from labeling.views.day import day
 from labeling.views.dialogues import change_turns
 from labeling.views.drafts import earlier, restore
 from labeling.views.history import history, submission
-from labeling.views.instructions import instructions
+from labeling.views.instructions import acknowledge_instructions, instructions
 from labeling.views.overview import overview
+from labeling.views.preferences import preferences
 from labeling.views.suggestions import suggest, suggestions
-from labeling.views.work import resume, skip, submit, work
+from labeling.views.work import hold, resume, skip, submit, work
 
 urlpatterns = [
     path("", overview, name="overview"),
@@ -24,6 +26,7 @@ urlpatterns = [
     path("work/<uuid:token>/submit/", submit, name="submit"),
     path("work/<uuid:token>/skip/", skip, name="skip"),
     path("work/<uuid:token>/resume/", resume, name="resume"),
+    path("work/<uuid:token>/hold/", hold, name="hold"),
     path("work/<uuid:token>/draft/", DraftView.as_view(), name="draft"),
     path("compose/start/<slug:slug>/<slug:kind>/", start, name="compose_start"),
     path("compose/<uuid:token>/", compose, name="compose"),
@@ -37,7 +40,10 @@ urlpatterns = [
     path("compose/<uuid:token>/draft/", DraftView.as_view(save=save_composition_draft), name="compose_draft"),
     path("drafts/<uuid:token>/", earlier, name="earlier_drafts"),
     path("drafts/<uuid:token>/<int:number>/restore/", restore, name="restore_draft"),
+    path("day/", day, name="day"),
+    path("preferences/", preferences, name="preferences"),
     path("history/", history, name="history"),
     path("history/<uuid:token>/", submission, name="submission"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
+    path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),
 ]

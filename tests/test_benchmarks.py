@@ -131,7 +131,8 @@ class TestOutcome:
 
     def test_what_sixteen_labelers_met(self) -> None:
         """3 operations in 1.5 s are 2 a second; from sending "a" to the page of "b": 20 + 30 ms."""
-        measures = measures_of(Load(name="16 clients", labelers=16, operations=3), self.OUTCOME, limit=90.0)
+        load = Load(name="16 clients", labelers=16, operations=3, without_scripts=True)
+        measures = measures_of(load, self.OUTCOME, limit=90.0)
         found = {measure.name.removesuffix(", 16 clients"): measure for measure in measures}
         assert found["next + submit"].value == 2.0
         assert found["next + submit"].limit == 90.0
@@ -139,19 +140,28 @@ class TestOutcome:
         assert found["submit p95"].value == pytest.approx(60)
         assert found["submit to next p95"].value == pytest.approx(50)
         assert found["web CPU an operation"].value == pytest.approx(200)
+        assert found["CPU an operation"].value == pytest.approx(600)
         assert found["errors"].value == 1
+
+    def test_where_the_next_page_is_the_answer_there_is_one_wait(self) -> None:
+        measures = measures_of(Load(name="16 clients", labelers=16, operations=3), self.OUTCOME, limit=90.0)
+        waits = [measure.name for measure in measures if measure.name.endswith("p95, 16 clients")]
+        assert waits == ["submit to next p95, 16 clients"]
 
     def test_the_peer_stands_only_beside_what_is_known_of_it(self) -> None:
         crowd = measures_of(Load(name="16 clients", labelers=16, operations=3), self.OUTCOME, limit=90.0)
         alone = measures_of(Load(name="1 client", labelers=1, operations=3), self.OUTCOME, limit=90.0)
-        assert [each.name for each in crowd if each.peer] == ["next + submit, 16 clients", "next p95, 16 clients"]
+        compared = ["next + submit, 16 clients", "submit to next p95, 16 clients"]
+        assert [each.name for each in crowd if each.peer] == compared
         assert not any(each.peer for each in alone)
 
 
 @pytest.mark.django_db(transaction=True)
 class TestLabelersAsPrograms:
-    @pytest.mark.parametrize("asks_anew", [False, True])
-    def test_they_rank_all_there_is_through_the_real_pages(self, live_server: LiveServer, asks_anew: bool) -> None:
+    @pytest.mark.parametrize("without_scripts", [False, True])
+    def test_they_rank_all_there_is_through_the_real_pages(
+        self, live_server: LiveServer, without_scripts: bool
+    ) -> None:
         set_up = stage.set_stage(tasks=5, labelers=2)
         plan = clients.Plan(
             port=live_server.thread.port,
@@ -159,7 +169,7 @@ class TestLabelersAsPrograms:
             password=stage.PASSWORD,
             operations=100,
             seconds=60,
-            asks_anew=asks_anew,
+            without_scripts=without_scripts,
         )
         sessions = [clients.log_in(plan.port, account, plan.password) for account in plan.accounts]
         said = clients.run(plan, sessions)
@@ -180,7 +190,7 @@ class TestLabelersAsPrograms:
         set_up = stage.set_stage(tasks=3, labelers=1)
         plan = clients.Plan(
             port=live_server.thread.port, accounts=set_up.accounts(), password=stage.PASSWORD, operations=2, seconds=60,
-            asks_anew=False,
+            without_scripts=False,
         )  # fmt: skip
         session, done = clients.log_in(plan.port, plan.accounts[0], plan.password), clients.Done()
         clients.work(plan, session, count(), done, deadline=float("inf"))

@@ -35,7 +35,7 @@ class Unexpected(Exception):
 class Plan:
     """What to do. A bound on both operations and seconds: no server is loaded without an end.
 
-    asks_anew: press “next ranking” for every task, instead of going where the last submission leads.
+    without_scripts: follow the address that a submission leads to, instead of being answered with the next page.
     """
 
     port: int
@@ -43,7 +43,7 @@ class Plan:
     password: str
     operations: int
     seconds: float
-    asks_anew: bool
+    without_scripts: bool
 
 
 @dataclass(kw_only=True)
@@ -68,12 +68,14 @@ class Session:
             raise Unexpected(f"GET {path}: {status}")
         return body
 
-    def post(self, path: str, fields: Mapping[str, str]) -> str:
-        """Where the answer leads. Raises Unexpected unless it leads somewhere."""
-        status, location, _ = self._request("POST", path, {"csrfmiddlewaretoken": self.cookies["csrftoken"], **fields})
-        if status not in REDIRECTS:
+    def post(self, path: str, fields: Mapping[str, str]) -> tuple[str, bytes]:
+        """Where the answer leads, and the page if the answer is that page itself. Raises Unexpected otherwise."""
+        status, location, body = self._request(
+            "POST", path, {"csrfmiddlewaretoken": self.cookies["csrftoken"], **fields}
+        )
+        if not location or status not in (200, *REDIRECTS):
             raise Unexpected(f"POST {path}: {status}")
-        return urlsplit(location).path
+        return urlsplit(location).path, body if status == 200 else b""
 
     def _request(self, method: str, path: str, fields: Mapping[str, str]) -> tuple[int, str, bytes]:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
@@ -85,7 +87,8 @@ class Session:
         for cookie in response.headers.get_all("Set-Cookie", []):
             name, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[name] = value
-        return response.status, response.headers.get("Location", ""), body
+        location = response.headers.get("Location") or response.headers.get("Content-Location") or ""
+        return response.status, location, body
 
 
 def log_in(port: int, account: str, password: str) -> Session:
@@ -98,23 +101,26 @@ def log_in(port: int, account: str, password: str) -> Session:
 
 def work(plan: Plan, session: Session, numbers: "count[int]", done: Done, deadline: float) -> None:
     """Ranks until the plan is fulfilled, nothing is left or too much went wrong."""
-    location = ""
+    location, page = "", b""
+    submit = "submit/" if plan.without_scripts else "submit/?next=here"
     while next(numbers) < plan.operations and time.monotonic() < deadline and len(done.errors) < MOST_ERRORS:
         try:
             began = time.perf_counter()
-            if plan.asks_anew or WORK_PATH.match(location) is None:
-                location = session.post("/next/ranking/", {})
+            if WORK_PATH.match(location) is None:
+                location, page = session.post("/next/ranking/", {})
             found = WORK_PATH.match(location)
             if found is None:
                 return  # nothing is left to rank
-            page = session.get(location)
+            page = page or session.get(location)
             shown = time.perf_counter()
-            location = session.post(f"{location}submit/", ranking_of(page))
-            done.operations.append((shown - began, time.perf_counter() - shown, found[1]))
+            fields = ranking_of(page)
+            sent = time.perf_counter()
+            location, page = session.post(f"{location}{submit}", fields)
+            done.operations.append((shown - began, time.perf_counter() - sent, found[1]))
         except (OSError, http.client.HTTPException, Unexpected) as error:
             done.errors.append(f"{type(error).__name__}: {error}")
             session.connection.close()
-            location = ""
+            location, page = "", b""
 
 
 def ranking_of(page: bytes) -> dict[str, str]:

@@ -20,7 +20,7 @@ class Load:
     name: str
     labelers: int
     operations: int
-    asks_anew: bool = False
+    without_scripts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,9 @@ def measures_of(load: Load, outcome: Outcome, *, limit: float) -> list[Measure]:
         peer_value=PEER_RATE if crowded else None,
         limit=limit,
     )
-    spreads = {"next": outcome.next_ms(), "submit": outcome.submit_ms(), "submit to next": outcome.submit_to_next_ms()}
+    spreads = {"submit to next": outcome.submit_to_next_ms()}
+    if load.without_scripts:  # otherwise the next page comes with the answer to the submission: there is but one wait
+        spreads = {"next": outcome.next_ms(), "submit": outcome.submit_ms()} | spreads
     latencies = [
         _milliseconds(f"{what} p{percent}, {load.name}", percentile(values, percent), peer=crowded)
         for what, values in spreads.items()
@@ -82,12 +84,14 @@ def measures_of(load: Load, outcome: Outcome, *, limit: float) -> list[Measure]:
         _milliseconds(f"{whose} CPU an operation, {load.name}", 1000 * seconds / outcome.count)
         for whose, seconds in processors.items()
     ]
+    total = 1000 * sum(processors.values()) / outcome.count
+    costs.append(_milliseconds(f"CPU an operation, {load.name}", total))
     errors = Measure(name=f"errors, {load.name}", value=len(outcome.errors), unit="errors", better="less")
     return [rate, *latencies, *costs, errors]
 
 
 def _milliseconds(name: str, value: float, *, peer: bool = False) -> Measure:
-    known = peer and name.startswith("next p95")  # all that is known of the peer's
+    known = peer and name.startswith(("next p95", "submit to next p95"))  # of the peer's only the first is known
     return Measure(
         name=name,
         value=value,

@@ -40,7 +40,7 @@ def over_http(load: Load, web: Web, *, tasks: int) -> Outcome:
         password=stage.PASSWORD,
         operations=load.operations,
         seconds=LONGEST_SECONDS,
-        asks_anew=load.asks_anew,
+        without_scripts=load.without_scripts,
     )
     with _clients(plan) as clients:
         # Only now: logging in hashes passwords, which is slow on purpose and no part of an operation.

@@ -1,22 +1,29 @@
 """Prompts and whoever they came from. Text and origin never change; a prompt can be set aside and put back."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from labeling.admin.doors import RecordAdmin, column, shown
+from labeling.admin.asking import Question, ask
+from labeling.admin.doors import RecordAdmin, column, door, shown
 from labeling.admin.filters import LanguageFilter, OwnSplitFilter, SetAsideFilter, SplitFilter, by_choice, by_relation
 from labeling.admin.progress import bar
 from labeling.admin.setting_aside import SetAsideAdmin
 from labeling.models import Prompt, Submitter
+from labeling.models.choices import choices
 from labeling.queries.work import turns_of
+from labeling.services.prompts import warn_of_content
 from labeling.services.setting_aside import restore_prompt, set_prompt_aside
+from labeling.states import ContentWarning
 
 CONSEQUENCES = [
     lazy("No demonstration is asked for and no ranking task is made any more, and its open tasks go aside with it."),
@@ -24,8 +31,19 @@ CONSEQUENCES = [
 ]
 
 
+class WarningsForm(forms.Form):
+    warnings = forms.TypedMultipleChoiceField(
+        label=lazy("Content warnings"),
+        coerce=ContentWarning,
+        choices=choices(ContentWarning),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+    )
+
+
 @admin.register(Prompt)
 class PromptAdmin(SetAsideAdmin):
+    actions_detail = ("set_aside", "restore", "warn")
     list_display = (
         "number",
         "opening",
@@ -51,7 +69,8 @@ class PromptAdmin(SetAsideAdmin):
     list_per_page = 50
     change_form_outer_before_template = "admin/concord/prompt.html"
     fields = (
-        "campaign", "submitter", "split", "source", "use_case", "language", "author", "set_aside_reason",
+        "campaign", "submitter", "split", "source", "use_case", "language", "content_warnings", "author",
+        "set_aside_reason",
         "demonstrations_needed", "demonstrations_open", "demonstrations_done", "ranking_tasks_needed",
         "ranking_tasks_made", "created_at",
     )  # fmt: skip
@@ -71,7 +90,28 @@ class PromptAdmin(SetAsideAdmin):
         return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
     def sensible_doors(self, row: Prompt) -> Iterable[str]:
-        return ["restore"] if row.set_aside_reason else ["set_aside"]
+        return ["restore" if row.set_aside_reason else "set_aside", "warn"]
+
+    @door(lazy("Content warnings"), icon="warning")
+    def warn(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        prompt = self.find(request, object_id)
+
+        def answer(cleaned: dict[str, Any]) -> str:
+            warned = warn_of_content(prompt=prompt, warnings=cleaned["warnings"])
+            return _("Content warnings: %(warnings)s.") % {"warnings": ", ".join(warned.content_warnings) or _("none")}
+
+        question = Question(
+            title=_("What does prompt %(number)d hold?") % {"number": prompt.pk},
+            consequences=[
+                _("Labelers are told before they see the text, and those who opted out of it are not offered it."),
+                _("Work that somebody holds now stays theirs."),
+            ],
+            button=_("Save"),
+            back=self.page_of(prompt),
+            about=[prompt],
+            form=partial(WarningsForm, initial={"warnings": prompt.content_warnings}),
+        )
+        return ask(self, request, question, answer)
 
     @column("#", ordering="pk")
     def number(self, prompt: Prompt) -> int:

@@ -25,7 +25,7 @@ class SetAsideAdmin(RecordAdmin):
 
     actions = ("set_aside_ticked", "put_back_ticked")
     actions_list = ("set_aside_many",)
-    actions_detail = ("set_aside", "restore")
+    actions_detail: Sequence[str | dict[str, Any]] = ("set_aside", "restore")
     consequences: Sequence[StrOrPromise] = ()
 
     def put_aside(self, row: Any, *, reason: str) -> None:

@@ -10,7 +10,7 @@ from labeling.language import detect_language
 from labeling.refusals import PromptRefused
 from labeling.services.prompts import check_messages
 from labeling.services.tasks import GivenCompletion
-from labeling.states import PromptSource, UseCase
+from labeling.states import ContentWarning, PromptSource, UseCase
 from labeling.text import UnstorableText, clean_text
 
 Record = Mapping[str, Any]
@@ -18,6 +18,7 @@ Record = Mapping[str, Any]
 FORMS = ("messages", "prompt", "instruction")
 OF_EVERY_FORM = (
     "submitter", "source", "use_case", "language", "demonstration", "demonstrations", "completions", "human_reference",
+    "content_warnings",
 )  # fmt: skip
 OF_INSTRUCTIONS = ("input", "instances", "is_classification")
 LEFT_OUT = ("id", "name", "application")
@@ -88,6 +89,7 @@ def _row(record: Record, form: str, line: int, defaults: Defaults) -> Row:
         submitter=_submitter(record, messages, defaults),
         source=_source(record),
         use_case=_use_case(record, defaults),
+        content_warnings=_content_warnings(record),
         language=_language(record, messages, defaults),
         demonstrations=_demonstrations(record),
         completions=completions,
@@ -167,6 +169,20 @@ def _use_case(record: Record, defaults: Defaults) -> UseCase:
     if value not in set(UseCase):
         raise FieldRefused(f"“{value}” is no use case; the use cases are {', '.join(UseCase)}.", field="use_case")
     return UseCase(value)
+
+
+def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
+    """A list; in CSV, whose fields are texts, names with commas between."""
+    given = record.get("content_warnings", [])
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else _list(record, "content_warnings")
+    names = [name for name in names if name != ""]
+    for name in names:
+        if name not in list(ContentWarning):
+            raise FieldRefused(
+                f"“{name}” is no content warning; the warnings are {', '.join(ContentWarning)}.",
+                field="content_warnings",
+            )
+    return tuple(ContentWarning(name) for name in names)
 
 
 def _language(record: Record, messages: tuple[dict[str, str], ...], defaults: Defaults) -> str:

@@ -91,6 +91,7 @@ def _add(campaign: Campaign, row: Row, check_prompt: CheckPrompt | None, result:
             source=row.source,
             use_case=row.use_case,
             language=row.language,
+            content_warnings=row.content_warnings,
             # What came with the prompt need not be made again.
             ranking_tasks_needed=0 if row.completions else None,
             demonstrations_needed=max(0, campaign.demonstrations_per_prompt - len(row.demonstrations)),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from labeling.services.tasks import GivenCompletion
-from labeling.states import PromptSource, UseCase
+from labeling.states import ContentWarning, PromptSource, UseCase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,7 @@ class Row:
     source: PromptSource
     use_case: UseCase
     language: str
+    content_warnings: tuple[ContentWarning, ...] = ()
     demonstrations: tuple[str, ...] = ()
     completions: tuple[GivenCompletion, ...] = ()
     reference_left_out: bool = False

@@ -69,9 +69,9 @@ class RankingTask(models.Model):
             ),
         ]
         indexes = [
-            # claim_ranking (services/assignments.py) takes the oldest ready task with a free place.
+            # services/next_task.py takes the oldest ready task with a free place; finished ones are not in the way.
             models.Index(
-                fields=["campaign", "id"],
+                fields=["id"],
                 condition=Q(state="ready", rankings_needed__gt=F("rankings_open") + F("rankings_done")),
                 name="task_claimable",
             ),

@@ -18,10 +18,16 @@ class Queue:
     campaigns_open: int
 
 
+def not_opted_out(labeler: Labeler, field: str) -> list[Q]:
+    """Conditions that leave out what the labeler would rather not meet; none where they opted out of nothing."""
+    return [~Q(**{f"{field}__overlap": labeler.opt_outs})] if labeler.opt_outs else []
+
+
 def rankings_available(labeler: Labeler) -> QuerySet[RankingTask]:
     met = Assignment.objects.filter(labeler=labeler, task=OuterRef("pk"))
     return RankingTask.objects.filter(
         ~Exists(met),
+        *not_opted_out(labeler, "prompt__content_warnings"),
         Q(reserved_for=None) | Q(reserved_for=labeler),
         state=TaskState.READY,
         campaign__state=CampaignState.ACTIVE,
@@ -34,6 +40,7 @@ def demonstrations_available(labeler: Labeler) -> QuerySet[Prompt]:
     met = Assignment.objects.filter(labeler=labeler, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
     return Prompt.objects.filter(
         ~Exists(met),
+        *not_opted_out(labeler, "content_warnings"),
         campaign__state=CampaignState.ACTIVE,
         language__in=labeler.languages,
         set_aside_reason="",

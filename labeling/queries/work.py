@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from labeling.drafts import letter_of
 from labeling.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
-from labeling.models import Assignment, Completion, Labeler, RenderedCompletion, RubricVersion
+from labeling.models import Assignment, Completion, Labeler, Prompt, RubricVersion
 from labeling.queries.versions import instruction_version, rubric_version
 from labeling.states import AssignmentState, TaskState
 from labeling.wording import in_language
@@ -60,9 +61,20 @@ class RankingPage:
 
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
-    """With its campaign, prompt and versions. Raises Assignment.DoesNotExist for anybody else's."""
-    assignment = Assignment.objects.select_related("campaign", "prompt").get(token=token, labeler=labeler)
+    """With its campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
+    assignment = Assignment.objects.select_related("campaign").get(token=token, labeler=labeler)
     assignment.labeler = labeler
+    return _with_versions(assignment)
+
+
+def just_claimed(assignment: Assignment) -> Assignment:
+    """The same with its campaign, prompt and versions, ready to be shown."""
+    assignment.prompt = Prompt.objects.select_related("campaign").get(pk=assignment.prompt_id)
+    assignment.campaign = assignment.prompt.campaign
+    return _with_versions(assignment)
+
+
+def _with_versions(assignment: Assignment) -> Assignment:
     assignment.instruction_version = instruction_version(assignment.instruction_version_id)
     if assignment.rubric_version_id is not None:
         assignment.rubric_version = rubric_version(assignment.rubric_version_id)
@@ -121,26 +133,29 @@ def turns_of(messages: Sequence[Mapping[str, str]]) -> list[Turn]:
 
 def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
     """In the order that was drawn for this labeler."""
-    completions = Completion.objects.filter(task_id=assignment.task_id).select_related("rendered").in_bulk()
+    completions = Completion.objects.filter(task_id=assignment.task_id)
+    rows = completions.values_list("pk", "text", "rendered__html", "rendered__renderer")
+    found = {pk: _Text(text, html if renderer == RENDERER else None) for pk, text, html, renderer in rows}
     return [
-        _shown(completions[completion_id], position=position)
+        ShownCompletion(
+            position=position,
+            letter=letter_of(position),
+            html=found[completion_id].html(),
+            raw=raw_text(found[completion_id].text),
+            length=len(found[completion_id].text),
+        )
         for position, completion_id in enumerate(assignment.shown_order, start=1)
     ]
 
 
-def _shown(completion: Completion, *, position: int) -> ShownCompletion:
-    return ShownCompletion(
-        position=position,
-        letter=letter_of(position),
-        html=_rendered_ahead(completion) or render_markdown(completion.text, headings_from=TEXT_HEADINGS_FROM),
-        raw=raw_text(completion.text),
-        length=len(completion.text),
-    )
+class _Text(NamedTuple):
+    text: str
+    rendered_ahead: str | None
 
-
-def _rendered_ahead(completion: Completion) -> str | None:
-    rendered: RenderedCompletion | None = getattr(completion, "rendered", None)
-    return rendered.html if rendered is not None and rendered.renderer == RENDERER else None
+    def html(self) -> str:
+        if self.rendered_ahead is not None:
+            return self.rendered_ahead
+        return render_markdown(self.text, headings_from=TEXT_HEADINGS_FROM)
 
 
 def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag]:

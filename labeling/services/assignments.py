@@ -4,21 +4,12 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
-from labeling.models import (
-    Assignment,
-    Campaign,
-    Completion,
-    InstructionVersion,
-    Labeler,
-    Prompt,
-    RankingTask,
-    RubricVersion,
-)
+from labeling.models import Assignment, Labeler, Prompt
+from labeling.queries.available import not_opted_out
 from labeling.queries.versions import rubric_version
 from labeling.refusals import (
     AlreadySkipped,
@@ -34,7 +25,9 @@ from labeling.services.leases import (
     take_demonstration_place,
     take_ranking_place,
 )
-from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason, TaskState
+from labeling.services.next_task import take_next_task
+from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason
+from labeling.working_time import LONGEST_PAUSE_MINUTES
 
 
 def claim_ranking(*, labeler: Labeler) -> Assignment | None:
@@ -63,10 +56,13 @@ def _claim_after_cleaning_up(labeler: Labeler, kind: AssignmentKind) -> Assignme
 @transaction.atomic
 def _claim_once(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     labeler = _lock_active(labeler)
+    # Of rankings first the new one: who has just handed one in holds none, and that is when it must be quick.
+    if kind == AssignmentKind.RANKING and (taken := _take_next_task(labeler)) is not None:
+        return taken
     held = Assignment.objects.filter(labeler=labeler, kind=kind, state=AssignmentState.OPEN).first()
     if held is not None:
         return _renew(held)
-    return _take_next_task(labeler) if kind == AssignmentKind.RANKING else _take_next_prompt(labeler)
+    return None if kind == AssignmentKind.RANKING else _take_next_prompt(labeler)
 
 
 def _lock_active(labeler: Labeler) -> Labeler:
@@ -84,41 +80,22 @@ def _renew(assignment: Assignment) -> Assignment:
 
 
 def _take_next_task(labeler: Labeler) -> Assignment | None:
-    # What the labeler's own chat left to be ranked comes first; nobody else is offered it.
-    return _take_task(labeler, RankingTask.objects.filter(reserved_for=labeler)) or _take_task(
-        labeler, RankingTask.objects.filter(reserved_for=None)
-    )
-
-
-def _take_task(labeler: Labeler, tasks: QuerySet[RankingTask]) -> Assignment | None:
-    seen = Assignment.objects.filter(labeler=labeler, task=OuterRef("pk"))
-    task = (
-        tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .select_related("campaign")
-        .filter(
-            ~Exists(seen),
-            state=TaskState.READY,
-            campaign__state=CampaignState.ACTIVE,
-            language__in=labeler.languages,
-            rankings_needed__gt=F("rankings_open") + F("rankings_done"),
-        )
-        # All that an assignment needs comes along: this runs between one ranking and the next.
-        .annotate(
-            instruction_version=_latest(InstructionVersion),
-            rubric_version=_latest(RubricVersion),
-            completion_ids=ArraySubquery(Completion.objects.filter(task=OuterRef("pk")).values("pk")),
-        )
-        .order_by("id")
-        .first()
-    )
-    if task is None or not take_ranking_place(task.pk):
+    task = take_next_task(labeler)
+    if task is None:
         return None
-    random.shuffle(task.completion_ids)
-    return _open(
-        labeler=labeler, campaign=task.campaign, kind=AssignmentKind.RANKING, prompt_id=task.prompt_id, task=task,
-        instruction_version_id=task.instruction_version, rubric_version_id=task.rubric_version,
-        shown_order=task.completion_ids,
-    )  # fmt: skip
+    now = timezone.now()
+    return Assignment.objects.create(
+        labeler=labeler,
+        campaign_id=task.campaign_id,
+        kind=AssignmentKind.RANKING,
+        prompt_id=task.prompt_id,
+        task_id=task.task_id,
+        shown_order=random.sample(task.completion_ids, len(task.completion_ids)),
+        instruction_version_id=task.instruction_version_id,
+        rubric_version_id=task.rubric_version_id,
+        claimed_at=now,
+        expires_at=now + task.lease,
+    )
 
 
 def _take_next_prompt(labeler: Labeler) -> Assignment | None:
@@ -128,36 +105,26 @@ def _take_next_prompt(labeler: Labeler) -> Assignment | None:
         .select_related("campaign")
         .filter(
             ~Exists(seen),
+            *not_opted_out(labeler, "content_warnings"),
             campaign__state=CampaignState.ACTIVE,
             language__in=labeler.languages,
             set_aside_reason="",
             demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
         )
-        .annotate(instruction_version=_latest(InstructionVersion))
         .order_by("id")
         .first()
     )
     if prompt is None or not take_demonstration_place(prompt.pk):
         return None
-    return _open(
-        labeler=labeler, campaign=prompt.campaign, kind=AssignmentKind.DEMONSTRATION, prompt_id=prompt.pk,
-        instruction_version_id=prompt.instruction_version,
-    )  # fmt: skip
-
-
-def _latest(versions: type[InstructionVersion | RubricVersion]) -> Subquery:
-    """The id of the campaign's version that counts now."""
-    return Subquery(versions.objects.filter(campaign=OuterRef("campaign")).order_by("-version").values("pk")[:1])
-
-
-def _open(*, labeler: Labeler, campaign: Campaign, **work: Any) -> Assignment:
     now = timezone.now()
     return Assignment.objects.create(
         labeler=labeler,
-        campaign=campaign,
-        **work,
+        campaign=prompt.campaign,
+        kind=AssignmentKind.DEMONSTRATION,
+        prompt=prompt,
+        instruction_version=prompt.campaign.instruction_versions.order_by("-version")[0],
         claimed_at=now,
-        expires_at=now + timedelta(minutes=campaign.lease_minutes),
+        expires_at=now + timedelta(minutes=prompt.campaign.lease_minutes),
     )
 
 
@@ -192,6 +159,22 @@ def store_draft(assignment: Assignment, draft: dict[str, Any], *, settles: bool 
     if assignment.state == AssignmentState.OPEN:
         assignment.expires_at = now + timedelta(minutes=assignment.campaign.lease_minutes)
     assignment.save(update_fields=["draft", "draft_version", "draft_saved_at", "expires_at"])
+
+
+@transaction.atomic
+def hold_through_pause(*, labeler: Labeler, token: str) -> Assignment:
+    """Renews an open lease while its holder takes a break, up to LONGEST_PAUSE_MINUTES past the last sign of work.
+
+    Raises Assignment.DoesNotExist.
+    """
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.OPEN:
+        last_sign = max(assignment.claimed_at, assignment.draft_saved_at or assignment.claimed_at)
+        lease = timedelta(minutes=assignment.campaign.lease_minutes)
+        latest = last_sign + lease + timedelta(minutes=LONGEST_PAUSE_MINUTES)
+        assignment.expires_at = max(assignment.expires_at, min(timezone.now() + lease, latest))
+        assignment.save(update_fields=["expires_at"])
+    return assignment
 
 
 @transaction.atomic

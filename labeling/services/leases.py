@@ -6,12 +6,21 @@ Lock order, so that no two transactions can deadlock: labeler, assignment, then 
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from labeling.models import Assignment, Prompt, RankingTask
 from labeling.states import AssignmentState, TaskState
+
+# Once for each ranking; the ORM would take longer to write it than PostgreSQL to do it.
+USE_RANKING_PLACE = """
+UPDATE labeling_rankingtask SET
+    rankings_open = rankings_open - 1,
+    rankings_done = rankings_done + 1,
+    state = CASE WHEN state = 'ready' AND rankings_done + 1 = rankings_needed THEN 'done' ELSE state END
+WHERE id = %s
+"""
 
 
 def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime) -> None:
@@ -72,12 +81,8 @@ def take_demonstration_place(prompt_id: int) -> bool:
 
 def use_ranking_place(task_id: int) -> None:
     """An open place becomes a finished ranking; the task is done with its last one."""
-    is_last = When(state=TaskState.READY, rankings_needed=F("rankings_done") + 1, then=Value(TaskState.DONE))
-    RankingTask.objects.filter(pk=task_id).update(
-        rankings_open=F("rankings_open") - 1,
-        rankings_done=F("rankings_done") + 1,
-        state=Case(is_last, default=F("state")),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(USE_RANKING_PLACE, [task_id])
 
 
 def use_demonstration_place(prompt_id: int) -> None:

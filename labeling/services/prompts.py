@@ -9,7 +9,7 @@ from labeling.dedupe import prompt_key
 from labeling.models import PROMPTS_PER_SUBMITTER, Campaign, Labeler, Message, Prompt, Submitter
 from labeling.refusals import PromptRefused
 from labeling.split import split_of
-from labeling.states import PromptSource, UseCase
+from labeling.states import ContentWarning, PromptSource, UseCase
 from labeling.text import UnstorableText, clean_text
 
 
@@ -24,6 +24,7 @@ def add_prompt(
     language: str,
     author: Labeler | None = None,
     picked_message: Message | None = None,
+    content_warnings: Sequence[ContentWarning] = (),
     ranking_tasks_needed: int | None = None,
     demonstrations_needed: int | None = None,
 ) -> Prompt:
@@ -52,12 +53,22 @@ def add_prompt(
                 language=language,
                 author=author,
                 picked_message=picked_message,
+                content_warnings=sorted(set(content_warnings)),
                 demonstrations_needed=_or_default(demonstrations_needed, campaign.demonstrations_per_prompt),
                 ranking_tasks_needed=_or_default(ranking_tasks_needed, campaign.ranking_tasks_per_prompt),
             )
     except IntegrityError:
         _refuse_twin(campaign, key)  # somebody added the twin in the same moment
         raise
+
+
+@transaction.atomic
+def warn_of_content(*, prompt: Prompt, warnings: Sequence[ContentWarning]) -> Prompt:
+    """Says what the prompt holds; from now on it is offered only to labelers who opted out of none of it."""
+    prompt = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
+    prompt.content_warnings = sorted(set(warnings))
+    prompt.save(update_fields=["content_warnings"])
+    return prompt
 
 
 def _or_default(value: int | None, default: int) -> int:

@@ -1,19 +1,23 @@
-"""The next piece of work: a button claims it; looking claims nothing."""
+"""The next piece of work: a button claims it; looking claims nothing. docs/decisions/the-next-task.md says why so."""
 
 from collections.abc import Callable
 from typing import Protocol
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from labeling.models import Assignment, Labeler
 from labeling.queries.available import queue_of
+from labeling.queries.work import just_claimed
 from labeling.refusals import LabelerNotActive
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.states import AssignmentKind, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, labeler_page
+from labeling.views.desks import DESKS
+from labeling.views.gates import gate_of
 
 
 class Claim(Protocol):
@@ -45,10 +49,29 @@ next_ranking = next_work(AssignmentKind.RANKING)
 next_demonstration = next_work(AssignmentKind.DEMONSTRATION)
 
 
-def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "overview") -> HttpResponseRedirect:
-    """Straight to the next work of that kind, or to the page named `otherwise` if there is none."""
+def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "overview") -> HttpResponse:
+    """Straight to the next work of that kind, or to the page named `otherwise` if there is none.
+
+    A page that can set its own address (static/js/next-here.js) asks for the next one as the answer itself, which
+    saves a round trip and half of the server's work; all others are sent there.
+    """
     try:
         assignment = CLAIMS[kind](labeler=request.labeler)
     except LabelerNotActive:
         return redirect("overview")
-    return redirect("work", token=assignment.token) if assignment else redirect(otherwise)
+    if assignment is None:
+        return redirect(otherwise)
+    if request.GET.get("next") == "here":
+        return _shown_here(request, assignment)
+    return redirect("work", token=assignment.token)
+
+
+def _shown_here(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
+    if gate_of(request, just_claimed(assignment)):
+        return redirect("work", token=assignment.token)
+    address = reverse("work", args=[assignment.token])
+    request.path = request.path_info = address  # where the page's own links, such as the other language's, lead back to
+    request.META["QUERY_STRING"] = ""
+    response = DESKS[assignment.kind].show(request, assignment)
+    response.headers["Content-Location"] = address
+    return response

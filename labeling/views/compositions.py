@@ -25,6 +25,7 @@ from labeling.views.access import LabelerRequest, find_own_composition, labeler_
 from labeling.views.chats import ChatComposer
 from labeling.views.composers import Composer, CompositionRefused
 from labeling.views.dialogues import DialogueComposer
+from labeling.views.gates import gate_of
 
 COMPOSERS: dict[str, Composer] = {
     CompositionKind.DIALOGUE: DialogueComposer(),
@@ -63,7 +64,7 @@ def compose(request: LabelerRequest, token: UUID) -> HttpResponse:
         check_standing(composition)
     except Refusal as refusal:
         return calm.refused_composition(request, composition, refusal, draft=composition.draft)
-    return composer.show(request, composition)
+    return gate_of(request, composition) or composer.show(request, composition)
 
 
 @page_or_button

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from labeling.card_moulds import card_html
 from labeling.forms import Data, DemonstrationSheet, Problem, RankingEntry, RankingSheet, SkipForm, data_of_draft
 from labeling.models import Assignment
 from labeling.queries.work import ranking_page, work_of
@@ -17,6 +18,7 @@ from labeling.services.demonstrations import submit_demonstration
 from labeling.services.rankings import submit_ranking
 from labeling.states import AssignmentKind
 from labeling.views.access import LabelerRequest
+from labeling.working_time import believable
 
 
 class EntryRefused(Exception):
@@ -44,7 +46,8 @@ class RankingDesk:
         sheet = RankingSheet(page, data or draft, checked=data is not None and skip is None)
         skip = skip or SkipForm(data or draft)
         problems = sheet.problems + skip.problems or ([_cannot_be_kept()] if sheet.checked else [])
-        context = {"page": page, "work": page.work, "sheet": sheet, "skip": skip, "problems": problems}
+        cards = [card_html(card, language=page.work.language) for card in sheet.cards]
+        context = {"page": page, "work": page.work, "sheet": sheet, "cards": cards, "skip": skip, "problems": problems}
         return render(request, "desk/ranking.html", context, status=422 if problems else 200)
 
     def hand_in(self, request: LabelerRequest, assignment: Assignment) -> None:
@@ -107,7 +110,7 @@ DESKS: dict[str, Desk] = {
 
 def within_wall_time(assignment: Assignment, seconds: float) -> float:
     """Nobody is active for longer than they have held the work, whatever their browser says."""
-    return min(seconds, (timezone.now() - assignment.claimed_at).total_seconds())
+    return believable(seconds, held_for=(timezone.now() - assignment.claimed_at).total_seconds())
 
 
 def _cannot_be_kept() -> Problem:

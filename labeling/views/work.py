@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +20,7 @@ from labeling.views import calm
 from labeling.views.access import LabelerRequest, find_own, labeler_page
 from labeling.views.claim import on_to_the_next
 from labeling.views.desks import DESKS, EntryRefused
+from labeling.views.gates import gate_of
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
 """A reload or a language switch after a refused POST asks for the button's address; it leads back to the page."""
@@ -37,7 +38,7 @@ def work(request: LabelerRequest, token: UUID) -> HttpResponse:
         return calm.refused(request, assignment, refusal, draft=assignment.draft)
     if assignment.state == AssignmentState.LAPSED:
         return calm.lapsed(request, assignment, draft=assignment.draft)
-    return DESKS[assignment.kind].show(request, assignment)
+    return gate_of(request, assignment) or DESKS[assignment.kind].show(request, assignment)
 
 
 @page_or_button
@@ -91,6 +92,17 @@ def resume(request: LabelerRequest, token: UUID) -> HttpResponse:
     except Refusal as refusal:
         return calm.refused(request, assignment, refusal, draft=assignment.draft)
     return redirect("work", token=token)
+
+
+@require_POST
+@labeler_page
+def hold(request: LabelerRequest, token: UUID) -> HttpResponse:
+    """Asked every few minutes by a page that is paused."""
+    try:
+        assignments.hold_through_pause(labeler=request.labeler, token=str(token))
+    except Assignment.DoesNotExist:
+        raise Http404 from None
+    return HttpResponse(status=204)
 
 
 def check_standing(assignment: Assignment) -> None:

@@ -5,6 +5,7 @@
  * or a new log-in. The server counts versions: a save that does not build on the last one is never just written. What
  * two tabs or devices changed apart from each other is put together where the form allows it, or a person chooses.
  */
+import { csrfToken } from "./csrf.js";
 import { conflictIn } from "./draft-conflict.js";
 import { apply, merged, read, same } from "./draft-fields.js";
 import * as shelf from "./draft-shelf.js";
@@ -233,10 +234,4 @@ function autosave(form) {
   function keep() {
     return shelf.keep(token, { draft: read(form), version, sent });
   }
-}
-
-/** The cookie's, not the form's: logging in again in another tab changes it. */
-function csrfToken() {
-  const cookie = document.cookie.split("; ").find((pair) => pair.startsWith("csrftoken="));
-  return cookie ? cookie.slice("csrftoken=".length) : form.elements.csrfmiddlewaretoken.value;
 }

@@ -1,13 +1,34 @@
-/** A button [data-opens="id"] opens the dialog of that id; so does the key ? for the dialog of the keys. */
+/**
+ * A button [data-opens="id"] opens the dialog of that id, [data-closes] closes its own. A dialog's [data-key] opens it
+ * as well, ? the one of the keys; a link to the page that a dialog stands for ([data-instead-of]) opens the dialog.
+ */
 for (const button of document.querySelectorAll("[data-opens]")) {
   button.hidden = false;
-  button.addEventListener("click", () => document.getElementById(button.dataset.opens).showModal());
+  button.addEventListener("click", () => open(document.getElementById(button.dataset.opens)));
+}
+for (const button of document.querySelectorAll("[data-closes]")) {
+  button.addEventListener("click", () => button.closest("dialog").close());
+}
+for (const dialog of document.querySelectorAll("dialog[data-instead-of]")) {
+  const links = document.querySelectorAll(`a[href="${dialog.dataset.insteadOf}"]:not([data-plain])`);
+  for (const link of links) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      open(dialog);
+    });
+  }
 }
 
 document.addEventListener("keydown", (event) => {
-  const keys = document.getElementById("keys");
-  const typing = event.target.closest("textarea, input:not([type=radio], [type=checkbox])");
-  if (event.key !== "?" || typing || !keys || keys.open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const dialogs = [...document.querySelectorAll("dialog[data-key], dialog#keys")];
+  const dialog = dialogs.find((each) => (each.dataset.key ?? "?") === event.key.toLowerCase());
+  const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
+  if (!dialog || typing || document.querySelector("dialog[open]")) return;
   event.preventDefault();
-  keys.showModal();
+  open(dialog);
 });
+
+function open(dialog) {
+  if (dialog && !dialog.open) dialog.showModal(); // the browser gives the focus back on closing
+}

@@ -11,6 +11,7 @@ from django.test import Client
 
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
 from labeling.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
+from labeling.services.instructions import acknowledge
 from labeling.services.labelers import create_labeler
 from labeling.services.prompts import add_prompt
 from labeling.services.tasks import GivenCompletion, make_task_of_given
@@ -44,9 +45,13 @@ def make_campaign(
     state: CampaignState = CampaignState.ACTIVE,
     instructions: Mapping[str, str] = INSTRUCTIONS,
     flags: Sequence[dict[str, Any]] = FLAGS,
+    read: bool = True,
     **fields: Any,
 ) -> Campaign:
-    """A campaign with published instructions and rubric, open unless `state` says otherwise."""
+    """A campaign with published instructions and rubric, open unless `state` says otherwise.
+
+    `read`: whoever is there has read its instructions.
+    """
     number = next(_numbers)
     campaign = Campaign.objects.create(
         **{"slug": f"campaign-{number}", "name": name or f"Campaign {number}", "languages": ["en", "zh"]} | fields
@@ -56,6 +61,9 @@ def make_campaign(
     for step in _steps_to(state):
         change_campaign_state(campaign=campaign, state=step)
     campaign.refresh_from_db()
+    if read:
+        for labeler in Labeler.objects.all():
+            have_read(labeler, campaign)
     return campaign
 
 
@@ -72,8 +80,16 @@ def make_labeler(
     languages: Sequence[str] = ("en", "zh"),
     **fields: Any,
 ) -> Labeler:
-    """A labeler who can log in as `name` with PASSWORD."""
-    return create_labeler(username=name, password=PASSWORD, state=state, languages=languages, **fields)
+    """A labeler who can log in as `name` with PASSWORD and has read all the instructions there are."""
+    labeler = create_labeler(username=name, password=PASSWORD, state=state, languages=languages, **fields)
+    for campaign in Campaign.objects.all():
+        have_read(labeler, campaign)
+    return labeler
+
+
+def have_read(labeler: Labeler, campaign: Campaign) -> None:
+    """They said so of the campaign's present instructions."""
+    acknowledge(labeler=labeler, instruction_version=campaign.instruction_versions.latest("version"))
 
 
 def make_prompt(

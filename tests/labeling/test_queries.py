@@ -38,22 +38,46 @@ def rank(labeler: Labeler, times: int) -> None:
         submit_ranking(labeler=labeler, token=str(held.token), judgements=judgements, active_seconds=1)
 
 
-@pytest.mark.parametrize("k", [4, 9])
-def test_a_ranking_page(k: int, client: Client, django_assert_num_queries: Counted) -> None:
-    make_ready_task(make_prompt(make_campaign()), k=k)
-    address = client.post("/next/ranking/")["Location"]
-    client.get(address)  # a process reads instructions and rubric once
-    with django_assert_num_queries(4):  # session, user with labeler, the work, its completions
-        assert client.get(address).status_code == 200
+def a_ranking(k: int, *, tasks: int, past: int, labeler: Labeler, client: Client) -> str:
+    """The address of a ranking in hand, which was looked at, so that this process has read what it reads once."""
+    rank(labeler, past)
+    campaign = make_campaign()
+    for _ in range(tasks):
+        make_ready_task(make_prompt(campaign), k=k)
+    address = str(client.post("/next/ranking/")["Location"])
+    client.get(address)
+    return address
 
 
-@pytest.mark.parametrize("k", [4, 9])
-def test_handing_a_ranking_in(k: int, client: Client, django_assert_num_queries: Counted) -> None:
-    make_ready_task(make_prompt(make_campaign()), k=k)
-    address = client.post("/next/ranking/")["Location"]
-    client.post(f"{address}submit/", {})
-    with django_assert_num_queries(21):
-        assert client.post(f"{address}submit/", ranking_entry(range(1, k + 1))).status_code == 302
+@pytest.mark.parametrize(("k", "tasks", "past"), [(4, 2, 0), (9, 2, 0), (4, 60, 0), (4, 2, 60)])
+class TestAroundARanking:
+    """With K, with tasks that wait, with rankings done: always as many."""
+
+    @pytest.fixture
+    def address(self, k: int, tasks: int, past: int, alice: Labeler, client: Client) -> str:
+        return a_ranking(k, tasks=tasks, past=past, labeler=alice, client=client)
+
+    def test_its_page(self, address: str, client: Client, django_assert_num_queries: Counted) -> None:
+        with django_assert_num_queries(5):  # session, user with labeler, the work, its prompt, its completions
+            assert client.get(address).status_code == 200
+
+    def test_handing_it_in_and_seeing_the_next(
+        self, address: str, k: int, client: Client, django_assert_num_queries: Counted
+    ) -> None:
+        entry = ranking_entry(range(1, k + 1))
+        with django_assert_num_queries(19):  # of which 4 are savepoints, for the test itself is a transaction
+            assert client.post(f"{address}submit/?next=here", entry).status_code == 200
+
+    def test_handing_it_in_and_being_sent_on(
+        self, address: str, k: int, client: Client, django_assert_num_queries: Counted
+    ) -> None:
+        with django_assert_num_queries(17):
+            assert client.post(f"{address}submit/", ranking_entry(range(1, k + 1))).status_code == 302
+
+    def test_saving_a_draft(self, address: str, client: Client, django_assert_num_queries: Counted) -> None:
+        body = {"draft": {"1-quality": ["5"]}, "base_version": 0}
+        with django_assert_num_queries(6):
+            assert client.put(f"{address}draft/", body, content_type="application/json").status_code == 200
 
 
 @pytest.mark.parametrize("number", [1, 12])
@@ -81,7 +105,7 @@ def test_a_past_ranking(k: int, client: Client, django_assert_num_queries: Count
     client.post(f"{address}submit/", ranking_entry(range(1, k + 1)))
     token = address.split("/")[2]
     client.get(f"/history/{token}/")  # takes the message away that handing in left
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert client.get(f"/history/{token}/").status_code == 200
 
 

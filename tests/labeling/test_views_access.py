@@ -116,7 +116,7 @@ def test_a_stale_safety_token_gets_a_page_that_says_what_to_do() -> None:
     client.force_login(make_labeler("alice").user)
     page = client.post("/next/ranking/")
     assert page.status_code == 403
-    assert "reload the page and press it again" in page.content.decode()
+    assert "Go back to your work and press it again" in page.content.decode()
 
 
 def test_an_error_of_ours_gets_a_calm_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,5 +222,7 @@ def test_the_page_costs_the_same_however_long_the_dialogue(
         answer_request(request_id=SuggestionRequest.objects.get(token=asked).pk, model=model, sampler=ScriptedSampler())
         draft |= {f"{position}-role": ["assistant"], f"{position}-request": [asked]}
     Composition.objects.update(draft=draft)
-    with django_assert_num_queries(5):  # session, user and labeler, the writing, its requests, their suggestions
+    with django_assert_num_queries(
+        6
+    ):  # instructions read?; session, user and labeler, the writing, its requests, their suggestions
         assert client.get(address(dialogue)).status_code == 200

@@ -1,0 +1,49 @@
+"""What stands before a piece of work: instructions that have not been read yet, and a warning of its content."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+
+from labeling.models import Assignment, Composition
+from labeling.models.choices import WORDS
+from labeling.queries.instructions import has_read, reading_of
+from labeling.queries.versions import instruction_version
+from labeling.states import SkipReason
+from labeling.views.access import LabelerRequest
+
+SHOWN = "shown"
+"""In the address of work whose warning was read: show it."""
+
+
+def gate_of(request: LabelerRequest, work: Assignment | Composition) -> HttpResponse | None:
+    """The page to show instead of the work; None when nothing stands before it."""
+    if not has_read(request.labeler, work.instruction_version_id):
+        return _instructions(request, work)
+    if isinstance(work, Assignment) and _is_unexpected(request, work):
+        return _warning(request, work)
+    return None
+
+
+def _is_unexpected(request: LabelerRequest, assignment: Assignment) -> bool:
+    """Whoever has begun knows the content."""
+    return bool(assignment.prompt.content_warnings) and not assignment.draft_version and SHOWN not in request.GET
+
+
+def _instructions(request: LabelerRequest, work: Assignment | Composition) -> HttpResponse:
+    version = instruction_version(work.instruction_version_id)
+    reading = reading_of(request.labeler, version, interface_language=get_language() or "en")
+    context = {"reading": reading, "page": reading.page, "version": version, "back": request.get_full_path()}
+    return render(request, "desk/read_first.html", context)
+
+
+def _warning(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
+    context = {
+        "warnings": [WORDS[warning] for warning in assignment.prompt.content_warnings],
+        "token": assignment.token,
+        "campaign": assignment.campaign.name,
+        "show": f"?{urlencode({SHOWN: 1})}",
+        "reason": SkipReason.HARMFUL_TO_ME,
+    }
+    return render(request, "desk/content_warning.html", context)

@@ -1,0 +1,11 @@
+/** The key s opens the reasons for skipping, with the first of them in focus. */
+const skip = document.getElementById("skip");
+
+document.addEventListener("keydown", (event) => {
+  if (!skip || event.key !== "s" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
+  if (typing || skip.open || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  skip.open = true;
+  (skip.querySelector("input:checked") ?? skip.querySelector("input")).focus();
+});
