@@ -6,7 +6,7 @@
  */
 const form = document.querySelector("form[data-token]");
 if (form) {
-  const own = new URL(".", form.action).pathname;
+  const own = new URL("..", form.action).pathname;
   if (location.pathname !== own) history.replaceState(history.state, "", own);
   form.action = here(form.action);
   for (const button of form.querySelectorAll("[formaction]")) button.formAction = here(button.formAction);
