@@ -5,6 +5,7 @@
 Each function is one picture, named after it.
 """
 
+import random
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
-from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -34,7 +35,9 @@ class Studio:
     alice: Labeler
     campaign: Campaign
 
-    def window(self, *, size: tuple[int, int] = DESK, theme: Any = "light", language: str = "en-GB") -> Page:
+    def window(
+        self, *, size: tuple[int, int] = DESK, theme: Any = "light", language: str = "en-GB", new: bool = False
+    ) -> Page:
         context = self.browser.new_context(
             base_url=self.url,
             viewport={"width": size[0], "height": size[1]},
@@ -45,6 +48,8 @@ class Studio:
             reduced_motion="reduce",
         )
         page = context.new_page()
+        if not new:
+            have_read(self.alice, self.campaign)
         page.goto("/login/")
         page.locator("[name=username]").fill("alice")
         page.locator("[name=password]").fill(PASSWORD)
@@ -62,16 +67,20 @@ class Studio:
         page = self.window(**window)
         page.locator("form[action='/next/ranking/'] button").click()
         expect(page.locator("[data-card]").first).to_be_visible()
+        page.wait_for_load_state("networkidle")  # the keys are live
         return page
 
 
 @pytest.fixture
 def studio(browser: Browser, live_server: LiveServer) -> Iterator[Studio]:
+    random.seed(7)  # the order in which completions are shown, so that a picture changes only with the page
     campaign = make_campaign(
         name="Helpful answers",
         description="Everyday questions, in English and Chinese.",
         instructions=TEXTS["instructions"],
     )
+    campaign.ask_dialogues = campaign.ask_chats = campaign.ask_own_prompts = True
+    campaign.save()
     yield Studio(browser=browser, url=live_server.url, alice=make_labeler("alice"), campaign=campaign)
     for context in browser.contexts:
         context.close()
@@ -164,4 +173,68 @@ def test_demonstration(studio: Studio, keep: Keep) -> None:
     page = studio.window()
     page.locator("form[action='/next/demonstration/'] button").click()
     page.locator("textarea[name=text]").fill(TEXTS["email"]["answers"][0])
+    keep(page)
+
+
+def test_instructions_first(studio: Studio, keep: Keep) -> None:
+    studio.task("sky")
+    page = studio.window(new=True)
+    page.locator("form[action='/next/ranking/'] button").click()
+    keep(page)
+
+
+def test_instructions_beside(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("email")
+    press(page, "7 i")
+    expect(page.locator("dialog[open]")).to_be_visible()
+    keep(page)
+
+
+def test_ranking_compare(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("email")
+    press(page, "7 c")
+    keep(page)
+
+
+def test_ranking_duel(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("sky")
+    press(page, "d")
+    keep(page)
+
+
+def test_ranking_keys(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("sky")
+    press(page, "?")
+    keep(page)
+
+
+def test_day(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("sky")
+    press(page, "7 3 2 6 Control+Enter")
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    page.goto("/day/")
+    keep(page)
+
+
+def test_preferences(studio: Studio, keep: Keep) -> None:
+    page = studio.window()
+    page.goto("/preferences/")
+    keep(page)
+
+
+def test_dialogue(studio: Studio, keep: Keep) -> None:
+    page = studio.window()
+    page.get_by_role("button", name="Write a dialogue").click()
+    areas = page.locator("[data-turns] textarea")
+    for turn, message in enumerate(TEXTS["email"]["messages"][1:3]):
+        areas.nth(turn).fill(message["content"])
+    keep(page)
+
+
+def test_history(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("sky")
+    press(page, "7 3 2 6 Control+Enter")
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    page.goto("/history/")
+    page.locator("a[href^='/history/']").last.click()
     keep(page)
