@@ -29,6 +29,9 @@ STATE_COLOURS = {
     "evaluating": "primary",
     "failed": "danger",
     "running": "info",
+    "waiting": "info",
+    "cancelled": "default",
+    "discarded": "default",
 }
 
 

@@ -9,6 +9,7 @@ from labeling.models import Assignment, Labeler, Ranking, RankingTask
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.demonstrations import submit_demonstration
 from labeling.services.rankings import Judgement, submit_ranking
+from labeling.services.revisions import start_revision
 from labeling.split import split_of
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
@@ -73,3 +74,8 @@ def bytes_of(directory: Path) -> dict[str, bytes]:
     return {
         path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
     }
+
+
+def reopened(labeler: Labeler, assignment: Assignment) -> str:
+    """The token of a revision that the labeler begins of what they handed in."""
+    return str(start_revision(labeler=labeler, token=str(assignment.token)).token)

@@ -31,6 +31,7 @@ ENTRY = {
     "max_new_tokens": "128",
     "ready_depth": "5",
     "lease_minutes": "30",
+    "suggestions_per_turn": "3",
     "body_en": "# Be helpful",
     "body_zh_hans": "# 要有帮助",
     "flags": json.dumps(FLAGS),

@@ -146,10 +146,10 @@ def test_the_page_asks_looks_and_shows_what_arrives(client: Client, dialogue: Co
     assert (answer["state"], answer["said"]) == ("waiting", "Asking the model … 0 of 3")
     asked = SuggestionRequest.objects.get(token=answer["request"])
     assert asked.messages == [{"role": "user", "content": "How do bees fly?"}]
-    answer_request(request_id=asked.pk, model=model, sampler=ScriptedSampler("a1", "b2", "c3"))
+    answer_request(request_id=asked.pk, model=model, sampler=ScriptedSampler("one.", "two.", "three."))
     looked = client.get(address(dialogue, f"suggestions/{asked.token}/")).json()
     assert (looked["state"], looked["said"]) == ("ready", "3 suggestions are here.")
-    assert all(text in looked["html"] for text in ("a1", "b2", "c3"))
+    assert all(text in looked["html"] for text in ("one.", "two.", "three."))
     assert "secret-model" not in looked["html"] + html_of(client, dialogue)
     assert Suggestion.objects.filter(shown_at=None).count() == 0
 
@@ -159,10 +159,10 @@ def test_one_is_dismissed_and_the_wait_given_up_over_the_wire(
 ) -> None:
     first = ask(client, dialogue, "How do bees fly?", "").json()["request"]
     answer_request(
-        request_id=SuggestionRequest.objects.get().pk, model=model, sampler=ScriptedSampler("a1", "b2", "c3")
+        request_id=SuggestionRequest.objects.get().pk, model=model, sampler=ScriptedSampler("one.", "two.", "three.")
     )
     left = client.post(address(dialogue, f"suggestions/{first}/"), {"dismiss": "2"}).json()
-    assert "b2" not in left["html"]
+    assert "two." not in left["html"]
     assert left["said"] == "2 suggestions are here."
     second = ask(client, dialogue, "How do bees fly?", "").json()["request"]
     assert client.post(address(dialogue, f"suggestions/{second}/"), {"cancel": "1"}).json()["state"] == "cancelled"

@@ -1,0 +1,265 @@
+"""Dialogues with the model's suggestions, and chats that end in a ranking: real browser, real worker, real model."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from labeling.models import Campaign, Composition, Labeler, Message, Ranking, RankingTask, Suggestion
+from labeling.services.model_versions import promote, register_model
+from labeling.states import ModelKind
+from tests.e2e.test_desk import fits, log_in, says, serious
+from tests.labeling.cast import make_campaign, make_labeler
+from tests.processes import Processes, processes
+from tests.tiny_models import make_tiny_model
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+FOR_A_MODEL = 90_000  # milliseconds: a worker starts, loads torch and the model, and samples on a shared core
+PHONE: Any = {"width": 360, "height": 740}
+DESKTOP: Any = {"width": 1440, "height": 900}
+
+
+@pytest.fixture
+def alice() -> Labeler:
+    return make_labeler("alice")
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=live_server.url, viewport=DESKTOP, locale="en")
+    opened.set_default_timeout(20_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return log_in(context.new_page())
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> None:
+    path = make_tiny_model(tmp_path / "tiny")
+    promote(version=register_model(kind=ModelKind.SFT, name="secret-tiny", path=path), reason="the only one")
+
+
+@pytest.fixture
+def worker(model: None, process_environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
+    with processes(process_environment, tmp_path, VAR_DIR=tmp_path / "var") as started:
+        started.worker("sampling", "suggestions,sampling")
+        yield started
+
+
+def asking_campaign(*, dialogues: bool = False, chats: bool = False) -> Campaign:
+    return make_campaign(ask_dialogues=dialogues, ask_chats=chats, max_new_tokens=8, k_min=4, k_max=4)
+
+
+def begin_dialogue(page: Page) -> None:
+    asking_campaign(dialogues=True)
+    page.goto("/")
+    page.get_by_role("button", name="Write a dialogue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Write a dialogue")
+
+
+def begin_chat(page: Page) -> None:
+    asking_campaign(chats=True)
+    page.goto("/")
+    page.get_by_role("button", name="Chat with the model, then rank").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Chat with the model")
+
+
+def turn(page: Page, number: int) -> Any:
+    return page.locator(f"#turn-{number}")
+
+
+def text_of(page: Page, number: int) -> Any:
+    return page.get_by_role("textbox", name=f"Text of turn {number}", exact=True)
+
+
+def ask(page: Page, number: int) -> None:
+    turn(page, number).get_by_role("button", name="Ask the model for 3 suggestions").click()
+
+
+def test_a_whole_dialogue_with_suggestions(page: Page, worker: Processes) -> None:
+    begin_dialogue(page)
+    text_of(page, 1).fill("How do bees find their way home?")
+    ask(page, 2)
+    expect(turn(page, 2)).to_contain_text(re.compile(r"Asking the model … \d of 3"))
+    suggestions = turn(page, 2).locator("[data-suggestion]")
+    expect(suggestions).to_have_count(3, timeout=FOR_A_MODEL)
+    expect(turn(page, 2).get_by_role("status")).to_have_text("3 suggestions are here.")
+
+    suggestions.nth(0).get_by_role("button", name="Use").click()
+    offered = text_of(page, 2).input_value()
+    assert offered
+    text_of(page, 2).fill(f"{offered} By the sun.")
+    suggestions.nth(1).get_by_role("button", name="Dismiss").click()
+    expect(suggestions).to_have_count(2)
+
+    page.get_by_role("button", name="Add a turn").click()
+    text_of(page, 3).fill("And at night?")
+    page.get_by_role("button", name="Add a turn").click()
+    ask(page, 4)
+    expect(turn(page, 4).locator("[data-suggestion]")).to_have_count(3, timeout=FOR_A_MODEL)
+    turn(page, 4).get_by_role("button", name="Use").nth(1).click()
+    says(page, "Saved")
+
+    page.reload()
+    expect(text_of(page, 2)).to_have_value(f"{offered} By the sun.")
+    expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(2)
+    expect(turn(page, 4).locator(".is-used")).to_have_count(1)
+    page.get_by_role("button", name="Submit dialogue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+    expect(page.get_by_role("main")).to_contain_text("And at night?")
+    assert "secret-tiny" not in page.content()
+
+    outcomes = Suggestion.objects.order_by("request_id", "number").values_list("outcome", "edit_distance")
+    assert list(outcomes) == [
+        ("edited", len(" By the sun.")), ("dismissed", None), ("", None),
+        ("", None), ("used", 0), ("", None),
+    ]  # fmt: skip
+    assert not Suggestion.objects.filter(shown_at=None).exists()
+    assert list(Message.objects.order_by("position").values_list("author_type", flat=True)) == [
+        "human", "human", "human", "model",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_chat_then_rank(page: Page, worker: Processes, alice: Labeler, viewport: Any) -> None:
+    page.set_viewport_size(viewport)
+    begin_chat(page)
+    thread = page.locator(".thread .turn")
+    for number, line in enumerate(("Tell me something.", "And something else?"), start=1):
+        page.get_by_label("Your turn").fill(line)
+        page.get_by_label("Your turn").press("Control+Enter")
+        expect(thread.nth(2 * number - 2)).to_contain_text(line)
+        expect(page.locator("[data-poll]")).to_have_attribute("data-state", "", timeout=FOR_A_MODEL)
+        expect(page.get_by_text("Writing …")).to_have_count(0)
+        assert Message.objects.filter(author_type="model").count() == number
+    assert fits(page)
+    page.get_by_role("button", name="End the chat, then rank").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your chat")
+    expect(page.get_by_role("heading", name="Ready: rank it")).to_be_visible(timeout=FOR_A_MODEL)
+    assert fits(page)
+    page.get_by_role("button", name="Rank the answers").click()
+    expect(page).to_have_url(re.compile("/work/"))
+    picked = RankingTask.objects.get(reserved_for=alice).prompt.picked_message
+    assert picked is not None
+    assert RankingTask.objects.get().completions.filter(text=picked.content).exists()
+    assert "secret-tiny" not in page.content()
+
+
+def test_a_suggestion_that_never_arrives_stops_nobody(page: Page, model: None, settings: Any) -> None:
+    settings.SUGGESTION_WAIT_SECONDS = 5  # and no worker runs
+    begin_dialogue(page)
+    text_of(page, 1).fill("How do bees find their way home?")
+    ask(page, 2)
+    expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
+    expect(turn(page, 2).locator("[data-seconds]")).to_have_text(re.compile(r"^[2-9] s$"))
+    text_of(page, 2).fill("By the sun.")
+    expect(turn(page, 2).locator(".calm-note")).to_contain_text("The model did not answer. Just go on", timeout=20_000)
+    expect(text_of(page, 2)).to_have_value("By the sun.")
+    expect(text_of(page, 2)).to_be_focused()
+    page.get_by_role("button", name="Submit dialogue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+
+
+def test_the_labeler_goes_on_without_waiting(page: Page, model: None) -> None:
+    begin_dialogue(page)
+    text_of(page, 1).fill("How do bees find their way home?")
+    ask(page, 2)
+    page.get_by_role("button", name="Go on without them").click()
+    expect(turn(page, 2).locator(".asking")).to_have_count(0)
+    assert Composition.objects.get().suggestion_requests.get().state == "cancelled"
+
+
+def test_turns_are_added_removed_and_put_back(page: Page) -> None:
+    begin_dialogue(page)
+    text_of(page, 1).fill("One")
+    text_of(page, 2).fill("Two")
+    page.get_by_role("button", name="Add a turn").click()
+    expect(text_of(page, 3)).to_be_focused()
+    text_of(page, 3).fill("Three")
+    page.get_by_role("button", name="Remove turn 2").click()
+    expect(text_of(page, 2)).to_have_value("Three")
+    page.get_by_role("button", name="Undo").click()
+    expect(text_of(page, 2)).to_have_value("Two")
+    expect(text_of(page, 3)).to_have_value("Three")
+    page.get_by_role("button", name="Add a system message").click()
+    text_of(page, 1).fill("Be kind.")
+    says(page, "Saved")
+    page.reload()
+    expect(text_of(page, 1)).to_have_value("Be kind.")
+    expect(text_of(page, 4)).to_have_value("Three")
+    page.get_by_role("button", name="Submit dialogue").click()
+    expect(page.get_by_role("alert").first).to_contain_text("A dialogue ends with what the assistant says.")
+    expect(text_of(page, 4)).to_have_value("Three")
+
+
+def test_more_turns_than_the_page_has_come_back_from_the_browsers_storage(page: Page) -> None:
+    begin_dialogue(page)
+    page.route("**/draft/", lambda route: route.abort())
+    text_of(page, 1).fill("One")
+    page.get_by_role("button", name="Add a turn").click()
+    text_of(page, 3).fill("Three")
+    says(page, "kept in this browser")
+    page.reload()
+    expect(text_of(page, 3)).to_have_value("Three")
+    page.unroute("**/draft/")
+    expect(page.locator("[data-save-text]")).to_contain_text("Saved", timeout=30_000)  # the next try may be 15 s away
+    with page.expect_response(lambda answer: answer.url.endswith("/draft/") and answer.ok):
+        text_of(page, 3).fill("Three and a half")
+    assert Composition.objects.get().draft["3-text"] == ["Three and a half"]
+
+
+def test_a_dialogue_works_without_scripts(browser: Browser, live_server: LiveServer, alice: Labeler) -> None:
+    context = browser.new_context(base_url=live_server.url, java_script_enabled=False, locale="en")
+    page = log_in(context.new_page())
+    begin_dialogue(page)
+    text_of(page, 1).fill("Where do swifts sleep?")
+    text_of(page, 2).fill("In the air.")
+    page.get_by_role("button", name="Add a turn").click()
+    text_of(page, 3).fill("Really?")
+    page.get_by_role("button", name="Add a turn").click()
+    text_of(page, 4).fill("At 2,000 metres.")
+    page.get_by_role("button", name="Submit dialogue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+    assert Message.objects.count() == 4
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_stands_in_anybodys_way(page: Page, theme: Any, settings: Any) -> None:
+    settings.SUGGESTION_WAIT_SECONDS = 5
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    begin_dialogue(page)
+    found = {"start": serious(page)}
+    text_of(page, 1).fill("How do bees find their way home?")
+    ask(page, 2)  # no model is there
+    expect(turn(page, 2).locator(".calm-note")).to_be_visible()
+    found["dialogue"] = serious(page)
+    page.get_by_role("button", name="Submit dialogue").click()
+    expect(page.get_by_role("alert").first).to_be_visible()
+    found["problems"] = serious(page)
+    page.set_viewport_size(PHONE)
+    found["on a phone"] = serious(page)
+    assert fits(page)
+    text_of(page, 2).fill("By the sun.")
+    page.get_by_role("button", name="Submit dialogue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+    found["handed in"] = serious(page)
+    begin_chat(page)
+    page.get_by_label("Your turn").fill("Hello?")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("button", name="Ask again")).to_be_visible()
+    found["chat"] = serious(page)
+    assert fits(page)
+    page.goto("/")
+    found["overview"] = serious(page)
+    assert not {name: problems for name, problems in found.items() if problems}
+    assert Ranking.objects.count() == 0
