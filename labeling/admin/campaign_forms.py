@@ -97,17 +97,12 @@ class StatementsField(forms.CharField):
         )
 
     def prepare_value(self, value: Any) -> Any:
-        return (
-            value
-            if isinstance(value, str)
-            else "\n".join(f"{each['language']}: {each['text']}" for each in value or [])
-        )
+        if isinstance(value, str):
+            return value
+        return "\n".join(f"{each['language']}: {each['text']}" for each in value or [])
 
     def to_python(self, value: Any) -> Any:
         return [self._statement(line) for line in (super().to_python(value) or "").splitlines() if line.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), "\n".join((data or "").splitlines()))
 
     def _statement(self, line: str) -> dict[str, str]:
         code, colon, text = line.partition(":")
