@@ -1,4 +1,4 @@
-"""A labeler's own prompts through their pages: three kinds, what is refused with every word kept, and what they become."""
+"""A labeler's own prompts through their pages: what they become, and what is refused, every word kept."""
 
 from typing import Any
 
