@@ -29,6 +29,14 @@ class AlreadyDiscarded(Refusal):
     """The labeler threw this piece of writing away before."""
 
 
+class NotRevisable(Refusal):
+    """It was not handed in, or too many were since, so it can be read and no longer revised."""
+
+
+class WorkSetAside(Refusal):
+    """The prompt or the task was set aside, so nothing new is taken for it."""
+
+
 class NotOffered(Refusal):
     """The campaign does not ask for that kind of writing, or not in a language of the labeler's."""
 

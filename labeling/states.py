@@ -62,6 +62,14 @@ class CompositionState(StrEnum):
     DISCARDED = "discarded"
 
 
+class RevisionState(StrEnum):
+    """KEPT: the labeler left what was handed in as it was."""
+
+    OPEN = "open"
+    SUBMITTED = "submitted"
+    KEPT = "kept"
+
+
 class SuggestionState(StrEnum):
     """CANCELLED: the labeler went on without, asked anew, or closed the writing."""
 
@@ -187,6 +195,7 @@ LEGAL_MOVES: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
     },
     {SuggestionState.WAITING: (SuggestionState.READY, SuggestionState.FAILED, SuggestionState.CANCELLED)},
     {CompositionState.OPEN: (CompositionState.SUBMITTED, CompositionState.DISCARDED)},
+    {RevisionState.OPEN: (RevisionState.SUBMITTED, RevisionState.KEPT)},
     {
         ModelState.CANDIDATE: (ModelState.CURRENT, ModelState.RETIRED),
         ModelState.CURRENT: (ModelState.CANDIDATE, ModelState.RETIRED),

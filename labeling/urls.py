@@ -3,16 +3,18 @@ from django.urls import path
 
 from labeling.api.drafts import DraftView
 from labeling.services.compositions import save_composition_draft
+from labeling.services.revisions import save_revision_draft
 from labeling.views.chats import speak, thread
 from labeling.views.claim import next_demonstration, next_ranking
 from labeling.views.compositions import compose, discard, start, submit_composition
 from labeling.views.day import day
 from labeling.views.dialogues import change_turns
-from labeling.views.drafts import earlier, restore
+from labeling.views.drafts import earlier, page_of_draft, restore
 from labeling.views.history import history, submission
 from labeling.views.instructions import acknowledge_instructions, instructions
 from labeling.views.overview import overview
 from labeling.views.preferences import preferences
+from labeling.views.revisions import keep_as_it_was, revise, start_revision, submit_revision
 from labeling.views.suggestions import suggest, suggestions
 from labeling.views.work import hold, resume, skip, submit, work
 
@@ -38,12 +40,19 @@ urlpatterns = [
     path("compose/<uuid:token>/thread/", thread, name="compose_thread"),
     path("compose/<uuid:token>/discard/", discard, name="compose_discard"),
     path("compose/<uuid:token>/draft/", DraftView.as_view(save=save_composition_draft), name="compose_draft"),
+    path("drafts/<uuid:token>/page/", page_of_draft, name="page_of_draft"),
     path("drafts/<uuid:token>/", earlier, name="earlier_drafts"),
     path("drafts/<uuid:token>/<int:number>/restore/", restore, name="restore_draft"),
     path("day/", day, name="day"),
     path("preferences/", preferences, name="preferences"),
     path("history/", history, name="history"),
     path("history/<uuid:token>/", submission, name="submission"),
+    path("history/<uuid:token>/<int:revision>/", submission, name="past_revision"),
+    path("history/<uuid:token>/revise/", start_revision, name="start_revision"),
+    path("revise/<uuid:token>/", revise, name="revise"),
+    path("revise/<uuid:token>/submit/", submit_revision, name="submit_revision"),
+    path("revise/<uuid:token>/keep/", keep_as_it_was, name="keep_as_it_was"),
+    path("revise/<uuid:token>/draft/", DraftView.as_view(save=save_revision_draft), name="revision_draft"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
     path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),
 ]

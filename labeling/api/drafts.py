@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
-from labeling.models import Assignment, Composition, Labeler
+from labeling.models import Assignment, Composition, Labeler, Revision
 from labeling.queries.drafts import page_of
 from labeling.queries.labelers import labeler_of
 from labeling.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubmitted, DraftConflict
@@ -24,7 +24,7 @@ class Save(Protocol):
 
     def __call__(
         self, *, labeler: Labeler, token: str, draft: Draft, base_version: int, settles: bool = False
-    ) -> Assignment | Composition: ...
+    ) -> Assignment | Composition | Revision: ...
 
 
 CLOSED = {AlreadySubmitted: "submitted", AlreadySkipped: "skipped", AlreadyDiscarded: "discarded"}
@@ -61,7 +61,7 @@ class DraftView(APIView):
         sent.is_valid(raise_exception=True)
         try:
             saved = self.save(labeler=labeler, token=str(token), **sent.validated_data)
-        except (Assignment.DoesNotExist, Composition.DoesNotExist):
+        except (Assignment.DoesNotExist, Composition.DoesNotExist, Revision.DoesNotExist):
             raise NotFound from None
         except DraftConflict as conflict:
             return Response({"version": conflict.current_version, "draft": conflict.current_draft}, status=409)

@@ -19,6 +19,7 @@ from labeling.states import LabelerGroup
 
 Record = dict[str, Any]
 T = TypeVar("T")
+L = TypeVar("L", Ranking, Demonstration)
 
 RANKINGS_AT_ONCE = 500
 """Measured: 100 cost 4% more processor time, 2,000 save 10% and hold 17 MB of completions (benchmarks/export.py)."""
@@ -26,7 +27,7 @@ RANKINGS_AT_ONCE = 500
 
 def ranking_records(selection: Selection) -> Iterator[Record]:
     """One record for each ranking whose last revision as of the time is selected. Call inside a transaction."""
-    rows = _chosen_rankings(selection).values_list(
+    rows = _chosen(Ranking, selection, of="task", campaign="task__campaign", prompt="task__prompt").values_list(
         "id",
         "revision",
         "task_id",
@@ -151,7 +152,7 @@ def pair_records(ranking: Record) -> list[Record]:
 
 def demonstration_records(selection: Selection) -> Iterator[Record]:
     """One record for each demonstration whose last revision as of the time is selected. Call inside a transaction."""
-    rows = _chosen_demonstrations(selection).values_list(
+    rows = _chosen(Demonstration, selection, of="prompt", campaign="prompt__campaign", prompt="prompt").values_list(
         "id",
         "revision",
         "prompt_id",
@@ -202,33 +203,23 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Record:
     }
 
 
-def _chosen_rankings(selection: Selection) -> QuerySet[Ranking]:
-    later = Ranking.objects.filter(
-        task=OuterRef("task"),
+def _chosen(labels: type[L], selection: Selection, *, of: str, campaign: str, prompt: str) -> QuerySet[L]:
+    """Of each labeler's revisions of the same work (`of`) the last as of the time, where that one is selected.
+
+    Imported demonstrations have no labeler: SQL's NULL equals nothing, so each stands for itself.
+    """
+    later = labels.objects.filter(
+        **{of: OuterRef(of)},
         labeler=OuterRef("labeler"),
         revision__gt=OuterRef("revision"),
         submitted_at__lte=selection.as_of,
     )
-    return Ranking.objects.filter(
+    chosen: QuerySet[L] = labels.objects.filter(
         _work_of(selection),
         ~Exists(later),
-        **_in_campaign_and_split(selection, campaign="task__campaign", prompt="task__prompt"),
+        **_in_campaign_and_split(selection, campaign=campaign, prompt=prompt),
     ).order_by("id")
-
-
-def _chosen_demonstrations(selection: Selection) -> QuerySet[Demonstration]:
-    # Imported demonstrations have no labeler: SQL's NULL equals nothing, so each stands for itself.
-    later = Demonstration.objects.filter(
-        prompt=OuterRef("prompt"),
-        labeler=OuterRef("labeler"),
-        revision__gt=OuterRef("revision"),
-        submitted_at__lte=selection.as_of,
-    )
-    return Demonstration.objects.filter(
-        _work_of(selection),
-        ~Exists(later),
-        **_in_campaign_and_split(selection, campaign="prompt__campaign", prompt="prompt"),
-    ).order_by("id")
+    return chosen
 
 
 def _work_of(selection: Selection) -> Q:

@@ -43,6 +43,7 @@ KEEP_COLUMNS = {
     "labeling_suggestion": ("request_id", "number", "text", "model_version_id", "seed"),
     "labeling_composition": ("labeler_id", "campaign_id", "kind"),
     "labeling_labeler": ("simulated", "user_id"),
+    "labeling_revision": ("assignment_id", "handed_in"),
 }
 
 # Deferred to commit, because a ranking is written in several statements.

@@ -10,6 +10,7 @@ from labeling.models.model_version import ModelVersion
 from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
 from labeling.models.ranking import RankedCompletion, Ranking
 from labeling.models.rendering import RenderedCompletion
+from labeling.models.revision import Revision
 from labeling.models.sampling import Completion, SamplingRun
 from labeling.models.snapshot import Snapshot
 from labeling.models.suggestion import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
@@ -36,6 +37,7 @@ __all__ = [
     "Ranking",
     "RankingTask",
     "RenderedCompletion",
+    "Revision",
     "RubricVersion",
     "SamplingRun",
     "Snapshot",

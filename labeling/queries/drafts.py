@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labeling.drafts import as_lists
-from labeling.models import Assignment, Composition, EarlierDraft, Labeler
+from labeling.models import Assignment, Composition, EarlierDraft, Labeler, Revision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,8 @@ def page_of(labeler: Labeler, token: str) -> str | None:
     for name, model in (("work", Assignment), ("compose", Composition)):
         if model.objects.filter(labeler=labeler, token=token).exists():
             return name
+    if Revision.objects.filter(assignment__labeler=labeler, token=token).exists():
+        return "revise"
     return None
 
 

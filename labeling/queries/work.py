@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from labeling.drafts import letter_of
 from labeling.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
-from labeling.models import Assignment, Completion, Labeler, Prompt, RubricVersion
+from labeling.models import Assignment, Completion, Labeler, Prompt, Revision, RubricVersion
 from labeling.queries.versions import instruction_version, rubric_version
 from labeling.states import AssignmentState, TaskState
 from labeling.wording import in_language
@@ -100,27 +100,29 @@ def has_free_place(assignment: Assignment) -> bool:
     return not prompt.set_aside_reason and prompt.demonstrations_needed > taken
 
 
-def ranking_page(assignment: Assignment, *, interface_language: str) -> RankingPage:
+def ranking_page(assignment: Assignment, *, interface_language: str, revising: Revision | None = None) -> RankingPage:
     return RankingPage(
-        work=work_of(assignment, interface_language=interface_language),
+        work=work_of(assignment, interface_language=interface_language, revising=revising),
         completions=shown_completions(assignment),
         flags=flags_of(assignment.rubric_version, interface_language),
         asks_strength=assignment.campaign.ask_strength,
     )
 
 
-def work_of(assignment: Assignment, *, interface_language: str) -> Work:
+def work_of(assignment: Assignment, *, interface_language: str, revising: Revision | None = None) -> Work:
+    """With the draft of the revision, where there is one."""
+    held = revising or assignment
     guidance = in_language(assignment.instruction_version.body, interface_language)
     return Work(
-        token=str(assignment.token),
+        token=str(held.token),
         kind=assignment.kind,
         campaign=assignment.campaign.name,
         campaign_slug=assignment.campaign.slug,
         language=assignment.prompt.language,
         turns=turns_of(assignment.prompt.messages),
         guidance=render_markdown(guidance, headings_from=TEXT_HEADINGS_FROM),
-        draft_version=assignment.draft_version,
-        saved_at=assignment.draft_saved_at,
+        draft_version=held.draft_version,
+        saved_at=held.draft_saved_at,
     )
 
 

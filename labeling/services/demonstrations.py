@@ -9,7 +9,8 @@ from labeling.services.assignments import close_submitted, hold_for_submission, 
 from labeling.services.clock import while_no_export_looks
 from labeling.services.leases import use_demonstration_place
 from labeling.services.rankings import check_may_submit
-from labeling.states import AssignmentState
+from labeling.services.revisions import check_may_revise, check_open_revision, close_revision, lock_own_revision
+from labeling.states import AssignmentState, RevisionState
 from labeling.text import clean_text
 
 
@@ -34,16 +35,23 @@ def submit_demonstration(*, labeler: Labeler, token: str, text: str, active_seco
 
 
 @transaction.atomic
-def revise_demonstration(*, labeler: Labeler, token: str, text: str, active_seconds: float) -> Demonstration:
-    """Appends a revision to a demonstration that was handed in; the last one counts.
+def revise_demonstration(*, labeler: Labeler, token: str, text: str, active_seconds: float) -> Demonstration | None:
+    """Hands in the open revision `token` as the demonstration's next one; the last one counts. None: the same text.
 
-    Raises EmptyText, LabelerNotActive, Demonstration.DoesNotExist, Assignment.DoesNotExist.
+    Raises EmptyText, UnstorableText, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen,
+    WorkSetAside, Revision.DoesNotExist.
     """
     while_no_export_looks()
-    assignment = lock_own(labeler=labeler, token=token)
-    check_may_submit(assignment)
-    latest = assignment.demonstrations.latest("revision")
-    return _write(assignment, text=_checked(text), revision=latest.revision + 1, active_seconds=active_seconds)
+    revision = lock_own_revision(labeler=labeler, token=token)
+    check_open_revision(revision)
+    check_may_revise(revision.assignment)
+    text = _checked(text)
+    latest = revision.assignment.demonstrations.latest("revision")
+    if latest.text == text:
+        close_revision(revision, RevisionState.KEPT)
+        return None
+    close_revision(revision, RevisionState.SUBMITTED)
+    return _write(revision.assignment, text=text, revision=latest.revision + 1, active_seconds=active_seconds)
 
 
 @transaction.atomic

@@ -13,7 +13,8 @@ from labeling.refusals import LabelerNotActive
 from labeling.services.assignments import close_submitted, hold_for_submission, lock_own
 from labeling.services.clock import while_no_export_looks
 from labeling.services.leases import use_ranking_place
-from labeling.states import AssignmentState, LabelerState
+from labeling.services.revisions import check_may_revise, check_open_revision, close_revision, lock_own_revision
+from labeling.states import AssignmentState, LabelerState, RevisionState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,20 +68,42 @@ def revise_ranking(
     note: str = "",
     strengths: Sequence[int] | None = None,
     none_acceptable: bool = False,
-) -> Ranking:
-    """Appends a revision to a ranking that was handed in; the last one counts.
+) -> Ranking | None:
+    """Hands in the open revision `token` as the ranking's next one; the last one counts. None: it changes nothing.
 
-    Raises InvalidRanking, LabelerNotActive, Ranking.DoesNotExist, Assignment.DoesNotExist.
+    Raises InvalidRanking, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen, WorkSetAside,
+    Revision.DoesNotExist.
     """
     while_no_export_looks()
-    assignment = lock_own(labeler=labeler, token=token)
-    check_may_submit(assignment)
-    latest = assignment.rankings.latest("revision")
+    revision = lock_own_revision(labeler=labeler, token=token)
+    check_open_revision(revision)
+    assignment = revision.assignment
+    check_may_revise(assignment)
     ranks = check_judgements(assignment, judgements)
     whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
+    latest = assignment.rankings.latest("revision")
+    if _says_the_same(latest, judgements, ranks, whole):
+        close_revision(revision, RevisionState.KEPT)
+        return None
+    close_revision(revision, RevisionState.SUBMITTED)
     return _write(
         assignment, judgements, ranks, revision=latest.revision + 1, active_seconds=active_seconds, whole=whole
     )
+
+
+def _says_the_same(
+    latest: Ranking, judgements: Sequence[Judgement], ranks: dict[int, int], whole: dict[str, Any]
+) -> bool:
+    """Whether the latest revision says all this already. The time that it took is no part of what is said."""
+    said = {
+        each.shown_position: (each.rank, each.quality, each.flags, each.note)
+        for each in latest.ranked_completions.all()
+    }
+    now = {
+        each.shown_position: (ranks[each.shown_position], each.quality, sorted(set(each.flags)), each.note)
+        for each in judgements
+    }
+    return said == now and all(getattr(latest, name) == value for name, value in whole.items())
 
 
 def check_may_submit(assignment: Assignment) -> None:

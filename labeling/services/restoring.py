@@ -2,10 +2,11 @@
 
 from django.db import transaction
 
-from labeling.models import Assignment, EarlierDraft, Labeler
+from labeling.models import Assignment, EarlierDraft, Labeler, Revision
 from labeling.refusals import AlreadySkipped, AlreadySubmitted
 from labeling.services.assignments import lock_own, store_draft
 from labeling.services.compositions import check_open, lock_own_composition, store_composition_draft
+from labeling.services.revisions import check_open_revision, lock_own_revision, store_revision_draft
 from labeling.states import AssignmentState
 
 
@@ -16,6 +17,11 @@ def restore_draft(*, labeler: Labeler, token: str, number: int) -> None:
     Raises AlreadySubmitted, AlreadySkipped, AlreadyDiscarded, EarlierDraft.DoesNotExist for anybody else's.
     """
     kept = EarlierDraft.objects.get(pk=number, labeler=labeler, token=token)
+    if Revision.objects.filter(assignment__labeler=labeler, token=token).exists():
+        revision = lock_own_revision(labeler=labeler, token=token)
+        check_open_revision(revision)
+        store_revision_draft(revision, kept.draft, settles=True)
+        return
     if not Assignment.objects.filter(labeler=labeler, token=token).exists():
         composition = lock_own_composition(labeler=labeler, token=token)
         check_open(composition)

@@ -11,13 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
-from labeling.models import Assignment, Composition, Labeler
+from labeling.models import Assignment, Composition, Labeler, Revision
 from labeling.queries.compositions import own_composition
+from labeling.queries.history import own_revision
 from labeling.queries.labelers import labeler_of
 from labeling.queries.work import own_assignment
 from labeling.views import calm
 
 P = ParamSpec("P")
+
+REVISION_BUTTONS = ("submit_revision", "keep_as_it_was")
 
 
 class LabelerRequest(HttpRequest):
@@ -55,7 +58,9 @@ def _page_to_return_to(request: HttpRequest) -> str:
     token = match.kwargs.get("token") if match else None
     if not match or not token:
         return reverse("overview")
-    return reverse("compose" if str(match.url_name).startswith("compose") else "work", args=[token])
+    name = str(match.url_name)
+    page = "compose" if name.startswith("compose") else "revise" if name in REVISION_BUTTONS else "work"
+    return reverse(page, args=[token])
 
 
 def find_own(request: LabelerRequest, token: UUID) -> Assignment:
@@ -71,4 +76,12 @@ def find_own_composition(request: LabelerRequest, token: UUID) -> Composition:
     try:
         return own_composition(request.labeler, str(token))
     except Composition.DoesNotExist:
+        raise Http404 from None
+
+
+def find_own_revision(request: LabelerRequest, token: UUID) -> Revision:
+    """The labeler's own revision. Raises Http404 for anybody else's."""
+    try:
+        return own_revision(request.labeler, str(token))
+    except Revision.DoesNotExist:
         raise Http404 from None

@@ -11,7 +11,17 @@ from django.utils.translation import gettext as _
 from labeling.drafts import KeptJudgement, kept_judgements, kept_text, kept_texts
 from labeling.models import Assignment, Composition, Labeler
 from labeling.queries.work import has_free_place, other_open_work
-from labeling.refusals import AlreadyDiscarded, AlreadySkipped, CampaignNotOpen, LabelerNotActive, LeaseLost, Refusal
+from labeling.refusals import (
+    AlreadyDiscarded,
+    AlreadySkipped,
+    CampaignNotOpen,
+    LabelerNotActive,
+    LeaseLost,
+    NotRevisable,
+    Refusal,
+    WorkSetAside,
+)
+from labeling.services.revisions import REVISABLE
 from labeling.states import AssignmentKind, LabelerState
 
 
@@ -127,6 +137,35 @@ def refused_composition(
         kept=kept,
     )
     return show(request, page, status=410)
+
+
+def refused_revision(
+    request: HttpRequest, assignment: Assignment, refusal: Refusal, *, draft: Mapping[str, object] | None = None
+) -> HttpResponse:
+    """Why what was handed in can't be revised, with what was changed. 409: not now; 410: not any more."""
+    actions = [
+        Action(label=_("What you handed in"), url=reverse("submission", args=[assignment.token])),
+        Action(label=_("Your past work"), url=reverse("history")),
+    ]
+    kept = kept_of(assignment, draft or {})
+    if isinstance(refusal, LabelerNotActive):
+        title, text = _words_for(LabelerState(assignment.labeler.state))
+        page = CalmPage(title=title, text=text, icon="pause", actions=actions, kept=kept)
+        return show(request, page, status=409)
+    title, text, icon = _words_for_revision(assignment, refusal)
+    return show(request, CalmPage(title=title, text=text, icon=icon, actions=actions, kept=kept), status=410)
+
+
+def _words_for_revision(assignment: Assignment, refusal: Refusal) -> tuple[str, str, str]:
+    if isinstance(refusal, CampaignNotOpen):
+        text = _("“%(campaign)s” was closed, so it takes no revisions. What you handed in counts as it is.")
+        return _("This campaign is closed"), text % {"campaign": assignment.campaign.name}, "closed"
+    if isinstance(refusal, WorkSetAside):
+        text = _("Somebody found it unfit, so nobody works on it any more. What you handed in stays as it is.")
+        return _("This was set aside"), text, "closed"
+    assert isinstance(refusal, NotRevisable), refusal
+    text = _("You can revise your last %(count)d submissions. This one is older: it can be read.")
+    return _("Too long ago to revise"), text % {"count": REVISABLE}, "history"
 
 
 def lapsed(

@@ -23,6 +23,13 @@ def earlier(request: LabelerRequest, token: UUID) -> HttpResponse:
     return render(request, "desk/earlier_drafts.html", context)
 
 
+@require_safe
+@labeler_page
+def page_of_draft(request: LabelerRequest, token: UUID) -> HttpResponse:
+    """Where work of any kind goes on that this browser still holds changes of (static/js/kept-here.js)."""
+    return redirect(_back(request, token))
+
+
 @require_POST
 @labeler_page
 def restore(request: LabelerRequest, token: UUID, number: int) -> HttpResponse:

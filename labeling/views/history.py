@@ -3,12 +3,22 @@
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from labeling.queries.history import demonstration_submission, history_row, ranking_submission, submitted_by
+from labeling.models import Assignment, Demonstration, Ranking
+from labeling.queries.history import (
+    DemonstrationSubmission,
+    RankingSubmission,
+    begun_revision,
+    demonstration_submission,
+    history_row,
+    ranking_submission,
+    submitted_by,
+)
+from labeling.services.revisions import REVISABLE, handed_in_since
 from labeling.states import AssignmentKind, AssignmentState
 from labeling.views.access import LabelerRequest, find_own, labeler_page
 
@@ -20,16 +30,28 @@ ROWS_PER_PAGE = 25
 def history(request: LabelerRequest) -> HttpResponse:
     page = Paginator(submitted_by(request.labeler), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     rows = [history_row(assignment) for assignment in page]
-    return render(request, "desk/history.html", {"rows": rows, "page": page})
+    return render(request, "desk/history.html", {"rows": rows, "page": page, "revisable": REVISABLE})
 
 
 @require_safe
 @labeler_page
-def submission(request: LabelerRequest, token: UUID) -> HttpResponse:
+def submission(request: LabelerRequest, token: UUID, revision: int | None = None) -> HttpResponse:
+    """The last revision, or the one asked for; with the way to a further one."""
     assignment = find_own(request, token)
     if assignment.state != AssignmentState.SUBMITTED:
         return redirect("work", token=token)
-    if assignment.kind == AssignmentKind.RANKING:
-        ranking = ranking_submission(assignment, interface_language=get_language() or "en")
-        return render(request, "desk/submitted_ranking.html", {"page": ranking})
-    return render(request, "desk/submitted_demonstration.html", {"page": demonstration_submission(assignment)})
+    context = {
+        "page": _page_of(assignment, revision),
+        "begun": begun_revision(assignment),
+        "may_revise": handed_in_since(assignment) < REVISABLE,
+    }
+    return render(request, f"desk/submitted_{assignment.kind}.html", context)
+
+
+def _page_of(assignment: Assignment, revision: int | None) -> RankingSubmission | DemonstrationSubmission:
+    try:
+        if assignment.kind == AssignmentKind.RANKING:
+            return ranking_submission(assignment, interface_language=get_language() or "en", revision=revision)
+        return demonstration_submission(assignment, revision=revision)
+    except (Ranking.DoesNotExist, Demonstration.DoesNotExist):
+        raise Http404 from None

@@ -11,7 +11,11 @@ from labeling.services.compositions import start_composition
 from labeling.services.demonstrations import submit_demonstration
 from labeling.services.dialogues import submit_dialogue
 from labeling.services.rankings import Judgement, submit_ranking
+<<<<<<< HEAD
 from labeling.services.suggestions import answer_request, request_suggestions
+=======
+from labeling.services.revisions import start_revision
+>>>>>>> main
 from labeling.split import split_of
 from labeling.states import CompositionKind
 from labeling.turns import Turn
@@ -100,3 +104,8 @@ def bytes_of(directory: Path) -> dict[str, bytes]:
     return {
         path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
     }
+
+
+def reopened(labeler: Labeler, assignment: Assignment) -> str:
+    """The token of a revision that the labeler begins of what they handed in."""
+    return str(start_revision(labeler=labeler, token=str(assignment.token)).token)

@@ -25,7 +25,7 @@ from labeling.split import split_of
 from labeling.states import LabelerGroup
 from rm_trainer.snapshot import open_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, talk, write
+from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, talk, write
 
 pytestmark = pytest.mark.django_db
 
@@ -182,11 +182,12 @@ class TestRevisions:
         between = settled_now()
         second = revise_ranking(
             labeler=alice,
-            token=str(first.assignment.token),
+            token=reopened(alice, first.assignment),
             judgements=judgements(first.assignment, [4, 3, 2, 1]),
             active_seconds=10,
         )
 
+        assert second is not None
         write_snapshot(tmp_path / "before", kinds=["rankings"], as_of=between)
         write_snapshot(tmp_path / "after", kinds=["rankings"])
 
@@ -195,6 +196,22 @@ class TestRevisions:
         assert (before["ranking_id"], before["revision"]) == (first.pk, 1)
         assert (after["ranking_id"], after["revision"]) == (second.pk, 2)
         assert [completion["rank"] for completion in after["completions"]] == [4, 3, 2, 1]
+
+    def test_a_demonstration_is_its_last_revision_as_of_the_time(self, tmp_path: Path) -> None:
+        make_prompt(make_campaign(), submitter=in_split("train")[0])
+        alice = make_labeler("alice")
+        assignment = write(alice, "First.")
+        between = settled_now()
+        revise_demonstration(labeler=alice, token=reopened(alice, assignment), text="Second.", active_seconds=1)
+        revise_demonstration(labeler=alice, token=reopened(alice, assignment), text="Third.", active_seconds=1)
+
+        write_snapshot(tmp_path / "before", kinds=["demonstrations"], as_of=between)
+        write_snapshot(tmp_path / "after", kinds=["demonstrations"])
+
+        (before,) = lines(tmp_path / "before", "demonstrations/train.jsonl")
+        (after,) = lines(tmp_path / "after", "demonstrations/train.jsonl")
+        assert (before["revision"], before["completion"][0]["content"]) == (1, "First.")
+        assert (after["revision"], after["completion"][0]["content"]) == (3, "Third.")
 
     def test_two_labelers_of_one_task_both_count(self, tmp_path: Path) -> None:
         a_task(campaign=make_campaign(rankings_per_task=2))
@@ -279,9 +296,10 @@ class TestDemonstrations:
         alice = make_labeler("alice")
         assignment = write(alice, "床前明月光")
         last = revise_demonstration(
-            labeler=alice, token=str(assignment.token), text="床前明月光，疑是地上霜。", active_seconds=60
+            labeler=alice, token=reopened(alice, assignment), text="床前明月光，疑是地上霜。", active_seconds=60
         )
 
+        assert last is not None
         manifest = write_snapshot(tmp_path / "out", kinds=["demonstrations"])
 
         (record,) = lines(tmp_path / "out", "demonstrations/train.jsonl")

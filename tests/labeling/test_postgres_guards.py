@@ -17,6 +17,7 @@ from labeling.models import (
     RankedCompletion,
     Ranking,
     RankingTask,
+    Revision,
     Submitter,
     Suggestion,
     SuggestionRequest,
@@ -25,6 +26,7 @@ from labeling.models import (
 from labeling.services.assignments import claim_ranking
 from labeling.services.compositions import start_composition
 from labeling.services.rankings import Judgement, submit_ranking
+from labeling.services.revisions import start_revision
 from labeling.services.suggestions import request_suggestions
 from labeling.states import CompositionKind
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -222,3 +224,13 @@ def make_suggestion(text: str) -> Suggestion:
     return Suggestion.objects.create(
         request=request, number=1, text=text, model_version=model, seed=1, token_count=3, mean_logprob=-1.0
     )
+
+
+def test_a_revision_is_open_once_and_remembers_what_it_began_from(ranking: Ranking) -> None:
+    begun = start_revision(labeler=ranking.labeler, token=str(ranking.assignment.token))
+    again = {"assignment": begun.assignment, "handed_in": {}, "started_at": begun.started_at}
+    refuses(lambda: Revision.objects.create(**again), "revision_one_open_per_assignment")
+    refuses(lambda: Revision.objects.update(handed_in={}), "never change")
+    refuses(lambda: Revision.objects.update(state="kept"), "revision_closed_at_matches_state")
+    Revision.objects.update(state="kept", closed_at=timezone.now())
+    Revision.objects.create(**again)

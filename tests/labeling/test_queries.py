@@ -105,7 +105,7 @@ def test_a_past_ranking(k: int, client: Client, django_assert_num_queries: Count
     client.post(f"{address}submit/", ranking_entry(range(1, k + 1)))
     token = address.split("/")[2]
     client.get(f"/history/{token}/")  # takes the message away that handing in left
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(9):
         assert client.get(f"/history/{token}/").status_code == 200
 
 

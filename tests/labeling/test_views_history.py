@@ -7,6 +7,7 @@ from labeling.models import Labeler
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.campaigns import change_campaign_state
 from labeling.services.rankings import Judgement, revise_ranking
+from labeling.services.revisions import start_revision
 from labeling.states import CampaignState
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
@@ -69,7 +70,10 @@ def test_a_ranking_is_shown_best_first_with_ties_together(client: Client, alice:
 def test_the_last_revision_is_the_one_shown(client: Client, alice: Labeler) -> None:
     token = rank_one(client, alice)
     judgements = [Judgement(shown_position=position, rank=position, quality=4) for position in (1, 2, 3, 4)]
-    revise_ranking(labeler=alice, token=token, judgements=judgements, active_seconds=1, note="Second thoughts.")
+    begun = start_revision(labeler=alice, token=token)
+    revise_ranking(
+        labeler=alice, token=str(begun.token), judgements=judgements, active_seconds=1, note="Second thoughts."
+    )
     html = client.get(f"/history/{token}/").content.decode()
     assert "Second thoughts." in html
     assert "Revision 2" in html
