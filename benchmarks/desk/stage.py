@@ -33,6 +33,7 @@ from labeling.models import (
 )
 from labeling.services.assignments import claim_ranking
 from labeling.services.campaigns import change_campaign_state, create_campaign
+from labeling.services.instructions import acknowledge
 from labeling.services.labelers import create_labeler
 from labeling.services.rankings import Judgement, submit_ranking
 from labeling.services.renderings import render_ahead
@@ -107,6 +108,8 @@ def set_stage(*, tasks: int, labelers: int) -> Stage:
         )
         for who in range(labelers)
     ]
+    for labeler in people:  # who has not read the instructions is shown them before the first task
+        acknowledge(labeler=labeler, instruction_version=campaign.instruction_versions.get())
     return Stage(campaign, people, tasks)
 
 

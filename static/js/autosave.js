@@ -50,10 +50,13 @@ function autosave(form) {
   window.addEventListener("pagehide", () => save(true));
   document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event));
   takeUpKept();
+  const aside = shelf.recall(`${token}.aside`);
+  if (aside) keepAside(aside.draft);
 
   function changed() {
     changes += 1;
     keep();
+    if (retry > FIRST_RETRY_MS) tabs.tell({ version, unsaved: read(form) }); // so that no tab goes on from an older text
     waitingSince ||= performance.now();
     const longest = LONGEST_WAIT_MS - (performance.now() - waitingSince);
     saveIn(Math.max(0, Math.min(PAUSE_MS, longest)));
@@ -155,7 +158,10 @@ function autosave(form) {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
       body: JSON.stringify({ draft, base_version: version }),
-    }).catch(() => shelf.keep(`${token}.aside`, { draft, version }));
+    })
+      .then((response) => response.ok || Promise.reject(response))
+      .then(() => shelf.forget(`${token}.aside`))
+      .catch(() => shelf.keep(`${token}.aside`, { draft, version })); // the next visit tries again
   }
 
   function adopt(theirs) {
@@ -166,8 +172,10 @@ function autosave(form) {
 
   /** Another tab saved: taken over at once where nothing was changed here; else the next save finds out. */
   function heard(news) {
-    if (news.closed) close();
-    else if (news.version > version && changes === saved && !saving && !conflict.isOpen && !ended) {
+    if (news.closed) return close();
+    if (changes !== saved || saving || conflict.isOpen || ended) return;
+    if (news.unsaved && news.version === version) apply(form, news.unsaved);
+    else if (news.version > version) {
       apply(form, news.draft);
       adopt(news);
     }

@@ -27,6 +27,8 @@ export function saveState(form) {
     saved(at) {
       savedAt = at ?? savedAt;
       show("saved");
+      const earlier = state.querySelector("[data-earlier]");
+      if (earlier) earlier.hidden = false;
     },
   };
 }

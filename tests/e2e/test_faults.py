@@ -208,6 +208,25 @@ def test_a_second_tab_learns_at_once_and_both_may_go_on(page: Page, context: Bro
 
 
 @desktop_only
+def test_two_tabs_follow_each_other_offline_too(page: Page, context: BrowserContext) -> None:
+    held = start_writing(page)
+    second = context.new_page()
+    second.goto(page.url)
+    context.set_offline(offline=True)
+    page.get_by_label(LABEL).fill("In")
+    says(page, "kept in this browser")
+    page.get_by_label(LABEL).fill("In the first tab, offline.")
+    holds(second, "In the first tab, offline.")
+    page.close()
+    second.close()
+    context.set_offline(offline=False)
+    third = context.new_page()
+    third.goto(f"/work/{held.token}/")
+    holds(third, "In the first tab, offline.")
+    is_on_the_server(third, held, "In the first tab, offline.")
+
+
+@desktop_only
 @pytest.mark.parametrize(
     ("choice", "kept", "aside"),
     [("Keep what is here", "On the second.", "On the first."), ("Take the other", "On the first.", "On the second.")],

@@ -67,9 +67,15 @@ def log_in(page: Page, address: str, name: str) -> None:
 def write_a_demonstration(page: Page, address: str) -> None:
     page.goto(address)
     page.get_by_role("button", name="Start writing").click()
+    read_the_instructions(page)
     page.get_by_label("What the assistant should say").fill("A short, true and kind answer.\n\n从容不迫。")
     page.get_by_role("button", name="Submit demonstration").click()
     expect(page.get_by_role("status").first).to_contain_text("saved")
+
+
+def read_the_instructions(page: Page) -> None:
+    """They stand before the first task of a campaign, and never again."""
+    page.get_by_role("button", name="I have read this").click()
 
 
 def rank_what_was_sampled(page: Page, address: str) -> None:

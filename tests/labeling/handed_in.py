@@ -11,11 +11,8 @@ from labeling.services.compositions import start_composition
 from labeling.services.demonstrations import submit_demonstration
 from labeling.services.dialogues import submit_dialogue
 from labeling.services.rankings import Judgement, submit_ranking
-<<<<<<< HEAD
-from labeling.services.suggestions import answer_request, request_suggestions
-=======
 from labeling.services.revisions import start_revision
->>>>>>> main
+from labeling.services.suggestions import answer_request, request_suggestions
 from labeling.split import split_of
 from labeling.states import CompositionKind
 from labeling.turns import Turn

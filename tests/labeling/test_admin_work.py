@@ -11,9 +11,10 @@ from labeling.models import Assignment, Labeler, Prompt, RankingTask
 from labeling.refusals import LabelerRefused, NotSetAside, ReasonMissing
 from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft
 from labeling.services.labelers import change_labeler
+from labeling.services.preferences import change_preferences
 from labeling.services.setting_aside import restore_task, set_prompt_aside, set_task_aside
 from labeling.services.tasks import make_task
-from labeling.states import IllegalMove, LabelerGroup, LabelerState, TaskState
+from labeling.states import ContentWarning, IllegalMove, LabelerGroup, LabelerState, TaskState
 from tests.labeling.admin_house import admin_browser, texts_of
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -84,6 +85,24 @@ def test_a_prompt_takes_its_open_tasks_aside_and_brings_them_back() -> None:
     assert states == {ready.pk: "ready", other.pk: "set_aside"}  # what went aside for its own reason stays there
     response = client.post(door(prompt, "restore"))
     assert "is not set aside" in response.text
+
+
+def test_content_warnings_are_set_on_the_prompts_page_and_keep_it_from_who_opted_out() -> None:
+    client, alice = admin_browser(), make_labeler()
+    prompt = make_prompt(make_campaign())
+    make_ready_task(prompt)
+    change_preferences(labeler=alice, time_zone="", break_minutes=50, opt_outs=[ContentWarning.VIOLENCE])
+    assert "What does prompt" in client.get(door(prompt, "warn")).text
+    client.post(door(prompt, "warn"), {"warnings": ["violence", "hate"]})
+    prompt.refresh_from_db()
+    assert prompt.content_warnings == ["hate", "violence"]
+    alice.refresh_from_db()
+    assert claim_ranking(labeler=alice) is None
+    assert client.post(door(prompt, "warn"), {"warnings": ["boring"]}).status_code == 422
+    client.post(door(prompt, "warn"), {})
+    prompt.refresh_from_db()
+    assert prompt.content_warnings == []
+    assert claim_ranking(labeler=alice) is not None
 
 
 def test_ticked_rows_are_set_aside_for_one_reason_and_put_back_together() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from labeling.ingest import Defaults, RefusedRow, Row, read_prompts
 from labeling.ingest import reading as reading_module
-from labeling.states import PromptSource, UseCase
+from labeling.states import ContentWarning, PromptSource, UseCase
 
 
 def read(content: bytes | str, filename: str = "prompts.jsonl", **defaults: Any) -> list[Row | RefusedRow]:
@@ -29,6 +29,22 @@ def refusal(content: bytes | str | dict[str, Any], filename: str = "prompts.json
     (refused,) = read(json.dumps(content) if isinstance(content, dict) else content, filename)
     assert isinstance(refused, RefusedRow)
     return refused
+
+
+class TestContentWarnings:
+    def test_a_list_of_them_comes_with_the_prompt(self) -> None:
+        row = one({"prompt": "A battle.", "content_warnings": ["violence", "self_harm"]})
+        assert row.content_warnings == (ContentWarning.VIOLENCE, ContentWarning.SELF_HARM)
+        assert one({"prompt": "A garden."}).content_warnings == ()
+
+    def test_a_csv_field_holds_names_with_commas_between(self) -> None:
+        (row,) = read('prompt,content_warnings\nA battle.,"violence, hate"\n', "prompts.csv")
+        assert isinstance(row, Row)
+        assert row.content_warnings == (ContentWarning.VIOLENCE, ContentWarning.HATE)
+
+    @pytest.mark.parametrize("given", ["boring", ["violence", "boring"], [1], {"violence": True}, 5])
+    def test_what_is_none_is_refused(self, given: object) -> None:
+        assert "content" in refusal({"prompt": "A battle.", "content_warnings": given}).reason
 
 
 class TestForms:
