@@ -191,6 +191,9 @@ def demonstration_records(selection: Selection) -> Iterator[Record]:
         "instruction_version__version",
         "active_seconds",
         "submitted_at",
+        "message__suggestion__outcome",
+        "message__suggestion__edit_distance",
+        "message__suggestion__model_version__name",
     )
     for row in rows.iterator(chunk_size=RANKINGS_AT_ONCE):
         yield _demonstration_record(selection, row)
@@ -198,7 +201,8 @@ def demonstration_records(selection: Selection) -> Iterator[Record]:
 
 def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Record:
     (demonstration_id, revision, prompt_id, campaign, split, messages, text, labeler_id) = row[:8]
-    (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:]
+    (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:16]
+    (outcome, edit_distance, model) = row[16:]
     return {
         "schema": SCHEMA,
         "demonstration_id": demonstration_id,
@@ -217,6 +221,7 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Record:
         "instruction_version": instructions,
         "active_seconds": active_seconds,
         "submitted_at": utc_text(submitted_at),
+        "suggestion": {"outcome": outcome, "edit_distance": edit_distance, "model": model} if outcome else None,
     }
 
 
