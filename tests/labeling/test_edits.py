@@ -17,7 +17,7 @@ from labeling.services.rankings import revise_ranking
 from labeling.states import CampaignState
 from rm_trainer.records import parse_ranking
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
-from tests.labeling.handed_in import judgements, lines
+from tests.labeling.handed_in import judgements, lines, reopened
 
 pytestmark = pytest.mark.django_db
 
@@ -185,7 +185,7 @@ def test_with_a_later_revision_of_the_ranking_it_stays_a_demonstration_alone(
     client.post(f"{page}submit/", {"best": "1", "text": "Better."})
     held = Ranking.objects.get().assignment
     turned = judgements(held, [4, 3, 2, 1])
-    revise_ranking(labeler=alice, token=str(held.token), judgements=turned, active_seconds=1)
+    revise_ranking(labeler=alice, token=reopened(alice, held), judgements=turned, active_seconds=1)
     write_snapshot(tmp_path / "out", kinds=["rankings", "demonstrations"])
     split = next((tmp_path / "out" / "rankings").iterdir()).name
     (record,) = lines(tmp_path / "out", f"rankings/{split}")
