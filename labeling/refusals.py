@@ -66,6 +66,10 @@ class ChatRefused(Refusal):
     """It is not the labeler's turn in a chat, or there is nothing in it to rank."""
 
 
+class StatementGone(Refusal):
+    """The use case that a prompt was written for is not shown by the campaign any more."""
+
+
 class InvalidCompletions(Refusal):
     """Given completions do not make a ranking task."""
 

@@ -22,6 +22,7 @@ SETTINGS: tuple[str, ...] = (
     "suggestions_per_turn",
     "ask_chats",
     "ask_own_prompts",
+    "use_case_statements",
     "k_min",
     "k_max",
     "temperature",
@@ -45,6 +46,7 @@ LABELS = {
     "suggestions_per_turn": _("Suggestions per turn"),
     "ask_chats": _("Chats, then rankings"),
     "ask_own_prompts": _("Own prompts"),
+    "use_case_statements": _("Use cases shown for own prompts"),
     "k_min": _("Fewest completions (K)"),
     "k_max": _("Most completions (K)"),
     "temperature": _("Temperature"),
@@ -73,7 +75,7 @@ FIELDSETS: list[Any] = [
     ),
     (
         _("What labelers may begin by themselves"),
-        {"fields": ["ask_dialogues", "suggestions_per_turn", "ask_chats", "ask_own_prompts"]},
+        {"fields": ["ask_dialogues", "suggestions_per_turn", "ask_chats", "ask_own_prompts", "use_case_statements"]},
     ),
     (
         _("How completions are sampled"),
@@ -83,7 +85,36 @@ FIELDSETS: list[Any] = [
 ]
 
 
+class StatementsField(forms.CharField):
+    """Use cases, one a line, each beginning with the code of its language."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=LABELS["use_case_statements"],
+            required=False,
+            widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+            help_text=_("One a line, each beginning with the code of its language, such as en: You plan a trip."),
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        return "\n".join(f"{each['language']}: {each['text']}" for each in value or [])
+
+    def to_python(self, value: Any) -> Any:
+        return [self._statement(line) for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+    def _statement(self, line: str) -> dict[str, str]:
+        code, colon, text = line.partition(":")
+        if not colon or not text.strip() or not code.strip().replace("-", "").isalnum() or len(code.strip()) > 16:
+            raise forms.ValidationError(
+                _("Begin each line with a language's code and a colon: %(line)s") % {"line": line}
+            )
+        return {"language": code.strip(), "text": text.strip()}
+
+
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
+    use_case_statements = StatementsField()
     languages = languages(help_text=_("Codes with commas between, such as: en, zh."))
 
     class Meta:

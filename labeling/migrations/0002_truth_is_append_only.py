@@ -15,6 +15,8 @@ NEVER_CHANGE = (
     "labeling_ranking",
     "labeling_rankedcompletion",
     "labeling_demonstration",
+    "labeling_ownprompt",
+    "labeling_ownpromptexample",
     "labeling_snapshot",
     "labeling_instructionversion",
     "labeling_rubricversion",

@@ -26,10 +26,12 @@ from labeling.views.chats import ChatComposer
 from labeling.views.composers import Composer, CompositionRefused
 from labeling.views.dialogues import DialogueComposer
 from labeling.views.gates import gate_of
+from labeling.views.own_prompts import OwnPromptComposer
 
 COMPOSERS: dict[str, Composer] = {
     CompositionKind.DIALOGUE: DialogueComposer(),
     CompositionKind.CHAT: ChatComposer(),
+    CompositionKind.OWN_PROMPT: OwnPromptComposer(),
 }
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
