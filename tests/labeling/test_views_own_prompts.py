@@ -247,3 +247,16 @@ class TestRefusals:
         html = submit(client, begun, PLAIN, **{"prompt-text": "<script>alert(1)</script>"}).content.decode()
         assert "<script>alert" not in html
         assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize("number", [2, 10])
+def test_the_page_of_what_was_handed_in_takes_the_same_queries(
+    number: int, client: Client, begun: Composition, django_assert_num_queries: Any
+) -> None:
+    pairs = {
+        f"{each}-{side}-text": f"{each}: {side}" for each in range(1, number + 1) for side in ("query", "response")
+    }
+    submit(client, begun, FEW_SHOT | {name: "" for name in FEW_SHOT if name[0].isdigit()} | pairs)
+    client.get(f"/compose/{begun.token}/")
+    with django_assert_num_queries(6):  # session and labeler, the writing, the own prompt, examples, demonstrations
+        assert client.get(f"/compose/{begun.token}/").status_code == 200
