@@ -18,6 +18,8 @@ from labeling.models import PROMPTS_PER_SUBMITTER, Composition, OwnPrompt, Promp
 from labeling.models.choices import WORDS
 from labeling.own_prompts import (
     FEWEST_PAIRS,
+    LONGEST_ANSWER,
+    LONGEST_PROMPT,
     MOST_PAIRS,
     Fault,
     FieldFault,
@@ -57,7 +59,8 @@ class OwnPromptComposer:
         written = writing_in(draft)
         work = writing_of(composition, interface_language=get_language() or "en")
         language = chosen_language(draft, work.languages)
-        faults = faults_of(written) if refused else []
+        # Judged as it was sent: a draft shows what can't be stored by another character.
+        faults = faults_of(writing_in(dict(data.lists())) if data is not None else written) if refused else []
         statements = composition.campaign.statements(language)
         context = {
             "work": work,
@@ -165,7 +168,10 @@ def _words_for(fault: FieldFault) -> str:
         Fault.TOO_FEW_PAIRS: _("A few-shot prompt needs at least two pairs."),
         Fault.ALIKE: _("Two pairs begin alike. Make them different from each other."),
         Fault.NO_USE_CASE: _("Choose what the prompt is for."),
-        Fault.TOO_LONG: _("A text is too long. Nothing was cut; shorten it."),
+        Fault.TOO_LONG: _(
+            "A text is too long: an answer may have %(answer)s characters, any other text %(text)s. Nothing was cut."
+        )
+        % {"answer": f"{LONGEST_ANSWER:,}", "text": f"{LONGEST_PROMPT:,}"},
         Fault.UNSTORABLE: _("The text has a character that can't be stored (such as U+0000). Remove it and try again."),
     }
     return words[fault.fault]

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from labeling.models import Campaign, Composition, Demonstration, Labeler, OwnPrompt, Prompt, Submitter
+from labeling.models import (
+    PROMPTS_PER_SUBMITTER,
+    Campaign,
+    Composition,
+    Demonstration,
+    Labeler,
+    OwnPrompt,
+    Prompt,
+    Submitter,
+)
 from labeling.services.campaigns import change_campaign_state
 from labeling.services.compositions import start_composition
 from labeling.states import CampaignState, CompositionKind, LabelerState
@@ -183,7 +192,8 @@ class TestRefusals:
         [
             ({"prompt-text": " "}, "There is no prompt yet."),
             ({"use_case": ""}, "Choose what the prompt is for."),
-            ({"prompt-text": "Why? " * 5000}, "too long"),
+            ({"prompt-text": "Why? " * 5000}, "100,000 characters, any other text 20,000"),
+            ({"prompt-text": "Why\0?"}, "stored"),
             ({"kind": "few_shot", "1-query-text": "Half."}, "A pair lacks its query or its response."),
         ],
     )
@@ -195,6 +205,21 @@ class TestRefusals:
         assert saying in answer.content.decode()
         assert "On the wing." in page_of(client, begun)
         assert not Prompt.objects.exists()
+
+    def test_a_line_end_counts_once_though_forms_send_two_characters(self, client: Client, begun: Composition) -> None:
+        submit(client, begun, PLAIN | {"prompt-text": "Why?\r\n" * 4_000})
+        assert len(Prompt.objects.get().last_user_text()) == 20_000
+
+    def test_one_prompt_too_many_of_a_few_shot_one_stores_none_of_them(
+        self, client: Client, alice: Labeler, begun: Composition
+    ) -> None:
+        Submitter.objects.create(name=alice.pseudonym, split="train", prompt_count=PROMPTS_PER_SUBMITTER - 2)
+        answer = submit(client, begun, FEW_SHOT)
+        assert answer.status_code == 422
+        assert "as many prompts as one person may (200)" in answer.content.decode()
+        assert not Prompt.objects.exists()
+        assert not OwnPrompt.objects.exists()
+        assert "It broke." in page_of(client, begun)
 
     def test_a_near_duplicate_names_its_twin(self, client: Client, begun: Composition) -> None:
         make_prompt(begun.campaign, text="where do SWIFTS  sleep?")
