@@ -387,6 +387,10 @@ class DemonstrationSheet:
     def is_valid(self) -> bool:
         return self.form.is_valid()
 
+    @property
+    def longest(self) -> int:
+        return LONGEST_DEMONSTRATION
+
     @cached_property
     def problems(self) -> list[Problem]:
         return _problems_of(self.form, text="#text") if self.checked else []

@@ -2,6 +2,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from labeling.api.drafts import DraftView
+from labeling.api.previews import PreviewView
 from labeling.services.compositions import save_composition_draft
 from labeling.services.revisions import save_revision_draft
 from labeling.views.chats import speak, thread
@@ -30,6 +31,7 @@ urlpatterns = [
     path("work/<uuid:token>/resume/", resume, name="resume"),
     path("work/<uuid:token>/hold/", hold, name="hold"),
     path("work/<uuid:token>/draft/", DraftView.as_view(), name="draft"),
+    path("preview/", PreviewView.as_view(), name="preview"),
     path("compose/start/<slug:slug>/<slug:kind>/", start, name="compose_start"),
     path("compose/<uuid:token>/", compose, name="compose"),
     path("compose/<uuid:token>/submit/", submit_composition, name="compose_submit"),

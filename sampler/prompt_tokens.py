@@ -32,6 +32,11 @@ def count_tokens(path: Path | str, messages: Sequence[Message]) -> int:
     return _prompt_tokenizer(Path(path).resolve()).count(messages)
 
 
+def count_text_tokens(path: Path | str, text: str) -> int:
+    """Tokens of a text alone, without special tokens: what an answer takes. Raises UnusableModel."""
+    return len(_prompt_tokenizer(Path(path).resolve()).tokenizer.encode(text, add_special_tokens=False).ids)
+
+
 @dataclass(frozen=True)
 class _PromptTokenizer:
     tokenizer: Tokenizer

@@ -31,7 +31,8 @@ LEVELS: dict[int, frozenset[str]] = {
     2: frozenset({"queries", "services"}),
     # Gates: data in and out, messages out, models and training processes.
     3: frozenset(
-        {"dispatch", "export", "ingest", "retraining", "sampling_models", "starter_campaign", "trainer_process"}
+        {"dispatch", "export", "ingest", "retraining", "sampling_models", "starter_campaign", "text_tokens"}
+        | {"trainer_process"}
     ),
     # Celery's doors.
     4: frozenset({"tasks"}),

@@ -87,8 +87,8 @@ class Stage:
 
 
 @transaction.atomic
-def set_stage(*, tasks: int, labelers: int) -> Stage:
-    """`tasks` ready ranking tasks of K completions that need one ranking each."""
+def set_stage(*, tasks: int, labelers: int, lengths: Sequence[int] = LENGTHS) -> Stage:
+    """`tasks` ready ranking tasks that need one ranking each; every length, in characters, makes one completion."""
     number = next(_numbers)
     campaign = create_campaign(
         slug=f"stage-{number}",
@@ -100,7 +100,7 @@ def set_stage(*, tasks: int, labelers: int) -> Stage:
         ready_depth=0,
     )
     chance = random.Random(number)
-    _fill(_tasks_for(_prompts(campaign, tasks, chance)), chance)
+    _fill(_tasks_for(_prompts(campaign, tasks, chance), k=len(lengths)), lengths, chance)
     change_campaign_state(campaign=campaign, state=CampaignState.ACTIVE)
     people = [
         create_labeler(
@@ -139,36 +139,37 @@ def _prompts(campaign: Campaign, how_many: int, chance: random.Random) -> list[P
     return Prompt.objects.bulk_create(prompts, batch_size=BATCH)
 
 
-def _tasks_for(prompts: Sequence[Prompt]) -> list[RankingTask]:
+def _tasks_for(prompts: Sequence[Prompt], *, k: int) -> list[RankingTask]:
     return RankingTask.objects.bulk_create(
         [
-            RankingTask(prompt=prompt, campaign=prompt.campaign, language=prompt.language, k_requested=K)
+            RankingTask(prompt=prompt, campaign=prompt.campaign, language=prompt.language, k_requested=k)
             for prompt in prompts
         ],
         batch_size=BATCH,
     )
 
 
-def _fill(tasks: Sequence[RankingTask], chance: random.Random) -> None:
+def _fill(tasks: Sequence[RankingTask], lengths: Sequence[int], chance: random.Random) -> None:
+    k = len(lengths)
     now = timezone.now()
     runs = SamplingRun.objects.bulk_create(
         [
-            SamplingRun(task=task, imported_model_name="given", requested=K, state=SamplingState.DONE, finished_at=now)
+            SamplingRun(task=task, imported_model_name="given", requested=k, state=SamplingState.DONE, finished_at=now)
             for task in tasks
         ],
         batch_size=BATCH,
     )
-    endings = {length: [text_of(length, chance) for _ in range(50)] for length in LENGTHS}
+    endings = {length: [text_of(length, chance) for _ in range(50)] for length in lengths}
     completions = []
     for run in runs:
-        for length in LENGTHS:
+        for length in lengths:
             text = f"{length}, task {run.task_id}: {chance.choice(endings[length])}"
             completions.append(
                 Completion(task=run.task, run=run, text=text, text_key=text_key(text), finish_reason="imported")
             )
     Completion.objects.bulk_create(completions, batch_size=BATCH)
     ids = [task.pk for task in tasks]
-    RankingTask.objects.filter(pk__in=ids).update(state=TaskState.READY, k=K, ready_at=now)
+    RankingTask.objects.filter(pk__in=ids).update(state=TaskState.READY, k=k, ready_at=now)
     render_ahead(task_ids=ids)
 
 

@@ -3,9 +3,9 @@
  *
  * An action gets the card it is about. Comparing and duelling are fetched when they are first asked for.
  */
-import { canUndo, cards, currentCard, followRatings, form, mark, rate, ratings } from "./ranking-state.js";
+import { canUndo, cards, currentCard, followRatings, form, mark, rankAs, rate, ratings } from "./ranking-state.js";
 import { refine, say, standing, tiers, undo, words } from "./ranking-state.js";
-import { down, tie, untie, up } from "./tiers.js";
+import { down, tie, tierOf, untie, up } from "./tiers.js";
 
 export const ACTIONS = {
   up: (card) => move(card, up),
@@ -42,11 +42,25 @@ if (form) {
 export function rateAndGoOn(card, quality) {
   const wasOpen = !ratings().has(card.dataset.card);
   rate(card, quality);
-  const here = cards.indexOf(card);
-  const next = [...cards.slice(here + 1), ...cards.slice(0, here)].find((each) => !ratings().has(each.dataset.card));
+  const next = nextWithout(ratings(), card);
   const done = wasOpen && !next;
   say(done ? words("AllRated") : words("Rated", { letter: card.dataset.card, quality }));
   mark(next ?? card);
+}
+
+/** Gives the card that rank and goes to the next one without a rank. */
+export function rankAndGoOn(card, rank) {
+  const wasOpen = tierOf(tiers(), card.dataset.card) < 0;
+  rankAs(card, rank);
+  say(words("Moved", { letter: card.dataset.card, standing: standing(card.dataset.card) }));
+  const ranked = new Set(tiers().flat());
+  mark((wasOpen && nextWithout(ranked, card)) || card);
+}
+
+/** The next card on the page that is not among those; the search goes round. */
+function nextWithout(those, card) {
+  const here = cards.indexOf(card);
+  return [...cards.slice(here + 1), ...cards.slice(0, here)].find((each) => !those.has(each.dataset.card));
 }
 
 export function place(card, change) {

@@ -3,9 +3,8 @@
  *
  * Digits rate, Shift with a digit ranks; letters are for the flags in the order of the rubric, except those in KEYS.
  */
-import { ACTIONS, place, rateAndGoOn } from "./ranking-actions.js";
+import { ACTIONS, rankAndGoOn, rateAndGoOn } from "./ranking-actions.js";
 import { cards, currentCard, form, mark, say, words } from "./ranking-state.js";
-import { insert, join } from "./tiers.js";
 
 const KEYS = {
   k: "up", j: "down", t: "tie", u: "untie", z: "undo", "=": "ratings",
@@ -40,12 +39,7 @@ function digit(event) {
   const card = currentCard();
   if (!number || !card) return false;
   if (!event.shiftKey) return number <= 7 && done(rateAndGoOn(card, number));
-  if (number > cards.length) return false;
-  place(card, (tiers) => {
-    const there = tiers[number - 1];
-    return there ? join(tiers, card.dataset.card, there[0]) : insert(tiers, card.dataset.card, tiers.length);
-  });
-  return true;
+  return number <= cards.length && done(rankAndGoOn(card, number));
 }
 
 function arrow(event) {

@@ -50,6 +50,13 @@ export function rate(card, quality) {
   tellTheForm(card);
 }
 
+/** That rank and no other, whatever the others have: gaps close by themselves once it is handed in. */
+export function rankAs(card, rank) {
+  refined = true;
+  choose(card, "rank", rank);
+  tellTheForm(card);
+}
+
 /** The labeler's own order from here on. */
 export function refine(newTiers) {
   refined = true;

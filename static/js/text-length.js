@@ -8,7 +8,7 @@ for (const counter of document.querySelectorAll("[data-length-of]")) {
     const characters = [...area.value.replace(/\s/g, "")].length;
     const template = WITHOUT_SPACES.test(counter.dataset.language) ? "characters" : "words";
     counter.textContent = characters
-      ? counter.dataset[template].replace("{words}", words(area.value)).replace("{characters}", characters)
+      ? counter.dataset[template].replace("{words}", words(area.value, counter.dataset.language)).replace("{characters}", characters)
       : hint;
   };
   area.addEventListener("input", count);
@@ -16,6 +16,10 @@ for (const counter of document.querySelectorAll("[data-length-of]")) {
   count();
 }
 
-function words(text) {
-  return text.trim().split(/\s+/).filter(Boolean).length;
+/** As the language divides them, where the browser knows; "don't" is one word, a dash is none. */
+function words(text, language) {
+  if (!Intl.Segmenter) return text.trim().split(/\s+/).filter(Boolean).length;
+  let count = 0;
+  for (const segment of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) count += segment.isWordLike;
+  return count;
 }

@@ -85,7 +85,7 @@ def test_every_step_can_be_taken_back(page: Page) -> None:
     press(page, "z")
     assert board(page) == ["?ABCD"]
     press(page, "z", "z", "z")
-    assert page.locator("input:checked").count() == 0
+    assert page.locator("[data-cards] input:checked").count() == 0
     press(page, "z")
     announced(page, "nothing to take back")
 
@@ -139,6 +139,18 @@ def test_a_completion_can_be_ranked_before_it_is_rated(page: Page) -> None:
     assert board(page) == ["BC", "?AD"]
     expect(page.locator("[data-card=B] [data-standing]")).to_have_text("Rank 1 = C")
     expect(page.locator("[data-progress-text]")).to_have_text("0 of 4 rated")
+
+
+def test_shift_and_a_digit_rank_one_after_the_other(page: Page) -> None:
+    start_ranking(page)
+    press(page, "Shift+Digit2", "Shift+Digit4", "Shift+Digit1")
+    assert board(page) == ["C", "A", "B", "?D"]
+    focused(page, "D")
+    press(page, "Shift+Digit2")
+    assert board(page) == ["C", "AD", "B"]
+    announced(page, "D moved: Rank 2, tied with A")
+    press(page, "z")
+    assert board(page) == ["C", "A", "B", "?D"]
 
 
 def test_a_reload_brings_tiers_and_flags_back(page: Page) -> None:

@@ -1,0 +1,9 @@
+"""Style sheets and scripts under names that say their content: browsers keep them for good, and never too long."""
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ignore[import-untyped]
+
+
+class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """Also in `import` statements: a page whose script is new must not run it with an old module from the cache."""
+
+    support_js_module_import_aggregation = True

@@ -1,0 +1,154 @@
+"""Writing an answer in a real browser: seen as it will be read, counted, and never cut."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from labeling.models import Demonstration, Labeler
+from labeling.services.model_versions import promote, register_model
+from labeling.states import ModelKind
+from tests.e2e.desk import log_in, serious
+from tests.labeling.cast import make_campaign, make_prompt
+from tests.tiny_models import make_tiny_model
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PATIENT = 10_000
+
+
+@pytest.fixture
+def phone(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=live_server.url, viewport={"width": 360, "height": 740}, locale="en")
+    yield opened
+    opened.close()
+
+
+def start_writing(page: Page, *, language: str = "en") -> None:
+    make_prompt(make_campaign(), language=language)
+    page.goto("/")
+    page.locator("form[action$='/next/demonstration/'] button").click()
+    expect(page.locator("#text")).to_be_visible(timeout=PATIENT)
+
+
+def work_fits(page: Page) -> bool:
+    return bool(page.evaluate("document.getElementById('main').scrollWidth <= innerWidth"))
+
+
+def make_current(path: Path) -> None:
+    promote(version=register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(path)), reason="for the test")
+
+
+def test_the_text_is_seen_as_it_will_be_read_beside_it(page: Page) -> None:
+    start_writing(page)
+    expect(page.locator("#preview")).to_contain_text("What you write shows here")
+    page.fill("#text", "# Tea\n\nA **leaf** in hot water.\n\n<b>no tag</b>")
+    expect(page.locator("#preview h3")).to_have_text("Tea", timeout=PATIENT)
+    expect(page.locator("#preview strong")).to_have_text("leaf")
+    expect(page.locator("#preview")).to_contain_text("<b>no tag</b>")
+    text, preview = page.locator("#text").bounding_box(), page.locator("#preview").bounding_box()
+    assert text
+    assert preview
+    assert text["x"] + text["width"] <= preview["x"]
+    expect(page.locator("#guidance-title")).to_be_visible()
+
+
+def test_words_and_tokens_are_counted(page: Page, tmp_path: Path) -> None:
+    make_current(tmp_path / "tiny")
+    start_writing(page)
+    page.fill("#text", "Don't boil it - ever.")
+    length = page.locator(".length").first
+    expect(length).to_contain_text("Words: 4")  # a dash is no word
+    expect(length).to_contain_text("tokens: 21", timeout=PATIENT)  # the tiny model takes a byte for a token
+
+
+def test_chinese_is_counted_in_characters_and_without_a_model_no_tokens_show(page: Page) -> None:
+    start_writing(page, language="zh")
+    page.fill("#text", "茶叶和热水。")
+    expect(page.locator(".length").first).to_have_text("Characters: 6")
+    expect(page.locator("[data-preview-text]")).to_have_text("茶叶和热水。", timeout=PATIENT)
+    expect(page.locator("[data-tokens]")).to_have_text("")
+
+
+def test_an_oversized_paste_is_kept_whole_and_not_handed_in(page: Page) -> None:
+    start_writing(page)
+    text = "tea " * 25_001
+    page.locator("#text").evaluate(
+        "(area, text) => { area.focus(); document.execCommand('insertText', false, text) }", text
+    )
+    expect(page.locator(".over")).to_contain_text("4 characters too many", timeout=PATIENT)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#text")).to_be_focused()
+    assert page.locator("#text").input_value() == text
+    assert not Demonstration.objects.exists()
+    page.fill("#text", "tea")
+    expect(page.locator(".over")).to_be_hidden()
+
+
+def test_keys_alone_write_look_and_hand_in(page: Page) -> None:
+    start_writing(page)
+    page.locator("#text").focus()
+    page.keyboard.type("A leaf? Yes.")
+    page.keyboard.press("Alt+p")
+    expect(page.locator("#preview")).to_be_hidden()
+    page.keyboard.press("Alt+p")
+    expect(page.locator("#preview")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("#text").focus()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("Demonstration saved")).to_be_visible(timeout=PATIENT)
+    assert Demonstration.objects.get().text == "A leaf? Yes."
+
+
+def test_whoever_hid_the_preview_finds_it_hidden_next_time(page: Page) -> None:
+    start_writing(page)
+    page.locator("[data-preview-toggle]").click()
+    expect(page.locator("#preview")).to_be_hidden()
+    page.reload()
+    expect(page.locator("[data-preview-toggle]")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#preview")).to_be_hidden()
+
+
+def test_on_a_phone_the_preview_stands_in_the_place_of_the_text(phone: BrowserContext) -> None:
+    page = log_in(phone.new_page())
+    start_writing(page)
+    page.fill("#text", "A **leaf**.")
+    expect(page.locator("#preview")).to_be_hidden()
+    page.locator("[data-preview-toggle]").click()
+    expect(page.locator("#preview strong")).to_have_text("leaf", timeout=PATIENT)
+    expect(page.locator("#text")).to_be_hidden()
+    assert work_fits(page)
+    page.locator("[data-preview-toggle]").click()
+    expect(page.locator("#text")).to_be_focused()
+
+
+def test_the_preview_says_when_it_can_not_be_made_and_comes_back(page: Page) -> None:
+    start_writing(page)
+    page.route("**/preview/", lambda route: route.abort())
+    page.fill("#text", "A leaf.")
+    expect(page.locator("[data-preview-state]")).to_contain_text("go on writing", timeout=PATIENT)
+    page.unroute("**/preview/")
+    page.fill("#text", "A leaf!")
+    expect(page.locator("[data-preview-text]")).to_have_text("A leaf!", timeout=PATIENT)
+    expect(page.locator("[data-preview-state]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nobody_is_shut_out(page: Page, scheme: str, width: int) -> None:
+    start_writing(page)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.fill("#text", "tea " * 25_001)
+    expect(page.locator(".over")).to_be_visible(timeout=PATIENT)
+    page.locator("#text").fill("# Tea\n\n`hot` **leaf**")
+    if page.locator("#preview").is_hidden():
+        page.locator("[data-preview-toggle]").click()
+    expect(page.locator("#preview strong")).to_have_text("leaf", timeout=PATIENT)
+    assert serious(page) == []
+    assert work_fits(page)
