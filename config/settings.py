@@ -229,6 +229,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.content_security.ContentSecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # pages; what WhiteNoise serves is compressed already
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -54,6 +54,10 @@ class EmptyText(Refusal):
     """A demonstration of nothing but white space."""
 
 
+class EditRefused(Refusal):
+    """The text is the completion's own, or that completion is not among the best of the ranking."""
+
+
 class PromptRefused(Refusal):
     """The prompt can't be taken. `twin_id` names the prompt that it duplicates, if that is why."""
 
@@ -64,6 +68,10 @@ class PromptRefused(Refusal):
 
 class ChatRefused(Refusal):
     """It is not the labeler's turn in a chat, or there is nothing in it to rank."""
+
+
+class StatementGone(Refusal):
+    """The use case that a prompt was written for is not shown by the campaign any more."""
 
 
 class InvalidCompletions(Refusal):

@@ -54,6 +54,7 @@ class CompositionKind(StrEnum):
     DIALOGUE = "dialogue"
     CHAT = "chat"
     OWN_PROMPT = "own_prompt"
+    EDIT = "edit"
 
 
 class CompositionState(StrEnum):

@@ -14,6 +14,7 @@ from labeling.views.drafts import earlier, page_of_draft, restore
 from labeling.views.history import history, submission
 from labeling.views.instructions import acknowledge_instructions, instructions
 from labeling.views.overview import overview
+from labeling.views.own_prompts import change_pairs
 from labeling.views.preferences import preferences
 from labeling.views.revisions import keep_as_it_was, revise, start_revision, submit_revision
 from labeling.views.suggestions import suggest, suggestions
@@ -35,6 +36,7 @@ urlpatterns = [
     path("compose/start/<slug:slug>/<slug:kind>/", start, name="compose_start"),
     path("compose/<uuid:token>/", compose, name="compose"),
     path("compose/<uuid:token>/submit/", submit_composition, name="compose_submit"),
+    path("compose/<uuid:token>/pairs/", change_pairs, name="compose_pairs"),
     path("compose/<uuid:token>/turns/", change_turns, name="compose_turns"),
     path("compose/<uuid:token>/suggestions/", suggest, name="compose_suggest"),
     path("compose/<uuid:token>/suggestions/<uuid:request_token>/", suggestions, name="compose_suggestions"),

@@ -5,8 +5,9 @@ from typing import Any
 
 from rm_trainer.errors import Refused
 
-K_LOWEST, K_HIGHEST = 2, 9
-"""Campaigns rank 4 to 9 completions (InstructGPT §3.5); imported comparisons may have as few as 2."""
+K_LOWEST, K_HIGHEST = 2, 10
+"""Campaigns rank 4 to 9 completions (InstructGPT §3.5), and one more where the labeler improved the best; imported
+comparisons may have as few as 2."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def parse_ranking(record: dict[str, Any]) -> Ranking:
             f"ranking {ranking_id} has {len(completions)} completions; it must have {K_LOWEST} to {K_HIGHEST}"
         )
     texts = tuple(_field(completion, "text", str) for completion in completions)
-    completion_ids = tuple(_field(completion, "completion_id", int) for completion in completions)
+    completion_ids = tuple(_completion_id(completion) for completion in completions)
     for text, completion_id in zip(texts, completion_ids, strict=True):
         if not text.strip():
             raise Refused(f"completion {completion_id} of ranking {ranking_id} is empty; there is nothing to score")
@@ -69,7 +70,7 @@ def parse_ranking(record: dict[str, Any]) -> Ranking:
         use_case=str(record.get("use_case") or ""),
         language=str(record.get("language") or ""),
         models=tuple(str(completion.get("model") or "") for completion in completions),
-        strengths=_strengths(record.get("strengths"), steps=len(set(ranks)) - 1),
+        strengths=_strengths(_with_edit_step(record), steps=len(set(ranks)) - 1),
     )
 
 
@@ -112,8 +113,24 @@ def _check_schema(record: dict[str, Any]) -> None:
 def _rank(completion: dict[str, Any]) -> int:
     rank: int = _field(completion, "rank", int)
     if rank < 1:
-        raise Refused(f"completion {completion['completion_id']} has rank {rank}; ranks count from 1 (best)")
+        raise Refused(f"completion {_completion_id(completion)} has rank {rank}; ranks count from 1 (best)")
     return rank
+
+
+def _completion_id(completion: Any) -> int:
+    """Of a completion that a labeler improved, the demonstration's, negative: no model's completion has such an id."""
+    if isinstance(completion, dict) and completion.get("edited") is True:
+        return -int(_field(completion, "demonstration_id", int))
+    return int(_field(completion, "completion_id", int))
+
+
+def _with_edit_step(record: dict[str, Any]) -> Any:
+    """How much better an edit is nobody was asked: the weakest strength, which is no margin and no scaling."""
+    strengths = record.get("strengths")
+    edited = any(completion.get("edited") is True for completion in record["completions"])
+    if edited and isinstance(strengths, list) and strengths[:1] == [None]:
+        return [1, *strengths[1:]]
+    return strengths
 
 
 def _strengths(strengths: Any, *, steps: int) -> tuple[int, ...] | None:

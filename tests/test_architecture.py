@@ -21,7 +21,18 @@ PACKAGES = ("config", "labeling", "sampler", "rm_trainer", "benchmarks")
 LEVELS: dict[int, frozenset[str]] = {
     # Pure rules: no Django, no database.
     0: frozenset(
-        {"agreement", "dedupe", "planted_rules", "promotion", "ranking", "refusals", "split", "states", "text"}
+        {
+            "agreement",
+            "dedupe",
+            "own_prompts",
+            "planted_rules",
+            "promotion",
+            "ranking",
+            "refusals",
+            "split",
+            "states",
+            "text",
+        }
         | {"text_changes", "working_time"}
         | {"code_colours", "drafts", "language", "manifest", "markdown", "turns", "unseen", "wording"}
     ),

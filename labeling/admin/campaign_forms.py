@@ -22,6 +22,7 @@ SETTINGS: tuple[str, ...] = (
     "suggestions_per_turn",
     "ask_chats",
     "ask_own_prompts",
+    "use_case_statements",
     "k_min",
     "k_max",
     "temperature",
@@ -30,6 +31,7 @@ SETTINGS: tuple[str, ...] = (
     "ready_depth",
     "lease_minutes",
     "ask_strength",
+    "ask_edit",
     "retrain_after_rankings",
     "retrain_after_days",
 )
@@ -45,6 +47,7 @@ LABELS = {
     "suggestions_per_turn": _("Suggestions per turn"),
     "ask_chats": _("Chats, then rankings"),
     "ask_own_prompts": _("Own prompts"),
+    "use_case_statements": _("Use cases shown for own prompts"),
     "k_min": _("Fewest completions (K)"),
     "k_max": _("Most completions (K)"),
     "temperature": _("Temperature"),
@@ -53,6 +56,7 @@ LABELS = {
     "ready_depth": _("Tasks kept ready"),
     "lease_minutes": _("Lease, in minutes"),
     "ask_strength": _("Ask how much better"),
+    "ask_edit": _("Ask to improve the best"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
     "retrain_after_days": _("Retrain after so many days"),
 }
@@ -67,13 +71,14 @@ FIELDSETS: list[Any] = [
                 "ranking_tasks_per_prompt",
                 "rankings_per_task",
                 "ask_strength",
+                "ask_edit",
                 "lease_minutes",
             ]
         },
     ),
     (
         _("What labelers may begin by themselves"),
-        {"fields": ["ask_dialogues", "suggestions_per_turn", "ask_chats", "ask_own_prompts"]},
+        {"fields": ["ask_dialogues", "suggestions_per_turn", "ask_chats", "ask_own_prompts", "use_case_statements"]},
     ),
     (
         _("How completions are sampled"),
@@ -83,7 +88,36 @@ FIELDSETS: list[Any] = [
 ]
 
 
+class StatementsField(forms.CharField):
+    """Use cases, one a line, each beginning with the code of its language."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=LABELS["use_case_statements"],
+            required=False,
+            widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+            help_text=_("One a line, each beginning with the code of its language, such as en: You plan a trip."),
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        return "\n".join(f"{each['language']}: {each['text']}" for each in value or [])
+
+    def to_python(self, value: Any) -> Any:
+        return [self._statement(line) for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+    def _statement(self, line: str) -> dict[str, str]:
+        code, colon, text = line.partition(":")
+        if not colon or not text.strip() or not code.strip().replace("-", "").isalnum() or len(code.strip()) > 16:
+            raise forms.ValidationError(
+                _("Begin each line with a language's code and a colon: %(line)s") % {"line": line}
+            )
+        return {"language": code.strip(), "text": text.strip()}
+
+
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
+    use_case_statements = StatementsField()
     languages = languages(help_text=_("Codes with commas between, such as: en, zh."))
 
     class Meta:

@@ -48,8 +48,10 @@ class DemonstrationAdmin(RecordAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
         demonstration = self.find(request, object_id)
-        revisions = Demonstration.objects.filter(prompt=demonstration.prompt_id, labeler=demonstration.labeler_id)
-        if demonstration.labeler_id is None:
+        revisions = Demonstration.objects.filter(
+            prompt=demonstration.prompt_id, labeler=demonstration.labeler_id, source=demonstration.source
+        )
+        if demonstration.labeler_id is None or demonstration.source == "edit":
             revisions = revisions.filter(pk=demonstration.pk)
         shown = {
             "demonstration": demonstration,

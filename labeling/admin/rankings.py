@@ -62,6 +62,7 @@ class RankingAdmin(RecordAdmin):
         labels = {flag.key: flag.label for flag in flags_of(ranking.rubric_version, get_language() or "en")}
         shown = {
             "ranking": ranking,
+            "edit": getattr(ranking, "edit", None),
             "turns": turns_of(ranking.task.prompt.messages),
             "tiers": [
                 (rank, [_card(each, labels) for each in together], strength_in_words(ranking, rank))

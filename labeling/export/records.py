@@ -27,7 +27,7 @@ RANKINGS_AT_ONCE = 500
 
 def ranking_records(selection: Selection) -> Iterator[Record]:
     """One record for each ranking whose last revision as of the time is selected. Call inside a transaction."""
-    rows = _chosen(Ranking, selection, of="task", campaign="task__campaign", prompt="task__prompt").values_list(
+    rows = _chosen(Ranking, selection, of=("task",), campaign="task__campaign", prompt="task__prompt").values_list(
         "id",
         "revision",
         "task_id",
@@ -50,8 +50,9 @@ def ranking_records(selection: Selection) -> Iterator[Record]:
     )
     for batch in _batches(rows.iterator(chunk_size=RANKINGS_AT_ONCE), RANKINGS_AT_ONCE):
         completions = _completions_of([row[0] for row in batch])
+        edits = _edits_of(selection, [row[0] for row in batch])
         for row in batch:
-            yield _ranking_record(selection, row, completions[row[0]])
+            yield with_edit(_ranking_record(selection, row, completions[row[0]]), edits.get(row[0]))
 
 
 def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: list[Record]) -> Record:
@@ -114,6 +115,24 @@ def _completions_of(ranking_ids: list[int]) -> dict[int, list[Record]]:
     return completions
 
 
+def _edits_of(selection: Selection, ranking_ids: list[int]) -> dict[int, tuple[int, str]]:
+    """(demonstration, text) by ranking: the edit of that very revision, handed in by then."""
+    edits = Demonstration.objects.filter(ranking_id__in=ranking_ids, submitted_at__lte=selection.as_of)
+    return {edit.ranking_id: (edit.pk, edit.text) for edit in edits if edit.ranking_id is not None}
+
+
+def with_edit(ranking: Record, edit: tuple[int, str] | None) -> Record:
+    """With what the labeler made of the best as one more completion above all; how much better it is nobody asked."""
+    if edit is None:
+        return ranking
+    demonstration_id, text = edit
+    lower = [each | {"rank": each["rank"] + 1} for each in ranking["completions"]]
+    edited: Record = dict.fromkeys(lower[0]) | {"text": text, "rank": 1, "flags": [], "note": ""}
+    edited |= {"edited": True, "demonstration_id": demonstration_id}
+    steps = ranking["strengths"]
+    return ranking | {"completions": [*lower, edited], "strengths": None if steps is None else [None, *steps]}
+
+
 def _completion_record(row: tuple[Any, ...]) -> Record:
     (_, completion_id, text, rank, quality, flags, note, shown_position) = row[:8]
     (imported_name, model, model_id, temperature, top_p, seed, run_seed, tokens, finish_reason, logprob) = row[8:]
@@ -133,6 +152,8 @@ def _completion_record(row: tuple[Any, ...]) -> Record:
         "tokens": tokens,
         "finish_reason": finish_reason,
         "mean_logprob": logprob,
+        "edited": False,
+        "demonstration_id": None,
     }
 
 
@@ -152,7 +173,8 @@ def pair_records(ranking: Record) -> list[Record]:
 
 def demonstration_records(selection: Selection) -> Iterator[Record]:
     """One record for each demonstration whose last revision as of the time is selected. Call inside a transaction."""
-    rows = _chosen(Demonstration, selection, of="prompt", campaign="prompt__campaign", prompt="prompt").values_list(
+    chosen = _chosen(Demonstration, selection, of=("prompt", "source"), campaign="prompt__campaign", prompt="prompt")
+    rows = chosen.values_list(
         "id",
         "revision",
         "prompt_id",
@@ -169,6 +191,9 @@ def demonstration_records(selection: Selection) -> Iterator[Record]:
         "instruction_version__version",
         "active_seconds",
         "submitted_at",
+        "message__suggestion__outcome",
+        "message__suggestion__edit_distance",
+        "message__suggestion__model_version__name",
     )
     for row in rows.iterator(chunk_size=RANKINGS_AT_ONCE):
         yield _demonstration_record(selection, row)
@@ -176,7 +201,8 @@ def demonstration_records(selection: Selection) -> Iterator[Record]:
 
 def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Record:
     (demonstration_id, revision, prompt_id, campaign, split, messages, text, labeler_id) = row[:8]
-    (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:]
+    (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:16]
+    (outcome, edit_distance, model) = row[16:]
     return {
         "schema": SCHEMA,
         "demonstration_id": demonstration_id,
@@ -195,16 +221,17 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Record:
         "instruction_version": instructions,
         "active_seconds": active_seconds,
         "submitted_at": utc_text(submitted_at),
+        "suggestion": {"outcome": outcome, "edit_distance": edit_distance, "model": model} if outcome else None,
     }
 
 
-def _chosen(labels: type[L], selection: Selection, *, of: str, campaign: str, prompt: str) -> QuerySet[L]:
+def _chosen(labels: type[L], selection: Selection, *, of: tuple[str, ...], campaign: str, prompt: str) -> QuerySet[L]:
     """Of each labeler's revisions of the same work (`of`) the last as of the time, where that one is selected.
 
     Imported demonstrations have no labeler: SQL's NULL equals nothing, so each stands for itself.
     """
     later = labels.objects.filter(
-        **{of: OuterRef(of)},
+        **{name: OuterRef(name) for name in of},
         labeler=OuterRef("labeler"),
         revision__gt=OuterRef("revision"),
         submitted_at__lte=selection.as_of,

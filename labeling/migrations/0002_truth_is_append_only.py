@@ -15,6 +15,8 @@ NEVER_CHANGE = (
     "labeling_ranking",
     "labeling_rankedcompletion",
     "labeling_demonstration",
+    "labeling_ownprompt",
+    "labeling_ownpromptexample",
     "labeling_snapshot",
     "labeling_instructionversion",
     "labeling_rubricversion",
@@ -41,7 +43,7 @@ KEEP_COLUMNS = {
     "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),
     "labeling_suggestionrequest": ("composition_id", "messages", "wanted", "seed"),
     "labeling_suggestion": ("request_id", "number", "text", "model_version_id", "seed"),
-    "labeling_composition": ("labeler_id", "campaign_id", "kind"),
+    "labeling_composition": ("labeler_id", "campaign_id", "kind", "ranking_id"),
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
 }
@@ -125,6 +127,27 @@ CREATE TRIGGER concord_nothing_added BEFORE INSERT ON labeling_message
     FOR EACH ROW EXECUTE FUNCTION concord_conversation_is_open();
 """
 
+EDIT_OF_THE_BEST = """
+CREATE FUNCTION concord_edit_is_of_the_best() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM labeling_ranking ranking
+        JOIN labeling_rankedcompletion ranked ON ranked.ranking_id = ranking.id
+        JOIN labeling_rankingtask task ON task.id = ranking.task_id
+        JOIN labeling_completion completion ON completion.id = ranked.completion_id
+        WHERE ranking.id = NEW.ranking_id AND ranking.labeler_id = NEW.labeler_id AND task.prompt_id = NEW.prompt_id
+            AND completion.id = NEW.edited_completion_id AND ranked.rank = 1 AND completion.text <> NEW.text
+    ) THEN
+        RAISE EXCEPTION 'an edit improves, by other words, a completion that its labeler put at rank 1'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER concord_edit_of_the_best BEFORE INSERT ON labeling_demonstration
+    FOR EACH ROW WHEN (NEW.ranking_id IS NOT NULL)
+    EXECUTE FUNCTION concord_edit_is_of_the_best();
+"""
+
 
 def _guards() -> str:
     whole = [
@@ -147,10 +170,12 @@ def _drop() -> str:
     tables += [
         ("labeling_ranking", "concord_covers_exactly"),
         ("labeling_completion", "concord_completion_fits"),
+        ("labeling_demonstration", "concord_edit_of_the_best"),
         ("labeling_prompt", "concord_only_model_written"),
         ("labeling_message", "concord_nothing_added"),
     ]
     functions = (
+        "concord_edit_is_of_the_best",
         "concord_refuse_change",
         "concord_ranking_covers_its_task",
         "concord_completion_fits",
@@ -167,6 +192,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED + _guards(), reverse_sql=_drop()
+            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED + EDIT_OF_THE_BEST + _guards(), reverse_sql=_drop()
         )
     ]

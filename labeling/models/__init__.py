@@ -7,6 +7,7 @@ from labeling.models.demonstration import Demonstration
 from labeling.models.draft import EarlierDraft
 from labeling.models.labeler import Labeler
 from labeling.models.model_version import ModelVersion
+from labeling.models.own_prompt import OwnPrompt, OwnPromptExample
 from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
 from labeling.models.ranking import RankedCompletion, Ranking
 from labeling.models.rendering import RenderedCompletion
@@ -32,6 +33,8 @@ __all__ = [
     "Labeler",
     "Message",
     "ModelVersion",
+    "OwnPrompt",
+    "OwnPromptExample",
     "Prompt",
     "RankedCompletion",
     "Ranking",

@@ -45,6 +45,11 @@ class Campaign(models.Model):
     ask_own_prompts = models.BooleanField(
         default=False, help_text=_("Labelers may write prompts of their own: plain, few-shot or from a use case.")
     )
+    use_case_statements = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("One a line, each beginning with the code of its language, such as en: You plan a trip."),
+    )
     k_min = models.PositiveSmallIntegerField(default=K_LOWEST, validators=K_VALIDATORS)
     k_max = models.PositiveSmallIntegerField(default=K_HIGHEST, validators=K_VALIDATORS)
 
@@ -57,6 +62,10 @@ class Campaign(models.Model):
     ask_strength = models.BooleanField(
         default=False,
         help_text=_("Labelers also say how much better each rank is than the next one, in Llama 2's four words."),
+    )
+    ask_edit = models.BooleanField(
+        default=False,
+        help_text=_("After a ranking, labelers may improve the best completion; they can decline."),
     )
     lease_minutes = models.PositiveIntegerField(
         default=60,
@@ -92,6 +101,11 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def statements(self, language: str | None = None) -> list[str]:
+        """The use cases shown for own prompts: those in that language where there are any, otherwise all."""
+        everything = [each["text"] for each in self.use_case_statements]
+        return [each["text"] for each in self.use_case_statements if each["language"] == language] or everything
 
     def own_writing(self) -> list[CompositionKind]:
         """What labelers may begin by themselves."""

@@ -29,6 +29,7 @@ WORDS = {
     "draft": _("Draft"),
     "edited": _("Edited"),
     "error": _("Error"),
+    "edit": _("Edit"),
     "evaluating": _("Evaluating"),
     "exporting": _("Exporting"),
     "extract": _("Extract"),

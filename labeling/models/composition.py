@@ -18,6 +18,14 @@ class Composition(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="compositions")
     kind = models.CharField(max_length=16, choices=choices(CompositionKind))
     state = models.CharField(max_length=16, choices=choices(CompositionState), default=CompositionState.OPEN)
+    ranking = models.OneToOneField(
+        "labeling.Ranking",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="edit_writing",
+        help_text="Whose best completion is improved; of edits alone.",
+    )
     instruction_version = models.ForeignKey(InstructionVersion, on_delete=models.PROTECT)
     draft = models.JSONField(default=dict, blank=True)
     draft_version = models.PositiveIntegerField(default=0)
@@ -33,6 +41,10 @@ class Composition(models.Model):
         constraints = [
             one_of("kind", CompositionKind, name="composition_kind_known"),
             one_of("state", CompositionState, name="composition_state_known"),
+            models.CheckConstraint(
+                condition=Q(kind="edit", ranking__isnull=False) | ~Q(kind="edit") & Q(ranking=None),
+                name="composition_edits_a_ranking",
+            ),
             models.CheckConstraint(
                 condition=Q(state="open", closed_at=None) | ~Q(state="open") & Q(closed_at__isnull=False),
                 name="composition_closed_at_matches_state",

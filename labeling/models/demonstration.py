@@ -9,6 +9,8 @@ from labeling.models.choices import choices, not_blank, one_of
 from labeling.models.conversation import Message
 from labeling.models.labeler import Labeler
 from labeling.models.prompt import Prompt
+from labeling.models.ranking import Ranking
+from labeling.models.sampling import Completion
 from labeling.states import LabelerGroup
 
 DEMONSTRATION_SOURCES = ("labeler", "import", "edit", "dialogue")
@@ -37,6 +39,17 @@ class Demonstration(models.Model):
         related_name="demonstration",
         help_text="The last turn of the dialogue that it comes from.",
     )
+    ranking = models.OneToOneField(
+        Ranking,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="edit",
+        help_text="Whose best completion it improves; of edits alone.",
+    )
+    edited_completion = models.ForeignKey(
+        Completion, null=True, blank=True, on_delete=models.PROTECT, related_name="edits"
+    )
     revision = models.PositiveIntegerField(default=1)
     source = models.CharField(max_length=16, default="labeler")
     text = models.TextField()
@@ -52,7 +65,16 @@ class Demonstration(models.Model):
         verbose_name_plural = _("demonstrations")
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["prompt", "labeler", "revision"], name="demonstration_revision_unique"),
+            models.UniqueConstraint(
+                fields=["prompt", "labeler", "revision"],
+                condition=~Q(source="edit"),  # whoever ranked several tasks of a prompt may improve the best of each
+                name="demonstration_revision_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(source="edit", ranking__isnull=False, edited_completion__isnull=False, revision=1)
+                | ~Q(source="edit") & Q(ranking=None, edited_completion=None),
+                name="demonstration_edit_of_a_ranking",
+            ),
             models.UniqueConstraint(fields=["assignment", "revision"], name="demonstration_one_per_assignment"),
             not_blank("text", name="demonstration_not_blank"),
             one_of("source", DEMONSTRATION_SOURCES, name="demonstration_source_known"),

@@ -108,9 +108,9 @@ def holds_a_ranking(labeler: Labeler) -> bool:
 
 def own_composition(labeler: Labeler, token: str) -> Composition:
     """With its campaign and instructions. Raises Composition.DoesNotExist for anybody else's."""
-    return Composition.objects.select_related("campaign", "instruction_version", "labeler").get(
-        token=token, labeler=labeler
-    )
+    return Composition.objects.select_related(
+        "campaign", "instruction_version", "labeler", "ranking__task__prompt", "ranking__assignment"
+    ).get(token=token, labeler=labeler)
 
 
 def languages_of(composition: Composition, *, interface_language: str) -> Sequence[str]:

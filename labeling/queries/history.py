@@ -75,6 +75,7 @@ class RankingSubmission:
     tiers: list[Tier]
     note: str
     none_acceptable: bool
+    edit: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,13 +131,14 @@ def ranking_submission(
     assignment: Assignment, *, interface_language: str, revision: int | None = None
 ) -> RankingSubmission:
     """That revision or the last, best tier first. Raises Ranking.DoesNotExist."""
-    ranking = _revision_of(assignment.rankings.select_related("rubric_version"), revision)
+    ranking = _revision_of(assignment.rankings.select_related("rubric_version", "edit"), revision)
     labels = {flag.key: flag.label for flag in flags_of(ranking.rubric_version, interface_language)}
     ranked = ranking.ranked_completions.select_related("completion").order_by("rank", "shown_position")
     return RankingSubmission(
         submission=_submission(assignment, ranking),
         note=ranking.note,
         none_acceptable=ranking.none_acceptable,
+        edit=_edit_of(ranking),
         tiers=[
             Tier(
                 rank=rank,
@@ -146,6 +148,12 @@ def ranking_submission(
             for rank, together in groupby(ranked, key=lambda each: each.rank)
         ],
     )
+
+
+def _edit_of(ranking: Ranking) -> str:
+    """What the labeler made of the best, as HTML; empty where they left it."""
+    edit: Demonstration | None = getattr(ranking, "edit", None)
+    return render_markdown(edit.text, headings_from=TEXT_HEADINGS_FROM) if edit else ""
 
 
 def strength_in_words(ranking: Ranking, rank: int) -> StrPromise | str:

@@ -19,17 +19,22 @@ from labeling.refusals import (
     Refusal,
 )
 from labeling.services.compositions import discard_composition, keep_unsubmitted_composition, start_composition
-from labeling.states import CampaignState, CompositionKind, CompositionState, LabelerState
+from labeling.states import AssignmentKind, CampaignState, CompositionKind, CompositionState, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, find_own_composition, labeler_page
 from labeling.views.chats import ChatComposer
+from labeling.views.claim import on_to_the_next
 from labeling.views.composers import Composer, CompositionRefused
 from labeling.views.dialogues import DialogueComposer
+from labeling.views.edits import EditComposer
 from labeling.views.gates import gate_of
+from labeling.views.own_prompts import OwnPromptComposer
 
 COMPOSERS: dict[str, Composer] = {
     CompositionKind.DIALOGUE: DialogueComposer(),
     CompositionKind.CHAT: ChatComposer(),
+    CompositionKind.EDIT: EditComposer(),
+    CompositionKind.OWN_PROMPT: OwnPromptComposer(),
 }
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
@@ -88,17 +93,22 @@ def submit_composition(request: LabelerRequest, token: UUID) -> HttpResponse:
         _keep(request, token)
         return composer.show(request, find_own_composition(request, token), data=request.POST, refused=refused)
     messages.success(request, said, extra_tags=f"handed-in {token}")
+    if composition.kind == CompositionKind.EDIT:
+        return on_to_the_next(request, AssignmentKind.RANKING)
     return redirect("compose", token=token)
 
 
 @require_POST
 @labeler_page
 def discard(request: LabelerRequest, token: UUID) -> HttpResponse:
-    find_own_composition(request, token)
+    composition = find_own_composition(request, token)
     try:
         discard_composition(labeler=request.labeler, token=str(token))
     except AlreadySubmitted:
         return _handed_in_before(request, token)
+    if composition.kind == CompositionKind.EDIT:
+        messages.info(request, _("Left as it was."), extra_tags=f"handed-in {token}")
+        return on_to_the_next(request, AssignmentKind.RANKING)
     messages.info(request, _("Thrown away."), extra_tags=f"handed-in {token}")
     return redirect("overview")
 

@@ -20,6 +20,7 @@ from labeling.views import calm
 from labeling.views.access import LabelerRequest, find_own, labeler_page
 from labeling.views.claim import on_to_the_next
 from labeling.views.desks import DESKS, EntryRefused
+from labeling.views.edits import to_the_edit
 from labeling.views.gates import gate_of
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
@@ -59,7 +60,7 @@ def submit(request: LabelerRequest, token: UUID) -> HttpResponse:
         _keep(request, token)
         return desk.show(request, find_own(request, token), data=request.POST)
     messages.success(request, _confirmation(request, assignment.kind), extra_tags=f"handed-in {token}")
-    return on_to_the_next(request, assignment.kind)
+    return to_the_edit(assignment) or on_to_the_next(request, assignment.kind)
 
 
 @page_or_button

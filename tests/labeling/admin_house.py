@@ -8,19 +8,14 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from labeling.export import write_snapshot
-from labeling.models import Campaign, Labeler, ModelVersion, Snapshot, TrainingRun
+from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
 from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.compositions import start_composition
-from labeling.services.dialogues import submit_dialogue
 from labeling.services.model_versions import register_model
 from labeling.services.snapshots import register_snapshot
-from labeling.services.suggestions import answer_request, request_suggestions
 from labeling.services.training import begin_training, claim_run, note_progress, request_retraining
-from labeling.states import CompositionKind, ModelKind
-from labeling.turns import Turn
+from labeling.states import ModelKind
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.handed_in import rank, write
-from tests.labeling.scripted_sampler import ScriptedSampler
+from tests.labeling.handed_in import rank, talk, write
 from tests.tiny_models import make_tiny_model
 
 
@@ -46,27 +41,6 @@ def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
         talk(labeler, campaign)
         assert claim_ranking(labeler=labeler)
         assert claim_demonstration(labeler=labeler)
-
-
-def talk(labeler: Labeler, campaign: Campaign) -> None:
-    """A dialogue handed in, whose answer is an edited suggestion."""
-    model, _ = ModelVersion.objects.get_or_create(
-        name="talker", defaults={"kind": "sft", "path": "/talker", "state": "current"}
-    )
-    begun = start_composition(labeler=labeler, campaign=campaign, kind=CompositionKind.DIALOGUE)
-    question = f"Who are you, {labeler}?"
-    asked = request_suggestions(
-        labeler=labeler, token=str(begun.token), position=2, messages=[{"role": "user", "content": question}]
-    )
-    answer_request(request_id=asked.pk, model=model, sampler=ScriptedSampler("A model.", "Nobody."))
-    answer = Turn(role="assistant", text="A language model.", suggestion=f"{asked.token}/1")
-    submit_dialogue(
-        labeler=labeler,
-        token=str(begun.token),
-        language="en",
-        turns=[Turn(role="user", text=question), answer],
-        active_seconds=9,
-    )
 
 
 def open_campaign(**fields: Any) -> Campaign:

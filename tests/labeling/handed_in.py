@@ -5,13 +5,19 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from labeling.models import Assignment, Labeler, Ranking, RankingTask
+from labeling.models import Assignment, Campaign, Labeler, ModelVersion, Ranking, RankingTask
 from labeling.services.assignments import claim_demonstration, claim_ranking
+from labeling.services.compositions import start_composition
 from labeling.services.demonstrations import submit_demonstration
+from labeling.services.dialogues import submit_dialogue
 from labeling.services.rankings import Judgement, submit_ranking
 from labeling.services.revisions import start_revision
+from labeling.services.suggestions import answer_request, request_suggestions
 from labeling.split import split_of
+from labeling.states import CompositionKind
+from labeling.turns import Turn
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
+from tests.labeling.scripted_sampler import ScriptedSampler
 
 
 def judgements(assignment: Assignment, ranks: list[int], **what: Any) -> list[Judgement]:
@@ -50,6 +56,27 @@ def write(labeler: Labeler, text: str) -> Assignment:
     assert assignment is not None
     submit_demonstration(labeler=labeler, token=str(assignment.token), text=text, active_seconds=240)
     return assignment
+
+
+def talk(labeler: Labeler, campaign: Campaign) -> None:
+    """A dialogue handed in, whose answer is an edited suggestion."""
+    model, _ = ModelVersion.objects.get_or_create(
+        name="talker", defaults={"kind": "sft", "path": "/talker", "state": "current"}
+    )
+    begun = start_composition(labeler=labeler, campaign=campaign, kind=CompositionKind.DIALOGUE)
+    question = f"Who are you, {labeler}?"
+    asked = request_suggestions(
+        labeler=labeler, token=str(begun.token), position=2, messages=[{"role": "user", "content": question}]
+    )
+    answer_request(request_id=asked.pk, model=model, sampler=ScriptedSampler("A model.", "Nobody."))
+    answer = Turn(role="assistant", text="A language model.", suggestion=f"{asked.token}/1")
+    submit_dialogue(
+        labeler=labeler,
+        token=str(begun.token),
+        language="en",
+        turns=[Turn(role="user", text=question), answer],
+        active_seconds=9,
+    )
 
 
 def in_split(split: str, how_many: int = 1) -> list[str]:

@@ -99,6 +99,20 @@ def test_settings_change_and_the_slug_never_does() -> None:
         change_campaign(campaign=campaign, slug="second")
 
 
+def test_use_cases_are_edited_a_line_each_and_a_line_without_its_language_is_refused() -> None:
+    campaign = make_campaign()
+    values = {name: value for name, value in ENTRY.items() if name not in ("body_en", "body_zh_hans", "flags")}
+    client = admin_browser()
+    lines = "en: You plan a trip: by train.\r\n\r\nzh: 你在计划旅行。"
+    assert client.post(page(campaign), values | {"use_case_statements": lines}).status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.statements("en") == ["You plan a trip: by train."]
+    assert campaign.statements("de") == ["You plan a trip: by train.", "你在计划旅行。"]
+    assert "en: You plan a trip: by train." in client.get(page(campaign)).content.decode()
+    refused = client.post(page(campaign), values | {"use_case_statements": "You plan a trip."})
+    assert "Begin each line with a language" in refused.content.decode()
+
+
 def test_a_campaign_is_paused_opened_and_closed_after_a_question() -> None:
     campaign = make_campaign()
     client = admin_browser()

@@ -21,6 +21,7 @@ from labeling.models import (
     Message,
     RankedCompletion,
     RenderedCompletion,
+    Revision,
     SamplingRun,
     Suggestion,
     TrainingPoint,
@@ -41,7 +42,7 @@ NOUNS = [model for model, site in admin.site._registry.items() if isinstance(sit
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {Completion, Message, RankedCompletion, SamplingRun, Suggestion, TrainingPoint}
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion}
+SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion, Revision}
 
 
 @pytest.fixture

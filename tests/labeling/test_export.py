@@ -21,10 +21,11 @@ from labeling.services.clock import settled_now
 from labeling.services.demonstrations import import_demonstration, revise_demonstration
 from labeling.services.rankings import revise_ranking
 from labeling.services.tasks import make_task, mark_ready
+from labeling.split import split_of
 from labeling.states import LabelerGroup
 from rm_trainer.snapshot import open_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, write
+from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, talk, write
 
 pytestmark = pytest.mark.django_db
 
@@ -35,12 +36,12 @@ RANKING_KEYS = [
 ]  # fmt: skip
 COMPLETION_KEYS = [
     "completion_id", "text", "rank", "quality", "flags", "note", "shown_position", "model", "model_version_id",
-    "temperature", "top_p", "seed", "tokens", "finish_reason", "mean_logprob",
+    "temperature", "top_p", "seed", "tokens", "finish_reason", "mean_logprob", "edited", "demonstration_id",
 ]  # fmt: skip
 DEMONSTRATION_KEYS = [
     "schema", "demonstration_id", "revision", "prompt_id", "campaign", "split", "prompt", "completion", "labeler",
     "labeler_group", "simulated", "use_case", "language", "source", "instruction_version", "active_seconds",
-    "submitted_at",
+    "submitted_at", "suggestion",
 ]  # fmt: skip
 
 
@@ -102,6 +103,8 @@ class TestRankings:
             "tokens": None,
             "finish_reason": "imported",
             "mean_logprob": None,
+            "edited": False,
+            "demonstration_id": None,
         }
 
     def test_hold_strengths_and_none_acceptable_as_they_were_said_and_the_trainer_reads_them(
@@ -321,6 +324,7 @@ class TestDemonstrations:
             "instruction_version": 1,
             "active_seconds": 60.0,
             "submitted_at": None,
+            "suggestion": None,
         }
         assert manifest.counts == {"train": {"demonstrations": 1, "prompts": 1, "labelers": 1}}
         assert [each.completion for each in open_snapshot(tmp_path / "out").demonstrations("train")] == [
@@ -478,3 +482,16 @@ class TestManifest:
             ("rankings/train.jsonl", 1),
         ]
         assert manifest["sha256"] == written.sha256
+
+
+def test_a_dialogue_is_exported_as_a_demonstration_of_its_last_turn(tmp_path: Path) -> None:
+    campaign = make_campaign(ask_dialogues=True)
+    alice = make_labeler("alice")
+    talk(alice, campaign)
+    write_snapshot(tmp_path / "snapshot", kinds=("demonstrations",))
+    (record,) = lines(tmp_path / "snapshot", f"demonstrations/{split_of(alice.pseudonym)}.jsonl")
+    assert record["source"] == "dialogue"
+    assert record["prompt"] == [{"role": "user", "content": "Who are you, alice?"}]
+    assert record["completion"] == [{"role": "assistant", "content": "A language model."}]
+    assert record["labeler"] == alice.pseudonym
+    assert record["suggestion"] == {"outcome": "edited", "edit_distance": 9, "model": "talker"}

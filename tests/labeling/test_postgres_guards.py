@@ -13,6 +13,7 @@ from labeling.models import (
     Demonstration,
     Message,
     ModelVersion,
+    OwnPrompt,
     Prompt,
     RankedCompletion,
     Ranking,
@@ -23,8 +24,10 @@ from labeling.models import (
     SuggestionRequest,
     TrainingRun,
 )
+from labeling.own_prompts import OwnWriting
 from labeling.services.assignments import claim_ranking
 from labeling.services.compositions import start_composition
+from labeling.services.own_prompts import submit_own_prompt
 from labeling.services.rankings import Judgement, submit_ranking
 from labeling.services.revisions import start_revision
 from labeling.services.suggestions import request_suggestions
@@ -234,3 +237,17 @@ def test_a_revision_is_open_once_and_remembers_what_it_began_from(ranking: Ranki
     refuses(lambda: Revision.objects.update(state="kept"), "revision_closed_at_matches_state")
     Revision.objects.update(state="kept", closed_at=timezone.now())
     Revision.objects.create(**again)
+
+
+def test_an_own_prompt_stays_as_it_was_written() -> None:
+    alice = make_labeler()
+    begun = start_composition(
+        labeler=alice, campaign=make_campaign(ask_own_prompts=True), kind=CompositionKind.OWN_PROMPT
+    )
+    writing = OwnWriting(prompt="Why?", use_case="open_qa", language="en")
+    own = submit_own_prompt(labeler=alice, token=str(begun.token), writing=writing, active_seconds=1)
+    refuses(lambda: OwnPrompt.objects.update(text="Why not?"), "never change")
+    same = {"composition": own.composition, "text": "Why?", "use_case": "open_qa", "language": "en"}
+    refuses(lambda: OwnPrompt.objects.create(**same, source="labeler_few_shot"), "pairs_where_few_shot")
+    refuses(lambda: OwnPrompt.objects.create(**same, source="labeler_user_based"), "statement_where_user_based")
+    refuses(lambda: OwnPrompt.objects.create(**same, source="api"), "own_prompt_source_known")

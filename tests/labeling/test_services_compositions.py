@@ -33,6 +33,7 @@ from tests.labeling.cast import make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db
 
+BEGUN_BY_THEMSELVES = [kind for kind in CompositionKind if kind != CompositionKind.EDIT]
 ASKED: dict[str, Any] = {"ask_dialogues": True, "ask_chats": True, "ask_own_prompts": True}
 
 
@@ -54,7 +55,7 @@ def save(composition: Composition, text: str, *, base_version: int) -> Compositi
     )
 
 
-@pytest.mark.parametrize("kind", list(CompositionKind))
+@pytest.mark.parametrize("kind", BEGUN_BY_THEMSELVES)
 def test_what_is_begun_is_open_under_the_instructions_of_the_day(alice: Labeler, kind: CompositionKind) -> None:
     begun = begin(alice, kind)
     assert (begun.kind, begun.state, begun.draft_version) == (kind, CompositionState.OPEN, 0)
@@ -70,7 +71,7 @@ def test_a_second_click_begins_nothing_new_until_something_is_written(alice: Lab
     assert start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.DIALOGUE) != first
 
 
-@pytest.mark.parametrize("kind", list(CompositionKind))
+@pytest.mark.parametrize("kind", BEGUN_BY_THEMSELVES)
 def test_what_a_campaign_does_not_ask_for_is_not_begun(alice: Labeler, kind: CompositionKind) -> None:
     with pytest.raises(NotOffered):
         start_composition(labeler=alice, campaign=make_campaign(), kind=kind)

@@ -16,6 +16,7 @@ from labeling.services.assignments import claim_demonstration, claim_ranking, ho
 from labeling.services.demonstrations import submit_demonstration
 from labeling.services.preferences import change_preferences
 from labeling.services.rankings import Judgement, revise_ranking, submit_ranking
+from labeling.services.revisions import start_revision
 from labeling.working_time import LONGEST_PAUSE_MINUTES, LONGEST_TASK_SECONDS, believable
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 
@@ -56,7 +57,8 @@ def test_the_day_counts_by_kind_campaign_and_time(client: Client, alice: Labeler
     assert held is not None
     submit_demonstration(labeler=alice, token=str(held.token), text="So.", active_seconds=300)
     judgements = [Judgement(shown_position=position, rank=1) for position in range(1, 5)]
-    revise_ranking(labeler=alice, token=token, judgements=judgements, active_seconds=60)
+    begun = start_revision(labeler=alice, token=token)
+    revise_ranking(labeler=alice, token=str(begun.token), judgements=judgements, active_seconds=60)
     html = client.get("/day/").content.decode()
     assert 'data-today="rankings">2<' in html  # a revision is no second ranking, but its time is time
     assert 'data-today="demonstrations">1<' in html

@@ -267,3 +267,12 @@ def test_hidden_characters_are_there_to_see_in_both_views(client: Client) -> Non
     assert 'title="U+202E RIGHT-TO-LEFT OVERRIDE"' in html
     assert "⟨LRI⟩" in html
     assert not set(html) & set("\u202e\x07\x1b\u200b\u2066\u2069")
+
+
+def test_a_browser_gets_the_page_compressed(client: Client) -> None:
+    make_ready_task(make_prompt(make_campaign()), k=9)
+    address = f"/work/{claim(client).token}/"
+    plain = client.get(address)
+    packed = client.get(address, headers={"accept-encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip"
+    assert len(packed.content) * 3 < len(plain.content)

@@ -205,6 +205,13 @@ class TestKeepingItAsItWas:
         assert Ranking.objects.count() == 2
 
 
+def test_no_lease_is_held_through_a_pause(client: Client, written: Assignment) -> None:
+    assert "data-hold" not in client.get(open_again(client, written)).content.decode()
+    make_prompt(written.campaign)
+    answer = client.post("/next/demonstration/", follow=True)
+    assert "data-hold" in answer.content.decode()
+
+
 class TestTwice:
     def test_a_second_click_makes_no_second_revision(self, client: Client, written: Assignment) -> None:
         address = open_again(client, written)
