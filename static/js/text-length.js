@@ -20,6 +20,6 @@ for (const counter of document.querySelectorAll("[data-length-of]")) {
 function words(text, language) {
   if (!Intl.Segmenter) return text.trim().split(/\s+/).filter(Boolean).length;
   let count = 0;
-  for (const segment of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) count += segment.isWordLike;
+  for (const segment of new Intl.Segmenter(language || undefined, { granularity: "word" }).segment(text)) count += segment.isWordLike;
   return count;
 }

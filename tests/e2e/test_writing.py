@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.models import Demonstration, Labeler
 from labeling.services.model_versions import promote, register_model
 from labeling.states import ModelKind
-from tests.e2e.desk import log_in, serious
+from tests.e2e.desk import log_in, serious, start_ranking
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.tiny_models import make_tiny_model
 
@@ -152,3 +152,21 @@ def test_nobody_is_shut_out(page: Page, scheme: str, width: int) -> None:
     expect(page.locator("#preview strong")).to_have_text("leaf", timeout=PATIENT)
     assert serious(page) == []
     assert work_fits(page)
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_best_is_improved_after_a_ranking(page: Page, width: int) -> None:
+    start_ranking(page, ask_edit=True)
+    for number in (7, 5, 3, 1):
+        page.keyboard.press(str(number))
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="Improve the best completion")).to_be_visible(timeout=PATIENT)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.locator("#text").fill("A **better** answer.")
+    expect(page.locator(".length").first).to_contain_text("Words: 3")
+    expect(page.locator("[data-preview-text]")).to_contain_text("better", timeout=PATIENT, use_inner_text=False)
+    assert serious(page) == []
+    assert work_fits(page)
+    page.locator("#text").press("Control+Enter")
+    expect(page.get_by_text("Improvement saved.")).to_be_visible(timeout=PATIENT)
+    assert Demonstration.objects.get().source == "edit"
