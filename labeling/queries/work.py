@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from labeling.drafts import letter_of
 from labeling.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
-from labeling.models import Assignment, Completion, Labeler, Prompt, Revision, RubricVersion
+from labeling.models import Assignment, Completion, Labeler, Revision, RubricVersion
 from labeling.queries.versions import instruction_version, rubric_version
 from labeling.states import AssignmentState, TaskState
 from labeling.wording import in_language
@@ -64,17 +64,11 @@ def own_assignment(labeler: Labeler, token: str) -> Assignment:
     """With its campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
     assignment = Assignment.objects.select_related("campaign").get(token=token, labeler=labeler)
     assignment.labeler = labeler
-    return _with_versions(assignment)
+    return with_versions(assignment)
 
 
-def just_claimed(assignment: Assignment) -> Assignment:
-    """The same with its campaign, prompt and versions, ready to be shown."""
-    assignment.prompt = Prompt.objects.select_related("campaign").get(pk=assignment.prompt_id)
-    assignment.campaign = assignment.prompt.campaign
-    return _with_versions(assignment)
-
-
-def _with_versions(assignment: Assignment) -> Assignment:
+def with_versions(assignment: Assignment) -> Assignment:
+    """The same with the instructions and the rubric that it was claimed under."""
     assignment.instruction_version = instruction_version(assignment.instruction_version_id)
     if assignment.rubric_version_id is not None:
         assignment.rubric_version = rubric_version(assignment.rubric_version_id)

@@ -1,10 +1,9 @@
 """Work handed out: claimed, saved as a draft, skipped, taken up again."""
 
-import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
@@ -25,7 +24,7 @@ from labeling.services.leases import (
     take_demonstration_place,
     take_ranking_place,
 )
-from labeling.services.next_task import take_next_task
+from labeling.services.next_task import claim_next_task
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason
 from labeling.working_time import LONGEST_PAUSE_MINUTES
 
@@ -57,7 +56,7 @@ def _claim_after_cleaning_up(labeler: Labeler, kind: AssignmentKind) -> Assignme
 def _claim_once(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     labeler = _lock_active(labeler)
     # Of rankings first the new one: who has just handed one in holds none, and that is when it must be quick.
-    if kind == AssignmentKind.RANKING and (taken := _take_next_task(labeler)) is not None:
+    if kind == AssignmentKind.RANKING and (taken := claim_next_task(labeler)) is not None:
         return taken
     held = Assignment.objects.filter(labeler=labeler, kind=kind, state=AssignmentState.OPEN).first()
     if held is not None:
@@ -65,9 +64,15 @@ def _claim_once(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     return None if kind == AssignmentKind.RANKING else _take_next_prompt(labeler)
 
 
+# Of the row only what claiming goes by; the ORM would read and put together the rest before every task.
+LOCK_LABELER = "SELECT state, languages, opt_outs FROM labeling_labeler WHERE id = %s FOR NO KEY UPDATE"
+
+
 def _lock_active(labeler: Labeler) -> Labeler:
     """Locks the labeler's row: two tabs of one person claim one after the other."""
-    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_LABELER, [labeler.pk])
+        labeler.state, labeler.languages, labeler.opt_outs = cursor.fetchone()
     if labeler.state != LabelerState.ACTIVE:
         raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
     return labeler
@@ -77,25 +82,6 @@ def _renew(assignment: Assignment) -> Assignment:
     assignment.expires_at = timezone.now() + timedelta(minutes=assignment.campaign.lease_minutes)
     assignment.save(update_fields=["expires_at"])
     return assignment
-
-
-def _take_next_task(labeler: Labeler) -> Assignment | None:
-    task = take_next_task(labeler)
-    if task is None:
-        return None
-    now = timezone.now()
-    return Assignment.objects.create(
-        labeler=labeler,
-        campaign_id=task.campaign_id,
-        kind=AssignmentKind.RANKING,
-        prompt_id=task.prompt_id,
-        task_id=task.task_id,
-        shown_order=random.sample(task.completion_ids, len(task.completion_ids)),
-        instruction_version_id=task.instruction_version_id,
-        rubric_version_id=task.rubric_version_id,
-        claimed_at=now,
-        expires_at=now + task.lease,
-    )
 
 
 def _take_next_prompt(labeler: Labeler) -> Assignment | None:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from labeling.models import Assignment, Labeler
 from labeling.queries.available import queue_of
-from labeling.queries.work import just_claimed
+from labeling.queries.work import with_versions
 from labeling.refusals import LabelerNotActive
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.states import AssignmentKind, LabelerState
@@ -67,7 +67,7 @@ def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "over
 
 
 def _shown_here(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
-    if gate_of(request, just_claimed(assignment)):
+    if gate_of(request, with_versions(assignment)):
         return redirect("work", token=assignment.token)
     address = reverse("work", args=[assignment.token])
     request.path = request.path_info = address  # where the page's own links, such as the other language's, lead back to

@@ -65,13 +65,13 @@ class TestAroundARanking:
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
         entry = ranking_entry(range(1, k + 1))
-        with django_assert_num_queries(19):  # of which 4 are savepoints, for the test itself is a transaction
+        with django_assert_num_queries(17):  # of which 4 are savepoints, for the test itself is a transaction
             assert client.post(f"{address}submit/?next=here", entry).status_code == 200
 
     def test_handing_it_in_and_being_sent_on(
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(16):
             assert client.post(f"{address}submit/", ranking_entry(range(1, k + 1))).status_code == 302
 
     def test_saving_a_draft(self, address: str, client: Client, django_assert_num_queries: Counted) -> None:
