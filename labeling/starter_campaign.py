@@ -18,6 +18,14 @@ from labeling.states import CampaignState, LabelerState, ModelKind, ModelState, 
 
 STARTER = Path(__file__).parent / "starter"
 SLUG = "starter"
+USE_CASE_STATEMENTS = [
+    {"language": "en", "text": "A small shop wants help answering its customers' emails in a friendly tone."},
+    {"language": "en", "text": "A teacher prepares reading exercises for twelve-year-olds."},
+    {"language": "en", "text": "A hobby gardener keeps notes and wants them summarised at the end of each month."},
+    {"language": "zh", "text": "一家小店想用友好的语气回复顾客的邮件。"},
+    {"language": "zh", "text": "一位老师在为十二岁的学生准备阅读练习。"},
+    {"language": "zh", "text": "一位园艺爱好者做了许多记录，想在每月末得到一份总结。"},
+]
 LANGUAGES = ("en", "zh")
 ADMIN, LABELERS = "admin", ("labeler1", "labeler2", "labeler3")
 
@@ -53,6 +61,8 @@ def load_campaign() -> Campaign | None:
         rankings_per_task=1,
         ask_dialogues=True,
         ask_chats=True,
+        ask_own_prompts=True,
+        use_case_statements=USE_CASE_STATEMENTS,
     )
     for line in (STARTER / "prompts.jsonl").read_text(encoding="utf-8").splitlines():
         prompt = json.loads(line)

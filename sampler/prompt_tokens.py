@@ -17,7 +17,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from sampler.model_files import TOKENIZER, check_model_directory
+from sampler.model_files import TOKENIZER, UnusableModel, check_model_directory
 from sampler.prompt_format import plain_prompt
 from sampler.protocol import Message, RefusedByTemplate
 
@@ -64,10 +64,17 @@ def _prompt_tokenizer(path: Path) -> _PromptTokenizer:
     config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
     source = _chat_template(path, config)
     return _PromptTokenizer(
-        tokenizer=Tokenizer.from_file(str(path / TOKENIZER)),
+        tokenizer=_tokenizer(path / TOKENIZER),
         template=_environment().from_string(source) if source else None,
         special_tokens={name: _content(config[name]) for name in _SPECIAL_TOKENS if config.get(name)},
     )
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001  (the library raises nothing more precise)
+        raise UnusableModel(f"{path} can't be read as a tokenizer: {error}") from error
 
 
 def _chat_template(path: Path, config: Mapping[str, Any]) -> str | None:

@@ -10,10 +10,11 @@ from labeling.drafts import as_lists
 from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import Assignment, Composition, Conversation, Labeler, Message, RankingTask
 from labeling.queries.work import Turn, turns_of
-from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionState
+from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind, CompositionState
 from labeling.wording import in_language
 
 BEGUN_SHOWN = 12
+HANDED_IN_SHOWN = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,37 @@ def begun_by(labeler: Labeler) -> list[Begun]:
             campaign=composition.campaign.name,
             excerpt=_longest_text(composition.draft),
             saved_at=composition.draft_saved_at,
+        )
+        for composition in compositions
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedIn:
+    """Own writing that was handed in; what became of it is never changed."""
+
+    token: str
+    kind: str
+    campaign: str
+    excerpt: str
+    submitted_at: datetime | None
+
+
+def handed_in_by(labeler: Labeler) -> list[HandedIn]:
+    """The last ones first; improved completions are shown with their rankings instead."""
+    compositions = (
+        Composition.objects.filter(labeler=labeler, state=CompositionState.SUBMITTED)
+        .exclude(kind=CompositionKind.EDIT)
+        .select_related("campaign")
+        .order_by("-closed_at", "-id")[:HANDED_IN_SHOWN]
+    )
+    return [
+        HandedIn(
+            token=str(composition.token),
+            kind=composition.kind,
+            campaign=composition.campaign.name,
+            excerpt=_longest_text(composition.draft),
+            submitted_at=composition.closed_at,
         )
         for composition in compositions
     ]

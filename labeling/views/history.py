@@ -9,6 +9,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from labeling.models import Assignment, Demonstration, Ranking
+from labeling.queries.compositions import handed_in_by
 from labeling.queries.history import (
     DemonstrationSubmission,
     RankingSubmission,
@@ -30,7 +31,8 @@ ROWS_PER_PAGE = 25
 def history(request: LabelerRequest) -> HttpResponse:
     page = Paginator(submitted_by(request.labeler), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     rows = [history_row(assignment) for assignment in page]
-    return render(request, "desk/history.html", {"rows": rows, "page": page, "revisable": REVISABLE})
+    own = handed_in_by(request.labeler) if page.number == 1 else []
+    return render(request, "desk/history.html", {"rows": rows, "own": own, "page": page, "revisable": REVISABLE})
 
 
 @require_safe

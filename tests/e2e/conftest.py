@@ -1,9 +1,13 @@
 """A real Chromium for tests that click: the distribution's where there is one, else the one that Playwright fetched."""
 
 import shutil
+import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -35,6 +39,37 @@ def browser(monkeymodule: pytest.MonkeyPatch) -> Iterator[Browser]:
 def monkeymodule() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         yield patch
+
+
+IDLE_SECONDS, PATIENCE_SECONDS = 0.1, 10.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_flight() -> Iterator[None]:
+    """Ends when the server has answered what pages sent while they were closed: a draft on its way would otherwise
+    meet the emptying of the tables, and one of the two would lose the deadlock.
+    """
+    open_requests: set[int] = set()
+    last = time.monotonic()
+
+    def begun(**_: Any) -> None:
+        nonlocal last
+        open_requests.add(threading.get_ident())
+        last = time.monotonic()
+
+    def ended(**_: Any) -> None:
+        nonlocal last
+        open_requests.discard(threading.get_ident())
+        last = time.monotonic()
+
+    request_started.connect(begun)
+    request_finished.connect(ended)
+    yield
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (open_requests or time.monotonic() - last < IDLE_SECONDS) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    request_started.disconnect(begun)
+    request_finished.disconnect(ended)
 
 
 @pytest.fixture

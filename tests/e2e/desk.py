@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from axe_core_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from labeling.models import RankingTask
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
+
+ENOUGH_FOR_A_SAVE = 5_000  # milliseconds; a save starts at most 700 ms after a change
 
 
 def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
@@ -32,6 +34,18 @@ def start_ranking(
     page.locator("form[action$='/next/ranking/'] button").click()
     page.wait_for_load_state()
     return task
+
+
+def start_writing(page: Page) -> None:
+    make_prompt(make_campaign())
+    page.goto("/")
+    page.get_by_role("button", name="Start writing").click()
+    page.wait_for_load_state()
+
+
+def says(page: Page, words: str) -> None:
+    """What is saved where."""
+    expect(page.locator("[data-save-text]")).to_contain_text(words, timeout=ENOUGH_FOR_A_SAVE)
 
 
 def letters_by_text(page: Page) -> dict[str, str]:

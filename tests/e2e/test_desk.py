@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_core_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Assignment, Labeler
+from tests.e2e.desk import ENOUGH_FOR_A_SAVE, fits, log_in, says, serious, start_ranking, start_writing
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-ENOUGH_FOR_A_SAVE = 5_000  # milliseconds; a save starts 600 ms after the last change
 
 
 @pytest.fixture
@@ -32,32 +30,6 @@ def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterat
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return log_in(context.new_page())
-
-
-def log_in(page: Page, path: str = "/login/") -> Page:
-    page.goto(path)
-    page.get_by_label("User name").fill("alice")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    return page
-
-
-def start_ranking(page: Page, *, k: int = 4) -> None:
-    make_ready_task(make_prompt(make_campaign()), k=k)
-    page.goto("/")
-    page.get_by_role("button", name="Start ranking").click()
-    page.wait_for_load_state()
-
-
-def start_writing(page: Page) -> None:
-    make_prompt(make_campaign())
-    page.goto("/")
-    page.get_by_role("button", name="Start writing").click()
-    page.wait_for_load_state()
-
-
-def says(page: Page, words: str) -> None:
-    expect(page.locator("[data-save-text]")).to_contain_text(words, timeout=ENOUGH_FOR_A_SAVE)
 
 
 def write(page: Page, text: str) -> None:
@@ -254,15 +226,6 @@ def test_nothing_serious_stands_in_anybodys_way(
     assert [url for url in elsewhere if not url.startswith(live_server.url)] == []
 
 
-def serious(page: Page) -> list[str]:
-    violations = Axe().run(page)["violations"]
-    return [
-        f"{violation['id']}: {violation['nodes'][0]['html'][:120]}"
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.parametrize("width", [360, 768, 1440, 2560])
 def test_no_page_scrolls_sideways(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
@@ -277,7 +240,3 @@ def test_no_page_scrolls_sideways(page: Page, width: int) -> None:
     assert fits(page)
     page.goto("/history/")
     assert fits(page)
-
-
-def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))

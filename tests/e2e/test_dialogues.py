@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.models import Campaign, Composition, Labeler, Message, Ranking, RankingTask, Suggestion
 from labeling.services.model_versions import promote, register_model
 from labeling.states import ModelKind
-from tests.e2e.test_desk import fits, log_in, says, serious
+from tests.e2e.desk import fits, log_in, says, serious
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model

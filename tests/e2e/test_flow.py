@@ -11,7 +11,7 @@ from labeling.models import Assignment, Labeler
 from labeling.services.campaigns import publish_instructions
 from labeling.services.prompts import warn_of_content
 from labeling.states import ContentWarning
-from tests.e2e.test_desk import log_in, serious, start_ranking, start_writing
+from tests.e2e.desk import log_in, says, serious, start_ranking, start_writing
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -203,4 +203,41 @@ def test_nothing_serious_stands_in_anybodys_way(page: Page, theme: Any) -> None:
         page.goto(path)
         found[f"{path} on a phone"] = serious(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    assert not {name: problems for name, problems in found.items() if problems}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_stands_in_the_way_of_the_rarer_pages(page: Page, context: BrowserContext, theme: Any) -> None:
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    campaign = make_campaign(ask_edit=True)
+    warn_of_content(prompt=make_prompt(campaign), warnings=[ContentWarning.VIOLENCE])
+    found = {}
+    begin(page)
+    found["content warning"] = serious(page)
+    page.get_by_role("link", name="Show the task").click()
+    address = page.url
+    page.get_by_label("What the assistant should say").fill("On the first device.")
+    says(page, "Saved on the server")
+    device = context.browser.new_context(base_url=page.url, locale="en") if context.browser else context
+    other = log_in(device.new_page())
+    other.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    other.goto(address)
+    page.get_by_label("What the assistant should say").fill("On the first device, later.")
+    says(page, "Saved on the server")
+    other.get_by_label("What the assistant should say").fill("On the second device.")
+    expect(other.locator("[data-conflict]")).to_be_visible(timeout=PATIENCE)
+    found["two devices"] = serious(other)
+    other.get_by_role("button", name="Keep what is here").click()
+    says(other, "Saved on the server")
+    other.goto(f"/drafts/{Assignment.objects.get().token}/")
+    found["earlier versions"] = serious(other)
+    device.close()
+    make_ready_task(make_prompt(campaign, demonstrations_needed=0))
+    begin(page, "Start ranking")
+    page.wait_for_load_state("networkidle")
+    for key in "7654":
+        page.keyboard.press(key)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Improve")
+    found["improving the best"] = serious(page)
     assert not {name: problems for name, problems in found.items() if problems}

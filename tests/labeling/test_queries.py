@@ -94,7 +94,7 @@ def test_the_overview(number: int, client: Client, alice: Labeler, django_assert
 @pytest.mark.parametrize("number", [1, 12])
 def test_the_history(number: int, client: Client, alice: Labeler, django_assert_num_queries: Counted) -> None:
     rank(alice, number)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert client.get("/history/").status_code == 200
 
 
