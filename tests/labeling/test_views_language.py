@@ -10,7 +10,7 @@ from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_pr
 pytestmark = pytest.mark.django_db
 
 ENGLISH_WORD = re.compile(r"\b[A-Za-z]{3,}\b")
-NOT_INTERFACE = {"Concord", "English", "alice", "Shift", "Esc", "Markdown"}
+NOT_INTERFACE = {"Concord", "English", "alice", "Shift", "Esc", "Ctrl", "Alt", "Enter", "Markdown"}
 
 
 def switch(client: Client, language: str, *, back_to: str = "/") -> str:
