@@ -23,6 +23,7 @@ NAMES = {
     "esc",
     "shift",
     "ctrl",
+    "alt",
     "enter",
     "tab",
     "space",

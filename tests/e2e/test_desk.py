@@ -61,7 +61,7 @@ def test_digits_in_a_note_are_text(page: Page) -> None:
     page.locator("[data-card=A]").get_by_text("Note", exact=True).click()
     page.get_by_label("Note · A").press_sequentially("1984")
     expect(page.get_by_label("Note · A")).to_have_value("1984")
-    assert page.locator("input[type=radio]:checked").count() == 0
+    assert page.locator("[data-card] input[type=radio]:checked").count() == 0
 
 
 def test_a_reload_brings_everything_back(page: Page) -> None:

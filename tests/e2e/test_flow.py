@@ -215,6 +215,7 @@ def test_nothing_serious_stands_in_the_way_of_the_rarer_pages(page: Page, contex
     begin(page)
     found["content warning"] = serious(page)
     page.get_by_role("link", name="Show the task").click()
+    page.wait_for_load_state("networkidle")
     address = page.url
     page.get_by_label("What the assistant should say").fill("On the first device.")
     says(page, "Saved on the server")
@@ -222,6 +223,7 @@ def test_nothing_serious_stands_in_the_way_of_the_rarer_pages(page: Page, contex
     other = log_in(device.new_page())
     other.emulate_media(color_scheme=theme, reduced_motion="reduce")
     other.goto(address)
+    other.wait_for_load_state("networkidle")
     page.get_by_label("What the assistant should say").fill("On the first device, later.")
     says(page, "Saved on the server")
     other.get_by_label("What the assistant should say").fill("On the second device.")
