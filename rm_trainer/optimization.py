@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group, parts
-from rm_trainer.errors import Failed
+from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs
 from rm_trainer.objective import Objective
 from rm_trainer.precision import Runtime
@@ -68,8 +68,10 @@ def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.o
 def _kind(name: str) -> Callable[..., torch.optim.Optimizer]:
     if name == "adamw":
         return torch.optim.AdamW
-    from torchao.optim import AdamW8bit  # noqa: PLC0415  (seconds to import, and only asked for on large models)
-
+    try:
+        from torchao.optim import AdamW8bit  # noqa: PLC0415  (seconds to import, and only asked for on large models)
+    except ImportError as missing:
+        raise Refused("--optimizer adamw8bit needs the package torchao: pip install torchao==0.18.0.") from missing
     return cast("Callable[..., torch.optim.Optimizer]", AdamW8bit)
 
 

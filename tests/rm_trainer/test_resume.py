@@ -1,6 +1,7 @@
 """Runs that end in the middle go on as if they had not."""
 
 import signal
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,11 @@ def _stop_at(last: int) -> Any:
             raise Failed("Stopped by the test.")
 
     return stop
+
+
+def test_without_torchao_the_8_bit_optimizer_is_refused_with_the_way_to_get_it(
+    tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchao.optim", None)
+    assert train(data, tiny_base, tmp_path / "out", *OPTIONS, "--optimizer", "adamw8bit") == 2
+    assert "pip install torchao" in capsys.readouterr().err
