@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Campaign, Labeler, Prompt, RankingTask
+from labeling.models import Campaign, Labeler, ModelVersion, Prompt, RankingTask
 from labeling.planted_rules import rule_named
 from labeling.services.simulation import rank_next, simulated_labelers
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
@@ -245,6 +245,7 @@ def test_history(studio: Studio, keep: Keep) -> None:
 
 def test_loading(studio: Studio, keep: Keep) -> None:
     """Suggestions that are on their way; nobody samples here, so that none arrives."""
+    ModelVersion.objects.create(kind="sft", name="model", path="somewhere", state="current")
     page = studio.window()
     page.get_by_role("button", name="Write a dialogue").click()
     page.locator("[data-turns] textarea").first.fill(TEXTS["email"]["messages"][1]["content"])
