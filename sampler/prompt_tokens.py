@@ -73,7 +73,7 @@ def _prompt_tokenizer(path: Path) -> _PromptTokenizer:
 def _tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001  (the library raises nothing more precise)
+    except Exception as error:
         raise UnusableModel(f"{path} can't be read as a tokenizer: {error}") from error
 
 

@@ -127,6 +127,7 @@ def test_ranking_4(studio: Studio, keep: Keep) -> None:
 def test_ranking_7(studio: Studio, keep: Keep) -> None:
     page = studio.ranking("email")
     press(page, "7 3 1 6 2 4 6")
+    page.evaluate("scrollTo(0, 0)")
     keep(page)
 
 
@@ -300,4 +301,6 @@ def test_admin(studio: Studio, keep: Keep) -> None:
     page.locator("[name=username]").fill("olga")
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form button[type=submit]").last.click()
+    page.wait_for_load_state()
+    page.goto("/admin/")
     keep(page)
