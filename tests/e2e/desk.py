@@ -32,7 +32,7 @@ def start_ranking(
     task = make_ready_task(make_prompt(make_campaign(**campaign), **(prompt or {})), texts=texts, k=k)
     page.goto("/")
     page.locator("form[action$='/next/ranking/'] button").click()
-    page.wait_for_load_state()
+    page.wait_for_load_state("networkidle")  # the scripts listen
     return task
 
 
@@ -40,7 +40,7 @@ def start_writing(page: Page) -> None:
     make_prompt(make_campaign())
     page.goto("/")
     page.get_by_role("button", name="Start writing").click()
-    page.wait_for_load_state()
+    page.wait_for_load_state("networkidle")  # the scripts listen
 
 
 def says(page: Page, words: str) -> None:

@@ -35,6 +35,7 @@ def open_again(page: Page, assignment: Assignment) -> None:
     page.goto(f"/history/{assignment.token}/")
     page.get_by_role("button", name="Revise").click()
     expect(page.get_by_text("You revise what you handed in")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")  # the scripts listen
 
 
 def saved(page: Page) -> None:
