@@ -80,6 +80,7 @@ def test_a_whole_session_in_chinese(page: Page) -> None:
     page.locator("form[action='/next/ranking/'] button").click()
     read_the_instructions(page)
     expect(in_chinese(page).locator("[data-card]")).to_have_count(4)
+    page.wait_for_load_state("networkidle")  # the scripts listen
     for key in "7265":
         page.keyboard.press(key)
     page.keyboard.press("?")

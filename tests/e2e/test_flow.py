@@ -45,7 +45,7 @@ def page(context: BrowserContext) -> Page:
 def begin(page: Page, button: str = "Start writing") -> None:
     page.goto("/")
     page.get_by_role("button", name=button).click()
-    page.wait_for_load_state()
+    page.wait_for_load_state("networkidle")  # the scripts listen
 
 
 def test_instructions_are_read_once_and_then_one_key_away(page: Page) -> None:

@@ -20,6 +20,7 @@ def test_reloading_and_going_back_after_a_submission_hand_nothing_in_again(page:
     page.get_by_role("button", name="Start ranking").click()
     first = _token_on(page, other_than="")
     expect(page).to_have_url(f"{_root(page)}/work/{first}/")
+    page.wait_for_load_state("networkidle")  # the scripts listen
     page.locator("[data-card]").first.focus()
     for quality in "7531":
         page.keyboard.press(quality)
