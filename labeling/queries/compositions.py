@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils.translation import get_language_info
 
 from labeling.drafts import as_lists
@@ -18,63 +19,40 @@ HANDED_IN_SHOWN = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begun:
-    """An open piece of writing; the excerpt is of the longest text in its draft, empty when there is none yet."""
+class OwnWriting:
+    """A row of a list; the excerpt is of the longest text in its draft, empty when there is none yet."""
 
     token: str
     kind: str
     campaign: str
     excerpt: str
     saved_at: datetime | None
+    submitted_at: datetime | None
 
 
-def begun_by(labeler: Labeler) -> list[Begun]:
-    """The last ones first, without those of closed campaigns."""
-    compositions = (
-        Composition.objects.filter(labeler=labeler, state=CompositionState.OPEN)
-        .exclude(campaign__state=CampaignState.CLOSED)
-        .select_related("campaign")[:BEGUN_SHOWN]
-    )
+def begun_by(labeler: Labeler) -> list[OwnWriting]:
+    """What is open, the last ones first, without those of closed campaigns."""
+    begun = Composition.objects.filter(labeler=labeler, state=CompositionState.OPEN)
+    return _rows(begun.exclude(campaign__state=CampaignState.CLOSED)[:BEGUN_SHOWN])
+
+
+def handed_in_by(labeler: Labeler) -> list[OwnWriting]:
+    """The last ones first; improved completions are shown with their rankings instead."""
+    handed_in = Composition.objects.filter(labeler=labeler, state=CompositionState.SUBMITTED)
+    return _rows(handed_in.exclude(kind=CompositionKind.EDIT).order_by("-closed_at", "-id")[:HANDED_IN_SHOWN])
+
+
+def _rows(compositions: QuerySet[Composition]) -> list[OwnWriting]:
     return [
-        Begun(
+        OwnWriting(
             token=str(composition.token),
             kind=composition.kind,
             campaign=composition.campaign.name,
             excerpt=_longest_text(composition.draft),
             saved_at=composition.draft_saved_at,
-        )
-        for composition in compositions
-    ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class HandedIn:
-    """Own writing that was handed in; what became of it is never changed."""
-
-    token: str
-    kind: str
-    campaign: str
-    excerpt: str
-    submitted_at: datetime | None
-
-
-def handed_in_by(labeler: Labeler) -> list[HandedIn]:
-    """The last ones first; improved completions are shown with their rankings instead."""
-    compositions = (
-        Composition.objects.filter(labeler=labeler, state=CompositionState.SUBMITTED)
-        .exclude(kind=CompositionKind.EDIT)
-        .select_related("campaign")
-        .order_by("-closed_at", "-id")[:HANDED_IN_SHOWN]
-    )
-    return [
-        HandedIn(
-            token=str(composition.token),
-            kind=composition.kind,
-            campaign=composition.campaign.name,
-            excerpt=_longest_text(composition.draft),
             submitted_at=composition.closed_at,
         )
-        for composition in compositions
+        for composition in compositions.select_related("campaign")
     ]
 
 

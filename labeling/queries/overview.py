@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 
 from labeling.models import Assignment, Campaign, Labeler
 from labeling.queries.available import available_by_campaign
-from labeling.queries.compositions import Begun, begun_by
+from labeling.queries.compositions import OwnWriting, begun_by
 from labeling.queries.day import beginning_of_today
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
 
@@ -57,7 +57,7 @@ class Overview:
     kinds: list[KindOfWork]
     lapsed: list[Unfinished]
     campaigns: list[CampaignWork]
-    begun: list[Begun]
+    begun: list[OwnWriting]
 
     @property
     def has_own_writing(self) -> bool:

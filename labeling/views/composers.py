@@ -8,7 +8,8 @@ from typing import Protocol
 from django.http import HttpResponse
 from django.utils import timezone
 
-from labeling.forms import Data
+from labeling.drafts import Draft, first
+from labeling.forms import ActiveSecondsField, Data
 from labeling.models import Composition
 from labeling.views.access import LabelerRequest
 from labeling.working_time import believable
@@ -45,3 +46,8 @@ class Composer(Protocol):
 def within_wall_time(composition: Composition, seconds: float) -> float:
     """Nobody is active for longer than since they began, whatever their browser says."""
     return believable(seconds, held_for=(timezone.now() - composition.started_at).total_seconds())
+
+
+def seconds_in(draft: Draft) -> float:
+    """The time at work that the page measured."""
+    return ActiveSecondsField().to_python(first(draft, "active_seconds"))

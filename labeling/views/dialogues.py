@@ -10,8 +10,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from labeling.drafts import Draft, as_lists, draft_of
-from labeling.forms import ActiveSecondsField, Data, Problem
+from labeling.drafts import as_lists, draft_of
+from labeling.forms import Data, Problem
 from labeling.models import Composition, Suggestion
 from labeling.queries.compositions import language_of, turns_said, writing_of
 from labeling.queries.suggestions import panels_of
@@ -21,7 +21,7 @@ from labeling.services.dialogues import submit_dialogue
 from labeling.services.suggestions import dismiss_suggestion
 from labeling.turns import FIELDS, Turn, as_draft, turns_in, with_added, with_changed, with_system, without
 from labeling.views.access import LabelerRequest, find_own_composition, labeler_page
-from labeling.views.composers import CompositionRefused, within_wall_time
+from labeling.views.composers import CompositionRefused, seconds_in, within_wall_time
 from labeling.views.dialogue_sheet import DialogueSheet, chosen_language, is_whole
 from labeling.views.suggestions import ask_for_turn
 
@@ -47,7 +47,7 @@ class DialogueComposer:
             "sheet": sheet,
             "problems": said + sheet.problems,
             "language": chosen_language(draft, work.languages),
-            "active_seconds": _seconds(draft),
+            "active_seconds": seconds_in(draft),
             "suggestions_per_turn": composition.campaign.suggestions_per_turn,
             "back": reverse("compose", args=[work.token]),
         }
@@ -65,7 +65,7 @@ class DialogueComposer:
                 token=str(composition.token),
                 language=chosen_language(draft, work.languages),
                 turns=turns,
-                active_seconds=within_wall_time(composition, _seconds(draft)),
+                active_seconds=within_wall_time(composition, seconds_in(draft)),
             )
         except PromptRefused as refused:
             raise CompositionRefused(words_for_refused_prompt(refused)) from refused
@@ -84,10 +84,6 @@ def words_for_refused_prompt(refused: PromptRefused) -> str:
     if refused.twin_id is not None:
         return _("The campaign has a conversation that begins like this one already. Begin it in another way.")
     return _("It can't be taken: you have handed in as many of your own as one person may, or its turns don't fit.")
-
-
-def _seconds(draft: Draft) -> float:
-    return ActiveSecondsField().to_python(next(iter(draft.get("active_seconds", [])), None))
 
 
 @require_POST

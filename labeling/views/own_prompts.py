@@ -11,8 +11,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from labeling.drafts import Draft, as_lists, draft_of, first
-from labeling.forms import ActiveSecondsField, Data, Problem
+from labeling.drafts import as_lists, draft_of
+from labeling.forms import Data, Problem
 from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import PROMPTS_PER_SUBMITTER, Composition, OwnPrompt, Prompt
 from labeling.models.choices import WORDS
@@ -35,7 +35,7 @@ from labeling.services.compositions import keep_unsubmitted_composition
 from labeling.services.own_prompts import submit_own_prompt
 from labeling.states import UseCase
 from labeling.views.access import LabelerRequest, find_own_composition, labeler_page
-from labeling.views.composers import CompositionRefused, within_wall_time
+from labeling.views.composers import CompositionRefused, seconds_in, within_wall_time
 from labeling.views.dialogue_sheet import chosen_language
 
 
@@ -75,7 +75,7 @@ class OwnPromptComposer:
             "language": language,
             "problems": [Problem(text=text, places=[]) for text in (refused.problems if refused else ())]
             + [Problem(text=_words_for(each), places=[(_("Show"), f"#{each.field}")]) for each in faults],
-            "active_seconds": _seconds(draft),
+            "active_seconds": seconds_in(draft),
             "back": reverse("compose", args=[work.token]),
         }
         return render(request, "desk/own_prompt.html", context, status=422 if refused else 200)
@@ -91,7 +91,7 @@ class OwnPromptComposer:
                 labeler=request.labeler,
                 token=str(composition.token),
                 writing=written,
-                active_seconds=within_wall_time(composition, _seconds(sent)),
+                active_seconds=within_wall_time(composition, seconds_in(sent)),
             )
         except StatementGone as gone:
             text = _("The use case that you wrote for is not asked for any more. Look at the one that is shown now.")
@@ -188,7 +188,3 @@ def _words_for_refused(refused: PromptRefused) -> str:
 
 def _rendered(text: str) -> str:
     return render_markdown(text, headings_from=TEXT_HEADINGS_FROM)
-
-
-def _seconds(draft: Draft) -> float:
-    return ActiveSecondsField().to_python(first(draft, "active_seconds"))
