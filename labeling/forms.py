@@ -4,7 +4,7 @@ A form here is always bound, to what was sent or to the draft; only what was sen
 shown position of a completion, never by its id. No field has a maxlength attribute: browsers cut a paste silently.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
@@ -411,6 +411,19 @@ SKIP_REASONS = {
 }
 
 
+@dataclass(frozen=True)
+class Reasons:
+    """The reasons to choose from, and the chosen one."""
+
+    chosen: str | None
+
+    def options(self) -> list[Option]:
+        return [
+            Option(value=reason, label=label, help=help_text, checked=reason == self.chosen)
+            for reason, (label, help_text) in SKIP_REASONS.items()
+        ]
+
+
 class SkipForm(forms.Form):
     """Why a task is given back. Its fields lie inside the work's own form, so that skipping sends the work along."""
 
@@ -425,12 +438,9 @@ class SkipForm(forms.Form):
         super().__init__(data)
         self.checked = checked
 
-    def reasons(self) -> Iterable[Option]:
+    def reasons(self) -> "Reasons":
         sent = self.data.get("skip_reason")
-        return [
-            Option(value=reason, label=label, help=help_text, checked=reason == sent)
-            for reason, (label, help_text) in SKIP_REASONS.items()
-        ]
+        return Reasons(sent if sent in SKIP_REASONS else None)
 
     def note(self) -> str:
         return str(self.data.get("skip_note", ""))

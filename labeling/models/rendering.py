@@ -13,6 +13,7 @@ class RenderedCompletion(models.Model):
     completion = models.OneToOneField(Completion, primary_key=True, on_delete=models.CASCADE, related_name="rendered")
     renderer = models.CharField(max_length=16, help_text="RENDERER of labeling/markdown.py when it was made.")
     html = models.TextField()
+    raw = models.TextField(help_text="As it was written, every character shown.")
 
     class Meta:
         verbose_name = _("rendered completion")

@@ -2,16 +2,33 @@
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
 
 from labeling.models import Labeler
+from labeling.queries.rows import Rows, columns
+
+# Every request begins with it.
+ACCOUNT = Rows(account=columns(User), labeler=columns(Labeler))
+FIND_USER = f"""
+SELECT {ACCOUNT.sql} FROM auth_user AS account
+LEFT JOIN labeling_labeler AS labeler ON labeler.user_id = account.id
+WHERE account.id = %s
+"""  # noqa: S608  (put together from constants)
 
 
 class LabelerBackend(ModelBackend):
     """Accounts as Django has them; whoever is logged in comes with their labeler's profile, in the same query."""
 
     def get_user(self, user_id: int) -> User | None:
-        user = User.objects.select_related("labeler").filter(pk=user_id).first()
-        return user if user is not None and self.user_can_authenticate(user) else None
+        with connection.cursor() as cursor:
+            cursor.execute(FIND_USER, [user_id])
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        user, labeler = ACCOUNT.read(row)
+        if labeler.pk is not None:
+            user.labeler, labeler.user = labeler, user
+        return user if self.user_can_authenticate(user) else None
 
 
 def labeler_of(user: User | AnonymousUser) -> Labeler | None:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+
+from django.db import connection
 
 from labeling.drafts import letter_of
 from labeling.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
-from labeling.models import Assignment, Completion, Labeler, Revision, RubricVersion
+from labeling.models import Assignment, Campaign, Labeler, Prompt, Revision, RubricVersion
+from labeling.queries.rows import Rows, columns
 from labeling.queries.versions import instruction_version, rubric_version
 from labeling.states import AssignmentState, TaskState
 from labeling.wording import in_language
@@ -60,9 +62,29 @@ class RankingPage:
     asks_strength: bool
 
 
+OWN = Rows(
+    assignment=columns(Assignment),
+    prompt=columns(Prompt, "id", "campaign_id", "messages", "language", "content_warnings"),
+    campaign=columns(Campaign),
+)
+FIND_OWN = f"""
+SELECT {OWN.sql} FROM labeling_assignment AS assignment
+JOIN labeling_prompt AS prompt ON prompt.id = assignment.prompt_id
+JOIN labeling_campaign AS campaign ON campaign.id = assignment.campaign_id
+WHERE assignment.token = %s AND assignment.labeler_id = %s
+"""  # noqa: S608  (put together from constants)
+
+
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
-    """With its campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
-    assignment = Assignment.objects.select_related("campaign").get(token=token, labeler=labeler)
+    """With its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_OWN, [token, labeler.pk])
+        row = cursor.fetchone()
+    if row is None:
+        raise Assignment.DoesNotExist
+    assignment: Assignment
+    assignment, assignment.prompt, assignment.campaign = OWN.read(row)
+    assignment.prompt.campaign = assignment.campaign
     assignment.labeler = labeler
     return with_versions(assignment)
 
@@ -127,31 +149,29 @@ def turns_of(messages: Sequence[Mapping[str, str]]) -> list[Turn]:
     ]
 
 
+# The text itself only where it was not rendered ahead.
+COMPLETIONS = """
+SELECT completion.id, length(completion.text), rendered.html, rendered.raw,
+    CASE WHEN rendered.html IS NULL THEN completion.text END
+FROM labeling_completion AS completion
+LEFT JOIN labeling_renderedcompletion AS rendered ON rendered.completion_id = completion.id AND rendered.renderer = %s
+WHERE completion.task_id = %s
+"""
+
+
 def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
     """In the order that was drawn for this labeler."""
-    completions = Completion.objects.filter(task_id=assignment.task_id)
-    rows = completions.values_list("pk", "text", "rendered__html", "rendered__renderer")
-    found = {pk: _Text(text, html if renderer == RENDERER else None) for pk, text, html, renderer in rows}
-    return [
-        ShownCompletion(
-            position=position,
-            letter=letter_of(position),
-            html=found[completion_id].html(),
-            raw=raw_text(found[completion_id].text),
-            length=len(found[completion_id].text),
-        )
-        for position, completion_id in enumerate(assignment.shown_order, start=1)
-    ]
+    with connection.cursor() as cursor:
+        cursor.execute(COMPLETIONS, [RENDERER, assignment.task_id])
+        found = {row[0]: row[1:] for row in cursor.fetchall()}
+    return [_shown(position, *found[pk]) for position, pk in enumerate(assignment.shown_order, start=1)]
 
 
-class _Text(NamedTuple):
-    text: str
-    rendered_ahead: str | None
-
-    def html(self) -> str:
-        if self.rendered_ahead is not None:
-            return self.rendered_ahead
-        return render_markdown(self.text, headings_from=TEXT_HEADINGS_FROM)
+def _shown(position: int, length: int, html: str | None, raw: str | None, text: str | None) -> ShownCompletion:
+    if html is None or raw is None:
+        assert text is not None  # the statement above gives one or the other
+        html, raw = render_markdown(text, headings_from=TEXT_HEADINGS_FROM), raw_text(text)
+    return ShownCompletion(position=position, letter=letter_of(position), html=html, raw=raw, length=length)
 
 
 def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag]:

@@ -1,15 +1,16 @@
 """Work handed out: claimed, saved as a draft, skipped, taken up again."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
-from labeling.models import Assignment, Labeler, Prompt
+from labeling.models import Assignment, Campaign, Labeler, Prompt
 from labeling.queries.available import not_opted_out
-from labeling.queries.versions import rubric_version
+from labeling.queries.rows import Rows, columns
+from labeling.queries.work import with_versions
 from labeling.refusals import (
     AlreadySkipped,
     AlreadySubmitted,
@@ -34,7 +35,12 @@ def claim_ranking(*, labeler: Labeler) -> Assignment | None:
 
     Raises LabelerNotActive.
     """
-    return _claim_once(labeler, AssignmentKind.RANKING) or _claim_after_cleaning_up(labeler, AssignmentKind.RANKING)
+    # First the new one: who has just handed one in holds none, and that is when it must be quick.
+    return (
+        claim_next_task(labeler)
+        or _claim_once(labeler, AssignmentKind.RANKING)
+        or _claim_after_cleaning_up(labeler, AssignmentKind.RANKING)
+    )
 
 
 def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
@@ -49,15 +55,14 @@ def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
 
 def _claim_after_cleaning_up(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     # Beat releases expired leases every minute; with beat down, labeling must go on without it.
-    return _claim_once(labeler, kind) if release_expired_leases() else None
+    if not release_expired_leases():
+        return None
+    return claim_next_task(labeler) if kind == AssignmentKind.RANKING else _claim_once(labeler, kind)
 
 
 @transaction.atomic
 def _claim_once(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     labeler = _lock_active(labeler)
-    # Of rankings first the new one: who has just handed one in holds none, and that is when it must be quick.
-    if kind == AssignmentKind.RANKING and (taken := claim_next_task(labeler)) is not None:
-        return taken
     held = Assignment.objects.filter(labeler=labeler, kind=kind, state=AssignmentState.OPEN).first()
     if held is not None:
         return _renew(held)
@@ -191,16 +196,29 @@ def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") ->
     return assignment
 
 
+LOCKED = Rows(assignment=columns(Assignment), labeler=columns(Labeler), campaign=columns(Campaign))
+LOCK_OWN = f"""
+SELECT {LOCKED.sql} FROM labeling_assignment AS assignment
+JOIN labeling_labeler AS labeler ON labeler.id = assignment.labeler_id
+JOIN labeling_campaign AS campaign ON campaign.id = assignment.campaign_id
+WHERE assignment.token = %s AND assignment.labeler_id = %s
+FOR NO KEY UPDATE OF assignment
+"""  # noqa: S608  (put together from constants)
+
+
 def lock_own(*, labeler: Labeler, token: str) -> Assignment:
-    """The labeler's own assignment, locked. Raises Assignment.DoesNotExist for anybody else's."""
-    assignment = (
-        Assignment.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("campaign", "labeler")
-        .get(token=token, labeler=labeler)
-    )
-    if assignment.rubric_version_id is not None:
-        assignment.rubric_version = rubric_version(assignment.rubric_version_id)
-    return assignment
+    """The labeler's own assignment, locked, with its labeler and campaign as they are now and its versions.
+
+    Raises Assignment.DoesNotExist for anybody else's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_OWN, [token, labeler.pk])
+        row = cursor.fetchone()
+    if row is None:
+        raise Assignment.DoesNotExist
+    assignment: Assignment
+    assignment, assignment.labeler, assignment.campaign = LOCKED.read(row)
+    return with_versions(assignment)
 
 
 def hold_for_submission(assignment: Assignment) -> None:
@@ -243,10 +261,3 @@ def resume(*, labeler: Labeler, token: str) -> Assignment:
     assignment.state, assignment.closed_at = AssignmentState.OPEN, None
     assignment.save(update_fields=["state", "closed_at"])
     return _renew(assignment)
-
-
-def close_submitted(assignment: Assignment, *, now: datetime) -> None:
-    """The last step of handing in: the assignment is closed and its draft emptied into the submission."""
-    assignment.state = AssignmentState.SUBMITTED
-    assignment.closed_at = now
-    assignment.save(update_fields=["state", "closed_at"])

@@ -5,9 +5,9 @@ from django.utils import timezone
 
 from labeling.models import Assignment, Demonstration, Labeler, Prompt
 from labeling.refusals import EmptyText
-from labeling.services.assignments import close_submitted, hold_for_submission, lock_own
+from labeling.services.assignments import hold_for_submission, lock_own
 from labeling.services.clock import while_no_export_looks
-from labeling.services.leases import use_demonstration_place
+from labeling.services.leases import close_submitted
 from labeling.services.rankings import check_may_submit
 from labeling.services.revisions import check_may_revise, check_open_revision, close_revision, lock_own_revision
 from labeling.states import AssignmentState, RevisionState
@@ -29,7 +29,6 @@ def submit_demonstration(*, labeler: Labeler, token: str, text: str, active_seco
     text = _checked(text)
     hold_for_submission(assignment)
     demonstration = _write(assignment, text=text, revision=1, active_seconds=active_seconds)
-    use_demonstration_place(assignment.prompt_id)
     close_submitted(assignment, now=timezone.now())
     return demonstration
 

@@ -13,14 +13,27 @@ from django.utils import timezone
 from labeling.models import Assignment, Prompt, RankingTask
 from labeling.states import AssignmentState, TaskState
 
-# Once for each ranking; the ORM would take longer to write it than PostgreSQL to do it.
-USE_RANKING_PLACE = """
-UPDATE labeling_rankingtask SET
-    rankings_open = rankings_open - 1,
-    rankings_done = rankings_done + 1,
-    state = CASE WHEN state = 'ready' AND rankings_done + 1 = rankings_needed THEN 'done' ELSE state END
-WHERE id = %s
-"""
+# One statement, for people wait for it between one task and the next.
+CLOSE = "UPDATE labeling_assignment SET state = 'submitted', closed_at = %(now)s WHERE id = %(assignment)s"
+CLOSE_RANKING = f"""
+WITH used AS (
+    UPDATE labeling_rankingtask SET
+        rankings_open = rankings_open - 1,
+        rankings_done = rankings_done + 1,
+        state = CASE WHEN state = 'ready' AND rankings_done + 1 = rankings_needed THEN 'done' ELSE state END
+    WHERE id = %(task)s
+)
+{CLOSE}
+"""  # noqa: S608  (put together from constants)
+CLOSE_DEMONSTRATION = f"""
+WITH used AS (
+    UPDATE labeling_prompt SET
+        demonstrations_open = demonstrations_open - 1,
+        demonstrations_done = demonstrations_done + 1
+    WHERE id = %(prompt)s
+)
+{CLOSE}
+"""  # noqa: S608
 
 
 def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime) -> None:
@@ -79,14 +92,10 @@ def take_demonstration_place(prompt_id: int) -> bool:
     )
 
 
-def use_ranking_place(task_id: int) -> None:
-    """An open place becomes a finished ranking; the task is done with its last one."""
+def close_submitted(assignment: Assignment, *, now: datetime) -> None:
+    """The last step of handing in: the assignment is closed, and its open place becomes a finished one. A task is done
+    with its last."""
+    assignment.state, assignment.closed_at = AssignmentState.SUBMITTED, now
+    ids = {"assignment": assignment.pk, "task": assignment.task_id, "prompt": assignment.prompt_id}
     with connection.cursor() as cursor:
-        cursor.execute(USE_RANKING_PLACE, [task_id])
-
-
-def use_demonstration_place(prompt_id: int) -> None:
-    """An open place becomes a finished demonstration."""
-    Prompt.objects.filter(pk=prompt_id).update(
-        demonstrations_open=F("demonstrations_open") - 1, demonstrations_done=F("demonstrations_done") + 1
-    )
+        cursor.execute(CLOSE_DEMONSTRATION if assignment.task_id is None else CLOSE_RANKING, {**ids, "now": now})

@@ -1,18 +1,19 @@
 """Rankings handed in."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling.models import Assignment, Labeler, RankedCompletion, Ranking
+from labeling.models import Assignment, Labeler, Ranking
 from labeling.ranking import InvalidRanking, check_covers, check_quality, check_strengths, densify
 from labeling.refusals import LabelerNotActive
-from labeling.services.assignments import close_submitted, hold_for_submission, lock_own
+from labeling.services.assignments import hold_for_submission, lock_own
 from labeling.services.clock import while_no_export_looks
-from labeling.services.leases import use_ranking_place
+from labeling.services.leases import close_submitted
 from labeling.services.revisions import check_may_revise, check_open_revision, close_revision, lock_own_revision
 from labeling.states import AssignmentState, LabelerState, RevisionState
 
@@ -26,6 +27,38 @@ class Judgement:
     quality: int | None = None
     flags: Sequence[str] = field(default_factory=tuple)
     note: str = ""
+
+
+# One statement for a ranking with all that it says of its completions: they are written between one task and the next,
+# where people wait.
+WRITTEN = (
+    "task_id",
+    "labeler_id",
+    "assignment_id",
+    "revision",
+    "instruction_version_id",
+    "rubric_version_id",
+    "note",
+    "strengths",
+    "none_acceptable",
+    "active_seconds",
+    "labeler_group",
+    "simulated",
+)
+CASTS = {"strengths": "::smallint[]"}
+WRITE = f"""
+WITH ranking AS (
+    INSERT INTO labeling_ranking ({", ".join(WRITTEN)})
+    VALUES ({", ".join(f"%({name})s{CASTS.get(name, '')}" for name in WRITTEN)})
+    RETURNING id, submitted_at
+), ranked AS (
+    INSERT INTO labeling_rankedcompletion (ranking_id, completion_id, rank, quality, flags, note, shown_position)
+    SELECT ranking.id, said.* FROM ranking, json_to_recordset(%(ranked)s) AS said(
+        completion_id bigint, rank smallint, quality smallint, flags text[], note text, shown_position smallint
+    )
+)
+SELECT id, submitted_at FROM ranking
+"""  # noqa: S608  (put together from constants)
 
 
 @transaction.atomic
@@ -52,8 +85,6 @@ def submit_ranking(
     hold_for_submission(assignment)
     whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
     ranking = _write(assignment, judgements, ranks, revision=1, active_seconds=active_seconds, whole=whole)
-    assert assignment.task_id is not None  # a CHECK constraint: every ranking assignment has its task
-    use_ranking_place(assignment.task_id)
     close_submitted(assignment, now=timezone.now())
     return ranking
 
@@ -152,7 +183,7 @@ def _write(
     labeler = assignment.labeler
     assert assignment.task_id is not None  # both by a CHECK constraint
     assert assignment.rubric_version_id is not None
-    ranking = Ranking.objects.create(
+    ranking = Ranking(
         task_id=assignment.task_id,
         labeler=labeler,
         assignment=assignment,
@@ -164,16 +195,19 @@ def _write(
         simulated=labeler.simulated,
         **whole,
     )
-    RankedCompletion.objects.bulk_create(
-        RankedCompletion(
-            ranking=ranking,
-            completion_id=assignment.shown_order[judged.shown_position - 1],
-            rank=ranks[judged.shown_position],
-            quality=judged.quality,
-            flags=sorted(set(judged.flags)),
-            note=judged.note,
-            shown_position=judged.shown_position,
-        )
+    ranked = [
+        {
+            "completion_id": assignment.shown_order[judged.shown_position - 1],
+            "rank": ranks[judged.shown_position],
+            "quality": judged.quality,
+            "flags": sorted(set(judged.flags)),
+            "note": judged.note,
+            "shown_position": judged.shown_position,
+        }
         for judged in judgements
-    )
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, {**{name: getattr(ranking, name) for name in WRITTEN}, "ranked": json.dumps(ranked)})
+        ranking.pk, ranking.submitted_at = cursor.fetchone()
+    ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
     return ranking

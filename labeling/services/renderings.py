@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from labeling.markdown import RENDERER, TEXT_HEADINGS_FROM, render_markdown
+from labeling.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
 from labeling.models import Completion, RenderedCompletion
 
 
@@ -12,12 +12,15 @@ def render_ahead(*, task_ids: Sequence[int]) -> None:
     RenderedCompletion.objects.bulk_create(
         (
             RenderedCompletion(
-                completion_id=pk, renderer=RENDERER, html=render_markdown(text, headings_from=TEXT_HEADINGS_FROM)
+                completion_id=pk,
+                renderer=RENDERER,
+                html=render_markdown(text, headings_from=TEXT_HEADINGS_FROM),
+                raw=raw_text(text),
             )
             for pk, text in texts
         ),
         update_conflicts=True,  # a task that was set aside becomes ready a second time
         unique_fields=["completion"],
-        update_fields=["renderer", "html"],
+        update_fields=["renderer", "html", "raw"],
         batch_size=1000,
     )

@@ -58,20 +58,20 @@ class TestAroundARanking:
         return a_ranking(k, tasks=tasks, past=past, labeler=alice, client=client)
 
     def test_its_page(self, address: str, client: Client, django_assert_num_queries: Counted) -> None:
-        with django_assert_num_queries(5):  # session, user with labeler, the work, its prompt, its completions
+        with django_assert_num_queries(4):  # session, user with labeler, the work with its prompt, its completions
             assert client.get(address).status_code == 200
 
     def test_handing_it_in_and_seeing_the_next(
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
         entry = ranking_entry(range(1, k + 1))
-        with django_assert_num_queries(17):  # of which 4 are savepoints, for the test itself is a transaction
+        with django_assert_num_queries(12):  # of which 2 are savepoints, for the test itself is a transaction
             assert client.post(f"{address}submit/?next=here", entry).status_code == 200
 
     def test_handing_it_in_and_being_sent_on(
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(11):
             assert client.post(f"{address}submit/", ranking_entry(range(1, k + 1))).status_code == 302
 
     def test_saving_a_draft(self, address: str, client: Client, django_assert_num_queries: Counted) -> None:
@@ -105,7 +105,7 @@ def test_a_past_ranking(k: int, client: Client, django_assert_num_queries: Count
     client.post(f"{address}submit/", ranking_entry(range(1, k + 1)))
     token = address.split("/")[2]
     client.get(f"/history/{token}/")  # takes the message away that handing in left
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         assert client.get(f"/history/{token}/").status_code == 200
 
 
