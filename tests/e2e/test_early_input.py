@@ -22,6 +22,7 @@ KEEP_IN_BROWSER = (
 @contextmanager
 def before_the_scripts(page: Page, path: str) -> Iterator[None]:
     """Opens the page; its scripts arrive only at the end."""
+
     def hold(route: Route) -> None:
         """Unrouting lets go of what is held."""
 
