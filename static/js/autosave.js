@@ -137,7 +137,7 @@ function autosave(form) {
 
   /** `onServer`: what the server has at `theirs.version`, where that is not their draft. */
   function ask(theirs, onServer = null) {
-    keep();
+    state.show(keep() ? "choose" : "nowhere");
     conflict.ask(read(form), theirs.draft, (choice) => {
       if (choice === "mine") {
         ({ version } = theirs);
