@@ -18,16 +18,19 @@ from labeling.models import (
     Demonstration,
     Labeler,
     Message,
-    Ranking,
+    ModelVersion,
     RankingTask,
     Suggestion,
+    SuggestionRequest,
 )
 from labeling.services import suggestions
 from labeling.services.model_versions import promote, register_model
+from labeling.services.suggestions import answer_request
 from labeling.states import ModelKind
 from labeling.tasks import answer_waiting_labelers
-from tests.e2e.desk import fits, log_in, says, serious
+from tests.e2e.desk import fits, log_in, says
 from tests.labeling.cast import make_campaign, make_labeler
+from tests.labeling.scripted_sampler import ScriptedSampler
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
 
@@ -327,33 +330,31 @@ def test_a_dialogue_works_without_scripts(browser: Browser, live_server: LiveSer
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_serious_stands_in_anybodys_way(page: Page, theme: Any, settings: Any) -> None:
-    settings.SUGGESTION_WAIT_SECONDS = 5
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+def test_a_dialogue_is_written_with_the_keyboard_alone(page: Page, model: None) -> None:
     begin_dialogue(page)
-    found = {"start": serious(page)}
-    text_of(page, 1).fill("How do bees find their way home?")
-    ask(page, 2)  # no model is there
-    expect(turn(page, 2).locator(".calm-note")).to_be_visible()
-    found["dialogue"] = serious(page)
-    page.get_by_role("button", name="Submit dialogue").click()
-    expect(page.get_by_role("alert").first).to_be_visible()
-    found["problems"] = serious(page)
-    page.set_viewport_size(PHONE)
-    found["on a phone"] = serious(page)
-    assert fits(page)
-    text_of(page, 2).fill("By the sun.")
-    page.get_by_role("button", name="Submit dialogue").click()
+    page.wait_for_load_state("networkidle")  # the scripts listen
+    text_of(page, 1).press_sequentially("How do bees find their way home?")
+    page.keyboard.press("Alt+n")
+    expect(text_of(page, 3)).to_be_focused()
+    page.keyboard.press("Alt+x")
+    expect(text_of(page, 3)).to_have_count(0)
+    page.keyboard.press("Alt+z")
+    expect(text_of(page, 3)).to_be_focused()
+    page.keyboard.press("Alt+x")
+    expect(text_of(page, 2)).to_be_focused()
+    page.keyboard.press("Alt+a")
+    expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
+    waiting = SuggestionRequest.objects.get()
+    answer_request(request_id=waiting.pk, model=ModelVersion.objects.get(), sampler=ScriptedSampler("Sun.", "Smell."))
+    expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3)
+    page.keyboard.press("Alt+2")
+    expect(text_of(page, 2)).to_have_value("Smell.")
+    expect(text_of(page, 2)).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys).to_contain_text("Use that suggestion")
+    expect(keys).not_to_contain_text("Skip")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
-    found["handed in"] = serious(page)
-    begin_chat(page)
-    page.get_by_label("Your turn").fill("Hello?")
-    page.get_by_role("button", name="Send").click()
-    expect(page.get_by_role("button", name="Ask again")).to_be_visible()
-    found["chat"] = serious(page)
-    assert fits(page)
-    page.goto("/")
-    found["overview"] = serious(page)
-    assert not {name: problems for name, problems in found.items() if problems}
-    assert Ranking.objects.count() == 0

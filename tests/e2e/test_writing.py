@@ -138,22 +138,6 @@ def test_the_preview_says_when_it_can_not_be_made_and_comes_back(page: Page) -> 
     expect(page.locator("[data-preview-state]")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
-def test_nobody_is_shut_out(page: Page, scheme: str, width: int) -> None:
-    start_writing(page)
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": width, "height": 800})
-    page.fill("#text", "tea " * 25_001)
-    expect(page.locator(".over")).to_be_visible(timeout=PATIENT)
-    page.locator("#text").fill("# Tea\n\n`hot` **leaf**")
-    if page.locator("#preview").is_hidden():
-        page.locator("[data-preview-toggle]").click()
-    expect(page.locator("#preview strong")).to_have_text("leaf", timeout=PATIENT)
-    assert serious(page) == []
-    assert work_fits(page)
-
-
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_best_is_improved_after_a_ranking(page: Page, width: int) -> None:
     start_ranking(page, ask_edit=True)
@@ -195,3 +179,21 @@ def test_of_several_tied_bests_one_is_chosen_with_the_keyboard_and_changed_for_a
     expect(page.get_by_text("Improvement saved.")).to_be_visible(timeout=PATIENT)
     edited = RankedCompletion.objects.get(completion=Demonstration.objects.get().edited_completion)
     assert (edited.rank, edited.shown_position) == (1, 2)
+
+
+def test_a_long_text_keeps_its_preview_and_its_length_in_view(page: Page) -> None:
+    start_writing(page)
+    page.wait_for_load_state("networkidle")  # the scripts listen
+    page.fill("#text", "\n\n".join(f"Line {number}." for number in range(200)))
+    expect(page.locator("#preview")).to_contain_text("Line 199.", timeout=PATIENT)
+    page.locator("#text").press("Control+End")
+    for seen in (
+        page.locator("[data-length-of]"),
+        page.locator("#preview").get_by_text("Line 199."),
+        page.locator("#guidance-title"),
+    ):
+        expect(seen).to_be_in_viewport()
+    page.locator("#text").press("Control+Home")
+    expect(page.locator("#preview").get_by_text("Line 0.")).to_be_in_viewport()
+    page.fill("#text", "tea " * 25_001)
+    expect(page.locator(".over")).to_be_in_viewport(timeout=PATIENT)
