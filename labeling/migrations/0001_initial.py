@@ -436,7 +436,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('kept', 'kept as it was')], default=labeling.states.RevisionState['OPEN'], max_length=16)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('kept', 'Kept as it was')], default=labeling.states.RevisionState['OPEN'], max_length=16)),
                 ('handed_in', models.JSONField(help_text='What counted when it was begun, as the fields of the page.')),
                 ('draft', models.JSONField(blank=True, default=dict, help_text='Empty until something was changed.')),
                 ('draft_version', models.PositiveIntegerField(default=0)),

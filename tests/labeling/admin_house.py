@@ -11,6 +11,7 @@ from labeling.export import write_snapshot
 from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.model_versions import register_model
+from labeling.services.revisions import start_revision
 from labeling.services.snapshots import register_snapshot
 from labeling.services.training import begin_training, claim_run, note_progress, request_retraining
 from labeling.states import ModelKind
@@ -31,12 +32,12 @@ def admin_browser(*permissions: str) -> Client:
 
 
 def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
-    """For each labeler a ranking, a demonstration, a held task and a held prompt."""
+    """For each labeler a ranking that they are revising, a demonstration, a held task and a held prompt."""
     for name in labelers:
         labeler = make_labeler(name)
         for _ in range(2):
             make_ready_task(make_prompt(campaign))
-        rank(labeler, [1, 2, 2, 3])
+        start_revision(labeler=labeler, token=str(rank(labeler, [1, 2, 2, 3]).assignment.token))
         write(labeler, f"What {name} would answer.")
         talk(labeler, campaign)
         ask(labeler, campaign)

@@ -22,7 +22,6 @@ from labeling.models import (
     OwnPromptExample,
     RankedCompletion,
     RenderedCompletion,
-    Revision,
     SamplingRun,
     Suggestion,
     TrainingPoint,
@@ -43,7 +42,7 @@ NOUNS = [model for model, site in admin.site._registry.items() if isinstance(sit
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {Completion, Message, OwnPromptExample, RankedCompletion, SamplingRun, Suggestion, TrainingPoint}
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion, Revision}
+SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion}
 
 
 @pytest.fixture
