@@ -7,7 +7,7 @@ ranking by ranking.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Group, parts, ranking_groups, with_pairs
+from rm_trainer.batches import Group, parts, parts_within, unique_tokens
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
@@ -30,18 +30,21 @@ from rm_trainer.progress import Progress
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot
+from rm_trainer.stored import shortened, stored_rankings, with_pairs
+from rm_trainer.token_cache import default_cache
 
 
 def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
     """Writes `output`. Raises Refused when the split has no ranking with a usable pair."""
     runtime = prepare_runtime(arguments, arguments.dtype)
     snapshot = open_snapshot(arguments.data)
-    rankings = snapshot.rankings(arguments.split)
     model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
-    groups = with_pairs(ranking_groups(rankings, renderer))
+    cache = arguments.cache_directory or default_cache()
+    rankings = stored_rankings(snapshot, arguments.split, renderer, cache)
+    groups = with_pairs(rankings)
     if not groups:
         raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
-    outcomes = outcomes_of(runtime.place(model), runtime, groups, size=arguments.rankings_per_microbatch)
+    outcomes = outcomes_of(runtime.place(model), runtime, groups, tokens=arguments.tokens_per_microbatch)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -55,7 +58,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
             "metrics": {
                 **metrics,
                 "tied_rankings": len(rankings) - len(groups),
-                "dropped_prompt_tokens": sum(group.rendered.dropped for group in groups),
+                **shortened(rankings, only_with_pairs=True),
             },
             "comparison": None if arguments.current is None else compare(outcomes, read_outcomes(arguments.current)),
             "analysis": analyse(outcomes, seed=arguments.seed),
@@ -75,9 +78,17 @@ def read_outcomes(path: Path) -> list[Outcome]:
         raise Refused(f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again.") from error
 
 
-def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], *, size: int) -> list[Outcome]:
-    """What the unshifted rewards say of each group; each must have a usable pair. `size` groups in memory at a time."""
-    rewards = rewards_of(model, runtime, [group.rendered for group in groups], size=size)
+def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Iterable[Group], *, tokens: int) -> list[Outcome]:
+    """What the unshifted rewards say of each group; each must have a usable pair.
+
+    As many are in memory at a time as have `tokens` together.
+    """
+    parts = parts_within(groups, tokens, lambda group: unique_tokens(group.rendered))
+    return [outcome for part in parts for outcome in _outcomes(model, runtime, part)]
+
+
+def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group]) -> list[Outcome]:
+    rewards = rewards_of(model, runtime, [group.rendered for group in groups], size=len(groups))
     margins = batch_margins(rewards, [group.ranks for group in groups])
     scores = torch.split(rewards, [len(group.ranks) for group in groups])
     return [

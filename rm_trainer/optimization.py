@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import Group, parts
+from rm_trainer.batches import Group, microbatches
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs
 from rm_trainer.objective import Objective
@@ -31,15 +31,15 @@ class BatchResult:
 
 
 def accumulate_gradients(
-    model: PreTrainedModel, runtime: Runtime, batch: Sequence[Group], *, part_size: int, objective: Objective = PLAIN
+    model: PreTrainedModel, runtime: Runtime, batch: Sequence[Group], *, tokens: int, objective: Objective = PLAIN
 ) -> BatchResult:
-    """Adds the gradient of the batch's loss, Σ objective.loss / len(batch), to the parameters, `part_size` groups at a
-    time.
+    """Adds the gradient of the batch's loss, Σ objective.loss / len(batch), to the parameters, as many groups at a time
+    as have `tokens` together.
 
     Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted.
     """
     loss, correct, pairs = 0.0, 0.0, 0
-    for part in parts(batch, part_size):
+    for part in microbatches(batch, tokens):
         scores = score(model, runtime, [group.rendered for group in part])  # [ΣK]
         margins = batch_margins(scores, [group.ranks.to(runtime.device) for group in part])
         losses = [objective.loss(one, group.strengths) for one, group in zip(margins, part, strict=True)]

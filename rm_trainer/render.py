@@ -14,9 +14,15 @@ The rendered text is all that the reward model ever sees, so anyone can get the 
 (for Gemma the line break after <end_of_turn>), or the plain template's end-of-sequence token.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
 from itertools import takewhile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -27,6 +33,8 @@ from transformers import PreTrainedTokenizerBase
 from rm_trainer.errors import Refused
 from rm_trainer.records import Message
 
+RENDERING = 1
+"""Counted up whenever this module makes other tokens of the same text, so that none are taken from an earlier cache."""
 SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
@@ -46,6 +54,16 @@ class Renderer:
         self.max_length = max_length
         self.vocabulary = vocabulary
         self.plain = not self.tokenizer.chat_template
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of all that decides which tokens a text becomes: tokenizer, chat template, limits and versions."""
+        with TemporaryDirectory() as directory:
+            self.tokenizer.save_pretrained(directory)
+            files = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in Path(directory).iterdir()]
+        packages = [version("transformers"), version("tokenizers")]
+        decisive = [RENDERING, sorted(files), self.max_length, self.vocabulary, packages]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
     def text(self, prompt: Sequence[Message], completion: str) -> str:
         """The text that is scored. Raises Refused when the chat template refuses the conversation."""

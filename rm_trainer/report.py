@@ -11,13 +11,12 @@ from typing import Any
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
 from rm_trainer.checkpoint import write_json_file, write_text_file
-from rm_trainer.data import Records, TrainingData, tokens_in
+from rm_trainer.data import Records, TrainingData
 from rm_trainer.optimization import BatchResult
 from rm_trainer.precision import Runtime
 from rm_trainer.progress import Progress
 from rm_trainer.render import Renderer
 from rm_trainer.sharing.choice import Choice
-from rm_trainer.sharing.prefix import split as split_prefix
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
 
@@ -44,11 +43,14 @@ def note_what_is_unusual(
         progress.note("There are no demonstrations, so the rewards will not be shifted: their level will mean nothing.")
 
 
-def reading(choice: Choice, groups: Sequence[Group]) -> dict[str, Any]:
-    """How the prompts are read, for metrics.json, with the tokens of one pass over `groups`, shared and unshared."""
-    full = tokens_in(list(groups))
-    shared = sum(split_prefix(group.rendered).tokens for group in groups)
-    return {**asdict(choice), "tokens": full if choice.way == "full" else shared, "tokens_unshared": full}
+def reading(choice: Choice, counts: dict[str, int]) -> dict[str, Any]:
+    """How the prompts are read, for metrics.json, with the tokens of one pass over a split, shared and unshared."""
+    full = counts["tokens"]
+    return {
+        **asdict(choice),
+        "tokens": full if choice.way == "full" else counts["unique_tokens"],
+        "tokens_unshared": full,
+    }
 
 
 def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ completion's once (rm_trainer/sharing), and the K scores make up to K(K−1)/2 p
 pairs they would overfit within an epoch, each completion being seen K−1 times.
 """
 
+from collections.abc import Sequence
 from itertools import islice
 from math import ceil
 from time import monotonic
@@ -21,7 +22,7 @@ from rm_trainer.analysis import analyse
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group, shuffled_batches
 from rm_trainer.checkpoint import refuse_used_output, whole_directory
-from rm_trainer.data import pairs_in, read_records, render_records, tokens_in
+from rm_trainer.data import read_records, render_records
 from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
 from rm_trainer.guards import refuse_full_disk, sigterm_after_the_step, sole_writer
@@ -37,6 +38,7 @@ from rm_trainer.optimization import (
 )
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
+from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.resume import Checkpoints, Done
 from rm_trainer.schedule import learning_rate
 from rm_trainer.sharing.choice import choose
@@ -57,7 +59,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
     runtime = prepare_runtime(arguments, arguments.dtype)
     records = read_records(arguments.data, arguments.demonstrations)
     model, renderer = load_base(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
-    data = render_records(records, renderer)
+    data = render_records(records, renderer, arguments.cache_directory)
     choice = choose(model, runtime.device, checkpointing=arguments.recompute_activations)
     report.note_what_is_unusual(data, renderer, choice, arguments, progress)
     freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
@@ -75,19 +77,20 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
     progress.start(
         steps=steps,
         train_rankings=len(data.train),
-        train_pairs=pairs_in(data.train),
+        train_pairs=data.counts["train"]["pairs"],
         valid_rankings=len(data.valid),
     )
 
-    part_size = arguments.rankings_per_microbatch
+    tokens = arguments.tokens_per_microbatch
     objective = Objective(strength=arguments.strength, label_smoothing=arguments.label_smoothing)
     progress.events += done.events[1:]  # the first is the start, said again above
     training_began = monotonic() - done.seconds
     batches = shuffled_batches(
         data.train, size=arguments.rankings_per_batch, epochs=arguments.epochs, seed=arguments.seed
     )
-    with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
-        for step, batch in islice(enumerate(batches, start=1), len(results), None):
+    loaded = ReadAhead(list(batch) for batch in islice(batches, len(results), None))
+    with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop, loaded:
+        for step, batch in enumerate(loaded, start=len(results) + 1):
             rate = learning_rate(
                 step=step,
                 steps=steps,
@@ -95,7 +98,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
                 final_fraction=arguments.final_learning_rate_fraction,
                 warmup_steps=arguments.warmup_steps,
             )
-            result = accumulate_gradients(model, runtime, batch, part_size=part_size, objective=objective)
+            result = accumulate_gradients(model, runtime, batch, tokens=tokens, objective=objective)
             norm = apply_gradients(model, optimizer, learning_rate=rate, clip=arguments.clip)
             refuse_broken_numbers(step, batch, result.loss, norm)
             refuse_spike(step, batch, result.loss, results, arguments.spike_factor)
@@ -120,7 +123,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
 
     valid = _validate(model, runtime, data.valid, arguments, progress, step=steps)
     test = _evaluate(model, runtime, data.test, arguments)
-    model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, size=part_size)
+    model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, tokens=tokens)
     with whole_directory(arguments.output) as directory:
         model.save_pretrained(directory)
         renderer.tokenizer.save_pretrained(directory)
@@ -133,11 +136,15 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
                 "valid": _analyse(model, runtime, data.valid, arguments),
                 "test": _analyse(model, runtime, data.test, arguments),
             },
-            **shift.check_written(directory, runtime, data.demonstrations, size=part_size),
+            **shift.check_written(directory, runtime, data.demonstrations, tokens=tokens),
             "counts": data.counts,
-            "prompt_reading": report.reading(choice, data.train),
-            "tokens": {"trained": arguments.epochs * tokens_in(data.train)},
-            "seconds": {"training": training_seconds, "total": monotonic() - began},
+            "prompt_reading": report.reading(choice, data.counts["train"]),
+            "tokens": {"trained": arguments.epochs * data.counts["train"]["tokens"]},
+            "seconds": {
+                "training": training_seconds,
+                "waiting_for_data": loaded.waited,
+                "total": monotonic() - began,
+            },
             **report.provenance(arguments, runtime, renderer, records, steps=steps),
         }
         report.write(directory, metrics, progress)
@@ -148,7 +155,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
 def _validate(
     model: PreTrainedModel,
     runtime: Runtime,
-    groups: list[Group],
+    groups: Sequence[Group],
     arguments: TrainArguments,
     progress: Progress,
     *,
@@ -161,18 +168,18 @@ def _validate(
 
 
 def _evaluate(
-    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
+    model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], arguments: TrainArguments
 ) -> dict[str, Any] | None:
     """None for a split without a usable pair."""
     if not groups:
         return None
-    return summarise(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)
+    return summarise(outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch), seed=arguments.seed)
 
 
 def _analyse(
-    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
+    model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], arguments: TrainArguments
 ) -> dict[str, Any] | None:
     """None for a split without a usable pair."""
     if not groups:
         return None
-    return analyse(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)
+    return analyse(outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch), seed=arguments.seed)

@@ -89,7 +89,7 @@ def _write_manifest(directory: Path, manifest: Manifest) -> None:
 
 
 class _Files:
-    """The snapshot's files, hashed and counted while they are written: of every kind and split one, or several shards."""
+    """The snapshot's files, hashed and counted while they are written: one of a kind and split, or several shards."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

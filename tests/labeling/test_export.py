@@ -494,9 +494,7 @@ class TestManifest:
         as_of = settled_now()
         write_snapshot(tmp_path / "whole", kinds=["rankings"], as_of=as_of)
         whole = (tmp_path / "whole/rankings/train.jsonl").read_bytes()
-        monkeypatch.setattr(
-            "labeling.export.snapshot.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2]))
-        )
+        monkeypatch.setattr("labeling.export.snapshot.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2])))
 
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings"], as_of=as_of)
         again = write_snapshot(tmp_path / "again", kinds=["rankings"], as_of=as_of)

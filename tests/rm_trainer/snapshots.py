@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rm_trainer.batches import Group
+from rm_trainer.records import parse_ranking
+from rm_trainer.render import Renderer
+
 Record = dict[str, Any]
 
 
@@ -44,6 +48,12 @@ def ranking(
         "labeler_group": "training",
         "simulated": False,
     }
+
+
+def ranking_groups(records: Iterable[Record], renderer: Renderer) -> list[Group]:
+    """The records in memory, without a snapshot and without a cache."""
+    rankings = [parse_ranking(record) for record in records]
+    return [Group(one, renderer.render(one.prompt, one.completions)) for one in rankings]
 
 
 def demonstration(demonstration_id: int, text: str, *, prompt: str = "Write about an animal.") -> Record:

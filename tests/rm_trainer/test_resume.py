@@ -16,7 +16,7 @@ from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, read_json, started, train, train_argv
 from tests.rm_trainer.snapshots import write_snapshot
 
-OPTIONS = ("--rankings-per-batch", "2", "--rankings-per-microbatch", "2", "--epochs", "100")
+OPTIONS = ("--rankings-per-batch", "2", "--epochs", "100")
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_eight_bit_moments_go_on_after_a_stop_as_exactly_as_full_ones(
 ) -> None:
     """torchao compiles its step, for half a minute; without the compiler it is the same arithmetic."""
     monkeypatch.setattr("torch.compile", lambda step, **_: step)
-    options = [*OPTIONS[:4], "--epochs", "8", "--optimizer", "adamw8bit", "--checkpoint-every", "3"]
+    options = [*OPTIONS[:2], "--epochs", "8", "--optimizer", "adamw8bit", "--checkpoint-every", "3"]
     assert train(data, tiny_base, tmp_path / "whole", *options) == 0
     with monkeypatch.context() as interrupted:
         interrupted.setattr("rm_trainer.train.refuse_spike", _stop_at(5))

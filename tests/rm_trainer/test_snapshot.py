@@ -35,7 +35,7 @@ def test_a_demonstration_is_the_text_of_its_assistant_message(snapshot: Path) ->
 
 
 def test_a_split_without_a_file_is_empty(snapshot: Path) -> None:
-    assert open_snapshot(snapshot).rankings("valid") == []
+    assert list(open_snapshot(snapshot).rankings("valid")) == []
     assert open_snapshot(snapshot).splits("rankings") == ["train"]
 
 
@@ -107,7 +107,7 @@ def _broken(changes: dict[str, Any]) -> Record:
 def test_a_broken_ranking_is_refused_with_file_and_line(tmp_path: Path, record: Record, words: str) -> None:
     directory = write_snapshot(tmp_path, rankings={"train": [ranking(1, [("a", 1), ("b", 2)]), record]})
     with pytest.raises(Refused, match=words) as refusal:
-        open_snapshot(directory).rankings("train")
+        list(open_snapshot(directory).rankings("train"))
     assert str(refusal.value).startswith(f"Line 2 of {directory / 'rankings' / 'train.jsonl'}")
 
 
@@ -123,4 +123,4 @@ def test_a_broken_demonstration_is_refused(tmp_path: Path, completion: list[Reco
     record = {**demonstration(5, "x"), "completion": completion}
     directory = write_snapshot(tmp_path, demonstrations={"train": [record]})
     with pytest.raises(Refused, match=words):
-        open_snapshot(directory).demonstrations("train")
+        list(open_snapshot(directory).demonstrations("train"))

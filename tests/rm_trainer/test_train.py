@@ -276,8 +276,6 @@ def test_recomputed_activations_change_no_loss(tmp_path: Path, tiny_base: Path) 
                 data,
                 tiny_base,
                 tmp_path / name,
-                "--rankings-per-microbatch",
-                "2",
                 "--rankings-per-batch",
                 "2",
                 *options,
