@@ -20,13 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from jinja2 import TemplateError
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -78,8 +79,9 @@ class Renderer:
         (after a leading begin-of-sequence token), so that all keep the same prompt. Raises Refused when the prompt
         can't give as many: a completion is never cut.
         """
-        opening, *ids = self._tokenise([self._opening(prompt), *(self.text(prompt, one) for one in completions)])
-        head = 1 if opening[:1] == [self.tokenizer.bos_token_id] else 0
+        texts = [self._opening(prompt), *(self.text(prompt, one) for one in completions)]
+        opening, *ids = (np.array(one, dtype=np.int32) for one in self._tokenise(texts))
+        head = 1 if opening[:1].tolist() == [self.tokenizer.bos_token_id] else 0
         droppable = min(_common_prefix(opening, one) for one in ids) - head
         longest = max(map(len, ids))
         dropped = max(0, longest - self.max_length)
@@ -89,7 +91,7 @@ class Renderer:
                 f"is {self.max_length}; a completion is never cut. Raise --max-length or leave it out"
             )
         return Rendered(
-            sequences=tuple(torch.tensor(one[:head] + one[head + dropped :], dtype=torch.int32) for one in ids),
+            sequences=tuple(torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids),
             dropped=dropped,
         )
 
@@ -134,5 +136,7 @@ def plain_prompt(prompt: Sequence[Message]) -> str:
     return "\n\n".join([*blocks, "Assistant:"])
 
 
-def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+def _common_prefix(left: NDArray[np.int32], right: NDArray[np.int32]) -> int:
+    shorter = min(len(left), len(right))
+    different = left[:shorter] != right[:shorter]
+    return int(different.argmax()) if different.any() else shorter

@@ -1,0 +1,77 @@
+"""A snapshot that memory doesn't hold, read in a process whose memory the kernel limits.
+
+RLIMIT_DATA counts what a process allocates and not the files that it maps, which the kernel lets go of when it must.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.rm_trainer.doors import ROOT
+from tests.rm_trainer.snapshots import ranking, write_snapshot
+
+RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
+"""As int32 the two sequences of every ranking take 400 · 2 · 25,000 · 4 bytes = 80 MB, and 24 MiB are there."""
+
+READ_ALL = """
+import json, resource, sys
+from pathlib import Path
+from rm_trainer.batches import microbatches, shuffled_batches
+from rm_trainer.model import load_base
+from rm_trainer.read_ahead import ReadAhead
+from rm_trainer.render import Renderer
+from rm_trainer.snapshot import open_snapshot
+from rm_trainer.stored import stored_rankings
+
+class Letters(Renderer):  # a token of every letter, as the tiny tokenizer has it, in a hundredth of the time
+    def _tokenise(self, texts):
+        return [list(text.encode()) for text in texts]
+
+base, data, small, cache, how = sys.argv[1:]
+_, renderer = load_base(base, max_length=512, seed=0)
+letters = Letters(renderer.tokenizer, max_length=10**6, vocabulary=261)
+
+def read(snapshot):
+    groups = stored_rankings(open_snapshot(Path(snapshot)), "train", letters, Path(cache))
+    if how == "at once":
+        return sum(len(group.ranks) for group in list(groups))
+    with ReadAhead(list(batch) for batch in shuffled_batches(groups, size=8, epochs=1, seed=0)) as batches:
+        parts = [len(part) for batch in batches for part in microbatches(batch, 60_000)]
+    assert len(parts) > len(groups) // 3
+    return 2 * sum(parts)
+
+read(small)  # buffers and threads are made now
+taken = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
+resource.setrlimit(resource.RLIMIT_DATA, (taken + ROOM, taken + ROOM))
+print(read(data))
+""".replace("ROOM", str(ROOM))
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    def records(count: int) -> list[dict[str, object]]:
+        return [ranking(n, [("good", 1), ("bad", 2)], prompt=f"{n} " + "x" * CHARACTERS) for n in range(count)]
+
+    root = tmp_path_factory.mktemp("large")
+    large = write_snapshot(root / "large", rankings={"train": records(RANKINGS)}, shard_size=150)
+    return large, write_snapshot(root / "small", rankings={"train": records(16)})
+
+
+@pytest.mark.parametrize("how", ["batch by batch", "at once"])
+def test_a_snapshot_larger_than_memory_is_tokenised_and_read(
+    tmp_path: Path, tiny_base: Path, snapshots: tuple[Path, Path], how: str
+) -> None:
+    """Read at once it doesn't fit, which proves that the limit is one."""
+    arguments = [str(tiny_base), *(str(one) for one in snapshots), str(tmp_path), how]
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if how == "at once":
+        assert done.returncode != 0
+        assert "allocate memory" in done.stderr or "MemoryError" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert json.loads(done.stdout) == 2 * RANKINGS
