@@ -1,7 +1,7 @@
 """Rankings as tensors: chosen and shuffled by number, then a few at a time in memory."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar, overload
@@ -78,30 +78,23 @@ def parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def parts_within(items: Iterable[T], budget: int, tokens: Callable[[T], int]) -> Iterator[list[T]]:
-    """Consecutive parts, each of as many items as have at most `budget` tokens together; a larger item is one alone.
+def microbatches(sizes: Sequence[int], budget: int) -> list[list[int]]:
+    """The numbers of items in parts of at most `budget` tokens together; an item that has more is a part by itself.
 
-    >>> list(parts_within([3, 1, 4, 9, 2], 5, tokens=lambda item: item))
-    [[3, 1], [4], [9], [2]]
+    The largest come first, so that those of one part are about as large and little of it is padding.
+
+    >>> microbatches([3, 1, 4, 9, 2], budget=5)
+    [[3], [2], [0, 4], [1]]
     """
-    part: list[T] = []
-    used = 0
-    for item in items:
-        needed = tokens(item)
-        if part and used + needed > budget:
-            yield part
-            part, used = [], 0
-        part.append(item)
-        used += needed
-    if part:
-        yield part
-
-
-def microbatches(batch: Sequence[Group], budget: int) -> list[list[Group]]:
-    """All groups of a batch, the largest first: those of one part are about as large, so little of it is padding."""
-    sizes = [unique_tokens(group.rendered) for group in batch]
-    order = sorted(range(len(batch)), key=lambda number: -sizes[number])
-    return [[batch[number] for number in part] for part in parts_within(order, budget, sizes.__getitem__)]
+    made: list[list[int]] = []
+    room = 0
+    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
+        if sizes[number] > room or not made:
+            made.append([])
+            room = budget
+        made[-1].append(number)
+        room -= sizes[number]
+    return made
 
 
 def unique_tokens(rendered: Rendered) -> int:

@@ -66,21 +66,26 @@ def render_records(records: Records, renderer: Renderer, cache: Path | None) -> 
         valid=usable["valid"],
         test=usable["test"],
         demonstrations=demonstrations,
-        counts={split: _counts(one) for split, one in rankings.items()}
+        counts={split: _counts(one, rankings["train"]) for split, one in rankings.items()}
         | {"demonstrations": {"demonstrations": len(demonstrations), **shortened(demonstrations)}},
     )
 
 
-def _counts(rankings: Stored[Group]) -> dict[str, int]:
-    """`tokens`: of K full sequences a ranking; `unique_tokens`: with what they begin with once."""
+def _counts(rankings: Stored[Group], train: Stored[Group]) -> dict[str, int]:
+    """`tokens`: of K full sequences a ranking; `unique_tokens`: with what they begin with once. `also_in_train`: of
+    another split the prompts that are trained on as well, so that its figures say less than they seem to.
+    """
     pairs = rankings.column("pairs")
     usable = pairs > 0
     completions, prefix = rankings.column("completions")[usable], rankings.column("prefix")[usable]
+    prompts = set(rankings.column("prompt_id")[usable].tolist())
+    learned = set() if rankings is train else prompts & set(train.column("prompt_id").tolist())
     branches = int(rankings.column("branches")[usable].sum())
     return {
         "rankings": len(rankings),
         "tied_rankings": int((~usable).sum()),
-        "prompts": len(set(rankings.column("prompt_id")[usable].tolist())),
+        "prompts": len(prompts),
+        "also_in_train": len(learned),
         "pairs": int(pairs.sum()),
         "completions": int(completions.sum()),
         "tokens": int((completions * prefix).sum()) + branches,

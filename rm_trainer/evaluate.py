@@ -7,7 +7,7 @@ ranking by ranking.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Group, parts, parts_within, unique_tokens
+from rm_trainer.batches import Group, microbatches, parts, unique_tokens
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
@@ -27,11 +27,15 @@ from rm_trainer.model import load_reward_model, reward_shift
 from rm_trainer.paired import compare
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
+from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot
 from rm_trainer.stored import shortened, stored_rankings, with_pairs
 from rm_trainer.token_cache import default_cache
+
+AT_ONCE = 256
+"""Rankings that are read from the disk at a time: some megabytes."""
 
 
 def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
@@ -78,17 +82,17 @@ def read_outcomes(path: Path) -> list[Outcome]:
         raise Refused(f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again.") from error
 
 
-def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Iterable[Group], *, tokens: int) -> list[Outcome]:
+def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], *, tokens: int) -> list[Outcome]:
     """What the unshifted rewards say of each group; each must have a usable pair.
 
-    As many are in memory at a time as have `tokens` together.
+    As many go through the network at a time as have `tokens` together. Of what is on the disk AT_ONCE are in memory.
     """
-    parts = parts_within(groups, tokens, lambda group: unique_tokens(group.rendered))
-    return [outcome for part in parts for outcome in _outcomes(model, runtime, part)]
+    with ReadAhead(list(some) for some in parts(groups, AT_ONCE)) as read:
+        return [outcome for some in read for outcome in _outcomes(model, runtime, some, tokens)]
 
 
-def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group]) -> list[Outcome]:
-    rewards = rewards_of(model, runtime, [group.rendered for group in groups], size=len(groups))
+def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], tokens: int) -> list[Outcome]:
+    rewards = rewards_of(model, runtime, [group.rendered for group in groups], tokens=tokens)
     margins = batch_margins(rewards, [group.ranks for group in groups])
     scores = torch.split(rewards, [len(group.ranks) for group in groups])
     return [
@@ -111,9 +115,14 @@ def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group])
 
 
 @torch.no_grad()
-def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered], *, size: int) -> Tensor:
+def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered], *, tokens: int) -> Tensor:
     """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number."""
-    rewards = torch.cat([score(model, runtime, part).cpu() for part in parts(rendered, size)])
+    rewards = torch.empty(sum(len(one.sequences) for one in rendered))
+    places = torch.split(rewards, [len(one.sequences) for one in rendered])
+    for part in microbatches([unique_tokens(one) for one in rendered], tokens):
+        scores = score(model, runtime, [rendered[number] for number in part]).cpu()
+        for number, own in zip(part, torch.split(scores, [len(places[one]) for one in part]), strict=True):
+            places[number].copy_(own)
     if not rewards.isfinite().all():
         raise Failed(
             "The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import Group, microbatches
+from rm_trainer.batches import Group, microbatches, unique_tokens
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs
 from rm_trainer.objective import Objective
@@ -39,7 +39,8 @@ def accumulate_gradients(
     Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted.
     """
     loss, correct, pairs = 0.0, 0.0, 0
-    for part in microbatches(batch, tokens):
+    sizes = [unique_tokens(group.rendered) for group in batch]
+    for part in ([batch[number] for number in numbers] for numbers in microbatches(sizes, tokens)):
         scores = score(model, runtime, [group.rendered for group in part])  # [ΣK]
         margins = batch_margins(scores, [group.ranks.to(runtime.device) for group in part])
         losses = [objective.loss(one, group.strengths) for one, group in zip(margins, part, strict=True)]

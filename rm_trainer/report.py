@@ -37,6 +37,10 @@ def note_what_is_unusual(
             )
         if counts.get("tied_rankings"):
             progress.note(f"{split}: {counts['tied_rankings']} rankings are one single tie and make no pair.")
+        if counts.get("also_in_train"):
+            progress.note(
+                f"{split}: {counts['also_in_train']} of its prompts are trained on as well; its figures say little."
+            )
     if not data.valid:
         progress.note("There is nothing to validate on, so metrics.json will have no validation metrics.")
     if not data.demonstrations:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from rm_trainer.batches import parts_within, unique_tokens
+from rm_trainer.batches import parts
 from rm_trainer.errors import Failed
-from rm_trainer.evaluate import rewards_of
+from rm_trainer.evaluate import AT_ONCE, rewards_of
 from rm_trainer.model import load_reward_model, reward_shift
 from rm_trainer.precision import Runtime
 from rm_trainer.render import Rendered
@@ -50,5 +50,5 @@ def check_written(
 
 
 def _mean(model: PreTrainedModel, runtime: Runtime, demonstrations: Sequence[Rendered], *, tokens: int) -> float:
-    parts = parts_within(demonstrations, tokens, unique_tokens)
-    return float(torch.cat([rewards_of(model, runtime, part, size=len(part)) for part in parts]).double().mean())
+    rewards = [rewards_of(model, runtime, list(some), tokens=tokens) for some in parts(demonstrations, AT_ONCE)]
+    return float(torch.cat(rewards).double().mean())

@@ -40,7 +40,7 @@ class Shard:
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 try:
-                    yield Place(start, len(line)), parse(self._record(line))
+                    yield Place(start, len(line)), parse(_record(line))
                 except (ValueError, Refused) as error:
                     raise Refused(f"Line {number} of {self.path} can't be used: {error}.") from error
                 start += len(line)
@@ -53,15 +53,7 @@ class Shard:
         """One record that `read` gave before."""
         with self.path.open("rb") as file:
             file.seek(place.start)
-            return parse(self._record(file.read(place.length)))
-
-    def _record(self, line: bytes) -> dict[str, Any]:
-        record = json.loads(line)
-        if not isinstance(record, dict):
-            raise Refused("it is not a JSON object")
-        if record.get("split") != self.split:
-            raise Refused(f"its split is {record.get('split')!r}, and the manifest says {self.split!r} of this file")
-        return record
+            return parse(_record(file.read(place.length)))
 
 
 @dataclass(frozen=True)
@@ -118,6 +110,13 @@ def manifest_sha256(manifest: dict[str, Any]) -> str:
     rest = {key: value for key, value in manifest.items() if key != "sha256"}
     canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    record = json.loads(line)
+    if not isinstance(record, dict):
+        raise Refused("it is not a JSON object")
+    return record
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def open_tokens(shard: Shard, renderer: Renderer, cache: Path) -> Tokens:
 
     Raises Refused for a record that can't be used, or a directory that can't be written to.
     """
-    decisive = [LAYOUT, shard.kind, shard.split, shard.sha256, renderer.fingerprint]
+    decisive = [LAYOUT, shard.kind, shard.sha256, renderer.fingerprint]
     entry = cache / hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
     with _alone(entry):
         if not _whole(entry):

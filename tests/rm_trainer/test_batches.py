@@ -1,10 +1,12 @@
-"""Padding, parting and shuffling."""
+"""Padding, parting, micro-batches and shuffling."""
+
+from itertools import pairwise
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rm_trainer.batches import collate, parts, shuffled_batches
+from rm_trainer.batches import Chosen, collate, microbatches, parts, shuffled_batches, unique_tokens
 from rm_trainer.render import Rendered
 
 CPU = torch.device("cpu")
@@ -26,6 +28,39 @@ def test_parts_hold_everything_in_order(items: list[int], size: int) -> None:
     split = [list(part) for part in parts(items, size)]
     assert [item for part in split for item in part] == items
     assert all(len(part) == size for part in split[:-1])
+
+
+@given(st.lists(st.integers(1, 100)), st.integers(1, 200))
+def test_a_microbatch_is_within_its_budget_or_one_item(sizes: list[int], budget: int) -> None:
+    made = microbatches(sizes, budget)
+    assert sorted(number for part in made for number in part) == list(range(len(sizes)))
+    assert all(sum(sizes[number] for number in part) <= budget or len(part) == 1 for part in made)
+    assert all(part for part in made)
+    ordered = [sizes[number] for part in made for number in part]
+    assert ordered == sorted(sizes, reverse=True)
+    for part, following in pairwise(made):
+        assert sum(sizes[number] for number in [*part, following[0]]) > budget
+
+
+def test_what_all_sequences_begin_with_counts_once() -> None:
+    """Prompt 5, 6, 7, then 8 and 9, 9: 3 + 1 + 2 tokens; a single sequence has all of its own."""
+    assert unique_tokens(rendered([5, 6, 7, 8], [5, 6, 7, 9, 9])) == 6
+    assert unique_tokens(rendered([5, 6, 7, 8])) == 4
+
+
+def test_choosing_fetches_an_item_when_it_is_asked_for_and_not_before() -> None:
+    fetched = []
+
+    class Watched(list[str]):
+        def __getitem__(self, number: object) -> str:  # type: ignore[override]
+            fetched.append(number)
+            return str(super().__getitem__(number))  # type: ignore[call-overload]
+
+    chosen = Chosen(Watched("abcde"), [4, 2, 0, 1])
+    share = chosen[1::2]
+    assert (len(chosen), len(share), fetched) == (4, 2, [])
+    assert list(share) == ["c", "b"]
+    assert fetched == [2, 1]
 
 
 @given(st.integers(0, 50), st.integers(1, 10), st.integers(1, 3), st.integers(0, 5))

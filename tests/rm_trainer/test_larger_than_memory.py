@@ -3,7 +3,6 @@
 RLIMIT_DATA counts what a process allocates and not the files that it maps, which the kernel lets go of when it must.
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
 """As int32 the two sequences of every ranking take 400 · 2 · 25,000 · 4 bytes = 80 MB, and 24 MiB are there."""
 
 READ_ALL = """
-import json, resource, sys
+import resource, sys
 from pathlib import Path
 from rm_trainer.batches import microbatches, shuffled_batches
 from rm_trainer.model import load_base
@@ -30,23 +29,26 @@ class Letters(Renderer):  # a token of every letter, as the tiny tokenizer has i
     def _tokenise(self, texts):
         return [list(text.encode()) for text in texts]
 
-base, data, small, cache, how = sys.argv[1:]
+base, data, small, cache = sys.argv[1:]
 _, renderer = load_base(base, max_length=512, seed=0)
 letters = Letters(renderer.tokenizer, max_length=10**6, vocabulary=261)
 
-def read(snapshot):
-    groups = stored_rankings(open_snapshot(Path(snapshot)), "train", letters, Path(cache))
-    if how == "at once":
-        return sum(len(group.ranks) for group in list(groups))
-    with ReadAhead(list(batch) for batch in shuffled_batches(groups, size=8, epochs=1, seed=0)) as batches:
-        parts = [len(part) for batch in batches for part in microbatches(batch, 60_000)]
-    assert len(parts) > len(groups) // 3
-    return 2 * sum(parts)
+def rankings(snapshot):
+    return stored_rankings(open_snapshot(Path(snapshot)), "train", letters, Path(cache))
 
-read(small)  # buffers and threads are made now
+def read(groups):
+    with ReadAhead(list(batch) for batch in shuffled_batches(groups, size=8, epochs=1, seed=0)) as batches:
+        return sum(len(part) for batch in batches for part in microbatches(batch, 60_000))
+
+read(rankings(small))  # buffers and threads are made now
 taken = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
 resource.setrlimit(resource.RLIMIT_DATA, (taken + ROOM, taken + ROOM))
-print(read(data))
+groups = rankings(data)
+print(read(groups))
+try:
+    list(groups)
+except (MemoryError, RuntimeError) as full:  # torch has no class of its own for it
+    print(full)
 """.replace("ROOM", str(ROOM))
 
 
@@ -60,18 +62,15 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return large, write_snapshot(root / "small", rankings={"train": records(16)})
 
 
-@pytest.mark.parametrize("how", ["batch by batch", "at once"])
 def test_a_snapshot_larger_than_memory_is_tokenised_and_read(
-    tmp_path: Path, tiny_base: Path, snapshots: tuple[Path, Path], how: str
+    tmp_path: Path, tiny_base: Path, snapshots: tuple[Path, Path]
 ) -> None:
-    """Read at once it doesn't fit, which proves that the limit is one."""
-    arguments = [str(tiny_base), *(str(one) for one in snapshots), str(tmp_path), how]
+    """All at once don't fit, which proves that the limit is one."""
+    arguments = [str(tiny_base), *(str(one) for one in snapshots), str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-c", READ_ALL, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    if how == "at once":
-        assert done.returncode != 0
-        assert "allocate memory" in done.stderr or "MemoryError" in done.stderr
-    else:
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert json.loads(done.stdout) == 2 * RANKINGS
+    assert done.returncode == 0, done.stderr[-2000:]
+    read, refusal = done.stdout.splitlines()
+    assert int(read) == RANKINGS
+    assert "allocate" in refusal
