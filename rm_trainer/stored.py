@@ -12,7 +12,8 @@ from rm_trainer.batches import Chosen, Group
 from rm_trainer.errors import Refused
 from rm_trainer.render import Rendered, Renderer
 from rm_trainer.snapshot import Kind, Snapshot
-from rm_trainer.token_cache import Tokens, open_tokens
+from rm_trainer.token_cache import open_tokens
+from rm_trainer.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ class Stored(Sequence[T], Generic[T]):
         return self._read(self._files[file], number - int(self._ends[file]) + len(self._files[file].rows))
 
     def column(self, name: str) -> NDArray[Any]:
-        """One field of token_cache.ROW for every record, in memory: [N], of `branches` [N, K_HIGHEST]."""
+        """One field of tokens.ROW for every record, in memory: [N], of `branches` [N, K_HIGHEST]."""
         return np.concatenate([one.rows[name] for one in self._files]) if self._files else np.empty(0, dtype=np.int64)
 
 

@@ -83,8 +83,8 @@ def test_a_ranking_that_is_one_tie_is_passed_over(tmp_path: Path, renderer: Rend
 
 
 def test_a_second_run_makes_no_token(tmp_path: Path, renderer: Renderer, rendered: list[str]) -> None:
-    records = {"rankings": {"train": FEW}, "demonstrations": {"train": [demonstration(1, "frog")]}}
-    snapshot = open_snapshot(write_snapshot(tmp_path / "data", **records))
+    ideals = {"train": [demonstration(1, "frog")]}
+    snapshot = open_snapshot(write_snapshot(tmp_path / "data", rankings={"train": FEW}, demonstrations=ideals))
     for _ in range(2):
         stored_rankings(snapshot, "train", renderer, tmp_path / "cache")
         (ideal,) = stored_demonstrations(snapshot, "train", renderer, tmp_path / "cache")
@@ -195,9 +195,13 @@ def test_what_was_not_used_for_a_month_is_forgotten(tmp_path: Path, renderer: Re
     groups = stored(snapshot, renderer, tmp_path / "cache")  # used, so young again
     forget_unused(tmp_path / "cache")
     assert entry.exists()
-    os.utime(entry, (old, old))
+    somebody_elses = tmp_path / "cache" / "data"
+    somebody_elses.mkdir()
+    for path in (entry, somebody_elses):
+        os.utime(path, (old, old))
     forget_unused(tmp_path / "cache")
     assert not entry.exists()
+    assert somebody_elses.exists()
     assert_same(groups, ranking_groups(FEW, renderer))  # who has it open still reads it
 
 
