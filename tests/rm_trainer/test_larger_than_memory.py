@@ -18,7 +18,7 @@ RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from rm_trainer.batches import microbatches, shuffled_batches
+from rm_trainer.batches import microbatches, shuffled_batches, unique_tokens
 from rm_trainer.model import load_base
 from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.render import Renderer
@@ -38,7 +38,8 @@ def rankings(snapshot):
 
 def read(groups):
     with ReadAhead(list(batch) for batch in shuffled_batches(groups, size=8, epochs=1, seed=0)) as batches:
-        return sum(len(part) for batch in batches for part in microbatches(batch, 60_000))
+        sizes = ([unique_tokens(group.rendered) for group in batch] for batch in batches)
+        return sum(len(part) for batch in sizes for part in microbatches(batch, 60_000))
 
 read(rankings(small))  # buffers and threads are made now
 taken = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
