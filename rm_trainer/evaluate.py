@@ -18,8 +18,10 @@ from transformers import PreTrainedModel
 
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Group, parts, ranking_groups, with_pairs
+from rm_trainer.batches import Group, ranking_groups, with_pairs
 from rm_trainer.checkpoint import write_json_file
+from rm_trainer.distributed.dealing import own_parts
+from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.metrics import Outcome, summarise
@@ -29,19 +31,24 @@ from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import score
+from rm_trainer.sharing.prefix import split
 from rm_trainer.snapshot import Snapshot, open_snapshot
 
 
-def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
+def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
     """Writes `output`. Raises Refused when the split has no ranking with a usable pair."""
-    runtime = prepare_runtime(arguments, arguments.dtype)
-    snapshot = open_snapshot(arguments.data)
-    rankings = snapshot.rankings(arguments.split)
-    model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
-    groups = with_pairs(ranking_groups(rankings, renderer))
-    if not groups:
-        raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
-    outcomes = outcomes_of(runtime.place(model), runtime, groups, size=arguments.rankings_per_microbatch)
+    with ranks.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, ranks)
+        snapshot = open_snapshot(arguments.data)
+        rankings = snapshot.rankings(arguments.split)
+        model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
+        groups = with_pairs(ranking_groups(rankings, renderer))
+        if not groups:
+            raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
+        runtime.place(model)
+    outcomes = outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch)
+    if not ranks.first:
+        return
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -101,8 +108,19 @@ def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group
 
 @torch.no_grad()
 def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered], *, size: int) -> Tensor:
-    """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number."""
-    rewards = torch.cat([score(model, runtime, part).cpu() for part in parts(rendered, size)])
+    """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number.
+
+    Each rank scores its share and learns the others' rewards.
+    """
+    lengths = [len(one.sequences) for one in rendered]
+    rewards = torch.zeros(sum(lengths))
+    places = torch.split(rewards, lengths)
+    shares = own_parts(range(len(rendered)), lambda one: split(rendered[one]).tokens, size=size, ranks=runtime.ranks)
+    for part, counts in shares:
+        scored = score(model, runtime, [rendered[one] for one in part]).cpu()
+        for one, own in zip(part, torch.split(scored, [lengths[one] for one in part]), strict=True):
+            places[one].add_(own, alpha=int(counts))
+    runtime.ranks.add_up(rewards)
     if not rewards.isfinite().all():
         raise Failed(
             "The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."
