@@ -71,6 +71,10 @@ class TrainArguments(RuntimeArguments):
         bool, "Leave the token embeddings as they are; saves memory in large vocabularies."
     ] = False
     freeze_layers: Annotated[int, "Leave the first N layers, and the embeddings under them, as they are."] = 0
+    lora_rank: Annotated[
+        int, "Train adapters of this rank on the layers, and the head, instead of all weights; 0: all weights."
+    ] = 0
+    lora_alpha: Annotated[float, "Adapters count this much divided by their rank."] = 32.0
     eval_every: Annotated[int, "Optimizer steps between evaluations on the valid split; 0: only at the end."] = 0
     strength: Annotated[
         Strength,
@@ -98,6 +102,7 @@ class TrainArguments(RuntimeArguments):
             0,
             warmup_steps=self.warmup_steps,
             freeze_layers=self.freeze_layers,
+            lora_rank=self.lora_rank,
             eval_every=self.eval_every,
             weight_decay=self.weight_decay,
             clip=self.clip,
@@ -105,11 +110,16 @@ class TrainArguments(RuntimeArguments):
             checkpoint_every=self.checkpoint_every,
             seed=self.seed,
         )
-        _above_zero(learning_rate=self.learning_rate, adam_epsilon=self.adam_epsilon)
+        _above_zero(learning_rate=self.learning_rate, adam_epsilon=self.adam_epsilon, lora_alpha=self.lora_alpha)
         _fraction(final_learning_rate_fraction=self.final_learning_rate_fraction)
         _decay(beta1=self.beta1, beta2=self.beta2)
         if not 0 <= self.label_smoothing < 0.5:
             raise Refused(f"--label-smoothing is {self.label_smoothing}; it must be at least 0 and below 0.5.")
+        if self.lora_rank and self.freeze_layers:
+            raise Refused(
+                f"--lora-rank {self.lora_rank} leaves all layers as they are and trains adapters on each, so "
+                f"--freeze-layers {self.freeze_layers} contradicts it. Leave one of the two out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

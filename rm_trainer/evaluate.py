@@ -18,8 +18,10 @@ from transformers import PreTrainedModel
 
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Group, microbatches, parts, unique_tokens
+from rm_trainer.batches import Group, parts, unique_tokens
 from rm_trainer.checkpoint import write_json_file
+from rm_trainer.distributed.dealing import own_parts
+from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.metrics import Outcome, summarise
@@ -38,17 +40,20 @@ AT_ONCE = 256
 """Rankings that are read from the disk at a time: some megabytes."""
 
 
-def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
+def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
     """Writes `output`. Raises Refused when the split has no ranking with a usable pair."""
-    runtime = prepare_runtime(arguments, arguments.dtype)
-    snapshot = open_snapshot(arguments.data)
-    model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
-    cache = arguments.cache_directory or default_cache()
-    rankings = stored_rankings(snapshot, arguments.split, renderer, cache)
-    groups = with_pairs(rankings)
-    if not groups:
-        raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
-    outcomes = outcomes_of(runtime.place(model), runtime, groups, tokens=arguments.tokens_per_microbatch)
+    with ranks.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, ranks)
+        snapshot = open_snapshot(arguments.data)
+        model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
+        rankings = stored_rankings(snapshot, arguments.split, renderer, arguments.cache_directory or default_cache())
+        groups = with_pairs(rankings)
+        if not groups:
+            raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
+        runtime.place(model)
+    outcomes = outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch)
+    if not ranks.first:
+        return
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -116,13 +121,18 @@ def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group],
 
 @torch.no_grad()
 def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered], *, tokens: int) -> Tensor:
-    """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number."""
-    rewards = torch.empty(sum(len(one.sequences) for one in rendered))
-    places = torch.split(rewards, [len(one.sequences) for one in rendered])
-    for part in microbatches([unique_tokens(one) for one in rendered], tokens):
-        scores = score(model, runtime, [rendered[number] for number in part]).cpu()
-        for number, own in zip(part, torch.split(scores, [len(places[one]) for one in part]), strict=True):
-            places[number].copy_(own)
+    """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number.
+
+    Each rank scores its share and learns the others' rewards.
+    """
+    lengths = [len(one.sequences) for one in rendered]
+    rewards = torch.zeros(sum(lengths))
+    places = torch.split(rewards, lengths)
+    for part, counts in own_parts([unique_tokens(one) for one in rendered], budget=tokens, ranks=runtime.ranks):
+        scored = score(model, runtime, [rendered[one] for one in part]).cpu()
+        for one, own in zip(part, torch.split(scored, [lengths[one] for one in part]), strict=True):
+            places[one].add_(own, alpha=int(counts))
+    runtime.ranks.add_up(rewards)
     if not rewards.isfinite().all():
         raise Failed(
             "The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."

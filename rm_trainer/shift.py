@@ -36,12 +36,14 @@ def check_written(
 
     Raises Failed when that isn't 0 to within TOLERANCE: the files then don't hold the model that was trained.
     """
-    model, _ = load_reward_model(str(directory), max_length=None)
+    with runtime.ranks.in_turn():
+        model, _ = load_reward_model(str(directory), max_length=None)
+        runtime.place(model)
     shift = reward_shift(model)
     if not demonstrations:
         note = "There were no demonstrations: the shift is 0 and the rewards' level means nothing."
         return {"reward_shift": shift, "demonstrations": {"count": 0, "mean_reward": None, "note": note}}
-    mean = _mean(runtime.place(model), runtime, demonstrations, tokens=tokens) + shift
+    mean = _mean(model, runtime, demonstrations, tokens=tokens) + shift
     if abs(mean) > TOLERANCE:
         raise Failed(
             f"The written model gives demonstrations the mean reward {mean:.6f} instead of 0, so it was discarded."
