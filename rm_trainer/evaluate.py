@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Group, microbatches, parts, unique_tokens
+from rm_trainer.batches import Group, parts, unique_tokens
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
@@ -30,6 +30,7 @@ from rm_trainer.progress import Progress
 from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import score
+from rm_trainer.sharing.rows import pack
 from rm_trainer.snapshot import Snapshot, open_snapshot
 from rm_trainer.stored import shortened, stored_rankings, with_pairs
 from rm_trainer.token_cache import default_cache
@@ -119,7 +120,7 @@ def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rend
     """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number."""
     rewards = torch.empty(sum(len(one.sequences) for one in rendered))
     places = torch.split(rewards, [len(one.sequences) for one in rendered])
-    for part in microbatches([unique_tokens(one) for one in rendered], tokens):
+    for part in pack([unique_tokens(one) for one in rendered], tokens):
         scores = score(model, runtime, [rendered[number] for number in part]).cpu()
         for number, own in zip(part, torch.split(scores, [len(places[one]) for one in part]), strict=True):
             places[number].copy_(own)

@@ -11,12 +11,13 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import Group, microbatches, unique_tokens
+from rm_trainer.batches import Group, unique_tokens
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs
 from rm_trainer.objective import Objective
 from rm_trainer.precision import Runtime
 from rm_trainer.sharing.choice import score
+from rm_trainer.sharing.rows import pack
 
 PLAIN = Objective()
 
@@ -40,7 +41,7 @@ def accumulate_gradients(
     """
     loss, correct, pairs = 0.0, 0.0, 0
     sizes = [unique_tokens(group.rendered) for group in batch]
-    for part in ([batch[number] for number in numbers] for numbers in microbatches(sizes, tokens)):
+    for part in ([batch[number] for number in numbers] for numbers in pack(sizes, tokens)):
         scores = score(model, runtime, [group.rendered for group in part])  # [ΣK]
         margins = batch_margins(scores, [group.ranks.to(runtime.device) for group in part])
         losses = [objective.loss(one, group.strengths) for one, group in zip(margins, part, strict=True)]
