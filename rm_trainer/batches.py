@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -78,33 +80,28 @@ def parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def microbatches(sizes: Sequence[int], budget: int) -> list[list[int]]:
-    """The numbers of items in parts of at most `budget` tokens together; an item that has more is a part by itself.
-
-    The largest come first, so that those of one part are about as large and little of it is padding.
-
-    >>> microbatches([3, 1, 4, 9, 2], budget=5)
-    [[3], [2], [0, 4], [1]]
-    """
-    made: list[list[int]] = []
-    room = 0
-    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
-        if sizes[number] > room or not made:
-            made.append([])
-            room = budget
-        made[-1].append(number)
-        room -= sizes[number]
-    return made
-
-
 def unique_tokens(rendered: Rendered) -> int:
     """How many tokens pass through the network when those that the K sequences begin with do so once."""
     return split(rendered).tokens
 
 
-def shuffled_batches(groups: Sequence[T], *, size: int, epochs: int, seed: int) -> Iterator[Sequence[T]]:
-    """Every group once per epoch, in an order that only seed and epoch decide; an epoch's last batch may be smaller."""
+def shuffled_batches(
+    groups: Sequence[T], *, prompts: Sequence[int] | NDArray[np.int64], size: int, epochs: int, seed: int
+) -> Iterator[Sequence[T]]:
+    """Every group once per epoch, in an order that only seed and epoch decide; an epoch's last batch may be smaller.
+
+    `prompts` are the groups' prompt ids: those of one prompt follow one another, so that a step sees all that labelers
+    said of it, unless its batch is full. Spread over an epoch the same texts would be learned from again and again.
+    """
     for epoch in range(epochs):
-        numbers = array("q", range(len(groups)))
-        Random(f"{seed}/{epoch}").shuffle(numbers)
-        yield from parts(Chosen(groups, numbers), size)
+        numbers = np.arange(len(groups))
+        Random(f"{seed}/{epoch}").shuffle(numbers)  # type: ignore[arg-type]  # an array is shuffled as a list is
+        yield from parts(Chosen(groups, _side_by_side(numbers, np.asarray(prompts))), size)
+
+
+def _side_by_side(numbers: NDArray[np.int64], prompts: NDArray[np.int64]) -> Sequence[int]:
+    """The numbers in their order, each followed by the others of its prompt."""
+    _, prompt = np.unique(prompts[numbers], return_inverse=True)
+    first = np.full(len(numbers), len(numbers))
+    np.minimum.at(first, prompt, np.arange(len(numbers)))
+    return array("q", numbers[np.argsort(first[prompt], kind="stable")].tobytes())

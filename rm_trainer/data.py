@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rm_trainer.batches import Group
 from rm_trainer.errors import Refused
 from rm_trainer.render import Rendered, Renderer
@@ -32,6 +35,8 @@ class TrainingData:
     valid: Sequence[Group]
     test: Sequence[Group]
     demonstrations: Sequence[Rendered]
+    prompts: NDArray[np.int64]
+    """Of every ranking in `train`."""
     counts: dict[str, dict[str, int]]
 
 
@@ -66,6 +71,7 @@ def render_records(records: Records, renderer: Renderer, cache: Path | None) -> 
         valid=usable["valid"],
         test=usable["test"],
         demonstrations=demonstrations,
+        prompts=rankings["train"].column("prompt_id")[rankings["train"].column("pairs") > 0],
         counts={split: _counts(one, rankings["train"]) for split, one in rankings.items()}
         | {"demonstrations": {"demonstrations": len(demonstrations), **shortened(demonstrations)}},
     )

@@ -95,7 +95,11 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
     progress.events += done.events[1:]  # the first is the start, said again above
     training_began = monotonic() - done.seconds
     batches = shuffled_batches(
-        data.train, size=arguments.rankings_per_batch, epochs=arguments.epochs, seed=arguments.seed
+        data.train,
+        prompts=data.prompts,
+        size=arguments.rankings_per_batch,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
     )
     loaded = ReadAhead(list(batch) for batch in islice(batches, len(results), None))
     with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop, loaded:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from rm_trainer.batches import microbatches
 from rm_trainer.distributed.ranks import Ranks
+from rm_trainer.sharing.rows import pack
 
 
 def own_parts(sizes: Sequence[int], *, budget: int, ranks: Ranks) -> Iterator[tuple[list[int], bool]]:
@@ -13,7 +13,7 @@ def own_parts(sizes: Sequence[int], *, budget: int, ranks: Ranks) -> Iterator[tu
     smallest item once more, which doesn't count.
     """
     made = [
-        [[mine[number] for number in part] for part in microbatches([sizes[number] for number in mine], budget)]
+        [[mine[number] for number in part] for part in pack([sizes[number] for number in mine], budget)]
         for mine in deal(sizes, ranks=ranks.size)
     ]
     smallest = [min(range(len(sizes)), key=sizes.__getitem__)] if sizes else []

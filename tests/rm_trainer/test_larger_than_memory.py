@@ -18,10 +18,11 @@ RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from rm_trainer.batches import microbatches, shuffled_batches, unique_tokens
+from rm_trainer.batches import shuffled_batches, unique_tokens
 from rm_trainer.model import load_base
 from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.render import Renderer
+from rm_trainer.sharing.rows import pack
 from rm_trainer.snapshot import open_snapshot
 from rm_trainer.stored import stored_rankings
 
@@ -37,9 +38,11 @@ def rankings(snapshot):
     return stored_rankings(open_snapshot(Path(snapshot)), "train", letters, Path(cache))
 
 def read(groups):
-    with ReadAhead(list(batch) for batch in shuffled_batches(groups, size=8, epochs=1, seed=0)) as batches:
+    prompts = groups.column("prompt_id")
+    shuffled = shuffled_batches(groups, prompts=prompts, size=8, epochs=1, seed=0)
+    with ReadAhead(list(batch) for batch in shuffled) as batches:
         sizes = ([unique_tokens(group.rendered) for group in batch] for batch in batches)
-        return sum(len(part) for batch in sizes for part in microbatches(batch, 60_000))
+        return sum(len(part) for batch in sizes for part in pack(batch, 60_000))
 
 read(rankings(small))  # buffers and threads are made now
 taken = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
