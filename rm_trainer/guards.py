@@ -14,8 +14,10 @@ import torch
 import torch.distributed as dist
 from transformers import PreTrainedModel
 
+from rm_trainer.arguments import Optimizer
 from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Failed, Refused
+from rm_trainer.resume import checkpoints_of
 
 LOST = (torch.AcceleratorError, torch.OutOfMemoryError, dist.DistError)
 
@@ -42,12 +44,18 @@ def sole_writer(output: Path, ranks: Ranks = ALONE) -> Iterator[None]:
             os.close(descriptor)
 
 
-def refuse_full_disk(output: Path, model: PreTrainedModel, *, checkpoints: bool) -> None:
-    """Raises Refused unless the weights fit, and with checkpoints two of them: weights and AdamW's two moments each."""
+def refuse_full_disk(
+    output: Path, model: PreTrainedModel, *, checkpoints: bool, optimizer: Optimizer = "adamw"
+) -> None:
+    """Raises Refused unless the weights fit, and with checkpoints two of them: what is trained, and its two moments.
+    The checkpoints of this very run, when it goes on, make room for the next ones.
+    """
     weights = sum(one.numel() * one.element_size() for one in model.parameters())
     trained = sum(one.numel() * one.element_size() for one in model.parameters() if one.requires_grad)
-    needed = weights + (2 * (weights + 2 * trained) if checkpoints else 0)
-    free = shutil.disk_usage(output.absolute().parent).free
+    moments = 2 * trained if optimizer == "adamw" else trained // 2  # of 4 bytes a weight, or of 1
+    needed = weights + (2 * (trained + moments) if checkpoints else 0)
+    held = sum(path.stat().st_size for path in checkpoints_of(output).rglob("*") if path.is_file())
+    free = shutil.disk_usage(output.absolute().parent).free + held
     if free < needed:
         raise Refused(
             f"{output.absolute().parent} has {free / 2**30:.1f} GiB free and the run needs {needed / 2**30:.1f} GiB. "
@@ -63,7 +71,7 @@ def faults_told(what_is_kept: Callable[[], str]) -> Iterator[None]:
     except RuntimeError as error:
         if not isinstance(error, LOST) and "/gloo/" not in str(error):  # gloo's errors have no class of their own
             raise
-        raise Failed(f"{_what_was_lost(error)}: {str(error).splitlines()[0]} {what_is_kept()}") from error
+        raise Failed(f"{_what_was_lost(error)}: {str(error).splitlines()[0].rstrip('.')}. {what_is_kept()}") from error
 
 
 @dataclass

@@ -57,7 +57,8 @@ class Checkpoints:
     """The checkpoints of one run, known by `name`: a hash of its options and data."""
 
     def __init__(self, arguments: TrainArguments, hashes: Sequence[str | None], ranks: Ranks = ALONE) -> None:
-        self.directory = _directory(arguments.output)
+        self.output = arguments.output
+        self.directory = checkpoints_of(arguments.output)
         options = {key: str(value) for key, value in asdict(arguments).items() if key not in NOT_OF_THE_RUN}
         self.name = hashlib.sha256(json.dumps([options, list(hashes)], sort_keys=True).encode()).hexdigest()
         self.ranks = ranks
@@ -69,7 +70,7 @@ class Checkpoints:
             earlier = _steps(self.directory)
         path = self.directory / f"step-{len(done.results):08d}"
         with whole_directory(path, self.ranks) as unfinished:
-            self._write(unfinished, model, optimizer)
+            self._write(unfinished, model, optimizer, path)
             if self.ranks.first:
                 write_json_file(unfinished / "state.json", {"run": self.name, **asdict(done)})
         if self.ranks.first:
@@ -100,24 +101,25 @@ class Checkpoints:
         if self.ranks.first:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _write(self, directory: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer) -> None:
+    def _write(self, directory: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, path: Path) -> None:
         weights, moments = get_state_dict(model, optimizer, options=TRAINED)
         try:
             save({"model": weights, "optimizer": moments}, checkpoint_id=directory, no_dist=self.ranks.size == 1)
         except CheckpointException as error:
             reason = next(iter(error.failures.values()))[0]
-            raise Failed(f"{directory} could not be written: {reason}.") from error
+            raise Failed(f"{path} could not be written: {reason}. {kept(self.output)}") from error
 
 
 def kept(output: Path) -> str:
     """For people, after a fault: from where the same command goes on."""
-    steps = _steps(_directory(output))
+    steps = _steps(checkpoints_of(output))
     if not steps:
         return "No checkpoint had been made, so the same command starts anew; --checkpoint-every makes some."
     return f"The same command goes on after step {int(steps[-1].name.removeprefix('step-'))}."
 
 
-def _directory(output: Path) -> Path:
+def checkpoints_of(output: Path) -> Path:
+    """Where the checkpoints lie while there are any."""
     return output.absolute().with_name(f".{output.absolute().name}.checkpoints")
 
 

@@ -70,7 +70,9 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
         data = render_records(records, renderer, arguments.cache_directory)
         add_adapters(model, rank=arguments.lora_rank, alpha=arguments.lora_alpha, seed=arguments.seed)
         freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
-        refuse_full_disk(arguments.output, model, checkpoints=arguments.checkpoint_every > 0)
+        refuse_full_disk(
+            arguments.output, model, checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
+        )
         if arguments.recompute_activations:
             recompute_activations(model)
         runtime.place(model)
