@@ -67,8 +67,8 @@ def _measure(
     model: PreTrainedModel, runtime: Runtime, k: int, prompt: int, completion: int, *, repeats: int
 ) -> Measure:
     group = _group(model, k, prompt, completion)
-    accumulate_gradients(model, runtime, [group], part_size=1)  # the first pass sets up buffers and kernels
-    ours, loss = _fastest(repeats, lambda: accumulate_gradients(model, runtime, [group], part_size=1).loss)
+    accumulate_gradients(model, runtime, [group], tokens=1)  # the first pass sets up buffers and kernels
+    ours, loss = _fastest(repeats, lambda: accumulate_gradients(model, runtime, [group], tokens=1).loss)
     theirs, their_loss = _fastest(1, lambda: _all_pairs(model, runtime, group.rendered.sequences))
     limit, _ = _fastest(repeats, lambda: _each_token_once(model, runtime, group.rendered.sequences, prompt))
     if abs(loss - their_loss) > 0.02:

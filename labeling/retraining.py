@@ -139,6 +139,7 @@ class _Trainer:
         return metrics
 
     def _run(self, command: str, arguments: list[str]) -> None:
+        arguments = [*arguments, "--cache-directory", str(Path(settings.VAR_DIR) / "tokens")]
         run_trainer(command=[*_launcher(), command, *arguments], log_path=self._log_path, heard=self._heard)
 
 

@@ -1,6 +1,7 @@
 """The reward model's command line: `python -m rm_trainer train | evaluate | score --help`.
 
-Exit status: 0 done, 2 refused (the input can't be used), 1 failed, 130 interrupted, 143 terminated.
+Exit status: 0 done, 2 refused (the input can't be used), 1 failed, 130 interrupted, 143 terminated. Under torchrun the
+first process that ends says why, and torchrun itself ends with 1.
 """
 
 import argparse
@@ -9,13 +10,15 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from types import FrameType
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from transformers.utils import logging
 
 from rm_trainer.arguments import EvaluateArguments, ScoreArguments, TrainArguments
+from rm_trainer.distributed.ranks import Ranks, joined, launched
 from rm_trainer.errors import Failed, Refused, Terminated
 from rm_trainer.evaluate import evaluate
 from rm_trainer.options import add_options, from_namespace
@@ -28,48 +31,61 @@ from rm_trainer.train import train
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     try:
-        namespace = _parser(_preset_in(argv)).parse_args(argv)
+        ranks = launched()
+        with redirect_stderr(sys.stderr if ranks.first else StringIO()):  # argparse speaks for itself
+            namespace = _parser(_preset_in(argv)).parse_args(argv)
     except Refused as refusal:
         Progress("text").error(str(refusal))
         return 2
-    progress = Progress(namespace.progress)
+    progress = Progress(namespace.progress, speak=ranks.first)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with _stop_on_sigterm():
-            return _run(namespace, progress)
+            return _run(namespace, progress, ranks)
     except BrokenPipeError:
         _discard_stdout()
         return 1
 
 
-def _run(namespace: argparse.Namespace, progress: Progress) -> int:
+def _run(namespace: argparse.Namespace, progress: Progress, ranks: Ranks) -> int:
     try:
-        if namespace.command == "train":
-            train(from_namespace(TrainArguments, namespace), progress)
-        elif namespace.command == "evaluate":
-            evaluate(from_namespace(EvaluateArguments, namespace), progress)
-        else:
-            score(from_namespace(ScoreArguments, namespace), progress)
-    except Refused as refusal:
-        progress.error(str(refusal))
-        return 2
-    except Failed as failure:
-        progress.error(str(failure))
-        return 1
-    except Terminated:
-        progress.error("Terminated before the end.")
-        return 143
-    except KeyboardInterrupt:
-        progress.error("Interrupted before the end.")
-        return 130
+        with joined(ranks, device=namespace.device) as ranks:
+            _command(namespace, progress, ranks)
     except BrokenPipeError:
+        ranks.has_the_word()
         raise
-    except Exception as error:  # noqa: BLE001  whatever it is, the reader of the progress lines must learn of it
-        traceback.print_exc()
-        progress.error(f"{type(error).__name__}: {error}")
-        return 1
+    except (Exception, Terminated, KeyboardInterrupt) as error:  # noqa: BLE001  who reads the progress must learn it
+        status, words = _how_it_ended(error)
+        if ranks.has_the_word():
+            progress.error(words)
+        return status
     return 0
+
+
+def _command(namespace: argparse.Namespace, progress: Progress, ranks: Ranks) -> None:
+    if namespace.command == "train":
+        train(from_namespace(TrainArguments, namespace), progress, ranks)
+    elif namespace.command == "evaluate":
+        evaluate(from_namespace(EvaluateArguments, namespace), progress, ranks)
+    elif ranks.size > 1:
+        raise Refused("score runs in one process. Start it without torchrun.")
+    else:
+        score(from_namespace(ScoreArguments, namespace), progress)
+
+
+def _how_it_ended(error: BaseException) -> tuple[int, str]:
+    """Exit status, and words for a person."""
+    if isinstance(error, Refused):
+        return 2, str(error)
+    if isinstance(error, Failed):
+        return 1, str(error)
+    if isinstance(error, Terminated):
+        return 143, "Terminated before the end."
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "Interrupted before the end."
+    traceback.print_exception(error)
+    return 1, f"{type(error).__name__}: {error}"
 
 
 def _preset_in(argv: Sequence[str] | None) -> dict[str, Any]:
@@ -118,5 +134,14 @@ def _discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _leave(status: int) -> NoReturn:
+    """Several processes leave a failure at once: at an orderly exit NCCL would wait for ranks that are gone."""
+    if status and launched().size > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

@@ -36,11 +36,16 @@ class TrainArguments(RuntimeArguments):
     demonstrations: Annotated[
         Path | None, "Snapshot whose train-split demonstrations get mean reward 0; absent, those inside --data."
     ] = None
+    cache_directory: Annotated[
+        Path | None, "Where tokenised records are kept between runs; absent, ~/.cache/concord/tokens."
+    ] = None
     epochs: Annotated[int, "Passes over the rankings. InstructGPT: 1; several overfit quickly."] = 1
     rankings_per_batch: Annotated[int, "Rankings (prompts) per optimizer step. InstructGPT: 64."] = 64
-    rankings_per_microbatch: Annotated[
-        int, "Rankings in memory at a time; a batch's gradient doesn't depend on it."
-    ] = 1
+    tokens_per_microbatch: Annotated[
+        int,
+        "Tokens in memory at a time, a prompt's counted once for its completions; a batch's gradient doesn't depend on "
+        "it. A ranking that has more is computed alone.",
+    ] = 2048
     optimizer: Annotated[
         Optimizer, "adamw8bit keeps both moments in 8 bits (torchao): 10 bytes a weight in all instead of 16."
     ] = "adamw"
@@ -66,6 +71,10 @@ class TrainArguments(RuntimeArguments):
         bool, "Leave the token embeddings as they are; saves memory in large vocabularies."
     ] = False
     freeze_layers: Annotated[int, "Leave the first N layers, and the embeddings under them, as they are."] = 0
+    lora_rank: Annotated[
+        int, "Train adapters of this rank on the layers, and the head, instead of all weights; 0: all weights."
+    ] = 0
+    lora_alpha: Annotated[float, "Adapters count this much divided by their rank."] = 32.0
     eval_every: Annotated[int, "Optimizer steps between evaluations on the valid split; 0: only at the end."] = 0
     strength: Annotated[
         Strength,
@@ -86,13 +95,14 @@ class TrainArguments(RuntimeArguments):
             1,
             epochs=self.epochs,
             rankings_per_batch=self.rankings_per_batch,
-            rankings_per_microbatch=self.rankings_per_microbatch,
+            tokens_per_microbatch=self.tokens_per_microbatch,
             max_length=self.max_length,
         )
         _at_least(
             0,
             warmup_steps=self.warmup_steps,
             freeze_layers=self.freeze_layers,
+            lora_rank=self.lora_rank,
             eval_every=self.eval_every,
             weight_decay=self.weight_decay,
             clip=self.clip,
@@ -100,15 +110,15 @@ class TrainArguments(RuntimeArguments):
             checkpoint_every=self.checkpoint_every,
             seed=self.seed,
         )
-        _above_zero(learning_rate=self.learning_rate, adam_epsilon=self.adam_epsilon)
+        _above_zero(learning_rate=self.learning_rate, adam_epsilon=self.adam_epsilon, lora_alpha=self.lora_alpha)
         _fraction(final_learning_rate_fraction=self.final_learning_rate_fraction)
         _decay(beta1=self.beta1, beta2=self.beta2)
         if not 0 <= self.label_smoothing < 0.5:
             raise Refused(f"--label-smoothing is {self.label_smoothing}; it must be at least 0 and below 0.5.")
-        if self.rankings_per_microbatch > self.rankings_per_batch:
+        if self.lora_rank and self.freeze_layers:
             raise Refused(
-                f"--rankings-per-microbatch {self.rankings_per_microbatch} is more than --rankings-per-batch "
-                f"{self.rankings_per_batch}: a batch can't be smaller than its parts. Lower the first."
+                f"--lora-rank {self.lora_rank} leaves all layers as they are and trains adapters on each, so "
+                f"--freeze-layers {self.freeze_layers} contradicts it. Leave one of the two out."
             )
 
 
@@ -123,7 +133,12 @@ class EvaluateArguments(RuntimeArguments):
         Path | None, "What this command wrote for the model in use, on the same split: the two are compared in pairs."
     ] = None
     split: Annotated[str, "Split of the snapshot: train, valid, test or held_out."] = "valid"
-    rankings_per_microbatch: Annotated[int, "Rankings in memory at a time."] = 1
+    tokens_per_microbatch: Annotated[
+        int, "Tokens in memory at a time, a prompt's counted once for its completions."
+    ] = 2048
+    cache_directory: Annotated[
+        Path | None, "Where tokenised records are kept between runs; absent, ~/.cache/concord/tokens."
+    ] = None
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
     dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"
     bootstrap_samples: Annotated[int, "Resamples of the prompts behind the 95% intervals."] = 1000
@@ -131,7 +146,7 @@ class EvaluateArguments(RuntimeArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _at_least(1, rankings_per_microbatch=self.rankings_per_microbatch, bootstrap_samples=self.bootstrap_samples)
+        _at_least(1, tokens_per_microbatch=self.tokens_per_microbatch, bootstrap_samples=self.bootstrap_samples)
         _at_least(0, seed=self.seed)
         if self.max_length is not None:
             _at_least(1, max_length=self.max_length)

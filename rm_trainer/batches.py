@@ -1,19 +1,21 @@
-"""Rankings as tensors: rendered once before training, then padded into one forward pass a few at a time."""
+"""Rankings as tensors: chosen and shuffled by number, then a few at a time in memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
+from typing import TypeVar, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from rm_trainer.errors import Refused
-from rm_trainer.loss import usable_pairs
 from rm_trainer.objective import pair_strengths
-from rm_trainer.records import Demonstration, Ranking
-from rm_trainer.render import Rendered, Renderer
+from rm_trainer.records import Ranking
+from rm_trainer.render import Rendered
+from rm_trainer.sharing.prefix import split
 
 T = TypeVar("T")
 
@@ -43,19 +45,24 @@ class Batch:
     last: Tensor  # [S] int64: where each sequence's last token is, and its score is read
 
 
-def ranking_groups(rankings: Iterable[Ranking], renderer: Renderer) -> list[Group]:
-    """Raises Refused, naming the ranking, when one doesn't fit the limit or the chat template."""
-    return [Group(ranking=ranking, rendered=_render_ranking(ranking, renderer)) for ranking in rankings]
+class Chosen(Sequence[T]):
+    """Some items of a sequence by their numbers; each is fetched when it's asked for, a slice fetches none."""
 
+    def __init__(self, items: Sequence[T], numbers: Sequence[int]) -> None:
+        self._items = items
+        self._numbers = numbers
 
-def with_pairs(groups: Iterable[Group]) -> list[Group]:
-    """The groups from which something can be learned: those that are not one single tie."""
-    return [group for group in groups if usable_pairs(group.ranks).any()]
+    def __len__(self) -> int:
+        return len(self._numbers)
 
-
-def render_demonstrations(demonstrations: Iterable[Demonstration], renderer: Renderer) -> list[Rendered]:
-    """Each as a prompt with one completion. Raises Refused, naming the demonstration, when one doesn't fit."""
-    return [_render_demonstration(demonstration, renderer) for demonstration in demonstrations]
+    @overload
+    def __getitem__(self, which: int) -> T: ...
+    @overload
+    def __getitem__(self, which: slice) -> Sequence[T]: ...
+    def __getitem__(self, which: int | slice) -> T | Sequence[T]:
+        if isinstance(which, slice):
+            return Chosen(self._items, self._numbers[which])
+        return self._items[self._numbers[which]]
 
 
 def collate(rendered: Sequence[Rendered], device: torch.device) -> Batch:
@@ -73,23 +80,28 @@ def parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def shuffled_batches(groups: Sequence[T], *, size: int, epochs: int, seed: int) -> Iterator[Sequence[T]]:
-    """Every group once per epoch, in an order that only seed and epoch decide; an epoch's last batch may be smaller."""
+def unique_tokens(rendered: Rendered) -> int:
+    """How many tokens pass through the network when those that the K sequences begin with do so once."""
+    return split(rendered).tokens
+
+
+def shuffled_batches(
+    groups: Sequence[T], *, prompts: Sequence[int] | NDArray[np.int64], size: int, epochs: int, seed: int
+) -> Iterator[Sequence[T]]:
+    """Every group once per epoch, in an order that only seed and epoch decide; an epoch's last batch may be smaller.
+
+    `prompts` are the groups' prompt ids: those of one prompt follow one another, so that a step sees all that labelers
+    said of it, unless its batch is full. Spread over an epoch the same texts would be learned from again and again.
+    """
     for epoch in range(epochs):
-        order = list(groups)
-        Random(f"{seed}/{epoch}").shuffle(order)
-        yield from parts(order, size)
+        numbers = np.arange(len(groups))
+        Random(f"{seed}/{epoch}").shuffle(numbers)  # type: ignore[arg-type]  # an array is shuffled as a list is
+        yield from parts(Chosen(groups, _side_by_side(numbers, np.asarray(prompts))), size)
 
 
-def _render_ranking(ranking: Ranking, renderer: Renderer) -> Rendered:
-    try:
-        return renderer.render(ranking.prompt, ranking.completions)
-    except Refused as refusal:
-        raise Refused(f"Ranking {ranking.ranking_id} can't be used: {refusal}.") from refusal
-
-
-def _render_demonstration(demonstration: Demonstration, renderer: Renderer) -> Rendered:
-    try:
-        return renderer.render(demonstration.prompt, [demonstration.completion])
-    except Refused as refusal:
-        raise Refused(f"Demonstration {demonstration.demonstration_id} can't be used: {refusal}.") from refusal
+def _side_by_side(numbers: NDArray[np.int64], prompts: NDArray[np.int64]) -> Sequence[int]:
+    """The numbers in their order, each followed by the others of its prompt."""
+    _, prompt = np.unique(prompts[numbers], return_inverse=True)
+    first = np.full(len(numbers), len(numbers))
+    np.minimum.at(first, prompt, np.arange(len(numbers)))
+    return array("q", numbers[np.argsort(first[prompt], kind="stable")].tobytes())

@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Failed, Refused
 
 
@@ -28,25 +29,26 @@ def refuse_used_output(output: Path) -> None:
 
 
 @contextmanager
-def whole_directory(output: Path) -> Iterator[Path]:
-    """A directory to fill; it becomes `output` when the block ends well and vanishes when it doesn't, whatever the
-    reason.
+def whole_directory(output: Path, ranks: Ranks = ALONE) -> Iterator[Path]:
+    """A directory to fill, the same one on every rank; it becomes `output` when the block ends well on all of them and
+    vanishes when it doesn't, whatever the reason.
 
     A leftover of an earlier run that was killed while writing is replaced. Raises Failed when the disk refuses.
     """
     unfinished = output.absolute().with_name(f".{output.absolute().name}.unfinished")
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        yield unfinished
-        for path in [*unfinished.rglob("*"), unfinished]:
-            _sync(path)
-        unfinished.rename(output)
-        _sync(output.absolute().parent)
-    except (OSError, SafetensorError) as error:
-        raise Failed(f"{output} could not be written: {error}. Nothing of it is left behind.") from error
+        with ranks.agreed(), _told(output):
+            if ranks.first:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+        with ranks.agreed(), _told(output):
+            yield unfinished
+        with ranks.agreed(), _told(output):
+            if ranks.first:
+                _finish(unfinished, output)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        if ranks.first:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_json_file(path: Path, content: dict[str, Any]) -> None:
@@ -69,6 +71,21 @@ def write_text_file(path: Path, pieces: Iterable[str]) -> None:
         raise Failed(f"{path} could not be written: {error}.") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise Failed(f"{output} could not be written: {error}. Nothing of it is left behind.") from error
+
+
+def _finish(unfinished: Path, output: Path) -> None:
+    for path in [*unfinished.rglob("*"), unfinished]:
+        _sync(path)
+    unfinished.rename(output)
+    _sync(output.absolute().parent)
 
 
 def _sync(path: Path) -> None:

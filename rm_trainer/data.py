@@ -1,109 +1,102 @@
 """Everything that a training run reads, checked before the first step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rm_trainer.batches import Group, ranking_groups, render_demonstrations, with_pairs
+import numpy as np
+from numpy.typing import NDArray
+
+from rm_trainer.batches import Group
 from rm_trainer.errors import Refused
-from rm_trainer.loss import usable_pairs
-from rm_trainer.records import Demonstration, Ranking
 from rm_trainer.render import Rendered, Renderer
 from rm_trainer.snapshot import Snapshot, open_snapshot
+from rm_trainer.stored import Stored, shortened, stored_demonstrations, stored_rankings, with_pairs
+from rm_trainer.token_cache import default_cache, forget_unused
 
 SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class Records:
-    """What the snapshots say, before any tokenizer. `rankings` maps each of the three splits to its rankings."""
+    """The verified snapshots, before any tokenizer; `shown` is the one with the demonstrations."""
 
     snapshot: Snapshot
-    rankings: dict[str, list[Ranking]]
-    demonstrations: list[Demonstration]
+    shown: Snapshot
     demonstrations_sha256: str | None
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Rendered rankings that have at least one usable pair, by split, and rendered demonstrations."""
+    """Rankings with at least one usable pair, by split, and demonstrations; an item is read when it's asked for."""
 
-    train: list[Group]
-    valid: list[Group]
-    test: list[Group]
-    demonstrations: list[Rendered]
+    train: Sequence[Group]
+    valid: Sequence[Group]
+    test: Sequence[Group]
+    demonstrations: Sequence[Rendered]
+    prompts: NDArray[np.int64]
+    """Of every ranking in `train`."""
     counts: dict[str, dict[str, int]]
 
 
 def read_records(data: Path, demonstrations: Path | None) -> Records:
-    """Verifies and reads the snapshots. Raises Refused for what can't be trained from."""
+    """Verifies the snapshots. Raises Refused for what can't be trained from."""
     snapshot = open_snapshot(data)
-    rankings = {split: snapshot.rankings(split) for split in SPLITS}
-    if not rankings["train"]:
+    if not snapshot.records("rankings", "train"):
         raise Refused(_nothing_to_train(snapshot))
     shown = snapshot if demonstrations is None else open_snapshot(demonstrations)
-    ideal = shown.demonstrations("train")
-    if demonstrations is not None and not ideal:
+    count = shown.records("demonstrations", "train")
+    if demonstrations is not None and not count:
         raise Refused(
             f"{demonstrations} has no demonstrations in its train split. Export some, or leave --demonstrations out."
         )
-    return Records(
-        snapshot=snapshot,
-        rankings=rankings,
-        demonstrations=ideal,
-        demonstrations_sha256=shown.sha256 if ideal else None,
-    )
+    return Records(snapshot=snapshot, shown=shown, demonstrations_sha256=shown.sha256 if count else None)
 
 
-def render_records(records: Records, renderer: Renderer) -> TrainingData:
-    """Raises Refused when a record doesn't fit the model, or when every training ranking is one single tie."""
-    groups = {split: ranking_groups(rankings, renderer) for split, rankings in records.rankings.items()}
-    usable = {split: with_pairs(one) for split, one in groups.items()}
+def render_records(records: Records, renderer: Renderer, cache: Path | None) -> TrainingData:
+    """Raises Refused when a record can't be used or doesn't fit the model, or every training ranking is one tie."""
+    cache = cache or default_cache()
+    forget_unused(cache)
+    rankings = {split: stored_rankings(records.snapshot, split, renderer, cache) for split in SPLITS}
+    usable = {split: with_pairs(one) for split, one in rankings.items()}
     if not usable["train"]:
         raise Refused(
-            f"All {len(groups['train'])} training rankings in {records.snapshot.directory} are ties, so there is no "
+            f"All {len(rankings['train'])} training rankings in {records.snapshot.directory} are ties, so there is no "
             f"pair to learn from. Collect more rankings and export again."
         )
-    demonstrations = render_demonstrations(records.demonstrations, renderer)
+    demonstrations = stored_demonstrations(records.shown, "train", renderer, cache)
     return TrainingData(
         train=usable["train"],
         valid=usable["valid"],
         test=usable["test"],
         demonstrations=demonstrations,
-        counts={split: _counts(groups[split], usable[split]) for split in SPLITS}
-        | {"demonstrations": _demonstration_counts(demonstrations)},
+        prompts=rankings["train"].column("prompt_id")[rankings["train"].column("pairs") > 0],
+        counts={split: _counts(one, rankings["train"]) for split, one in rankings.items()}
+        | {"demonstrations": {"demonstrations": len(demonstrations), **shortened(demonstrations)}},
     )
 
 
-def pairs_in(groups: list[Group]) -> int:
-    return sum(int(usable_pairs(group.ranks).sum()) for group in groups)
-
-
-def tokens_in(groups: list[Group]) -> int:
-    return sum(len(sequence) for group in groups for sequence in group.rendered.sequences)
-
-
-def _counts(groups: list[Group], usable: list[Group]) -> dict[str, int]:
+def _counts(rankings: Stored[Group], train: Stored[Group]) -> dict[str, int]:
+    """`tokens`: of K full sequences a ranking; `unique_tokens`: with what they begin with once. `also_in_train`: of
+    another split the prompts that are trained on as well, so that its figures say less than they seem to.
+    """
+    pairs = rankings.column("pairs")
+    usable = pairs > 0
+    completions, prefix = rankings.column("completions")[usable], rankings.column("prefix")[usable]
+    prompts = set(rankings.column("prompt_id")[usable].tolist())
+    learned = set() if rankings is train else prompts & set(train.column("prompt_id").tolist())
+    branches = int(rankings.column("branches")[usable].sum())
     return {
-        "rankings": len(groups),
-        "tied_rankings": len(groups) - len(usable),
-        "prompts": len({group.ranking.prompt_id for group in usable}),
-        "pairs": pairs_in(usable),
-        "completions": sum(len(group.ranking.completions) for group in usable),
-        "tokens": tokens_in(usable),
-        **_dropped([group.rendered for group in usable]),
-    }
-
-
-def _demonstration_counts(demonstrations: list[Rendered]) -> dict[str, int]:
-    return {"demonstrations": len(demonstrations), **_dropped(demonstrations)}
-
-
-def _dropped(rendered: list[Rendered]) -> dict[str, int]:
-    """How many prompts lost tokens to the length limit, and how many tokens (counted once per prompt)."""
-    return {
-        "shortened_prompts": sum(one.dropped > 0 for one in rendered),
-        "dropped_prompt_tokens": sum(one.dropped for one in rendered),
+        "rankings": len(rankings),
+        "tied_rankings": int((~usable).sum()),
+        "prompts": len(prompts),
+        "also_in_train": len(learned),
+        "pairs": int(pairs.sum()),
+        "completions": int(completions.sum()),
+        "tokens": int((completions * prefix).sum()) + branches,
+        "unique_tokens": int(prefix.sum()) + branches,
+        **shortened(rankings, only_with_pairs=True),
     }
 
 

@@ -18,8 +18,10 @@ from transformers import PreTrainedModel
 
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Group, parts, ranking_groups, with_pairs
+from rm_trainer.batches import Group, parts, unique_tokens
 from rm_trainer.checkpoint import write_json_file
+from rm_trainer.distributed.dealing import own_parts
+from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.metrics import Outcome, summarise
@@ -27,21 +29,31 @@ from rm_trainer.model import load_reward_model, reward_shift
 from rm_trainer.paired import compare
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
+from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot
+from rm_trainer.stored import shortened, stored_rankings, with_pairs
+from rm_trainer.token_cache import default_cache
+
+AT_ONCE = 256
+"""Rankings that are read from the disk at a time: some megabytes."""
 
 
-def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
+def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
     """Writes `output`. Raises Refused when the split has no ranking with a usable pair."""
-    runtime = prepare_runtime(arguments, arguments.dtype)
-    snapshot = open_snapshot(arguments.data)
-    rankings = snapshot.rankings(arguments.split)
-    model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
-    groups = with_pairs(ranking_groups(rankings, renderer))
-    if not groups:
-        raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
-    outcomes = outcomes_of(runtime.place(model), runtime, groups, size=arguments.rankings_per_microbatch)
+    with ranks.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, ranks)
+        snapshot = open_snapshot(arguments.data)
+        model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
+        rankings = stored_rankings(snapshot, arguments.split, renderer, arguments.cache_directory or default_cache())
+        groups = with_pairs(rankings)
+        if not groups:
+            raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
+        runtime.place(model)
+    outcomes = outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch)
+    if not ranks.first:
+        return
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -55,7 +67,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
             "metrics": {
                 **metrics,
                 "tied_rankings": len(rankings) - len(groups),
-                "dropped_prompt_tokens": sum(group.rendered.dropped for group in groups),
+                **shortened(rankings, only_with_pairs=True),
             },
             "comparison": None if arguments.current is None else compare(outcomes, read_outcomes(arguments.current)),
             "analysis": analyse(outcomes, seed=arguments.seed),
@@ -75,9 +87,17 @@ def read_outcomes(path: Path) -> list[Outcome]:
         raise Refused(f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again.") from error
 
 
-def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], *, size: int) -> list[Outcome]:
-    """What the unshifted rewards say of each group; each must have a usable pair. `size` groups in memory at a time."""
-    rewards = rewards_of(model, runtime, [group.rendered for group in groups], size=size)
+def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], *, tokens: int) -> list[Outcome]:
+    """What the unshifted rewards say of each group; each must have a usable pair.
+
+    As many go through the network at a time as have `tokens` together. Of what is on the disk AT_ONCE are in memory.
+    """
+    with ReadAhead(list(some) for some in parts(groups, AT_ONCE)) as read:
+        return [outcome for some in read for outcome in _outcomes(model, runtime, some, tokens)]
+
+
+def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], tokens: int) -> list[Outcome]:
+    rewards = rewards_of(model, runtime, [group.rendered for group in groups], tokens=tokens)
     margins = batch_margins(rewards, [group.ranks for group in groups])
     scores = torch.split(rewards, [len(group.ranks) for group in groups])
     return [
@@ -100,9 +120,19 @@ def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group
 
 
 @torch.no_grad()
-def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered], *, size: int) -> Tensor:
-    """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number."""
-    rewards = torch.cat([score(model, runtime, part).cpu() for part in parts(rendered, size)])
+def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered], *, tokens: int) -> Tensor:
+    """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number.
+
+    Each rank scores its share and learns the others' rewards.
+    """
+    lengths = [len(one.sequences) for one in rendered]
+    rewards = torch.zeros(sum(lengths))
+    places = torch.split(rewards, lengths)
+    for part, counts in own_parts([unique_tokens(one) for one in rendered], budget=tokens, ranks=runtime.ranks):
+        scored = score(model, runtime, [rendered[one] for one in part]).cpu()
+        for one, own in zip(part, torch.split(scored, [lengths[one] for one in part]), strict=True):
+            places[one].add_(own, alpha=int(counts))
+    runtime.ranks.add_up(rewards)
     if not rewards.isfinite().all():
         raise Failed(
             "The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."

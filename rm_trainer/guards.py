@@ -4,44 +4,74 @@ import fcntl
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import torch
+import torch.distributed as dist
 from transformers import PreTrainedModel
 
-from rm_trainer.errors import Refused
+from rm_trainer.arguments import Optimizer
+from rm_trainer.distributed.ranks import ALONE, Ranks
+from rm_trainer.errors import Failed, Refused
+from rm_trainer.resume import checkpoints_of
+
+LOST = (torch.AcceleratorError, torch.OutOfMemoryError, dist.DistError)
 
 
 @contextmanager
-def sole_writer(output: Path) -> Iterator[None]:
-    """Holds `.NAME.lock` beside the output. Raises Refused while another process on this machine does.
+def sole_writer(output: Path, ranks: Ranks = ALONE) -> Iterator[None]:
+    """The first rank holds `.NAME.lock` beside the output. Raises Refused while another run does, or where the hosts
+    of this one don't see the same file.
 
     The kernel lets go of it when the process ends, however it ends. The file goes with the run: whoever opened it
     before that looks whether it still has its name.
     """
     path = output.absolute().with_name(f".{output.absolute().name}.lock")
-    descriptor = _locked(path, output)
+    with ranks.agreed():
+        descriptor = _locked(path, output) if ranks.first else None
     try:
+        with ranks.agreed():
+            if not path.exists():
+                raise Refused(f"{path.parent} is another place on another host. Give an --output that all hosts share.")
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        if descriptor is not None:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
-def refuse_full_disk(output: Path, model: PreTrainedModel, *, checkpoints: bool) -> None:
-    """Raises Refused unless the weights fit, and with checkpoints two of them: weights and AdamW's two moments each."""
+def refuse_full_disk(
+    output: Path, model: PreTrainedModel, *, checkpoints: bool, optimizer: Optimizer = "adamw"
+) -> None:
+    """Raises Refused unless the weights fit, and with checkpoints two of them: what is trained, and its two moments.
+    The checkpoints of this very run, when it goes on, make room for the next ones.
+    """
     weights = sum(one.numel() * one.element_size() for one in model.parameters())
     trained = sum(one.numel() * one.element_size() for one in model.parameters() if one.requires_grad)
-    needed = weights + (2 * (weights + 2 * trained) if checkpoints else 0)
-    free = shutil.disk_usage(output.absolute().parent).free
+    moments = 2 * trained if optimizer == "adamw" else trained // 2  # of 4 bytes a weight, or of 1
+    needed = weights + (2 * (trained + moments) if checkpoints else 0)
+    held = sum(path.stat().st_size for path in checkpoints_of(output).rglob("*") if path.is_file())
+    free = shutil.disk_usage(output.absolute().parent).free + held
     if free < needed:
         raise Refused(
             f"{output.absolute().parent} has {free / 2**30:.1f} GiB free and the run needs {needed / 2**30:.1f} GiB. "
             f"Make room, or give an --output elsewhere."
         )
+
+
+@contextmanager
+def faults_told(what_is_kept: Callable[[], str]) -> Iterator[None]:
+    """Says of a device or a process that was lost what happened and how to go on. Raises Failed for it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, LOST) and "/gloo/" not in str(error):  # gloo's errors have no class of their own
+            raise
+        raise Failed(f"{_what_was_lost(error)}: {str(error).splitlines()[0].rstrip('.')}. {what_is_kept()}") from error
 
 
 @dataclass
@@ -65,6 +95,14 @@ def sigterm_after_the_step(*, enabled: bool) -> Iterator[Stop]:
         yield stop
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _what_was_lost(error: RuntimeError) -> str:
+    if isinstance(error, torch.OutOfMemoryError):
+        return "The device has not enough memory (lower --tokens-per-microbatch or give --recompute-activations)"
+    if isinstance(error, torch.AcceleratorError):
+        return "The device failed"
+    return "Another process of the run is gone"
 
 
 def _locked(path: Path, output: Path) -> int:

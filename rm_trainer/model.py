@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from rm_trainer.base import locate
@@ -100,6 +101,11 @@ def recompute_activations(model: PreTrainedModel) -> None:
 def recomputes_activations(model: PreTrainedModel) -> bool:
     layers = transformer_layers(model)
     return any(layer.training and getattr(layer, "gradient_checkpointing", False) for layer in layers)
+
+
+def is_sharded(model: PreTrainedModel) -> bool:
+    """Whether the weights are spread over several processes (rm_trainer/distributed)."""
+    return isinstance(model.base_model, FSDPModule)
 
 
 def transformer_layers(model: PreTrainedModel) -> list[nn.Module]:

@@ -11,7 +11,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import Group, parts
+from rm_trainer.batches import Group, unique_tokens
+from rm_trainer.distributed.dealing import own_parts
+from rm_trainer.distributed.fsdp import whole
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs
 from rm_trainer.objective import Objective
@@ -31,24 +33,28 @@ class BatchResult:
 
 
 def accumulate_gradients(
-    model: PreTrainedModel, runtime: Runtime, batch: Sequence[Group], *, part_size: int, objective: Objective = PLAIN
+    model: PreTrainedModel, runtime: Runtime, batch: Sequence[Group], *, tokens: int, objective: Objective = PLAIN
 ) -> BatchResult:
-    """Adds the gradient of the batch's loss, Σ objective.loss / len(batch), to the parameters, `part_size` groups at a
-    time.
+    """Adds the gradient of the batch's loss, Σ objective.loss / len(batch), to the parameters, as many groups at a time
+    as have `tokens` together.
 
-    Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted.
+    Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted and
+    over however many ranks it is spread.
     """
     loss, correct, pairs = 0.0, 0.0, 0
-    for part in parts(batch, part_size):
+    sizes = [unique_tokens(group.rendered) for group in batch]
+    for numbers, counts in own_parts(sizes, budget=tokens, ranks=runtime.ranks):
+        part = [batch[number] for number in numbers]
         scores = score(model, runtime, [group.rendered for group in part])  # [ΣK]
         margins = batch_margins(scores, [group.ranks.to(runtime.device) for group in part])
         losses = [objective.loss(one, group.strengths) for one, group in zip(margins, part, strict=True)]
-        part_loss = torch.stack(losses).sum() / len(batch)
+        part_loss = torch.stack(losses).sum() * (counts / len(batch))
         part_loss.backward()  # type: ignore[no-untyped-call]
         loss += part_loss.item()
-        correct += sum(float(correct_pairs(one)) for one in margins)
-        pairs += sum(one.numel() for one in margins)
-    return BatchResult(loss=loss, correct=correct, pairs=pairs)
+        correct += counts * sum(float(correct_pairs(one)) for one in margins)
+        pairs += counts * sum(one.numel() for one in margins)
+    loss, correct, pairs = runtime.ranks.add_up(torch.tensor([loss, correct, pairs], dtype=torch.float64)).tolist()
+    return BatchResult(loss=loss, correct=correct, pairs=int(pairs))
 
 
 def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.optim.Optimizer:
@@ -79,7 +85,7 @@ def apply_gradients(
     model: PreTrainedModel, optimizer: torch.optim.Optimizer, *, learning_rate: float, clip: float
 ) -> Tensor:
     """Steps, empties the gradients and returns their norm before clipping; a norm that isn't finite changes nothing."""
-    norm = torch.nn.utils.clip_grad_norm_(trainable(model), clip or torch.inf)
+    norm = whole(torch.nn.utils.clip_grad_norm_(trainable(model), clip or torch.inf))
     if norm.isfinite():
         for group in optimizer.param_groups:
             if isinstance(group["lr"], Tensor):  # torchao compiles with it, so the tensor stays the same

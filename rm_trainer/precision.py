@@ -8,36 +8,69 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from rm_trainer.arguments import Precision, RuntimeArguments
+from rm_trainer.distributed.fsdp import shard
+from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Refused
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The device and the precision of the matrix products; weights and scores are float32 in either."""
+    """The device and the precision of the matrix products; weights and scores are float32 in either.
+
+    `keeps_casts`: whether a weight cast to `dtype` is kept until the forward pass ends. Where layers come and go, by
+    FSDP or to be computed again, that would be a second copy of the model: 12 GB of six billion weights.
+    """
 
     device: torch.device
     dtype: torch.dtype
+    ranks: Ranks = ALONE
+    keeps_casts: bool = True
 
     def autocast(self) -> AbstractContextManager[object]:
         """Inside it the network multiplies in `dtype`; with float32 it changes nothing."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype is torch.bfloat16)
+        return torch.autocast(
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.dtype is torch.bfloat16,
+            cache_enabled=self.keeps_casts,
+        )
 
     def place(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Moves the model to the device."""
+        """Moves the model to the device, or this rank's part of it."""
+        if self.ranks.size > 1:
+            shard(model, self.device, self.ranks)
+            return model
         return nn.Module.to(model, self.device)
 
     def describe(self) -> dict[str, str | int]:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
-        return {"device": name, "dtype": str(self.dtype).removeprefix("torch."), "threads": torch.get_num_threads()}
+        return {
+            "device": name,
+            "processes": self.ranks.size,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+        }
 
 
-def prepare_runtime(arguments: RuntimeArguments, precision: Precision) -> Runtime:
+def prepare_runtime(
+    arguments: RuntimeArguments, precision: Precision, ranks: Ranks = ALONE, *, recomputes: bool = False
+) -> Runtime:
     """Sets the number of CPU threads and picks device and precision. Raises Refused for a device that isn't there."""
+    if ranks.size > 1 and ":" in arguments.device:
+        raise Refused(
+            f"--device {arguments.device} is one device and there are {ranks.size} processes; each takes its own. "
+            f"Give --device {arguments.device.partition(':')[0]}."
+        )
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     device = _device(arguments.device)
     computes_bfloat16 = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device))
-    return Runtime(device=device, dtype=torch.bfloat16 if computes_bfloat16 else torch.float32)
+    return Runtime(
+        device=device,
+        dtype=torch.bfloat16 if computes_bfloat16 else torch.float32,
+        ranks=ranks,
+        keeps_casts=ranks.size == 1 and not recomputes,
+    )
 
 
 def _device(name: str) -> torch.device:

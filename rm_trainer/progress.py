@@ -13,11 +13,12 @@ class Progress:
 
     `jsonl` prints one object a line on standard output, flushed, so that a reader sees it at once and a reader that
     died shows as BrokenPipeError at the next event. `text` prints sentences on standard error. Notes for people always
-    go there.
+    go there. One that is not to `speak` keeps the events and tells of errors only.
     """
 
-    def __init__(self, style: Style) -> None:
+    def __init__(self, style: Style, *, speak: bool = True) -> None:
         self.style = style
+        self.speak = speak
         self.events: list[dict[str, Any]] = []
 
     def start(self, *, steps: int, train_rankings: int, train_pairs: int, valid_rankings: int) -> None:
@@ -60,16 +61,19 @@ class Progress:
 
     def error(self, message: str) -> None:
         """Says it to people in either style."""
-        self.note(message)
+        print(message, file=sys.stderr, flush=True)
         if self.style == "jsonl":
             print(json.dumps({"event": "error", "message": message}, ensure_ascii=False), flush=True)
 
     def note(self, message: str) -> None:
         """A remark for people, in neither the events nor the log."""
-        print(message, file=sys.stderr, flush=True)
+        if self.speak:
+            print(message, file=sys.stderr, flush=True)
 
     def _emit(self, event: dict[str, Any], sentence: str) -> None:
         self.events.append(event)
+        if not self.speak:
+            return
         if self.style == "jsonl":
             print(json.dumps(event, ensure_ascii=False), flush=True)
         else:

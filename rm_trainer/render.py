@@ -14,19 +14,28 @@ The rendered text is all that the reward model ever sees, so anyone can get the 
 (for Gemma the line break after <end_of_turn>), or the plain template's end-of-sequence token.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from jinja2 import TemplateError
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from rm_trainer.errors import Refused
 from rm_trainer.records import Message
 
+RENDERING = 1
+"""Counted up whenever this module makes other tokens of the same text, so that none are taken from an earlier cache."""
 SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
@@ -47,6 +56,16 @@ class Renderer:
         self.vocabulary = vocabulary
         self.plain = not self.tokenizer.chat_template
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of all that decides which tokens a text becomes: tokenizer, chat template, limits and versions."""
+        with TemporaryDirectory() as directory:
+            self.tokenizer.save_pretrained(directory)
+            files = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in Path(directory).iterdir()]
+        packages = [version("transformers"), version("tokenizers")]
+        decisive = [RENDERING, sorted(files), self.max_length, self.vocabulary, packages]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+
     def text(self, prompt: Sequence[Message], completion: str) -> str:
         """The text that is scored. Raises Refused when the chat template refuses the conversation."""
         if self.plain:
@@ -60,8 +79,9 @@ class Renderer:
         (after a leading begin-of-sequence token), so that all keep the same prompt. Raises Refused when the prompt
         can't give as many: a completion is never cut.
         """
-        opening, *ids = self._tokenise([self._opening(prompt), *(self.text(prompt, one) for one in completions)])
-        head = 1 if opening[:1] == [self.tokenizer.bos_token_id] else 0
+        texts = [self._opening(prompt), *(self.text(prompt, one) for one in completions)]
+        opening, *ids = (np.array(one, dtype=np.int32) for one in self._tokenise(texts))
+        head = 1 if opening[:1].tolist() == [self.tokenizer.bos_token_id] else 0
         droppable = min(_common_prefix(opening, one) for one in ids) - head
         longest = max(map(len, ids))
         dropped = max(0, longest - self.max_length)
@@ -71,7 +91,7 @@ class Renderer:
                 f"is {self.max_length}; a completion is never cut. Raise --max-length or leave it out"
             )
         return Rendered(
-            sequences=tuple(torch.tensor(one[:head] + one[head + dropped :], dtype=torch.int32) for one in ids),
+            sequences=tuple(torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids),
             dropped=dropped,
         )
 
@@ -116,5 +136,7 @@ def plain_prompt(prompt: Sequence[Message]) -> str:
     return "\n\n".join([*blocks, "Assistant:"])
 
 
-def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+def _common_prefix(left: NDArray[np.int32], right: NDArray[np.int32]) -> int:
+    shorter = min(len(left), len(right))
+    different = left[:shorter] != right[:shorter]
+    return int(different.argmax()) if different.any() else shorter

@@ -11,13 +11,12 @@ from typing import Any
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
 from rm_trainer.checkpoint import write_json_file, write_text_file
-from rm_trainer.data import Records, TrainingData, tokens_in
+from rm_trainer.data import Records, TrainingData
 from rm_trainer.optimization import BatchResult
 from rm_trainer.precision import Runtime
 from rm_trainer.progress import Progress
 from rm_trainer.render import Renderer
 from rm_trainer.sharing.choice import Choice
-from rm_trainer.sharing.prefix import split as split_prefix
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
 
@@ -38,17 +37,24 @@ def note_what_is_unusual(
             )
         if counts.get("tied_rankings"):
             progress.note(f"{split}: {counts['tied_rankings']} rankings are one single tie and make no pair.")
+        if counts.get("also_in_train"):
+            progress.note(
+                f"{split}: {counts['also_in_train']} of its prompts are trained on as well; its figures say little."
+            )
     if not data.valid:
         progress.note("There is nothing to validate on, so metrics.json will have no validation metrics.")
     if not data.demonstrations:
         progress.note("There are no demonstrations, so the rewards will not be shifted: their level will mean nothing.")
 
 
-def reading(choice: Choice, groups: Sequence[Group]) -> dict[str, Any]:
-    """How the prompts are read, for metrics.json, with the tokens of one pass over `groups`, shared and unshared."""
-    full = tokens_in(list(groups))
-    shared = sum(split_prefix(group.rendered).tokens for group in groups)
-    return {**asdict(choice), "tokens": full if choice.way == "full" else shared, "tokens_unshared": full}
+def reading(choice: Choice, counts: dict[str, int]) -> dict[str, Any]:
+    """How the prompts are read, for metrics.json, with the tokens of one pass over a split, shared and unshared."""
+    full = counts["tokens"]
+    return {
+        **asdict(choice),
+        "tokens": full if choice.way == "full" else counts["unique_tokens"],
+        "tokens_unshared": full,
+    }
 
 
 def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> dict[str, Any]:

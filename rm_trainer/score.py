@@ -26,6 +26,9 @@ from rm_trainer.progress import Progress
 from rm_trainer.records import parse_prompt_and_completion
 from rm_trainer.render import Rendered, Renderer
 
+TOKENS_AT_ONCE = 8192
+"""Of the lines of a batch as many are in the network at a time."""
+
 
 def score(arguments: ScoreArguments, progress: Progress) -> None:
     """Reads, scores and writes batch by batch. Raises Refused with the line's number; no file is written then."""
@@ -61,7 +64,7 @@ def _scored(
     shift, shortened = reward_shift(model), 0
     records = (_read(number, line, renderer) for number, line in enumerate(lines, start=1) if line.strip())
     while batch := list(islice(records, size)):
-        rewards = rewards_of(model, runtime, [rendered for _, rendered in batch], size=size)
+        rewards = rewards_of(model, runtime, [rendered for _, rendered in batch], tokens=TOKENS_AT_ONCE)
         shortened += sum(rendered.dropped > 0 for _, rendered in batch)
         for (record, _), reward in zip(batch, rewards.tolist(), strict=True):
             yield json.dumps({**record, "reward": reward + shift}, ensure_ascii=False) + "\n"

@@ -4,13 +4,16 @@ human's answer".
 The loss sees only differences of rewards, so their level is arbitrary until this sets it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PreTrainedModel
 
+from rm_trainer.batches import parts
 from rm_trainer.errors import Failed
-from rm_trainer.evaluate import rewards_of
+from rm_trainer.evaluate import AT_ONCE, rewards_of
 from rm_trainer.model import load_reward_model, reward_shift
 from rm_trainer.precision import Runtime
 from rm_trainer.render import Rendered
@@ -18,23 +21,29 @@ from rm_trainer.render import Rendered
 TOLERANCE = 1e-3
 
 
-def for_mean_zero(model: PreTrainedModel, runtime: Runtime, demonstrations: list[Rendered], *, size: int) -> float:
-    """Minus the demonstrations' mean unshifted reward; 0 when there are none. `size` in memory at a time."""
-    return -_mean(model, runtime, demonstrations, size=size) if demonstrations else 0.0
+def for_mean_zero(
+    model: PreTrainedModel, runtime: Runtime, demonstrations: Sequence[Rendered], *, tokens: int
+) -> float:
+    """Minus the demonstrations' mean unshifted reward; 0 when there are none. `tokens` in memory at a time."""
+    return -_mean(model, runtime, demonstrations, tokens=tokens) if demonstrations else 0.0
 
 
-def check_written(directory: Path, runtime: Runtime, demonstrations: list[Rendered], *, size: int) -> dict[str, Any]:
+def check_written(
+    directory: Path, runtime: Runtime, demonstrations: Sequence[Rendered], *, tokens: int
+) -> dict[str, Any]:
     """Reads the written model back, and says for metrics.json what its shift is and what mean the demonstrations have
     with it.
 
     Raises Failed when that isn't 0 to within TOLERANCE: the files then don't hold the model that was trained.
     """
-    model, _ = load_reward_model(str(directory), max_length=None)
+    with runtime.ranks.in_turn():
+        model, _ = load_reward_model(str(directory), max_length=None)
+        runtime.place(model)
     shift = reward_shift(model)
     if not demonstrations:
         note = "There were no demonstrations: the shift is 0 and the rewards' level means nothing."
         return {"reward_shift": shift, "demonstrations": {"count": 0, "mean_reward": None, "note": note}}
-    mean = _mean(runtime.place(model), runtime, demonstrations, size=size) + shift
+    mean = _mean(model, runtime, demonstrations, tokens=tokens) + shift
     if abs(mean) > TOLERANCE:
         raise Failed(
             f"The written model gives demonstrations the mean reward {mean:.6f} instead of 0, so it was discarded."
@@ -42,5 +51,6 @@ def check_written(directory: Path, runtime: Runtime, demonstrations: list[Render
     return {"reward_shift": shift, "demonstrations": {"count": len(demonstrations), "mean_reward": mean, "note": None}}
 
 
-def _mean(model: PreTrainedModel, runtime: Runtime, demonstrations: list[Rendered], *, size: int) -> float:
-    return float(rewards_of(model, runtime, demonstrations, size=size).double().mean())
+def _mean(model: PreTrainedModel, runtime: Runtime, demonstrations: Sequence[Rendered], *, tokens: int) -> float:
+    rewards = [rewards_of(model, runtime, list(some), tokens=tokens) for some in parts(demonstrations, AT_ONCE)]
+    return float(torch.cat(rewards).double().mean())

@@ -1,11 +1,14 @@
-"""Reads a snapshot directory (docs/data-contract.md) and refuses it when a single byte isn't what its manifest says."""
+"""Reads a snapshot directory (docs/data-contract.md) and refuses it when a single byte isn't what its manifest says.
+
+Records are read one at a time, never a file as a whole: a snapshot may be larger than memory.
+"""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from rm_trainer.errors import Refused
 from rm_trainer.records import Demonstration, Ranking, parse_demonstration, parse_ranking
@@ -14,38 +17,74 @@ T = TypeVar("T")
 Kind = Literal["rankings", "demonstrations"]
 
 
+class Place(NamedTuple):
+    """Where a record's line is in its file, in bytes."""
+
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a snapshot: some records of one kind and split, one a line."""
+
+    path: Path
+    kind: str
+    split: str
+    records: int
+    sha256: str
+
+    def read(self, parse: Callable[[dict[str, Any]], T]) -> Iterator[tuple[Place, T]]:
+        """Every record with its place, in file order. Raises Refused with the line's number."""
+        start = number = 0
+        with self.path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    yield Place(start, len(line)), parse(_record(line))
+                except (ValueError, Refused) as error:
+                    raise Refused(f"Line {number} of {self.path} can't be used: {error}.") from error
+                start += len(line)
+        if number != self.records:
+            raise Refused(
+                f"{self.path} holds {number} records and its manifest says {self.records}. Export the snapshot again."
+            )
+
+    def read_at(self, place: Place, parse: Callable[[dict[str, Any]], T]) -> T:
+        """One record that `read` gave before."""
+        with self.path.open("rb") as file:
+            file.seek(place.start)
+            return parse(_record(file.read(place.length)))
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """A verified snapshot: `files` maps (kind, split) to a path below `directory`."""
+    """A verified snapshot."""
 
     directory: Path
     sha256: str
-    files: dict[tuple[str, str], str]
-
-    def has(self, kind: Kind) -> bool:
-        return any(file_kind == kind for file_kind, _ in self.files)
+    files: tuple[Shard, ...]
 
     def splits(self, kind: Kind) -> list[str]:
-        return sorted(split for file_kind, split in self.files if file_kind == kind)
+        return sorted({shard.split for shard in self.files if shard.kind == kind})
 
-    def rankings(self, split: str) -> list[Ranking]:
-        """The split's rankings in file order; none when it has no such file. Raises Refused."""
-        return list(self._records("rankings", split, parse_ranking))
+    def shards(self, kind: Kind, split: str) -> list[Shard]:
+        """The split's files in the order of their names, which is that of their records; there may be none."""
+        chosen = [shard for shard in self.files if (shard.kind, shard.split) == (kind, split)]
+        return sorted(chosen, key=lambda shard: shard.path)
 
-    def demonstrations(self, split: str) -> list[Demonstration]:
-        """The split's demonstrations in file order; none when it has no such file. Raises Refused."""
-        return list(self._records("demonstrations", split, parse_demonstration))
+    def records(self, kind: Kind, split: str) -> int:
+        """How many there are, as the manifest says; reading a file proves it."""
+        return sum(shard.records for shard in self.shards(kind, split))
 
-    def _records(self, kind: Kind, split: str, parse: Callable[[dict[str, Any]], T]) -> Iterator[T]:
-        name = self.files.get((kind, split))
-        if name is None:
-            return
-        with (self.directory / name).open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    yield parse(json.loads(line))
-                except (ValueError, Refused) as error:
-                    raise Refused(f"Line {number} of {self.directory / name} can't be used: {error}.") from error
+    def rankings(self, split: str) -> Iterator[Ranking]:
+        """The split's rankings in file order. Raises Refused."""
+        for shard in self.shards("rankings", split):
+            yield from (ranking for _, ranking in shard.read(parse_ranking))
+
+    def demonstrations(self, split: str) -> Iterator[Demonstration]:
+        """The split's demonstrations in file order. Raises Refused."""
+        for shard in self.shards("demonstrations", split):
+            yield from (ideal for _, ideal in shard.read(parse_demonstration))
 
 
 def open_snapshot(directory: Path) -> Snapshot:
@@ -53,8 +92,17 @@ def open_snapshot(directory: Path) -> Snapshot:
     manifest = _read_manifest(directory / "manifest.json")
     for entry in manifest["files"]:
         _check_file(directory, entry)
-    files = {(str(entry["kind"]), str(entry["split"])): str(entry["path"]) for entry in manifest["files"]}
-    return Snapshot(directory=directory, sha256=manifest["sha256"], files=files)
+    shards = tuple(
+        Shard(
+            path=directory / str(entry["path"]),
+            kind=str(entry["kind"]),
+            split=str(entry["split"]),
+            records=int(entry["records"]),
+            sha256=str(entry["sha256"]),
+        )
+        for entry in manifest["files"]
+    )
+    return Snapshot(directory=directory, sha256=manifest["sha256"], files=shards)
 
 
 def manifest_sha256(manifest: dict[str, Any]) -> str:
@@ -62,6 +110,13 @@ def manifest_sha256(manifest: dict[str, Any]) -> str:
     rest = {key: value for key, value in manifest.items() if key != "sha256"}
     canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    record = json.loads(line)
+    if not isinstance(record, dict):
+        raise Refused("it is not a JSON object")
+    return record
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """`python -m rm_trainer train`: a reward model from rankings, after InstructGPT §3.5 and C.2.
 
     python -m rm_trainer train --data SNAPSHOT --base MODEL --output DIR
-    python -m rm_trainer train --data SNAPSHOT --base MODEL --output DIR --freeze-embeddings --dtype bfloat16 --progress
-    jsonl
+    python -m rm_trainer train --data SNAPSHOT --base MODEL --output DIR --freeze-embeddings --dtype bfloat16
+    torchrun --nproc-per-node 8 -m rm_trainer train --preset 6b --data SNAPSHOT --output DIR
 
 One batch element is one prompt with all its completions: the prompt's tokens pass through the network once, each
 completion's once (rm_trainer/sharing), and the K scores make up to K(K−1)/2 pairs of one loss. Shuffled as separate
 pairs they would overfit within an epoch, each completion being seen K−1 times.
+
+Several processes do the same steps as one (rm_trainer/distributed): all of them run these lines, the first one talks
+and writes.
 """
 
+from collections.abc import Sequence
 from itertools import islice
 from math import ceil
 from time import monotonic
@@ -21,10 +25,13 @@ from rm_trainer.analysis import analyse
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group, shuffled_batches
 from rm_trainer.checkpoint import refuse_used_output, whole_directory
-from rm_trainer.data import pairs_in, read_records, render_records, tokens_in
+from rm_trainer.data import read_records, render_records
+from rm_trainer.distributed.fsdp import whole_weights
+from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
-from rm_trainer.guards import refuse_full_disk, sigterm_after_the_step, sole_writer
+from rm_trainer.guards import faults_told, refuse_full_disk, sigterm_after_the_step, sole_writer
+from rm_trainer.lora import add_adapters, merge_adapters
 from rm_trainer.metrics import summarise
 from rm_trainer.model import freeze, load_base, recompute_activations
 from rm_trainer.objective import Objective
@@ -37,36 +44,42 @@ from rm_trainer.optimization import (
 )
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
-from rm_trainer.resume import Checkpoints, Done
+from rm_trainer.read_ahead import ReadAhead
+from rm_trainer.resume import Checkpoints, Done, kept
 from rm_trainer.schedule import learning_rate
 from rm_trainer.sharing.choice import choose
 
 
-def train(arguments: TrainArguments, progress: Progress) -> None:
+def train(arguments: TrainArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
     """Leaves `arguments.output` complete or absent. Raises Refused before the first step, Failed after it.
 
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
-    refuse_used_output(arguments.output)
-    with sole_writer(arguments.output):
-        _train(arguments, progress)
+    with ranks.agreed():
+        refuse_used_output(arguments.output)
+    with sole_writer(arguments.output, ranks), faults_told(lambda: kept(arguments.output)):
+        _train(arguments, progress, ranks)
 
 
-def _train(arguments: TrainArguments, progress: Progress) -> None:
+def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
     began = monotonic()
-    runtime = prepare_runtime(arguments, arguments.dtype)
-    records = read_records(arguments.data, arguments.demonstrations)
-    model, renderer = load_base(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
-    data = render_records(records, renderer)
+    with ranks.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, ranks, recomputes=arguments.recompute_activations)
+        records = read_records(arguments.data, arguments.demonstrations)
+        model, renderer = load_base(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
+        data = render_records(records, renderer, arguments.cache_directory)
+        add_adapters(model, rank=arguments.lora_rank, alpha=arguments.lora_alpha, seed=arguments.seed)
+        freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
+        refuse_full_disk(
+            arguments.output, model, checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
+        )
+        if arguments.recompute_activations:
+            recompute_activations(model)
+        runtime.place(model)
+        optimizer = make_optimizer(model, arguments)
     choice = choose(model, runtime.device, checkpointing=arguments.recompute_activations)
     report.note_what_is_unusual(data, renderer, choice, arguments, progress)
-    freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
-    refuse_full_disk(arguments.output, model, checkpoints=arguments.checkpoint_every > 0)
-    if arguments.recompute_activations:
-        recompute_activations(model)
-    runtime.place(model)
-    optimizer = make_optimizer(model, arguments)
-    checkpoints = Checkpoints(arguments, [records.snapshot.sha256, records.demonstrations_sha256])
+    checkpoints = Checkpoints(arguments, [records.snapshot.sha256, records.demonstrations_sha256], ranks)
     done = checkpoints.restore(model, optimizer)
     results = done.results
     steps = arguments.epochs * ceil(len(data.train) / arguments.rankings_per_batch)
@@ -75,19 +88,24 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
     progress.start(
         steps=steps,
         train_rankings=len(data.train),
-        train_pairs=pairs_in(data.train),
+        train_pairs=data.counts["train"]["pairs"],
         valid_rankings=len(data.valid),
     )
 
-    part_size = arguments.rankings_per_microbatch
+    tokens = arguments.tokens_per_microbatch
     objective = Objective(strength=arguments.strength, label_smoothing=arguments.label_smoothing)
     progress.events += done.events[1:]  # the first is the start, said again above
     training_began = monotonic() - done.seconds
     batches = shuffled_batches(
-        data.train, size=arguments.rankings_per_batch, epochs=arguments.epochs, seed=arguments.seed
+        data.train,
+        prompts=data.prompts,
+        size=arguments.rankings_per_batch,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
     )
-    with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
-        for step, batch in islice(enumerate(batches, start=1), len(results), None):
+    loaded = ReadAhead(list(batch) for batch in islice(batches, len(results), None))
+    with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop, loaded:
+        for step, batch in enumerate(loaded, start=len(results) + 1):
             rate = learning_rate(
                 step=step,
                 steps=steps,
@@ -95,7 +113,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
                 final_fraction=arguments.final_learning_rate_fraction,
                 warmup_steps=arguments.warmup_steps,
             )
-            result = accumulate_gradients(model, runtime, batch, part_size=part_size, objective=objective)
+            result = accumulate_gradients(model, runtime, batch, tokens=tokens, objective=objective)
             norm = apply_gradients(model, optimizer, learning_rate=rate, clip=arguments.clip)
             refuse_broken_numbers(step, batch, result.loss, norm)
             refuse_spike(step, batch, result.loss, results, arguments.spike_factor)
@@ -110,20 +128,26 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
             )
             if arguments.eval_every and step % arguments.eval_every == 0 and step < steps:
                 _validate(model, runtime, data.valid, arguments, progress, step=step)
-            if stop.asked or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
+            stopping = ranks.any(stop.asked)
+            if stopping or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
                 seconds = monotonic() - training_began
                 checkpoints.save(model, optimizer, Done(results=results, events=progress.events, seconds=seconds))
-            if stop.asked:
+            if stopping:
                 raise Terminated
     training_seconds = monotonic() - training_began
     del optimizer  # its two moments are twice the model's size, and the written model is read back below
 
+    merge_adapters(model)
+
     valid = _validate(model, runtime, data.valid, arguments, progress, step=steps)
     test = _evaluate(model, runtime, data.test, arguments)
-    model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, size=part_size)
-    with whole_directory(arguments.output) as directory:
-        model.save_pretrained(directory)
-        renderer.tokenizer.save_pretrained(directory)
+    model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, tokens=tokens)
+    weights = whole_weights(model)
+    with whole_directory(arguments.output, ranks) as directory:
+        with ranks.agreed():
+            if ranks.first:
+                model.save_pretrained(directory, state_dict=weights)
+                renderer.tokenizer.save_pretrained(directory)
         metrics = {
             "schema": 1,
             "train": report.train_metrics(results, data.train),
@@ -133,14 +157,19 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
                 "valid": _analyse(model, runtime, data.valid, arguments),
                 "test": _analyse(model, runtime, data.test, arguments),
             },
-            **shift.check_written(directory, runtime, data.demonstrations, size=part_size),
+            **shift.check_written(directory, runtime, data.demonstrations, tokens=tokens),
             "counts": data.counts,
-            "prompt_reading": report.reading(choice, data.train),
-            "tokens": {"trained": arguments.epochs * tokens_in(data.train)},
-            "seconds": {"training": training_seconds, "total": monotonic() - began},
+            "prompt_reading": report.reading(choice, data.counts["train"]),
+            "tokens": {"trained": arguments.epochs * data.counts["train"]["tokens"]},
+            "seconds": {
+                "training": training_seconds,
+                "waiting_for_data": loaded.waited,
+                "total": monotonic() - began,
+            },
             **report.provenance(arguments, runtime, renderer, records, steps=steps),
         }
-        report.write(directory, metrics, progress)
+        if ranks.first:
+            report.write(directory, metrics, progress)
     checkpoints.remove()
     progress.done(arguments.output)
 
@@ -148,7 +177,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
 def _validate(
     model: PreTrainedModel,
     runtime: Runtime,
-    groups: list[Group],
+    groups: Sequence[Group],
     arguments: TrainArguments,
     progress: Progress,
     *,
@@ -161,18 +190,18 @@ def _validate(
 
 
 def _evaluate(
-    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
+    model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], arguments: TrainArguments
 ) -> dict[str, Any] | None:
     """None for a split without a usable pair."""
     if not groups:
         return None
-    return summarise(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)
+    return summarise(outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch), seed=arguments.seed)
 
 
 def _analyse(
-    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
+    model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], arguments: TrainArguments
 ) -> dict[str, Any] | None:
     """None for a split without a usable pair."""
     if not groups:
         return None
-    return analyse(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)
+    return analyse(outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch), seed=arguments.seed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from django.db import transaction
 
@@ -20,6 +20,8 @@ from labeling.refusals import NothingToExport, SnapshotRefused
 
 BUFFER_BYTES = 1 << 20
 READ_ONLY = 0o444
+SHARD_BYTES = 128 << 20
+"""A file that is this large or larger gets no further record. A constant and no setting: it decides what is written."""
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
@@ -87,11 +89,11 @@ def _write_manifest(directory: Path, manifest: Manifest) -> None:
 
 
 class _Files:
-    """The snapshot's files, each opened with its first record, hashed and counted while it is written."""
+    """The snapshot's files, hashed and counted while they are written: one of a kind and split, or several shards."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._files: dict[tuple[str, str], _HashedFile] = {}
+        self._shards: dict[tuple[str, str], list[_HashedFile]] = defaultdict(list)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -101,33 +103,40 @@ class _Files:
         self._open.close()
 
     def write(self, kind: str, split: str, record: Record) -> None:
-        file = self._files.get((kind, split))
-        if file is None:
-            path = self._directory / kind / f"{split}.jsonl"
-            path.parent.mkdir(exist_ok=True)
-            file = _HashedFile(self._open.enter_context(path.open("xb", buffering=BUFFER_BYTES)))
-            path.chmod(READ_ONLY)
-            self._files[kind, split] = file
-        file.write_line(record)
+        shards = self._shards[kind, split]
+        if not shards or shards[-1].bytes >= SHARD_BYTES:
+            if shards:
+                shards[-1].close()
+            shards.append(_HashedFile(self._directory / kind / f"{split}-{len(shards) + 1:05d}.jsonl"))
+            self._open.callback(shards[-1].close)
+        shards[-1].write_line(record)
 
     def entries(self) -> tuple[FileEntry, ...]:
-        """By path. Complete once the files are closed."""
-        return tuple(
-            FileEntry(
-                path=f"{kind}/{split}.jsonl",
-                kind=kind,
-                split=split,
-                records=file.records,
-                bytes=file.bytes,
-                sha256=file.hash.hexdigest(),
-            )
-            for (kind, split), file in sorted(self._files.items())
-        )
+        """By path. Complete once the files are closed; a split's only file loses its number."""
+        entries = []
+        for (kind, split), shards in self._shards.items():
+            if len(shards) == 1:
+                shards[0].path = shards[0].path.rename(self._directory / kind / f"{split}.jsonl")
+            entries += [
+                FileEntry(
+                    path=f"{kind}/{shard.path.name}",
+                    kind=kind,
+                    split=split,
+                    records=shard.records,
+                    bytes=shard.bytes,
+                    sha256=shard.hash.hexdigest(),
+                )
+                for shard in shards
+            ]
+        return tuple(sorted(entries, key=lambda entry: entry.path))
 
 
 class _HashedFile:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        self.path = path
+        self._file = path.open("xb", buffering=BUFFER_BYTES)
+        path.chmod(READ_ONLY)
         self.hash = hashlib.sha256()
         self.records = 0
         self.bytes = 0
@@ -138,6 +147,9 @@ class _HashedFile:
         self.hash.update(line)
         self.records += 1
         self.bytes += len(line)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _line(record: Record) -> bytes:

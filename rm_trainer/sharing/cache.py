@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
-from rm_trainer.model import recomputes_activations, score_hidden
+from rm_trainer.model import is_sharded, recomputes_activations, score_hidden
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.prefix import split
 
@@ -19,8 +19,11 @@ def scores(model: PreTrainedModel, rendered: Sequence[Rendered], device: torch.d
     """Unshifted rewards [ΣK] float32, in order. Every prompt must share at least one token.
 
     Raises RuntimeError under gradient checkpointing: the library then drops the cache without a word, and the
-    completions would be scored without their prompt.
+    completions would be scored without their prompt. And under FSDP: the prompt's gradient enters the last layer
+    through the cache, past the hook on the layer's output that brings its weights back together.
     """
+    if is_sharded(model):
+        raise RuntimeError("The cache way does not go with FSDP. Score with the tree way.")
     if recomputes_activations(model):
         raise RuntimeError("The cache way does not go with gradient checkpointing. Score with the tree way.")
     trees = [split(one) for one in rendered]

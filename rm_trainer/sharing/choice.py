@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from rm_trainer.model import recomputes_activations
+from rm_trainer.model import is_sharded, recomputes_activations
 from rm_trainer.precision import Runtime
 from rm_trainer.render import Rendered
 from rm_trainer.sharing import cache, full, tree
@@ -33,9 +33,9 @@ class Choice:
 def choose(model: PreTrainedModel, device: torch.device, *, checkpointing: bool) -> Choice:
     """The fastest way that is known to be right for the model.
 
-    The cache loses its prompt under gradient checkpointing. Without, it was the faster one on two CPU cores (270M,
-    K = 9, 512/128: 8.3 s against 10.3 in float32, 4.1 against 5.4 in bfloat16). On a GPU one pass of the tree needs
-    fewer launches and less memory; neither was timed there.
+    The cache loses its prompt under gradient checkpointing, and its last layer's weights under FSDP. Otherwise it was
+    the faster one on two CPU cores (270M, K = 9, 512/128: 8.3 s against 10.3 in float32, 4.1 against 5.4 in bfloat16).
+    On a GPU one pass of the tree needs fewer launches and less memory; neither was timed there.
     """
     config = model.config
     if config.model_type not in SUPPORTED:
@@ -44,7 +44,7 @@ def choose(model: PreTrainedModel, device: torch.device, *, checkpointing: bool)
         return Choice("full", "the model attends to later tokens, too, so a prompt isn't the same before K completions")
     if config._attn_implementation not in TAKES_A_MASK:  # noqa: SLF001  the library has no public name for it
         return Choice("full", f"{config._attn_implementation} attention takes no mask of its own")  # noqa: SLF001
-    return Choice("cache" if device.type == "cpu" and not checkpointing else "tree")
+    return Choice("cache" if device.type == "cpu" and not checkpointing and not is_sharded(model) else "tree")
 
 
 def score(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> Tensor:

@@ -483,6 +483,32 @@ class TestManifest:
         ]
         assert manifest["sha256"] == written.sha256
 
+    def test_lists_the_files_of_a_split_that_is_too_large_for_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file is full once it holds as many bytes as the first two records have: 2 + 1 rankings."""
+        campaign, alice = make_campaign(), make_labeler("alice")
+        for _ in range(3):
+            a_task("train", campaign=campaign)
+            rank(alice, [1, 2, 3, 4])
+        as_of = settled_now()
+        write_snapshot(tmp_path / "whole", kinds=["rankings"], as_of=as_of)
+        whole = (tmp_path / "whole/rankings/train.jsonl").read_bytes()
+        monkeypatch.setattr("labeling.export.snapshot.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2])))
+
+        manifest = write_snapshot(tmp_path / "out", kinds=["rankings"], as_of=as_of)
+        again = write_snapshot(tmp_path / "again", kinds=["rankings"], as_of=as_of)
+
+        assert verify_snapshot(tmp_path / "out") == manifest == again
+        assert [(file.path, file.records) for file in manifest.files] == [
+            ("rankings/train-00001.jsonl", 2),
+            ("rankings/train-00002.jsonl", 1),
+        ]
+        assert b"".join((tmp_path / "out" / file.path).read_bytes() for file in manifest.files) == whole
+        read = [list(open_snapshot(tmp_path / name).rankings("train")) for name in ("out", "whole")]
+        assert read[0] == read[1]
+        assert [len(read) for read in read] == [3, 3]
+
 
 def test_a_dialogue_is_exported_as_a_demonstration_of_its_last_turn(tmp_path: Path) -> None:
     campaign = make_campaign(ask_dialogues=True)

@@ -152,6 +152,18 @@ class TestDatasets:
         assert self.load(tmp_path / "out", data_dir="pairs")["train"].num_rows == 5
         assert self.load(tmp_path / "out", data_dir="rankings")["train"].num_rows == 1
 
+    def test_a_split_of_several_files_loads_as_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        rank_one_in_each_split()
+        run("export_comparisons", "--output", tmp_path / "whole", "--format", "pairs")
+        monkeypatch.setattr("labeling.export.snapshot.SHARD_BYTES", 1)
+        run("export_comparisons", "--output", tmp_path / "sharded", "--format", "pairs")
+
+        assert len(list((tmp_path / "sharded/pairs").glob("train-0000?.jsonl"))) == 5
+        whole, sharded = (self.load(tmp_path / name) for name in ("whole", "sharded"))
+        assert {name: split.to_list() for name, split in sharded.items()} == {
+            name: split.to_list() for name, split in whole.items()
+        }
+
     def test_demonstrations_have_trls_columns(self, tmp_path: Path) -> None:
         prompt = make_prompt(make_campaign(), submitter=in_split("train")[0])
         import_demonstration(prompt=prompt, text="Because of Rayleigh scattering.")
@@ -167,6 +179,6 @@ class TestDatasets:
         rank(make_labeler("harriet", group="held_out"), [1, 2, 3, 4])
         run("export_comparisons", "--output", tmp_path / "out", "--format", "pairs", "--held-out")
 
-        loaded = self.load(tmp_path / "out", data_files={"held_out": "pairs/held_out.jsonl"})
+        loaded = self.load(tmp_path / "out", data_files={"held_out": "pairs/held_out*.jsonl"})
 
         assert loaded["held_out"].num_rows == 6

@@ -71,6 +71,18 @@ def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: Model
     assert ModelVersion.objects.get(kind=ModelKind.REWARD, state=ModelState.CURRENT) == first.model_version
 
 
+def test_a_launcher_may_start_several_processes(sft: ModelVersion, settings: Settings) -> None:
+    rank(24)
+    launcher = "python -m torch.distributed.run --standalone --nproc-per-node 2 -m rm_trainer"
+    settings.RM_TRAIN_LAUNCHER = launcher.split()
+    run = retrained()
+    assert run.state == RunState.DONE, run.failure
+    assert run.model_version is not None
+    assert run.model_version.metrics["processes"] == 2
+    assert run.points.filter(step=1).count() == 1
+    assert run.evaluation["new"]["pairs"] > 0
+
+
 def test_simulated_rankings_train_nothing_unless_asked_for(sft: ModelVersion) -> None:
     rank(2)
     run = retrained(include_simulated=False)

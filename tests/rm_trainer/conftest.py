@@ -1,6 +1,7 @@
 """A tiny random base model and a snapshot with a planted rule, made once for all tests of the trainer."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 ANIMALS = ("cat", "dog", "horse", "cow", "frog")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Also of the processes that a test starts: none reads or leaves tokens in the home of who runs the tests."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def train_argv(data: Path, base: Path, output: Path, *options: str) -> list[str]
     """Small batches and a rate at which the tiny model learns within seconds."""
     return [
         "train", "--data", str(data), "--base", str(base), "--output", str(output),
-        "--learning-rate", "3e-3", "--rankings-per-batch", "8", "--rankings-per-microbatch", "8",
+        "--learning-rate", "3e-3", "--rankings-per-batch", "8", "--tokens-per-microbatch", "4096",
         "--dtype", "float32", "--threads", "1", "--progress", "jsonl", *options,
     ]  # fmt: skip
 

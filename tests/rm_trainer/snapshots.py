@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rm_trainer.batches import Group
+from rm_trainer.records import parse_ranking
+from rm_trainer.render import Renderer
+
 Record = dict[str, Any]
 
 
@@ -46,6 +50,12 @@ def ranking(
     }
 
 
+def ranking_groups(records: Iterable[Record], renderer: Renderer) -> list[Group]:
+    """The records in memory, without a snapshot and without a cache."""
+    rankings = [parse_ranking(record) for record in records]
+    return [Group(one, renderer.render(one.prompt, one.completions)) for one in rankings]
+
+
 def demonstration(demonstration_id: int, text: str, *, prompt: str = "Write about an animal.") -> Record:
     return {
         "schema": 1,
@@ -65,14 +75,20 @@ def write_snapshot(
     *,
     rankings: dict[str, list[Record]] | None = None,
     demonstrations: dict[str, list[Record]] | None = None,
+    shard_size: int | None = None,
+    empty: Iterable[str] = (),
 ) -> Path:
-    """A valid snapshot of the records by split; a split without records gets no file."""
+    """A valid snapshot of the records by split; a split without records gets no file, of those in `empty` an empty one.
+
+    With `shard_size` a split has a file for as many records.
+    """
     files = [
-        _write_records(directory, kind, split, records)
+        _write_records(directory, kind, split, f"{split}-{number + 1:05d}" if shard_size else split, part)
         for kind, splits in (("demonstrations", demonstrations), ("rankings", rankings))
         for split, records in (splits or {}).items()
-        if records
+        for number, part in enumerate(_parts(records, shard_size or len(records) or 1))
     ]
+    files += [_write_records(directory, "rankings", split, split, []) for split in empty]
     write_manifest(directory, files)
     return directory
 
@@ -97,13 +113,17 @@ def write_manifest(directory: Path, files: Iterable[Record]) -> None:
     (directory / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False), encoding="utf-8")
 
 
-def _write_records(directory: Path, kind: str, split: str, records: list[Record]) -> Record:
-    path = directory / kind / f"{split}.jsonl"
+def _parts(records: list[Record], size: int) -> list[list[Record]]:
+    return [records[start : start + size] for start in range(0, len(records), size)]
+
+
+def _write_records(directory: Path, kind: str, split: str, name: str, records: list[Record]) -> Record:
+    path = directory / kind / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = "".join(json.dumps({**record, "split": split}, ensure_ascii=False) + "\n" for record in records).encode()
     path.write_bytes(content)
     return {
-        "path": f"{kind}/{split}.jsonl",
+        "path": f"{kind}/{name}.jsonl",
         "kind": kind,
         "split": split,
         "records": len(records),

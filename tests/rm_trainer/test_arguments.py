@@ -42,8 +42,7 @@ def test_every_kind_of_value_can_be_set() -> None:
     [
         ({"epochs": 0}, "--epochs is 0; it must be at least 1"),
         ({"rankings_per_batch": 0}, "--rankings-per-batch is 0"),
-        ({"rankings_per_microbatch": 0}, "--rankings-per-microbatch is 0"),
-        ({"rankings_per_microbatch": 65}, "--rankings-per-microbatch 65 is more than --rankings-per-batch 64"),
+        ({"tokens_per_microbatch": 0}, "--tokens-per-microbatch is 0"),
         ({"max_length": 0}, "--max-length is 0"),
         ({"warmup_steps": -1}, "--warmup-steps is -1; it must be at least 0"),
         ({"freeze_layers": -1}, "--freeze-layers is -1"),

@@ -1,5 +1,7 @@
 """Runs that end in the middle go on as if they had not."""
 
+import re
+import resource
 import signal
 import sys
 from collections.abc import Iterable
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.guards import refuse_full_disk, sole_writer
@@ -16,7 +19,7 @@ from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, read_json, started, train, train_argv
 from tests.rm_trainer.snapshots import write_snapshot
 
-OPTIONS = ("--rankings-per-batch", "2", "--rankings-per-microbatch", "2", "--epochs", "100")
+OPTIONS = ("--rankings-per-batch", "2", "--epochs", "100")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +99,9 @@ def test_two_trainings_never_write_to_one_output(
 def test_a_disk_that_is_too_small_is_refused_before_the_start(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Weights W; with checkpoints W + 2 (W + 2 W) = 7 W."""
+    """Weights W; with checkpoints W + 2 (W + 2 W) = 7 W; with moments in 8 bits W + 2 (W + W / 2) = 4 W. What an
+    earlier start of the run left counts as room.
+    """
     model, _ = load_base(str(tiny_base), max_length=512, seed=0)
     size = sum(parameter.numel() * 4 for parameter in model.parameters())
     usage = type("Usage", (), {"free": 7 * size - 1})
@@ -104,6 +109,10 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(
     refuse_full_disk(tmp_path / "out", model, checkpoints=False)
     with pytest.raises(Refused, match="GiB free and the run needs"):
         refuse_full_disk(tmp_path / "out", model, checkpoints=True)
+    refuse_full_disk(tmp_path / "out", model, checkpoints=True, optimizer="adamw8bit")
+    (tmp_path / ".out.checkpoints" / "step-00000001").mkdir(parents=True)
+    (tmp_path / ".out.checkpoints" / "step-00000001" / "__0_0.distcp").write_bytes(b"1")
+    refuse_full_disk(tmp_path / "out", model, checkpoints=True)
 
 
 def test_a_loss_that_jumps_stops_the_run() -> None:
@@ -119,12 +128,15 @@ def test_a_loss_that_jumps_stops_the_run() -> None:
     refuse_spike(4, [], 1000, usual, 0)
 
 
-def test_eight_bit_moments_go_on_after_a_stop_as_exactly_as_full_ones(
-    tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "kind", [("--optimizer", "adamw8bit"), ("--lora-rank", "4"), ("--freeze-layers", "1")], ids=lambda kind: kind[0]
+)
+def test_whatever_trains_goes_on_exactly_after_a_stop(
+    kind: tuple[str, str], tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """torchao compiles its step, for half a minute; without the compiler it is the same arithmetic."""
     monkeypatch.setattr("torch.compile", lambda step, **_: step)
-    options = [*OPTIONS[:4], "--epochs", "8", "--optimizer", "adamw8bit", "--checkpoint-every", "3"]
+    options = [*OPTIONS[:2], "--epochs", "8", *kind, "--checkpoint-every", "3"]
     assert train(data, tiny_base, tmp_path / "whole", *options) == 0
     with monkeypatch.context() as interrupted:
         interrupted.setattr("rm_trainer.train.refuse_spike", _stop_at(5))
@@ -135,10 +147,60 @@ def test_eight_bit_moments_go_on_after_a_stop_as_exactly_as_full_ones(
     assert weights[0] == weights[1]
 
 
-def _stop_at(last: int) -> Any:
+def test_a_device_that_is_lost_is_said_with_the_way_to_go_on(
+    tmp_path: Path, data: Path, whole: Path, tiny_base: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    options = [*OPTIONS, "--checkpoint-every", "2"]
+    lost = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronous.")
+    with monkeypatch.context() as patched:
+        patched.setattr("rm_trainer.train.refuse_spike", _stop_at(5, lost))
+        assert train(data, tiny_base, tmp_path / "out", *options) == 1
+    assert events(capsys.readouterr().out)[-1]["message"] == (
+        "The device failed: CUDA error: unspecified launch failure. The same command goes on after step 4."
+    )
+    assert train(data, tiny_base, tmp_path / "out", *options) == 0
+    assert losses(tmp_path / "out") == losses(whole)
+
+
+def test_too_little_memory_says_what_to_lower_and_that_nothing_is_kept(
+    tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    monkeypatch.setattr("rm_trainer.train.refuse_spike", _stop_at(2, full))
+    assert train(data, tiny_base, tmp_path / "out", *OPTIONS) == 1
+    said = capsys.readouterr().err
+    assert "lower --tokens-per-microbatch or give --recompute-activations" in said
+    assert "No checkpoint had been made" in said
+
+
+def test_a_disk_that_fills_up_while_a_checkpoint_is_written_leaves_the_one_before(
+    tmp_path: Path, data: Path, whole: Path, tiny_base: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """From step 3 on no file may grow over 20 KiB; the checkpoint after it is of step 4."""
+    options, limits = [*OPTIONS, "--checkpoint-every", "2"], resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(step: int, *_: Any) -> None:
+        if step == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20 * 1024, limits[1]))
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("rm_trainer.train.refuse_spike", fill)
+            assert train(data, tiny_base, tmp_path / "out", *options) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.search(r"step-00000004 could not be written: .* goes on after step 2\.", capsys.readouterr().err)
+    assert [path.name for path in (tmp_path / ".out.checkpoints").iterdir()] == ["step-00000002"]
+    assert train(data, tiny_base, tmp_path / "out", *options) == 0
+    assert losses(tmp_path / "out") == losses(whole)
+
+
+def _stop_at(last: int, error: Exception | None = None) -> Any:
     def stop(step: int, *_: Any) -> None:
         if step == last:
-            raise Failed("Stopped by the test.")
+            raise error or Failed("Stopped by the test.")
 
     return stop
 

@@ -1,5 +1,6 @@
 """A snapshot is read whole or refused with the name of what is wrong."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def test_a_demonstration_is_the_text_of_its_assistant_message(snapshot: Path) ->
 
 
 def test_a_split_without_a_file_is_empty(snapshot: Path) -> None:
-    assert open_snapshot(snapshot).rankings("valid") == []
+    assert list(open_snapshot(snapshot).rankings("valid")) == []
     assert open_snapshot(snapshot).splits("rankings") == ["train"]
 
 
@@ -86,6 +87,34 @@ def test_a_file_outside_the_snapshot_is_not_read(tmp_path: Path) -> None:
         open_snapshot(tmp_path / "snapshot")
 
 
+def test_a_file_that_holds_another_number_of_records_than_the_manifest_says_is_refused(snapshot: Path) -> None:
+    manifest = json.loads((snapshot / "manifest.json").read_text())
+    entries = [entry | {"records": 2} if entry["kind"] == "rankings" else entry for entry in manifest["files"]]
+    write_manifest(snapshot, entries)
+    with pytest.raises(Refused, match=r"rankings/train\.jsonl holds 1 records and its manifest says 2"):
+        list(open_snapshot(snapshot).rankings("train"))
+
+
+def test_the_files_of_a_split_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    records = [ranking(number, [("a", 1), ("b", 2)]) for number in range(1, 8)]
+    read = open_snapshot(write_snapshot(tmp_path, rankings={"train": records}, shard_size=2))
+    assert [shard.path.name for shard in read.shards("rankings", "train")] == [
+        f"train-0000{number}.jsonl" for number in (1, 2, 3, 4)
+    ]
+    assert read.records("rankings", "train") == 7
+    assert [one.ranking_id for one in read.rankings("train")] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_line_that_is_no_object_is_refused(tmp_path: Path) -> None:
+    directory = write_snapshot(tmp_path, rankings={"train": [ranking(1, [("a", 1), ("b", 2)])]})
+    path = directory / "rankings" / "train.jsonl"
+    path.write_bytes(path.read_bytes() + b"[]\n")
+    entry = {"path": "rankings/train.jsonl", "kind": "rankings", "split": "train", "records": 2}
+    write_manifest(directory, [entry | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}])
+    with pytest.raises(Refused, match=r"Line 2 of .* can't be used: it is not a JSON object"):
+        list(open_snapshot(directory).rankings("train"))
+
+
 def _broken(changes: dict[str, Any]) -> Record:
     return {**ranking(8, [("a", 1), ("b", 2)]), **changes}
 
@@ -107,7 +136,7 @@ def _broken(changes: dict[str, Any]) -> Record:
 def test_a_broken_ranking_is_refused_with_file_and_line(tmp_path: Path, record: Record, words: str) -> None:
     directory = write_snapshot(tmp_path, rankings={"train": [ranking(1, [("a", 1), ("b", 2)]), record]})
     with pytest.raises(Refused, match=words) as refusal:
-        open_snapshot(directory).rankings("train")
+        list(open_snapshot(directory).rankings("train"))
     assert str(refusal.value).startswith(f"Line 2 of {directory / 'rankings' / 'train.jsonl'}")
 
 
@@ -123,4 +152,4 @@ def test_a_broken_demonstration_is_refused(tmp_path: Path, completion: list[Reco
     record = {**demonstration(5, "x"), "completion": completion}
     directory = write_snapshot(tmp_path, demonstrations={"train": [record]})
     with pytest.raises(Refused, match=words):
-        open_snapshot(directory).demonstrations("train")
+        list(open_snapshot(directory).demonstrations("train"))

@@ -95,7 +95,7 @@ def test_metrics_say_from_what_with_what_and_for_how_long(
     assert metrics["schedule"]["final_learning_rate"] == pytest.approx(3e-4)
     assert metrics["config"]["seed"] == metrics["seed"] == 5
     assert metrics["tokens"]["trained"] == metrics["counts"]["train"]["tokens"] > 0
-    assert metrics["seconds"]["total"] >= metrics["seconds"]["training"] > 0
+    assert metrics["seconds"]["total"] >= metrics["seconds"]["training"] > metrics["seconds"]["waiting_for_data"] > 0
     assert metrics["versions"]["torch"] == torch.__version__
     assert (metrics["device"], metrics["dtype"], metrics["template"]) == ("cpu", "float32", "chat")
 
@@ -157,6 +157,92 @@ def test_ties_and_dropped_tokens_are_counted_and_said(
     assert "reads 512 tokens, less than --max-length 2048" in said
 
 
+def test_one_prompt_of_one_labeler_is_enough_to_run(tmp_path: Path, tiny_base: Path) -> None:
+    """Nothing is learned from it that holds, and the figures say so: their intervals are there and have no width."""
+    one = [ranking(1, [("good", 1), ("bad", 2)])]
+    data = write_snapshot(tmp_path / "data", rankings={"train": one, "valid": [ranking(2, [("good", 1), ("bad", 2)])]})
+    assert train(data, tiny_base, tmp_path / "out", "--epochs", "2") == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["counts"]["train"]["pairs"] == metrics["valid"]["prompts"] == 1
+    assert metrics["valid"]["pair_accuracy_interval"] == [metrics["valid"]["pair_accuracy"]] * 2
+
+
+def test_from_two_to_ten_completions_are_trained_on_together(tmp_path: Path, tiny_base: Path) -> None:
+    """K completions without a tie make K(K−1)/2 pairs: 1 + 3 + 6 + 10 + 15 + 21 + 28 + 36 + 45 = 165."""
+    mixed = [ranking(k, [(f"answer {n}", n) for n in range(1, k + 1)]) for k in range(2, 11)]
+    data = write_snapshot(tmp_path / "data", rankings={"train": mixed, "valid": mixed})
+    assert train(data, tiny_base, tmp_path / "out", "--rankings-per-batch", "9", "--seed", "1") == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["counts"]["train"]["pairs"] == metrics["valid"]["pairs"] == 165
+    assert metrics["counts"]["train"]["completions"] == 54
+
+
+def test_of_an_improved_completion_the_edit_beats_the_chosen_which_beats_the_rejected(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    """As an export writes it: the edit comes last, alone at rank 1. Three ranks make three pairs."""
+    edited = ranking(1, [("chosen", 2), ("rejected", 3), ("the chosen, edited", 1)])
+    edited["completions"][2] |= {"completion_id": None, "edited": True, "demonstration_id": 5}
+    edited["strengths"] = [None, 4]
+    data = write_snapshot(tmp_path / "data", rankings={"train": FEW, "valid": [edited]})
+    assert train(data, tiny_base, tmp_path / "out", "--strength", "margin") == 0
+    assert read_json(tmp_path / "out" / "metrics.json")["valid"]["pairs"] == 3
+    output = tmp_path / "evaluation.json"
+    argv = ["evaluate", "--data", str(data), "--model", str(tmp_path / "out"), "--output", str(output)]
+    assert main(argv) == 0
+    (outcome,) = read_json(output)["rankings"]
+    assert outcome["completion_ids"] == [10, 11, -5]
+    assert outcome["ranks"] == [2, 3, 1]
+    chosen, rejected, edit = outcome["rewards"]
+    assert outcome["correct"] == (edit > chosen) + (edit > rejected) + (chosen > rejected)
+
+
+def test_two_labelers_who_disagree_about_a_task_pull_against_each_other(tmp_path: Path, tiny_base: Path) -> None:
+    """Each of a task's rankings counts as one: of one pair, ranked both ways, the best loss is log 2 at equal scores,
+    where the gradient is 0, so that after many steps the loss is there and the accuracy is a half.
+    """
+    both = [ranking(1, [("a", 1), ("b", 2)], prompt_id=7), ranking(2, [("a", 2), ("b", 1)], prompt_id=7)]
+    data = write_snapshot(tmp_path / "data", rankings={"train": both})
+    options = ("--rankings-per-batch", "2", "--epochs", "60")
+    assert train(data, tiny_base, tmp_path / "out", *options) == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert (metrics["counts"]["train"]["rankings"], metrics["counts"]["train"]["prompts"]) == (2, 1)
+    assert metrics["train"]["pair_accuracy"] == 0.5
+    assert metrics["train"]["last_loss"] == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_prompts_that_are_tested_and_trained_on_are_counted_and_said(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(
+        tmp_path / "data", rankings={"train": FEW, "valid": [*FEW[:2], ranking(77, [("a", 1), ("b", 2)])]}
+    )
+    assert train(data, tiny_base, tmp_path / "out") == 0
+    counts = read_json(tmp_path / "out" / "metrics.json")["counts"]
+    assert (counts["train"]["also_in_train"], counts["valid"]["also_in_train"]) == (0, 2)
+    assert "valid: 2 of its prompts are trained on as well" in capsys.readouterr().err
+
+
+def test_a_split_of_many_files_trains_to_the_same_bytes_as_one(tmp_path: Path, tiny_base: Path) -> None:
+    rankings = {"train": zebra_rankings(range(1, 20)), "valid": FEW}
+    for name, size in (("one", None), ("many", 3)):
+        data = write_snapshot(tmp_path / f"data-{name}", rankings=rankings, shard_size=size)
+        assert train(data, tiny_base, tmp_path / name) == 0
+    assert weights(tmp_path / "one") == weights(tmp_path / "many")
+
+
+def test_tokens_are_kept_in_the_cache_that_is_named(tmp_path: Path, tiny_base: Path) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": FEW, "valid": FEW[:1]})
+    for name in ("first", "second"):
+        assert train(data, tiny_base, tmp_path / name, "--cache-directory", str(tmp_path / "cache")) == 0
+        entries = {path: path.stat().st_ino for path in (tmp_path / "cache").glob("[0-9a-f]*")}
+        assert len(entries) == 2
+        if name == "first":
+            made = entries
+    assert made == entries
+    assert weights(tmp_path / "first") == weights(tmp_path / "second")
+
+
 @pytest.mark.parametrize(
     ("rankings", "words"),
     [
@@ -164,6 +250,7 @@ def test_ties_and_dropped_tokens_are_counted_and_said(
         ({}, "holds no rankings. Export it with --format rankings"),
         ({"train": [ranking(1, [("a", 1), ("b", 1)])]}, "All 1 training rankings in .* are ties"),
         ({"train": [ranking(7, [("a", 1), ("b" * 600, 2)])]}, "Ranking 7 can't be used: its longest completion takes"),
+        ({"train": [FEW[0], *FEW]}, "holds ranking 1 more than once in its split train"),
         ({"train": [ranking(7, [("a", 1), (" ", 2)])]}, "completion 71 of ranking 7 is empty"),
         ({"train": FEW, "valid": [ranking(8, [("a", 1)])]}, "ranking 8 has 1 completions"),
     ],
@@ -276,8 +363,6 @@ def test_recomputed_activations_change_no_loss(tmp_path: Path, tiny_base: Path) 
                 data,
                 tiny_base,
                 tmp_path / name,
-                "--rankings-per-microbatch",
-                "2",
                 "--rankings-per-batch",
                 "2",
                 *options,

@@ -1,0 +1,45 @@
+"""Weights spread by FSDP2, here over a single rank: what reads the model knows that they are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+
+from rm_trainer.distributed.fsdp import shard, whole_weights
+from rm_trainer.distributed.ranks import Ranks
+from rm_trainer.model import is_sharded, load_base
+from rm_trainer.records import Message
+from rm_trainer.sharing import cache
+from rm_trainer.sharing.choice import choose
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def ranks() -> Iterator[Ranks]:
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield Ranks(mesh=init_device_mesh("cpu", (1,)))
+    dist.destroy_process_group()
+
+
+def test_the_way_over_the_cache_is_not_taken_where_weights_come_and_go(tiny_base: Path, ranks: Ranks) -> None:
+    """The prompt's gradient reaches the last layer past FSDP's hook, after its weights were given up."""
+    model, renderer = load_base(str(tiny_base), max_length=512, seed=0)
+    assert choose(model, CPU, checkpointing=False).way == "cache"
+    shard(model, CPU, ranks)
+    assert is_sharded(model)
+    assert choose(model, CPU, checkpointing=False).way == "tree"
+    with pytest.raises(RuntimeError, match="does not go with FSDP"):
+        cache.scores(model, [renderer.render([Message("user", "Hi")], ["a", "b"])], CPU)
+
+
+def test_spread_weights_come_together_unchanged(tiny_base: Path, ranks: Ranks) -> None:
+    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    shard(model, CPU, ranks)
+    after = whole_weights(model)
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())

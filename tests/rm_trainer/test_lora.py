@@ -1,0 +1,81 @@
+"""Adapters instead of all weights: what trains, what is written, and that both ways of sharing see them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.testing import assert_close
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from rm_trainer.lora import add_adapters, merge_adapters
+from rm_trainer.model import load_base
+from rm_trainer.records import Message
+from rm_trainer.render import Rendered
+from rm_trainer.sharing.choice import WAYS
+from tests.rm_trainer.conftest import zebra_rankings
+from tests.rm_trainer.doors import read_json, train
+from tests.rm_trainer.snapshots import demonstration, write_snapshot
+from tests.tiny_models import ARCHITECTURES, make_tiny_model
+
+CPU = torch.device("cpu")
+OPTIONS = ("--lora-rank", "4", "--epochs", "4")
+
+
+def adapted(directory: Path) -> tuple[PreTrainedModel, Rendered]:
+    """A model whose adapters do something: fresh ones add nothing."""
+    model, renderer = load_base(str(directory), max_length=512, seed=0)
+    add_adapters(model, rank=4, alpha=8, seed=0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1, generator=torch.Generator().manual_seed(len(name)))
+    return model, renderer.render([Message("user", "Name an animal.")], ["a zebra", "a zebra and a cow", "no"])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_only_adapters_and_head_train_and_every_way_of_reading_sees_them(tmp_path: Path, architecture: str) -> None:
+    directory = make_tiny_model(tmp_path, architecture=architecture)
+    model, rendered = adapted(directory)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert all("lora_" in name or name == "score.weight" for name in trained)
+    assert "score.weight" in trained
+    assert len(trained) > 2 * 2 * 4
+
+    plain, _ = load_base(str(directory), max_length=512, seed=0)
+    with torch.no_grad():
+        unadapted = WAYS["full"](plain, [rendered], CPU)
+        full, tree, cache = (WAYS[way](model, [rendered], CPU) for way in ("full", "tree", "cache"))
+        merge_adapters(model)
+        merged = WAYS["full"](model, [rendered], CPU)
+    assert (full - unadapted).abs().max() > 1e-3
+    for other in (tree, cache, merged):
+        assert_close(other, full, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_written_is_an_ordinary_model_with_the_base_s_own_names(tmp_path: Path, tiny_base: Path) -> None:
+    data = write_snapshot(
+        tmp_path / "data",
+        rankings={"train": zebra_rankings(range(1, 17)), "valid": zebra_rankings(range(101, 105))},
+        demonstrations={"train": [demonstration(1, "a zebra"), demonstration(2, "a cow")]},
+    )
+    assert train(data, tiny_base, tmp_path / "out", *OPTIONS, "--dtype", "bfloat16") == 0
+    written, base = load_file(tmp_path / "out" / "model.safetensors"), load_file(tiny_base / "model.safetensors")
+    assert written.keys() - {"score.weight"} == base.keys() - {"lm_head.weight"}
+    moved = {name for name in written.keys() & base.keys() if not torch.equal(written[name], base[name])}
+    assert moved == {name for name in written if "_proj" in name}
+    assert not list((tmp_path / "out").glob("adapter*"))
+    _, info = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out", output_loading_info=True)
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    assert metrics["train"]["last_loss"] < metrics["train"]["first_loss"]
+    assert abs(metrics["demonstrations"]["mean_reward"]) < 1e-3
+
+
+def test_freezing_layers_beside_adapters_is_refused(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_snapshot(tmp_path / "data", rankings={"train": zebra_rankings(range(1, 3))})
+    assert train(data, tiny_base, tmp_path / "out", "--lora-rank", "4", "--freeze-layers", "1") == 2
+    assert "--freeze-layers 1 contradicts it. Leave one of the two out." in capsys.readouterr().err
