@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log
 from statistics import median
 from typing import cast
@@ -73,7 +74,7 @@ def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.o
 
 def _kind(name: str) -> Callable[..., torch.optim.Optimizer]:
     if name == "adamw":
-        return torch.optim.AdamW
+        return partial(torch.optim.AdamW, fused=True)
     try:
         from torchao.optim import AdamW8bit  # noqa: PLC0415  (seconds to import, and only asked for on large models)
     except ImportError as missing:

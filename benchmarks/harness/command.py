@@ -9,7 +9,8 @@ from benchmarks.harness import machine
 from benchmarks.harness.measure import Measure, json_line, table
 from benchmarks.harness.page import with_figures
 
-Benchmark = Callable[[bool], Sequence[Measure]]
+Benchmark = Callable[..., Sequence[Measure]]
+"""`main(quick)`, or `main(quick, only)` where rows can be measured apart."""
 RESULTS = machine.ROOT / "benchmarks" / "results"
 PAGE = machine.ROOT / "docs" / "benchmarks.md"
 
@@ -22,12 +23,16 @@ def run(main: Benchmark, *, arguments: Sequence[str] | None = None, results: Pat
     """
     parser = argparse.ArgumentParser(description=(inspect.getmodule(main).__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="A small size that ends within a minute.")
-    quick: bool = parser.parse_args(arguments).quick
+    in_rows = "only" in inspect.signature(main).parameters
+    if in_rows:
+        parser.add_argument("--only", default="", metavar="TEXT", help="Only the rows whose name holds TEXT.")
+    given = parser.parse_args(arguments)
+    quick: bool = given.quick
     name = Path(inspect.getfile(main)).stem
     # Asked before measuring: a commit made meanwhile is not what was measured.
     commit = machine.commit()
     busy_before = machine.busy_percent()
-    measures = main(quick)
+    measures = main(quick, given.only) if in_rows else main(quick)
     device = machine.processor() + machine.busy(max(busy_before, machine.busy_percent()))
     print(f"\n{name}{' (quick)' if quick else ''} on {device}, commit {commit}\n\n{table(measures)}\n", flush=True)
     record(measures, results / f"{name}{'.quick' if quick else ''}.jsonl", device=device, commit=commit)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.flex_attention import compile_friendly_flex_attention
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -111,13 +112,22 @@ def _gathered(
         torch.cat([common[index].expand(count, -1, -1, -1), own[index]], dim=2) for index in (1, 2)
     )  # [K, H, P + C, D]
     mask = visible(width, span.prompt + width, window, query.device)
-    seen, _ = sdpa_attention_forward(module, own[0], keys, values, mask, scaling=scaling)
-    branches = seen.flatten(0, 1) if real is None else seen.flatten(0, 1).index_select(0, real)
+    seen = _grouped(own[0], keys, values, mask, scaling).transpose(1, 2).flatten(0, 1)  # [K · C, H, D]
+    branches = seen if real is None else seen.index_select(0, real)
     if not span.prompt:
         return [branches]
     mask = visible(span.prompt, span.prompt, window, query.device) if window and span.prompt > window else None
     seen, _ = sdpa_attention_forward(module, *common, mask, scaling=scaling)
     return [seen[0], branches]
+
+
+def _grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None) -> Tensor:
+    """Query heads [B, H, C, D] that share one of fewer key heads stand in one column, so no key is copied for each."""
+    heads = key.shape[1]
+    column = query.unflatten(1, (heads, -1)).flatten(2, 3)  # [B, heads, H / heads · C, D]
+    rows = mask.repeat(1, 1, column.shape[2] // mask.shape[2], 1)
+    out = scaled_dot_product_attention(column, key, value, attn_mask=rows, scale=scaling)
+    return out.unflatten(2, (-1, query.shape[2])).flatten(1, 2)
 
 
 def _places(span: Span, device: torch.device) -> tuple[Tensor | None, Tensor | None]:
