@@ -1,6 +1,6 @@
 """Reward models from the same human rankings, ours and TRL's, from one file to held-out accuracy.
 
-    python -m benchmarks.reward_quality [--quick] [--only "seed 0"]
+    python -m benchmarks.reward_quality [--quick]
 
 Open-Assistant's trees (oasst_en_100_tree.jsonl, 212 rankings of 2 to 9 replies) are parted into three folds by tree.
 For each of three seeds one fold is held out, so that every ranking is held out once; a seed also decides the head's
@@ -113,10 +113,15 @@ def _costs(seeds: list[Seed], peer: str) -> list[Measure]:
     )
     fed = sum(one.reading["tokens_computed"] for one in seeds)
     padding = 1 - sum(one.reading["tokens"] for one in seeds) / fed
-    found = [steps, Measure(name="padding among the tokens of our training", value=100 * padding, unit="%", better="less")]
+    found = [
+        steps,
+        Measure(name="padding among the tokens of our training", value=100 * padding, unit="%", better="less"),
+    ]
     waiting = [one.waiting for one in seeds if one.waiting is not None]
     if waiting:
-        found.append(Measure(name="our training waits for data", value=100 * sum(waiting) / ours, unit="%", better="less"))
+        found.append(
+            Measure(name="our training waits for data", value=100 * sum(waiting) / ours, unit="%", better="less")
+        )
     return found
 
 

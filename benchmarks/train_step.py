@@ -40,12 +40,9 @@ def rows(*, quick: bool) -> list[Row]:
     if quick:
         small = Task(k=4, prompt=40, completion=20, dtype="float32", pairs_per_batch=6, small=True)
         return [Row(task=small)]
-    kept = [
-        Row(task=_task(size, dtype))
-        for dtype in ("bfloat16", "float32")
-        for size in SIZES
-    ]  # fmt: skip
-    return [*kept, *(Row(task=_task(size, "bfloat16", checkpointing=True), full=False, defaults=True) for size in SIZES)]
+    kept = [Row(task=_task(size, dtype)) for dtype in ("bfloat16", "float32") for size in SIZES]
+    recomputed = [_task(size, "bfloat16", checkpointing=True) for size in SIZES]
+    return [*kept, *(Row(task=task, full=False, defaults=True) for task in recomputed)]
 
 
 def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every benchmark's signature

@@ -73,6 +73,24 @@ class TestCommand:
         command.run(main, arguments=["--quick"], results=tmp_path, page=tmp_path / "missing.md")
         assert [path.name for path in tmp_path.iterdir()] == ["test_benchmarks.quick.jsonl"]
 
+    def test_rows_can_be_measured_apart(self, tmp_path: Path) -> None:
+        def in_rows(quick: bool, only: str) -> Sequence[Measure]:
+            return [one for one in main(quick) if only in one.name]
+
+        page = tmp_path / "page.md"
+        page.write_text("<!-- figures: test_benchmarks -->\n<!-- end of figures -->")
+        for only in ("rate", "wait"):
+            command.run(in_rows, arguments=["--only", only], results=tmp_path, page=page)
+        assert "| rate |" in page.read_text()
+        assert "| wait |" in page.read_text()
+
+    def test_one_that_could_not_measure_leaves_no_record(self, tmp_path: Path) -> None:
+        def nothing(quick: bool) -> Sequence[Measure]:
+            return []
+
+        command.run(nothing, arguments=[], results=tmp_path, page=tmp_path / "missing.md")
+        assert list(tmp_path.iterdir()) == []
+
     def test_the_last_run_ends_where_a_measure_comes_again_or_the_commit_changes(self) -> None:
         runs = [("a", 1), ("b", 2), ("a", 2), ("b", 2)]
         records = [{"name": name, "unit": "s", "commit": commit} for name, commit in runs]

@@ -18,8 +18,8 @@ PAGE = machine.ROOT / "docs" / "benchmarks.md"
 def run(main: Benchmark, *, arguments: Sequence[str] | None = None, results: Path = RESULTS, page: Path = PAGE) -> None:
     """Runs `main(quick)` by the command line's wish; named after the file that `main` is written in.
 
-    Records go to NAME.jsonl and from there to the page; those of a quick run, which compare with nothing, only to
-    NAME.quick.jsonl, which git ignores.
+    One that returns nothing has said why it could not measure, and leaves no record. Records go to NAME.jsonl and from
+    there to the page; those of a quick run, which compare with nothing, only to NAME.quick.jsonl, which git ignores.
     """
     parser = argparse.ArgumentParser(description=(inspect.getmodule(main).__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="A small size that ends within a minute.")
@@ -33,6 +33,8 @@ def run(main: Benchmark, *, arguments: Sequence[str] | None = None, results: Pat
     commit = machine.commit()
     busy_before = machine.busy_percent()
     measures = main(quick, given.only) if in_rows else main(quick)
+    if not measures:  # it has said why
+        return
     device = machine.processor() + machine.busy(max(busy_before, machine.busy_percent()))
     print(f"\n{name}{' (quick)' if quick else ''} on {device}, commit {commit}\n\n{table(measures)}\n", flush=True)
     record(measures, results / f"{name}{'.quick' if quick else ''}.jsonl", device=device, commit=commit)

@@ -1,4 +1,4 @@
-"""Open-Assistant's conversation trees as rankings: siblings that answer the same turn, in the order people gave them."""
+"""Open-Assistant's conversation trees as rankings: replies to the same turn, in the order that people gave them."""
 
 import hashlib
 import json

@@ -1,5 +1,7 @@
-"""`.venv-bench/bin/python -m benchmarks.training.trl_step JSON`: optimizer steps of TRL's RewardTrainer on all pairs of
-one ranking. One step sees every pair once; they are parted into batches of `pairs_per_batch`."""
+"""`.venv-bench/bin/python -m benchmarks.training.trl_step JSON`: steps of TRL's RewardTrainer on one ranking's pairs.
+
+One optimizer step sees every pair once, parted into batches of `pairs_per_batch`.
+"""
 
 import json
 import sys

@@ -1,5 +1,7 @@
-"""`.venv-bench/bin/python -m benchmarks.training.trl_train JSON`: one run of TRL's RewardTrainer on tokenised pairs, and
-the scores of held-out sequences by the model that it leaves."""
+"""`.venv-bench/bin/python -m benchmarks.training.trl_train JSON`: TRL's RewardTrainer on pairs of tokens.
+
+Says how long it took, and how the model that it leaves scores held-out sequences.
+"""
 
 import json
 import sys

@@ -108,9 +108,7 @@ def test_4_without_a_mask_restarting_positions_would_be_taken_for_documents(
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma3"])
-def test_4_the_packed_row_needs_its_trees(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str
-) -> None:
+def test_4_the_packed_row_needs_its_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str) -> None:
     """Without them the library's own attention would run over the row."""
     model = base_model(tmp_path, architecture)
     assert distance(model, scored(model, packed.scores)) < 1e-5
