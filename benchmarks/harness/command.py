@@ -12,14 +12,16 @@ from benchmarks.harness.page import with_figures
 Benchmark = Callable[..., Sequence[Measure]]
 """`main(quick)`, or `main(quick, only)` where rows can be measured apart."""
 RESULTS = machine.ROOT / "benchmarks" / "results"
-PAGE = machine.ROOT / "docs" / "benchmarks.md"
+PAGES = (machine.ROOT / "docs" / "benchmarks.md", machine.ROOT / "README.md")
 
 
-def run(main: Benchmark, *, arguments: Sequence[str] | None = None, results: Path = RESULTS, page: Path = PAGE) -> None:
+def run(
+    main: Benchmark, *, arguments: Sequence[str] | None = None, results: Path = RESULTS, pages: Sequence[Path] = PAGES
+) -> None:
     """Runs `main(quick)` by the command line's wish; named after the file that `main` is written in.
 
     One that returns nothing has said why it could not measure, and leaves no record. Records go to NAME.jsonl and from
-    there to the page; those of a quick run, which compare with nothing, only to NAME.quick.jsonl, which git ignores.
+    there to the pages; those of a quick run, which compare with nothing, only to NAME.quick.jsonl, which git ignores.
     """
     parser = argparse.ArgumentParser(description=(inspect.getmodule(main).__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="A small size that ends within a minute.")
@@ -39,7 +41,8 @@ def run(main: Benchmark, *, arguments: Sequence[str] | None = None, results: Pat
     print(f"\n{name}{' (quick)' if quick else ''} on {device}, commit {commit}\n\n{table(measures)}\n", flush=True)
     record(measures, results / f"{name}{'.quick' if quick else ''}.jsonl", device=device, commit=commit)
     if not quick:
-        page.write_text(with_figures(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+        for page in pages:
+            page.write_text(with_figures(page.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 def record(measures: Sequence[Measure], path: Path, *, device: str, commit: str) -> None:

@@ -21,17 +21,22 @@ from benchmarks.training.side import Task, answer
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
-    """From a step's first batch, already loaded, until the weights have changed."""
+    """Gradients from a step's first batch, already loaded, until they are clipped; then the optimizer."""
 
     def __init__(self) -> None:
-        self.seconds: list[float] = []
+        self.gradients: list[float] = []
+        self.optimizer: list[float] = []
         self.began = 0.0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         self.began = perf_counter()
 
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        self.seconds.append(perf_counter() - self.began)
+    def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
+        self.gradients.append(perf_counter() - self.began)
+        self.began = perf_counter()
+
+    def on_optimizer_step(self, *_: Any, **__: Any) -> None:
+        self.optimizer.append(perf_counter() - self.began)
 
 
 def main(given: dict[str, Any]) -> None:
@@ -50,7 +55,7 @@ def main(given: dict[str, Any]) -> None:
         )
         _warm_up(trainer.model, task, sequences)
         trainer.train()
-    answer(clock.seconds, trainer.state.log_history[0]["loss"])
+    answer(clock.gradients, clock.optimizer, trainer.state.log_history[0]["loss"])
 
 
 def _config(directory: str, task: Task) -> RewardConfig:
