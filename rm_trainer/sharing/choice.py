@@ -12,6 +12,7 @@ from rm_trainer.precision import Runtime
 from rm_trainer.render import Rendered
 from rm_trainer.sharing import attention, cache, full, packed, tree
 from rm_trainer.sharing.prefix import split
+from rm_trainer.sharing.rows import lay_out
 
 Scores = Callable[[PreTrainedModel, Sequence[Rendered], torch.device], Tensor]
 WAYS: dict[str, Scores] = {
@@ -64,3 +65,16 @@ def score(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]
         way = "tree"  # a prompt of which no token is common leaves nothing to cache
     with runtime.autocast():
         return WAYS[way](model, rendered, runtime.device)
+
+
+def computed_tokens(way: str, rendered: Sequence[Rendered]) -> int:
+    """How many tokens the layers compute for some prompts together, padding included."""
+    trees = [split(one) for one in rendered]
+    branches = [len(branch) for tree in trees for branch in tree.branches]
+    if way == "full":
+        return len(branches) * max(len(sequence) for one in rendered for sequence in one.sequences)
+    if way == "tree":
+        return lay_out(trees).input_ids.numel()
+    if way == "cache":
+        return len(trees) * max(len(tree.prefix) for tree in trees) + len(branches) * max(branches)
+    return sum(tree.tokens for tree in trees)
