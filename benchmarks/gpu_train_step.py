@@ -91,7 +91,7 @@ class Trainer:
 
     def __init__(self, config: dict[str, Any], device: torch.device) -> None:
         self.model = random_llama(config, device)
-        self.runtime = Runtime(device=device, dtype=torch.bfloat16)
+        self.runtime = Runtime(device=device, dtype=torch.bfloat16, keeps_casts=False)
         optimizer = "adamw8bit" if device.type == "cuda" else "adamw"
         self.optimizer = make_optimizer(self.model, TrainArguments(**ARGUMENTS, optimizer=optimizer))
 
@@ -108,7 +108,7 @@ class Trainer:
     def _seconds(self, batch: list[Group]) -> float:
         _wait(self.runtime.device)
         began = perf_counter()
-        accumulate_gradients(self.model, self.runtime, batch, part_size=1)
+        accumulate_gradients(self.model, self.runtime, batch, tokens=TrainArguments.tokens_per_microbatch)
         apply_gradients(self.model, self.optimizer, learning_rate=9e-6, clip=1.0)
         _wait(self.runtime.device)
         return perf_counter() - began

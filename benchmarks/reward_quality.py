@@ -111,8 +111,7 @@ def _costs(seeds: list[Seed], peer: str) -> list[Measure]:
     steps = Measure(
         name=f"training, all {len(seeds)} seeds", value=ours, unit="s", better="less", peer=peer, peer_value=theirs
     )
-    fed = sum(one.reading["tokens_computed"] for one in seeds)
-    padding = 1 - sum(one.reading["tokens"] for one in seeds) / fed
+    padding = sum(one.reading["padding"] for one in seeds) / len(seeds)
     found = [
         steps,
         Measure(name="padding among the tokens of our training", value=100 * padding, unit="%", better="less"),

@@ -95,12 +95,12 @@ class TestQuality:
         return Side(seconds, outcomes)
 
     def test_figures_by_hand(self) -> None:
-        """Ours has 3 of 4 pairs, TRL 2 of 4: 25 points apart; 150 of 200 tokens are real; 1 of 10 seconds waited."""
+        """Ours has 3 of 4 pairs, TRL 2 of 4: 25 points apart; a quarter is padding; 1 of 10 seconds waited."""
         seed = Seed(
             seed=0,
             ours=self.side(10, 2, 1),
             trl=self.side(50, 1, 1),
-            reading={"tokens": 150, "tokens_computed": 200},
+            reading={"padding": 0.25},
             waiting=1.0,
         )
         found = {one.name: one for one in reward_quality.measures_of([seed])}

@@ -36,15 +36,17 @@ def main(given: dict[str, Any]) -> None:
         choice.SUPPORTED = frozenset()
     if task.checkpointing:
         recompute_activations(model)
-    runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, task.dtype))
+    runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, task.dtype), keeps_casts=not task.checkpointing)
     optimizer = make_optimizer(model, TrainArguments(**ARGUMENTS))
     group = ranking_group(random_sequences(model, task.k, task.prompt, task.completion))
-    accumulate_gradients(model, runtime, [group], part_size=1)  # the first pass sets up buffers and kernels
+    accumulate_gradients(
+        model, runtime, [group], tokens=TrainArguments.tokens_per_microbatch
+    )  # the first pass sets up buffers and kernels
     model.zero_grad(set_to_none=True)
     gradients, steps, losses = [], [], []
     for _ in range(task.steps):
         began = perf_counter()
-        losses.append(accumulate_gradients(model, runtime, [group], part_size=1).loss)
+        losses.append(accumulate_gradients(model, runtime, [group], tokens=TrainArguments.tokens_per_microbatch).loss)
         gradients.append(perf_counter() - began)
         began = perf_counter()
         apply_gradients(model, optimizer, learning_rate=9e-6, clip=1.0)

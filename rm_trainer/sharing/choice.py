@@ -60,11 +60,14 @@ def choose(model: PreTrainedModel, device: torch.device, *, checkpointing: bool)
 
 def score(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> Tensor:
     """Unshifted rewards [ΣK], float32, of all completions of some prompts, in order."""
-    way = choose(model, runtime.device, checkpointing=recomputes_activations(model)).way
-    if way == "cache" and not all(len(split(one).prefix) for one in rendered):
-        way = "tree"  # a prompt of which no token is common leaves nothing to cache
     with runtime.autocast():
-        return WAYS[way](model, rendered, runtime.device)
+        return WAYS[way_for(model, runtime, rendered)](model, rendered, runtime.device)
+
+
+def way_for(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> str:
+    """The chosen way, or the one that goes with these prompts: of which no token is common there is nothing to cache."""
+    way = choose(model, runtime.device, checkpointing=recomputes_activations(model)).way
+    return "tree" if way == "cache" and not all(len(split(one).prefix) for one in rendered) else way
 
 
 def computed_tokens(way: str, rendered: Sequence[Rendered]) -> int:
