@@ -43,8 +43,8 @@ def choose(model: PreTrainedModel, device: torch.device, *, checkpointing: bool)
     * `packed`, or `flex` on an NVIDIA GPU, wherever the model calls the attention of attention.py. FlexAttention's
       backward pass does not run on a CPU; on a GPU neither was timed.
     * A model with eager attention only (GPT-J): `cache`, which computes nothing between the completions. It loses its
-      prompt under gradient checkpointing, and its last layer's weights under FSDP; there `tree` takes over, as on a GPU,
-      where it needs fewer launches.
+      prompt under gradient checkpointing, and its last layer's weights under FSDP; there
+      `tree` takes over, as on a GPU, where it needs fewer launches.
     """
     config = model.config
     if config.model_type not in SUPPORTED:
@@ -65,7 +65,7 @@ def score(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]
 
 
 def way_for(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> str:
-    """The chosen way, or the one that goes with these prompts: of which no token is common there is nothing to cache."""
+    """The chosen way; but a prompt of which no token is common leaves nothing to cache."""
     way = choose(model, runtime.device, checkpointing=recomputes_activations(model)).way
     return "tree" if way == "cache" and not all(len(split(one).prefix) for one in rendered) else way
 
