@@ -43,7 +43,7 @@ from sampler.demo_model import DemoModelUnavailable, make_demo_model
 TREES = Path(os.environ.get("OASST_TREES", "/work/shared/data/oasst_en_100_tree.jsonl"))
 BASE = ROOT / "var" / "models" / "gemma-3-270m"
 FOLDS = 3
-FREEZE_LAYERS, MAX_LENGTH, LEARNING_RATE, RANKINGS_PER_STEP = 12, 512, 3e-5, 8
+FREEZE_LAYERS, MAX_LENGTH, LEARNING_RATE, RANKINGS_PER_STEP = 15, 320, 5e-5, 8
 
 
 @dataclass(frozen=True)
