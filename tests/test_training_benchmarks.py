@@ -56,6 +56,19 @@ class TestOpenAssistant:
         assert valid.completions == ("So.", "Because.")
 
 
+@pytest.mark.django_db
+class TestThroughTheProduct:
+    def test_what_people_ranked_comes_out_as_they_ranked_it(self, trees: Path, tmp_path: Path) -> None:
+        """Both come in, though shorter than an import wants, are handed in, exported and read by the trainer."""
+        from benchmarks.desk.trees import label
+
+        assert label(oasst.read(trees), tmp_path / "snapshot") == {"in the trees": 2, "imported": 2, "refused": 0}
+        snapshot = open_snapshot(tmp_path / "snapshot")
+        found = [ranking for split in snapshot.splits("rankings") for ranking in snapshot.rankings(split)]
+        ranked = {text: rank for one in found for text, rank in zip(one.completions, one.ranks, strict=True)}
+        assert ranked == {"Thus.": 3, "This way.": 1, "That way.": 2, "So.": 2, "Because.": 1}
+
+
 class TestSides:
     def test_ours_says_the_loss_before_its_first_step(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Four scores near each other: about log 2."""
