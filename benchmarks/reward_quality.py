@@ -43,7 +43,7 @@ from sampler.demo_model import DemoModelUnavailable, make_demo_model
 TREES = Path(os.environ.get("OASST_TREES", "/work/shared/data/oasst_en_100_tree.jsonl"))
 BASE = ROOT / "var" / "models" / "gemma-3-270m"
 FOLDS = 3
-FREEZE_LAYERS, MAX_LENGTH, LEARNING_RATE, RANKINGS_PER_STEP = 15, 320, 5e-5, 8
+FREEZE_LAYERS, MAX_LENGTH, LEARNING_RATE, RANKINGS_PER_STEP = 15, 256, 5e-5, 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Seed:
 
 
 def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signature
-    """About twenty minutes and 6 GiB; --quick has one seed and sixteen rankings of short replies."""
+    """About ten minutes and 6 GiB; --quick has one seed and sixteen rankings of short replies."""
     if not TREES.exists():
         print(f"{TREES} is not here, so nothing was measured. OASST_TREES names another place.")
         return []
