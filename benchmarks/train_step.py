@@ -1,151 +1,109 @@
-"""Gradients of one ranking of K completions, against a bare loop over all of its pairs.
+"""One optimizer step, a prompt with K completions, against TRL's RewardTrainer on all of its pairs.
 
-    python -m benchmarks.train_step [--quick]
+    python -m benchmarks.train_step [--quick] [--only TEXT]
 
-Ours: K sequences in one forward pass, one loss over all K(K−1)/2 pairs. The peer: what a trainer on separate pairs
-computes, two sequences a pair, each pair's loss weighted alike. Same process, model, precision and tokens; both leave
-the same loss. The limit reads each token once, the prompt and the completions by themselves, which is about what
-sharing the prompt can reach. The optimizer's own step costs the same for all and is not in the figures. The model has
-random weights and frozen embeddings; its shape is that of Gemma 3 270M, or with --quick one a thousand times smaller.
+Every side is a process of its own with the same random weights, tokens, precision and recomputation of activations.
+TRL runs in the peers' virtual environment; it is given all K(K−1)/2 pairs of the ranking, parted into batches of about
+its default size of 8 pairs where they fit into memory. The other peer reads the K full sequences once each, in one pass
+of plain transformers. A step is one of 64 prompts, as InstructGPT's: a prompt's gradients and a 64th of clipping and
+AdamW, each the fastest of a few. Memory is the process's high-water mark, libraries included. The model's shape is that
+of Gemma 3 270M with frozen embeddings; with --quick it is a thousand times smaller.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import combinations
-from time import perf_counter
-
-import torch
-from torch import Tensor
-from torch.nn.functional import logsigmoid
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from dataclasses import dataclass
+from importlib.metadata import distributions
 
 from benchmarks.harness import command
 from benchmarks.harness.measure import Measure
-from rm_trainer.batches import Group, collate
-from rm_trainer.model import freeze, score_group
-from rm_trainer.optimization import accumulate_gradients
-from rm_trainer.precision import Runtime
-from rm_trainer.records import Ranking
-from rm_trainer.render import Rendered
+from benchmarks.training.side import GIBIBYTE, PEERS_PYTHON, Answer, Task, measure
 
-PEER = "loop over all pairs, 2 sequences each"
-SIZES = ((4, 128, 64), (9, 128, 64))
-"""K, tokens of the prompt, tokens of a completion."""
-
-GEMMA_3_270M = {
-    "vocab_size": 262_144,
-    "hidden_size": 640,
-    "intermediate_size": 2048,
-    "num_hidden_layers": 18,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 1,
-    "head_dim": 256,
-    "query_pre_attn_scalar": 256,
-    "sliding_window": 512,
-}
-SMALL = GEMMA_3_270M | {
-    "vocab_size": 1000,
-    "hidden_size": 64,
-    "intermediate_size": 192,
-    "num_hidden_layers": 4,
-    "head_dim": 32,
-    "query_pre_attn_scalar": 32,
-}
+OURS, TRL_STEP = "benchmarks.training.our_step", "benchmarks.training.trl_step"
+SIZES = ((4, 128, 64, 6), (9, 128, 64, 6), (9, 512, 128, 4))
+"""K, tokens of the prompt, tokens of a completion, and TRL's pairs a batch."""
 
 
-def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signature
-    """Seconds a ranking; the larger model takes a few minutes and 6 GiB."""
-    model = _model(quick=quick)
-    precisions = [torch.float32] if quick else [torch.float32, torch.bfloat16]
-    return [
-        _measure(model, Runtime(device=torch.device("cpu"), dtype=dtype), *size, repeats=5 if quick else 2)
-        for dtype in precisions
-        for size in SIZES
-    ]
+@dataclass(frozen=True)
+class Row:
+    task: Task
+    full: bool = True
+    """Whether K full sequences are measured, too."""
+    defaults: bool = False
+
+    @property
+    def name(self) -> str:
+        recomputed = "activations recomputed" if self.task.checkpointing else "activations kept"
+        whose = ", TRL's defaults" if self.defaults else ""
+        return f"{self.task.tokens}, {self.task.dtype}, {recomputed}{whose}"
 
 
-def _measure(
-    model: PreTrainedModel, runtime: Runtime, k: int, prompt: int, completion: int, *, repeats: int
-) -> Measure:
-    group = _group(model, k, prompt, completion)
-    accumulate_gradients(model, runtime, [group], tokens=1)  # the first pass sets up buffers and kernels
-    ours, loss = _fastest(repeats, lambda: accumulate_gradients(model, runtime, [group], tokens=1).loss)
-    theirs, their_loss = _fastest(1, lambda: _all_pairs(model, runtime, group.rendered.sequences))
-    limit, _ = _fastest(repeats, lambda: _each_token_once(model, runtime, group.rendered.sequences, prompt))
-    if abs(loss - their_loss) > 0.02:
-        raise RuntimeError(f"The two ways disagree: {loss} and {their_loss}. The figures would compare different work.")
-    precision = str(runtime.dtype).removeprefix("torch.")
-    return Measure(
-        name=f"gradients of one ranking, K={k}, {prompt}/{completion} tokens, {precision}",
-        value=ours,
+def rows(*, quick: bool) -> list[Row]:
+    if quick:
+        small = Task(k=4, prompt=40, completion=20, dtype="float32", pairs_per_batch=6, small=True)
+        return [Row(task=small)]
+    kept = [Row(task=_task(size, dtype)) for dtype in ("bfloat16", "float32") for size in SIZES]
+    recomputed = [_task(size, "bfloat16", checkpointing=True) for size in SIZES]
+    return [*kept, *(Row(task=task, full=False, defaults=True) for task in recomputed)]
+
+
+def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every benchmark's signature
+    """Of the rows whose name holds `only`. All of them take half an hour and up to 16 GiB."""
+    return [each for row in rows(quick=quick) if only in row.name for each in _measured(row)]
+
+
+def _measured(row: Row) -> list[Measure]:
+    task = row.task
+    ours = measure(OURS, task, way="ours")
+    theirs = measure(TRL_STEP, task, python=PEERS_PYTHON)
+    found = _compared(
+        row, ours, "TRL", f"TRL {trl_version()}, {task.pairs} pairs, {task.pairs_per_batch} a batch", theirs
+    )
+    if row.full:
+        plain = f"{task.k} full sequences"
+        found += _compared(row, ours, plain, f"transformers, {plain}", measure(OURS, task, way="full"))
+    return found
+
+
+def _compared(row: Row, ours: Answer, name: str, peer: str, theirs: Answer) -> list[Measure]:
+    """Raises RuntimeError when they did different work."""
+    if abs(ours.loss - theirs.loss) > 0.02:
+        raise RuntimeError(f"The losses differ, {ours} and {theirs}: the figures would compare different work.")
+    seconds = Measure(
+        name=f"step a prompt against {name}, {row.name}",
+        value=ours.a_prompt,
         unit="s",
         better="less",
-        peer=PEER,
-        peer_value=theirs,
-        limit=limit,
+        peer=peer,
+        peer_value=theirs.a_prompt,
+    )
+    memory = Measure(
+        name=f"peak memory against {name}, {row.name}",
+        value=ours.peak / GIBIBYTE,
+        unit="GiB",
+        better="less",
+        peer=peer,
+        peer_value=theirs.peak / GIBIBYTE,
+    )
+    return [seconds, memory]
+
+
+def _task(size: tuple[int, int, int, int], dtype: str, *, checkpointing: bool = False) -> Task:
+    k, prompt, completion, pairs = size
+    steps = 1 if prompt == 512 else 3 if k == 4 else 2  # one of TRL's takes minutes
+    return Task(
+        k=k,
+        prompt=prompt,
+        completion=completion,
+        dtype=dtype,
+        checkpointing=checkpointing,
+        pairs_per_batch=pairs,
+        steps=steps,
     )
 
 
-def _fastest(repeats: int, work: Callable[[], float]) -> tuple[float, float]:
-    """Seconds of the fastest of `repeats` runs, and what the last one returned."""
-    seconds = []
-    for _ in range(repeats):
-        began = perf_counter()
-        result = work()
-        seconds.append(perf_counter() - began)
-    return min(seconds), result
-
-
-def _all_pairs(model: PreTrainedModel, runtime: Runtime, sequences: Sequence[Tensor]) -> float:
-    """One forward and one backward pass per pair; the earlier completion is the better one."""
-    pairs = list(combinations(sequences, 2))
-    total = 0.0
-    for pair in pairs:
-        scores = _scores(model, runtime, pair)
-        loss = -logsigmoid(scores[0] - scores[1]) / len(pairs)
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
-    return total
-
-
-def _each_token_once(model: PreTrainedModel, runtime: Runtime, sequences: Sequence[Tensor], prompt: int) -> float:
-    """Forward and backward over the prompt, then over the K completions as if they had none."""
-    total = 0.0
-    for part in ([sequences[0][:prompt]], [sequence[prompt:] for sequence in sequences]):
-        loss = _scores(model, runtime, part).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
-    return total
-
-
-def _scores(model: PreTrainedModel, runtime: Runtime, sequences: Sequence[Tensor]) -> Tensor:
-    with runtime.autocast():
-        return score_group(model, collate([Rendered(sequences=tuple(sequences), dropped=0)], runtime.device))
-
-
-def _group(model: PreTrainedModel, k: int, prompt: int, completion: int) -> Group:
-    random = torch.Generator().manual_seed(k)
-    vocabulary = int(model.config.vocab_size)
-    opening = torch.randint(vocabulary, (prompt,), generator=random, dtype=torch.int32)
-    endings = torch.randint(vocabulary, (k, completion), generator=random, dtype=torch.int32)
-    ranking = Ranking(
-        ranking_id=1,
-        prompt_id=1,
-        prompt=(),
-        completion_ids=tuple(range(k)),
-        completions=("",) * k,
-        ranks=tuple(range(1, k + 1)),
-    )
-    sequences = tuple(torch.cat([opening, ending]) for ending in endings)
-    return Group(ranking=ranking, rendered=Rendered(sequences=sequences, dropped=0))
-
-
-def _model(*, quick: bool) -> PreTrainedModel:
-    """Random weights on top of frozen embeddings, float32 on the CPU."""
-    torch.manual_seed(0)
-    config = AutoConfig.for_model("gemma3_text", **(SMALL if quick else GEMMA_3_270M), num_labels=1, pad_token_id=0)
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config).eval()  # type: ignore[no-untyped-call]
-    freeze(model, embeddings=True, layers=0)
-    return model
+def trl_version() -> str:
+    packages = PEERS_PYTHON.parent.parent.glob("lib/python*/site-packages")
+    found = distributions(name="trl", path=[str(one) for one in packages])
+    return next((one.version for one in found), "?")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from rm_trainer.base import locate
 from rm_trainer.batches import Batch
 from rm_trainer.errors import Refused
+from rm_trainer.norms import fuse_norms
 from rm_trainer.render import Renderer
+from rm_trainer.sharing.attention import use_shared_prompts
 
 HEAD = "score.weight"
 
@@ -134,7 +136,7 @@ def _load(location: str) -> tuple[PreTrainedModel, Any, set[str]]:
     head(model)
     # Only dropout depends on the mode. Without it a batch's gradient is the same however the batch is split, and the K
     # completions of a prompt are compared through one and the same network.
-    return model.eval(), tokenizer, set(info["missing_keys"])
+    return use_shared_prompts(fuse_norms(model.eval())), tokenizer, set(info["missing_keys"])
 
 
 def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Renderer:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log
 from statistics import median
 from typing import cast
@@ -18,7 +19,7 @@ from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs
 from rm_trainer.objective import Objective
 from rm_trainer.precision import Runtime
-from rm_trainer.sharing.choice import score
+from rm_trainer.sharing.choice import computed_tokens, score, way_for
 
 PLAIN = Objective()
 
@@ -30,6 +31,8 @@ class BatchResult:
     loss: float
     correct: float
     pairs: int
+    computed_tokens: int = 0
+    """That the layers computed, padding included."""
 
 
 def accumulate_gradients(
@@ -41,11 +44,12 @@ def accumulate_gradients(
     Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted and
     over however many ranks it is spread.
     """
-    loss, correct, pairs = 0.0, 0.0, 0
+    loss, correct, pairs, computed = 0.0, 0.0, 0, 0
     sizes = [unique_tokens(group.rendered) for group in batch]
     for numbers, counts in own_parts(sizes, budget=tokens, ranks=runtime.ranks):
         part = [batch[number] for number in numbers]
-        scores = score(model, runtime, [group.rendered for group in part])  # [ΣK]
+        rendered = [group.rendered for group in part]
+        scores = score(model, runtime, rendered)  # [ΣK]
         margins = batch_margins(scores, [group.ranks.to(runtime.device) for group in part])
         losses = [objective.loss(one, group.strengths) for one, group in zip(margins, part, strict=True)]
         part_loss = torch.stack(losses).sum() * (counts / len(batch))
@@ -53,8 +57,10 @@ def accumulate_gradients(
         loss += part_loss.item()
         correct += counts * sum(float(correct_pairs(one)) for one in margins)
         pairs += counts * sum(one.numel() for one in margins)
-    loss, correct, pairs = runtime.ranks.add_up(torch.tensor([loss, correct, pairs], dtype=torch.float64)).tolist()
-    return BatchResult(loss=loss, correct=correct, pairs=int(pairs))
+        computed += counts * computed_tokens(way_for(model, runtime, rendered), rendered)
+    sums = torch.tensor([loss, correct, pairs, computed], dtype=torch.float64)
+    loss, correct, pairs, computed = runtime.ranks.add_up(sums).tolist()
+    return BatchResult(loss=loss, correct=correct, pairs=int(pairs), computed_tokens=int(computed))
 
 
 def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.optim.Optimizer:
@@ -73,7 +79,7 @@ def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.o
 
 def _kind(name: str) -> Callable[..., torch.optim.Optimizer]:
     if name == "adamw":
-        return torch.optim.AdamW
+        return partial(torch.optim.AdamW, fused=True)
     try:
         from torchao.optim import AdamW8bit  # noqa: PLC0415  (seconds to import, and only asked for on large models)
     except ImportError as missing:

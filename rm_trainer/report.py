@@ -47,14 +47,15 @@ def note_what_is_unusual(
         progress.note("There are no demonstrations, so the rewards will not be shifted: their level will mean nothing.")
 
 
-def reading(choice: Choice, counts: dict[str, int]) -> dict[str, Any]:
-    """How the prompts are read, for metrics.json, with the tokens of one pass over a split, shared and unshared."""
+def reading(choice: Choice, counts: dict[str, int], results: Sequence[BatchResult], *, epochs: int) -> dict[str, Any]:
+    """How the prompts are read, for metrics.json, with the tokens of one pass over a split, shared and unshared.
+
+    `padding`: the share of padding among the tokens that the layers computed in the whole run.
+    """
     full = counts["tokens"]
-    return {
-        **asdict(choice),
-        "tokens": full if choice.way == "full" else counts["unique_tokens"],
-        "tokens_unshared": full,
-    }
+    tokens = full if choice.way == "full" else counts["unique_tokens"]
+    padding = 1 - epochs * tokens / sum(result.computed_tokens for result in results)
+    return {**asdict(choice), "tokens": tokens, "tokens_unshared": full, "padding": padding}
 
 
 def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
             },
             **shift.check_written(directory, runtime, data.demonstrations, tokens=tokens),
             "counts": data.counts,
-            "prompt_reading": report.reading(choice, data.counts["train"]),
+            "prompt_reading": report.reading(choice, data.counts["train"], results, epochs=arguments.epochs),
             "tokens": {"trained": arguments.epochs * data.counts["train"]["tokens"]},
             "seconds": {
                 "training": training_seconds,

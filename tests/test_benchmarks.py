@@ -63,15 +63,33 @@ class TestCommand:
         page = tmp_path / "page.md"
         page.write_text("Before\n<!-- figures: test_benchmarks -->\n<!-- end of figures -->\nAfter\n")
         for _ in range(2):
-            command.run(main, arguments=[], results=tmp_path, page=page)
+            command.run(main, arguments=[], results=tmp_path, pages=[page])
         lines = (tmp_path / "test_benchmarks.jsonl").read_text().splitlines()
         assert [json.loads(line)["name"] for line in lines] == ["rate", "wait"] * 2
         assert "| rate | 250 operations/s | Other 1.2: 12.5 operations/s | ×20 | 400 operations/s |" in page.read_text()
         assert page.read_text().count("| rate |") == 1
 
     def test_a_quick_run_leaves_figures_and_page_alone(self, tmp_path: Path) -> None:
-        command.run(main, arguments=["--quick"], results=tmp_path, page=tmp_path / "missing.md")
+        command.run(main, arguments=["--quick"], results=tmp_path, pages=[tmp_path / "missing.md"])
         assert [path.name for path in tmp_path.iterdir()] == ["test_benchmarks.quick.jsonl"]
+
+    def test_rows_can_be_measured_apart(self, tmp_path: Path) -> None:
+        def in_rows(quick: bool, only: str) -> Sequence[Measure]:
+            return [one for one in main(quick) if only in one.name]
+
+        page = tmp_path / "page.md"
+        page.write_text("<!-- figures: test_benchmarks -->\n<!-- end of figures -->")
+        for only in ("rate", "wait"):
+            command.run(in_rows, arguments=["--only", only], results=tmp_path, pages=[page])
+        assert "| rate |" in page.read_text()
+        assert "| wait |" in page.read_text()
+
+    def test_one_that_could_not_measure_leaves_no_record(self, tmp_path: Path) -> None:
+        def nothing(quick: bool) -> Sequence[Measure]:
+            return []
+
+        command.run(nothing, arguments=[], results=tmp_path, pages=[tmp_path / "missing.md"])
+        assert list(tmp_path.iterdir()) == []
 
     def test_the_last_run_ends_where_a_measure_comes_again_or_the_commit_changes(self) -> None:
         runs = [("a", 1), ("b", 2), ("a", 2), ("b", 2)]
@@ -95,11 +113,20 @@ class TestEveryBenchmark:
 
     @pytest.mark.parametrize("name", everything.names())
     def test_it_has_its_place_on_the_page(self, name: str) -> None:
-        assert f"<!-- figures: {name} -->" in command.PAGE.read_text()
+        assert f"<!-- figures: {name} -->" in command.PAGES[0].read_text()
 
-    def test_the_page_shows_what_was_recorded_last(self) -> None:
-        page = command.PAGE.read_text()
+    @pytest.mark.parametrize("path", command.PAGES, ids=lambda path: path.name)
+    def test_the_pages_show_what_was_recorded_last(self, path: Path) -> None:
+        page = path.read_text()
+        assert "<!-- figures: " in page
         assert with_figures(page, command.RESULTS) == page
+
+    def test_a_place_may_want_some_measures_only(self, tmp_path: Path) -> None:
+        page = tmp_path / "page.md"
+        page.write_text("<!-- figures: test_benchmarks, wai -->\n<!-- end of figures -->")
+        command.run(main, arguments=[], results=tmp_path, pages=[page])
+        assert "| wait |" in page.read_text()
+        assert "| rate |" not in page.read_text()
 
     def test_one_that_fails_stops_no_other_and_is_named(self) -> None:
         assert everything.run_all(["missing", "also_missing"], quick=True) == ["missing", "also_missing"]

@@ -9,30 +9,40 @@ from benchmarks.harness import machine
 from benchmarks.harness.measure import Measure, json_line, table
 from benchmarks.harness.page import with_figures
 
-Benchmark = Callable[[bool], Sequence[Measure]]
+Benchmark = Callable[..., Sequence[Measure]]
+"""`main(quick)`, or `main(quick, only)` where rows can be measured apart."""
 RESULTS = machine.ROOT / "benchmarks" / "results"
-PAGE = machine.ROOT / "docs" / "benchmarks.md"
+PAGES = (machine.ROOT / "docs" / "benchmarks.md", machine.ROOT / "README.md")
 
 
-def run(main: Benchmark, *, arguments: Sequence[str] | None = None, results: Path = RESULTS, page: Path = PAGE) -> None:
+def run(
+    main: Benchmark, *, arguments: Sequence[str] | None = None, results: Path = RESULTS, pages: Sequence[Path] = PAGES
+) -> None:
     """Runs `main(quick)` by the command line's wish; named after the file that `main` is written in.
 
-    Records go to NAME.jsonl and from there to the page; those of a quick run, which compare with nothing, only to
-    NAME.quick.jsonl, which git ignores.
+    One that returns nothing has said why it could not measure, and leaves no record. Records go to NAME.jsonl and from
+    there to the pages; those of a quick run, which compare with nothing, only to NAME.quick.jsonl, which git ignores.
     """
     parser = argparse.ArgumentParser(description=(inspect.getmodule(main).__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="A small size that ends within a minute.")
-    quick: bool = parser.parse_args(arguments).quick
+    in_rows = "only" in inspect.signature(main).parameters
+    if in_rows:
+        parser.add_argument("--only", default="", metavar="TEXT", help="Only the rows whose name holds TEXT.")
+    given = parser.parse_args(arguments)
+    quick: bool = given.quick
     name = Path(inspect.getfile(main)).stem
     # Asked before measuring: a commit made meanwhile is not what was measured.
     commit = machine.commit()
     busy_before = machine.busy_percent()
-    measures = main(quick)
+    measures = main(quick, given.only) if in_rows else main(quick)
+    if not measures:  # it has said why
+        return
     device = machine.processor() + machine.busy(max(busy_before, machine.busy_percent()))
     print(f"\n{name}{' (quick)' if quick else ''} on {device}, commit {commit}\n\n{table(measures)}\n", flush=True)
     record(measures, results / f"{name}{'.quick' if quick else ''}.jsonl", device=device, commit=commit)
     if not quick:
-        page.write_text(with_figures(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+        for page in pages:
+            page.write_text(with_figures(page.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 def record(measures: Sequence[Measure], path: Path, *, device: str, commit: str) -> None:

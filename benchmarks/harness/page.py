@@ -9,12 +9,15 @@ from typing import Any
 from benchmarks.harness.measure import shown
 
 Record = Mapping[str, Any]
-PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- figures: (\w+)(?:, (.+?))? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+"""A benchmark's name, and the beginning of the measures that are wanted there if not all are."""
 
 
 def with_figures(page: str, results: Path) -> str:
     """The page with the last run of each benchmark at the place marked for it; what was never run has no figures."""
-    return PLACE.sub(lambda place: f"{place[1]}{_figures(results / f'{place[2]}.jsonl')}{place[3]}", page)
+    return PLACE.sub(
+        lambda place: f"{place[1]}{_figures(results / f'{place[2]}.jsonl', place[3] or '')}{place[4]}", page
+    )
 
 
 def last_run(records: Sequence[Record]) -> list[Record]:
@@ -28,7 +31,7 @@ def last_run(records: Sequence[Record]) -> list[Record]:
     return list(reversed(found.values()))
 
 
-def _figures(path: Path) -> str:
+def _figures(path: Path, beginning: str) -> str:
     if not path.exists():
         return "Not measured yet.\n"
     records = last_run([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
@@ -38,7 +41,7 @@ def _figures(path: Path) -> str:
         "",
         "| Measure | Value | Peer | Ratio | Limit |",
         "|---|---:|---|---:|---:|",
-        *map(_line, records),
+        *(_line(record) for record in records if record["name"].startswith(beginning)),
     ]
     return "\n".join([*lines, ""])
 

@@ -57,7 +57,15 @@ def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 def lay_out(trees: Sequence[Tree], *, budget: int = ROW_TOKENS) -> Rows:
     """Rows of at most `budget` tokens, or of the largest tree's."""
-    packed = pack([tree.tokens for tree in trees], budget)
+    return _laid_out(trees, pack([tree.tokens for tree in trees], budget))
+
+
+def in_one_row(trees: Sequence[Tree]) -> Rows:
+    """All of them in their order, and no padding."""
+    return _laid_out(trees, [list(range(len(trees)))])
+
+
+def _laid_out(trees: Sequence[Tree], packed: Sequence[Sequence[int]]) -> Rows:
     ends: dict[int, list[tuple[int, int]]] = {}
     columns: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for row, members in enumerate(packed):

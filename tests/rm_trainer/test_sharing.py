@@ -9,7 +9,8 @@ from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedMo
 from rm_trainer.loss import pair_margins, ranking_loss
 from rm_trainer.model import load_base
 from rm_trainer.render import Rendered
-from rm_trainer.sharing.choice import SUPPORTED, WAYS, choose
+from rm_trainer.sharing.attention import NAME
+from rm_trainer.sharing.choice import SUPPORTED, WAYS, choose, computed_tokens
 from rm_trainer.sharing.prefix import split
 from rm_trainer.sharing.rows import lay_out, pack
 from tests.rm_trainer.trees import CPU, base_model, rendered
@@ -35,22 +36,46 @@ def measured(model: PreTrainedModel, way: str) -> tuple[torch.Tensor, float, tor
     return scores.detach(), loss.item(), gradient
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("way", ["cache", "tree"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+WITH_EVERY_ATTENTION = [
+    (architecture, way, kind)
+    for architecture in ARCHITECTURES
+    for way, kind in [("cache", "eager"), ("tree", "eager"), ("cache", "sdpa"), ("tree", "sdpa"), ("packed", NAME)]
+    if architecture != "gptj" or kind == "eager"  # transformers 5 gives GPT-J eager attention only
+]
+
+
+@pytest.mark.parametrize(("architecture", "way", "kind"), WITH_EVERY_ATTENTION)
 def test_scores_loss_and_gradients_equal_those_of_full_sequences(
-    tmp_path: Path, architecture: str, way: str, attention: str
+    tmp_path: Path, architecture: str, way: str, kind: str
 ) -> None:
-    if architecture == "gptj" and attention == "sdpa":
-        pytest.skip("transformers 5 gives GPT-J eager attention only")
     model = base_model(tmp_path, architecture)
-    model.set_attn_implementation(attention)
+    model.set_attn_implementation("eager" if kind == "eager" else "sdpa")
     expected, expected_loss, expected_gradient = measured(model, "full")
+    model.set_attn_implementation(kind)
     scores, loss, gradient = measured(model, way)
     torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-5)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     assert (gradient - expected_gradient).norm() < 1e-5 * expected_gradient.norm()
     assert expected.std() > 0.01
+
+
+@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"gptj"}))
+def test_flex_attention_gives_the_scores_of_full_sequences(tmp_path: Path, architecture: str) -> None:
+    """Forward only and not compiled, which is what a CPU can run of it; its backward pass needs a GPU."""
+    model = base_model(tmp_path, architecture)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            WAYS["flex"](model, PROMPTS, CPU), WAYS["full"](model, PROMPTS, CPU), atol=1e-5, rtol=1e-5
+        )
+
+
+def test_completions_without_a_common_prompt_are_scored_alike(tmp_path: Path) -> None:
+    model = base_model(tmp_path, "gemma3")
+    apart = [Rendered(sequences=(torch.tensor([5, 6, 7]), torch.tensor([8, 9])), dropped=0), PROMPTS[1]]
+    with torch.no_grad():
+        torch.testing.assert_close(
+            WAYS["packed"](model, apart, CPU), WAYS["full"](model, apart, CPU), atol=1e-5, rtol=1e-5
+        )
 
 
 def test_every_architecture_that_is_called_supported_is_proven_here(tmp_path: Path) -> None:
@@ -62,11 +87,13 @@ def test_every_architecture_that_is_called_supported_is_proven_here(tmp_path: Pa
 def test_the_prompt_really_passes_once(tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prompt 100 with 3, 40, 17: 160 tokens once instead of 360."""
     model = base_model(tmp_path, architecture)
+    own = (("packed", 160), ("flex", 160)) if architecture != "gptj" else ()
     seen: list[int] = []
     model.get_input_embeddings().register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numel()))
-    for way, expected in (("full", 3 * 140), ("tree", 160), ("cache", 100 + 3 * 40)):
+    for way, expected in (("full", 3 * 140), ("tree", 160), ("cache", 100 + 3 * 40), *own):
         seen.clear()
-        WAYS[way](model, PROMPTS[:1], CPU)
+        with torch.no_grad():
+            WAYS[way](model, PROMPTS[:1], CPU)
         assert sum(seen) == expected, way
 
 
@@ -110,12 +137,23 @@ def test_a_prompt_larger_than_the_budget_has_a_row_of_its_own() -> None:
     assert pack([9, 2, 3], 5) == [[0], [2, 1]]
 
 
-@pytest.mark.parametrize(("kind", "checkpointing", "way"), [
-    ("cpu", False, "cache"), ("cpu", True, "tree"), ("cuda", False, "tree"), ("cuda", True, "tree"),
+@pytest.mark.parametrize(("architecture", "kind", "checkpointing", "way"), [
+    ("llama", "cpu", False, "packed"), ("llama", "cpu", True, "packed"), ("gemma3", "cuda", True, "flex"),
+    ("gptj", "cpu", False, "cache"), ("gptj", "cpu", True, "tree"), ("gptj", "cuda", False, "tree"),
 ])  # fmt: skip
-def test_the_way_depends_on_device_and_checkpointing(tiny_base: Path, kind: str, checkpointing: bool, way: str) -> None:
-    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+def test_the_way_depends_on_architecture_device_and_checkpointing(
+    tmp_path: Path, architecture: str, kind: str, checkpointing: bool, way: str
+) -> None:
+    model = base_model(tmp_path, architecture)
     assert choose(model, torch.device(kind), checkpointing=checkpointing).way == way
+
+
+def test_what_a_checkpoint_says_of_itself_is_nothing_of_ours(tmp_path: Path) -> None:
+    """The attention has a name that plain transformers don't know, so no config may carry it."""
+    model = base_model(tmp_path / "base", "gemma3")
+    assert model.config._attn_implementation == NAME
+    model.save_pretrained(tmp_path / "saved")
+    assert NAME not in (tmp_path / "saved" / "config.json").read_text()
 
 
 def test_what_is_not_known_to_be_equal_is_read_in_full_and_says_why(tiny_base: Path) -> None:
@@ -127,3 +165,16 @@ def test_what_is_not_known_to_be_equal_is_read_in_full_and_says_why(tiny_base: P
     model, _ = load_base(str(tiny_base), max_length=512, seed=0)
     model.config.use_bidirectional_attention = True
     assert choose(model, CPU, checkpointing=False).way == "full"
+
+
+@pytest.mark.parametrize(
+    ("way", "tokens"), [("full", 5 * 140), ("tree", 260), ("cache", 2 * 100 + 5 * 40), ("packed", 260)]
+)
+def test_what_is_computed_of_mixed_lengths(way: str, tokens: int, tiny_base: Path) -> None:
+    """Prompts of 100 and 50 with 3, 40, 17 and 30, 20: 160 + 100 tokens, sequences of up to 140."""
+    assert computed_tokens(way, PROMPTS[:2]) == tokens
+    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    seen: list[int] = []
+    model.get_input_embeddings().register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numel()))
+    WAYS[way](model, PROMPTS[:2], CPU)
+    assert sum(seen) == tokens

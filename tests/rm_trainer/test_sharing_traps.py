@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from rm_trainer.batches import collate
 from rm_trainer.model import head, load_base, recompute_activations, transformer_layers
 from rm_trainer.precision import Runtime
-from rm_trainer.sharing import cache, choice, full, masks, tree
+from rm_trainer.sharing import attention, cache, choice, full, masks, packed, tree
 from rm_trainer.sharing.prefix import split
 from rm_trainer.sharing.rows import Rows, lay_out
 from tests.rm_trainer.trees import CPU, base_model, rendered
@@ -66,6 +66,17 @@ def test_2_sliding_layers_keep_their_window(tmp_path: Path, monkeypatch: pytest.
     assert distance(model, scored(model, tree.scores)) > WRONG
 
 
+def test_2_sliding_layers_keep_their_window_in_the_packed_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = base_model(tmp_path, "gemma3")
+    assert distance(model, scored(model, packed.scores)) < 1e-5
+    assert distance(model, scored(model, packed.flex_scores)) < 1e-5
+    visible, block_mask = attention.visible, attention.block_mask
+    monkeypatch.setattr(attention, "visible", lambda queries, keys, _, device: visible(queries, keys, None, device))
+    monkeypatch.setattr(attention, "block_mask", lambda rows, _: block_mask(rows, None))
+    assert distance(model, scored(model, packed.scores)) > WRONG
+    assert distance(model, scored(model, packed.flex_scores)) > WRONG
+
+
 def test_2_the_window_is_counted_in_positions_not_in_the_row() -> None:
     """Prompt 0 1, completions 2 and 3 (both at position 2): with a window of 2 either sees itself and token 1."""
     rows = lay_out([split(rendered(2, [1, 1]))])
@@ -96,6 +107,16 @@ def test_4_without_a_mask_restarting_positions_would_be_taken_for_documents(
     assert distance(model, scored(model, tree.scores)) > WRONG
 
 
+@pytest.mark.parametrize("architecture", ["llama", "gemma3"])
+def test_4_the_packed_row_needs_its_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str) -> None:
+    """Without them the library's own attention would run over the row."""
+    model = base_model(tmp_path, architecture)
+    assert distance(model, scored(model, packed.scores)) < 1e-5
+    monkeypatch.setattr(packed, "Row", lambda **_: None)
+    monkeypatch.setattr(packed, "_no_mask", lambda *_: None)
+    assert distance(model, scored(model, packed.scores)) > WRONG
+
+
 def test_5_prompts_are_padded_on_the_left_for_sliding_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = base_model(tmp_path, "gemma3")
     assert distance(model, scored(model, cache.scores)) < 1e-5
@@ -118,7 +139,9 @@ def test_6_padding_that_is_the_end_token_moves_no_score(tmp_path: Path) -> None:
         expected = torch.cat(
             [head(model)(model.base_model(s.long()[None]).last_hidden_state[0, -1]) for e in ends for s in e.sequences]
         )
-        for way in choice.WAYS.values():
+        for name, way in choice.WAYS.items():
+            if name in {"packed", "flex"}:
+                continue  # not for GPT-J
             torch.testing.assert_close(way(model, ends, CPU), expected, atol=1e-5, rtol=1e-5)
         stock = model(input_ids=padded, attention_mask=batch.attention_mask).logits.squeeze(-1)
     assert (stock - expected).abs().max() > WRONG
@@ -163,9 +186,17 @@ def test_8_neighbours_in_a_row_never_see_each_other(tmp_path: Path, monkeypatch:
     assert distance(model, scored(model, tree.scores)) > WRONG
 
 
+def test_8_nor_in_the_packed_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = base_model(tmp_path, "llama")
+    assert distance(model, scored(model, packed.scores)) < 1e-5
+    one = [attention.Span(0, 100, (12, 40, 17, 50, 30, 20))]  # the second prompt as the first one's completion
+    monkeypatch.setattr(packed, "spans", lambda _: tuple(one))
+    assert distance(model, scored(model, packed.scores)) > WRONG
+
+
 def test_a_change_of_one_prompt_leaves_the_others_scores(tmp_path: Path) -> None:
     model = base_model(tmp_path, "gemma3")
-    for way in (tree.scores, cache.scores):
+    for way in (tree.scores, cache.scores, packed.scores, packed.flex_scores):
         with torch.no_grad():
             before = way(model, PROMPTS, CPU)
             after = way(model, [PROMPTS[0], rendered(51, [30, 20])], CPU)
@@ -173,8 +204,10 @@ def test_a_change_of_one_prompt_leaves_the_others_scores(tmp_path: Path) -> None
         assert not torch.allclose(before[3:], after[3:], atol=1e-3)
 
 
-@pytest.mark.parametrize("architecture", ["llama", "gemma3", "gptj"])
-def test_the_tree_way_is_equal_under_gradient_checkpointing(tmp_path: Path, architecture: str) -> None:
+@pytest.mark.parametrize(("architecture", "way"), [
+    ("llama", tree), ("gemma3", tree), ("gptj", tree), ("llama", packed), ("gemma3", packed),
+])  # fmt: skip
+def test_a_single_pass_is_equal_under_gradient_checkpointing(tmp_path: Path, architecture: str, way: Any) -> None:
     model = base_model(tmp_path, architecture)
     gradients, computed = [], []
     inside = next(transformer_layers(model)[0].children())
@@ -183,7 +216,7 @@ def test_the_tree_way_is_equal_under_gradient_checkpointing(tmp_path: Path, arch
         if enable:
             checkpointed(model)
         model.zero_grad()
-        tree.scores(model, PROMPTS, CPU).square().sum().backward()  # type: ignore[no-untyped-call]
+        way.scores(model, PROMPTS, CPU).square().sum().backward()  # type: ignore[no-untyped-call]
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert len(computed) == 1 + 2  # once without; forth, and again on the way back
     assert not any(one.training for one in transformer_layers(model)[0].children()), "dropout would be on"

@@ -372,4 +372,4 @@ def test_recomputed_activations_change_no_loss(tmp_path: Path, tiny_base: Path) 
         log = events((tmp_path / name / "training_log.jsonl").read_text())
         losses.append([event["loss"] for event in log if event["event"] == "step"])
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
-    assert read_json(tmp_path / "recomputed" / "metrics.json")["prompt_reading"]["way"] == "tree"
+    assert read_json(tmp_path / "recomputed" / "metrics.json")["prompt_reading"]["way"] == "packed"

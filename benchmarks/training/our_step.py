@@ -1,0 +1,72 @@
+"""`python -m benchmarks.training.our_step JSON`: optimizer steps of rm_trainer on one ranking.
+
+`way`: "ours", what the trainer itself chooses; "full", K full sequences through plain transformers, in one pass.
+"""
+
+import json
+import sys
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from benchmarks.training.shape import random_model, random_sequences
+from benchmarks.training.side import Task, answer
+from rm_trainer.arguments import TrainArguments
+from rm_trainer.batches import Group
+from rm_trainer.model import recompute_activations
+from rm_trainer.norms import fuse_norms
+from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer
+from rm_trainer.precision import Runtime
+from rm_trainer.records import Ranking
+from rm_trainer.render import Rendered
+from rm_trainer.sharing import choice
+from rm_trainer.sharing.attention import use_shared_prompts
+
+ARGUMENTS: dict[str, Any] = {"data": "", "base": "", "output": ""}
+
+
+def main(given: dict[str, Any]) -> None:
+    way = given.pop("way")
+    task = Task(**given)
+    model = random_model(small=task.small)
+    if way == "ours":
+        use_shared_prompts(fuse_norms(model))
+    else:
+        choice.SUPPORTED = frozenset()
+    if task.checkpointing:
+        recompute_activations(model)
+    runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, task.dtype), keeps_casts=not task.checkpointing)
+    optimizer = make_optimizer(model, TrainArguments(**ARGUMENTS))
+    group = ranking_group(random_sequences(model, task.k, task.prompt, task.completion))
+    accumulate_gradients(
+        model, runtime, [group], tokens=TrainArguments.tokens_per_microbatch
+    )  # the first pass sets up buffers and kernels
+    model.zero_grad(set_to_none=True)
+    gradients, steps, losses = [], [], []
+    for _ in range(task.steps):
+        began = perf_counter()
+        losses.append(accumulate_gradients(model, runtime, [group], tokens=TrainArguments.tokens_per_microbatch).loss)
+        gradients.append(perf_counter() - began)
+        began = perf_counter()
+        apply_gradients(model, optimizer, learning_rate=9e-6, clip=1.0)
+        steps.append(perf_counter() - began)
+    answer(gradients, steps, losses[0])
+
+
+def ranking_group(sequences: list[torch.Tensor]) -> Group:
+    """The sequences as a ranking, the earlier the better."""
+    k = len(sequences)
+    ranking = Ranking(
+        ranking_id=1,
+        prompt_id=1,
+        prompt=(),
+        completion_ids=tuple(range(k)),
+        completions=("",) * k,
+        ranks=tuple(range(1, k + 1)),
+    )
+    return Group(ranking=ranking, rendered=Rendered(sequences=tuple(sequences), dropped=0))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
