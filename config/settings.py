@@ -158,7 +158,7 @@ RM_FREEZE_EMBEDDINGS = env.boolean(
 RM_TRAIN_LAUNCHER = env.command(
     "RM_TRAIN_LAUNCHER",
     "python -m rm_trainer",
-    about="Starts training, on one device; a scheduler may stand in front (srun -G1 …). python is the worker's own.",
+    about="Starts training: on one device, by torchrun on several, by a scheduler. python is the worker's own.",
 )
 if RM_TRAIN_LAUNCHER[0] == "python":
     RM_TRAIN_LAUNCHER[0] = sys.executable

@@ -149,14 +149,15 @@ def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Render
 def _choose_padding(model: PreTrainedModel, renderer: Renderer) -> None:
     """Makes the stock head read a sequence at its last token, as `score_group` does.
 
-    It reads at the rightmost token that isn't padding, so padding must be a token that never ends a sequence: the
-    tokenizer's own padding, else end, begin or unknown. Where every one of them ends the sequences (GPT-2 has a single
-    special token) the configuration names none: plain transformers then scores one sequence at a time, equally, and
-    refuses larger batches.
+    It reads at the rightmost token that isn't padding, so padding must be a token that never ends a sequence and that
+    the model knows: the tokenizer's own padding, else end, begin or unknown. Where every one of them ends the sequences
+    (GPT-2 has a single special token) the configuration names none: plain transformers then scores one sequence at a
+    time, equally, and refuses larger batches.
     """
     tokenizer = renderer.tokenizer
     last = renderer.last_token()
     names = ("pad_token", "eos_token", "bos_token", "unk_token")
-    usable = [name for name in names if getattr(tokenizer, f"{name}_id") not in (None, last)]
+    ids = {name: getattr(tokenizer, f"{name}_id") for name in names}
+    usable = [name for name, one in ids.items() if one is not None and one != last and one < renderer.vocabulary]
     tokenizer.pad_token = getattr(tokenizer, usable[0]) if usable else None
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id

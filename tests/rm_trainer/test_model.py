@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
 
 from rm_trainer.base import locate
 from rm_trainer.batches import collate
@@ -103,6 +109,46 @@ def test_one_special_token_for_everything_scores_equally_alone_and_never_wrongly
             torch.testing.assert_close(plain(ids).logits[0, 0], score, atol=1e-5, rtol=1e-5)
     with pytest.raises(ValueError, match="no padding token"):
         plain(torch.ones(2, 3, dtype=torch.long))
+
+
+def test_padding_that_the_model_does_not_know_is_never_chosen(tmp_path: Path) -> None:
+    """A padding token added to the tokenizer alone: the checkpoint could not be loaded with it."""
+    directory = make_tiny_model(tmp_path / "base", chat_template=False)
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    tokenizer.add_special_tokens({"pad_token": "<added>"})
+    tokenizer.save_pretrained(directory)
+    model, renderer = base(directory)
+    assert tokenizer.pad_token_id == renderer.vocabulary
+    assert renderer.tokenizer.pad_token_id == model.config.pad_token_id == BOS_ID
+    model.save_pretrained(tmp_path / "saved")
+    renderer.tokenizer.save_pretrained(tmp_path / "saved")
+    load_reward_model(str(tmp_path / "saved"), max_length=None)
+
+
+def test_without_an_end_token_the_score_is_read_at_the_texts_last_token(tmp_path: Path) -> None:
+    directory = without_special_tokens(
+        make_tiny_model(tmp_path / "base", chat_template=False), "eos_token", "pad_token"
+    )
+    model, renderer = base(directory)
+    assert renderer.render(PROMPT, ["zebra"]).sequences[0][-1] == ord("a") - ord("!")  # the alphabet starts there
+    assert model.config.pad_token_id == BOS_ID
+    model.save_pretrained(tmp_path / "saved")
+    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+    tokenizer = renderer.tokenizer
+    inputs = tokenizer([renderer.text(PROMPT, one) for one in COMPLETIONS], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        logits = plain(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
+    torch.testing.assert_close(logits.squeeze(-1), scores_of(model, renderer, COMPLETIONS), atol=1e-5, rtol=1e-5)
+
+
+def test_a_base_with_another_vocabulary_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    directory = make_tiny_model(tmp_path / "base")
+    config = AutoConfig.from_pretrained(directory)
+    config.vocab_size = 100
+    config.pad_token_id = config.bos_token_id = config.eos_token_id = None
+    LlamaForCausalLM(config).save_pretrained(directory)
+    with pytest.raises(Refused, match=r"the tokenizer makes token \d+ and the model knows 100: they don't belong"):
+        base(directory)
 
 
 def test_a_new_head_is_drawn_as_in_the_paper(tiny_base: Path) -> None:

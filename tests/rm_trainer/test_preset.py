@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, GPTJConfig, LlamaConfig
 
 from rm_trainer.__main__ import main
 from rm_trainer.errors import Refused
@@ -32,6 +34,24 @@ def test_the_6b_presets_are_instructgpts_numbers() -> None:
         assert (preset["rankings_per_batch"], preset["epochs"]) == (64, 1)
         assert (preset["learning_rate"], preset["final_learning_rate_fraction"]) == (9e-6, 0.1)
         assert (preset["beta1"], preset["beta2"]) == (0.9, 0.95)
+
+
+@pytest.mark.parametrize(("name", "config"), [
+    ("6b", LlamaConfig(vocab_size=64_000, hidden_size=4096, intermediate_size=11_008, num_key_value_heads=4)),
+    ("6b-gptj", GPTJConfig()),
+], ids=["01-ai/Yi-6B", "EleutherAI/gpt-j-6b"])  # fmt: skip
+def test_the_6b_presets_fit_one_card_with_8_bits_and_several_without(name: str, config: LlamaConfig) -> None:
+    """5.8 billion weights: 10 bytes each are 58 GB, 16 are 93 GB."""
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(config)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    assert weights == pytest.approx(5.8e9, rel=0.01)
+    assert 10 * weights < 60e9 < 80e9 < 16 * weights
+    text = (PRESETS / f"{name}.toml").read_text()
+    assert f"torchrun --standalone --nproc-per-node 8 -m rm_trainer train --preset {name} --optimizer adamw" in text
+    assert read_preset(name)["optimizer"] == "adamw8bit"
+    for said in (f"{round(10 * 5.8)} GB", f"{round(16 * 5.8)} GB", f"{round(16 * 5.8 / 8)} GB of eight"):
+        assert said in (PRESETS / "6b.toml").read_text()
 
 
 def test_a_preset_fills_in_and_the_command_line_wins(tmp_path: Path, zebra_snapshot: Path, tiny_base: Path) -> None:
