@@ -15,6 +15,7 @@ from torch.testing import assert_close
 from transformers import AutoConfig, LlamaForCausalLM
 
 from rm_trainer.__main__ import main
+from rm_trainer.errors import Failed
 from rm_trainer.guards import sole_writer
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.distributed.two_processes import run_in_turn, started_in_two
@@ -44,6 +45,9 @@ RUNS: dict[str, tuple[str, ...]] = {
     "bfloat16": ("--dtype", "bfloat16", "--recompute-activations"),
     "8 bits": ("--optimizer", "adamw8bit"),
 }
+
+
+BEGUN_ALONE = ("plain", "adapters", "8 bits")
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,14 @@ def together(tmp_path_factory: pytest.TempPathFactory, data: Path, base: Path) -
         "evaluated": _evaluation(data, place / "plain", place / "evaluated.json"),
         "scored": ["score", "--model", str(place / "plain"), "--input", "-", "--output", "-"],
     }
+    for name in BEGUN_ALONE:
+        commands[f"{name}, begun alone"] = [
+            *train_argv(data, base, place / f"{name}, begun alone", *BATCHES, *RUNS[name]), "--checkpoint-every", "4"
+        ]  # fmt: skip
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("torch.compile", lambda step, **_: step)
+            patched.setattr("rm_trainer.train.refuse_spike", _stop_at_step_6)
+            assert main(commands[f"{name}, begun alone"]) == 1
     with sole_writer(place / "in use"):
         statuses, said = run_in_turn(list(commands.values()), place)
     return Together(place, [dict(zip(commands, one, strict=True)) for one in statuses], said)
@@ -113,6 +125,15 @@ def test_two_processes_take_the_same_steps_as_one(
             metrics = [read_json(path / "metrics.json")[split] for path in (together.place / name, tmp_path / "one")]
             assert metrics[0]["pair_accuracy"] == metrics[1]["pair_accuracy"]
             assert metrics[0]["loss"] == pytest.approx(metrics[1]["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", BEGUN_ALONE)
+def test_they_go_on_with_what_one_process_began(name: str, together: Together) -> None:
+    begun = f"{name}, begun alone"
+    assert [one[begun] for one in together.statuses] == [0, 0]
+    assert "Going on after step 4." in together.said
+    close = pytest.approx(losses(together.place / name), rel=1e-4 if name != "8 bits" else 0.05, abs=1e-6)
+    assert losses(together.place / begun) == close
 
 
 def test_what_they_write_names_how_many_they_were(together: Together) -> None:
@@ -178,6 +199,11 @@ def _stopped(argv: list[str], *, after: int, by: signal.Signals) -> list[str]:
         output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     return [event["message"] for event in events(output) if event["event"] == "error"]
+
+
+def _stop_at_step_6(step: int, *_: Any) -> None:
+    if step == 6:
+        raise Failed("Stopped by the test.")
 
 
 def _evaluation(data: Path, model: Path, output: Path) -> list[str]:
