@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
 
 from rm_trainer.distributed.fsdp import shard, whole_weights
@@ -20,7 +21,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def ranks() -> Iterator[Ranks]:
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
     yield Ranks(mesh=init_device_mesh("cpu", (1,)))
     dist.destroy_process_group()
 
