@@ -67,6 +67,12 @@ class TrainArguments(RuntimeArguments):
     ] = False
     freeze_layers: Annotated[int, "Leave the first N layers, and the embeddings under them, as they are."] = 0
     eval_every: Annotated[int, "Optimizer steps between evaluations on the valid split; 0: only at the end."] = 0
+    newest_since: Annotated[
+        str | None, "Time such as 2026-01-02T03:04:05Z: rankings handed in after it are the newest batch."
+    ] = None
+    tensorboard_directory: Annotated[
+        Path | None, "Where TensorBoard's event files go; absent, into the output, and beside it until that is whole."
+    ] = None
     strength: Annotated[
         Strength,
         "What a preference's strength does: nothing; a margin (Llama 2); a weight (HelpSteer2). Absent ones are 1.",
@@ -123,6 +129,9 @@ class EvaluateArguments(RuntimeArguments):
         Path | None, "What this command wrote for the model in use, on the same split: the two are compared in pairs."
     ] = None
     split: Annotated[str, "Split of the snapshot: train, valid, test or held_out."] = "valid"
+    newest_since: Annotated[
+        str | None, "Time such as 2026-01-02T03:04:05Z: rankings handed in after it are the newest batch."
+    ] = None
     rankings_per_microbatch: Annotated[int, "Rankings in memory at a time."] = 1
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
     dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"

@@ -27,6 +27,7 @@ from rm_trainer.model import load_reward_model, reward_shift
 from rm_trainer.paired import compare
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
+from rm_trainer.recency import recent
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot
@@ -58,7 +59,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
                 "dropped_prompt_tokens": sum(group.rendered.dropped for group in groups),
             },
             "comparison": None if arguments.current is None else compare(outcomes, read_outcomes(arguments.current)),
-            "analysis": analyse(outcomes, seed=arguments.seed),
+            "analysis": analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed),
             "rankings": [_per_ranking(outcome, reward_shift(model)) for outcome in outcomes],
         },
     )
@@ -94,6 +95,11 @@ def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group
             use_case=group.ranking.use_case,
             language=group.ranking.language,
             policies=tuple(sorted({model for model in group.ranking.models if model})),
+            task_id=group.ranking.task_id,
+            labeler=group.ranking.labeler,
+            submitted_at=group.ranking.submitted_at,
+            strengths=group.ranking.strengths,
+            qualities=group.ranking.qualities,
         )
         for group, score, margin in zip(groups, scores, margins, strict=True)
     ]
