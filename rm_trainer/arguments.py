@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from rm_trainer.errors import Refused
 from rm_trainer.objective import Strength
+from rm_trainer.recency import parse_time
 
 Optimizer = Literal["adamw", "adamw8bit"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -109,6 +110,8 @@ class TrainArguments(RuntimeArguments):
         _above_zero(learning_rate=self.learning_rate, adam_epsilon=self.adam_epsilon)
         _fraction(final_learning_rate_fraction=self.final_learning_rate_fraction)
         _decay(beta1=self.beta1, beta2=self.beta2)
+        if self.newest_since is not None:
+            parse_time(self.newest_since)
         if not 0 <= self.label_smoothing < 0.5:
             raise Refused(f"--label-smoothing is {self.label_smoothing}; it must be at least 0 and below 0.5.")
         if self.rankings_per_microbatch > self.rankings_per_batch:
@@ -116,6 +119,18 @@ class TrainArguments(RuntimeArguments):
                 f"--rankings-per-microbatch {self.rankings_per_microbatch} is more than --rankings-per-batch "
                 f"{self.rankings_per_batch}: a batch can't be smaller than its parts. Lower the first."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldsArguments(TrainArguments):
+    """`python -m rm_trainer folds`: every option of `train`, which trains each fold."""
+
+    output: Annotated[Path, "Directory for the folds' figures; the same command goes on in it after a stop."]
+    folds: Annotated[int, "Groups of labelers, each left out once. InstructGPT: 5."] = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least(2, folds=self.folds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +157,8 @@ class EvaluateArguments(RuntimeArguments):
         super().__post_init__()
         _at_least(1, rankings_per_microbatch=self.rankings_per_microbatch, bootstrap_samples=self.bootstrap_samples)
         _at_least(0, seed=self.seed)
+        if self.newest_since is not None:
+            parse_time(self.newest_since)
         if self.max_length is not None:
             _at_least(1, max_length=self.max_length)
 

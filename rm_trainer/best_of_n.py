@@ -33,9 +33,7 @@ def picked(count: int) -> Floats:
     C(count − 1 − j, n − 1) of the C(count, n) subsets hold it and n − 1 of those under it. Of three, the best of two
     is the very best in two of three subsets: picked(3)[1] = [2/3, 1/3, 0].
     """
-    return np.array(
-        [[comb(count - 1 - j, n - 1) / comb(count, n) for j in range(count)] for n in range(1, count + 1)]
-    )
+    return np.array([[comb(count - 1 - j, n - 1) / comb(count, n) for j in range(count)] for n in range(1, count + 1)])
 
 
 def expected(rewards: ArrayLike, worth: ArrayLike) -> Floats:

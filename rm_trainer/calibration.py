@@ -35,9 +35,7 @@ def calibration(pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0) 
     }
 
 
-def temperature(
-    pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0
-) -> tuple[float, list[float] | None]:
+def temperature(pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0) -> tuple[float, list[float] | None]:
     costs = sums(pairs.prompt, *(np.logaddexp(0, -pairs.margin / one) for one in TEMPERATURES))  # [prompts, T]
     drawn = TEMPERATURES[resampled(costs, samples=samples, seed=seed).argmin(axis=1)]
     return float(TEMPERATURES[costs.sum(axis=0).argmin()]), interval(drawn)

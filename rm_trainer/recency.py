@@ -34,9 +34,7 @@ def recent(snapshot: Path, since: str | None) -> Recent:
     return Recent(until - timedelta(days=DAYS), rule)
 
 
-def newest(
-    outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Any]:
+def newest(outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
     """`metrics` are None when no ranking is that new, or none says when it was handed in."""
     new = [one for one in outcomes if one.submitted_at and parse_time(one.submitted_at) > batch.since]
     return {

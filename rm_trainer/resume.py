@@ -22,7 +22,17 @@ from rm_trainer.checkpoint import whole_directory, write_json_file
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.optimization import BatchResult
 
-NOT_OF_THE_RUN = ("output", "data", "demonstrations", "device", "threads", "checkpoint_every", "eval_every", "newest_since", "tensorboard_directory")
+NOT_OF_THE_RUN = (
+    "output",
+    "data",
+    "demonstrations",
+    "device",
+    "threads",
+    "checkpoint_every",
+    "eval_every",
+    "newest_since",
+    "tensorboard_directory",
+)
 """Options that may differ when a run goes on; of the data the hash counts, not the place."""
 
 

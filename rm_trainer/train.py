@@ -12,20 +12,20 @@ pairs they would overfit within an epoch, each completion being seen K−1 times
 from itertools import islice
 from math import ceil
 from time import monotonic
-from typing import Any
 
 from transformers import PreTrainedModel
 
 from rm_trainer import report, shift
-from rm_trainer.analysis import analyse
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group, shuffled_batches
+from rm_trainer.board import Board
 from rm_trainer.checkpoint import refuse_used_output, whole_directory
 from rm_trainer.data import pairs_in, read_records, render_records, tokens_in
+from rm_trainer.energy import EnergyMeter
 from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
 from rm_trainer.guards import refuse_full_disk, sigterm_after_the_step, sole_writer
-from rm_trainer.metrics import summarise
+from rm_trainer.metrics import Outcome
 from rm_trainer.model import freeze, load_base, recompute_activations
 from rm_trainer.objective import Objective
 from rm_trainer.optimization import (
@@ -37,6 +37,7 @@ from rm_trainer.optimization import (
 )
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
+from rm_trainer.provenance import provenance
 from rm_trainer.resume import Checkpoints, Done
 from rm_trainer.schedule import learning_rate
 from rm_trainer.sharing.choice import choose
@@ -48,17 +49,19 @@ def train(arguments: TrainArguments, progress: Progress) -> None:
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
     refuse_used_output(arguments.output)
-    with sole_writer(arguments.output):
-        _train(arguments, progress)
+    with sole_writer(arguments.output), Board(arguments) as board:
+        _train(arguments, progress, board)
 
 
-def _train(arguments: TrainArguments, progress: Progress) -> None:
+def _train(arguments: TrainArguments, progress: Progress, board: Board) -> None:
     began = monotonic()
     runtime = prepare_runtime(arguments, arguments.dtype)
     records = read_records(arguments.data, arguments.demonstrations)
     model, renderer = load_base(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
     data = render_records(records, renderer)
     choice = choose(model, runtime.device, checkpointing=arguments.recompute_activations)
+    energy = EnergyMeter(runtime.device)
+    progress.listeners += [energy.sample, board.write]
     report.note_what_is_unusual(data, renderer, choice, arguments, progress)
     freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
     refuse_full_disk(arguments.output, model, checkpoints=arguments.checkpoint_every > 0)
@@ -107,6 +110,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
                 accuracy=result.correct / result.pairs,
                 learning_rate=rate,
                 seconds=monotonic() - training_began,
+                tokens=tokens_in(list(batch)),
             )
             if arguments.eval_every and step % arguments.eval_every == 0 and step < steps:
                 _validate(model, runtime, data.valid, arguments, progress, step=step)
@@ -119,7 +123,7 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
     del optimizer  # its two moments are twice the model's size, and the written model is read back below
 
     valid = _validate(model, runtime, data.valid, arguments, progress, step=steps)
-    test = _evaluate(model, runtime, data.test, arguments)
+    test = _judge(model, runtime, data.test, arguments)
     model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, size=part_size)
     with whole_directory(arguments.output) as directory:
         model.save_pretrained(directory)
@@ -127,19 +131,21 @@ def _train(arguments: TrainArguments, progress: Progress) -> None:
         metrics = {
             "schema": 1,
             "train": report.train_metrics(results, data.train),
-            "valid": valid,
-            "test": test,
+            "valid": report.metrics_of(valid, arguments),
+            "test": report.metrics_of(test, arguments),
             "analysis": {
-                "valid": _analyse(model, runtime, data.valid, arguments),
-                "test": _analyse(model, runtime, data.test, arguments),
+                "valid": report.analysis_of(valid, arguments),
+                "test": report.analysis_of(test, arguments),
             },
             **shift.check_written(directory, runtime, data.demonstrations, size=part_size),
             "counts": data.counts,
             "prompt_reading": report.reading(choice, data.train),
             "tokens": {"trained": arguments.epochs * tokens_in(data.train)},
             "seconds": {"training": training_seconds, "total": monotonic() - began},
-            **report.provenance(arguments, runtime, renderer, records, steps=steps),
+            "energy": energy.describe(),
+            **provenance(arguments, runtime, renderer, records, steps=steps),
         }
+        board.move_into(directory)
         report.write(directory, metrics, progress)
     checkpoints.remove()
     progress.done(arguments.output)
@@ -153,26 +159,13 @@ def _validate(
     progress: Progress,
     *,
     step: int,
-) -> dict[str, Any] | None:
-    metrics = _evaluate(model, runtime, groups, arguments)
+) -> list[Outcome]:
+    outcomes = _judge(model, runtime, groups, arguments)
+    metrics = report.metrics_of(outcomes, arguments)
     if metrics is not None:
         progress.valid(step=step, loss=metrics["loss"], accuracy=metrics["pair_accuracy"])
-    return metrics
+    return outcomes
 
 
-def _evaluate(
-    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
-) -> dict[str, Any] | None:
-    """None for a split without a usable pair."""
-    if not groups:
-        return None
-    return summarise(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)
-
-
-def _analyse(
-    model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments
-) -> dict[str, Any] | None:
-    """None for a split without a usable pair."""
-    if not groups:
-        return None
-    return analyse(outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch), seed=arguments.seed)
+def _judge(model: PreTrainedModel, runtime: Runtime, groups: list[Group], arguments: TrainArguments) -> list[Outcome]:
+    return outcomes_of(model, runtime, groups, size=arguments.rankings_per_microbatch) if groups else []
