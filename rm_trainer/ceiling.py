@@ -1,7 +1,7 @@
 """How often labelers agree with each other on the same completions: no model can be expected to agree more. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -39,6 +39,16 @@ def ceiling(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int 
         "model": summarise(ranked, bootstrap_samples=samples, seed=seed),
         "note": None,
     }
+
+
+def in_words(made: Mapping[str, Any]) -> str:
+    """One sentence that puts the ceiling beside the model."""
+    if made["agreement"] is None:
+        return str(made["note"])
+    return (
+        f"Labelers agree with each other on {made['agreement']:.1%} ± {made['standard_error']:.1%} of {made['pairs']} "
+        f"pairs of {made['tasks']} shared tasks, and the model with them on {made['model']['pair_accuracy']:.1%} there."
+    )
 
 
 def _shared(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:

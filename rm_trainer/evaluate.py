@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
 from rm_trainer.batches import Group, parts, ranking_groups, with_pairs
+from rm_trainer.ceiling import in_words
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
@@ -43,6 +44,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
     if not groups:
         raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
     outcomes = outcomes_of(runtime.place(model), runtime, groups, size=arguments.rankings_per_microbatch)
+    analysis = analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -59,13 +61,14 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
                 "dropped_prompt_tokens": sum(group.rendered.dropped for group in groups),
             },
             "comparison": None if arguments.current is None else compare(outcomes, read_outcomes(arguments.current)),
-            "analysis": analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed),
+            "analysis": analysis,
             "rankings": [_per_ranking(outcome, reward_shift(model)) for outcome in outcomes],
         },
     )
     progress.note(
         f"Pair accuracy {metrics['pair_accuracy']:.3f} on {metrics['pairs']} pairs; all of it is in {arguments.output}."
     )
+    progress.note(in_words(analysis["ceiling"]))
 
 
 def read_outcomes(path: Path) -> list[Outcome]:

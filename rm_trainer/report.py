@@ -10,6 +10,7 @@ from rm_trainer.analysis import analyse
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
 from rm_trainer.card import model_card
+from rm_trainer.ceiling import in_words
 from rm_trainer.checkpoint import write_json_file, write_text_file
 from rm_trainer.data import TrainingData, tokens_in
 from rm_trainer.metrics import Outcome, summarise
@@ -79,6 +80,8 @@ def analysis_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> dict[
 def write(directory: Path, metrics: dict[str, Any], progress: Progress) -> None:
     """metrics.json, training_log.jsonl with every event of the run so far, the model card and the manifest."""
     write_json_file(directory / "metrics.json", metrics)
+    if metrics["valid"] is not None:
+        progress.note(in_words(metrics["analysis"]["valid"]["ceiling"]))
     lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in progress.events]
     write_text_file(directory / "training_log.jsonl", lines)
     write_text_file(directory / "README.md", [model_card(metrics, name=metrics["config"]["output"])])

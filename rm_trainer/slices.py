@@ -56,7 +56,7 @@ def _narrowed(outcomes: Sequence[Outcome], pairs: Comparisons, chosen: NDArray[n
     cost = np.bincount(place, weights=np.logaddexp(0, -margin), minlength=size)
     return [
         replace(outcomes[one], pairs=int(count[one]), correct=float(correct[one]), log_loss=float(cost[one]))
-        for one in np.flatnonzero(count)
+        for one in map(int, np.flatnonzero(count))
     ]
 
 

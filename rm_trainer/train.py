@@ -85,6 +85,7 @@ def _train(arguments: TrainArguments, progress: Progress, board: Board) -> None:
     part_size = arguments.rankings_per_microbatch
     objective = Objective(strength=arguments.strength, label_smoothing=arguments.label_smoothing)
     progress.events += done.events[1:]  # the first is the start, said again above
+    board.replay(done.events, seconds=done.seconds)
     training_began = monotonic() - done.seconds
     batches = shuffled_batches(
         data.train, size=arguments.rankings_per_batch, epochs=arguments.epochs, seed=arguments.seed

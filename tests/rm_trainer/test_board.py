@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -19,7 +20,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_snapshot(tmp_path_factory.mktemp("data"), rankings=splits)
 
 
-def curves(directory: Path) -> dict[str, list[tuple[int, float]]]:
+def curves(directory: Path) -> dict[str, list[Any]]:
+    """(step, value) by tag."""
     found = EventAccumulator(str(directory)).Reload()
     return {tag: [(one.step, one.value) for one in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
 
@@ -56,6 +58,7 @@ def test_a_killed_run_goes_on_without_a_step_twice(tmp_path: Path, data: Path, t
         drawn = curves(tmp_path / "out" / "tensorboard" / run)["loss"]
         said = [(one["step"], pytest.approx(one["loss"], rel=1e-6)) for one in log if one["event"] == event]
         assert drawn == said
+        assert len(list((tmp_path / "out" / "tensorboard" / run).iterdir())) == 1
 
 
 def test_a_directory_of_ones_own_keeps_the_files_of_every_run(tmp_path: Path, data: Path, tiny_base: Path) -> None:

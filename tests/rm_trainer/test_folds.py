@@ -14,6 +14,7 @@ from rm_trainer.labeler_groups import labeler_groups
 from rm_trainer.leaving_out import leave_out, pairs_by_labeler
 from rm_trainer.pooled import pooled
 from rm_trainer.snapshot import open_snapshot
+from rm_trainer.train import train
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train_argv
 from tests.rm_trainer.outcomes import outcome
@@ -87,8 +88,6 @@ def test_a_labeler_who_judges_otherwise_is_seen(data: Path, tiny_base: Path, tmp
 def test_a_fold_that_is_done_is_not_done_again(
     data: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from rm_trainer.folds import train as real
-
     trained: list[str] = []
 
     def stops_at_the_second(arguments: Any, progress: Any) -> None:
@@ -96,7 +95,7 @@ def test_a_fold_that_is_done_is_not_done_again(
             trained.append("fold-2")
             raise Failed("the lights went out")
         trained.append(arguments.output.parent.name)
-        real(arguments, progress)
+        train(arguments, progress)
 
     monkeypatch.setattr("rm_trainer.folds.train", stops_at_the_second)
     options = ("--folds", "2", "--rankings-per-batch", "200")

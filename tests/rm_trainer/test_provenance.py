@@ -116,5 +116,5 @@ def test_a_card_of_little_says_what_is_missing(tmp_path: Path, tiny_base: Path) 
     metrics["base"] = "google/gemma-3-270m"
     metrics["snapshot"]["filters"]["include_simulated"] = True
     card = model_card(metrics, name="out")
-    assert ModelCard(card).data.base_model == "google/gemma-3-270m"
+    assert vars(ModelCard(card).data)["base_model"] == "google/gemma-3-270m"
     assert "planted rule, not people" in card
