@@ -183,12 +183,12 @@ def _note(analysis: Metrics) -> str:
 
 def _best(analysis: Metrics) -> str:
     rows = [
-        [str(one["n"]), f"{one['kl']:.2f}", *_share(one, "win_rate"), f"{one['labelers_win_rate']:.1%}"]
+        [str(one["n"]), f"{one['kl']:.2f}", f"{one['rankings']:,}", *_share(one, "win_rate"), f"{one['labelers_win_rate']:.1%}"]
         for one in analysis.get("best_of_n") or ()
     ]
     if not rows:
         return ""
-    heads = ["n", "KL bound", "win rate", "interval", "if labelers picked"]
+    heads = ["n", "KL bound", "rankings", "win rate", "interval", "if labelers picked"]
     said = "The best of n completions by this model against a random one, by the labelers' ranks:"
     return f"\n\n{said}\n\n{_table(heads, rows)}"
 

@@ -52,6 +52,11 @@ def reading(choice: Choice, groups: Sequence[Group]) -> dict[str, Any]:
     return {**asdict(choice), "tokens": full if choice.way == "full" else shared, "tokens_unshared": full}
 
 
+def tokens_of(batch: Sequence[Group]) -> int:
+    """Of its K full sequences each, as metrics.json counts them."""
+    return sum(len(sequence) for group in batch for sequence in group.rendered.sequences)
+
+
 def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> dict[str, Any]:
     """Averages over the whole run, each batch measured before its own step: the model was still learning."""
     pairs = sum(result.pairs for result in results)

@@ -111,7 +111,7 @@ def _train(arguments: TrainArguments, progress: Progress, board: Board) -> None:
                 accuracy=result.correct / result.pairs,
                 learning_rate=rate,
                 seconds=monotonic() - training_began,
-                tokens=tokens_in(list(batch)),
+                tokens=report.tokens_of(batch),
             )
             if arguments.eval_every and step % arguments.eval_every == 0 and step < steps:
                 _validate(model, runtime, data.valid, arguments, progress, step=step)
