@@ -31,6 +31,10 @@ from labeling.trainer_process import TrainerFailed, run_trainer
 log = logging.getLogger(__name__)
 
 
+FOLDS = ".folds"
+"""What is put behind a model's path for the directory of its folds."""
+
+
 class CannotTrain(Exception):
     """The run can't go on for a reason that a person can mend; the message says which."""
 
@@ -64,6 +68,23 @@ def _retrain(run: TrainingRun) -> None:
     begin_evaluating(run=run, compared_with=current)
     new, old = _evaluate_both(trainer, snapshot, output, current)
     _register(run, snapshot, output, current, new, old)
+
+
+def measure_folds(version: ModelVersion, *, folds: int, heard: Callable[[dict[str, Any]], None]) -> Path:
+    """How a model trained like `version` carries over to labelers whom it never learned from: NAME.folds beside it.
+
+    Goes on where an earlier call was stopped. Raises CannotTrain and TrainerFailed.
+    """
+    if version.snapshot is None or not version.metrics.get("base"):
+        raise CannotTrain(f"{version} was not trained here, so nobody knows from which base and rankings.")
+    output = Path(f"{version.path}{FOLDS}")
+    log_path = Path(settings.VAR_DIR) / "log" / f"{output.name}.log"
+    options = _training_options() | {"folds": folds}
+    trainer = _Trainer(log_path, heard)
+    trainer.train(
+        command="folds", data=version.snapshot.path, base=version.metrics["base"], output=output, options=options
+    )
+    return output / "folds.json"
 
 
 def _evaluate_both(
@@ -122,7 +143,7 @@ class _Trainer:
         self._log_path = log_path
         self._heard = heard
 
-    def train(self, *, data: str, base: str, output: Path, options: dict[str, Any]) -> None:
+    def train(self, *, data: str, base: str, output: Path, options: dict[str, Any], command: str = "train") -> None:
         arguments = ["--data", data, "--base", base, "--output", str(output), "--progress", "jsonl"]
         for name, value in options.items():
             flag = f"--{name.replace('_', '-')}"
@@ -130,7 +151,7 @@ class _Trainer:
                 arguments += [flag] if value else []
             else:
                 arguments += [flag, str(value)]
-        self._run("train", arguments)
+        self._run(command, arguments)
 
     def evaluate(self, *, data: str, model: Path, to: Path) -> dict[str, Any]:
         """Metrics of `model` on the valid split, as `python -m rm_trainer evaluate` writes them."""

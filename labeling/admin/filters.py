@@ -96,11 +96,12 @@ class SnapshotFilter(DropdownFilter):
     labels: Any
     """Selection → the labels that it holds (labeling/export)."""
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[int, str]]:  # noqa: ARG002
-        return [(snapshot.pk, str(snapshot)) for snapshot in Snapshot.objects.order_by("-id")[:SNAPSHOTS]]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [(str(snapshot.pk), str(snapshot)) for snapshot in Snapshot.objects.order_by("-id")[:SNAPSHOTS]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        snapshot = Snapshot.objects.filter(pk=self.value()).first() if str(self.value()).isdecimal() else None
+        number = self.value() or ""
+        snapshot = Snapshot.objects.filter(pk=int(number)).first() if number.isdecimal() else None
         if snapshot is None:
             return queryset
         selection = Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters)

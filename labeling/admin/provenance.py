@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
 from labeling.admin.evaluation import Figure, share
+from labeling.retraining import FOLDS
 
 Metrics = Mapping[str, Any]
-FOLDS = ".folds"
 
 
 def facts(metrics: Metrics) -> list[tuple[StrOrPromise, str]]:
@@ -89,9 +89,8 @@ class Folds:
 
 def folds_of(model: str) -> Folds | None:
     """What `python -m rm_trainer folds` left beside the model as NAME.folds/folds.json; None where it didn't."""
-    path = Path(model)
     try:
-        content = json.loads(path.with_name(f"{path.name}{FOLDS}").joinpath("folds.json").read_text(encoding="utf-8"))
+        content = json.loads(Path(f"{model}{FOLDS}", "folds.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     names = {

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def part(accuracy: float, **more: Any) -> dict[str, Any]:
     """As `metrics.summarise` writes it."""
-    figures = {"rankings": 60, "prompts": 50, "pairs": 300, "loss": 0.6}
+    figures: dict[str, Any] = {"rankings": 60, "prompts": 50, "pairs": 300, "loss": 0.6}
     for name, value in (("pair_accuracy", accuracy), ("prompt_accuracy", accuracy + 0.01), ("log_loss", 0.61)):
         figures |= {name: value, f"{name}_interval": [value - 0.05, value + 0.05]}
     return figures | more

@@ -54,7 +54,7 @@ def test_the_labelers_agreement_stands_beside_the_models(
     trained: Path, zebra_snapshot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two labelers rank the same ten tasks alike, but for one pair of whose two they prefer different ones."""
-    rankings = []
+    rankings: list[dict[str, Any]] = []
     for task in range(1, 11):
         for labeler in ("L1", "L2"):
             words = [("zebra dog", 1), ("cat", 2 if labeler == "L1" else 3), ("cow", 3 if labeler == "L1" else 2)]
