@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from labeling.export import write_snapshot
+from labeling.manifest import utc_text
 from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.promotion import Rule, decide
 from labeling.refusals import Refusal
@@ -57,7 +58,7 @@ def _retrain(run: TrainingRun) -> None:
     base = _base_model()
     output = Path(settings.CHECKPOINTS_DIR) / _name(run, "reward")
     log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
-    options = _training_options()
+    options = _training_options() | _newest_batch()
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
@@ -134,6 +135,12 @@ def _training_options() -> dict[str, Any]:
         "max_length": settings.RM_MAX_LENGTH,
         "freeze_embeddings": settings.RM_FREEZE_EMBEDDINGS,
     }
+
+
+def _newest_batch() -> dict[str, Any]:
+    """What is new is what the current model can't have learned from; without one the trainer has its own rule."""
+    current = ModelVersion.objects.filter(kind=ModelKind.REWARD, state=ModelState.CURRENT).first()
+    return {"newest_since": utc_text(current.snapshot.as_of)} if current and current.snapshot else {}
 
 
 class _Trainer:

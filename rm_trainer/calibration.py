@@ -36,7 +36,10 @@ def calibration(pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0) 
 
 
 def temperature(pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0) -> tuple[float, list[float] | None]:
-    costs = sums(pairs.prompt, *(np.logaddexp(0, -pairs.margin / one) for one in TEMPERATURES))  # [prompts, T]
+    # One column at a time: all of them by pair would be 300 numbers a pair.
+    costs = np.hstack(
+        [sums(pairs.prompt, np.logaddexp(0, -pairs.margin / one)) for one in TEMPERATURES]
+    )  # [prompts, T]
     drawn = TEMPERATURES[resampled(costs, samples=samples, seed=seed).argmin(axis=1)]
     return float(TEMPERATURES[costs.sum(axis=0).argmin()]), interval(drawn)
 

@@ -183,7 +183,13 @@ def _note(analysis: Metrics) -> str:
 
 def _best(analysis: Metrics) -> str:
     rows = [
-        [str(one["n"]), f"{one['kl']:.2f}", f"{one['rankings']:,}", *_share(one, "win_rate"), f"{one['labelers_win_rate']:.1%}"]
+        [
+            str(one["n"]),
+            f"{one['kl']:.2f}",
+            f"{one['rankings']:,}",
+            *_share(one, "win_rate"),
+            f"{one['labelers_win_rate']:.1%}",
+        ]
         for one in analysis.get("best_of_n") or ()
     ]
     if not rows:
