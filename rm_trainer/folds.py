@@ -50,16 +50,16 @@ def folds(arguments: FoldsArguments, progress: Progress) -> None:
             fold = arguments.output / f"fold-{number}"
             if (fold / "fold.json").exists():
                 progress.note(f"Fold {number} is done already.")
-                continue
-            progress.note(f"Fold {number} of {len(groups)}: without {', '.join(held_out)}.")
-            leave_out(arguments.data, fold / "data", held_out)
-            if not (fold / "model").exists():
-                train(_training(arguments, fold), Progress(progress.style))
-            judged = {name: _judge(arguments, fold, name, progress) for name in SPLITS}
-            metrics = {name: None if one is None else one["metrics"] for name, one in judged.items()}
-            write_json_file(fold / "fold.json", {"number": number, "labelers": held_out, **metrics})
-            shutil.rmtree(fold / "data")
-            shutil.rmtree(fold / "model")
+            else:
+                progress.note(f"Fold {number} of {len(groups)}: without {', '.join(held_out)}.")
+                leave_out(arguments.data, fold / "data", held_out)
+                if not (fold / "model").exists():
+                    train(_training(arguments, fold), Progress(progress.style))
+                judged = {name: _judge(arguments, fold, name, progress) for name in SPLITS}
+                metrics = {name: None if one is None else one["metrics"] for name, one in judged.items()}
+                write_json_file(fold / "fold.json", {"number": number, "labelers": held_out, **metrics})
+            shutil.rmtree(fold / "data", ignore_errors=True)
+            shutil.rmtree(fold / "model", ignore_errors=True)
         _write_summary(arguments, snapshot.sha256, len(groups))
     progress.done(arguments.output)
 
