@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from labeling.export import write_snapshot
+from labeling.manifest import utc_text
 from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.promotion import Rule, decide
 from labeling.refusals import Refusal
@@ -29,6 +30,10 @@ from labeling.states import IllegalMove, ModelKind, ModelState
 from labeling.trainer_process import TrainerFailed, run_trainer
 
 log = logging.getLogger(__name__)
+
+
+FOLDS = ".folds"
+"""What is put behind a model's path for the directory of its folds."""
 
 
 class CannotTrain(Exception):
@@ -53,7 +58,7 @@ def _retrain(run: TrainingRun) -> None:
     base = _base_model()
     output = Path(settings.CHECKPOINTS_DIR) / _name(run, "reward")
     log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
-    options = _training_options()
+    options = _training_options() | _newest_batch()
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
@@ -64,6 +69,23 @@ def _retrain(run: TrainingRun) -> None:
     begin_evaluating(run=run, compared_with=current)
     new, old = _evaluate_both(trainer, snapshot, output, current)
     _register(run, snapshot, output, current, new, old)
+
+
+def measure_folds(version: ModelVersion, *, folds: int, heard: Callable[[dict[str, Any]], None]) -> Path:
+    """How a model trained like `version` carries over to labelers whom it never learned from: NAME.folds beside it.
+
+    Goes on where an earlier call was stopped. Raises CannotTrain and TrainerFailed.
+    """
+    if version.snapshot is None or not version.metrics.get("base"):
+        raise CannotTrain(f"{version} was not trained here, so nobody knows from which base and rankings.")
+    output = Path(f"{version.path}{FOLDS}")
+    log_path = Path(settings.VAR_DIR) / "log" / f"{output.name}.log"
+    options = _training_options() | {"folds": folds}
+    trainer = _Trainer(log_path, heard)
+    trainer.train(
+        command="folds", data=version.snapshot.path, base=version.metrics["base"], output=output, options=options
+    )
+    return output / "folds.json"
 
 
 def _evaluate_both(
@@ -115,6 +137,12 @@ def _training_options() -> dict[str, Any]:
     }
 
 
+def _newest_batch() -> dict[str, Any]:
+    """What is new is what the current model can't have learned from; without one the trainer has its own rule."""
+    current = ModelVersion.objects.filter(kind=ModelKind.REWARD, state=ModelState.CURRENT).first()
+    return {"newest_since": utc_text(current.snapshot.as_of)} if current and current.snapshot else {}
+
+
 class _Trainer:
     """The commands of rm_trainer, with one log and one listener."""
 
@@ -122,7 +150,7 @@ class _Trainer:
         self._log_path = log_path
         self._heard = heard
 
-    def train(self, *, data: str, base: str, output: Path, options: dict[str, Any]) -> None:
+    def train(self, *, data: str, base: str, output: Path, options: dict[str, Any], command: str = "train") -> None:
         arguments = ["--data", data, "--base", base, "--output", str(output), "--progress", "jsonl"]
         for name, value in options.items():
             flag = f"--{name.replace('_', '-')}"
@@ -130,7 +158,7 @@ class _Trainer:
                 arguments += [flag] if value else []
             else:
                 arguments += [flag, str(value)]
-        self._run("train", arguments)
+        self._run(command, arguments)
 
     def evaluate(self, *, data: str, model: Path, to: Path) -> dict[str, Any]:
         """Metrics of `model` on the valid split, as `python -m rm_trainer evaluate` writes them."""

@@ -1,4 +1,4 @@
-"""The reward model's command line: `python -m rm_trainer train | evaluate | score --help`.
+"""The reward model's command line: `python -m rm_trainer train | evaluate | folds | score --help`.
 
 Exit status: 0 done, 2 refused (the input can't be used), 1 failed, 130 interrupted, 143 terminated. Under torchrun the
 first process that ends says why, and torchrun itself ends with 1.
@@ -17,15 +17,18 @@ from typing import Any, NoReturn, get_args
 
 from transformers.utils import logging
 
-from rm_trainer.arguments import EvaluateArguments, ScoreArguments, TrainArguments
+from rm_trainer.arguments import EvaluateArguments, FoldsArguments, ScoreArguments, TrainArguments
 from rm_trainer.distributed.ranks import Ranks, joined, launched
 from rm_trainer.errors import Failed, Refused, Terminated
 from rm_trainer.evaluate import evaluate
+from rm_trainer.folds import folds
 from rm_trainer.options import add_options, from_namespace
 from rm_trainer.preset import names, read_preset
 from rm_trainer.progress import Progress, Style
 from rm_trainer.score import score
 from rm_trainer.train import train
+
+TRAINS = ("train", "folds")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +71,8 @@ def _command(namespace: argparse.Namespace, progress: Progress, ranks: Ranks) ->
         train(from_namespace(TrainArguments, namespace), progress, ranks)
     elif namespace.command == "evaluate":
         evaluate(from_namespace(EvaluateArguments, namespace), progress, ranks)
+    elif namespace.command == "folds":
+        folds(from_namespace(FoldsArguments, namespace), progress)
     elif ranks.size > 1:
         raise Refused("score runs in one process. Start it without torchrun.")
     else:
@@ -102,12 +107,13 @@ def _parser(preset: Mapping[str, Any]) -> argparse.ArgumentParser:
     for name, arguments, purpose in (
         ("train", TrainArguments, "Train a reward model from a snapshot of rankings."),
         ("evaluate", EvaluateArguments, "Measure a reward model on a snapshot's split."),
+        ("folds", FoldsArguments, "Measure how a model carries over to labelers it never learned from."),
         ("score", ScoreArguments, "Give completions their rewards."),
     ):
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.set_defaults(progress="text")
-        add_options(command, arguments, preset if name == "train" else {})
-        if name == "train":
+        add_options(command, arguments, preset if name in TRAINS else {})
+        if name in TRAINS:
             command.add_argument("--preset", metavar="NAME", help=f"Values that go together: {', '.join(names())}.")
             command.add_argument(
                 "--progress", choices=get_args(Style), help="jsonl: events on standard output, for a program to read."

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from rm_trainer.errors import Refused
 from rm_trainer.objective import Strength
+from rm_trainer.recency import parse_time
 
 Optimizer = Literal["adamw", "adamw8bit"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -76,6 +77,12 @@ class TrainArguments(RuntimeArguments):
     ] = 0
     lora_alpha: Annotated[float, "Adapters count this much divided by their rank."] = 32.0
     eval_every: Annotated[int, "Optimizer steps between evaluations on the valid split; 0: only at the end."] = 0
+    newest_since: Annotated[
+        str | None, "Time such as 2026-01-02T03:04:05Z: rankings handed in after it are the newest batch."
+    ] = None
+    tensorboard_directory: Annotated[
+        Path | None, "Where TensorBoard's event files go; absent, into the output, and beside it until that is whole."
+    ] = None
     strength: Annotated[
         Strength,
         "What a preference's strength does: nothing; a margin (Llama 2); a weight (HelpSteer2). Absent ones are 1.",
@@ -113,6 +120,8 @@ class TrainArguments(RuntimeArguments):
         _above_zero(learning_rate=self.learning_rate, adam_epsilon=self.adam_epsilon, lora_alpha=self.lora_alpha)
         _fraction(final_learning_rate_fraction=self.final_learning_rate_fraction)
         _decay(beta1=self.beta1, beta2=self.beta2)
+        if self.newest_since is not None:
+            parse_time(self.newest_since)
         if not 0 <= self.label_smoothing < 0.5:
             raise Refused(f"--label-smoothing is {self.label_smoothing}; it must be at least 0 and below 0.5.")
         if self.lora_rank and self.freeze_layers:
@@ -120,6 +129,18 @@ class TrainArguments(RuntimeArguments):
                 f"--lora-rank {self.lora_rank} leaves all layers as they are and trains adapters on each, so "
                 f"--freeze-layers {self.freeze_layers} contradicts it. Leave one of the two out."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldsArguments(TrainArguments):
+    """`python -m rm_trainer folds`: every option of `train`, which trains each fold."""
+
+    output: Annotated[Path, "Directory for the folds' figures; the same command goes on in it after a stop."]
+    folds: Annotated[int, "Groups of labelers, each left out once. InstructGPT: 5."] = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least(2, folds=self.folds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +160,9 @@ class EvaluateArguments(RuntimeArguments):
     cache_directory: Annotated[
         Path | None, "Where tokenised records are kept between runs; absent, ~/.cache/concord/tokens."
     ] = None
+    newest_since: Annotated[
+        str | None, "Time such as 2026-01-02T03:04:05Z: rankings handed in after it are the newest batch."
+    ] = None
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
     dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"
     bootstrap_samples: Annotated[int, "Resamples of the prompts behind the 95% intervals."] = 1000
@@ -148,6 +172,8 @@ class EvaluateArguments(RuntimeArguments):
         super().__post_init__()
         _at_least(1, tokens_per_microbatch=self.tokens_per_microbatch, bootstrap_samples=self.bootstrap_samples)
         _at_least(0, seed=self.seed)
+        if self.newest_since is not None:
+            parse_time(self.newest_since)
         if self.max_length is not None:
             _at_least(1, max_length=self.max_length)
 

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
 from rm_trainer.batches import Group, parts, unique_tokens
+from rm_trainer.ceiling import in_words
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.distributed.dealing import own_parts
 from rm_trainer.distributed.ranks import ALONE, Ranks
@@ -30,6 +31,7 @@ from rm_trainer.paired import compare
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
 from rm_trainer.read_ahead import ReadAhead
+from rm_trainer.recency import recent
 from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot
@@ -54,6 +56,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
     outcomes = outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch)
     if not ranks.first:
         return
+    analysis = analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -70,13 +73,14 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
                 **shortened(rankings, only_with_pairs=True),
             },
             "comparison": None if arguments.current is None else compare(outcomes, read_outcomes(arguments.current)),
-            "analysis": analyse(outcomes, seed=arguments.seed),
+            "analysis": analysis,
             "rankings": [_per_ranking(outcome, reward_shift(model)) for outcome in outcomes],
         },
     )
     progress.note(
         f"Pair accuracy {metrics['pair_accuracy']:.3f} on {metrics['pairs']} pairs; all of it is in {arguments.output}."
     )
+    progress.note(in_words(analysis["ceiling"]))
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
@@ -114,6 +118,11 @@ def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group],
             use_case=group.ranking.use_case,
             language=group.ranking.language,
             policies=tuple(sorted({model for model in group.ranking.models if model})),
+            task_id=group.ranking.task_id,
+            labeler=group.ranking.labeler,
+            submitted_at=group.ranking.submitted_at,
+            strengths=group.ranking.strengths,
+            qualities=group.ranking.qualities,
         )
         for group, score, margin in zip(groups, scores, margins, strict=True)
     ]

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from rm_trainer.bootstrap import Floats, interval, places, resampled, sums
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,12 @@ class Outcome:
     use_case: str = ""
     language: str = ""
     policies: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Prompts:
-    """Sums per prompt, each [prompts]: what a bootstrap over prompts draws from."""
-
-    pairs: Floats
-    correct: Floats
-    log_loss: Floats
+    task_id: int | None = None
+    """Rankings of one task are several labelers' orders of the same completions."""
+    labeler: str = ""
+    submitted_at: str = ""
+    strengths: tuple[int, ...] | None = None
+    qualities: tuple[int | None, ...] = ()
 
 
 def summarise(outcomes: Sequence[Outcome], *, bootstrap_samples: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -49,49 +45,31 @@ def summarise(outcomes: Sequence[Outcome], *, bootstrap_samples: int = 1000, see
     * `loss`: the training objective, mean over rankings of the mean over their pairs.
     * `…_interval`: 95% percentile interval of a bootstrap that draws whole prompts.
     """
-    prompts = _sums_per_prompt(outcomes)
-    values = _statistics(prompts)
-    intervals = _intervals(prompts, samples=bootstrap_samples, seed=seed)
+    per_prompt = sums(
+        places([one.prompt_id for one in outcomes]),
+        [one.pairs for one in outcomes],
+        [one.correct for one in outcomes],
+        [one.log_loss for one in outcomes],
+        [one.log_loss / one.pairs for one in outcomes],
+        np.ones(len(outcomes)),
+    )
+    per_prompt = np.column_stack([per_prompt, per_prompt[:, 1] / per_prompt[:, 0], np.ones(len(per_prompt))])
+    drawn = _figures(resampled(per_prompt, samples=bootstrap_samples, seed=seed))
     return {
         "rankings": len(outcomes),
-        "prompts": len(prompts.pairs),
-        "pairs": int(prompts.pairs.sum()),
-        "loss": float(np.mean([one.log_loss / one.pairs for one in outcomes])),
-        **values,
-        **{f"{name}_interval": interval for name, interval in intervals.items()},
+        "prompts": len(per_prompt),
+        "pairs": int(per_prompt[:, 0].sum()),
+        **{name: float(value) for name, value in _figures(per_prompt.sum(axis=0)).items()},
+        **{f"{name}_interval": interval(values) for name, values in drawn.items()},
     }
 
 
-def _sums_per_prompt(outcomes: Sequence[Outcome]) -> _Prompts:
-    _, prompt = np.unique([one.prompt_id for one in outcomes], return_inverse=True)
-    return _Prompts(
-        pairs=_sums(prompt, [one.pairs for one in outcomes]),
-        correct=_sums(prompt, [one.correct for one in outcomes]),
-        log_loss=_sums(prompt, [one.log_loss for one in outcomes]),
-    )
-
-
-def _sums(prompt: NDArray[np.intp], values: Sequence[float]) -> Floats:
-    return np.bincount(prompt, weights=values).astype(np.float64)
-
-
-def _statistics(prompts: _Prompts) -> dict[str, float]:
-    pairs = prompts.pairs.sum()
+def _figures(totals: Floats) -> dict[str, Floats]:
+    """Of sums over prompts, [7] or [samples, 7]."""
+    pairs, correct, log_loss, loss, rankings, accuracy, prompts = totals.T
     return {
-        "pair_accuracy": float(prompts.correct.sum() / pairs),
-        "prompt_accuracy": float((prompts.correct / prompts.pairs).mean()),
-        "log_loss": float(prompts.log_loss.sum() / pairs),
+        "pair_accuracy": correct / pairs,
+        "prompt_accuracy": accuracy / prompts,
+        "log_loss": log_loss / pairs,
+        "loss": loss / rankings,
     }
-
-
-def _intervals(prompts: _Prompts, *, samples: int, seed: int) -> dict[str, list[float]]:
-    random = np.random.default_rng(seed)
-    count = len(prompts.pairs)
-    drawn = [_statistics(_draw(prompts, random.integers(count, size=count))) for _ in range(samples)]
-    return {
-        name: [float(bound) for bound in np.percentile([one[name] for one in drawn], [2.5, 97.5])] for name in drawn[0]
-    }
-
-
-def _draw(prompts: _Prompts, chosen: NDArray[np.int64]) -> _Prompts:
-    return _Prompts(pairs=prompts.pairs[chosen], correct=prompts.correct[chosen], log_loss=prompts.log_loss[chosen])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,8 @@ class Progress:
     def __init__(self, style: Style, *, speak: bool = True) -> None:
         self.style = style
         self.speak = speak
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        """Called with every event after it was said."""
         self.events: list[dict[str, Any]] = []
 
     def start(self, *, steps: int, train_rankings: int, train_pairs: int, valid_rankings: int) -> None:
@@ -34,9 +37,17 @@ class Progress:
         )
 
     def step(
-        self, *, step: int, steps: int, loss: float, accuracy: float, learning_rate: float, seconds: float
+        self,
+        *,
+        step: int,
+        steps: int,
+        loss: float,
+        accuracy: float,
+        learning_rate: float,
+        seconds: float,
+        tokens: int,
     ) -> None:
-        """`seconds` counts from the first step's begin to this step's end."""
+        """`seconds` counts from the first step's begin to this step's end; `tokens` are this step's own."""
         self._emit(
             {
                 "event": "step",
@@ -46,6 +57,7 @@ class Progress:
                 "accuracy": accuracy,
                 "learning_rate": learning_rate,
                 "seconds": round(seconds, 3),
+                "tokens": tokens,
             },
             f"step {step}/{steps}  loss {loss:.4f}  accuracy {accuracy:.3f}  lr {learning_rate:.2e}  {seconds:.0f} s",
         )
@@ -78,3 +90,5 @@ class Progress:
             print(json.dumps(event, ensure_ascii=False), flush=True)
         else:
             self.note(sentence)
+        for listener in self.listeners:
+            listener(event)

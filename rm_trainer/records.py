@@ -34,6 +34,13 @@ class Ranking:
     language: str = ""
     models: tuple[str, ...] = ()
     """The policy that wrote each completion, "" where the record doesn't say."""
+    submitted_at: str = ""
+    """ISO 8601 with its zone, "" where the record doesn't say."""
+    task_id: int | None = None
+    labeler: str = ""
+    """A pseudonym, "" where the record doesn't say."""
+    qualities: tuple[int | None, ...] = ()
+    """The labeler's rating of each completion, 1 to 7, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,10 @@ def parse_ranking(record: dict[str, Any]) -> Ranking:
         use_case=str(record.get("use_case") or ""),
         language=str(record.get("language") or ""),
         models=tuple(str(completion.get("model") or "") for completion in completions),
+        submitted_at=str(record.get("submitted_at") or ""),
+        task_id=record.get("task_id"),
+        labeler=str(record.get("labeler") or ""),
+        qualities=tuple(completion.get("quality") for completion in completions),
         strengths=_strengths(_with_edit_step(record), steps=len(set(ranks)) - 1),
     )
 

@@ -1,24 +1,25 @@
 """What a training run leaves to read: remarks before it starts, metrics.json and training_log.jsonl after it."""
 
 import json
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rm_trainer.analysis import analyse
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
+from rm_trainer.card import model_card
+from rm_trainer.ceiling import in_words
 from rm_trainer.checkpoint import write_json_file, write_text_file
-from rm_trainer.data import Records, TrainingData
+from rm_trainer.data import TrainingData
+from rm_trainer.metrics import Outcome, summarise
 from rm_trainer.optimization import BatchResult
-from rm_trainer.precision import Runtime
 from rm_trainer.progress import Progress
+from rm_trainer.provenance import write_manifest
+from rm_trainer.recency import recent
 from rm_trainer.render import Renderer
 from rm_trainer.sharing.choice import Choice
-
-PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
 def note_what_is_unusual(
@@ -58,6 +59,11 @@ def reading(choice: Choice, counts: dict[str, int], results: Sequence[BatchResul
     return {**asdict(choice), "tokens": tokens, "tokens_unshared": full, "padding": padding}
 
 
+def tokens_of(batch: Sequence[Group]) -> int:
+    """Of its K full sequences each, as metrics.json counts them."""
+    return sum(len(sequence) for group in batch for sequence in group.rendered.sequences)
+
+
 def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> dict[str, Any]:
     """Averages over the whole run, each batch measured before its own step: the model was still learning."""
     pairs = sum(result.pairs for result in results)
@@ -71,32 +77,24 @@ def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> di
     }
 
 
-def provenance(
-    arguments: TrainArguments, runtime: Runtime, renderer: Renderer, records: Records, *, steps: int
-) -> dict[str, Any]:
-    """From what, with what and where the model was made."""
-    return {
-        "base": arguments.base,
-        "snapshot_sha256": records.snapshot.sha256,
-        "demonstrations_sha256": records.demonstrations_sha256,
-        "template": "plain" if renderer.plain else "chat",
-        "max_length": renderer.max_length,
-        "schedule": {
-            "shape": "cosine",
-            "steps": steps,
-            "warmup_steps": arguments.warmup_steps,
-            "learning_rate": arguments.learning_rate,
-            "final_learning_rate": arguments.learning_rate * arguments.final_learning_rate_fraction,
-        },
-        "config": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(arguments).items()},
-        "seed": arguments.seed,
-        **runtime.describe(),
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-    }
+def metrics_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> dict[str, Any] | None:
+    """None for a split without a usable pair."""
+    return summarise(outcomes, seed=arguments.seed) if outcomes else None
+
+
+def analysis_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> dict[str, Any] | None:
+    """None for a split without a usable pair."""
+    if not outcomes:
+        return None
+    return analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
 
 
 def write(directory: Path, metrics: dict[str, Any], progress: Progress) -> None:
-    """metrics.json, and training_log.jsonl with every event of the run so far."""
+    """metrics.json, training_log.jsonl with every event of the run so far, the model card and the manifest."""
     write_json_file(directory / "metrics.json", metrics)
+    if metrics["valid"] is not None:
+        progress.note(in_words(metrics["analysis"]["valid"]["ceiling"]))
     lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in progress.events]
     write_text_file(directory / "training_log.jsonl", lines)
+    write_text_file(directory / "README.md", [model_card(metrics, name=metrics["config"]["output"])])
+    write_manifest(directory, metrics)

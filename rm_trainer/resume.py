@@ -37,6 +37,8 @@ NOT_OF_THE_RUN = (
     "checkpoint_every",
     "eval_every",
     "cache_directory",
+    "newest_since",
+    "tensorboard_directory",
 )
 """Options that may differ when a run goes on; of the data the hash counts, not the place."""
 warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # one process, as was asked for

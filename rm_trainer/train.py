@@ -16,23 +16,23 @@ from collections.abc import Sequence
 from itertools import islice
 from math import ceil
 from time import monotonic
-from typing import Any
 
 from transformers import PreTrainedModel
 
 from rm_trainer import report, shift
-from rm_trainer.analysis import analyse
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group, shuffled_batches
+from rm_trainer.board import Board
 from rm_trainer.checkpoint import refuse_used_output, whole_directory
 from rm_trainer.data import read_records, render_records
 from rm_trainer.distributed.fsdp import whole_weights
 from rm_trainer.distributed.ranks import ALONE, Ranks
+from rm_trainer.energy import EnergyMeter
 from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
 from rm_trainer.guards import faults_told, refuse_full_disk, sigterm_after_the_step, sole_writer
 from rm_trainer.lora import add_adapters, merge_adapters
-from rm_trainer.metrics import summarise
+from rm_trainer.metrics import Outcome
 from rm_trainer.model import freeze, load_base, recompute_activations
 from rm_trainer.objective import Objective
 from rm_trainer.optimization import (
@@ -44,6 +44,7 @@ from rm_trainer.optimization import (
 )
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
+from rm_trainer.provenance import provenance
 from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.resume import Checkpoints, Done, kept
 from rm_trainer.schedule import learning_rate
@@ -57,11 +58,12 @@ def train(arguments: TrainArguments, progress: Progress, ranks: Ranks = ALONE) -
     """
     with ranks.agreed():
         refuse_used_output(arguments.output)
-    with sole_writer(arguments.output, ranks), faults_told(lambda: kept(arguments.output)):
-        _train(arguments, progress, ranks)
+    board = Board(arguments, writes=ranks.first)
+    with sole_writer(arguments.output, ranks), faults_told(lambda: kept(arguments.output)), board:
+        _train(arguments, progress, ranks, board)
 
 
-def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
+def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: Board) -> None:
     began = monotonic()
     with ranks.in_turn():
         runtime = prepare_runtime(arguments, arguments.dtype, ranks, recomputes=arguments.recompute_activations)
@@ -78,6 +80,8 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
         runtime.place(model)
         optimizer = make_optimizer(model, arguments)
     choice = choose(model, runtime.device, checkpointing=arguments.recompute_activations)
+    energy = EnergyMeter(runtime.device)
+    progress.listeners += [energy.sample, board.write]
     report.note_what_is_unusual(data, renderer, choice, arguments, progress)
     checkpoints = Checkpoints(arguments, [records.snapshot.sha256, records.demonstrations_sha256], ranks)
     done = checkpoints.restore(model, optimizer)
@@ -95,6 +99,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
     tokens = arguments.tokens_per_microbatch
     objective = Objective(strength=arguments.strength, label_smoothing=arguments.label_smoothing)
     progress.events += done.events[1:]  # the first is the start, said again above
+    board.replay(done.events, seconds=done.seconds)
     training_began = monotonic() - done.seconds
     batches = shuffled_batches(
         data.train,
@@ -125,6 +130,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
                 accuracy=result.correct / result.pairs,
                 learning_rate=rate,
                 seconds=monotonic() - training_began,
+                tokens=report.tokens_of(batch),
             )
             if arguments.eval_every and step % arguments.eval_every == 0 and step < steps:
                 _validate(model, runtime, data.valid, arguments, progress, step=step)
@@ -140,7 +146,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
     merge_adapters(model)
 
     valid = _validate(model, runtime, data.valid, arguments, progress, step=steps)
-    test = _evaluate(model, runtime, data.test, arguments)
+    test = _judge(model, runtime, data.test, arguments)
     model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, tokens=tokens)
     weights = whole_weights(model)
     with whole_directory(arguments.output, ranks) as directory:
@@ -151,11 +157,11 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
         metrics = {
             "schema": 1,
             "train": report.train_metrics(results, data.train),
-            "valid": valid,
-            "test": test,
+            "valid": report.metrics_of(valid, arguments),
+            "test": report.metrics_of(test, arguments),
             "analysis": {
-                "valid": _analyse(model, runtime, data.valid, arguments),
-                "test": _analyse(model, runtime, data.test, arguments),
+                "valid": report.analysis_of(valid, arguments),
+                "test": report.analysis_of(test, arguments),
             },
             **shift.check_written(directory, runtime, data.demonstrations, tokens=tokens),
             "counts": data.counts,
@@ -166,9 +172,11 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> None:
                 "waiting_for_data": loaded.waited,
                 "total": monotonic() - began,
             },
-            **report.provenance(arguments, runtime, renderer, records, steps=steps),
+            "energy": energy.describe(),
+            **provenance(arguments, runtime, renderer, records, steps=steps),
         }
         if ranks.first:
+            board.move_into(directory)
             report.write(directory, metrics, progress)
     checkpoints.remove()
     progress.done(arguments.output)
@@ -182,26 +190,15 @@ def _validate(
     progress: Progress,
     *,
     step: int,
-) -> dict[str, Any] | None:
-    metrics = _evaluate(model, runtime, groups, arguments)
+) -> list[Outcome]:
+    outcomes = _judge(model, runtime, groups, arguments)
+    metrics = report.metrics_of(outcomes, arguments)
     if metrics is not None:
         progress.valid(step=step, loss=metrics["loss"], accuracy=metrics["pair_accuracy"])
-    return metrics
+    return outcomes
 
 
-def _evaluate(
+def _judge(
     model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], arguments: TrainArguments
-) -> dict[str, Any] | None:
-    """None for a split without a usable pair."""
-    if not groups:
-        return None
-    return summarise(outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch), seed=arguments.seed)
-
-
-def _analyse(
-    model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], arguments: TrainArguments
-) -> dict[str, Any] | None:
-    """None for a split without a usable pair."""
-    if not groups:
-        return None
-    return analyse(outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch), seed=arguments.seed)
+) -> list[Outcome]:
+    return outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch) if groups else []

@@ -1,7 +1,7 @@
 """Charts as plain numbers that a template draws as inline SVG: no script, no library, sharp in print. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
@@ -32,11 +32,33 @@ class Line:
     dots: tuple[Point, ...] = ()
 
 
+@dataclass(frozen=True)
+class Whisker:
+    """An interval around a point, from `top` to `bottom`; `title` is what a pointer over it reads."""
+
+    x: float
+    y: float
+    top: float
+    bottom: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval, where there is one, and what is said of it."""
+
+    x: float
+    y: float
+    interval: tuple[float, float] | None
+    title: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class LineChart:
     """`level`: a horizontal line to compare with (chance), with its label."""
 
     lines: list[Line]
+    whiskers: list[Whisker]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     level: Tick | None
@@ -52,26 +74,38 @@ def line_chart(
     series: Mapping[str, Sequence[Point]],
     *,
     x_max: float,
+    x_min: float = 0,
+    x_ticks: Sequence[tuple[float, str]] | None = None,
     level: tuple[float, str] | None = None,
     y_range: tuple[float, float] | None = None,
     percent: bool = False,
+    estimates: Sequence[Estimate] = (),
 ) -> LineChart | None:
-    """A chart of every series that has points; None without any. `y_range` only widens what the points need."""
+    """A chart of every series that has points; None without any. `y_range` only widens what the points need.
+
+    `x_ticks`: (where, label), else round numbers. `estimates` are drawn with their intervals over the lines.
+    """
     values = [y for points in series.values() for _, y in points if math.isfinite(y)]
     if not values:
         return None
-    wanted = [*values, *(y_range or ()), *([level[0]] if level else [])]
+    bounds = [bound for each in estimates for bound in (each.y, *(each.interval or ()))]
+    wanted = [*values, *bounds, *(y_range or ()), *([level[0]] if level else [])]
     ticks = nice_ticks(min(wanted), max(wanted))
     low, high = ticks[0], ticks[-1]
+    x_end = max(x_max, 1)
 
     def place(point: Point) -> Point:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * point[0] / max(x_max, 1)
+        x = LEFT + (WIDTH - LEFT - RIGHT) * (point[0] - x_min) / ((x_end - x_min) or 1)
         y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (point[1] - low) / (high - low)
         return round(x, 1), round(y, 1)
 
     return LineChart(
         lines=[_line(name, [place(point) for point in thinned(points)]) for name, points in series.items() if points],
-        x_ticks=[Tick(place((x, low))[0], f"{x:,.0f}") for x in nice_ticks(0, max(x_max, 1)) if x <= max(x_max, 1)],
+        whiskers=[_whisker(each, place) for each in estimates],
+        x_ticks=[
+            Tick(place((x, low))[0], label)
+            for x, label in x_ticks or [(x, f"{x:,.0f}") for x in nice_ticks(0, x_end) if x <= x_end]
+        ],
         y_ticks=[Tick(place((0, y))[1], f"{y:.0%}" if percent else f"{y:.2g}") for y in ticks],
         level=Tick(place((0, level[0]))[1], level[1]) if level else None,
     )
@@ -80,6 +114,12 @@ def line_chart(
 def _line(name: str, points: list[Point]) -> Line:
     steps = (f"{'M' if number == 0 else 'L'}{x} {y}" for number, (x, y) in enumerate(points))
     return Line(name, " ".join(steps), tuple(points) if len(points) <= 12 else ())
+
+
+def _whisker(each: Estimate, place: Callable[[Point], Point]) -> Whisker:
+    x, y = place((each.x, each.y))
+    bottom, top = each.interval or (each.y, each.y)
+    return Whisker(x, y, place((each.x, top))[1], place((each.x, bottom))[1], each.title)
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:

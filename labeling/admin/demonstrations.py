@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.admin.doors import RecordAdmin, column, shown
-from labeling.admin.filters import by_choice, by_day, by_relation, yes_or_no
+from labeling.admin.filters import DemonstrationsOfSnapshotFilter, by_choice, by_day, by_relation, yes_or_no
 from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import Demonstration
 from labeling.queries.work import turns_of
@@ -30,6 +30,7 @@ class DemonstrationAdmin(RecordAdmin):
         *by_relation("prompt__campaign"),
         *by_choice("labeler_group"),
         *yes_or_no("simulated"),
+        DemonstrationsOfSnapshotFilter,
         *by_day("submitted_at"),
     )
     list_select_related = ("labeler__user", "prompt__campaign")

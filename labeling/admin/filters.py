@@ -13,12 +13,18 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
+from labeling.export import Selection, demonstrations_of, rankings_of
+from labeling.models import Snapshot
 from labeling.split import SPLITS
 
 if TYPE_CHECKING:
     from django.contrib.admin import SimpleListFilter as DropdownFilter
 else:
     from unfold.contrib.filters.admin import DropdownFilter
+
+
+SNAPSHOTS = 50
+"""The latest ones are offered; an address may name any."""
 
 
 def _translated(theme: Any) -> Any:
@@ -80,6 +86,34 @@ class SplitFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         return queryset.filter(**{self.lookup: self.value()}) if self.value() else queryset
+
+
+class SnapshotFilter(DropdownFilter):
+    """Exactly the labels that a snapshot holds: as of its time, with its filters, and of revisions the last."""
+
+    title = _("snapshot")
+    parameter_name = "snapshot"
+    labels: Any
+    """Selection → the labels that it holds (labeling/export)."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [(str(snapshot.pk), str(snapshot)) for snapshot in Snapshot.objects.order_by("-id")[:SNAPSHOTS]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        number = self.value() or ""
+        snapshot = Snapshot.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        if snapshot is None:
+            return queryset
+        selection = Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters)
+        return queryset.filter(pk__in=type(self).labels(selection).order_by().values("pk"))
+
+
+class RankingsOfSnapshotFilter(SnapshotFilter):
+    labels = staticmethod(rankings_of)
+
+
+class DemonstrationsOfSnapshotFilter(SnapshotFilter):
+    labels = staticmethod(demonstrations_of)
 
 
 class OwnSplitFilter(SplitFilter):

@@ -18,6 +18,7 @@ from labeling.admin.colours import STATE_COLOURS, state_label
 from labeling.admin.doors import RecordAdmin, column, door, shown
 from labeling.admin.fields import ReasonForm, choice, text
 from labeling.admin.filters import by_choice
+from labeling.admin.learned import learned
 from labeling.admin.metrics import compared, headline
 from labeling.models import ModelVersion
 from labeling.models.choices import choices
@@ -74,6 +75,7 @@ class ModelVersionAdmin(RecordAdmin):
             "run": run,
             "measures": compared(version.metrics.get("valid") or {}, None),
             "headline": headline(version.metrics),
+            **learned(version),
             "state_colour": STATE_COLOURS[version.state],
         }
         return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)

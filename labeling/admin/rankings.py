@@ -11,7 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.admin.doors import RecordAdmin, column, shown
-from labeling.admin.filters import by_choice, by_day, by_relation, yes_or_no
+from labeling.admin.filters import RankingsOfSnapshotFilter, by_choice, by_day, by_relation, yes_or_no
 from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import RankedCompletion, Ranking
 from labeling.queries.history import strength_in_words
@@ -36,6 +36,7 @@ class RankingAdmin(RecordAdmin):
         *by_relation("task__campaign"),
         *by_choice("labeler_group"),
         *yes_or_no("simulated"),
+        RankingsOfSnapshotFilter,
         *by_day("submitted_at"),
     )
     list_select_related = ("labeler__user", "task__prompt", "task__campaign")

@@ -22,6 +22,7 @@ from labeling.admin.colours import STATE_COLOURS, state_label
 from labeling.admin.doors import RecordAdmin, column, door, shown
 from labeling.admin.fields import ReasonForm, long_text, switch
 from labeling.admin.filters import by_choice
+from labeling.admin.learned import learned
 from labeling.admin.metrics import compared
 from labeling.dispatch import dispatch_training
 from labeling.models import TrainingRun
@@ -85,6 +86,7 @@ class TrainingRunAdmin(RecordAdmin):
             "live": live_context(run),
             "measures": compared(run.evaluation.get("new") or {}, run.evaluation.get("current")),
             "active": run.state in ACTIVE_RUN_STATES,
+            **learned(run.model_version),
         }
         return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 

@@ -27,7 +27,7 @@ RANKINGS_AT_ONCE = 500
 
 def ranking_records(selection: Selection) -> Iterator[Record]:
     """One record for each ranking whose last revision as of the time is selected. Call inside a transaction."""
-    rows = _chosen(Ranking, selection, of=("task",), campaign="task__campaign", prompt="task__prompt").values_list(
+    rows = rankings_of(selection).values_list(
         "id",
         "revision",
         "task_id",
@@ -173,8 +173,7 @@ def pair_records(ranking: Record) -> list[Record]:
 
 def demonstration_records(selection: Selection) -> Iterator[Record]:
     """One record for each demonstration whose last revision as of the time is selected. Call inside a transaction."""
-    chosen = _chosen(Demonstration, selection, of=("prompt", "source"), campaign="prompt__campaign", prompt="prompt")
-    rows = chosen.values_list(
+    rows = demonstrations_of(selection).values_list(
         "id",
         "revision",
         "prompt_id",
@@ -242,6 +241,16 @@ def _chosen(labels: type[L], selection: Selection, *, of: tuple[str, ...], campa
         **_in_campaign_and_split(selection, campaign=campaign, prompt=prompt),
     ).order_by("id")
     return chosen
+
+
+def rankings_of(selection: Selection) -> QuerySet[Ranking]:
+    """The rankings that a snapshot of the selection holds."""
+    return _chosen(Ranking, selection, of=("task",), campaign="task__campaign", prompt="task__prompt")
+
+
+def demonstrations_of(selection: Selection) -> QuerySet[Demonstration]:
+    """The demonstrations that a snapshot of the selection holds."""
+    return _chosen(Demonstration, selection, of=("prompt", "source"), campaign="prompt__campaign", prompt="prompt")
 
 
 def _work_of(selection: Selection) -> Q:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from labeling.models import Campaign
 from labeling.refusals import SnapshotRefused
@@ -25,6 +25,11 @@ class Selection:
     split: str | None = None
     include_simulated: bool = False
     held_out: bool = False
+
+    @classmethod
+    def of_snapshot(cls, *, as_of: datetime, filters: dict[str, Any]) -> Self:
+        """What `filters` below, read from a manifest, selected."""
+        return cls(as_of=as_of, **{**filters, "kinds": tuple(filters["kinds"])})
 
     def filters(self) -> dict[str, Any]:
         """As the manifest states them."""

@@ -14,6 +14,7 @@ from labeling.admin.charts import (
     RIGHT,
     TOP,
     WIDTH,
+    Estimate,
     bar_chart,
     line_chart,
     nice_ticks,
@@ -87,3 +88,19 @@ def test_bars_are_stacked_from_the_bottom_and_empty_parts_left_out() -> None:
 
 def test_a_chart_of_nothing_has_a_scale_all_the_same() -> None:
     assert bar_chart([]).y_ticks[0].label == "0"
+
+
+def test_an_estimate_has_its_interval_inside_the_frame_and_its_point_inside_the_interval() -> None:
+    chart = line_chart(
+        {"model": [(0.5, 0.5), (1.0, 0.9)]},
+        x_min=0.5,
+        x_max=1,
+        x_ticks=[(0.5, "50%"), (1.0, "100%")],
+        estimates=[Estimate(0.5, 0.5, (0.2, 0.6), "first"), Estimate(1.0, 0.9, None, "alone")],
+    )
+    assert chart is not None
+    first, alone = chart.whiskers
+    assert TOP <= first.top < first.y < first.bottom <= HEIGHT - BOTTOM
+    assert alone.top == alone.y == alone.bottom
+    assert (first.x, alone.x) == (LEFT, WIDTH - RIGHT)
+    assert [(tick.at, tick.label) for tick in chart.x_ticks] == [(LEFT, "50%"), (WIDTH - RIGHT, "100%")]

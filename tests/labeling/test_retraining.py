@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from labeling.manifest import utc_text
 from labeling.models import ModelVersion, TrainingRun
 from labeling.planted_rules import rule_named
 from labeling.retraining import retrain
@@ -66,6 +67,10 @@ def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: Model
     # The same data, seed and base: the two are equally good, and equal is not better.
     assert second.evaluation["new"] == second.evaluation["current"]
     assert second.model_version is not None
+    assert first.snapshot is not None
+    newest = second.model_version.metrics["analysis"]["valid"]["newest"]
+    assert newest["since"] == utc_text(first.snapshot.as_of)
+    assert newest["metrics"] is None  # nothing was ranked since
     assert second.model_version.state == ModelState.CANDIDATE
     assert "Kept as candidate" in second.model_version.state_reason
     assert ModelVersion.objects.get(kind=ModelKind.REWARD, state=ModelState.CURRENT) == first.model_version

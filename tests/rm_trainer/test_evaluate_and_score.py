@@ -50,6 +50,24 @@ def test_an_evaluation_gives_what_training_measured(trained: Path, zebra_snapsho
         assert analysis["calibration"]["ece"] == pytest.approx(evaluation["analysis"]["calibration"]["ece"], abs=1e-3)
 
 
+def test_the_labelers_agreement_stands_beside_the_models(
+    trained: Path, zebra_snapshot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two labelers rank the same ten tasks alike, but for one pair of whose two they prefer different ones."""
+    rankings: list[dict[str, Any]] = []
+    for task in range(1, 11):
+        for labeler in ("L1", "L2"):
+            words = [("zebra dog", 1), ("cat", 2 if labeler == "L1" else 3), ("cow", 3 if labeler == "L1" else 2)]
+            record = ranking(task, [*words, ("frog", 4)])
+            rankings.append(record | {"ranking_id": len(rankings), "task_id": task, "labeler": labeler})
+    data = write_snapshot(tmp_path / "data", rankings={"valid": rankings})
+    assert evaluate(data, trained, tmp_path / "shared.json") == 0
+    said = capsys.readouterr().err
+    assert "Labelers agree with each other on 83.3% ± 0.0% of 60 pairs of 10 shared tasks" in said
+    assert evaluate(zebra_snapshot, trained, tmp_path / "valid.json") == 0
+    assert "Not enough shared tasks" in capsys.readouterr().err
+
+
 def test_an_evaluation_holds_every_ranking_with_shifted_rewards(
     trained: Path, zebra_snapshot: Path, tmp_path: Path
 ) -> None:

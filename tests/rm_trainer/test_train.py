@@ -56,7 +56,7 @@ def test_a_planted_rule_is_learned_and_holds_on_prompts_never_seen(
     }
     steps = [event for event in said if event["event"] == "step"]
     assert [event["step"] for event in steps] == list(range(1, 16))
-    assert set(steps[0]) == {"event", "step", "steps", "loss", "accuracy", "learning_rate", "seconds"}
+    assert set(steps[0]) == {"event", "step", "steps", "loss", "accuracy", "learning_rate", "seconds", "tokens"}
     assert [event["step"] for event in said if event["event"] == "valid"] == [8, 15]
     assert said[-1] == {"event": "done", "output": str(tmp_path / "out")}
     log = (tmp_path / "out" / "training_log.jsonl").read_text()
@@ -74,10 +74,13 @@ def test_plain_transformers_loads_the_checkpoint_with_every_weight(
     assert model.config.num_labels == 1
     assert model.dtype == torch.float32
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
         "chat_template.jinja",
         "config.json",
+        "manifest.json",
         "metrics.json",
         "model.safetensors",
+        "tensorboard",
         "tokenizer.json",
         "tokenizer_config.json",
         "training_log.jsonl",

@@ -1,0 +1,87 @@
+"""A run's steps as TensorBoard event files: `tensorboard --logdir DIRECTORY` draws them.
+
+Two runs that TensorBoard lays over each other: `train` (loss, accuracy, learning_rate, seconds and tokens of every
+step) and `valid` (loss, accuracy). A run that goes on after a stop writes its files anew, with the steps behind it, so
+that no step is there twice, whoever reads them.
+"""
+
+import shutil
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from time import time
+from typing import Any, Self
+
+from rm_trainer.arguments import TrainArguments
+from rm_trainer.errors import Refused
+
+RUNS = {"step": "train", "valid": "valid"}
+TAGS = ("loss", "accuracy", "learning_rate", "tokens")
+INSIDE = "tensorboard"
+
+
+class Board:
+    """Writes into --tensorboard-directory/NAME, or beside the output until `move_into`.
+
+    As a context it leaves files beside the output only for a run that has checkpoints to go on from.
+    """
+
+    def __init__(self, arguments: TrainArguments, *, writes: bool = True) -> None:
+        """Of several processes one `writes`."""
+        self._silent = not writes
+        output, given = arguments.output.absolute(), arguments.tensorboard_directory
+        self._moves = given is None
+        self.directory = output.with_name(f".{output.name}.tensorboard") if given is None else given / output.name
+        self._goes_on = arguments.checkpoint_every > 0
+        self._writers: dict[str, Any] = {}
+        self._seconds = 0.0
+
+    def __enter__(self) -> Self:
+        """Raises Refused where the package is missing."""
+        if find_spec("tensorboard") is None:
+            raise Refused("TensorBoard's event files need the package tensorboard: pip install tensorboard.")
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._close()
+        if self._moves and not self._goes_on and not self._silent:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def replay(self, events: Iterable[dict[str, Any]], *, seconds: float) -> None:
+        """The events behind a run that goes on, each at the time that it would have had without the stop."""
+        began = time() - seconds
+        for event in events:
+            self.write(event, at=began + event.get("seconds", self._seconds))
+
+    def write(self, event: dict[str, Any], *, at: float | None = None) -> None:
+        """Whatever of the event belongs into a curve, on the disk when this returns."""
+        run = RUNS.get(event["event"])
+        if run is None or self._silent:
+            return
+        writer, step = self._writers.get(run) or self._open(run), event["step"]
+        for tag in TAGS:
+            if tag in event:
+                writer.add_scalar(tag, event[tag], step, walltime=at)
+        if "seconds" in event:
+            writer.add_scalar("seconds", event["seconds"] - self._seconds, step, walltime=at)
+            self._seconds = event["seconds"]
+        writer.flush()
+
+    def move_into(self, directory: Path) -> None:
+        """Ends the files; those without a place of their own go into the finished model's directory."""
+        self._close()
+        if self._moves and self.directory.exists():
+            shutil.move(self.directory, directory / INSIDE)
+
+    def _open(self, run: str) -> Any:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  (a second to import)
+
+        for earlier in (self.directory / run).glob("events.out.tfevents.*"):
+            earlier.unlink()
+        self._writers[run] = SummaryWriter(self.directory / run)
+        return self._writers[run]
+
+    def _close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()

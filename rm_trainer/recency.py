@@ -1,0 +1,53 @@
+"""The newest batch: the rankings that the model in use can't have learned from. Its accuracy falls first when policy
+and prompts move on (Llama 2, §3.2, holds out a part of every batch for that).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rm_trainer.bootstrap import RESAMPLES
+from rm_trainer.errors import Refused
+from rm_trainer.metrics import Outcome, summarise
+
+DAYS = 7
+
+
+@dataclass(frozen=True)
+class Recent:
+    """What counts as newest: handed in after `since`; `rule` says in words why then."""
+
+    since: datetime
+    rule: str
+
+
+def recent(snapshot: Path, since: str | None) -> Recent:
+    """After the given time, or else in the last DAYS days before the snapshot's own time. Raises Refused."""
+    if since is not None:
+        return Recent(parse_time(since), f"handed in after {since}, when the model before was made (--newest-since)")
+    as_of = json.loads((snapshot / "manifest.json").read_bytes()).get("as_of")
+    until = parse_time(as_of) if as_of else datetime.now(UTC)
+    rule = f"handed in within the last {DAYS} days of the snapshot, as --newest-since isn't given"
+    return Recent(until - timedelta(days=DAYS), rule)
+
+
+def newest(outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+    """`metrics` are None when no ranking is that new, or none says when it was handed in."""
+    new = [one for one in outcomes if one.submitted_at and parse_time(one.submitted_at) > batch.since]
+    return {
+        "since": batch.since.isoformat().replace("+00:00", "Z"),
+        "rule": batch.rule,
+        "metrics": summarise(new, bootstrap_samples=samples, seed=seed) if new else None,
+    }
+
+
+def parse_time(text: str) -> datetime:
+    """ISO 8601; UTC where it names no zone. Raises Refused."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused(f"{text!r} is no time such as 2026-01-31T12:00:00Z.") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
