@@ -123,6 +123,10 @@ class EvaluateArguments(RuntimeArguments):
         Path | None, "What this command wrote for the model in use, on the same split: the two are compared in pairs."
     ] = None
     split: Annotated[str, "Split of the snapshot: train, valid, test or held_out."] = "valid"
+    newest_since: Annotated[
+        str | None, "Time such as 2026-01-02T03:04:05Z: also judge valid and test rankings handed in after it."
+    ] = None
+    confidence: Annotated[float, "Of the one-sided bounds of the differences."] = 0.95
     rankings_per_microbatch: Annotated[int, "Rankings in memory at a time."] = 1
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
     dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"
@@ -133,6 +137,8 @@ class EvaluateArguments(RuntimeArguments):
         super().__post_init__()
         _at_least(1, rankings_per_microbatch=self.rankings_per_microbatch, bootstrap_samples=self.bootstrap_samples)
         _at_least(0, seed=self.seed)
+        if not 0.5 <= self.confidence < 1:
+            raise Refused(f"--confidence is {self.confidence}; it must be at least 0.5 and below 1.")
         if self.max_length is not None:
             _at_least(1, max_length=self.max_length)
 

@@ -3,12 +3,17 @@
     python -m rm_trainer evaluate --data SNAPSHOT --model DIR --split valid --output evaluation.json
 
 The file holds the metrics and every ranking's rewards, so that two models' files on the same split can be compared
-ranking by ranking.
+ranking by ranking. What a promotion goes by comes from two such files, the current model's first:
+
+    python -m rm_trainer evaluate --data SNAPSHOT --model CURRENT --split test --newest-since TIME --output current.json
+    python -m rm_trainer evaluate --data SNAPSHOT --model NEW --split test --newest-since TIME --output new.json \\
+        --current current.json
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +29,11 @@ from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.metrics import Outcome, summarise
 from rm_trainer.model import load_reward_model, reward_shift
+from rm_trainer.newest import SPLITS, newest_part, parse_time, submitted_after
 from rm_trainer.paired import compare
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
-from rm_trainer.render import Rendered
+from rm_trainer.render import Rendered, Renderer
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot
 
@@ -41,7 +47,8 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
     groups = with_pairs(ranking_groups(rankings, renderer))
     if not groups:
         raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
-    outcomes = outcomes_of(runtime.place(model), runtime, groups, size=arguments.rankings_per_microbatch)
+    judge = partial(outcomes_of, runtime.place(model), runtime, size=arguments.rankings_per_microbatch)
+    outcomes = judge(groups)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -57,9 +64,12 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
                 "tied_rankings": len(rankings) - len(groups),
                 "dropped_prompt_tokens": sum(group.rendered.dropped for group in groups),
             },
-            "comparison": None if arguments.current is None else compare(outcomes, read_outcomes(arguments.current)),
+            "comparison": compare(
+                outcomes, _current(arguments, "rankings"), confidence=arguments.confidence, seed=arguments.seed
+            ),
             "analysis": analyse(outcomes, seed=arguments.seed),
             "rankings": [_per_ranking(outcome, reward_shift(model)) for outcome in outcomes],
+            "newest": _newest(arguments, snapshot, renderer, reward_shift(model), judge, outcomes),
         },
     )
     progress.note(
@@ -67,12 +77,48 @@ def evaluate(arguments: EvaluateArguments, progress: Progress) -> None:
     )
 
 
-def read_outcomes(path: Path) -> list[Outcome]:
-    """The rankings of a file that `evaluate` wrote. Raises Refused when it is none."""
+def _newest(
+    arguments: EvaluateArguments,
+    snapshot: Snapshot,
+    renderer: Renderer,
+    shift: float,
+    judge: Callable[[Sequence[Group]], list[Outcome]],
+    judged: Sequence[Outcome],
+) -> dict[str, Any] | None:
+    """The newest batch; what was judged already is not read again."""
+    if arguments.newest_since is None:
+        return None
+    splits = [ranking for split in SPLITS for ranking in snapshot.rankings(split)]
+    fresh = submitted_after(splits, parse_time(arguments.newest_since))
+    groups = with_pairs(ranking_groups(fresh, renderer))
+    known = {outcome.ranking_id: outcome for outcome in judged}
+    unknown = [group for group in groups if group.ranking.ranking_id not in known]
+    known |= {outcome.ranking_id: outcome for outcome in (judge(unknown) if unknown else ())}
+    return newest_part(
+        arguments.newest_since,
+        [known[group.ranking.ranking_id] for group in groups],
+        _current(arguments, "newest", "rankings"),
+        confidence=arguments.confidence,
+        seed=arguments.seed,
+        per_ranking=lambda outcome: _per_ranking(outcome, shift),
+    )
+
+
+def _current(arguments: EvaluateArguments, *keys: str) -> list[Outcome] | None:
+    return None if arguments.current is None else read_outcomes(arguments.current, *keys)
+
+
+def read_outcomes(path: Path, *keys: str) -> list[Outcome]:
+    """Rankings that lie under the keys in a file that `evaluate` wrote. Raises Refused when they don't."""
     try:
-        return [Outcome(**one) for one in json.loads(path.read_text(encoding="utf-8"))["rankings"]]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for key in keys:
+            found = found[key]
+        return [Outcome(**one) for one in found]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again.") from error
+        raise Refused(
+            f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again, with the same options."
+        ) from error
 
 
 def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], *, size: int) -> list[Outcome]:

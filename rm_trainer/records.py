@@ -34,6 +34,8 @@ class Ranking:
     language: str = ""
     models: tuple[str, ...] = ()
     """The policy that wrote each completion, "" where the record doesn't say."""
+    submitted_at: str = ""
+    """ISO 8601 with its zone, "" where the record doesn't say."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def parse_ranking(record: dict[str, Any]) -> Ranking:
         use_case=str(record.get("use_case") or ""),
         language=str(record.get("language") or ""),
         models=tuple(str(completion.get("model") or "") for completion in completions),
+        submitted_at=str(record.get("submitted_at") or ""),
         strengths=_strengths(_with_edit_step(record), steps=len(set(ranks)) - 1),
     )
 
