@@ -150,7 +150,7 @@ class ScoreArguments(RuntimeArguments):
     model: Annotated[Path, "Reward model directory, as `train` writes it."]
     input: Annotated[str, 'JSONL file of {"prompt": [messages], "completion": "text"}, or - for standard input.']
     output: Annotated[str, 'JSONL file to write, each line with its "reward" added, or - for standard output.']
-    batch_size: Annotated[int, "Completions in memory at a time; results appear batch by batch."] = 8
+    batch_size: Annotated[int, "Completions in memory at a time; results appear batch by batch."] = 16
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
     dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"
 
