@@ -163,6 +163,25 @@ RM_TRAIN_LAUNCHER = env.command(
 if RM_TRAIN_LAUNCHER[0] == "python":
     RM_TRAIN_LAUNCHER[0] = sys.executable
 
+env.section("Scoring")
+SCORE_BATCH_SIZE = env.integer(
+    "SCORE_BATCH_SIZE",
+    16,
+    minimum=1,
+    maximum=4096,
+    about="Completions that pass through the reward model at a time.",
+)
+SCORE_COMPLETIONS_PER_MINUTE = env.integer(
+    "SCORE_COMPLETIONS_PER_MINUTE",
+    2000,
+    minimum=0,
+    maximum=1_000_000,
+    about="Most completions of ranking tasks that a scoring worker scores ahead in a minute; 0: none.",
+)
+SCORE_REQUESTS_PER_MINUTE = env.integer(
+    "SCORE_REQUESTS_PER_MINUTE", 60, minimum=1, maximum=100_000, about="Most API requests for rewards of one account."
+)
+
 env.section("Retraining")
 RETRAIN_AFTER_RANKINGS = env.integer(
     "RETRAIN_AFTER_RANKINGS", 1000, minimum=1, maximum=1_000_000, about="New rankings that start a retraining."
@@ -233,6 +252,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "rest_framework",
+    "rest_framework.authtoken",
     "config",
     "labeling",
 ]

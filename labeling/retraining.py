@@ -16,8 +16,9 @@ from labeling.export import write_snapshot
 from labeling.manifest import utc_text
 from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.promotion import Rule, decide
+from labeling.queries.current_models import current_reward_model
 from labeling.refusals import Refusal
-from labeling.services.model_versions import current_model, keep_as_candidate, promote, register_model
+from labeling.services.model_versions import keep_as_candidate, promote, register_model
 from labeling.services.sampling import current_sft_model
 from labeling.services.snapshots import register_snapshot
 from labeling.services.training import (
@@ -66,7 +67,7 @@ def _retrain(run: TrainingRun) -> None:
     trainer = _Trainer(log_path, lambda event: note_progress(run=run, event=event))
     trainer.train(data=snapshot.path, base=base, output=output, options=options)
 
-    current = current_model(kind=ModelKind.REWARD)
+    current = current_reward_model()
     begin_evaluating(run=run, compared_with=current)
     _register(run, snapshot, output, current, _evaluate_both(trainer, snapshot, output, current))
 

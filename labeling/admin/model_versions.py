@@ -19,7 +19,7 @@ from labeling.admin.doors import RecordAdmin, column, door, shown
 from labeling.admin.fields import ReasonForm, choice, text
 from labeling.admin.filters import by_choice
 from labeling.admin.metrics import compared, headline
-from labeling.admin.promotions import rows_of
+from labeling.admin.promotions import numbers_of
 from labeling.models import ModelVersion
 from labeling.models.choices import choices
 from labeling.services.model_versions import promote, register_model, retire, roll_back
@@ -75,7 +75,7 @@ class ModelVersionAdmin(RecordAdmin):
             "run": run,
             "measures": compared(version.metrics.get("valid") or {}, None),
             "headline": headline(version.metrics),
-            "promotion_rows": rows_of(run.promotion) if run else [],
+            "promotion": numbers_of(run.promotion) if run else None,
             "state_colour": STATE_COLOURS[version.state],
         }
         return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -31,13 +32,28 @@ class Row:
     better: str
 
 
-def rows_of(promotion: Mapping[str, Any]) -> list[Row]:
-    """Of `TrainingRun.promotion` (labeling/promotion.py); none before a run was decided."""
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """`against` is "" for chance."""
+
+    against: str
+    since: datetime
+    confidence: str
+    rows: list[Row]
+
+
+def numbers_of(promotion: Mapping[str, Any]) -> Numbers | None:
+    """Of `TrainingRun.promotion` (labeling/promotion.py); None before a run was decided."""
     if not promotion:
-        return []
+        return None
     rule = promotion["rule"]
     needed = {"test": rule["min_test_rankings"], "newest": rule["min_new_rankings"]}
-    return [_row(part, promotion[part], needed[part]) for part in PARTS]
+    return Numbers(
+        against=promotion["against"],
+        since=datetime.fromisoformat(promotion["since"]),
+        confidence=f"{rule['confidence']:.0%}",
+        rows=[_row(part, promotion[part], needed[part]) for part in PARTS],
+    )
 
 
 def _row(part: str, numbers: Mapping[str, Any], needed: int) -> Row:
@@ -52,9 +68,10 @@ def _row(part: str, numbers: Mapping[str, Any], needed: int) -> Row:
         new=_share(measured.get("new")),
         current=_share(measured.get("current")),
         difference=_signed(measured.get("difference")),
-        interval=" – ".join(_signed(bound) for bound in measured.get("interval", [])) or "–",
+        interval="\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(_signed(bound) for bound in measured.get("interval", []))
+        or "–",
         lower=_signed(measured.get("lower")),
-        must_be=f"{relation} {_signed(numbers['floor'])}",
+        must_be=f"{relation}\N{NO-BREAK SPACE}{_signed(numbers['floor'])}",
         better=_share(measured.get("probability_better")),
     )
 

@@ -23,7 +23,7 @@ from labeling.admin.doors import RecordAdmin, column, door, shown
 from labeling.admin.fields import ReasonForm, long_text, switch
 from labeling.admin.filters import by_choice
 from labeling.admin.metrics import compared
-from labeling.admin.promotions import rows_of
+from labeling.admin.promotions import numbers_of
 from labeling.dispatch import dispatch_training
 from labeling.models import TrainingRun
 from labeling.queries.admin_lists import runs_with_last_step
@@ -85,7 +85,7 @@ class TrainingRunAdmin(RecordAdmin):
             "run": run,
             "live": live_context(run),
             "measures": compared(run.evaluation.get("new") or {}, run.evaluation.get("current")),
-            "promotion_rows": rows_of(run.promotion),
+            "promotion": numbers_of(run.promotion),
             "active": run.state in ACTIVE_RUN_STATES,
         }
         return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)

@@ -40,11 +40,6 @@ def register_model(
     )
 
 
-def current_model(*, kind: ModelKind) -> ModelVersion | None:
-    """The one that is promoted now."""
-    return ModelVersion.objects.select_related("snapshot").filter(kind=kind, state=ModelState.CURRENT).first()
-
-
 def local_model(*, model: str, models_dir: Path) -> Path:
     """The directory of a model that is named by its path or its Hugging Face id; an id is downloaded if need be.
 

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from torch import Tensor
+from transformers import PreTrainedModel
 
+from rm_trainer.precision import Runtime
 from rm_trainer.protocol import Item, Scored
 from rm_trainer.records import Message
 from rm_trainer.render import Rendered
 from rm_trainer.scorer import Scorer
+from rm_trainer.sharing.choice import score
 from tests.rm_trainer.doors import train
 
 Passes = list[list[int]]
@@ -34,15 +38,12 @@ def rewards(scored: Sequence[Scored]) -> list[float]:
 def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
     """How many completions each prompt of each pass through the network has."""
     seen: Passes = []
-    from rm_trainer import evaluate
 
-    true_score = evaluate.score
-
-    def watched(model: object, runtime: object, rendered: Sequence[Rendered]) -> object:
+    def watched(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> Tensor:
         seen.append([len(one.sequences) for one in rendered])
-        return true_score(model, runtime, rendered)  # type: ignore[arg-type]
+        return score(model, runtime, rendered)
 
-    monkeypatch.setattr(evaluate, "score", watched)
+    monkeypatch.setattr("rm_trainer.evaluate.score", watched)
     return seen
 
 
