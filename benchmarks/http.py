@@ -15,7 +15,7 @@ from benchmarks.harness.command import run
 from benchmarks.harness.measure import Measure
 from benchmarks.harness.scratch import scratch_concord
 
-WEB_THREADS = 8  # in all processes of `manage.py up` (config/up.py)
+WEB_THREADS = 8  # in all processes of `manage.py up` on two cores (config/gunicorn.py)
 
 
 def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argument)

@@ -48,6 +48,7 @@ NAVIGATION = [
         "items": [
             _entry(_("Demonstrations"), "edit_note", "demonstration"),
             _entry(_("Rankings"), "format_list_numbered", "ranking"),
+            _entry(_("Revisions"), "history_edu", "revision"),
             _entry(_("Conversations"), "forum", "conversation"),
             _entry(_("Own writing"), "draw", "composition"),
             _entry(_("Suggestions"), "lightbulb", "suggestionrequest"),

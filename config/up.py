@@ -25,8 +25,6 @@ from config.supervisor import Child, CommandFailed, Supervisor
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.3
-# A process for each core of a small machine: Python runs one thread of each at a time. The threads wait for PostgreSQL.
-WEB_PROCESSES = ["--workers", "2", "--threads", "4", "--keep-alive", "30"]
 CELERY = [sys.executable, "-m", "celery", "-A", "config.celery"]
 
 
@@ -145,7 +143,7 @@ class Up:
 
     def _web(self) -> Child:
         bind = f"{self.options.host}:{self.options.port}"
-        command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", bind, *WEB_PROCESSES]
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi", "--bind", bind]
         # SIGTERM, for gunicorn ends its workers itself; everything else has no children that could be left over.
         return Child("web", command, when_orphaned=signal.SIGTERM)
 

@@ -32,6 +32,7 @@ STATE_COLOURS = {
     "waiting": "info",
     "cancelled": "default",
     "discarded": "default",
+    "kept": "default",
 }
 
 

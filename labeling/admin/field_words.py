@@ -32,6 +32,7 @@ FIELD_WORDS = (
     _("failure note"),
     _("finished at"),
     _("group"),
+    _("handed in"),
     _("heartbeat at"),
     _("include simulated"),
     _("instruction version"),

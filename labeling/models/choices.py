@@ -23,7 +23,7 @@ WORDS = {
     "demonstration": _("Demonstration"),
     "dialogue": _("Dialogue"),
     "discarded": _("Discarded"),
-    "kept": _("kept as it was"),
+    "kept": _("Kept as it was"),
     "dismissed": _("Dismissed"),
     "done": _("Done"),
     "draft": _("Draft"),

@@ -7,7 +7,7 @@
  */
 import { csrfToken } from "./csrf.js";
 import { conflictIn } from "./draft-conflict.js";
-import { apply, merged, read, same } from "./draft-fields.js";
+import { apply, merged, read, rendered, same } from "./draft-fields.js";
 import * as shelf from "./draft-shelf.js";
 import { otherTabs } from "./draft-tabs.js";
 import { saveState } from "./save-state.js";
@@ -29,7 +29,7 @@ function autosave(form) {
   const conflict = conflictIn(form);
   const tabs = otherTabs(token, heard);
   let version = Number(form.dataset.version);
-  let base = read(form); // what the server has at `version`
+  let base = rendered(form); // what the server has at `version`
   let changes = 0;
   let saved = 0;
   let saving = false;
@@ -49,9 +49,9 @@ function autosave(form) {
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true));
   window.addEventListener("pagehide", () => save(true));
   document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event));
-  takeUpKept();
   const aside = shelf.recall(`${token}.aside`);
   if (aside) keepAside(aside.draft);
+  takeUp();
 
   function changed() {
     changes += 1;
@@ -135,20 +135,24 @@ function autosave(form) {
     }
   }
 
-  function ask(theirs) {
-    keep();
+  /** `onServer`: what the server has at `theirs.version`, where that is not their draft. */
+  function ask(theirs, onServer = null) {
+    state.show(keep() ? "choose" : "nowhere");
     conflict.ask(read(form), theirs.draft, (choice) => {
       if (choice === "mine") {
-        ({ version, draft: base } = theirs);
+        ({ version } = theirs);
+        base = onServer ?? theirs.draft;
         settles = true;
-        changes += 1;
-        save();
       } else {
         keepAside(read(form));
         apply(form, theirs.draft);
-        saved = changes;
-        adopt(theirs);
+        if (!onServer) {
+          saved = changes;
+          return adopt(theirs);
+        }
       }
+      changes += 1;
+      save();
     });
   }
 
@@ -201,20 +205,27 @@ function autosave(form) {
     retry = Math.min(2 * retry, LONGEST_RETRY_MS);
   }
 
-  function takeUpKept() {
-    const kept = shelf.recall(token);
-    if (!kept) return;
+  /** What an earlier visit left in this browser, and what was entered before this script listened. */
+  function takeUp() {
     const onPage = read(form);
-    if (same(kept.draft, onPage)) {
+    const isEntered = !same(onPage, base);
+    let kept = shelf.recall(token);
+    if (kept && same(kept.draft, base)) {
       shelf.forget(token);
-      return;
+      kept = null;
+    }
+    if (!kept && !isEntered) return;
+    changes += 1;
+    if (!kept || same(kept.draft, onPage)) return save();
+    if (isEntered) {
+      keepAside(kept.draft); // before `keep` puts what was entered in its place
+      return ask({ draft: kept.draft, version }, base);
     }
     // What the server has may be this page's own last save, whose answer came too late to be heard.
-    const isNewest = kept.version === version || (kept.sent && same(kept.sent, onPage));
+    const isNewest = kept.version === version || (kept.sent && same(kept.sent, base));
     apply(form, kept.draft);
-    changes += 1;
     if (isNewest) save();
-    else ask({ draft: onPage, version });
+    else ask({ draft: base, version });
   }
 
   function handOver(event) {

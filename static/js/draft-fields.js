@@ -1,4 +1,4 @@
-/** A form's fields as a draft, {name: [values]}, and back; and what two drafts have in common. */
+/** A form's fields as a draft, {name: [values]}, and back; what the server rendered; what two drafts have in common. */
 const NOT_WORK = "csrfmiddlewaretoken";
 const MEASURED = "active_seconds"; // no work of its own: a difference in it alone is no conflict
 
@@ -10,12 +10,35 @@ export function read(form) {
   return draft;
 }
 
+/** The draft that the server rendered, whatever was entered since, were it before any script listened. */
+export function rendered(form) {
+  const draft = {};
+  for (const field of form.elements) {
+    if (!field.name || field.name === NOT_WORK || isButton(field) || field.matches(":disabled")) continue;
+    const values = defaults(field);
+    if (values.length) (draft[field.name] ??= []).push(...values);
+  }
+  return draft;
+}
+
+function defaults(field) {
+  if (field.type === "radio" || field.type === "checkbox") return field.defaultChecked ? [field.value] : [];
+  if (!field.options) return [field.defaultValue];
+  const options = [...field.options];
+  const selected = options.filter((option) => option.defaultSelected);
+  return (selected.length || field.multiple ? selected : options.slice(0, 1)).map((option) => option.value);
+}
+
+function isButton(field) {
+  return ["submit", "button", "reset"].includes(field.type);
+}
+
 /** Forms whose fields come and go make them on `draft-restoring`, and draw what follows from them on `draft-restored`. */
 export function apply(form, draft) {
   form.dispatchEvent(new CustomEvent("draft-restoring", { detail: draft }));
   const taken = {};
   for (const field of form.elements) {
-    if (!field.name || field.name === NOT_WORK || field.type === "submit" || field.type === "button") continue;
+    if (!field.name || field.name === NOT_WORK || isButton(field)) continue;
     const values = draft[field.name] ?? [];
     if (field.type === "radio" || field.type === "checkbox") field.checked = values.includes(field.value);
     else if (field.type === "select-multiple") for (const option of field.options) option.selected = values.includes(option.value);

@@ -70,6 +70,7 @@ function suggestingBreaks(minutes) {
     const seconds = worked.seconds + event.detail;
     write({ seconds });
     if (seconds < minutes * 60 || !note.hidden) return;
+    document.querySelector(".bar").prepend(note);
     note.hidden = false;
     text.textContent = text.dataset.text.replace("{minutes}", Math.round(seconds / 60));
   });

@@ -1,7 +1,7 @@
 /**
  * Shows [data-preview-of="id"] as it will be read, drawn by the server a moment after each change, and how many tokens
- * it has into [data-tokens]. The button [data-preview-toggle] shows and hides it: beside the text on wide screens, in
- * its place on narrow ones.
+ * it has into [data-tokens]. The button [data-preview-toggle] shows and hides it: beside the text on wide screens,
+ * where it scrolls along, in its place on narrow ones.
  */
 import { csrfToken } from "./csrf.js";
 
@@ -31,6 +31,7 @@ function preview(pane) {
   });
   wide.addEventListener("change", () => show(wide.matches && remembered()));
   area.addEventListener("input", later);
+  area.addEventListener("scroll", scrollAlong, { passive: true });
   area.form.addEventListener("draft-restored", later);
   addEventListener("online", later);
   show(wide.matches && remembered());
@@ -66,9 +67,16 @@ function preview(pane) {
       body.innerHTML = answer.html; // made harmless by labeling/markdown.py
       say("");
       count(answer.tokens);
+      scrollAlong();
     } catch (error) {
       if (error.name !== "AbortError") say(pane.dataset.failed);
     }
+  }
+
+  /** To the same part of the text; where the whole of it is seen, nothing moves. */
+  function scrollAlong() {
+    const [unseen, behind] = [area, pane].map((each) => each.scrollHeight - each.clientHeight);
+    if (wide.matches && unseen > 0) pane.scrollTop = (area.scrollTop / unseen) * behind;
   }
 
   function clear() {

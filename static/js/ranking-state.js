@@ -131,6 +131,7 @@ export function standing(letter) {
 }
 
 function begin() {
+  if (!tiers().length) follow(); // all were rated before the scripts listened
   const now = tiers();
   refined = now.length > 0 && (ratings().size < cards.length || !same(now, byRatings(ratings())));
   past.length = 0;
@@ -140,11 +141,15 @@ function begin() {
 }
 
 function settle() {
-  if (!refined && ratings().size === cards.length) write(byRatings(ratings()));
+  if (!refined) follow();
   const now = snapshot();
   if (now !== last) past.push(last);
   last = now;
   form.dispatchEvent(new CustomEvent("order-changed"));
+}
+
+function follow() {
+  if (ratings().size === cards.length) write(byRatings(ratings()));
 }
 
 function write(newTiers) {

@@ -82,8 +82,8 @@ def test_each_service_is_built_from_a_stage_and_runs_a_command_that_there_is(nam
             assert command[3] in {"worker", "beat"}
             assert queues_of(command) <= set(QUEUES)
         case "gunicorn":
-            assert command[1] == "config.wsgi"
-            assert settings.WSGI_APPLICATION.startswith(command[1])
+            assert command[1:4] == ["-c", "python:config.gunicorn", "config.wsgi"]
+            assert settings.WSGI_APPLICATION.startswith(command[3])
         case other:
             pytest.fail(f"{name} runs {other}")
 

@@ -17,10 +17,15 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Campaign, Labeler, ModelVersion, Prompt, RankingTask
+from labeling.models import Campaign, Labeler, ModelVersion, Prompt, RankingTask, SuggestionRequest
 from labeling.planted_rules import rule_named
+from labeling.services.assignments import save_draft
+from labeling.services.prompts import warn_of_content
 from labeling.services.simulation import rank_next, simulated_labelers
+from labeling.services.suggestions import answer_request
+from labeling.states import ContentWarning
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -77,30 +82,32 @@ class Studio:
 @pytest.fixture
 def studio(browser: Browser, live_server: LiveServer) -> Iterator[Studio]:
     random.seed(7)  # the order in which completions are shown, so that a picture changes only with the page
+    alice = make_labeler("alice")
     campaign = make_campaign(
+        read=False,
         name="Helpful answers",
         description="Everyday questions, in English and Chinese.",
         instructions=TEXTS["instructions"],
     )
     campaign.ask_dialogues = campaign.ask_chats = campaign.ask_own_prompts = True
     campaign.save()
-    yield Studio(browser=browser, url=live_server.url, alice=make_labeler("alice"), campaign=campaign)
+    yield Studio(browser=browser, url=live_server.url, alice=alice, campaign=campaign)
     for context in browser.contexts:
         context.close()
 
 
 @pytest.fixture
-def keep(request: pytest.FixtureRequest) -> Callable[[Page], None]:
-    def take(page: Page) -> None:
+def keep(request: pytest.FixtureRequest) -> Callable[..., None]:
+    def take(page: Page, name: str = "") -> None:
         page.wait_for_load_state("networkidle")
-        name = request.node.name.removeprefix("test_").replace("_", "-")
+        name = name or request.node.name.removeprefix("test_").replace("_", "-")
         FOLDER.mkdir(exist_ok=True)
         page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
 
     return take
 
 
-Keep = Callable[[Page], None]
+Keep = Callable[..., None]
 
 
 def press(page: Page, keys: str) -> None:
@@ -184,6 +191,7 @@ def test_instructions_first(studio: Studio, keep: Keep) -> None:
     studio.task("sky")
     page = studio.window(new=True)
     page.locator("form[action='/next/ranking/'] button").click()
+    expect(page.locator(".read-first")).to_be_visible()
     keep(page)
 
 
@@ -246,12 +254,68 @@ def test_history(studio: Studio, keep: Keep) -> None:
 
 def test_loading(studio: Studio, keep: Keep) -> None:
     """Suggestions that are on their way; nobody samples here, so that none arrives."""
+    keep(begin_dialogue(studio))
+
+
+def begin_dialogue(studio: Studio, **window: Any) -> Page:
+    """Somebody waits for suggestions."""
+    ModelVersion.objects.create(kind="sft", name="model", path="somewhere", state="current")
+    page = studio.window(**window)
+    page.locator("form[action$='/dialogue/'] button").click()
+    page.locator("[data-turns] textarea").first.fill(TEXTS["email"]["messages"][1]["content"])
+    page.wait_for_load_state("networkidle")
+    page.locator("#turn-2 [data-ask]").click()
+    expect(page.locator("[data-post=cancel]")).to_be_visible()
+    return page
+
+
+def answer(*texts: str) -> None:
+    waiting = SuggestionRequest.objects.get(state="waiting")
+    answer_request(request_id=waiting.pk, model=ModelVersion.objects.get(), sampler=ScriptedSampler(*texts))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "theme"), [("suggestions", DESK, "light"), ("suggestions-phone", PHONE, "dark")]
+)
+def test_suggestions(studio: Studio, keep: Keep, name: str, size: tuple[int, int], theme: str) -> None:
+    page = begin_dialogue(studio, size=size, theme=theme)
+    answer(*TEXTS["email"]["answers"][1:4])
+    expect(page.locator("[data-suggestion]")).to_have_count(3)
+    page.locator("[data-use]").first.click()
+    keep(page, name)
+
+
+def test_chat(studio: Studio, keep: Keep) -> None:
     ModelVersion.objects.create(kind="sft", name="model", path="somewhere", state="current")
     page = studio.window()
-    page.get_by_role("button", name="Write a dialogue").click()
-    page.locator("[data-turns] textarea").first.fill(TEXTS["email"]["messages"][1]["content"])
-    page.get_by_role("button", name="suggestions").first.click()
-    expect(page.get_by_role("button", name="Go on without them")).to_be_visible()
+    page.locator("form[action$='/chat/'] button").click()
+    page.wait_for_load_state("networkidle")
+    page.locator("#text").fill(TEXTS["sky"]["messages"][0]["content"])
+    page.locator("#text").press("Control+Enter")
+    expect(page.locator("[data-poll][data-state=waiting]")).to_be_visible()
+    answer(TEXTS["sky"]["answers"][0])
+    expect(page.locator("[data-poll][data-state='']")).to_be_visible()
+    keep(page)
+
+
+def test_two_devices(studio: Studio, keep: Keep) -> None:
+    studio.prompt("email", demonstrations_needed=1)
+    page = studio.window()
+    page.locator("form[action='/next/demonstration/'] button").click()
+    page.wait_for_load_state("networkidle")
+    held = studio.alice.assignments.get()
+    there, here = TEXTS["email"]["answers"][:2]
+    save_draft(labeler=studio.alice, token=str(held.token), draft={"text": [there]}, base_version=0)
+    page.locator("#text").fill(here)
+    expect(page.locator("[data-conflict]")).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+    keep(page)
+
+
+def test_content_warning(studio: Studio, keep: Keep) -> None:
+    warn_of_content(prompt=studio.prompt("email", demonstrations_needed=1), warnings=[ContentWarning.OTHER_SENSITIVE])
+    page = studio.window()
+    page.locator("form[action='/next/demonstration/'] button").click()
     keep(page)
 
 

@@ -58,9 +58,13 @@ def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
 def in_chinese(page: Page) -> Page:
     """The page, on which every word that is not a name is Chinese."""
     expect(page.locator("html")).to_have_attribute("lang", re.compile("^zh"))
-    words = set(re.findall(r"[A-Za-z]{3,}", page.evaluate(VISIBLE_TEXT)))
-    assert {word for word in words if word.lower() not in NAMES} == set(), f"English on {page.url}"
+    assert english_words(page) == set(), f"English on {page.url}"
     return page
+
+
+def english_words(page: Page) -> set[str]:
+    words = set(re.findall(r"[A-Za-z]{3,}", page.evaluate(VISIBLE_TEXT)))
+    return {word for word in words if word.lower() not in NAMES}
 
 
 def test_a_whole_session_in_chinese(page: Page) -> None:

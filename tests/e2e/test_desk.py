@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Assignment, Labeler
-from tests.e2e.desk import ENOUGH_FOR_A_SAVE, fits, log_in, says, serious, start_ranking, start_writing
+from tests.e2e.desk import ENOUGH_FOR_A_SAVE, fits, log_in, says, start_ranking, start_writing
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -197,33 +196,6 @@ def test_a_whole_ranking_works_without_scripts(browser: Browser, live_server: Li
     expect(page.get_by_role("status").first).to_contain_text("Ranking saved")
     assert alice.rankings.get().ranked_completions.filter(rank=1).count() == 4
     context.close()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_serious_stands_in_anybodys_way(
-    context: BrowserContext, page: Page, theme: Any, live_server: LiveServer
-) -> None:
-    elsewhere: list[str] = []
-    context.on("request", lambda request: elsewhere.append(request.url))
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    start_ranking(page, k=9)
-    found = {"ranking": serious(page)}
-    page.get_by_role("button", name="Submit ranking").click()
-    found["problems"] = serious(page)
-    for name, path in {"overview": "/", "history": "/history/", "queue": "/next/ranking/", "gone": "/no/"}.items():
-        page.goto(path)
-        found[name] = serious(page)
-    start_writing(page)
-    found["demonstration"] = serious(page)
-    page.set_viewport_size({"width": 360, "height": 740})
-    found["demonstration on a phone"] = serious(page)
-    page.goto("/instructions/" + make_campaign().slug + "/")
-    found["instructions"] = serious(page)
-    context.clear_cookies()
-    page.goto("/login/")
-    found["login"] = serious(page)
-    assert not {name: problems for name, problems in found.items() if problems}
-    assert [url for url in elsewhere if not url.startswith(live_server.url)] == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440, 2560])

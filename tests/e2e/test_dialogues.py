@@ -2,18 +2,35 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from django.db import connection, transaction
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Campaign, Composition, Labeler, Message, Ranking, RankingTask, Suggestion
+from labeling.models import (
+    Campaign,
+    Composition,
+    Conversation,
+    Demonstration,
+    Labeler,
+    Message,
+    ModelVersion,
+    RankingTask,
+    Suggestion,
+    SuggestionRequest,
+)
+from labeling.services import suggestions
 from labeling.services.model_versions import promote, register_model
+from labeling.services.suggestions import answer_request
 from labeling.states import ModelKind
-from tests.e2e.desk import fits, log_in, says, serious
+from labeling.tasks import answer_waiting_labelers
+from tests.e2e.desk import fits, log_in, says
 from tests.labeling.cast import make_campaign, make_labeler
+from tests.labeling.scripted_sampler import ScriptedSampler
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
 
@@ -90,16 +107,16 @@ def test_a_whole_dialogue_with_suggestions(page: Page, worker: Processes) -> Non
     text_of(page, 1).fill("How do bees find their way home?")
     ask(page, 2)
     expect(turn(page, 2)).to_contain_text(re.compile(r"Asking the model … \d of 3"))
-    suggestions = turn(page, 2).locator("[data-suggestion]")
-    expect(suggestions).to_have_count(3, timeout=FOR_A_MODEL)
+    offers = turn(page, 2).locator("[data-suggestion]")
+    expect(offers).to_have_count(3, timeout=FOR_A_MODEL)
     expect(turn(page, 2).get_by_role("status")).to_have_text("3 suggestions are here.")
 
-    suggestions.nth(0).get_by_role("button", name="Use").click()
+    offers.nth(0).get_by_role("button", name="Use").click()
     offered = text_of(page, 2).input_value()
     assert offered
     text_of(page, 2).fill(f"{offered} By the sun.")
-    suggestions.nth(1).get_by_role("button", name="Dismiss").click()
-    expect(suggestions).to_have_count(2)
+    offers.nth(1).get_by_role("button", name="Dismiss").click()
+    expect(offers).to_have_count(2)
 
     page.get_by_role("button", name="Add a turn").click()
     text_of(page, 3).fill("And at night?")
@@ -169,6 +186,86 @@ def test_a_suggestion_that_never_arrives_stops_nobody(page: Page, model: None, s
     expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
 
 
+def somebody_waits_for_this_connection() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def kill_in_the_middle(started: Processes) -> None:
+    """SIGKILL between sampling and storing: the worker has a suggestion in hand, and nobody has it after that."""
+    with transaction.atomic():
+        Composition.objects.select_for_update(no_key=True).get()
+        started.worker("first", "suggestions,sampling")
+        started.wait_for("the worker wants to store a suggestion", somebody_waits_for_this_connection)
+        started.kill("first")
+    assert not Suggestion.objects.exists()
+
+
+@pytest.mark.parametrize("rescued", [True, False], ids=["another-worker", "nobody"])
+def test_a_worker_killed_in_the_middle_of_a_suggestion_costs_no_text(
+    page: Page,
+    model: None,
+    process_environment: dict[str, str],
+    tmp_path: Path,
+    rescued: bool,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(suggestions, "SEND_AGAIN_AFTER", timedelta(0))  # beat's next round, at once
+    begin_dialogue(page)
+    text_of(page, 1).fill("How do bees find their way home?")
+    text_of(page, 2).fill("I begin to answer.")
+    ask(page, 2)
+    expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
+    page.wait_for_load_state("networkidle")
+    with processes(process_environment, tmp_path, VAR_DIR=tmp_path / "var") as started:
+        kill_in_the_middle(started)
+        text_of(page, 2).fill("I begin to answer, and go on.")
+        if rescued:
+            answer_waiting_labelers()
+            started.worker("second", "suggestions,sampling")
+            expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3, timeout=FOR_A_MODEL)
+        else:
+            settings.SUGGESTION_WAIT_SECONDS = 1
+            expect(turn(page, 2).locator(".calm-note")).to_contain_text("The model did not answer. Just go on")
+    expect(text_of(page, 2)).to_have_value("I begin to answer, and go on.")
+    page.get_by_role("button", name="Submit dialogue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+    assert list(Message.objects.order_by("position").values_list("content", flat=True)) == [
+        "How do bees find their way home?", "I begin to answer, and go on.",
+    ]  # fmt: skip
+
+
+def test_two_tabs_that_hand_in_one_dialogue_at_once_hand_it_in_once(page: Page, context: BrowserContext) -> None:
+    begin_dialogue(page)
+    text_of(page, 1).fill("Where do swifts sleep?")
+    text_of(page, 2).fill("In the air.")
+    says(page, "Saved on the server")
+    second = context.new_page()
+    second.goto(page.url)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    context.route("**/submit/**", hold)
+    for tab in (page, second):
+        tab.get_by_role("button", name="Submit dialogue").click(no_wait_after=True)
+        tab.wait_for_timeout(100)
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+    for tab in (page, second):
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+        expect(tab.get_by_role("main")).to_contain_text("In the air.")
+    said = " ".join(tab.get_by_role("status").first.inner_text() for tab in (page, second))
+    assert "handed in already" in said
+    assert Conversation.objects.count() == Demonstration.objects.count() == 1
+
+
 def test_the_labeler_goes_on_without_waiting(page: Page, model: None) -> None:
     begin_dialogue(page)
     text_of(page, 1).fill("How do bees find their way home?")
@@ -233,33 +330,31 @@ def test_a_dialogue_works_without_scripts(browser: Browser, live_server: LiveSer
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_serious_stands_in_anybodys_way(page: Page, theme: Any, settings: Any) -> None:
-    settings.SUGGESTION_WAIT_SECONDS = 5
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+def test_a_dialogue_is_written_with_the_keyboard_alone(page: Page, model: None) -> None:
     begin_dialogue(page)
-    found = {"start": serious(page)}
-    text_of(page, 1).fill("How do bees find their way home?")
-    ask(page, 2)  # no model is there
-    expect(turn(page, 2).locator(".calm-note")).to_be_visible()
-    found["dialogue"] = serious(page)
-    page.get_by_role("button", name="Submit dialogue").click()
-    expect(page.get_by_role("alert").first).to_be_visible()
-    found["problems"] = serious(page)
-    page.set_viewport_size(PHONE)
-    found["on a phone"] = serious(page)
-    assert fits(page)
-    text_of(page, 2).fill("By the sun.")
-    page.get_by_role("button", name="Submit dialogue").click()
+    page.wait_for_load_state("networkidle")  # the scripts listen
+    text_of(page, 1).press_sequentially("How do bees find their way home?")
+    page.keyboard.press("Alt+n")
+    expect(text_of(page, 3)).to_be_focused()
+    page.keyboard.press("Alt+x")
+    expect(text_of(page, 3)).to_have_count(0)
+    page.keyboard.press("Alt+z")
+    expect(text_of(page, 3)).to_be_focused()
+    page.keyboard.press("Alt+x")
+    expect(text_of(page, 2)).to_be_focused()
+    page.keyboard.press("Alt+a")
+    expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
+    waiting = SuggestionRequest.objects.get()
+    answer_request(request_id=waiting.pk, model=ModelVersion.objects.get(), sampler=ScriptedSampler("Sun.", "Smell."))
+    expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3)
+    page.keyboard.press("Alt+2")
+    expect(text_of(page, 2)).to_have_value("Smell.")
+    expect(text_of(page, 2)).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys).to_contain_text("Use that suggestion")
+    expect(keys).not_to_contain_text("Skip")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
-    found["handed in"] = serious(page)
-    begin_chat(page)
-    page.get_by_label("Your turn").fill("Hello?")
-    page.get_by_role("button", name="Send").click()
-    expect(page.get_by_role("button", name="Ask again")).to_be_visible()
-    found["chat"] = serious(page)
-    assert fits(page)
-    page.goto("/")
-    found["overview"] = serious(page)
-    assert not {name: problems for name, problems in found.items() if problems}
-    assert Ranking.objects.count() == 0

@@ -1,7 +1,6 @@
 """The flow of a labeler's day in a real browser: instructions, warnings, pauses, keys, theme, day and preferences."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -11,8 +10,8 @@ from labeling.models import Assignment, Labeler
 from labeling.services.campaigns import publish_instructions
 from labeling.services.prompts import warn_of_content
 from labeling.states import ContentWarning
-from tests.e2e.desk import log_in, says, serious, start_ranking, start_writing
-from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.e2e.desk import log_in, start_ranking, start_writing
+from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -128,6 +127,10 @@ def test_a_break_is_suggested_beside_the_work_and_can_wait(page: Page, alice: La
         page.clock.run_for(20_000)
     note = page.get_by_role("complementary", name="Break")
     expect(note).to_contain_text("You have been at work for 1 minutes")
+    note_box, field_box = note.bounding_box(), page.locator(".under-editor").bounding_box()
+    assert note_box
+    assert field_box
+    assert field_box["y"] + field_box["height"] <= note_box["y"], "it lies over the work"
     field.press_sequentially(" and on")  # it is in nobody's way
     expect(field).to_have_value("On and on and on")
     note.get_by_role("button", name="Later").click()
@@ -175,71 +178,3 @@ def test_the_keys_are_on_every_page(page: Page) -> None:
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         page.keyboard.press("Escape")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_serious_stands_in_anybodys_way(page: Page, theme: Any) -> None:
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    campaign = make_campaign(read=False)
-    make_ready_task(make_prompt(campaign))
-    found = {}
-    begin(page, "Start ranking")
-    found["read first"] = serious(page)
-    page.get_by_role("button", name="I have read this").click()
-    page.get_by_role("button", name="Submit ranking").wait_for()
-    page.wait_for_load_state()
-    page.keyboard.press("i")
-    page.get_by_role("dialog", name="Instructions").wait_for()
-    found["drawer"] = serious(page)
-    page.keyboard.press("Escape")
-    page.keyboard.press(".")
-    page.get_by_role("dialog", name="Paused").wait_for()
-    found["paused"] = serious(page)
-    for path in ("/day/", "/preferences/"):
-        page.goto(path)
-        found[path] = serious(page)
-    page.set_viewport_size({"width": 360, "height": 740})
-    for path in ("/", "/day/", "/preferences/"):
-        page.goto(path)
-        found[f"{path} on a phone"] = serious(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-    assert not {name: problems for name, problems in found.items() if problems}
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_serious_stands_in_the_way_of_the_rarer_pages(page: Page, context: BrowserContext, theme: Any) -> None:
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    campaign = make_campaign(ask_edit=True)
-    warn_of_content(prompt=make_prompt(campaign), warnings=[ContentWarning.VIOLENCE])
-    found = {}
-    begin(page)
-    found["content warning"] = serious(page)
-    page.get_by_role("link", name="Show the task").click()
-    page.wait_for_load_state("networkidle")
-    address = page.url
-    page.get_by_label("What the assistant should say").fill("On the first device.")
-    says(page, "Saved on the server")
-    device = context.browser.new_context(base_url=page.url, locale="en") if context.browser else context
-    other = log_in(device.new_page())
-    other.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    other.goto(address)
-    other.wait_for_load_state("networkidle")
-    page.get_by_label("What the assistant should say").fill("On the first device, later.")
-    says(page, "Saved on the server")
-    other.get_by_label("What the assistant should say").fill("On the second device.")
-    expect(other.locator("[data-conflict]")).to_be_visible(timeout=PATIENCE)
-    found["two devices"] = serious(other)
-    other.get_by_role("button", name="Keep what is here").click()
-    says(other, "Saved on the server")
-    other.goto(f"/drafts/{Assignment.objects.get().token}/")
-    found["earlier versions"] = serious(other)
-    device.close()
-    make_ready_task(make_prompt(campaign, demonstrations_needed=0))
-    begin(page, "Start ranking")
-    page.wait_for_load_state("networkidle")
-    for key in "7654":
-        page.keyboard.press(key)
-    page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Improve")
-    found["improving the best"] = serious(page)
-    assert not {name: problems for name, problems in found.items() if problems}

@@ -1,7 +1,5 @@
 """What is read on the ranking page: whole texts, compared, raw, in any script, on any screen, and inert."""
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -169,19 +167,6 @@ def test_right_to_left_text_is_set_from_the_right(page: Page) -> None:
     for text, letter in letters_by_text(page).items():
         direction = page.locator(f"[data-card={letter}] .prose").evaluate("text => getComputedStyle(text).direction")
         assert direction == ("rtl" if text in texts[:2] else "ltr")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
-def test_nothing_serious_stands_in_anybodys_way_while_ranking(page: Page, theme: Any, width: int) -> None:
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    page.set_viewport_size({"width": width, "height": 900})
-    code = "```python\ndef f(x: int) -> str:\n    return 'a' * 3  # why\n```\n\u202e"
-    start_ranking(page, texts=[code, MID_SIZED[1], "long " * 400, "<b>"], ask_strength=True)
-    press(page, *"4331", "k", "f")
-    assert serious(page) == []
-    press(page, "Escape", "?")
-    assert serious(page) == []
 
 
 def test_the_whole_page_speaks_chinese(page: Page) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Demonstration, Labeler
+from labeling.models import Demonstration, Labeler, RankedCompletion
 from labeling.services.model_versions import promote, register_model
 from labeling.states import ModelKind
 from tests.e2e.desk import log_in, serious, start_ranking
@@ -138,22 +138,6 @@ def test_the_preview_says_when_it_can_not_be_made_and_comes_back(page: Page) -> 
     expect(page.locator("[data-preview-state]")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
-def test_nobody_is_shut_out(page: Page, scheme: str, width: int) -> None:
-    start_writing(page)
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": width, "height": 800})
-    page.fill("#text", "tea " * 25_001)
-    expect(page.locator(".over")).to_be_visible(timeout=PATIENT)
-    page.locator("#text").fill("# Tea\n\n`hot` **leaf**")
-    if page.locator("#preview").is_hidden():
-        page.locator("[data-preview-toggle]").click()
-    expect(page.locator("#preview strong")).to_have_text("leaf", timeout=PATIENT)
-    assert serious(page) == []
-    assert work_fits(page)
-
-
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_best_is_improved_after_a_ranking(page: Page, width: int) -> None:
     start_ranking(page, ask_edit=True)
@@ -170,3 +154,43 @@ def test_the_best_is_improved_after_a_ranking(page: Page, width: int) -> None:
     page.locator("#text").press("Control+Enter")
     expect(page.get_by_text("Improvement saved.")).to_be_visible(timeout=PATIENT)
     assert Demonstration.objects.get().source == "edit"
+
+
+def test_of_several_tied_bests_one_is_chosen_with_the_keyboard_and_changed_for_another(page: Page) -> None:
+    start_ranking(page, ask_edit=True)
+    for key in "7711":
+        page.keyboard.press(key)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="Improve the best completion")).to_be_visible(timeout=PATIENT)
+    expect(page.locator(".best article")).to_have_count(2)
+    expect(page.locator("#text")).to_have_count(0)
+    assert serious(page) == []
+    page.get_by_role("link", name="Improve A").press("Enter")
+    expect(page.locator("#original-title")).to_have_text("Completion A as it was")
+    page.get_by_role("link", name="Choose another of the best").press("Enter")
+    page.get_by_role("link", name="Improve B").press("Enter")
+    expect(page.locator("#original-title")).to_have_text("Completion B as it was")
+    page.locator("#text").fill("The second of the best, made better.")
+    expect(page.locator("[data-save-text]")).to_contain_text("Saved on the server", timeout=PATIENT)
+    page.goto(page.url.partition("?")[0])  # which one was chosen is part of the draft
+    expect(page.locator("#text")).to_have_value("The second of the best, made better.")
+    page.wait_for_load_state("networkidle")
+    page.locator("#text").press("Control+Enter")
+    expect(page.get_by_text("Improvement saved.")).to_be_visible(timeout=PATIENT)
+    edited = RankedCompletion.objects.get(completion=Demonstration.objects.get().edited_completion)
+    assert (edited.rank, edited.shown_position) == (1, 2)
+
+
+def test_a_long_text_keeps_its_preview_and_its_length_in_view(page: Page) -> None:
+    start_writing(page)
+    page.wait_for_load_state("networkidle")  # the scripts listen
+    page.fill("#text", "\n\n".join(f"Line {number}." for number in range(200)))
+    expect(page.locator("#preview")).to_contain_text("Line 199.", timeout=PATIENT)
+    page.locator("#text").press("Control+End")
+    last, guidance = page.locator("#preview").get_by_text("Line 199."), page.locator("#guidance-title")
+    for seen in (page.locator("[data-length-of]"), last, guidance):
+        expect(seen).to_be_in_viewport()
+    page.locator("#text").press("Control+Home")
+    expect(page.locator("#preview").get_by_text("Line 0.")).to_be_in_viewport()
+    page.fill("#text", "tea " * 25_001)
+    expect(page.locator(".over")).to_be_in_viewport(timeout=PATIENT)

@@ -19,6 +19,7 @@ from labeling.models import (
 )
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.model_versions import register_model
+from labeling.services.revisions import start_revision
 from labeling.services.rewards import score_ahead
 from labeling.services.scoring import answer_scoring_request, request_scores
 from labeling.services.snapshots import register_snapshot
@@ -42,12 +43,12 @@ def admin_browser(*permissions: str, name: str = "olga") -> Client:
 
 
 def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
-    """For each labeler a ranking, a demonstration, a held task and a held prompt."""
+    """For each labeler a ranking that they are revising, a demonstration, a held task and a held prompt."""
     for name in labelers:
         labeler = make_labeler(name)
         for _ in range(2):
             make_ready_task(make_prompt(campaign))
-        rank(labeler, [1, 2, 2, 3])
+        start_revision(labeler=labeler, token=str(rank(labeler, [1, 2, 2, 3]).assignment.token))
         write(labeler, f"What {name} would answer.")
         talk(labeler, campaign)
         ask(labeler, campaign)

@@ -22,7 +22,6 @@ from labeling.models import (
     OwnPromptExample,
     RankedCompletion,
     RenderedCompletion,
-    Revision,
     RewardScore,
     SamplingRun,
     Suggestion,
@@ -55,7 +54,7 @@ SHOWN_ELSEWHERE = {
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion, Revision}
+SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion}
 
 
 @pytest.fixture

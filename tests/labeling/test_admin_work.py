@@ -12,12 +12,13 @@ from labeling.refusals import LabelerRefused, NotSetAside, ReasonMissing
 from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft
 from labeling.services.labelers import change_labeler
 from labeling.services.preferences import change_preferences
+from labeling.services.revisions import save_revision_draft, start_revision
 from labeling.services.setting_aside import restore_task, set_prompt_aside, set_task_aside
 from labeling.services.tasks import make_task
 from labeling.states import ContentWarning, IllegalMove, LabelerGroup, LabelerState, TaskState
 from tests.labeling.admin_house import admin_browser, texts_of
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.handed_in import rank
+from tests.labeling.handed_in import rank, write
 
 pytestmark = pytest.mark.django_db
 
@@ -230,3 +231,18 @@ def test_nothing_is_set_aside_twice() -> None:
     set_task_aside(task=task, reason="Once.")
     with pytest.raises(IllegalMove):
         set_task_aside(task=task, reason="Twice.")
+
+
+def test_a_revision_is_read_with_its_draft_and_all_that_was_handed_in() -> None:
+    alice = make_labeler()
+    make_prompt(make_campaign())
+    held = write(alice, "As it was.")
+    begun = start_revision(labeler=alice, token=str(held.token))
+    save_revision_draft(labeler=alice, token=str(begun.token), draft={"text": ["Better."]}, base_version=0)
+    page = admin_browser().get(reverse("admin:labeling_revision_change", args=[begun.pk])).text
+    assert "Better." in page
+    assert "As it was." in page
+    assert (
+        f'<a href="{reverse("admin:labeling_demonstration_change", args=[held.demonstrations.get().pk])}">r1</a>'
+        in page
+    )

@@ -1,0 +1,533 @@
+"""Every page and state that a labeler meets, one stop after the other, in English or Chinese.
+
+Stops use no words of the interface, so that one tour serves every language. What each needs it makes by the services.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page, expect
+
+from labeling.models import Assignment, Campaign, Labeler, ModelVersion, RankingTask, SuggestionRequest
+from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft, skip
+from labeling.services.campaigns import change_campaign_state, publish_instructions
+from labeling.services.labelers import change_labeler_state
+from labeling.services.leases import release_expired_leases
+from labeling.services.prompts import warn_of_content
+from labeling.services.sampling import sample_tasks
+from labeling.services.suggestions import answer_request
+from labeling.starter_campaign import starter_flags
+from labeling.states import AssignmentState, CampaignState, ContentWarning, LabelerState, SkipReason
+from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
+from tests.labeling.scripted_sampler import ScriptedSampler
+
+WORDS: dict[str, Any] = {
+    "en": {
+        "campaign": "Everyday questions",
+        "about": "What people ask at home.",
+        "instructions": "# Be helpful\n\nThen truthful.\n\n> Tea?\n\nTies are fine.",
+        "changed": "# Be helpful\n\nThen truthful, and never guess.\n\n> Tea?\n\nTies are fine.",
+        "question": "How do bees find their way home?",
+        "answers": [
+            "By the **sun**.",
+            "By the sun, and by landmarks.",
+            "By smell.",
+            "They don't.\n\n```python\ndef f(x: int) -> str:\n    return 'a' * 3  # why\n```\n\n\u202e",
+        ],
+        "need": "You plan a trip.",
+        "long": "Bees remember the way. " * 120,
+    },
+    "zh": {
+        "campaign": "日常问题",
+        "about": "大家在家里会问的问题。",
+        "instructions": "# 要有帮助\n\n然后真实。\n\n> 喝茶吗？\n\n鼓励并列。",
+        "changed": "# 要有帮助\n\n然后真实，不要猜。\n\n> 喝茶吗？\n\n鼓励并列。",
+        "question": "蜜蜂怎么找到回家的路？",
+        "answers": ["靠**太阳**。", "靠太阳，也靠地标。", "靠气味。", "找不到。\n\n`1 + 1`"],
+        "need": "你在计划一次旅行。",
+        "long": "蜜蜂记得回家的路。" * 260,
+    },
+}
+SAVED = "[data-save-state][data-state=saved]"
+
+
+@dataclass
+class Tour:
+    context: BrowserContext
+    language: str
+    alice: Labeler
+    page: Page = field(init=False)
+    campaign: Campaign = field(init=False)
+    asked: int = 0
+
+    def __post_init__(self) -> None:
+        self.page = self.context.new_page()
+        self.words = WORDS[self.language]
+        interface = "zh-hans" if self.language == "zh" else "en"
+        self.interface = interface
+        self.campaign = make_campaign(
+            name=self.words["campaign"],
+            description=self.words["about"],
+            instructions={interface: self.words["instructions"]},
+            flags=starter_flags(),
+            ask_dialogues=True,
+            ask_chats=True,
+            ask_own_prompts=True,
+            ask_edit=True,
+            ask_strength=True,
+            use_case_statements=[{"language": self.language, "text": self.words["need"]}] * 2,
+            k_min=4,
+            k_max=4,
+            demonstrations_per_prompt=0,
+            read=False,
+        )
+        self.model = ModelVersion.objects.create(kind="sft", name="secret-model", path="/nowhere", state="current")
+
+    def prompt(self, **fields: Any) -> Any:
+        self.asked += 1
+        text = f"{self.asked}. {self.words['question']}"
+        return make_prompt(self.campaign, text=text, language=self.language, **fields)
+
+    def ranking(self) -> Assignment:
+        """Held, and open on the page."""
+        self.close_all()
+        make_ready_task(self.prompt(), texts=self.words["answers"])
+        held = claim_ranking(labeler=self.alice)
+        assert held is not None
+        self.open(f"/work/{held.token}/")
+        return held
+
+    def demonstration(self, **fields: Any) -> Assignment:
+        self.close_all()
+        self.prompt(demonstrations_needed=1, ranking_tasks_needed=0, **fields)
+        held = claim_demonstration(labeler=self.alice)
+        assert held is not None
+        return held
+
+    def close_all(self) -> None:
+        """Whatever is still held goes back, for somebody else."""
+        for held in self.alice.assignments.filter(state=AssignmentState.OPEN):
+            skip(labeler=self.alice, token=str(held.token), reason=SkipReason.UNCLEAR)
+
+    def open(self, path: str) -> None:
+        self.page.goto(path)
+        self.page.wait_for_load_state("networkidle")
+
+    def post(self, action: str) -> None:
+        """Presses the button of the form that posts there."""
+        with self.page.expect_navigation():
+            self.page.locator(f"form[action='{action}'] button[type=submit]").first.click()
+        self.page.wait_for_load_state("networkidle")
+
+    def submit(self) -> None:
+        with self.page.expect_navigation():
+            self.page.locator(".bar > button[type=submit]").first.click()
+        self.page.wait_for_load_state("networkidle")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def begin(self, kind: str) -> None:
+        self.open("/")
+        self.post(f"/compose/start/{self.campaign.slug}/{kind}/")
+
+    def answer(self, *texts: str) -> None:
+        waiting = SuggestionRequest.objects.get(state="waiting")
+        answer_request(request_id=waiting.pk, model=self.model, sampler=ScriptedSampler(*texts))
+
+
+Stop = Callable[[Tour], None]
+STOPS: dict[str, Stop] = {}
+
+
+def stop(visit: Stop) -> Stop:
+    STOPS[visit.__name__.replace("_", " ")] = visit
+    return visit
+
+
+@stop
+def log_in(tour: Tour) -> None:
+    tour.open("/")
+
+
+@stop
+def start_with_nothing(tour: Tour) -> None:
+    tour.page.locator("[name=username]").fill("alice")
+    tour.page.locator("[name=password]").fill(PASSWORD)
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator(".overview")).to_be_visible()
+
+
+@stop
+def nothing_to_rank(tour: Tour) -> None:
+    tour.open("/next/ranking/")
+
+
+@stop
+def instructions_read_first(tour: Tour) -> None:
+    tour.ranking()
+    expect(tour.page.locator(".read-first")).to_be_visible()
+
+
+@stop
+def ranking(tour: Tour) -> None:
+    tour.page.locator(".read-bar button").click()
+    expect(tour.page.locator("[data-card]")).to_have_count(4)
+    tour.page.wait_for_load_state("networkidle")
+
+
+@stop
+def instructions_beside_the_work(tour: Tour) -> None:
+    tour.press("i")
+    expect(tour.page.locator("dialog[open]")).to_be_visible()
+
+
+@stop
+def pause(tour: Tour) -> None:
+    tour.press("Escape", ".")
+    expect(tour.page.locator("#pause[open]")).to_be_visible()
+
+
+@stop
+def keys_of_the_ranking(tour: Tour) -> None:
+    tour.press(".", "?")
+    expect(tour.page.locator("#keys[open]")).to_be_visible()
+
+
+@stop
+def flags_and_note(tour: Tour) -> None:
+    tour.press("Escape", "n", "Escape", "f")
+    expect(tour.page.locator("[data-flags][open]")).to_be_visible()
+
+
+@stop
+def handed_in_too_early(tour: Tour) -> None:
+    tour.press("Escape", "Escape")
+    tour.submit()
+    expect(tour.page.locator("[role=alert]").first).to_be_visible()
+
+
+@stop
+def comparing_two(tour: Tour) -> None:
+    tour.press("c")
+    expect(tour.page.locator("dialog[open] mark").first).to_be_visible()
+
+
+@stop
+def a_duel(tour: Tour) -> None:
+    tour.press("Escape", "d")
+    expect(tour.page.locator("[data-duel][open]")).to_be_visible()
+
+
+@stop
+def refined_against_the_ratings(tour: Tour) -> None:
+    tour.press("Escape")
+    tour.page.locator("[data-card=A]").focus()
+    tour.press(*"7642", "k", "k", "x", "o")
+    expect(tour.page.locator("[data-objections]")).not_to_be_empty()
+    expect(tour.page.locator("[data-strengths]")).to_be_visible()
+
+
+@stop
+def why_skip(tour: Tour) -> None:
+    tour.press("s")
+    expect(tour.page.locator("#skip[open]")).to_be_visible()
+
+
+@stop
+def a_suggested_break(tour: Tour) -> None:
+    tour.press("Escape")
+    tour.page.evaluate("document.dispatchEvent(new CustomEvent('worked', { detail: 50 * 60 }))")
+    expect(tour.page.locator("[data-break]")).to_be_visible()
+
+
+@stop
+def which_of_the_best(tour: Tour) -> None:
+    tour.ranking()
+    tour.press(*"7711", "0", "2")
+    tour.submit()
+    expect(tour.page.locator(".best")).to_be_visible()
+
+
+@stop
+def improving_the_best(tour: Tour) -> None:
+    tour.page.locator(".best a.button").first.click()
+    tour.page.wait_for_load_state("networkidle")
+    tour.page.locator("#text").fill(tour.words["long"])
+
+
+@stop
+def keys_of_the_editor(tour: Tour) -> None:
+    tour.press("Escape", "?")
+    expect(tour.page.locator("#keys[open]")).to_be_visible()
+
+
+@stop
+def a_content_warning(tour: Tour) -> None:
+    held = tour.demonstration()
+    warn_of_content(prompt=held.prompt, warnings=[ContentWarning.VIOLENCE, ContentWarning.MEDICAL])
+    tour.open(f"/work/{held.token}/")
+
+
+@stop
+def demonstration(tour: Tour) -> None:
+    tour.open(f"/work/{tour.demonstration().token}/")
+    tour.page.locator("#text").fill(f"# {tour.words['need']}\n\n{tour.words['answers'][3]}")
+    if tour.page.locator("#preview").is_visible():
+        expect(tour.page.locator("#preview h3")).to_be_visible()
+    expect(tour.page.locator(SAVED)).to_be_visible()
+
+
+@stop
+def too_long(tour: Tour) -> None:
+    tour.page.locator("#text").fill(tour.words["long"] * 50)
+    expect(tour.page.locator(".over")).to_be_visible()
+
+
+@stop
+def offline(tour: Tour) -> None:
+    tour.page.locator("#text").fill(tour.words["question"])
+    expect(tour.page.locator(SAVED)).to_be_visible()
+    tour.context.set_offline(offline=True)
+    tour.page.locator("#text").fill(tour.words["need"])
+    expect(tour.page.locator("[data-save-state][data-state=offline]")).to_be_visible(timeout=10_000)
+
+
+@stop
+def two_devices(tour: Tour) -> None:
+    held = tour.alice.assignments.get(state=AssignmentState.OPEN)
+    draft = {"text": [tour.words["question"]]}
+    save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=held.draft_version)
+    tour.context.set_offline(offline=False)
+    expect(tour.page.locator("[data-conflict]")).to_be_visible(timeout=20_000)
+
+
+@stop
+def earlier_versions(tour: Tour) -> None:
+    tour.page.locator("[data-keep-mine]").click()
+    expect(tour.page.locator(SAVED)).to_be_visible()
+    tour.open(f"/drafts/{tour.alice.assignments.get(state=AssignmentState.OPEN).token}/")
+    expect(tour.page.locator(".earlier-version").first).to_be_visible()
+
+
+@stop
+def logged_out_while_writing(tour: Tour) -> None:
+    tour.open(f"/work/{tour.alice.assignments.get(state=AssignmentState.OPEN).token}/")
+    cookies = tour.context.cookies()
+    tour.context.clear_cookies(name="sessionid")
+    tour.page.locator("#text").fill(tour.words["need"] * 2)
+    expect(tour.page.locator("[data-save-state][data-state=loggedout]")).to_be_visible()
+    tour.context.add_cookies([cookie for cookie in cookies if cookie["name"] == "sessionid"])  # type: ignore[misc]
+
+
+@stop
+def safety_token_gone(tour: Tour) -> None:
+    tour.context.clear_cookies(name="csrftoken")
+    tour.submit()
+
+
+@stop
+def demonstration_handed_in(tour: Tour) -> None:
+    held = tour.alice.assignments.get(state=AssignmentState.OPEN)
+    tour.open(f"/work/{held.token}/")
+    tour.page.locator("#text").fill(tour.words["answers"][1])
+    tour.submit()
+    tour.open(f"/history/{held.token}/")
+
+
+@stop
+def ranking_handed_in(tour: Tour) -> None:
+    tour.open(f"/history/{tour.alice.rankings.latest('id').assignment.token}/")
+
+
+@stop
+def revision(tour: Tour) -> None:
+    tour.page.locator("form[action$='/revise/'] button").click()
+    expect(tour.page.locator(".revising")).to_be_visible()
+    tour.page.wait_for_load_state("networkidle")
+
+
+@stop
+def history(tour: Tour) -> None:
+    tour.open("/history/")
+
+
+@stop
+def day(tour: Tour) -> None:
+    tour.open("/day/")
+
+
+@stop
+def preferences(tour: Tour) -> None:
+    tour.open("/preferences/")
+
+
+@stop
+def instructions(tour: Tour) -> None:
+    tour.open(f"/instructions/{tour.campaign.slug}/")
+
+
+@stop
+def dialogue(tour: Tour) -> None:
+    tour.begin("dialogue")
+    tour.page.locator("[name='1-text']").fill(tour.words["question"])
+    tour.page.locator("#turn-2 [data-ask]").click()
+    expect(tour.page.locator("#turn-2 [data-post=cancel]")).to_be_visible()
+
+
+@stop
+def suggestions(tour: Tour) -> None:
+    tour.answer(*tour.words["answers"])
+    expect(tour.page.locator("[data-suggestion]")).to_have_count(3)
+    tour.page.locator("[data-use]").first.click()
+    tour.page.locator("[data-add]").click()
+    tour.page.locator("#turn-1 [data-remove]").click()
+    expect(tour.page.locator("[data-undo-button]")).to_be_visible()
+
+
+@stop
+def keys_of_the_dialogue(tour: Tour) -> None:
+    tour.page.locator("[data-undo-button]").click()
+    tour.press("Escape", "?")
+    expect(tour.page.locator("#keys[open]")).to_be_visible()
+
+
+@stop
+def dialogue_handed_in_too_early(tour: Tour) -> None:
+    tour.press("Escape")
+    tour.submit()
+    expect(tour.page.locator("[role=alert]").first).to_be_visible()
+
+
+@stop
+def throwing_away(tour: Tour) -> None:
+    tour.page.locator(".bar summary").click()
+
+
+@stop
+def dialogue_handed_in(tour: Tour) -> None:
+    tour.press("Escape")
+    tour.page.locator("#turn-3 [data-remove]").click()
+    tour.submit()
+    expect(tour.page.locator(".thread, .turns").first).to_be_visible()
+
+
+@stop
+def chat(tour: Tour) -> None:
+    tour.begin("chat")
+    tour.page.locator("#text").fill(tour.words["need"])
+    tour.page.locator("#text").press("Control+Enter")
+    tour.page.wait_for_load_state("networkidle")
+    expect(tour.page.locator("[data-poll][data-state=waiting]")).to_be_visible()
+
+
+@stop
+def chat_answered(tour: Tour) -> None:
+    tour.answer(tour.words["answers"][3])
+    expect(tour.page.locator("[data-poll][data-state='']")).to_be_visible()
+
+
+@stop
+def chat_ended(tour: Tour) -> None:
+    tour.submit()
+    expect(tour.page.locator(".next-step")).to_be_visible()
+
+
+@stop
+def chat_ready_to_rank(tour: Tour) -> None:
+    task = RankingTask.objects.get(reserved_for=tour.alice)
+    sample_tasks(
+        task_ids=[task.pk], model=tour.model, sampler=ScriptedSampler(*tour.words["answers"]), resample_limit=1
+    )
+    tour.page.reload()
+    expect(tour.page.locator(".next-step [data-ready]")).to_be_visible()
+
+
+@stop
+def own_prompt(tour: Tour) -> None:
+    tour.begin("own_prompt")
+    tour.page.locator("#prompt-text").fill(tour.words["about"])
+
+
+@stop
+def own_prompt_with_pairs(tour: Tour) -> None:
+    tour.page.locator("[name=kind][value=few_shot]").check(force=True)
+    tour.page.locator("[data-add-pair]").click()
+    tour.page.locator("#instruction-text").fill(tour.words["question"])
+
+
+@stop
+def own_prompt_from_a_use_case(tour: Tour) -> None:
+    tour.page.locator("[name=kind][value=user_based]").check(force=True)
+    expect(tour.page.locator("[data-statement-text]")).to_be_visible()
+
+
+@stop
+def own_prompt_refused(tour: Tour) -> None:
+    tour.submit()
+    expect(tour.page.locator("[role=alert]").first).to_be_visible()
+
+
+@stop
+def own_prompt_handed_in(tour: Tour) -> None:
+    tour.page.locator("#use_case").select_option("brainstorming")
+    tour.submit()
+    expect(tour.page.locator(".said-text").first).to_be_visible()
+
+
+@stop
+def instructions_that_changed(tour: Tour) -> None:
+    held = tour.demonstration()
+    publish_instructions(campaign=tour.campaign, body={tour.interface: tour.words["changed"]})
+    tour.close_all()
+    held = tour.demonstration()
+    tour.open(f"/work/{held.token}/")
+    expect(tour.page.locator(".changes ins")).to_be_visible()
+    have_read(tour.alice, tour.campaign)
+
+
+@stop
+def lease_ran_out(tour: Tour) -> None:
+    held = tour.demonstration()
+    save_draft(labeler=tour.alice, token=str(held.token), draft={"text": [tour.words["need"]]}, base_version=0)
+    Assignment.objects.filter(pk=held.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+    release_expired_leases()
+    tour.open(f"/work/{held.token}/")
+
+
+@stop
+def start_with_work_begun(tour: Tour) -> None:
+    tour.prompt(demonstrations_needed=1)
+    make_ready_task(tour.prompt(), texts=tour.words["answers"])
+    tour.begin("dialogue")
+    tour.open("/")
+
+
+@stop
+def skipped(tour: Tour) -> None:
+    held = tour.demonstration()
+    tour.close_all()
+    tour.open(f"/work/{held.token}/")
+
+
+@stop
+def not_there(tour: Tour) -> None:
+    tour.open("/nowhere/")
+
+
+@stop
+def campaign_closed(tour: Tour) -> None:
+    held = tour.demonstration()
+    save_draft(labeler=tour.alice, token=str(held.token), draft={"text": [tour.words["need"]]}, base_version=0)
+    change_campaign_state(campaign=tour.campaign, state=CampaignState.CLOSED)
+    tour.open(f"/work/{held.token}/")
+
+
+@stop
+def suspended(tour: Tour) -> None:
+    change_labeler_state(labeler=tour.alice, state=LabelerState.SUSPENDED)
+    tour.open("/")
