@@ -1,4 +1,4 @@
-"""The Celery app: four queues, messages that carry ids only, and a short fuse towards Redis.
+"""The Celery app: five queues, messages that carry ids only, and a short fuse towards Redis.
 
 Work is rows in PostgreSQL; a message is only the hint that there is some. So a publisher gives up at once while Redis
 is down, and beat finds the work again when it is back.
@@ -24,9 +24,10 @@ from config.embedded import start
 ROUTES = {
     "labeling.tasks.sample_suggestions": {"queue": "suggestions"},
     "labeling.tasks.sample_*": {"queue": "sampling"},
+    "labeling.tasks.score_*": {"queue": "scoring"},
     "labeling.tasks.train_*": {"queue": "training"},
 }
-QUEUES = ("default", "suggestions", "sampling", "training")
+QUEUES = ("default", "suggestions", "scoring", "sampling", "training")
 # A message that no worker acknowledged comes back after this long, so it must exceed the longest task: a training run.
 REDELIVER_SECONDS = 60 * 60 * 24
 CONNECT_SECONDS = 1.0
@@ -40,8 +41,8 @@ def every(seconds: int, task: str) -> dict[str, Any]:
 class PeopleFirst:
     """The order in which a worker of several queues looks into them: that of QUEUES, whatever it took last.
 
-    Somebody sits before the screen and waits for a suggestion; ready tasks are sampled ahead. The methods are what
-    kombu asks of a `queue_order_strategy`.
+    Somebody sits before the screen and waits for a suggestion, a program for rewards; ready tasks are sampled ahead.
+    The methods are what kombu asks of a `queue_order_strategy`.
     """
 
     def __init__(self) -> None:
@@ -97,6 +98,8 @@ app.conf.update(
     beat_schedule={
         "keep enough ranking tasks ready": every(15, "top_up_ready_queues"),
         "answer labelers who wait for the model": every(5, "answer_waiting_labelers"),
+        "answer programs who wait for rewards": every(15, "answer_waiting_programs"),
+        "score completions ahead": every(60, "score_completions"),
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),

@@ -163,6 +163,25 @@ RM_TRAIN_LAUNCHER = env.command(
 if RM_TRAIN_LAUNCHER[0] == "python":
     RM_TRAIN_LAUNCHER[0] = sys.executable
 
+env.section("Scoring")
+SCORE_BATCH_SIZE = env.integer(
+    "SCORE_BATCH_SIZE",
+    16,
+    minimum=1,
+    maximum=4096,
+    about="Completions that pass through the reward model at a time.",
+)
+SCORE_COMPLETIONS_PER_MINUTE = env.integer(
+    "SCORE_COMPLETIONS_PER_MINUTE",
+    2000,
+    minimum=0,
+    maximum=1_000_000,
+    about="Most completions of ranking tasks that a scoring worker scores ahead in a minute; 0: none.",
+)
+SCORE_REQUESTS_PER_MINUTE = env.integer(
+    "SCORE_REQUESTS_PER_MINUTE", 60, minimum=1, maximum=100_000, about="Most API requests for rewards of one account."
+)
+
 env.section("Retraining")
 RETRAIN_AFTER_RANKINGS = env.integer(
     "RETRAIN_AFTER_RANKINGS", 1000, minimum=1, maximum=1_000_000, about="New rankings that start a retraining."
@@ -173,15 +192,28 @@ RETRAIN_AFTER_DAYS = env.integer(
 RETRAIN_CHECK_SECONDS = env.integer(
     "RETRAIN_CHECK_SECONDS", 60, minimum=1, maximum=86_400, about="How often beat asks whether a retraining is due."
 )
+PROMOTE_TOLERANCE = env.number(
+    "PROMOTE_TOLERANCE",
+    0.02,
+    minimum=0.0,
+    maximum=1.0,
+    about="Not worse: on the test split the lower bound of the accuracy's difference is minus this or more.",
+)
 PROMOTE_MIN_ACCURACY_GAIN = env.number(
     "PROMOTE_MIN_ACCURACY_GAIN",
     0.0,
     minimum=-1.0,
     maximum=1.0,
-    about="A new model is promoted if its validation accuracy exceeds the current model's by more than this.",
+    about="Better: on the newest batch the lower bound of the accuracy's difference is above this.",
 )
-PROMOTE_MIN_VALID_RANKINGS = env.integer(
-    "PROMOTE_MIN_VALID_RANKINGS", 50, minimum=1, maximum=1_000_000, about="Fewer validation rankings promote nothing."
+PROMOTE_CONFIDENCE = env.number(
+    "PROMOTE_CONFIDENCE", 0.95, minimum=0.5, maximum=0.999, about="Of both bounds; each is one-sided."
+)
+PROMOTE_MIN_TEST_RANKINGS = env.integer(
+    "PROMOTE_MIN_TEST_RANKINGS", 50, minimum=1, maximum=1_000_000, about="Fewer test rankings promote nothing."
+)
+PROMOTE_MIN_NEW_RANKINGS = env.integer(
+    "PROMOTE_MIN_NEW_RANKINGS", 50, minimum=1, maximum=1_000_000, about="A smaller newest batch promotes nothing."
 )
 INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
     "INCLUDE_SIMULATED_IN_RETRAINING",
@@ -220,6 +252,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "rest_framework",
+    "rest_framework.authtoken",
     "config",
     "labeling",
 ]

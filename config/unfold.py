@@ -52,6 +52,7 @@ NAVIGATION = [
             _entry(_("Conversations"), "forum", "conversation"),
             _entry(_("Own writing"), "draw", "composition"),
             _entry(_("Suggestions"), "lightbulb", "suggestionrequest"),
+            _entry(_("Doubtful labels"), "rule", "preferencemargin"),
         ],
     },
     {
@@ -60,6 +61,7 @@ NAVIGATION = [
             _entry(_("Snapshots"), "inventory_2", "snapshot"),
             _entry(_("Training runs"), "model_training", "trainingrun"),
             _entry(_("Model versions"), "deployed_code", "modelversion"),
+            _entry(_("Scoring requests"), "speed", "scoringrequest"),
         ],
     },
     {

@@ -152,13 +152,13 @@ class Up:
         clock = [*CELERY, "beat", "--loglevel", settings.LOG_LEVEL, "--pidfile="]
         return [
             Child("default", _worker("default", pool="solo")),
-            self._heavy_worker("sampling", niceness=5, first="suggestions"),
+            self._heavy_worker("sampling", niceness=5, first="suggestions,scoring"),
             self._heavy_worker("training", niceness=10),
             Child("beat", clock),
         ]
 
     def _heavy_worker(self, queue: str, *, niceness: int, first: str = "") -> Child:
-        """`first` names another queue that it looks into before its own (PeopleFirst in config/celery.py)."""
+        """`first` names queues that it looks into before its own (PeopleFirst in config/celery.py)."""
         # SIGQUIT ends a task in the middle and gives its message back; SIGTERM would wait for a training run's end.
         # Only a pool of processes can do that, so that these have one, of one.
         command = _worker(queue, pool="prefork", first=first)

@@ -11,6 +11,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from labeling.services.sampling import return_undispatched, take_undispatched
+from labeling.services.scoring import return_unsent_scoring, take_unsent_scoring
 from labeling.services.suggestions import return_unsent_requests, take_unsent_requests
 from labeling.services.training import return_undispatched_runs, take_undispatched_runs
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SAMPLE = "labeling.tasks.sample_completions"
 SUGGEST = "labeling.tasks.sample_suggestions"
+SCORE = "labeling.tasks.score_request"
 TRAIN = "labeling.tasks.train_reward_model"
 MOST_TASKS_AT_ONCE = 1000
 PEOPLE_WAIT = "suggestions"
@@ -48,6 +50,16 @@ def dispatch_suggestions() -> int:
     for number, request_id in enumerate(waiting):
         if not _send(SUGGEST, request_id):
             return_unsent_requests(request_ids=waiting[number:])
+            return number
+    return len(waiting)
+
+
+def dispatch_scoring() -> int:
+    """Asks a scoring worker for every request that waits; returns how many were sent."""
+    waiting = take_unsent_scoring()
+    for number, request_id in enumerate(waiting):
+        if not _send(SCORE, request_id):
+            return_unsent_scoring(request_ids=waiting[number:])
             return number
     return len(waiting)
 

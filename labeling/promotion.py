@@ -1,48 +1,133 @@
-"""Whether a new reward model takes the place of the current one. Pure."""
+"""Whether a new reward model takes the place of the current one. Pure.
+
+It does if both hold, on rankings that neither learned from:
+
+* *Not worse* on the frozen test set (the split `test`, by which nothing is chosen): accuracy falls by no more
+  than a tolerance. Non-inferiority: the one-sided lower bound of the difference, new − current, is −tolerance or more.
+* *Better* on the newest batch (valid and test rankings handed in after what the current model learned from).
+  Superiority: the lower bound is above the least gain.
+
+Bounds are those of a bootstrap over prompts that draws both models together (rm_trainer/paired.py). Where no model is
+current, chance stands in its place, which has half of every prompt's pairs right; everything is new then.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
-    """`min_gain`: how much validation accuracy must rise. `min_rankings`: fewer validation rankings decide nothing."""
+    """Accuracies and their differences are shares: 0.02 is two points."""
 
+    tolerance: float
     min_gain: float
-    min_rankings: int
+    confidence: float
+    min_test_rankings: int
+    min_new_rankings: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
+    """`numbers` is what it was decided by, ready for JSON."""
+
     promote: bool
     reason: str
+    numbers: dict[str, Any]
 
 
-def decide(*, new: Mapping[str, Any], current: Mapping[str, Any] | None, rule: Rule) -> Decision:
-    """Compares prompt-averaged pair accuracies measured on the same validation comparisons.
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """One half of the rule: `floor` is what the difference's lower bound must exceed, or just reach where it may."""
 
-    `new` and `current` are the metrics that `python -m rm_trainer evaluate` writes; `current` is None while no reward
-    model is promoted: then the new one must beat chance (0.5), because a model that guesses steers nothing.
-    """
-    rankings = int(new.get("rankings") or 0)
-    accuracy = new.get("prompt_accuracy")
-    if rankings < rule.min_rankings or accuracy is None:
-        return Decision(
-            promote=False,
-            reason=f"Kept as candidate: the validation split has {rankings} rankings with comparisons, and the rule "
-            f"asks for at least {rule.min_rankings} (PROMOTE_MIN_VALID_RANKINGS).",
+    name: str
+    comparison: Mapping[str, Any] | None
+    floor: float
+    may_equal: bool
+    min_rankings: int
+    setting: str
+
+    @property
+    def rankings(self) -> int:
+        return int(self.comparison["rankings"]) if self.comparison else 0
+
+    @property
+    def is_large_enough(self) -> bool:
+        return self.rankings >= self.min_rankings
+
+    @property
+    def holds(self) -> bool:
+        if self.comparison is None or not self.is_large_enough:
+            return False
+        lower: float = self.comparison["lower"]
+        return lower > self.floor or (self.may_equal and lower == self.floor)
+
+    def numbers(self) -> dict[str, Any]:
+        return {"comparison": self.comparison, "floor": self.floor, "holds": self.holds}
+
+    def too_small(self) -> str:
+        return f"{self.name} has {self.rankings} rankings with comparisons, and the rule asks for {self.min_rankings} "
+
+    def told(self) -> str:
+        assert self.comparison is not None
+        new, current, difference, lower = (self.comparison[key] for key in ("new", "current", "difference", "lower"))
+        return (
+            f"{new:.1%} against {current:.1%} on {self.name} ({self.rankings} rankings; difference {difference:+.1%}, "
+            f"with {self.comparison['confidence']:.0%} confidence above {lower:+.1%}, must be "
+            f"{'at least' if self.may_equal else 'above'} {self.floor:+.1%})"
         )
-    base = float(current["prompt_accuracy"]) if current and current.get("prompt_accuracy") is not None else 0.5
-    against = "the current model" if current else "chance, as no model is current"
-    gain = float(accuracy) - base
-    comparison = (
-        f"accuracy {float(accuracy):.1%} against {base:.1%} ({against} on the same {rankings} validation rankings)"
+
+
+def decide(
+    *,
+    test: Mapping[str, Any] | None,
+    newest: Mapping[str, Any] | None,
+    against: str,
+    since: str,
+    rule: Rule,
+) -> Decision:
+    """`test` and `newest` are comparisons as `python -m rm_trainer evaluate` writes them, None where no ranking is.
+
+    `against` names the current model, "" for chance; `since` is the time after which a ranking is new.
+    """
+    frozen = _Part(
+        name="the frozen test set",
+        comparison=test,
+        floor=-rule.tolerance,
+        may_equal=True,
+        min_rankings=rule.min_test_rankings,
+        setting="PROMOTE_MIN_TEST_RANKINGS",
     )
-    if gain > rule.min_gain:
-        return Decision(promote=True, reason=f"Promoted: {comparison}, a gain of {gain:+.1%}.")
-    return Decision(
-        promote=False,
-        reason=f"Kept as candidate: {comparison}, a gain of {gain:+.1%}, "
-        f"and the rule asks for more than {rule.min_gain:+.1%} (PROMOTE_MIN_ACCURACY_GAIN).",
+    batch = _Part(
+        name="the newest batch",
+        comparison=newest,
+        floor=rule.min_gain,
+        may_equal=False,
+        min_rankings=rule.min_new_rankings,
+        setting="PROMOTE_MIN_NEW_RANKINGS",
     )
+    promote = frozen.holds and batch.holds
+    numbers = {
+        "promote": promote,
+        "against": against,
+        "since": since,
+        "rule": asdict(rule),
+        "test": frozen.numbers(),
+        "newest": batch.numbers(),
+    }
+    return Decision(promote=promote, reason=_reason(frozen, batch, against), numbers=numbers)
+
+
+def _reason(frozen: _Part, batch: _Part, against: str) -> str:
+    opponent = f"{against}" if against else "chance, as no model is current"
+    measured = " and ".join(part.told() for part in (frozen, batch) if part.comparison is not None)
+    beside = f" Accuracy beside {opponent}: {measured}." if measured else ""
+    small = [part for part in (frozen, batch) if not part.is_large_enough]
+    if small:
+        lacks = "; ".join(f"{part.too_small()}({part.setting})" for part in small)
+        return f"Kept as candidate: too little to decide by. {lacks[0].upper()}{lacks[1:]}.{beside}"
+    if not frozen.holds:
+        return f"Kept as candidate: it may be worse on the frozen test set.{beside}"
+    if not batch.holds:
+        return f"Kept as candidate: not shown to be better on the newest batch.{beside}"
+    return f"Promoted: not worse on the frozen test set and better on the newest batch.{beside}"

@@ -82,6 +82,26 @@ class ModelRefused(Refusal):
     """The path is not a checkpoint that can be registered, or the version can't take that state."""
 
 
+class NoRewardModel(Refusal):
+    """No reward model is current, so nothing can be scored."""
+
+
+class ScoringRefused(Refusal):
+    """What is to be scored is not a prompt with completions, or too much at once."""
+
+
+class TooManyRequests(Refusal):
+    """The account asked as often as it may within a minute."""
+
+    def __init__(self, message: str, *, wait_seconds: int) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+class AlreadyWanted(Refusal):
+    """The task waits for a ranking as it is; one more would change nothing yet."""
+
+
 class RetrainingRefused(Refusal):
     """A retraining can't start now; the message says why."""
 

@@ -4,6 +4,8 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from labeling.export import write_snapshot
 from labeling.manifest import utc_text
 from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.promotion import Rule, decide
+from labeling.queries.current_models import current_reward_model
 from labeling.refusals import Refusal
 from labeling.services.model_versions import keep_as_candidate, promote, register_model
 from labeling.services.sampling import current_sft_model
@@ -26,10 +29,13 @@ from labeling.services.training import (
     finish_run,
     note_progress,
 )
-from labeling.states import IllegalMove, ModelKind, ModelState
+from labeling.states import IllegalMove, ModelKind
 from labeling.trainer_process import TrainerFailed, run_trainer
 
 log = logging.getLogger(__name__)
+
+LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
+"""Where no model is current, or nobody knows what the current one learned from, every ranking is new."""
 
 
 FOLDS = ".folds"
@@ -65,10 +71,9 @@ def _retrain(run: TrainingRun) -> None:
     trainer = _Trainer(log_path, lambda event: note_progress(run=run, event=event))
     trainer.train(data=snapshot.path, base=base, output=output, options=options)
 
-    current = ModelVersion.objects.filter(kind=ModelKind.REWARD, state=ModelState.CURRENT).first()
+    current = current_reward_model()
     begin_evaluating(run=run, compared_with=current)
-    new, old = _evaluate_both(trainer, snapshot, output, current)
-    _register(run, snapshot, output, current, new, old)
+    _register(run, snapshot, output, current, _evaluate_both(trainer, snapshot, output, current))
 
 
 def measure_folds(version: ModelVersion, *, folds: int, heard: Callable[[dict[str, Any]], None]) -> Path:
@@ -88,17 +93,41 @@ def measure_folds(version: ModelVersion, *, folds: int, heard: Callable[[dict[st
     return output / "folds.json"
 
 
-def _evaluate_both(
-    trainer: "_Trainer", snapshot: Snapshot, output: Path, current: ModelVersion | None
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Metrics of the new and of the current model on the same validation comparisons; empty where there are none."""
-    if not snapshot.counts.get("valid", {}).get("usable_pairs"):
-        return {}, None
-    new = trainer.evaluate(data=snapshot.path, model=output, to=output.with_name(f"{output.name}.evaluation.json"))
+@dataclass(frozen=True, kw_only=True)
+class _Evaluations:
+    """What `evaluate` wrote of the new and of the current model; empty where nothing could be measured.
+
+    `since`: rankings after it are new to the current model.
+    """
+
+    since: str
+    new: dict[str, Any] = field(default_factory=dict)
+    current: dict[str, Any] = field(default_factory=dict)
+
+    def comparison(self) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self.new.get("comparison")
+        return found
+
+    def newest(self) -> dict[str, Any] | None:
+        return (self.new.get("newest") or {}).get("comparison")
+
+    def metrics(self) -> dict[str, Any]:
+        """Both models' figures on the frozen test set, for the run's page."""
+        return {"new": self.new.get("metrics", {}), "current": self.current.get("metrics")}
+
+
+def _evaluate_both(trainer: "_Trainer", snapshot: Snapshot, output: Path, current: ModelVersion | None) -> _Evaluations:
+    """The current and the new model on the identical rankings of this snapshot: its test split, and what is new."""
+    since = utc_text(current.snapshot.as_of if current is not None and current.snapshot else LONG_AGO)
+    if not snapshot.counts.get("test", {}).get("usable_pairs"):
+        return _Evaluations(since=since)
+    new = output.with_name(f"{output.name}.evaluation.json")
     if current is None:
-        return new, None
-    beside = output.with_name(f"{output.name}.evaluation-of-{current.name}.json")
-    return new, trainer.evaluate(data=snapshot.path, model=Path(current.path), to=beside)
+        return _Evaluations(since=since, new=trainer.evaluate(data=snapshot.path, model=output, since=since, to=new))
+    old = output.with_name(f"{output.name}.evaluation-of-{current.pk}.json")
+    measured = trainer.evaluate(data=snapshot.path, model=Path(current.path), since=since, to=old)
+    beside = trainer.evaluate(data=snapshot.path, model=output, since=since, to=new, current=old)
+    return _Evaluations(since=since, new=beside, current=measured)
 
 
 def _export(run: TrainingRun) -> Snapshot:
@@ -139,7 +168,7 @@ def _training_options() -> dict[str, Any]:
 
 def _newest_batch() -> dict[str, Any]:
     """What is new is what the current model can't have learned from; without one the trainer has its own rule."""
-    current = ModelVersion.objects.filter(kind=ModelKind.REWARD, state=ModelState.CURRENT).first()
+    current = current_reward_model()
     return {"newest_since": utc_text(current.snapshot.as_of)} if current and current.snapshot else {}
 
 
@@ -160,11 +189,13 @@ class _Trainer:
                 arguments += [flag, str(value)]
         self._run(command, arguments)
 
-    def evaluate(self, *, data: str, model: Path, to: Path) -> dict[str, Any]:
-        """Metrics of `model` on the valid split, as `python -m rm_trainer evaluate` writes them."""
-        self._run("evaluate", ["--data", data, "--model", str(model), "--split", "valid", "--output", str(to)])
-        metrics: dict[str, Any] = json.loads(to.read_text())["metrics"]
-        return metrics
+    def evaluate(self, *, data: str, model: Path, since: str, to: Path, current: Path | None = None) -> dict[str, Any]:
+        """What `python -m rm_trainer evaluate` writes of `model`; compared with what it wrote of the current one."""
+        arguments = ["--data", data, "--model", str(model), "--split", "test", "--newest-since", since]
+        arguments += ["--confidence", str(settings.PROMOTE_CONFIDENCE), "--output", str(to)]
+        self._run("evaluate", arguments + (["--current", str(current)] if current else []))
+        written: dict[str, Any] = json.loads(to.read_text())
+        return written
 
     def _run(self, command: str, arguments: list[str]) -> None:
         arguments = [*arguments, "--cache-directory", str(Path(settings.VAR_DIR) / "tokens")]
@@ -183,17 +214,37 @@ def _register(
     snapshot: Snapshot,
     output: Path,
     current: ModelVersion | None,
-    new: dict[str, Any],
-    old: dict[str, Any] | None,
+    evaluations: _Evaluations,
 ) -> None:
     metrics = json.loads((output / "metrics.json").read_text())
     version = register_model(
         kind=ModelKind.REWARD, name=f"reward-{run.pk}", path=output, parent=current, snapshot=snapshot, metrics=metrics
     )
-    rule = Rule(min_gain=settings.PROMOTE_MIN_ACCURACY_GAIN, min_rankings=settings.PROMOTE_MIN_VALID_RANKINGS)
-    decision = decide(new=new, current=old, rule=rule)
-    finish_run(run=run, model_version=version, evaluation={"new": new, "current": old}, decision=decision.reason)
+    decision = decide(
+        test=evaluations.comparison(),
+        newest=evaluations.newest(),
+        against=current.name if current else "",
+        since=evaluations.since,
+        rule=_rule(),
+    )
+    finish_run(
+        run=run,
+        model_version=version,
+        evaluation=evaluations.metrics(),
+        decision=decision.reason,
+        promotion=decision.numbers,
+    )
     if decision.promote:
         promote(version=version, reason=decision.reason)
     else:
         keep_as_candidate(version=version, reason=decision.reason)
+
+
+def _rule() -> Rule:
+    return Rule(
+        tolerance=settings.PROMOTE_TOLERANCE,
+        min_gain=settings.PROMOTE_MIN_ACCURACY_GAIN,
+        confidence=settings.PROMOTE_CONFIDENCE,
+        min_test_rankings=settings.PROMOTE_MIN_TEST_RANKINGS,
+        min_new_rankings=settings.PROMOTE_MIN_NEW_RANKINGS,
+    )

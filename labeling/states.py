@@ -99,6 +99,12 @@ class SamplingState(StrEnum):
     FAILED = "failed"
 
 
+class ScoringState(StrEnum):
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+
+
 class ModelKind(StrEnum):
     SFT = "sft"
     REWARD = "reward"
@@ -188,6 +194,7 @@ LEGAL_MOVES: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
     {
         TaskState.SAMPLING: (TaskState.READY, TaskState.SET_ASIDE),
         TaskState.READY: (TaskState.DONE, TaskState.SET_ASIDE),
+        TaskState.DONE: (TaskState.READY,),
         TaskState.SET_ASIDE: (TaskState.SAMPLING, TaskState.READY),
     },
     {

@@ -1,15 +1,19 @@
 """Celery's doors: ids in, one service call. Every task may be killed at any moment and run again."""
 
 import socket
+from functools import partial
 
 from celery import shared_task
 from django.conf import settings
 
-from labeling.dispatch import dispatch_sampling, dispatch_suggestions, dispatch_training
+from labeling.dispatch import dispatch_sampling, dispatch_scoring, dispatch_suggestions, dispatch_training
 from labeling.models import Campaign
+from labeling.queries.current_models import current_reward_model
+from labeling.queries.waiting import somebody_waits
 from labeling.retraining import retrain
+from labeling.reward_models import loaded_rewarder
 from labeling.sampling_models import loaded_sampler
-from labeling.services import leases, sampling, suggestions, tasks, training
+from labeling.services import leases, rewards, sampling, scoring, suggestions, tasks, training
 from labeling.states import CampaignState
 
 
@@ -52,6 +56,36 @@ def answer_waiting_labelers() -> None:
     """Beat: sends again what no worker answered, and ends visibly what was waited for too long."""
     suggestions.give_up_late(after_seconds=settings.SUGGESTION_WAIT_SECONDS)
     dispatch_suggestions()
+
+
+@shared_task
+def score_request(request_id: int) -> None:
+    """Rewards that a program waits for, by the reward model that is current now."""
+    model = current_reward_model()
+    if model is None:
+        scoring.return_unsent_scoring(request_ids=[request_id])
+        return
+    scoring.answer_scoring_request(request_id=request_id, model=model, rewarder=loaded_rewarder(model.path))
+
+
+@shared_task
+def score_completions() -> None:
+    """Beat, on a scoring worker: rewards of ranking tasks' completions, ahead of those who will ask for them."""
+    model = current_reward_model()
+    if model is not None:
+        rewards.score_ahead(
+            model=model,
+            load=partial(loaded_rewarder, model.path),
+            limit=settings.SCORE_COMPLETIONS_PER_MINUTE,
+            somebody_waits=somebody_waits,
+        )
+
+
+@shared_task
+def answer_waiting_programs() -> None:
+    """Beat: sends again what no scoring worker answered, and ends visibly what was waited for too long."""
+    scoring.give_up_late_scoring()
+    dispatch_scoring()
 
 
 @shared_task

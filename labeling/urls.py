@@ -3,6 +3,7 @@ from django.urls import path
 
 from labeling.api.drafts import DraftView
 from labeling.api.previews import PreviewView
+from labeling.api.scores import ScoresView, ScoreView
 from labeling.services.compositions import save_composition_draft
 from labeling.services.revisions import save_revision_draft
 from labeling.views.chats import speak, thread
@@ -32,6 +33,8 @@ urlpatterns = [
     path("work/<uuid:token>/resume/", resume, name="resume"),
     path("work/<uuid:token>/hold/", hold, name="hold"),
     path("work/<uuid:token>/draft/", DraftView.as_view(), name="draft"),
+    path("api/scores/", ScoresView.as_view(), name="scores"),
+    path("api/scores/<uuid:token>/", ScoreView.as_view(), name="score"),
     path("preview/", PreviewView.as_view(), name="preview"),
     path("compose/start/<slug:slug>/<slug:kind>/", start, name="compose_start"),
     path("compose/<uuid:token>/", compose, name="compose"),

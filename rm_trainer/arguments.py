@@ -161,8 +161,9 @@ class EvaluateArguments(RuntimeArguments):
         Path | None, "Where tokenised records are kept between runs; absent, ~/.cache/concord/tokens."
     ] = None
     newest_since: Annotated[
-        str | None, "Time such as 2026-01-02T03:04:05Z: rankings handed in after it are the newest batch."
+        str | None, "Time such as 2026-01-02T03:04:05Z: also judge valid and test rankings handed in after it."
     ] = None
+    confidence: Annotated[float, "Of the one-sided bounds of the differences."] = 0.95
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
     dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"
     bootstrap_samples: Annotated[int, "Resamples of the prompts behind the 95% intervals."] = 1000
@@ -174,6 +175,8 @@ class EvaluateArguments(RuntimeArguments):
         _at_least(0, seed=self.seed)
         if self.newest_since is not None:
             parse_time(self.newest_since)
+        if not 0.5 <= self.confidence < 1:
+            raise Refused(f"--confidence is {self.confidence}; it must be at least 0.5 and below 1.")
         if self.max_length is not None:
             _at_least(1, max_length=self.max_length)
 
@@ -185,7 +188,7 @@ class ScoreArguments(RuntimeArguments):
     model: Annotated[Path, "Reward model directory, as `train` writes it."]
     input: Annotated[str, 'JSONL file of {"prompt": [messages], "completion": "text"}, or - for standard input.']
     output: Annotated[str, 'JSONL file to write, each line with its "reward" added, or - for standard output.']
-    batch_size: Annotated[int, "Completions in memory at a time; results appear batch by batch."] = 8
+    batch_size: Annotated[int, "Completions in memory at a time; results appear batch by batch."] = 16
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
     dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"
 

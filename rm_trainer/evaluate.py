@@ -3,12 +3,17 @@
     python -m rm_trainer evaluate --data SNAPSHOT --model DIR --split valid --output evaluation.json
 
 The file holds the metrics and every ranking's rewards, so that two models' files on the same split can be compared
-ranking by ranking.
+ranking by ranking. What a promotion goes by comes from two such files, the current model's first:
+
+    python -m rm_trainer evaluate --data SNAPSHOT --model CURRENT --split test --newest-since TIME --output current.json
+    python -m rm_trainer evaluate --data SNAPSHOT --model NEW --split test --newest-since TIME --output new.json \\
+        --current current.json
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +23,7 @@ from transformers import PreTrainedModel
 
 from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Group, parts, unique_tokens
+from rm_trainer.batches import Chosen, Group, parts, unique_tokens
 from rm_trainer.ceiling import in_words
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.distributed.dealing import own_parts
@@ -27,12 +32,13 @@ from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.metrics import Outcome, summarise
 from rm_trainer.model import load_reward_model, reward_shift
+from rm_trainer.newest import SPLITS, newest_part, submitted_after
 from rm_trainer.paired import compare
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.recency import recent
-from rm_trainer.render import Rendered
+from rm_trainer.recency import parse_time, recent
+from rm_trainer.render import Rendered, Renderer
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot
 from rm_trainer.stored import shortened, stored_rankings, with_pairs
@@ -48,12 +54,16 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
         runtime = prepare_runtime(arguments, arguments.dtype, ranks)
         snapshot = open_snapshot(arguments.data)
         model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
-        rankings = stored_rankings(snapshot, arguments.split, renderer, arguments.cache_directory or default_cache())
+        cache = arguments.cache_directory or default_cache()
+        rankings = stored_rankings(snapshot, arguments.split, renderer, cache)
         groups = with_pairs(rankings)
         if not groups:
             raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
+        fresh = _newest_batch(arguments, snapshot, renderer, cache)
         runtime.place(model)
-    outcomes = outcomes_of(model, runtime, groups, tokens=arguments.tokens_per_microbatch)
+    judge = partial(outcomes_of, model, runtime, tokens=arguments.tokens_per_microbatch)
+    outcomes = judge(groups)
+    newest = None if fresh is None else _judged(judge, fresh, outcomes)
     if not ranks.first:
         return
     analysis = analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
@@ -72,9 +82,12 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
                 "tied_rankings": len(rankings) - len(groups),
                 **shortened(rankings, only_with_pairs=True),
             },
-            "comparison": None if arguments.current is None else compare(outcomes, read_outcomes(arguments.current)),
+            "comparison": compare(
+                outcomes, _current(arguments, "rankings"), confidence=arguments.confidence, seed=arguments.seed
+            ),
             "analysis": analysis,
             "rankings": [_per_ranking(outcome, reward_shift(model)) for outcome in outcomes],
+            "newest": None if newest is None else _newest_part(arguments, newest, reward_shift(model)),
         },
     )
     progress.note(
@@ -83,12 +96,56 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
     progress.note(in_words(analysis["ceiling"]))
 
 
-def read_outcomes(path: Path) -> list[Outcome]:
-    """The rankings of a file that `evaluate` wrote. Raises Refused when it is none."""
+def _newest_batch(
+    arguments: EvaluateArguments, snapshot: Snapshot, renderer: Renderer, cache: Path
+) -> list[Sequence[Group]] | None:
+    """The rankings of SPLITS that were handed in after --newest-since; None where nobody asks for them."""
+    if arguments.newest_since is None:
+        return None
+    since = parse_time(arguments.newest_since)
+    splits = [with_pairs(stored_rankings(snapshot, split, renderer, cache)) for split in SPLITS]
+    return [submitted_after(groups, since) for groups in splits]
+
+
+def _judged(
+    judge: Callable[[Sequence[Group]], list[Outcome]], fresh: Sequence[Sequence[Group]], judged: Sequence[Outcome]
+) -> list[Outcome]:
+    """What was judged already is not read again."""
+    known = {outcome.ranking_id: outcome for outcome in judged}
+    ids = [[group.ranking.ranking_id for group in groups] for groups in fresh]
+    for groups, names in zip(fresh, ids, strict=True):
+        unknown = [place for place, name in enumerate(names) if name not in known]
+        known |= {outcome.ranking_id: outcome for outcome in judge(Chosen(groups, unknown))} if unknown else {}
+    return [known[name] for names in ids for name in names]
+
+
+def _newest_part(arguments: EvaluateArguments, newest: Sequence[Outcome], shift: float) -> dict[str, Any]:
+    assert arguments.newest_since is not None  # or there would be no newest
+    return newest_part(
+        arguments.newest_since,
+        newest,
+        _current(arguments, "newest", "rankings"),
+        confidence=arguments.confidence,
+        seed=arguments.seed,
+        per_ranking=lambda outcome: _per_ranking(outcome, shift),
+    )
+
+
+def _current(arguments: EvaluateArguments, *keys: str) -> list[Outcome] | None:
+    return None if arguments.current is None else read_outcomes(arguments.current, *keys)
+
+
+def read_outcomes(path: Path, *keys: str) -> list[Outcome]:
+    """Rankings that lie under the keys in a file that `evaluate` wrote. Raises Refused when they don't."""
     try:
-        return [Outcome(**one) for one in json.loads(path.read_text(encoding="utf-8"))["rankings"]]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for key in keys:
+            found = found[key]
+        return [Outcome(**one) for one in found]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again.") from error
+        raise Refused(
+            f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again, with the same options."
+        ) from error
 
 
 def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], *, tokens: int) -> list[Outcome]:

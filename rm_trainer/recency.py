@@ -45,9 +45,11 @@ def newest(outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPL
 
 
 def parse_time(text: str) -> datetime:
-    """ISO 8601; UTC where it names no zone. Raises Refused."""
+    """A time with its zone. Raises Refused."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Refused(f"{text!r} is no time such as 2026-01-31T12:00:00Z.") from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        raise Refused(f"{text!r} is no time ({error}). Write it as 2026-01-02T03:04:05Z.") from error
+    if time.tzinfo is None:
+        raise Refused(f"{text!r} does not say in which zone. Write it as 2026-01-02T03:04:05Z.")
+    return time

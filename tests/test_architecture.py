@@ -42,7 +42,16 @@ LEVELS: dict[int, frozenset[str]] = {
     2: frozenset({"queries", "services"}),
     # Gates: data in and out, messages out, models and training processes.
     3: frozenset(
-        {"dispatch", "export", "ingest", "retraining", "sampling_models", "starter_campaign", "text_tokens"}
+        {
+            "dispatch",
+            "export",
+            "ingest",
+            "retraining",
+            "reward_models",
+            "sampling_models",
+            "starter_campaign",
+            "text_tokens",
+        }
         | {"trainer_process"}
     ),
     # Celery's doors.
@@ -52,7 +61,10 @@ LEVELS: dict[int, frozenset[str]] = {
 }
 
 # Late imports of code that brings torch, each in the one place that only workers run.
-HEAVY_LATE_IMPORTS = {("labeling.sampling_models", "sampler.transformers_sampler")}
+HEAVY_LATE_IMPORTS = {
+    ("labeling.reward_models", "rm_trainer.scorer"),
+    ("labeling.sampling_models", "sampler.transformers_sampler"),
+}
 HEAVY = frozenset({"torch", "transformers", "accelerate"})
 GROUND_FLOOR = ("sampler", "rm_trainer")
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})

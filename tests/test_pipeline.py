@@ -37,7 +37,9 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
         RETRAIN_CHECK_SECONDS=1,
         RETRAIN_AFTER_RANKINGS=PROMPTS,
         INCLUDE_SIMULATED_IN_RETRAINING="true",
-        PROMOTE_MIN_VALID_RANKINGS=1,
+        PROMOTE_MIN_TEST_RANKINGS=1,
+        PROMOTE_MIN_NEW_RANKINGS=1,
+        PROMOTE_TOLERANCE=1,
         PROMOTE_MIN_ACCURACY_GAIN=-1,
         RM_BATCH_RANKINGS=8,
         RM_LEARNING_RATE=1e-3,
@@ -56,7 +58,7 @@ def make_work(*, prompts: int = PROMPTS) -> Campaign:
         k_min=4, k_max=5, max_new_tokens=8, ready_depth=prompts, ranking_tasks_per_prompt=1, demonstrations_per_prompt=0
     )
     for number in range(prompts):
-        make_prompt(campaign, text=f"Say {number} nice things.", submitter=f"submitter-{number}")
+        make_prompt(campaign, text=f"Say {number} nice things.", submitter=f"submitter-{number + 40}")  # three in test
     return campaign
 
 
@@ -92,6 +94,8 @@ def test_from_prompts_to_a_promoted_reward_model_without_a_hand_on_it(pipeline: 
     version = ModelVersion.objects.get(kind=ModelKind.REWARD)
     assert run.model_version == version
     assert version.state == ModelState.CURRENT, run.decision
+    assert run.promotion["test"]["comparison"]["rankings"] == run.evaluation["new"]["rankings"]
+    assert run.promotion["newest"]["comparison"]["rankings"] > run.evaluation["new"]["rankings"]
     assert version.snapshot == run.snapshot
     metrics = json.loads((Path(version.path) / "metrics.json").read_text())
     assert metrics["snapshot_sha256"] == run.snapshot.sha256

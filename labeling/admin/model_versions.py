@@ -20,6 +20,7 @@ from labeling.admin.fields import ReasonForm, choice, text
 from labeling.admin.filters import by_choice
 from labeling.admin.learned import learned
 from labeling.admin.metrics import compared, headline
+from labeling.admin.promotions import numbers_of
 from labeling.models import ModelVersion
 from labeling.models.choices import choices
 from labeling.services.model_versions import promote, register_model, retire, roll_back
@@ -76,6 +77,7 @@ class ModelVersionAdmin(RecordAdmin):
             "measures": compared(version.metrics.get("valid") or {}, None),
             "headline": headline(version.metrics),
             **learned(version),
+            "promotion": numbers_of(run.promotion) if run else None,
             "state_colour": STATE_COLOURS[version.state],
         }
         return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)

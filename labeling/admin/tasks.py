@@ -18,6 +18,8 @@ from labeling.admin.progress import bar
 from labeling.admin.setting_aside import SetAsideAdmin
 from labeling.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.models import RankingTask
+from labeling.queries.current_models import current_reward_model
+from labeling.queries.rewards import scores_of_task
 from labeling.queries.work import turns_of
 from labeling.services.setting_aside import restore_task, set_task_aside
 from labeling.states import TaskState
@@ -55,13 +57,20 @@ class RankingTaskAdmin(SetAsideAdmin):
     ) -> Any:
         task = self.find(request, object_id)
         completions = task.completions.select_related("run__model_version").order_by("pk")
+        scores = scores_of_task(task, current_reward_model())
+        rewards = [score.reward for score in scores.values() if score.reward is not None]
         shown = {
             "task": task,
             "turns": turns_of(task.prompt.messages),
             "completions": [
-                (completion, render_markdown(completion.text, headings_from=TEXT_HEADINGS_FROM))
+                (
+                    completion,
+                    render_markdown(completion.text, headings_from=TEXT_HEADINGS_FROM),
+                    scores.get(completion.pk),
+                )
                 for completion in completions
             ],
+            "best_reward": max(rewards, default=None),
             "assignments": task.assignments.select_related("labeler__user").order_by("-id"),
             "sampling_runs": task.sampling_runs.select_related("model_version").order_by("-id"),
             "rankings": task.rankings.select_related("labeler__user").order_by("-id"),

@@ -24,6 +24,7 @@ from labeling.admin.fields import ReasonForm, long_text, switch
 from labeling.admin.filters import by_choice
 from labeling.admin.learned import learned
 from labeling.admin.metrics import compared
+from labeling.admin.promotions import numbers_of
 from labeling.dispatch import dispatch_training
 from labeling.models import TrainingRun
 from labeling.queries.admin_lists import runs_with_last_step
@@ -85,6 +86,7 @@ class TrainingRunAdmin(RecordAdmin):
             "run": run,
             "live": live_context(run),
             "measures": compared(run.evaluation.get("new") or {}, run.evaluation.get("current")),
+            "promotion": numbers_of(run.promotion),
             "active": run.state in ACTIVE_RUN_STATES,
             **learned(run.model_version),
         }
@@ -139,7 +141,7 @@ class TrainingRunAdmin(RecordAdmin):
             title=_("Retrain the reward model now?"),
             consequences=[
                 _("Every ranking so far is exported, and a reward model is trained from it in a process of its own. "
-                  "It and the current one are evaluated on the same validation comparisons."),
+                  "It and the current one are evaluated on the same test rankings and the newest ones."),
                 _("It is promoted only if the rule says that it is better; otherwise it stays a candidate."),
             ],
             button=_("Retrain now"),

@@ -21,6 +21,8 @@ NEVER_CHANGE = (
     "labeling_instructionversion",
     "labeling_rubricversion",
     "labeling_message",
+    "labeling_rewardscore",
+    "labeling_preferencemargin",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -46,6 +48,7 @@ KEEP_COLUMNS = {
     "labeling_composition": ("labeler_id", "campaign_id", "kind", "ranking_id"),
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
+    "labeling_scoringrequest": ("asked_by_id", "items"),
 }
 
 # Deferred to commit, because a ranking is written in several statements.
@@ -148,6 +151,20 @@ CREATE TRIGGER concord_edit_of_the_best BEFORE INSERT ON labeling_demonstration
     EXECUTE FUNCTION concord_edit_is_of_the_best();
 """
 
+BY_A_REWARD_MODEL = """
+CREATE FUNCTION concord_by_a_reward_model() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT kind FROM labeling_modelversion WHERE id = NEW.model_version_id) <> 'reward' THEN
+        RAISE EXCEPTION 'model version % is no reward model', NEW.model_version_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER concord_by_a_reward_model BEFORE INSERT ON labeling_rewardscore
+    FOR EACH ROW EXECUTE FUNCTION concord_by_a_reward_model();
+CREATE TRIGGER concord_by_a_reward_model BEFORE INSERT ON labeling_preferencemargin
+    FOR EACH ROW EXECUTE FUNCTION concord_by_a_reward_model();
+"""
+
 
 def _guards() -> str:
     whole = [
@@ -173,6 +190,8 @@ def _drop() -> str:
         ("labeling_demonstration", "concord_edit_of_the_best"),
         ("labeling_prompt", "concord_only_model_written"),
         ("labeling_message", "concord_nothing_added"),
+        ("labeling_rewardscore", "concord_by_a_reward_model"),
+        ("labeling_preferencemargin", "concord_by_a_reward_model"),
     ]
     functions = (
         "concord_edit_is_of_the_best",
@@ -181,6 +200,7 @@ def _drop() -> str:
         "concord_completion_fits",
         "concord_picked_message_is_model_written",
         "concord_conversation_is_open",
+        "concord_by_a_reward_model",
     )
     return "\n".join(
         [f"DROP TRIGGER {name} ON {table};" for table, name in tables] + [f"DROP FUNCTION {name}();" for name in functions]
@@ -192,6 +212,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED + EDIT_OF_THE_BEST + _guards(), reverse_sql=_drop()
+            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED + EDIT_OF_THE_BEST
+            + BY_A_REWARD_MODEL + _guards(),
+            reverse_sql=_drop(),
         )
     ]

@@ -12,6 +12,7 @@ from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
 from labeling.models.ranking import RankedCompletion, Ranking
 from labeling.models.rendering import RenderedCompletion
 from labeling.models.revision import Revision
+from labeling.models.reward import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.models.sampling import Completion, SamplingRun
 from labeling.models.snapshot import Snapshot
 from labeling.models.suggestion import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
@@ -35,14 +36,17 @@ __all__ = [
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",
+    "PreferenceMargin",
     "Prompt",
     "RankedCompletion",
     "Ranking",
     "RankingTask",
     "RenderedCompletion",
     "Revision",
+    "RewardScore",
     "RubricVersion",
     "SamplingRun",
+    "ScoringRequest",
     "Snapshot",
     "Submitter",
     "Suggestion",

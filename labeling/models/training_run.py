@@ -32,8 +32,11 @@ class TrainingRun(models.Model):
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="compared_in"
     )
     steps_total = models.PositiveIntegerField(null=True, blank=True)
-    evaluation = models.JSONField(default=dict, blank=True, help_text="New and old on the same validation comparisons.")
+    evaluation = models.JSONField(default=dict, blank=True, help_text="New and old on the frozen test set.")
     decision = models.TextField(blank=True, help_text="Promoted or kept as candidate, and why.")
+    promotion = models.JSONField(
+        default=dict, blank=True, help_text="What was decided by: the rule, both comparisons, and which of them hold."
+    )
     worker = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)

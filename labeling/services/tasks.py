@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from labeling.models import Assignment, Campaign, Completion, Labeler, Prompt, RankingTask, SamplingRun
 from labeling.ranking import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
-from labeling.refusals import InvalidCompletions
+from labeling.refusals import AlreadyWanted, CampaignNotOpen, InvalidCompletions, WorkSetAside
 from labeling.services.renderings import render_ahead
 from labeling.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState, check_move
 from labeling.text import UnstorableText, clean_text
@@ -129,6 +129,30 @@ def text_key(text: str) -> str:
     Case counts: an answer may differ from another in nothing else.
     """
     return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
+
+
+@transaction.atomic
+def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
+    """One ranking more than the task has, by somebody who has not met it.
+
+    Raises AlreadyWanted while it waits for one as it is, WorkSetAside, CampaignNotOpen.
+    """
+    task = (
+        RankingTask.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("prompt", "campaign")
+        .get(pk=task.pk)
+    )
+    if task.state == TaskState.SET_ASIDE or task.prompt.set_aside_reason:
+        raise WorkSetAside(f"Ranking task {task.pk} or its prompt is set aside. Put it back into the queue first.")
+    if task.campaign.state not in (CampaignState.ACTIVE, CampaignState.PAUSED):
+        raise CampaignNotOpen(f"The campaign “{task.campaign}” is {task.campaign.state}. Open it first.")
+    if task.rankings_done < task.rankings_needed:
+        raise AlreadyWanted(f"Ranking task {task.pk} waits for a ranking already; look at it when that has come.")
+    task.rankings_needed, task.reserved_for = task.rankings_needed + 1, None
+    check_move(old=TaskState(task.state), new=TaskState.READY)
+    task.state, task.ready_at = TaskState.READY, timezone.now()
+    task.save(update_fields=["rankings_needed", "reserved_for", "state", "ready_at"])
+    return task
 
 
 @transaction.atomic

@@ -165,12 +165,22 @@ class RunAbandoned(Exception):
 
 
 @transaction.atomic
-def finish_run(*, run: TrainingRun, model_version: ModelVersion, evaluation: dict[str, Any], decision: str) -> None:
-    """The run is done, with the version that came of it and why that was or was not promoted. Raises IllegalMove."""
+def finish_run(
+    *,
+    run: TrainingRun,
+    model_version: ModelVersion,
+    evaluation: dict[str, Any],
+    decision: str,
+    promotion: dict[str, Any] | None = None,
+) -> None:
+    """The run is done, with the version that came of it, and why and by which numbers that was promoted or not.
+
+    Raises IllegalMove.
+    """
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
     run.model_version, run.evaluation, run.decision = model_version, evaluation, decision
-    run.finished_at = timezone.now()
-    run.save(update_fields=["model_version", "evaluation", "decision", "finished_at"])
+    run.promotion, run.finished_at = promotion or {}, timezone.now()
+    run.save(update_fields=["model_version", "evaluation", "decision", "promotion", "finished_at"])
     _move(run, RunState.DONE)
 
 

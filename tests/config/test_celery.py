@@ -35,14 +35,19 @@ def test_every_route_catches_a_task_and_leads_to_a_queue_that_there_is() -> None
 def test_what_people_wait_for_is_taken_before_what_is_sampled_ahead() -> None:
     assert app.amqp.router.route({}, "labeling.tasks.sample_suggestions")["queue"].name == "suggestions"
     order = app.conf.broker_transport_options["queue_order_strategy"]()
-    order.update({"sampling", "a.reply.queue", "suggestions"})
+    order.update({"sampling", "scoring", "a.reply.queue", "suggestions"})
     order.rotate("suggestions")
-    assert order.consume(3) == ["a.reply.queue", "suggestions", "sampling"]
+    assert order.consume(4) == ["a.reply.queue", "suggestions", "scoring", "sampling"]
 
 
 def test_sampling_and_training_do_not_wait_for_each_other() -> None:
     assert app.amqp.router.route({}, "labeling.tasks.sample_completions")["queue"].name == "sampling"
     assert app.amqp.router.route({}, "labeling.tasks.train_reward_model")["queue"].name == "training"
+
+
+def test_rewards_have_a_queue_of_their_own() -> None:
+    for name in ("score_request", "score_completions"):
+        assert app.amqp.router.route({}, f"labeling.tasks.{name}")["queue"].name == "scoring"
 
 
 def test_a_task_that_a_killed_worker_held_comes_back_and_only_json_is_read() -> None:

@@ -101,7 +101,7 @@ def test_every_queue_has_exactly_one_kind_of_worker(profile: str) -> None:
 
 def test_sampling_and_training_have_torch_and_in_the_gpu_profile_a_gpu_each() -> None:
     for name, service in ours().items():
-        needs_torch = bool(queues_of(service["command"]) & {"suggestions", "sampling", "training"})
+        needs_torch = bool(queues_of(service["command"]) & {"suggestions", "scoring", "sampling", "training"})
         assert (service["build"]["target"] == "gpu") == needs_torch, name
         if service.get("profiles") == ["gpu"]:
             devices = service["deploy"]["resources"]["reservations"]["devices"]

@@ -79,7 +79,7 @@ def left_over(laptop: dict[str, str]) -> list[str]:
 
 
 def child_named(name: str, laptop: dict[str, str]) -> psutil.Process:
-    marks = {"web": "gunicorn", "beat": "beat", "sampling": "suggestions,sampling"}
+    marks = {"web": "gunicorn", "beat": "beat", "sampling": "suggestions,scoring,sampling"}
     for process in psutil.process_iter():
         try:
             if process.environ().get("VAR_DIR") == laptop["VAR_DIR"] and marks.get(name, name) in process.cmdline():

@@ -25,12 +25,14 @@ SETTINGS = {
     "READY_QUEUE_DEPTH": 6,
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
-    "PROMOTE_MIN_VALID_RANKINGS": 1,
+    "PROMOTE_MIN_TEST_RANKINGS": 1,
+    "PROMOTE_MIN_NEW_RANKINGS": 1,
+    "PROMOTE_TOLERANCE": 1,
     "PROMOTE_MIN_ACCURACY_GAIN": -1,
     "RETRAIN_AFTER_RANKINGS": 100_000,
 }
 PASSWORD = "concord-demo"
-SIMULATED = 12
+SIMULATED = 18  # the fourteenth and the nineteenth prompt are in the test split
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,32 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from labeling.export import write_snapshot
-from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
+from labeling.models import (
+    Campaign,
+    Labeler,
+    ModelVersion,
+    PreferenceMargin,
+    ScoringRequest,
+    Snapshot,
+    TrainingRun,
+)
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.model_versions import register_model
 from labeling.services.revisions import start_revision
+from labeling.services.rewards import score_ahead
+from labeling.services.scoring import answer_scoring_request, request_scores
 from labeling.services.snapshots import register_snapshot
 from labeling.services.training import begin_training, claim_run, note_progress, request_retraining
 from labeling.states import ModelKind
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import ask, rank, talk, write
+from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 from tests.tiny_models import make_tiny_model
 
 
-def admin_browser(*permissions: str) -> Client:
+def admin_browser(*permissions: str, name: str = "olga") -> Client:
     """Olga's browser: she may do everything, or, as staff, only what the permissions name."""
-    olga = User.objects.create_user("olga", password="x", is_staff=True, is_superuser=not permissions)
+    olga = User.objects.create_user(name, password="x", is_staff=True, is_superuser=not permissions)
     for permission in permissions:
         app, codename = permission.split(".")
         olga.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
@@ -70,6 +81,25 @@ def run_in_training(snapshot: Snapshot, *, log: str = "/nowhere.log", steps: int
     note_progress(run=run, event={"event": "valid", "step": steps, "loss": 0.66, "accuracy": 0.6})
     run.refresh_from_db()
     return run
+
+
+def doubted(labeler: Labeler) -> PreferenceMargin:
+    """A label of theirs that the current reward model contradicts: they like what is short, it likes what is long."""
+    task = make_ready_task(make_prompt(make_campaign()), texts=["a", "bb", "ccc", "dddd"])
+    rank(labeler, [1, 2, 3, 4])
+    model = current_reward_model()
+    score_ahead(model=model, load=ScriptedRewarder, limit=100, somebody_waits=lambda: False)
+    return PreferenceMargin.objects.get(model_version=model, ranking__task=task)
+
+
+def asked_for_rewards(name: str = "petra") -> ScoringRequest:
+    """A program's request that was answered by the current reward model."""
+    user, _ = User.objects.get_or_create(username=name)
+    item = {"prompt": [{"role": "user", "content": "Hi"}], "completions": ["Hello!"]}
+    asked = request_scores(user=user, items=[item], per_minute=100)
+    model = ModelVersion.objects.get(kind="reward", state="current")
+    answer_scoring_request(request_id=asked.pk, model=model, rewarder=ScriptedRewarder())
+    return asked
 
 
 def texts_of(response: Any) -> list[str]:

@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from labeling.manifest import verify_snapshot
 from labeling.models import ModelVersion, Snapshot, TrainingRun
+from labeling.promotion import Rule, decide
 from labeling.services.model_versions import promote
-from labeling.services.training import fail_run, request_retraining
+from labeling.services.training import begin_evaluating, fail_run, finish_run, request_retraining
 from labeling.states import ModelKind, RunState
 from tests.labeling.admin_house import admin_browser, model_in, run_in_training, snapshot_in, texts_of
 from tests.labeling.cast import make_labeler
@@ -165,6 +166,32 @@ def test_a_finished_run_shows_old_and_new_side_by_side(snapshot: Snapshot) -> No
     text = admin_browser().get(page(run)).text
     for shown in ("71.0%", "65.0% – 77.0%", "66.0%", "+5.0%", "-0.050", "Promoted: a gain."):
         assert shown in text
+
+
+def test_the_numbers_of_a_decision_are_on_the_pages_of_run_and_version(snapshot: Snapshot, tmp_path: Path) -> None:
+    test = {
+        "rankings": 120, "prompts": 117, "new": 0.704, "current": 0.7, "difference": 0.004, "confidence": 0.95,
+        "lower": -0.011, "interval": [-0.014, 0.022], "probability_better": 0.66,
+    }  # fmt: skip
+    rule = Rule(tolerance=0.02, min_gain=0.0, confidence=0.95, min_test_rankings=50, min_new_rankings=25)
+    decision = decide(test=test, newest=None, against="reward-0", since="2026-01-02T00:00:00Z", rule=rule)
+    run, version = run_in_training(snapshot), model_in(tmp_path / "reward-1")
+    begin_evaluating(run=run, compared_with=None)
+    finish_run(run=run, model_version=version, evaluation={}, decision=decision.reason, promotion=decision.numbers)
+    client = admin_browser()
+    for shown in (run, version):
+        text = client.get(page(shown)).text
+        for part in (
+            "70.4%",
+            "+0.4%",
+            "-1.1%",
+            "≥\N{NO-BREAK SPACE}-2.0%",
+            "66.0%",
+            "needs 25",
+            "01/02/2026",
+            "confidence 95%",
+        ):
+            assert part in text, part
 
 
 def test_a_snapshot_downloads_as_an_archive_that_verifies(snapshot: Snapshot, tmp_path: Path) -> None:

@@ -22,12 +22,15 @@ from labeling.models import (
     OwnPromptExample,
     RankedCompletion,
     RenderedCompletion,
+    RewardScore,
     SamplingRun,
     Suggestion,
     TrainingPoint,
 )
 from tests.labeling.admin_house import (
     admin_browser,
+    asked_for_rewards,
+    doubted,
     furnish,
     model_in,
     open_campaign,
@@ -40,7 +43,16 @@ pytestmark = pytest.mark.django_db
 
 NOUNS = [model for model, site in admin.site._registry.items() if isinstance(site, NounAdmin)]
 # These have no page of their own: they are shown where they belong.
-SHOWN_ELSEWHERE = {Completion, Message, OwnPromptExample, RankedCompletion, SamplingRun, Suggestion, TrainingPoint}
+SHOWN_ELSEWHERE = {
+    Completion,
+    Message,
+    OwnPromptExample,
+    RankedCompletion,
+    RewardScore,
+    SamplingRun,
+    Suggestion,
+    TrainingPoint,
+}
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion}
 
@@ -52,6 +64,8 @@ def house(tmp_path: Path) -> Campaign:
     furnish(campaign, labelers=["alice", "bob"])
     run_in_training(snapshot_in(tmp_path / "snapshot"))
     model_in(tmp_path / "reward-1")
+    doubted(make_labeler("greta"))
+    asked_for_rewards()
     return campaign
 
 
@@ -127,6 +141,7 @@ def test_a_list_asks_no_query_per_row(house: Campaign, model: Any) -> None:
     before = queries_of(client, list_of(model))
     furnish(house, labelers=["dora", "emil", "fay"])
     open_campaign()
+    asked_for_rewards("paul")
     assert queries_of(client, list_of(model)) == before
 
 

@@ -9,19 +9,23 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.models import User
 
-from labeling.models import ModelVersion, RankingTask, SuggestionRequest, TrainingRun
+from labeling.models import ModelVersion, RankingTask, ScoringRequest, SuggestionRequest, TrainingRun
 from labeling.services.compositions import start_composition
+from labeling.services.scoring import request_scores
 from labeling.services.suggestions import request_suggestions
 from labeling.services.tasks import top_up
 from labeling.services.training import request_retraining
 from labeling.states import CompositionKind
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
+from tests.labeling.scripted_rewarder import current_reward_model
 from tests.processes import Processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SEND = "from labeling.dispatch import *; print(dispatch_suggestions(), dispatch_sampling(), dispatch_training())"
+SENT = "dispatch_suggestions(), dispatch_scoring(), dispatch_sampling(), dispatch_training()"
+SEND = f"from labeling.dispatch import *; print({SENT})"
 
 
 @pytest.fixture
@@ -57,20 +61,25 @@ def test_with_redis_down_nothing_is_lost_and_dispatch_catches_up(
     task_ids = top_up(campaign=campaign)
     run = request_retraining(trigger="manual")
     asked = ask_for_suggestions()
+    current_reward_model()
+    item = {"prompt": [{"role": "user", "content": "Hi"}], "completions": ["Hello!"]}
+    scoring = request_scores(user=User.objects.create_user("petra"), items=[item], per_minute=9)
     down = {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0", "SAMPLING_PROMPTS_PER_BATCH": "2"}
 
     said = Processes(process_environment | down, tmp_path).run("shell", "--verbosity", "0", "-c", SEND)
-    assert said.strip() == "0 0 0"
+    assert said.strip() == "0 0 0 0"
+    assert ScoringRequest.objects.filter(dispatched_at=None).count() == 1
     assert SuggestionRequest.objects.filter(dispatched_at=None).count() == 1
     assert RankingTask.objects.filter(dispatched_at=None).count() == 3
     assert TrainingRun.objects.filter(dispatched_at=None).count() == 1
 
     up = {"REDIS_URL": os.environ["REDIS_URL"], "SAMPLING_PROMPTS_PER_BATCH": "2"}
     said = Processes(process_environment | up, tmp_path).run("shell", "--verbosity", "0", "-c", SEND)
-    assert said.strip() == "1 3 1"
+    assert said.strip() == "1 1 3 1"
+    assert arguments_in(broker, "scoring") == [[scoring.pk]]
     assert arguments_in(broker, "suggestions") == [[asked.pk]]
     assert arguments_in(broker, "sampling") == [[task_ids[:2]], [task_ids[2:]]]  # ids and nothing else
     assert arguments_in(broker, "training") == [[run.pk]]
 
     said = Processes(process_environment | up, tmp_path).run("shell", "--verbosity", "0", "-c", SEND)
-    assert said.strip() == "0 0 0"  # sent once
+    assert said.strip() == "0 0 0 0"  # sent once

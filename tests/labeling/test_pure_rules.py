@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from labeling.dedupe import prompt_key
 from labeling.planted_rules import UnknownRule, planted_ranks, quality_of, rule_named
-from labeling.promotion import Rule, decide
 from labeling.ranking import InvalidRanking, check_covers, check_quality, densify, usable_pairs
 from labeling.split import SPLITS, split_of
 from labeling.states import CampaignState, IllegalMove, LabelerState, ModelState, check_move
@@ -99,27 +98,6 @@ def test_text_that_postgres_cannot_hold_is_refused_with_its_place() -> None:
         clean_text("a\0b")
     with pytest.raises(UnstorableText, match=r"U\+D800"):
         clean_text("\ud800")
-
-
-RULE = Rule(min_gain=0.01, min_rankings=10)
-
-
-@pytest.mark.parametrize(
-    ("new", "current", "promoted"),
-    [
-        ({"rankings": 50, "prompt_accuracy": 0.70}, {"prompt_accuracy": 0.68}, True),
-        ({"rankings": 50, "prompt_accuracy": 0.70}, {"prompt_accuracy": 0.695}, False),
-        ({"rankings": 50, "prompt_accuracy": 0.60}, {"prompt_accuracy": 0.70}, False),
-        ({"rankings": 50, "prompt_accuracy": 0.60}, None, True),
-        ({"rankings": 50, "prompt_accuracy": 0.49}, None, False),
-        ({"rankings": 9, "prompt_accuracy": 0.99}, None, False),
-        ({}, None, False),
-    ],
-)
-def test_only_a_better_model_is_promoted(
-    new: dict[str, float], current: dict[str, float] | None, promoted: bool
-) -> None:
-    assert decide(new=new, current=current, rule=RULE).promote is promoted
 
 
 def test_planted_ranks_follow_the_rule_without_noise_and_differ_with_it() -> None:

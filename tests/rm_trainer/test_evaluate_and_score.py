@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from rm_trainer.__main__ import main
+from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import ROOT, read_json, train
 from tests.rm_trainer.snapshots import ranking, write_snapshot
 from tests.tiny_models import make_tiny_model
@@ -95,10 +96,53 @@ def test_two_models_are_compared_on_the_same_rankings(
     assert evaluate(zebra_snapshot, trained, tmp_path / "other.json", *junk) == 2
     new, old = read_json(tmp_path / "new.json"), read_json(tmp_path / "old.json")
     assert [one["ranking_id"] for one in new["rankings"]] == [one["ranking_id"] for one in old["rankings"]]
-    gain = new["metrics"]["pair_accuracy"] - old["metrics"]["pair_accuracy"]
-    assert new["comparison"]["difference"] == pytest.approx(gain)
+    for name, difference in (("prompt_accuracy", "difference"), ("pair_accuracy", "pair_difference")):
+        gain = new["metrics"][name] - old["metrics"][name]
+        assert new["comparison"][difference] == pytest.approx(gain)
     assert new["comparison"]["interval"][0] > 0
+    assert old["comparison"]["current"] == 0.5  # beside chance, where no other model is named
     assert new["metrics"]["prompt_accuracy_interval"][0] > old["metrics"]["prompt_accuracy_interval"][1]
+
+
+def test_one_file_holds_the_frozen_split_and_the_newest_batch_of_both_models(trained: Path, tmp_path: Path) -> None:
+    """Ranked on the 1st and the 3rd of January; new is what was ranked after the 2nd, in valid and in test."""
+    days = ("2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z")
+    splits = {"train": range(1, 5), "valid": range(11, 15), "test": range(21, 25)}
+    rankings = {
+        split: [one | {"submitted_at": days[one["ranking_id"] % 2]} for one in zebra_rankings(ids)]
+        for split, ids in splits.items()
+    }
+    data = write_snapshot(tmp_path / "data", rankings=rankings)
+    options = ["--split", "test", "--newest-since", "2026-01-02T00:00:00Z", "--confidence", "0.8"]
+    assert evaluate(data, trained, tmp_path / "old.json", *options) == 0
+    assert evaluate(data, trained, tmp_path / "new.json", *options, "--current", str(tmp_path / "old.json")) == 0
+    evaluation = read_json(tmp_path / "new.json")
+    newest = evaluation["newest"]
+    assert [one["ranking_id"] for one in evaluation["rankings"]] == [21, 22, 23, 24]
+    assert [one["ranking_id"] for one in newest["rankings"]] == [11, 13, 21, 23]
+    assert evaluation["comparison"]["rankings"] == newest["comparison"]["rankings"] == 4
+    assert newest["comparison"]["confidence"] == 0.8
+    assert newest["comparison"]["difference"] == evaluation["comparison"]["difference"] == 0
+    assert newest["rankings"][2] == evaluation["rankings"][0]
+    assert read_json(tmp_path / "old.json")["newest"]["comparison"]["difference"] > 0.2  # zebras beside chance
+
+    assert evaluate(data, trained, tmp_path / "late.json", "--newest-since", "2026-02-01T00:00:00Z") == 0
+    late = read_json(tmp_path / "late.json")["newest"]
+    assert (late["metrics"], late["comparison"], late["rankings"]) == (None, None, [])
+
+
+def test_a_batch_that_cannot_be_placed_in_time_is_refused(
+    trained: Path, zebra_snapshot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for since, says in (
+        ("yesterday", "'yesterday' is no time"),
+        ("2026-01-02", "does not say in which zone"),
+        ("2026-01-02T00:00:00Z", "Ranking 1001 has no submitted_at"),
+    ):
+        assert evaluate(zebra_snapshot, trained, tmp_path / "x.json", "--newest-since", since) == 2
+        assert says in capsys.readouterr().err
+    assert evaluate(zebra_snapshot, trained, tmp_path / "x.json", "--confidence", "1") == 2
+    assert "--confidence is 1.0" in capsys.readouterr().err
 
 
 def test_an_evaluation_without_a_pair_is_refused(

@@ -1,0 +1,45 @@
+"""The newest batch: rankings that nobody trained on, handed in after a time, and what two models make of them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rm_trainer.batches import Chosen, Group
+from rm_trainer.errors import Refused
+from rm_trainer.metrics import Outcome, summarise
+from rm_trainer.paired import compare
+from rm_trainer.recency import parse_time
+from rm_trainer.records import Ranking
+
+SPLITS = ("valid", "test")
+"""Never `train`: a model is not asked about what it learned."""
+
+
+def submitted_after(groups: Sequence[Group], since: datetime) -> Sequence[Group]:
+    """Raises Refused for a ranking that does not say when it was handed in."""
+    return Chosen(groups, [place for place, group in enumerate(groups) if _time_of(group.ranking) > since])
+
+
+def newest_part(
+    since: str,
+    judged: Sequence[Outcome],
+    current: Sequence[Outcome] | None,
+    *,
+    confidence: float,
+    seed: int,
+    per_ranking: Callable[[Outcome], dict[str, Any]],
+) -> dict[str, Any]:
+    """What evaluation.json says under `newest`; without a ranking neither metrics nor comparison."""
+    return {
+        "since": since,
+        "splits": list(SPLITS),
+        "metrics": summarise(judged, seed=seed) if judged else None,
+        "comparison": compare(judged, current, confidence=confidence, seed=seed) if judged else None,
+        "rankings": [per_ranking(outcome) for outcome in judged],
+    }
+
+
+def _time_of(ranking: Ranking) -> datetime:
+    if not ranking.submitted_at:
+        raise Refused(f"Ranking {ranking.ranking_id} has no submitted_at, so nobody can say whether it is new.")
+    return parse_time(ranking.submitted_at)

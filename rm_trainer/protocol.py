@@ -1,0 +1,35 @@
+"""What is asked of a loaded reward model, in types that bring no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rm_trainer.records import Message
+
+
+@dataclass(frozen=True)
+class Item:
+    """One completion to be scored, after its prompt."""
+
+    prompt: tuple[Message, ...]
+    completion: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """`reward` has the model's shift in it: 0 is as good as the demonstrations. None where `problem` says why not.
+
+    `dropped`: tokens that the prompt lost at its start.
+    """
+
+    reward: float | None
+    problem: str = ""
+    dropped: int = 0
+
+
+class Rewarder(Protocol):
+    """A reward model that stays loaded."""
+
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        """In the order of the items; what one of them gets does not depend on the others."""
+        ...

@@ -1,0 +1,93 @@
+"""A reward model that stays loaded: rewards for completions, every prompt of a batch read once."""
+
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+from transformers import PreTrainedModel
+
+from rm_trainer.arguments import Precision, RuntimeArguments
+from rm_trainer.batches import parts
+from rm_trainer.errors import Refused
+from rm_trainer.evaluate import rewards_of
+from rm_trainer.model import load_reward_model, reward_shift
+from rm_trainer.precision import Runtime, prepare_runtime
+from rm_trainer.protocol import Item, Scored
+from rm_trainer.render import Rendered, Renderer
+
+Numbered = tuple[int, Rendered]
+"""The item's number, and its one sequence."""
+
+TOKENS_AT_ONCE = 8192
+"""Of the completions of a batch as many are in the network at a time, a prompt's counted once."""
+
+
+class Scorer:
+    """At most `batch_size` completions pass through the network at a time."""
+
+    def __init__(self, model: PreTrainedModel, renderer: Renderer, runtime: Runtime, *, batch_size: int) -> None:
+        self.renderer = renderer
+        self._model = runtime.place(model)
+        self._runtime = runtime
+        self._batch_size = batch_size
+        self._shift = reward_shift(model)
+
+    @classmethod
+    def load(
+        cls,
+        directory: str,
+        *,
+        batch_size: int,
+        runtime: RuntimeArguments | None = None,
+        dtype: Precision = "float32",
+        max_length: int | None = None,
+    ) -> Self:
+        """Raises Refused when it is not a reward model. `max_length` None: what it was trained with."""
+        prepared = prepare_runtime(runtime or RuntimeArguments(), dtype)
+        model, renderer = load_reward_model(directory, max_length=max_length)
+        return cls(model, renderer, prepared, batch_size=batch_size)
+
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        """In order; what can't be scored says why. Raises Failed when a reward is not a finite number."""
+        found: dict[int, Scored] = {}
+        rendered: dict[int, Rendered] = {}
+        for number, item in enumerate(items):
+            try:
+                rendered[number] = self.renderer.render(item.prompt, [item.completion])
+            except Refused as refusal:
+                found[number] = Scored(None, problem=str(refusal))
+        for batch in self._batches(items, rendered):
+            rewards = rewards_of(
+                self._model, self._runtime, [_together(group) for group in batch], tokens=TOKENS_AT_ONCE
+            )
+            numbered = [each for group in batch for each in group]
+            for (number, one), reward in zip(numbered, rewards.tolist(), strict=True):
+                found[number] = Scored(reward + self._shift, dropped=one.dropped)
+        return [found[number] for number in range(len(items))]
+
+    def _batches(self, items: Sequence[Item], rendered: dict[int, Rendered]) -> Iterator[list[Sequence[Numbered]]]:
+        """Groups that share a prompt, whole where they fit, as many at a time as the batch has room for."""
+        batch: list[Sequence[Numbered]] = []
+        room = self._batch_size
+        for group in _groups(items, rendered):
+            for part in parts(group, self._batch_size):
+                if len(part) > room:
+                    yield batch
+                    batch, room = [], self._batch_size
+                batch.append(part)
+                room -= len(part)
+        if batch:
+            yield batch
+
+
+def _groups(items: Sequence[Item], rendered: dict[int, Rendered]) -> list[list[Numbered]]:
+    """Each completion was cut by itself, so that its reward is its own; those cut differently share no prompt."""
+    groups: dict[tuple[object, int], list[Numbered]] = {}
+    for number, one in rendered.items():
+        groups.setdefault((items[number].prompt, one.dropped), []).append((number, one))
+    return list(groups.values())
+
+
+def _together(group: Sequence[Numbered]) -> Rendered:
+    return Rendered(
+        sequences=tuple(sequence for _, one in group for sequence in one.sequences), dropped=group[0][1].dropped
+    )
