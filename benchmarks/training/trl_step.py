@@ -11,10 +11,10 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from datasets import Dataset  # type: ignore[import-not-found]  # the peers' environment has it
+from datasets import Dataset
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast, TrainerCallback
-from trl import RewardConfig, RewardTrainer  # type: ignore[import-not-found]
+from trl import RewardConfig, RewardTrainer
 
 from benchmarks.training.shape import random_model, random_sequences
 from benchmarks.training.side import Task, answer
