@@ -20,7 +20,7 @@ from benchmarks.training.shape import random_model, random_sequences
 from benchmarks.training.side import Task, answer
 
 
-class Clock(TrainerCallback):  # type: ignore[misc]
+class Clock(TrainerCallback):
     """Gradients from a step's first batch, already loaded, until they are clipped; then the optimizer."""
 
     def __init__(self) -> None:
