@@ -20,7 +20,7 @@ from benchmarks.harness import command
 from benchmarks.harness.measure import Measure
 from benchmarks.training.our_step import ARGUMENTS, ranking_group
 from benchmarks.training.shape import random_sequences
-from rm_trainer.arguments import TrainArguments
+from rm_trainer.arguments import Optimizer, TrainArguments
 from rm_trainer.batches import Group
 from rm_trainer.model import recompute_activations
 from rm_trainer.norms import fuse_norms
@@ -92,7 +92,7 @@ class Trainer:
     def __init__(self, config: dict[str, Any], device: torch.device) -> None:
         self.model = random_llama(config, device)
         self.runtime = Runtime(device=device, dtype=torch.bfloat16, keeps_casts=False)
-        optimizer = "adamw8bit" if device.type == "cuda" else "adamw"
+        optimizer: Optimizer = "adamw8bit" if device.type == "cuda" else "adamw"
         self.optimizer = make_optimizer(self.model, TrainArguments(**ARGUMENTS, optimizer=optimizer))
 
     def step(self, shape: Shape, *, repeats: int) -> Step:
@@ -158,7 +158,7 @@ def flops_per_ranking(shape: Shape) -> float:
     prompt, completion = shape.prompt, shape.completion
     own = shape.k * (prompt * completion + completion * (completion + 1) / 2)
     seen = prompt * (prompt + 1) / 2 + own
-    return 6.0 * weights * shape.unique_tokens + 12.0 * config["num_hidden_layers"] * width * seen
+    return float(6 * weights * shape.unique_tokens + 12 * config["num_hidden_layers"] * width * seen)
 
 
 def _wait(device: torch.device) -> None:

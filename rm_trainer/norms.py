@@ -44,8 +44,8 @@ def _llama(module: LlamaRMSNorm | Qwen2RMSNorm, hidden: Tensor) -> Tensor:
     """Llama rounds to the input's precision before it multiplies, which matters only where that isn't float32."""
     if hidden.dtype is torch.float32:
         return _scaled(hidden, module.weight, module.variance_epsilon)
-    stock: Tensor = type(module).forward(module, hidden)
-    return stock
+    stock: Callable[[Any, Tensor], Tensor] = type(module).forward
+    return stock(module, hidden)
 
 
 FUSED: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
@@ -73,7 +73,8 @@ class _RootMeanSquare(torch.autograd.Function):
         square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
         inverse = square.div_(hidden.shape[-1]).add_(epsilon).rsqrt_()  # [..., 1]
         ctx.save_for_backward(hidden, inverse, scale)
-        return (wide * inverse).mul_(scale)
+        scaled: Tensor = (wide * inverse).mul_(scale)
+        return scaled
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:

@@ -12,6 +12,7 @@ from benchmarks.train_step import Row, rows
 from benchmarks.training import oasst, our_step
 from benchmarks.training.side import Answer, PeerMissing, Task, ask, peak_memory
 from rm_trainer.metrics import Outcome
+from rm_trainer.model import head
 from rm_trainer.snapshot import open_snapshot
 
 SMALL = {"k": 4, "prompt": 20, "completion": 10, "dtype": "float32", "steps": 1, "small": True}
@@ -145,9 +146,9 @@ class TestGpu:
     def test_a_tiny_one_takes_its_step_on_a_processor(self) -> None:
         shape = gpu_train_step.Shape(gpu_train_step.TINY, rankings=2, k=3, prompt=8, completion=4)
         trainer = gpu_train_step.Trainer(shape.config, torch.device("cpu"))
-        before = trainer.model.score.weight.detach().clone()
+        before = head(trainer.model).weight.detach().clone()
         step = trainer.step(shape, repeats=1)
-        assert not torch.equal(before, trainer.model.score.weight)
+        assert not torch.equal(before, head(trainer.model).weight)
         found = {one.unit: one for one in gpu_train_step.measures_of(shape, step, name="NVIDIA H100 80GB HBM3")}
         assert found["prompts/s"].value == pytest.approx(2 / step.seconds)
         assert found["h"].value == pytest.approx(33_000 * step.seconds / 2 / 3600)

@@ -11,16 +11,16 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from datasets import Dataset  # type: ignore[import-not-found]  # the peers' environment has it
+from datasets import Dataset
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast, TrainerCallback
-from trl import RewardConfig, RewardTrainer  # type: ignore[import-not-found]
+from trl import RewardConfig, RewardTrainer
 
 from benchmarks.training.shape import random_model, random_sequences
 from benchmarks.training.side import Task, answer
 
 
-class Clock(TrainerCallback):  # type: ignore[misc]
+class Clock(TrainerCallback):
     """Gradients from a step's first batch, already loaded, until they are clipped; then the optimizer."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from datasets import Dataset  # type: ignore[import-not-found]  # the peers' environment has it
+from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from trl import RewardConfig, RewardTrainer  # type: ignore[import-not-found]
+from trl import RewardConfig, RewardTrainer
 
 
 def main(given: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ All of the network but attention takes tokens one by one, so the row is what it 
 The layer says how far back it looks (`sliding_window`), so layers with and without a window need no masks of their own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -104,30 +105,32 @@ def _gathered(
 ) -> list[Tensor]:
     """Of the prompt [P, H, D], if there is one, and of the completions [ΣC, H, D]."""
     count, width = len(span.lengths), max(span.lengths)
-    prompt = slice(span.start, span.fork)
     place, real = _places(span, query.device)
-    own = [_branches(heads, span, place) for heads in (query, key, value)]  # [K, H, C, D]
-    common = [heads[:, :, prompt] for heads in (query, key, value)]  # [1, H, P, D]
+    own_query, own_key, own_value = (_branches(heads, span, place) for heads in (query, key, value))  # [K, H, C, D]
+    prompt = slice(span.start, span.fork)
     keys, values = (
-        torch.cat([common[index].expand(count, -1, -1, -1), own[index]], dim=2) for index in (1, 2)
+        torch.cat([heads[:, :, prompt].expand(count, -1, -1, -1), own], dim=2)
+        for heads, own in ((key, own_key), (value, own_value))
     )  # [K, H, P + C, D]
     mask = visible(width, span.prompt + width, window, query.device)
-    seen = _grouped(own[0], keys, values, mask, scaling).transpose(1, 2).flatten(0, 1)  # [K · C, H, D]
+    seen = _grouped(own_query, keys, values, mask, scaling).transpose(1, 2).flatten(0, 1)  # [K · C, H, D]
     branches = seen if real is None else seen.index_select(0, real)
     if not span.prompt:
         return [branches]
-    mask = visible(span.prompt, span.prompt, window, query.device) if window and span.prompt > window else None
-    seen, _ = sdpa_attention_forward(module, *common, mask, scaling=scaling)
-    return [seen[0], branches]
+    own_mask = visible(span.prompt, span.prompt, window, query.device) if window and span.prompt > window else None
+    of_prompt, _ = sdpa_attention_forward(
+        module, query[:, :, prompt], key[:, :, prompt], value[:, :, prompt], own_mask, scaling=scaling
+    )
+    return [of_prompt[0], branches]
 
 
 def _grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None) -> Tensor:
     """Query heads [B, H, C, D] that share one of fewer key heads stand in one column, so no key is copied for each."""
-    heads = key.shape[1]
-    column = query.unflatten(1, (heads, -1)).flatten(2, 3)  # [B, heads, H / heads · C, D]
-    rows = mask.repeat(1, 1, column.shape[2] // mask.shape[2], 1)
+    batch, heads, length, size = query.shape
+    column = query.reshape(batch, key.shape[1], -1, size)  # [B, key heads, H / key heads · C, D]
+    rows = mask.repeat(1, 1, column.shape[2] // length, 1)
     out = scaled_dot_product_attention(column, key, value, attn_mask=rows, scale=scaling)
-    return out.unflatten(2, (-1, query.shape[2])).flatten(1, 2)
+    return out.reshape(batch, heads, length, size)
 
 
 def _places(span: Span, device: torch.device) -> tuple[Tensor | None, Tensor | None]:
@@ -148,7 +151,7 @@ def _places(span: Span, device: torch.device) -> tuple[Tensor | None, Tensor | N
 def _branches(heads: Tensor, span: Span, place: Tensor | None) -> Tensor:
     """[1, H, T, D] → [K, H, C, D]."""
     chosen = heads[0, :, span.fork : span.end] if place is None else heads[0].index_select(1, place)
-    return chosen.unflatten(1, (len(span.lengths), -1)).transpose(0, 1)
+    return chosen.reshape(len(chosen), len(span.lengths), -1, chosen.shape[-1]).transpose(0, 1)
 
 
 def visible(queries: int, keys: int, window: int | None, device: torch.device) -> Tensor:
@@ -179,10 +182,9 @@ def _flex(
     """Compiled on a GPU, by the library's own wrapper; on a CPU as written, forward only, which is for tests."""
     given: dict[str, Any] = {"block_mask": mask, "scale": scaling, "enable_gqa": key.shape[1] != query.shape[1]}
     if query.is_cuda:
-        out: Tensor = compile_friendly_flex_attention(query, key, value, training=module.training, **given)
-    else:
-        out = flex_attention(query, key, value, **given)
-    return out.transpose(1, 2).contiguous()
+        given["training"] = module.training
+    run: Callable[..., Tensor] = compile_friendly_flex_attention if query.is_cuda else flex_attention  # type: ignore[assignment]  # it returns more only when asked to
+    return run(query, key, value, **given).transpose(1, 2).contiguous()
 
 
 AttentionInterface.register(NAME, attend)
