@@ -20,6 +20,12 @@ def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
     return page
 
 
+def scripts_listen(page: Page) -> None:
+    """On a page of work that a button leads to: keys pressed any sooner would be lost on the page before it."""
+    expect(page.locator("form[data-autosave]")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+
+
 def start_ranking(
     page: Page,
     *,
@@ -32,7 +38,7 @@ def start_ranking(
     task = make_ready_task(make_prompt(make_campaign(**campaign), **(prompt or {})), texts=texts, k=k)
     page.goto("/")
     page.locator("form[action$='/next/ranking/'] button").click()
-    page.wait_for_load_state("networkidle")  # the scripts listen
+    scripts_listen(page)
     return task
 
 
@@ -40,7 +46,7 @@ def start_writing(page: Page) -> None:
     make_prompt(make_campaign())
     page.goto("/")
     page.get_by_role("button", name="Start writing").click()
-    page.wait_for_load_state("networkidle")  # the scripts listen
+    scripts_listen(page)
 
 
 def says(page: Page, words: str) -> None:

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Demonstration, Ranking
+from tests.e2e.desk import scripts_listen
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -84,7 +85,7 @@ def test_a_whole_session_in_chinese(page: Page) -> None:
     page.locator("form[action='/next/ranking/'] button").click()
     read_the_instructions(page)
     expect(in_chinese(page).locator("[data-card]")).to_have_count(4)
-    page.wait_for_load_state("networkidle")  # the scripts listen
+    scripts_listen(page)
     for key in "7265":
         page.keyboard.press(key)
     page.keyboard.press("?")

@@ -28,7 +28,7 @@ from labeling.services.model_versions import promote, register_model
 from labeling.services.suggestions import answer_request
 from labeling.states import ModelKind
 from labeling.tasks import answer_waiting_labelers
-from tests.e2e.desk import fits, log_in, says
+from tests.e2e.desk import fits, log_in, says, scripts_listen
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.scripted_sampler import ScriptedSampler
 from tests.processes import Processes, processes
@@ -88,6 +88,7 @@ def begin_chat(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Chat with the model, then rank").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Chat with the model")
+    scripts_listen(page)
 
 
 def turn(page: Page, number: int) -> Any:
@@ -332,7 +333,7 @@ def test_a_dialogue_works_without_scripts(browser: Browser, live_server: LiveSer
 
 def test_a_dialogue_is_written_with_the_keyboard_alone(page: Page, model: None) -> None:
     begin_dialogue(page)
-    page.wait_for_load_state("networkidle")  # the scripts listen
+    scripts_listen(page)
     text_of(page, 1).press_sequentially("How do bees find their way home?")
     page.keyboard.press("Alt+n")
     expect(text_of(page, 3)).to_be_focused()

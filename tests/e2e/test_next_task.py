@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from labeling.models import Assignment, Ranking
 from labeling.states import AssignmentState
+from tests.e2e.desk import scripts_listen
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -20,7 +21,7 @@ def test_reloading_and_going_back_after_a_submission_hand_nothing_in_again(page:
     page.get_by_role("button", name="Start ranking").click()
     first = _token_on(page, other_than="")
     expect(page).to_have_url(f"{_root(page)}/work/{first}/")
-    page.wait_for_load_state("networkidle")  # the scripts listen
+    scripts_listen(page)
     page.locator("[data-card]").first.focus()
     for quality in "7531":
         page.keyboard.press(quality)

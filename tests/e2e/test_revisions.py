@@ -6,7 +6,7 @@ from labeling.models import Assignment, Demonstration, Labeler, Ranking
 from labeling.services.assignments import claim_demonstration, claim_ranking
 from labeling.services.demonstrations import submit_demonstration
 from labeling.services.rankings import submit_ranking
-from tests.e2e.desk import fits, serious
+from tests.e2e.desk import fits, scripts_listen, serious
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.handed_in import judgements
 
@@ -35,7 +35,7 @@ def open_again(page: Page, assignment: Assignment) -> None:
     page.goto(f"/history/{assignment.token}/")
     page.get_by_role("button", name="Revise").click()
     expect(page.get_by_text("You revise what you handed in")).to_be_visible(timeout=PATIENCE)
-    page.wait_for_load_state("networkidle")  # the scripts listen
+    scripts_listen(page)
 
 
 def saved(page: Page) -> None:

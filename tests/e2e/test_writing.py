@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.models import Demonstration, Labeler, RankedCompletion
 from labeling.services.model_versions import promote, register_model
 from labeling.states import ModelKind
-from tests.e2e.desk import log_in, serious, start_ranking
+from tests.e2e.desk import log_in, scripts_listen, serious, start_ranking
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.tiny_models import make_tiny_model
 
@@ -183,7 +183,7 @@ def test_of_several_tied_bests_one_is_chosen_with_the_keyboard_and_changed_for_a
 
 def test_a_long_text_keeps_its_preview_and_its_length_in_view(page: Page) -> None:
     start_writing(page)
-    page.wait_for_load_state("networkidle")  # the scripts listen
+    scripts_listen(page)
     page.fill("#text", "\n\n".join(f"Line {number}." for number in range(200)))
     expect(page.locator("#preview")).to_contain_text("Line 199.", timeout=PATIENT)
     page.locator("#text").press("Control+End")
