@@ -71,10 +71,10 @@ def _command(namespace: argparse.Namespace, progress: Progress, ranks: Ranks) ->
         train(from_namespace(TrainArguments, namespace), progress, ranks)
     elif namespace.command == "evaluate":
         evaluate(from_namespace(EvaluateArguments, namespace), progress, ranks)
+    elif ranks.size > 1:
+        raise Refused(f"{namespace.command} runs in one process. Start it without torchrun.")
     elif namespace.command == "folds":
         folds(from_namespace(FoldsArguments, namespace), progress)
-    elif ranks.size > 1:
-        raise Refused("score runs in one process. Start it without torchrun.")
     else:
         score(from_namespace(ScoreArguments, namespace), progress)
 

@@ -13,7 +13,6 @@ fold-N/own.json and held_out.json (as `evaluate` writes them), fold-N/fold.json,
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -39,8 +38,6 @@ SPLITS = {"own": "valid", "held_out": "held_out"}
 
 def folds(arguments: FoldsArguments, progress: Progress) -> None:
     """Leaves folds.json in `output`. Raises Refused with fewer labelers than folds, Failed as `train` does."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise Refused("folds runs its trainings one after the other in one process. Start it without torchrun.")
     snapshot = open_snapshot(arguments.data)
     groups = labeler_groups(pairs_by_labeler(arguments.data), folds=arguments.folds)
     arguments.output.mkdir(parents=True, exist_ok=True)

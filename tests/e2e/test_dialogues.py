@@ -262,8 +262,6 @@ def test_two_tabs_that_hand_in_one_dialogue_at_once_hand_it_in_once(page: Page, 
     for tab in (page, second):
         expect(tab.get_by_role("heading", level=1)).to_have_text("Your dialogue")
         expect(tab.get_by_role("main")).to_contain_text("In the air.")
-    said = " ".join(tab.get_by_role("status").first.inner_text() for tab in (page, second))
-    assert "handed in already" in said
     assert Conversation.objects.count() == Demonstration.objects.count() == 1
 
 

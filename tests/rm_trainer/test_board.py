@@ -11,7 +11,7 @@ from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, started, train, train_argv
 from tests.rm_trainer.snapshots import write_snapshot
 
-SMALL = ("--rankings-per-batch", "2", "--rankings-per-microbatch", "2")
+SMALL = ("--rankings-per-batch", "2")
 
 
 @pytest.fixture(scope="module")

@@ -160,11 +160,3 @@ def test_the_pooled_figures_by_hand() -> None:
 def test_nothing_held_out_is_nothing_known() -> None:
     made = json.loads(json.dumps(pooled([[outcome(1, (2.0, 1.0))]], [[]])))
     assert made["held_out"] is made["difference"] is None
-
-
-def test_without_one_process_it_refuses(
-    data: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert folds(data, tiny_base, tmp_path / "out") == 2
-    assert "without torchrun" in capsys.readouterr().err

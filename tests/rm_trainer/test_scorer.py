@@ -62,7 +62,7 @@ def test_no_pass_holds_more_completions_than_the_batch_size(trained: Path, passe
         *[("Hi", f"zebra {number}") for number in range(5)], *[("Bye", f"cat {number}") for number in range(3)]
     )
     Scorer.load(str(trained), batch_size=4).score(asked)
-    assert passes == [[4], [1, 3]]
+    assert [sorted(one) for one in passes] == [[4], [1, 3]]
 
 
 def test_a_reward_does_not_depend_on_what_else_is_scored(trained: Path) -> None:

@@ -12,9 +12,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from rm_trainer.distributed.fsdp import shard, whole_weights
 from rm_trainer.distributed.ranks import Ranks
 from rm_trainer.model import is_sharded, load_base
-from rm_trainer.records import Message
 from rm_trainer.sharing import cache
 from rm_trainer.sharing.choice import choose
+from tests.rm_trainer.trees import base_model, rendered
 
 CPU = torch.device("cpu")
 
@@ -26,15 +26,15 @@ def ranks() -> Iterator[Ranks]:
     dist.destroy_process_group()
 
 
-def test_the_way_over_the_cache_is_not_taken_where_weights_come_and_go(tiny_base: Path, ranks: Ranks) -> None:
+def test_the_way_over_the_cache_is_not_taken_where_weights_come_and_go(tmp_path: Path, ranks: Ranks) -> None:
     """The prompt's gradient reaches the last layer past FSDP's hook, after its weights were given up."""
-    model, renderer = load_base(str(tiny_base), max_length=512, seed=0)
+    model = base_model(tmp_path, "gptj")  # which has no way but these two
     assert choose(model, CPU, checkpointing=False).way == "cache"
     shard(model, CPU, ranks)
     assert is_sharded(model)
     assert choose(model, CPU, checkpointing=False).way == "tree"
     with pytest.raises(RuntimeError, match="does not go with FSDP"):
-        cache.scores(model, [renderer.render([Message("user", "Hi")], ["a", "b"])], CPU)
+        cache.scores(model, [rendered(3, [1, 2])], CPU)
 
 
 def test_spread_weights_come_together_unchanged(tiny_base: Path, ranks: Ranks) -> None:
