@@ -24,7 +24,7 @@ from benchmarks.reward_quality import BASE, TREES
 from benchmarks.training import oasst
 from sampler.demo_model import DemoModelUnavailable, make_demo_model
 
-TRAINING = ("--rankings-per-batch", "8", "--learning-rate", "3e-5", "--max-length", "512", "--freeze-layers", "12")
+TRAINING = ("--rankings-per-batch", "8", "--learning-rate", "3e-5", "--max-length", "1536", "--freeze-layers", "15")
 
 
 def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signature
