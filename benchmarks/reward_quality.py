@@ -1,6 +1,6 @@
 """Reward models from the same human rankings, ours and TRL's, from one file to held-out accuracy.
 
-    python -m benchmarks.reward_quality [--quick]
+    python -m benchmarks.reward_quality [--quick] [--only "seed 0"]
 
 Open-Assistant's trees (oasst_en_100_tree.jsonl, 212 rankings of 2 to 9 replies) are parted into three folds by tree.
 For each of three seeds one fold is held out, so that every ranking is held out once; a seed also decides the head's
@@ -63,7 +63,7 @@ class Seed:
     waiting: float | None
 
 
-def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signature
+def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every benchmark's signature
     """About ten minutes and 6 GiB; --quick has one seed and sixteen rankings of short replies."""
     if not TREES.exists():
         print(f"{TREES} is not here, so nothing was measured. OASST_TREES names another place.")
@@ -74,7 +74,7 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signa
         print(f"{unavailable} Nothing was measured.")
         return []
     rankings = _rankings(quick=quick)
-    seeds = [_seed(seed, rankings) for seed in range(1 if quick else FOLDS)]
+    seeds = [_seed(seed, rankings) for seed in range(1 if quick else FOLDS) if only in f"seed {seed}"]
     return measures_of(seeds)
 
 
@@ -88,7 +88,7 @@ def measures_of(seeds: list[Seed]) -> list[Measure]:
         for seed, (a, b) in zip(seeds, both, strict=True)
     ]
     a, b = summarise(ours), summarise(trl)
-    whole = f"all {len(seeds)} seeds, {a['rankings']} rankings, {a['pairs']} pairs"
+    whole = f"{_count(seeds)}, {a['rankings']} rankings, {a['pairs']} pairs"
     found.append(_accuracy(f"held-out pair accuracy, {whole}", a["pair_accuracy"], b["pair_accuracy"], peer))
     for end, name in enumerate(("lower", "upper")):
         ends = (a["pair_accuracy_interval"][end], b["pair_accuracy_interval"][end])
@@ -106,10 +106,14 @@ def measures_of(seeds: list[Seed]) -> list[Measure]:
     return [*found, *_costs(seeds, peer)]
 
 
+def _count(seeds: list[Seed]) -> str:
+    return f"all {FOLDS} seeds" if len(seeds) == FOLDS else " and ".join(f"seed {one.seed} alone" for one in seeds)
+
+
 def _costs(seeds: list[Seed], peer: str) -> list[Measure]:
     ours, theirs = sum(one.ours.seconds for one in seeds), sum(one.trl.seconds for one in seeds)
     steps = Measure(
-        name=f"training, all {len(seeds)} seeds", value=ours, unit="s", better="less", peer=peer, peer_value=theirs
+        name=f"training, {_count(seeds)}", value=ours, unit="s", better="less", peer=peer, peer_value=theirs
     )
     padding = sum(one.reading["padding"] for one in seeds) / len(seeds)
     found = [

@@ -118,12 +118,12 @@ class TestQuality:
             waiting=1.0,
         )
         found = {one.name: one for one in reward_quality.measures_of([seed])}
-        whole = found["held-out pair accuracy, all 1 seeds, 2 rankings, 4 pairs"]
+        whole = found["held-out pair accuracy, seed 0 alone, 2 rankings, 4 pairs"]
         assert (whole.value, whole.peer_value) == (75, 50)
         assert found["ours less TRL's"].value == 25
         assert found["lower end of its paired 95% interval"].value == 0
         assert found["upper end of its paired 95% interval"].value == 50
-        assert found["training, all 1 seeds"].ratio == 5
+        assert found["training, seed 0 alone"].ratio == 5
         assert found["padding among the tokens of our training"].value == 25
         assert found["our training waits for data"].value == 10
 
