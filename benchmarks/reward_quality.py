@@ -40,7 +40,7 @@ from rm_trainer.records import Message, Ranking, parse_ranking
 from rm_trainer.render import Renderer
 from sampler.demo_model import DemoModelUnavailable, make_demo_model
 
-TREES = Path(os.environ.get("OASST_TREES", "/work/shared/data/oasst_en_100_tree.jsonl"))
+TREES = Path(os.environ.get("OASST_TREES", "oasst_en_100_tree.jsonl"))
 BASE = ROOT / "var" / "models" / "gemma-3-270m"
 FOLDS = 3
 FREEZE_LAYERS, MAX_LENGTH, LEARNING_RATE, RANKINGS_PER_STEP = 15, 256, 5e-5, 8

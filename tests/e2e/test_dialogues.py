@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
+from labeling.dispatch import dispatch_suggestions
 from labeling.models import (
     Campaign,
     Composition,
@@ -27,7 +28,6 @@ from labeling.services import suggestions
 from labeling.services.model_versions import promote, register_model
 from labeling.services.suggestions import answer_request
 from labeling.states import ModelKind
-from labeling.tasks import answer_waiting_labelers
 from tests.e2e.desk import fits, log_in, says, scripts_listen
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -226,7 +226,8 @@ def test_a_worker_killed_in_the_middle_of_a_suggestion_costs_no_text(
         kill_in_the_middle(started)
         text_of(page, 2).fill("I begin to answer, and go on.")
         if rescued:
-            answer_waiting_labelers()
+            # Not at the first look where PostgreSQL still holds the dead worker's lock on the request.
+            started.wait_for("the request is sent again", dispatch_suggestions)
             started.worker("second", "suggestions,sampling")
             expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3, timeout=FOR_A_MODEL)
         else:
