@@ -7,7 +7,7 @@
  */
 import { csrfToken } from "./csrf.js";
 import { conflictIn } from "./draft-conflict.js";
-import { apply, merged, read, rendered, same } from "./draft-fields.js";
+import { apply, mayBeTouched, merged, read, rendered, same } from "./draft-fields.js";
 import * as shelf from "./draft-shelf.js";
 import { otherTabs } from "./draft-tabs.js";
 import { saveState } from "./save-state.js";
@@ -207,7 +207,7 @@ function autosave(form) {
 
   /** What an earlier visit left in this browser, and what was entered before this script listened. */
   function takeUp() {
-    const onPage = read(form);
+    const onPage = mayBeTouched(form) ? read(form) : base;
     const isEntered = !same(onPage, base);
     let kept = shelf.recall(token);
     if (kept && same(kept.draft, base)) {

@@ -21,6 +21,15 @@ export function rendered(form) {
   return draft;
 }
 
+/** False only where every field is as the server rendered it; quicker than to read them all. */
+export function mayBeTouched(form) {
+  return [...form.elements].some((field) => {
+    if (!field.name || field.name === NOT_WORK || isButton(field)) return false;
+    if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
+    return Boolean(field.options) || field.value !== field.defaultValue;
+  });
+}
+
 function defaults(field) {
   if (field.type === "radio" || field.type === "checkbox") return field.defaultChecked ? [field.value] : [];
   if (!field.options) return [field.defaultValue];

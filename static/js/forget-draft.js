@@ -2,9 +2,11 @@
 import { forget } from "./draft-shelf.js";
 import { otherTabs } from "./draft-tabs.js";
 
-for (const message of document.querySelectorAll("[data-handed-in]")) {
-  const token = message.dataset.handedIn.split(" ").at(-1);
-  if (!token) continue;
-  forget(token);
-  otherTabs(token, () => {}).tell({ closed: true });
-}
+const handedIn = [...document.querySelectorAll("[data-handed-in]")].map((each) => each.dataset.handedIn.split(" ").at(-1));
+// After the page has come to life: a browser's storage takes milliseconds to open.
+setTimeout(() => {
+  for (const token of handedIn.filter(Boolean)) {
+    forget(token);
+    otherTabs(token, () => {}).tell({ closed: true });
+  }
+});

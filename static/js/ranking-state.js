@@ -11,6 +11,7 @@ export const cards = form ? [...form.querySelectorAll("[data-card]")] : [];
 export const letters = cards.map((card) => card.dataset.card);
 
 const texts = form?.dataset ?? {};
+const buttons = new Map(cards.map((card) => [card, { quality: ofCard(card, "quality"), rank: ofCard(card, "rank") }]));
 const past = [];
 let refined = false;
 let last = "";
@@ -170,8 +171,12 @@ function chosen(what) {
 }
 
 function radios(card, what) {
-  const named = form.elements[`${letters.indexOf(card.dataset.card) + 1}-${what}`];
-  return named ? [...named] : [];
+  return buttons.get(card)[what];
+}
+
+/** Looked up once: a form of two hundred buttons takes its time to find some by their name. */
+function ofCard(card, what) {
+  return [...card.querySelectorAll(`input[type=radio][name$="-${what}"]`)];
 }
 
 /** As if somebody had chosen a radio button: the draft is saved, and this module settles. */
@@ -184,7 +189,7 @@ function isJudgement(field) {
 }
 
 function snapshot() {
-  const [quality, rank] = ["quality", "rank"].map((what) => letters.map((letter) => chosen(what).get(letter) ?? null));
+  const [quality, rank] = [chosen("quality"), chosen("rank")].map((all) => letters.map((one) => all.get(one) ?? null));
   return JSON.stringify({ quality, rank, byHand: refined });
 }
 
