@@ -33,9 +33,9 @@ from benchmarks.training import oasst
 from benchmarks.training.side import PEERS_PYTHON, ask
 from rm_trainer.errors import Refused
 from rm_trainer.evaluate import read_outcomes
-from rm_trainer.metrics import Outcome, summarise
+from rm_trainer.evaluation.metrics import Outcome, summarise
+from rm_trainer.evaluation.paired import compare
 from rm_trainer.model import load_base
-from rm_trainer.paired import compare
 from rm_trainer.records import Message, Ranking, parse_ranking
 from rm_trainer.render import Renderer
 from sampler.demo_model import DemoModelUnavailable, make_demo_model

@@ -7,8 +7,8 @@ It does if both hold, on rankings that neither learned from:
 * *Better* on the newest batch (valid and test rankings handed in after what the current model learned from).
   Superiority: the lower bound is above the least gain.
 
-Bounds are those of a bootstrap over prompts that draws both models together (rm_trainer/paired.py). Where no model is
-current, chance stands in its place, which has half of every prompt's pairs right; everything is new then.
+Bounds are those of a bootstrap over prompts that draws both models together (rm_trainer/evaluation/paired.py). Where
+no model is current, chance stands in its place, which has half of every prompt's pairs right; everything is new then.
 """
 
 from collections.abc import Mapping

@@ -21,23 +21,23 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from rm_trainer.analysis import analyse
 from rm_trainer.arguments import EvaluateArguments
 from rm_trainer.batches import Chosen, Group, parts, unique_tokens
-from rm_trainer.ceiling import in_words
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.distributed.dealing import own_parts
 from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Failed, Refused
+from rm_trainer.evaluation.analysis import analyse
+from rm_trainer.evaluation.ceiling import in_words
+from rm_trainer.evaluation.metrics import Outcome, summarise
+from rm_trainer.evaluation.newest import SPLITS, newest_part, submitted_after
+from rm_trainer.evaluation.paired import compare
+from rm_trainer.evaluation.recency import parse_time, recent
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
-from rm_trainer.metrics import Outcome, summarise
 from rm_trainer.model import load_reward_model, reward_shift
-from rm_trainer.newest import SPLITS, newest_part, submitted_after
-from rm_trainer.paired import compare
 from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.progress import Progress
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.recency import parse_time, recent
 from rm_trainer.render import Rendered, Renderer
 from rm_trainer.sharing.choice import score
 from rm_trainer.snapshot import Snapshot, open_snapshot

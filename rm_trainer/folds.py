@@ -23,11 +23,11 @@ from rm_trainer.arguments import EvaluateArguments, FoldsArguments, TrainArgumen
 from rm_trainer.checkpoint import write_json_file
 from rm_trainer.errors import Refused
 from rm_trainer.evaluate import evaluate
+from rm_trainer.evaluation.metrics import Outcome
+from rm_trainer.folding.labeler_groups import labeler_groups
+from rm_trainer.folding.leaving_out import leave_out, pairs_by_labeler
+from rm_trainer.folding.pooled import pooled
 from rm_trainer.guards import sole_writer
-from rm_trainer.labeler_groups import labeler_groups
-from rm_trainer.leaving_out import leave_out, pairs_by_labeler
-from rm_trainer.metrics import Outcome
-from rm_trainer.pooled import pooled
 from rm_trainer.progress import Progress
 from rm_trainer.resume import NOT_OF_THE_RUN
 from rm_trainer.snapshot import open_snapshot

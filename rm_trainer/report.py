@@ -6,18 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rm_trainer.analysis import analyse
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
 from rm_trainer.card import model_card
-from rm_trainer.ceiling import in_words
 from rm_trainer.checkpoint import write_json_file, write_text_file
 from rm_trainer.data import TrainingData
-from rm_trainer.metrics import Outcome, summarise
+from rm_trainer.evaluation.analysis import analyse
+from rm_trainer.evaluation.ceiling import in_words
+from rm_trainer.evaluation.metrics import Outcome, summarise
+from rm_trainer.evaluation.recency import recent
 from rm_trainer.optimization import BatchResult
 from rm_trainer.progress import Progress
 from rm_trainer.provenance import write_manifest
-from rm_trainer.recency import recent
 from rm_trainer.render import Renderer
 from rm_trainer.sharing.choice import Choice
 

@@ -30,9 +30,9 @@ from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.energy import EnergyMeter
 from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
+from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.guards import faults_told, refuse_full_disk, sigterm_after_the_step, sole_writer
 from rm_trainer.lora import add_adapters, merge_adapters
-from rm_trainer.metrics import Outcome
 from rm_trainer.model import freeze, load_base, recompute_activations
 from rm_trainer.objective import Objective
 from rm_trainer.optimization import (

@@ -11,7 +11,7 @@ from benchmarks.reward_quality import Seed, Side
 from benchmarks.train_step import Row, rows
 from benchmarks.training import oasst, our_step
 from benchmarks.training.side import Answer, PeerMissing, Task, ask, peak_memory
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.model import head
 from rm_trainer.snapshot import open_snapshot
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rm_trainer.comparisons import Comparisons, comparisons_of
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.comparisons import Comparisons, comparisons_of
+from rm_trainer.evaluation.metrics import Outcome
 
 
 def outcome(

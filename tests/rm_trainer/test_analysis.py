@@ -2,8 +2,8 @@
 
 import json
 
-from rm_trainer.analysis import analyse
-from rm_trainer.comparisons import comparisons_of
+from rm_trainer.evaluation.analysis import analyse
+from rm_trainer.evaluation.comparisons import comparisons_of
 from tests.rm_trainer.outcomes import outcome
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rm_trainer.best_of_n import best_of_n, expected, picked
+from rm_trainer.evaluation.best_of_n import best_of_n, expected, picked
 from tests.rm_trainer.outcomes import outcome
 
 

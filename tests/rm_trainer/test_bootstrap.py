@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rm_trainer.bootstrap import interval, places, ratio, resampled, sums
+from rm_trainer.evaluation.bootstrap import interval, places, ratio, resampled, sums
 
 
 def test_rows_are_added_up_by_prompt() -> None:

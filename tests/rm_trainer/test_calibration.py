@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 import pytest
 
-from rm_trainer.calibration import calibration, temperature
+from rm_trainer.evaluation.calibration import calibration, temperature
 from tests.rm_trainer.outcomes import pairs_with
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rm_trainer.ceiling import ceiling
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.ceiling import ceiling
+from rm_trainer.evaluation.metrics import Outcome
 from tests.rm_trainer.outcomes import outcome
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from rm_trainer.__main__ import main
 from rm_trainer.errors import Failed
-from rm_trainer.labeler_groups import labeler_groups
-from rm_trainer.leaving_out import leave_out, pairs_by_labeler
-from rm_trainer.pooled import pooled
+from rm_trainer.folding.labeler_groups import labeler_groups
+from rm_trainer.folding.leaving_out import leave_out, pairs_by_labeler
+from rm_trainer.folding.pooled import pooled
 from rm_trainer.snapshot import open_snapshot
 from rm_trainer.train import train
 from tests.rm_trainer.conftest import zebra_rankings

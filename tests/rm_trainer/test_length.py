@@ -2,9 +2,9 @@
 
 import pytest
 
-from rm_trainer.comparisons import comparisons_of
-from rm_trainer.length import length
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.comparisons import comparisons_of
+from rm_trainer.evaluation.length import length
+from rm_trainer.evaluation.metrics import Outcome
 from tests.rm_trainer.outcomes import outcome
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rm_trainer.metrics import Outcome, summarise
+from rm_trainer.evaluation.metrics import Outcome, summarise
 
 
 def outcome(ranking_id: int, prompt_id: int, *, pairs: int, correct: float, log_loss: float = 1.0) -> Outcome:

@@ -3,8 +3,8 @@
 import pytest
 
 from rm_trainer.errors import Refused
-from rm_trainer.metrics import Outcome
-from rm_trainer.paired import compare
+from rm_trainer.evaluation.metrics import Outcome
+from rm_trainer.evaluation.paired import compare
 
 
 def outcome(number: int, *, right: float, pairs: int = 3, prompt: int | None = None) -> Outcome:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from rm_trainer.comparisons import comparisons_of
-from rm_trainer.metrics import Outcome, summarise
-from rm_trainer.slices import slices
+from rm_trainer.evaluation.comparisons import comparisons_of
+from rm_trainer.evaluation.metrics import Outcome, summarise
+from rm_trainer.evaluation.slices import slices
 from tests.rm_trainer.outcomes import outcome
 
 

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rm_trainer.best_of_n import best_of_n
-from rm_trainer.bootstrap import RESAMPLES
-from rm_trainer.calibration import calibration
-from rm_trainer.ceiling import ceiling
-from rm_trainer.comparisons import comparisons_of
-from rm_trainer.length import length
-from rm_trainer.metrics import Outcome
-from rm_trainer.recency import Recent, newest
-from rm_trainer.slices import slices
+from rm_trainer.evaluation.best_of_n import best_of_n
+from rm_trainer.evaluation.bootstrap import RESAMPLES
+from rm_trainer.evaluation.calibration import calibration
+from rm_trainer.evaluation.ceiling import ceiling
+from rm_trainer.evaluation.comparisons import comparisons_of
+from rm_trainer.evaluation.length import length
+from rm_trainer.evaluation.metrics import Outcome
+from rm_trainer.evaluation.recency import Recent, newest
+from rm_trainer.evaluation.slices import slices
 
 
 def analyse(

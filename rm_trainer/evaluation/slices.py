@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rm_trainer.bootstrap import RESAMPLES
-from rm_trainer.comparisons import Comparisons
-from rm_trainer.metrics import Outcome, summarise
+from rm_trainer.evaluation.bootstrap import RESAMPLES
+from rm_trainer.evaluation.comparisons import Comparisons
+from rm_trainer.evaluation.metrics import Outcome, summarise
 
 UNKNOWN = "unknown"
 

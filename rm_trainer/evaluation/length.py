@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from rm_trainer.bootstrap import RESAMPLES, places, ratio, sums
-from rm_trainer.comparisons import Comparisons
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.bootstrap import RESAMPLES, places, ratio, sums
+from rm_trainer.evaluation.comparisons import Comparisons
+from rm_trainer.evaluation.metrics import Outcome
 
 
 def length(

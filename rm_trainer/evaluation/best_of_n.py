@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rm_trainer.bootstrap import RESAMPLES, Floats, places, ratio, sums
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.bootstrap import RESAMPLES, Floats, places, ratio, sums
+from rm_trainer.evaluation.metrics import Outcome
 
 
 def best_of_n(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int = 0) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rm_trainer.bootstrap import RESAMPLES, interval, places, resampled, sums
-from rm_trainer.ceiling import ceiling
-from rm_trainer.metrics import Outcome, summarise
+from rm_trainer.evaluation.bootstrap import RESAMPLES, interval, places, resampled, sums
+from rm_trainer.evaluation.ceiling import ceiling
+from rm_trainer.evaluation.metrics import Outcome, summarise
 
 Folds = Sequence[Sequence[Outcome]]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from rm_trainer.batches import Chosen, Group
 from rm_trainer.errors import Refused
-from rm_trainer.metrics import Outcome, summarise
-from rm_trainer.paired import compare
-from rm_trainer.recency import parse_time
+from rm_trainer.evaluation.metrics import Outcome, summarise
+from rm_trainer.evaluation.paired import compare
+from rm_trainer.evaluation.recency import parse_time
 from rm_trainer.records import Ranking
 
 SPLITS = ("valid", "test")

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from rm_trainer.bootstrap import RESAMPLES, interval, places, resampled, sums
-from rm_trainer.metrics import Outcome, summarise
+from rm_trainer.evaluation.bootstrap import RESAMPLES, interval, places, resampled, sums
+from rm_trainer.evaluation.metrics import Outcome, summarise
 
 FEWEST_PAIRS = 30
 """Fewer say nothing: at 30 the standard error of a share is still nine points of a hundred."""

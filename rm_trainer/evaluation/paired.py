@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rm_trainer.errors import Refused
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.metrics import Outcome
 
 SAMPLES = 10_000
 """Draws of the bootstrap: a bound at 95% then moves by about 2% of the interval's width from seed to seed."""

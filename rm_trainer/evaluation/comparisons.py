@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rm_trainer.bootstrap import Floats, Places, places
-from rm_trainer.metrics import Outcome
+from rm_trainer.evaluation.bootstrap import Floats, Places, places
+from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.objective import STRONGEST
 
 EDITED = "edited"

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from rm_trainer.bootstrap import RESAMPLES, Floats, interval, resampled, sums
-from rm_trainer.comparisons import Comparisons
+from rm_trainer.evaluation.bootstrap import RESAMPLES, Floats, interval, resampled, sums
+from rm_trainer.evaluation.comparisons import Comparisons
 
 BINS = 10
 TEMPERATURES = np.geomspace(0.05, 20, 300)

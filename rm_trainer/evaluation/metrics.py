@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rm_trainer.bootstrap import Floats, interval, places, resampled, sums
+from rm_trainer.evaluation.bootstrap import Floats, interval, places, resampled, sums
 
 
 @dataclass(frozen=True)
