@@ -2,7 +2,6 @@
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection
 
 from labeling.models import Labeler
 from labeling.queries.rows import Rows, columns
@@ -20,12 +19,10 @@ class LabelerBackend(ModelBackend):
     """Accounts as Django has them; whoever is logged in comes with their labeler's profile, in the same query."""
 
     def get_user(self, user_id: int) -> User | None:
-        with connection.cursor() as cursor:
-            cursor.execute(FIND_USER, [user_id])
-            row = cursor.fetchone()
-        if row is None:
+        found = ACCOUNT.first(FIND_USER, [user_id])
+        if found is None:
             return None
-        user, labeler = ACCOUNT.read(row)
+        user, labeler = found
         if labeler.pk is not None:
             user.labeler, labeler.user = labeler, user
         return user if self.user_can_authenticate(user) else None

@@ -2,8 +2,8 @@
 than PostgreSQL to answer it.
 
     OWN = Rows(assignment=columns(Assignment), campaign=columns(Campaign, "id", "name"))
-    cursor.execute(f"SELECT {OWN.sql} FROM labeling_assignment AS assignment JOIN …")
-    assignment, campaign = OWN.read(cursor.fetchone())
+    found = OWN.first(f"SELECT {OWN.sql} FROM labeling_assignment AS assignment JOIN … WHERE …", [token])
+    assignment, campaign = found
 
 What is not named is looked up by Django when it is asked for.
 """
@@ -42,8 +42,14 @@ class Rows:
         self._parts = list(parts.values())
         self.sql = ", ".join(f"{alias}.{name}" for alias, part in parts.items() for name in part.names)
 
-    def read(self, row: Sequence[Any]) -> list[Any]:
-        """One instance of each model, in order."""
+    def first(self, statement: str, values: Sequence[Any]) -> list[Any] | None:
+        """One instance of each model, in order, of the first row that the statement finds; None when it finds none."""
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            row = cursor.fetchone()
+        return None if row is None else self._read(row)
+
+    def _read(self, row: Sequence[Any]) -> list[Any]:
         found, start = [], 0
         for part in self._parts:
             values = list(row[start : start + len(part.names)])

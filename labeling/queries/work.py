@@ -77,13 +77,11 @@ WHERE assignment.token = %s AND assignment.labeler_id = %s
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
     """With its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
-    with connection.cursor() as cursor:
-        cursor.execute(FIND_OWN, [token, labeler.pk])
-        row = cursor.fetchone()
-    if row is None:
+    found = OWN.first(FIND_OWN, [token, labeler.pk])
+    if found is None:
         raise Assignment.DoesNotExist
     assignment: Assignment
-    assignment, assignment.prompt, assignment.campaign = OWN.read(row)
+    assignment, assignment.prompt, assignment.campaign = found
     assignment.prompt.campaign = assignment.campaign
     assignment.labeler = labeler
     return with_versions(assignment)

@@ -211,13 +211,11 @@ def lock_own(*, labeler: Labeler, token: str) -> Assignment:
 
     Raises Assignment.DoesNotExist for anybody else's.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_OWN, [token, labeler.pk])
-        row = cursor.fetchone()
-    if row is None:
+    found = LOCKED.first(LOCK_OWN, [token, labeler.pk])
+    if found is None:
         raise Assignment.DoesNotExist
     assignment: Assignment
-    assignment, assignment.labeler, assignment.campaign = LOCKED.read(row)
+    assignment, assignment.labeler, assignment.campaign = found
     return with_versions(assignment)
 
 

@@ -6,7 +6,6 @@ plans are kept by each connection. It is in migration 0003, for a function belon
 
 import random
 
-from django.db import connection
 from django.utils import timezone
 
 from labeling.models import Assignment, Campaign, Labeler, Prompt
@@ -30,13 +29,11 @@ def claim_next_task(labeler: Labeler) -> Assignment | None:
 
     Of its prompt and campaign it brings what the page shows; Django looks the rest up when it is asked for.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE, [labeler.pk, str(random.getrandbits(64)), timezone.now()])
-        row = cursor.fetchone()
-    if row is None:
+    found = TAKEN.first(TAKE, [labeler.pk, str(random.getrandbits(64)), timezone.now()])
+    if found is None:
         return None
     assignment: Assignment
-    assignment, assignment.prompt, assignment.campaign = TAKEN.read(row)
+    assignment, assignment.prompt, assignment.campaign = found
     assignment.prompt.campaign = assignment.campaign
     assignment.labeler = labeler
     return assignment
