@@ -20,22 +20,15 @@ from benchmarks.harness import command
 from benchmarks.harness.machine import ROOT
 from benchmarks.harness.measure import Measure
 from benchmarks.harness.scratch import scratch_concord
-from benchmarks.reward_quality import BASE, TREES
+from benchmarks.reward_quality import BASE, TREES, trees_and_base_are_here
 from benchmarks.training import oasst
-from sampler.demo_model import DemoModelUnavailable, make_demo_model
 
 TRAINING = ("--rankings-per-batch", "8", "--learning-rate", "3e-5", "--max-length", "1536", "--freeze-layers", "15")
 
 
 def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signature
     """Some minutes; --quick freezes all but one layer and takes the short rankings only."""
-    if not TREES.exists():
-        print(f"{TREES} is not here, so nothing was measured. OASST_TREES names another place.")
-        return []
-    try:
-        make_demo_model(BASE)
-    except DemoModelUnavailable as unavailable:
-        print(f"{unavailable} Nothing was measured.")
+    if not trees_and_base_are_here():
         return []
     rankings = [one for one in oasst.read(TREES) if not quick or sum(map(len, one.replies)) < 1000]
     with scratch_concord(), tempfile.TemporaryDirectory(dir=ROOT / "var") as name:

@@ -63,15 +63,22 @@ class Seed:
     waiting: float | None
 
 
-def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every benchmark's signature
-    """About ten minutes and 6 GiB; --quick has one seed and sixteen rankings of short replies."""
+def trees_and_base_are_here() -> bool:
+    """Makes the base where it can; says what is missing where it can't."""
     if not TREES.exists():
         print(f"{TREES} is not here, so nothing was measured. OASST_TREES names another place.")
-        return []
+        return False
     try:
         make_demo_model(BASE)
     except DemoModelUnavailable as unavailable:
         print(f"{unavailable} Nothing was measured.")
+        return False
+    return True
+
+
+def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every benchmark's signature
+    """About ten minutes and 6 GiB; --quick has one seed and sixteen rankings of short replies."""
+    if not trees_and_base_are_here():
         return []
     rankings = _rankings(quick=quick)
     seeds = [_seed(seed, rankings) for seed in range(1 if quick else FOLDS) if only in f"seed {seed}"]
