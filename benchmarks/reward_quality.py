@@ -185,7 +185,7 @@ def _train_ours(directory: Path, seed: int) -> tuple[Side, dict[str, Any]]:
     _command("evaluate", "--data", directory / "snapshot", "--model", directory / "ours",
              "--output", directory / "ours.json", "--split", "valid")  # fmt: skip
     metrics: dict[str, Any] = json.loads((directory / "ours" / "metrics.json").read_text())
-    return Side(metrics["seconds"]["training"], read_outcomes(directory / "ours.json")), metrics
+    return Side(metrics["seconds"]["training"], read_outcomes(directory / "ours.json", "rankings")), metrics
 
 
 def _command(*arguments: object) -> None:
