@@ -3,9 +3,9 @@
     python -m benchmarks.submit_to_next [--quick]
 
 The server is `manage.py up`. A labeler rates seven completions by keys and hands in by Ctrl+Enter. The clock starts
-with that key in the old page. The next one *shows* when the frame that has all its completions was drawn, and is *live*
-when a pressed key moves: a script of the benchmark's presses → in every frame until it does. All read the machine's own
-clock.
+with that key. The next page *shows* when the frame that has all its completions was drawn, and is *live* when a pressed
+key moves: a script of the benchmark's presses → in every frame until it does. Both hold whether the browser changes
+documents or not: all read the machine's own clock.
 """
 
 import random
@@ -31,21 +31,27 @@ for a while without a graphics card."""
 
 WATCH = """(() => {
   const now = () => performance.timeOrigin + performance.now();
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey && event.key === "Enter") sessionStorage.setItem("pressed", now());
-  }, true);
+  const token = () => document.querySelector("form[data-token]")?.dataset.token;
   let shown = null;
-  const look = () => {
-    const whole = document.querySelectorAll("[data-card]").length === 7;
-    if (whole && !shown) shown = requestAnimationFrame(() => (shown = now())); // the frame after the one that drew them
-    const drawn = whole && document.querySelector("[data-tiers] li");
-    if (drawn) document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
-    if (!document.activeElement?.matches("[data-card]")) return requestAnimationFrame(look);
-    const { token } = document.querySelector("form[data-token]").dataset;
+  addEventListener("keydown", (event) => {
+    if (!event.ctrlKey || event.key !== "Enter") return;
+    sessionStorage.setItem("pressed", now());
+    shown = null;
+    requestAnimationFrame(() => look(token()));
+  }, true);
+  const look = (before) => {
+    const again = () => requestAnimationFrame(() => look(before));
+    if (token() === before || document.querySelectorAll("[data-card]").length < 7) return again();
+    shown ??= requestAnimationFrame(() => (shown = now())); // the frame after the one that drew them
+    const right = new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true });
+    if (document.querySelector("[data-tiers] li")) document.activeElement.dispatchEvent(right);
+    if (!document.activeElement?.matches("[data-card]")) return again();
     const since = (moment) => moment - Number(sessionStorage.getItem("pressed"));
-    window.live = { token, shown: since(shown), after: since(now()), address: location.pathname };
+    requestAnimationFrame(() => {
+      window.live = { token: token(), shown: since(shown), after: since(now()), address: location.pathname };
+    });
   };
-  if (location.pathname.startsWith("/work/")) requestAnimationFrame(look);
+  if (location.pathname.startsWith("/work/")) requestAnimationFrame(() => look());
 })()"""
 
 

@@ -1,6 +1,7 @@
 """`python -m benchmarks.training.our_step JSON`: optimizer steps of rm_trainer on one ranking.
 
-`way`: "ours", what the trainer itself chooses; "full", K full sequences through plain transformers, in one pass.
+`way`: "ours", what the trainer itself chooses; "full", K full sequences through plain transformers, in one pass. Either
+has as many prompts a pass as the trainer's default budget of tokens holds, one at least.
 """
 
 import json
@@ -38,16 +39,17 @@ def main(given: dict[str, Any]) -> None:
         recompute_activations(model)
     runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, task.dtype), keeps_casts=not task.checkpointing)
     optimizer = make_optimizer(model, TrainArguments(**ARGUMENTS))
-    group = ranking_group(random_sequences(model, task.k, task.prompt, task.completion))
-    accumulate_gradients(
-        model, runtime, [group], tokens=TrainArguments.tokens_per_microbatch
-    )  # the first pass sets up buffers and kernels
+    tokens = task.unique_tokens if way == "ours" else task.full_tokens
+    prompts = max(1, TrainArguments.tokens_per_microbatch // tokens)
+    part = [ranking_group(random_sequences(model, task.k, task.prompt, task.completion))] * prompts
+    # The first pass sets up buffers and kernels.
+    accumulate_gradients(model, runtime, part, tokens=TrainArguments.tokens_per_microbatch)
     model.zero_grad(set_to_none=True)
     gradients, steps, losses = [], [], []
     for _ in range(task.steps):
         began = perf_counter()
-        losses.append(accumulate_gradients(model, runtime, [group], tokens=TrainArguments.tokens_per_microbatch).loss)
-        gradients.append(perf_counter() - began)
+        losses.append(accumulate_gradients(model, runtime, part, tokens=TrainArguments.tokens_per_microbatch).loss)
+        gradients.append((perf_counter() - began) / prompts)
         began = perf_counter()
         apply_gradients(model, optimizer, learning_rate=9e-6, clip=1.0)
         steps.append(perf_counter() - began)

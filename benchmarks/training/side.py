@@ -34,13 +34,21 @@ class Task:
         return self.k * (self.k - 1) // 2
 
     @property
+    def unique_tokens(self) -> int:
+        return self.prompt + self.k * self.completion
+
+    @property
+    def full_tokens(self) -> int:
+        return self.k * (self.prompt + self.completion)
+
+    @property
     def tokens(self) -> str:
         return f"K={self.k}, {self.prompt}/{self.completion} tokens"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Seconds of the fastest of a few steps, its two parts apart.
+    """Seconds of the fastest of a few steps, its two parts apart; those of the gradients a prompt.
 
     loss: before the first step. peak: bytes of memory, the process's high-water mark.
     """

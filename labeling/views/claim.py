@@ -1,7 +1,8 @@
 """The next piece of work: a button claims it; looking claims nothing. docs/decisions/the-next-task.md says why so."""
 
 from collections.abc import Callable
-from typing import Protocol
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +18,9 @@ from labeling.states import AssignmentKind, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, labeler_page
 from labeling.views.desks import DESKS
-from labeling.views.gates import gate_of
+from labeling.views.gates import stands_before
+
+P = ParamSpec("P")
 
 
 class Claim(Protocol):
@@ -52,7 +55,7 @@ next_demonstration = next_work(AssignmentKind.DEMONSTRATION)
 def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "overview") -> HttpResponse:
     """Straight to the next work of that kind, or to the page named `otherwise` if there is none.
 
-    A page that can set its own address (static/js/next-here.js) asks for the next one as the answer itself, which
+    A page that can show another in its place (static/js/next-page.js) asks for the next one as the answer itself, which
     saves a round trip and half of the server's work; all others are sent there.
     """
     try:
@@ -61,13 +64,35 @@ def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "over
         return redirect("overview")
     if assignment is None:
         return redirect(otherwise)
-    if request.GET.get("next") == "here":
+    if _asks_for_it_here(request):
         return _shown_here(request, assignment)
     return redirect("work", token=assignment.token)
 
 
+def answers_here(
+    view: Callable[Concatenate[LabelerRequest, P], HttpResponse],
+) -> Callable[Concatenate[LabelerRequest, P], HttpResponse]:
+    """A page that shows the next one in its place is told an address instead of being sent there.
+
+    Its browser would follow by itself, without the page: what that address says once would be said to nobody.
+    """
+
+    @wraps(view)
+    def answered(request: LabelerRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if not _asks_for_it_here(request) or response.status_code != 302:
+            return response
+        return HttpResponse(status=204, headers={"Content-Location": response["Location"]})
+
+    return answered  # type: ignore[return-value]
+
+
+def _asks_for_it_here(request: HttpRequest) -> bool:
+    return request.GET.get("next") == "here"
+
+
 def _shown_here(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
-    if gate_of(request, with_versions(assignment)):
+    if stands_before(request, with_versions(assignment)):
         return redirect("work", token=assignment.token)
     address = reverse("work", args=[assignment.token])
     request.path = request.path_info = address  # where the page's own links, such as the other language's, lead back to

@@ -26,6 +26,11 @@ def gate_of(request: LabelerRequest, work: Assignment | Composition) -> HttpResp
     return None
 
 
+def stands_before(request: LabelerRequest, assignment: Assignment) -> bool:
+    """Whether `gate_of` has a page. It makes none: what a page says once would be said to nobody."""
+    return not has_read(request.labeler, assignment.instruction_version_id) or _is_unexpected(request, assignment)
+
+
 def _is_unexpected(request: LabelerRequest, assignment: Assignment) -> bool:
     """Whoever has begun knows the content."""
     return bool(assignment.prompt.content_warnings) and not assignment.draft_version and SHOWN not in request.GET

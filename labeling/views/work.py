@@ -18,7 +18,7 @@ from labeling.services import assignments
 from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, find_own, labeler_page
-from labeling.views.claim import on_to_the_next
+from labeling.views.claim import answers_here, on_to_the_next
 from labeling.views.desks import DESKS, EntryRefused
 from labeling.views.edits import to_the_edit
 from labeling.views.gates import gate_of
@@ -44,6 +44,7 @@ def work(request: LabelerRequest, token: UUID) -> HttpResponse:
 
 @page_or_button
 @labeler_page
+@answers_here
 def submit(request: LabelerRequest, token: UUID) -> HttpResponse:
     assignment = find_own(request, token)
     if request.method != "POST":
@@ -65,6 +66,7 @@ def submit(request: LabelerRequest, token: UUID) -> HttpResponse:
 
 @page_or_button
 @labeler_page
+@answers_here
 def skip(request: LabelerRequest, token: UUID) -> HttpResponse:
     assignment = find_own(request, token)
     if request.method != "POST":

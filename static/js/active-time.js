@@ -4,27 +4,36 @@
  * A hidden tab does not count, nor a pause, nor what lies more than a minute after the last sign of a person; sleep of
  * the machine adds nothing. The clock of performance only goes forward, whatever is done to the time of day.
  */
+import { onPage } from "./page.js";
+
 const IDLE_MS = 60_000; // labeling/working_time.py says so to labelers
 const TICK_MS = 1_000;
 const SIGNS = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchstart", "input"];
 
-const field = document.querySelector("[data-active-time]");
-if (field) {
-  let lastSign = performance.now();
-  let lastTick = lastSign;
+let field = null;
+let lastSign = performance.now();
+let lastTick = lastSign;
+
+for (const sign of SIGNS) {
+  document.addEventListener(sign, () => (lastSign = performance.now()), { passive: true, capture: true });
+}
+onPage((signal) => {
+  field = document.querySelector("[data-active-time]");
+  if (!field) return;
+  lastTick = performance.now(); // what came before went into the page before
   show();
-  for (const sign of SIGNS) {
-    document.addEventListener(sign, () => (lastSign = performance.now()), { passive: true, capture: true });
-  }
-  setInterval(() => {
-    const now = performance.now();
-    const elapsed = Math.min(now - lastTick, 2 * TICK_MS);
-    lastTick = now;
-    if (document.visibilityState !== "visible" || now - lastSign >= IDLE_MS || "paused" in document.body.dataset) return;
-    field.value = ((Number(field.value) || 0) + elapsed / 1000).toFixed(1);
-    show();
-    document.dispatchEvent(new CustomEvent("worked", { detail: elapsed / 1000 }));
-  }, TICK_MS);
+  const timer = setInterval(tick, TICK_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+});
+
+function tick() {
+  const now = performance.now();
+  const elapsed = Math.min(now - lastTick, 2 * TICK_MS);
+  lastTick = now;
+  if (document.visibilityState !== "visible" || now - lastSign >= IDLE_MS || "paused" in document.body.dataset) return;
+  field.value = ((Number(field.value) || 0) + elapsed / 1000).toFixed(1);
+  show();
+  document.dispatchEvent(new CustomEvent("worked", { detail: elapsed / 1000 }));
 }
 
 function show() {

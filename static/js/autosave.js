@@ -10,6 +10,7 @@ import { conflictIn } from "./draft-conflict.js";
 import { apply, mayBeTouched, merged, read, rendered, same } from "./draft-fields.js";
 import * as shelf from "./draft-shelf.js";
 import { otherTabs } from "./draft-tabs.js";
+import { onPage } from "./page.js";
 import { saveState } from "./save-state.js";
 
 const PAUSE_MS = 400;
@@ -20,14 +21,16 @@ const SLOW_SAVE_MS = 400;
 const PATIENCE_MS = 8_000; // a server that takes longer counts as one that can't be reached
 const KEEPALIVE_BYTES = 60_000; // browsers refuse more than 64 KiB from a page that is being left
 
-const form = document.querySelector("form[data-autosave]");
-if (form) autosave(form);
+onPage((signal) => {
+  const form = document.querySelector("form[data-autosave]");
+  if (form) autosave(form, signal);
+});
 
-function autosave(form) {
+function autosave(form, signal) {
   const { url, token } = form.dataset;
   const state = saveState(form);
   const conflict = conflictIn(form);
-  const tabs = otherTabs(token, heard);
+  const tabs = otherTabs(token, heard, signal);
   let version = Number(form.dataset.version);
   let base = rendered(form); // what the server has at `version`
   let changes = 0;
@@ -45,10 +48,11 @@ function autosave(form) {
   form.addEventListener("input", changed);
   form.addEventListener("change", changed);
   form.addEventListener("submit", handOver);
-  window.addEventListener("online", () => save());
-  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true));
-  window.addEventListener("pagehide", () => save(true));
-  document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event));
+  form.addEventListener("not-handed-in", notHandedIn);
+  window.addEventListener("online", () => save(), { signal });
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true), { signal });
+  window.addEventListener("pagehide", () => save(true), { signal });
+  document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event), { signal });
   const aside = shelf.recall(`${token}.aside`);
   if (aside) keepAside(aside.draft);
   takeUp();
@@ -75,9 +79,10 @@ function autosave(form) {
     const upTo = changes;
     const slow = setTimeout(() => state.show("saving"), SLOW_SAVE_MS);
     try {
-      await answered(await send(leaving === true), upTo);
+      const response = await send(leaving === true);
+      if (!signal.aborted) await answered(response, upTo); // else the work was handed in meanwhile
     } catch {
-      unreachable();
+      if (!signal.aborted) unreachable();
     } finally {
       clearTimeout(slow);
       saving = false;
@@ -238,9 +243,18 @@ function autosave(form) {
     clearTimeout(timer);
     form.elements.csrfmiddlewaretoken.value = csrfToken();
     ended = true;
-    const goOn = () => (ended = false);
-    setTimeout(() => event.defaultPrevented && goOn()); // another script asks something first
-    window.addEventListener("pageshow", goOn, { once: true });
+    setTimeout(() => {
+      if (!("handingIn" in form.dataset)) ended &&= !event.defaultPrevented; // another script asks something first
+      else setTimeout(() => ended && state.show("saving"), SLOW_SAVE_MS);
+    });
+    window.addEventListener("pageshow", () => (ended = false), { once: true, signal });
+  }
+
+  /** The server can't be reached. What was sent may have arrived or not: handing in again finds out. */
+  function notHandedIn() {
+    ended = false;
+    state.show(keep() ? "notnow" : "nowhere");
+    if (changes !== saved) saveIn(retry);
   }
 
   async function saveBeforeLeaving(event) {

@@ -1,23 +1,33 @@
 /** Two cards side by side in the dialog [data-compare], with the words marked that only one of them has. */
+import { onPage } from "./page.js";
 import { cards, cardOf, form, letters, standing, tiers } from "./ranking-state.js";
 import { wordDiff } from "./word-diff.js";
 
-const dialog = document.querySelector("[data-compare]");
-const [left, right] = dialog.querySelectorAll("select");
-const SIDES = { ArrowLeft: [right, -1], ArrowRight: [right, 1], ArrowUp: [left, -1], ArrowDown: [left, 1] };
+let dialog, left, right;
 
-for (const select of [left, right]) {
-  select.append(...letters.map((letter) => new Option(letter, letter)));
-  select.addEventListener("change", draw);
-}
-dialog.addEventListener("keydown", (event) => {
-  if (event.key === "c") dialog.close();
-  const [select, step] = SIDES[event.key] ?? [];
+onPage(() => {
+  dialog = document.querySelector("[data-compare]");
+  if (!dialog) return;
+  [left, right] = dialog.querySelectorAll("select");
+  for (const select of [left, right]) {
+    select.append(...letters.map((letter) => new Option(letter, letter)));
+    select.addEventListener("change", draw);
+  }
+  dialog.addEventListener("keydown", pressed);
+  dialog.addEventListener("close", () => cardOf(left.value).focus());
+});
+
+function pressed(event) {
+  if (event.key === "c") {
+    event.preventDefault(); // where it goes on to, it would open the dialog again
+    dialog.close();
+  }
+  const sides = { ArrowLeft: [right, -1], ArrowRight: [right, 1], ArrowUp: [left, -1], ArrowDown: [left, 1] };
+  const [select, step] = sides[event.key] ?? [];
   if (!select || event.shiftKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   turn(select, step);
-});
-dialog.addEventListener("close", () => cardOf(left.value).focus());
+}
 
 /** Opens with this card on the left and, on the right, its neighbour in the order so far, or on the page. */
 export function compare(letter) {

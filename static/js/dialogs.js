@@ -2,22 +2,26 @@
  * A button [data-opens="id"] opens the dialog of that id, [data-closes] closes its own. A dialog's [data-key] opens it
  * as well, ? the one of the keys; a link to the page that a dialog stands for ([data-instead-of]) opens the dialog.
  */
-for (const button of document.querySelectorAll("[data-opens]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => open(document.getElementById(button.dataset.opens)));
-}
-for (const button of document.querySelectorAll("[data-closes]")) {
-  button.addEventListener("click", () => button.closest("dialog").close());
-}
-for (const dialog of document.querySelectorAll("dialog[data-instead-of]")) {
-  const links = document.querySelectorAll(`a[href="${dialog.dataset.insteadOf}"]:not([data-plain])`);
-  for (const link of links) {
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
-      open(dialog);
-    });
+import { onPage } from "./page.js";
+
+onPage(() => {
+  for (const button of document.querySelectorAll("[data-opens]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => open(document.getElementById(button.dataset.opens)));
   }
-}
+  for (const button of document.querySelectorAll("[data-closes]")) {
+    button.addEventListener("click", () => button.closest("dialog").close());
+  }
+  for (const dialog of document.querySelectorAll("dialog[data-instead-of]")) {
+    const links = document.querySelectorAll(`a[href="${dialog.dataset.insteadOf}"]:not([data-plain])`);
+    for (const link of links) {
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        open(dialog);
+      });
+    }
+  }
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;

@@ -2,7 +2,7 @@
  * This browser's own storage for drafts that the server does not have yet. Each lies under the name of whoever wrote it:
  * on a computer that people share, nobody is shown another's text.
  */
-const owner = document.body.dataset.labeler ?? "";
+const owner = document.body.dataset.labeler ?? ""; // the same as long as the document is there
 const PREFIX = `concord.draft.${owner}.`;
 
 /** False where the storage is full or forbidden. */

@@ -4,31 +4,36 @@
  * The answers lie in the form as a hidden field, so that the draft holds a duel that was left in the middle.
  */
 import { BETTER, EQUAL, WORSE, duel } from "./duel-order.js";
+import { onPage } from "./page.js";
 import { cardOf, currentCard, form, letters, mark, refine, say, words } from "./ranking-state.js";
 
-const stage = document.querySelector("[data-duel]");
-const field = form.elements.duel;
 const KEYS = { ArrowLeft: BETTER, ArrowRight: WORSE, ArrowDown: EQUAL, "=": EQUAL, 1: BETTER, 2: EQUAL, 3: WORSE };
+let stage = null;
+let field = null;
 
-for (const button of stage.querySelectorAll("[data-answer]")) {
-  button.addEventListener("click", () => answer(button.dataset.answer));
-}
-stage.querySelector("[data-duel-undo]").addEventListener("click", takeBack);
-stage.querySelector("[data-duel-leave]").addEventListener("click", () => stage.close());
+onPage(() => {
+  stage = document.querySelector("[data-duel]");
+  field = form?.elements.duel;
+  if (!stage) return;
+  for (const button of stage.querySelectorAll("[data-answer]")) {
+    button.addEventListener("click", () => answer(button.dataset.answer));
+  }
+  stage.querySelector("[data-duel-undo]").addEventListener("click", takeBack);
+  stage.querySelector("[data-duel-leave]").addEventListener("click", () => stage.close());
+  stage.addEventListener("close", () => {
+    setAside(false);
+    mark(currentCard());
+  });
+});
 // Not on the dialog alone: the prompt beside it stays in reach, to scroll and to copy from.
 document.addEventListener("keydown", (event) => {
-  if (!stage.open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!stage?.open || event.ctrlKey || event.metaKey || event.altKey) return;
   const act = KEYS[event.key] ? () => answer(KEYS[event.key]) : ["z", "Backspace"].includes(event.key) ? takeBack : null;
   if (event.key === "Escape" || event.key === "d") stage.close();
   else if (act) act();
   else return;
   event.preventDefault();
 });
-stage.addEventListener("close", () => {
-  setAside(false);
-  mark(currentCard());
-});
-
 /** Goes on where the last duel was left; a finished one begins anew. */
 export function duelOn() {
   if (!duel(letters, field.value).question) field.value = "";

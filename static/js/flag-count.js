@@ -1,10 +1,13 @@
 /** Shows on each closed [data-flags] how many are set, and which when the pointer asks. */
-const boxes = document.querySelectorAll("[data-flags]");
-for (const box of boxes) {
-  box.addEventListener("change", () => count(box));
-  box.closest("form").addEventListener("draft-restored", () => count(box));
-  count(box);
-}
+import { onPage } from "./page.js";
+
+onPage(() => {
+  for (const box of document.querySelectorAll("[data-flags]")) {
+    box.addEventListener("change", () => count(box));
+    box.closest("form").addEventListener("draft-restored", () => count(box));
+    count(box);
+  }
+});
 
 function count(box) {
   const badge = box.querySelector("[data-flag-count]");

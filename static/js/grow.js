@@ -1,5 +1,8 @@
 /** Lets textarea[data-grow] grow with its text where the browser's style sheet can't (field-sizing). */
-if (!CSS.supports("field-sizing", "content")) {
+import { onPage } from "./page.js";
+
+onPage(() => {
+  if (CSS.supports("field-sizing", "content")) return;
   for (const area of document.querySelectorAll("textarea[data-grow]")) {
     const fit = () => {
       area.style.height = "auto";
@@ -9,4 +12,4 @@ if (!CSS.supports("field-sizing", "content")) {
     area.form?.addEventListener("draft-restored", fit);
     fit();
   }
-}
+});

@@ -3,31 +3,37 @@
  * the time that the page states. After so many minutes of work a break is suggested, beside the work and never over it.
  */
 import { csrfToken } from "./csrf.js";
+import { onPage } from "./page.js";
 
 const HOLD_EVERY_MS = 5 * 60_000;
 const REST_S = 5 * 60; // five minutes away from the desk are a break
-const veil = document.getElementById("pause");
-const button = document.querySelector("[data-pause]");
-if (veil && button) {
-  pausing();
-  if (Number(veil.dataset.breakMinutes)) suggestingBreaks(Number(veil.dataset.breakMinutes));
-}
 
-function pausing() {
+onPage((signal) => {
+  const veil = document.getElementById("pause");
+  const button = document.querySelector("[data-pause]");
+  if (!veil || !button) return;
+  pausing(veil, button, signal);
+  if (Number(veil.dataset.breakMinutes)) suggestingBreaks(Number(veil.dataset.breakMinutes), signal);
+});
+
+function pausing(veil, button, signal) {
   let holding = 0;
+  signal.addEventListener("abort", () => clearInterval(holding));
   button.hidden = false;
   button.addEventListener("click", pause);
   veil.querySelector("[data-resume]").addEventListener("click", () => veil.close());
   veil.addEventListener("close", resume);
   document.querySelector("[data-break-pause]").addEventListener("click", pause);
-  document.addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", byKey, { signal });
+
+  function byKey(event) {
     if (event.key !== "." || event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
     if (typing || (document.querySelector("dialog[open]") && !veil.open)) return;
     event.preventDefault();
     if (veil.open) veil.close();
     else pause();
-  });
+  }
 
   function pause() {
     const until = performance.now() + Number(veil.dataset.longestMinutes) * 60_000;
@@ -35,9 +41,9 @@ function pausing() {
     document.querySelector("[data-break]").hidden = true;
     veil.querySelector("[data-pause-over]").hidden = true;
     veil.showModal();
-    hold();
+    hold(veil);
     holding = setInterval(() => {
-      if (performance.now() < until) return hold();
+      if (performance.now() < until) return hold(veil);
       clearInterval(holding);
       veil.querySelector("[data-pause-over]").hidden = false;
     }, HOLD_EVERY_MS);
@@ -49,7 +55,7 @@ function pausing() {
   }
 }
 
-function hold() {
+function hold(veil) {
   if (!veil.dataset.hold) return; // nobody waits for a labeler's own writing
   fetch(veil.dataset.hold, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {
     // Without a connection the lease runs on; the draft is kept in any case.
@@ -57,7 +63,7 @@ function hold() {
 }
 
 /** Minutes of work are counted over all tasks of this browser's person, until a rest. */
-function suggestingBreaks(minutes) {
+function suggestingBreaks(minutes, signal) {
   const note = document.querySelector("[data-break]");
   const text = note.querySelector("[data-break-text]");
   const key = `concord.worked.${document.body.dataset.labeler}`;
@@ -65,7 +71,9 @@ function suggestingBreaks(minutes) {
     note.hidden = true;
     write({ seconds: 0 });
   });
-  document.addEventListener("worked", (event) => {
+  document.addEventListener("worked", count, { signal });
+
+  function count(event) {
     const worked = recall();
     const seconds = worked.seconds + event.detail;
     write({ seconds });
@@ -73,7 +81,7 @@ function suggestingBreaks(minutes) {
     document.querySelector(".bar").prepend(note);
     note.hidden = false;
     text.textContent = text.dataset.text.replace("{minutes}", Math.round(seconds / 60));
-  });
+  }
 
   function recall() {
     try {

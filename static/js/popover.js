@@ -1,9 +1,14 @@
 /** A details[data-popover] opens in view, and closes with Escape and with a click beside it. */
-const popovers = document.querySelectorAll("details[data-popover]");
+import { onPage } from "./page.js";
 
-for (const popover of popovers) {
-  popover.addEventListener("toggle", () => popover.open && popover.lastElementChild.scrollIntoView({ block: "nearest" }));
-}
+let popovers = [];
+
+onPage(() => {
+  popovers = document.querySelectorAll("details[data-popover]");
+  for (const popover of popovers) {
+    popover.addEventListener("toggle", () => popover.open && popover.lastElementChild.scrollIntoView({ block: "nearest" }));
+  }
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;

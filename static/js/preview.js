@@ -4,15 +4,18 @@
  * where it scrolls along, in its place on narrow ones.
  */
 import { csrfToken } from "./csrf.js";
+import { onPage } from "./page.js";
 
 const PAUSE_MS = 300;
 const SHOWN_BESIDE = "concord.preview";
 const wide = matchMedia("(width >= 80rem)");
 
-const pane = document.querySelector("[data-preview]");
-if (pane) preview(pane);
+onPage((signal) => {
+  const pane = document.querySelector("[data-preview]");
+  if (pane) preview(pane, signal);
+});
 
-function preview(pane) {
+function preview(pane, signal) {
   const area = document.getElementById(pane.dataset.previewOf);
   const body = pane.querySelector("[data-preview-text]");
   const state = pane.querySelector("[data-preview-state]");
@@ -29,11 +32,11 @@ function preview(pane) {
     show(on);
     if (!wide.matches) (on ? pane : area).focus();
   });
-  wide.addEventListener("change", () => show(wide.matches && remembered()));
+  wide.addEventListener("change", () => show(wide.matches && remembered()), { signal });
   area.addEventListener("input", later);
   area.addEventListener("scroll", scrollAlong, { passive: true });
   area.form.addEventListener("draft-restored", later);
-  addEventListener("online", later);
+  addEventListener("online", later, { signal });
   show(wide.matches && remembered());
   draw();
 

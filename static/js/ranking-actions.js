@@ -3,6 +3,7 @@
  *
  * An action gets the card it is about. Comparing and duelling are fetched when they are first asked for.
  */
+import { onPage } from "./page.js";
 import { canUndo, cards, currentCard, followRatings, form, mark, rankAs, rate, ratings } from "./ranking-state.js";
 import { refine, say, standing, tiers, undo, words } from "./ranking-state.js";
 import { down, tie, tierOf, untie, up } from "./tiers.js";
@@ -28,7 +29,8 @@ export const ACTIONS = {
   submit: () => form.requestSubmit(),
 };
 
-if (form) {
+onPage(() => {
+  if (!form) return;
   form.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
     if (button) ACTIONS[button.dataset.act](button.closest("[data-card]") ?? currentCard());
@@ -36,7 +38,7 @@ if (form) {
   equip();
   // Fetched while nobody waits, so that the first duel does not wait for the network either.
   (window.requestIdleCallback ?? setTimeout)(() => [import("./compare.js"), import("./duel.js")]);
-}
+});
 
 /** Rates the card and goes to the next one without a rating. */
 export function rateAndGoOn(card, quality) {

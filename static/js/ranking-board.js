@@ -1,11 +1,13 @@
 /** Draws what the ranks add up to: the tiers in [data-board], the standing on each card, and what the ratings object. */
+import { onPage } from "./page.js";
 import { cardOf, cards, form, isRefined, letters, mark, ratings } from "./ranking-state.js";
 import { setCurrent, standing, tiers, words } from "./ranking-state.js";
 import { contradictions, tierOf } from "./tiers.js";
 
 const SHOWN_CONTRADICTIONS = 2;
 
-if (form) {
+onPage(() => {
+  if (!form) return;
   form.addEventListener("order-changed", draw);
   form.addEventListener("focusin", (event) => {
     const card = event.target.closest("[data-card]");
@@ -16,7 +18,7 @@ if (form) {
     if (chip) mark(cardOf(chip.dataset.chip));
   });
   draw();
-}
+});
 
 function draw() {
   const [now, rated] = [tiers(), ratings()];

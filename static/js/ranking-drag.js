@@ -2,6 +2,7 @@
  * Drags a card, by its handle or by its chip on the board, to where it belongs: onto a tier or another card to tie with
  * it, between tiers to stand alone. Mouse, pen and finger; near an edge the page or the board scrolls along.
  */
+import { onPage } from "./page.js";
 import { place } from "./ranking-actions.js";
 import { cardOf, form, say, standing, words } from "./ranking-state.js";
 import { insert, join, without } from "./tiers.js";
@@ -13,7 +14,10 @@ const TIE_ZONE = 0.5; // of a tier's width, in its middle
 
 let drag = null;
 
-if (form) form.addEventListener("pointerdown", begin);
+onPage(() => {
+  drag = null;
+  form?.addEventListener("pointerdown", begin);
+});
 
 function begin(event) {
   const handle = event.target.closest("[data-handle], [data-chip]");

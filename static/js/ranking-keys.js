@@ -3,6 +3,7 @@
  *
  * Digits rate, Shift with a digit ranks; letters are for the flags in the order of the rubric, except those in KEYS.
  */
+import { onPage } from "./page.js";
 import { ACTIONS, rankAndGoOn, rateAndGoOn } from "./ranking-actions.js";
 import { cards, currentCard, form, mark, say, words } from "./ranking-state.js";
 
@@ -16,13 +17,11 @@ const FLAG_LETTERS = [..."abeghlmqvwy"];
 const STEP = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 const TYPING = "textarea, select, input:not([type=radio], [type=checkbox])";
 
-if (form) {
-  document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
-    if (handle(event)) event.preventDefault();
-  });
-  showFlagLetters();
-}
+onPage(showFlagLetters);
+document.addEventListener("keydown", (event) => {
+  if (!form || event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+  if (handle(event)) event.preventDefault();
+});
 
 function handle(event) {
   if (event.ctrlKey || event.metaKey) return event.key === "Enter" && done(ACTIONS.submit());

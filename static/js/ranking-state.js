@@ -4,20 +4,26 @@
  * As long as nobody refined the order by hand it follows the ratings, once every completion has one. Each change tells
  * the form “order-changed”.
  */
+import { onPage } from "./page.js";
 import { byRatings, tierOf } from "./tiers.js";
 
-export const form = document.querySelector("form[data-ranking]");
-export const cards = form ? [...form.querySelectorAll("[data-card]")] : [];
-export const letters = cards.map((card) => card.dataset.card);
+export let form = null;
+export let cards = [];
+export let letters = [];
 
-const texts = form?.dataset ?? {};
-const buttons = new Map(cards.map((card) => [card, { quality: ofCard(card, "quality"), rank: ofCard(card, "rank") }]));
-const past = [];
+let buttons = new Map();
+let past = [];
 let refined = false;
 let last = "";
 let current = null;
 
-if (form) {
+onPage(() => {
+  form = document.querySelector("form[data-ranking]");
+  cards = form ? [...form.querySelectorAll("[data-card]")] : [];
+  letters = cards.map((card) => card.dataset.card);
+  buttons = new Map(cards.map((card) => [card, { quality: ofCard(card, "quality"), rank: ofCard(card, "rank") }]));
+  current = null;
+  if (!form) return;
   form.addEventListener("change", ({ target, isTrusted }) => {
     if (!isJudgement(target)) return;
     if (isTrusted && target.name.endsWith("-rank")) refined = true; // by hand, where style sheets leave the ranks to see
@@ -25,7 +31,7 @@ if (form) {
   });
   form.addEventListener("draft-restored", begin);
   begin();
-}
+});
 
 export function cardOf(letter) {
   return cards[letters.indexOf(letter)];
@@ -119,7 +125,7 @@ export function say(text) {
 
 /** The text data-say-NAME of the form with its {places} filled. */
 export function words(name, values = {}) {
-  return texts[`say${name}`].replace(/\{(\w+)\}/g, (_, place) => values[place]);
+  return form.dataset[`say${name}`].replace(/\{(\w+)\}/g, (_, place) => values[place]);
 }
 
 /** “Rank 2, tied with B”, or that it is not ranked. */
@@ -135,7 +141,7 @@ function begin() {
   if (!tiers().length) follow(); // all were rated before the scripts listened
   const now = tiers();
   refined = now.length > 0 && (ratings().size < cards.length || !same(now, byRatings(ratings())));
-  past.length = 0;
+  past = [];
   last = snapshot();
   setCurrent(current ?? currentCard());
   form.dispatchEvent(new CustomEvent("order-changed"));

@@ -1,14 +1,19 @@
 /** Asks in [data-strengths] only about steps that there are, and forgets an answer when the step it was about has gone. */
+import { onPage } from "./page.js";
 import { form, tiers } from "./ranking-state.js";
 
-const section = form?.querySelector("[data-strengths]");
-let about = new Map();
+let section = null;
+let about = new Map(); // the answers, by the step that each was about
 
-if (section) {
+onPage(() => {
+  section = form?.querySelector("[data-strengths]");
+  about = new Map();
+  if (!section) return;
+  section.addEventListener("change", answered);
   form.addEventListener("order-changed", draw);
   form.addEventListener("draft-restored", () => (about = new Map()));
   draw();
-}
+});
 
 function draw() {
   const now = tiers();
@@ -29,8 +34,8 @@ function answersOnPage(steps) {
   return new Map(steps.map((step, at) => [step, fieldsets[at].querySelector(":checked")?.value]));
 }
 
-section?.addEventListener("change", (event) => {
+function answered(event) {
   const now = tiers();
   const at = Number(event.target.closest("fieldset").dataset.step) - 1;
   about.set(`${now[at]}>${now[at + 1]}`, event.target.value);
-});
+}

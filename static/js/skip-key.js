@@ -1,7 +1,6 @@
 /** The key s opens the reasons for skipping, with the first of them in focus. */
-const skip = document.getElementById("skip");
-
 document.addEventListener("keydown", (event) => {
+  const skip = document.getElementById("skip");
   if (!skip || event.key !== "s" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
   if (typing || skip.open || document.querySelector("dialog[open]")) return;

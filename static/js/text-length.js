@@ -1,7 +1,13 @@
 /** Says in [data-length-of="id"] how long that text is: words where the language has them, otherwise characters. */
+import { onPage } from "./page.js";
+
 const WITHOUT_SPACES = /^(zh|ja|th|lo|km|my)\b/;
 
-for (const counter of document.querySelectorAll("[data-length-of]")) {
+onPage(() => {
+  for (const counter of document.querySelectorAll("[data-length-of]")) show(counter);
+});
+
+function show(counter) {
   const area = document.getElementById(counter.dataset.lengthOf);
   const hint = counter.textContent;
   const count = () => {

@@ -1,5 +1,11 @@
 /** Says in [data-over="id"] how far that text is over its data-longest, and keeps it from being handed in; it is kept. */
-for (const warning of document.querySelectorAll("[data-over]")) {
+import { onPage } from "./page.js";
+
+onPage(() => {
+  for (const warning of document.querySelectorAll("[data-over]")) watch(warning);
+});
+
+function watch(warning) {
   const area = document.getElementById(warning.dataset.over);
   const check = () => {
     const over = lengthOf(area.value) - Number(area.dataset.longest);

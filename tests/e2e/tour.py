@@ -123,8 +123,9 @@ class Tour:
         self.page.wait_for_load_state("networkidle")
 
     def submit(self) -> None:
-        with self.page.expect_navigation():
-            self.page.locator(".bar > button[type=submit]").first.click()
+        self.page.locator("body").evaluate("body => (body.dataset.before = '')")
+        self.page.locator(".bar > button[type=submit]").first.click()
+        self.page.locator("body:not([data-before])").wait_for()  # in the same document, or in another
         self.page.wait_for_load_state("networkidle")
 
     def press(self, *keys: str) -> None:

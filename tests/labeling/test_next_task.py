@@ -51,7 +51,7 @@ def start(client: Client) -> str:
 
 
 class TestTheAnswerToASubmission:
-    def test_is_the_next_page_itself_for_a_page_that_can_set_its_own_address(self, client: Client) -> None:
+    def test_is_the_next_page_itself_for_a_page_that_shows_it_in_its_place(self, client: Client) -> None:
         make_tasks(2)
         first = start(client)
         answer = client.post(f"{first}submit/?next=here", ENTRY)
@@ -79,16 +79,21 @@ class TestTheAnswerToASubmission:
     def test_is_the_overview_when_nothing_is_left(self, client: Client) -> None:
         make_tasks(1)
         answer = client.post(f"{start(client)}submit/?next=here", ENTRY)
-        assert (answer.status_code, answer["Location"]) == (302, "/")
+        assert (answer.status_code, answer["Content-Location"]) == (204, "/")
 
     def test_sent_again_hands_nothing_in_twice_and_takes_no_second_task(self, client: Client, alice: Labeler) -> None:
         make_tasks(3)
         first = start(client)
         client.post(f"{first}submit/?next=here", ENTRY)
         again = client.post(f"{first}submit/?next=here", ENTRY)
-        assert again["Location"] == f"/history/{first.split('/')[2]}/"
+        assert again["Content-Location"] == f"/history/{first.split('/')[2]}/"
         assert alice.rankings.count() == 1
         assert sum(RankingTask.objects.values_list("rankings_open", flat=True)) == 1
+
+    def test_what_is_said_once_is_said_on_the_page_that_it_leads_to(self, client: Client) -> None:
+        make_tasks(1)
+        answer = client.post(f"{start(client)}submit/?next=here", ENTRY)
+        assert "Ranking saved · 1 today" in client.get(answer["Content-Location"]).content.decode()
 
     def test_skipping_is_answered_alike(self, client: Client) -> None:
         make_tasks(2)
