@@ -79,6 +79,17 @@ class TestSides:
         assert Answer(**said).a_prompt == said["gradients"] + said["optimizer"] / 64
         assert said["peak"] == pytest.approx(peak_memory(), rel=0.5)
 
+    @pytest.mark.parametrize(
+        ("size", "ours", "full"), [((4, 128, 64), 4, 2), ((9, 128, 64), 2, 1), ((9, 512, 128), 1, 1)]
+    )
+    def test_ours_has_no_more_tokens_at_a_time_than_full_sequences_or_the_trainer(
+        self, size: tuple[int, int, int], ours: int, full: int
+    ) -> None:
+        """384 tokens against 768 a prompt, 704 against 1,728, 1,664 against 5,760; the trainer takes 2,048."""
+        k, prompt, completion = size
+        task = Task(k=k, prompt=prompt, completion=completion, dtype="float32")
+        assert (our_step.prompts_a_pass(task, "ours"), our_step.prompts_a_pass(task, "full")) == (ours, full)
+
     def test_a_peer_that_is_not_installed_is_named_with_what_to_do(self, tmp_path: Path) -> None:
         with pytest.raises(PeerMissing, match=r"make \.venv-bench/\.bench"):
             ask("benchmarks.training.trl_step", {}, python=tmp_path / "python")

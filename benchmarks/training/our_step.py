@@ -1,7 +1,7 @@
 """`python -m benchmarks.training.our_step JSON`: optimizer steps of rm_trainer on one ranking.
 
-`way`: "ours", what the trainer itself chooses; "full", K full sequences through plain transformers, in one pass. Either
-has as many prompts a pass as the trainer's default budget of tokens holds, one at least.
+`way`: "ours", what the trainer itself chooses; "full", K full sequences through plain transformers. Either has as many
+prompts a pass as the trainer's default budget of tokens holds, one at least; ours never more tokens.
 """
 
 import json
@@ -39,8 +39,7 @@ def main(given: dict[str, Any]) -> None:
         recompute_activations(model)
     runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, task.dtype), keeps_casts=not task.checkpointing)
     optimizer = make_optimizer(model, TrainArguments(**ARGUMENTS))
-    tokens = task.unique_tokens if way == "ours" else task.full_tokens
-    prompts = max(1, TrainArguments.tokens_per_microbatch // tokens)
+    prompts = prompts_a_pass(task, way)
     part = [ranking_group(random_sequences(model, task.k, task.prompt, task.completion))] * prompts
     # The first pass sets up buffers and kernels.
     accumulate_gradients(model, runtime, part, tokens=TrainArguments.tokens_per_microbatch)
@@ -54,6 +53,12 @@ def main(given: dict[str, Any]) -> None:
         apply_gradients(model, optimizer, learning_rate=9e-6, clip=1.0)
         steps.append(perf_counter() - began)
     answer(gradients, steps, losses[0])
+
+
+def prompts_a_pass(task: Task, way: str) -> int:
+    budget = TrainArguments.tokens_per_microbatch
+    full = max(1, budget // task.full_tokens)
+    return full if way == "full" else max(1, min(budget, full * task.full_tokens) // task.unique_tokens)
 
 
 def ranking_group(sequences: list[torch.Tensor]) -> Group:
