@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 60.0
 MOST_ERRORS = 10
 WORK_PATH = re.compile(r"^/work/([0-9a-f-]{36})/$")
 RANK_FIELD = re.compile(rb'name="(\d)-rank"')
-REDIRECTS = (302, 303)
+WITHOUT_A_PAGE = (204, 302, 303)
 
 
 class Unexpected(Exception):
@@ -73,7 +73,7 @@ class Session:
         status, location, body = self._request(
             "POST", path, {"csrfmiddlewaretoken": self.cookies["csrftoken"], **fields}
         )
-        if not location or status not in (200, *REDIRECTS):
+        if not location or status not in (200, *WITHOUT_A_PAGE):
             raise Unexpected(f"POST {path}: {status}")
         return urlsplit(location).path, body if status == 200 else b""
 

@@ -1,0 +1,104 @@
+"""config/gunicorn.py on a real gunicorn: who waits is taken by whoever is free, and nobody is left out."""
+
+import http.client
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.processes import processes
+
+PROCESSES, THREADS = 2, 2
+LONG = 4.0
+"""Seconds of a request that keeps its thread."""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = int(probe.getsockname()[1])
+    with processes(dict(os.environ), tmp_path) as started:
+        options = [
+            "-c",
+            "python:config.gunicorn",
+            "--workers",
+            str(PROCESSES),
+            "--threads",
+            str(THREADS),
+            "--bind",
+            f"127.0.0.1:{free}",
+        ]
+        started.start("web", "-m", "gunicorn", *options, "tests.config.pids:application")
+        started.wait_for("gunicorn answers", lambda: answers(free))
+        time.sleep(0.5)  # until all of its processes do
+        yield free
+
+
+def answers(port: int) -> bool:
+    try:
+        ask(port)
+    except OSError:
+        return False
+    return True
+
+
+def ask(port: int, *, seconds: float = 0.02, timeout: float = 30) -> int:
+    """The process that answers, on a connection of its own."""
+    return Client(port, timeout).ask(seconds)
+
+
+class Client:
+    """A browser's connection, which stays open as long as the server lets it."""
+
+    def __init__(self, port: int, timeout: float = 30) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+
+    def ask(self, seconds: float = 0.02) -> int:
+        self.connection.request("GET", f"/{seconds}")
+        return int(self.connection.getresponse().read())
+
+
+def test_a_process_whose_threads_are_all_held_takes_nobody(port: int) -> None:
+    """Of three long requests two are in one process; everybody else is answered by the other."""
+    with ThreadPoolExecutor() as pool:
+        long = [pool.submit(ask, port, seconds=LONG) for _ in range(PROCESSES * THREADS - 1)]
+        time.sleep(0.5)
+        answered = {ask(port, timeout=LONG / 2) for _ in range(30)}
+        assert not any(each.done() for each in long)
+        held = Counter(each.result() for each in long)
+    assert sorted(held.values()) == [THREADS - 1, THREADS]
+    assert answered == {process for process, number in held.items() if number < THREADS}
+
+
+def test_who_comes_when_every_thread_is_busy_has_a_turn(port: int) -> None:
+    """Connections that stay open, with one request after the other, would keep the threads for themselves."""
+    over = threading.Event()
+
+    def ask_on() -> None:
+        client = Client(port)
+        while not over.is_set():
+            client.ask()
+
+    with ThreadPoolExecutor(PROCESSES * THREADS * 3) as pool:
+        asking = [pool.submit(ask_on) for _ in range(PROCESSES * THREADS * 3)]
+        try:
+            time.sleep(0.5)
+            assert all(ask(port, timeout=5) for _ in range(3))
+            assert not any(each.done() for each in asking)
+        finally:
+            over.set()
+
+
+def test_a_connection_stays_open_while_there_are_threads_to_spare(port: int) -> None:
+    client = Client(port)
+    client.ask()
+    first = client.connection.sock
+    client.ask()
+    assert client.connection.sock is first is not None
