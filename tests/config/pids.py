@@ -1,4 +1,4 @@
-"""A web application for test_gunicorn.py: an answer takes as long as its path says, and names the process that gave it."""
+"""A web application for test_gunicorn.py: an answer takes as long as its path says and names its process."""
 
 import os
 import time
