@@ -8,6 +8,7 @@
 import { canShow, show } from "./page.js";
 
 const PATIENCE_MS = 30_000; // a server that takes longer counts as one that can't be reached
+const SLOW_MS = 150;
 let here = location.pathname;
 
 document.addEventListener("submit", (event) => {
@@ -30,12 +31,16 @@ function addressOf({ target, submitter }) {
 }
 
 async function handIn(form, address, body) {
+  const focused = document.activeElement;
+  const slow = setTimeout(() => (form.inert = true), SLOW_MS); // what is entered now would go nowhere
   let response, page;
   try {
     response = await fetch(`${address}?next=here`, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE_MS) });
     page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {
-    return stay(form);
+    return stay(form, focused);
+  } finally {
+    clearTimeout(slow);
   }
   const next = response.headers.get("Content-Location");
   if (response.redirected) location.assign(response.url); // logged out
@@ -51,7 +56,9 @@ async function handIn(form, address, body) {
 }
 
 /** The server can't be reached: nothing is lost, and the labeler can press again. */
-function stay(form) {
+function stay(form, focused) {
   delete form.dataset.handingIn;
+  form.inert = false;
+  focused.focus({ preventScroll: true });
   form.dispatchEvent(new CustomEvent("not-handed-in"));
 }

@@ -19,7 +19,7 @@ const TYPING = "textarea, select, input:not([type=radio], [type=checkbox])";
 
 onPage(showFlagLetters);
 document.addEventListener("keydown", (event) => {
-  if (!form || event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+  if (!form || form.inert || event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
   if (handle(event)) event.preventDefault();
 });
 

@@ -184,6 +184,31 @@ def test_dragging_and_strengths_on_the_next_page(page: Page) -> None:
     stands_at(page, second)
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+def test_nothing_is_entered_into_what_is_on_its_way(page: Page, arrives: bool) -> None:
+    first = begin_ranking(page, tasks=2)
+    rate_all(page)
+    note = page.get_by_label("Note on the whole")
+
+    def slowly(route: Route) -> None:
+        page.wait_for_timeout(1_000)
+        _ = route.continue_() if arrives else route.abort()
+
+    page.route("**/submit/**", slowly)
+    note.fill("Sent.")
+    note.press("Control+Enter")
+    expect(page.locator("form[data-token]")).to_have_js_property("inert", True)
+    page.keyboard.type(" Lost.1")
+    assert page.locator("form[data-token]").evaluate("form => form.elements.note.value") == "Sent."
+    if arrives:
+        token_on(page, other_than=first)
+        assert Ranking.objects.get().note == "Sent."
+    else:
+        says(page, "It can’t be handed in without a connection")
+        page.keyboard.type(" And on.")  # where one was
+        expect(note).to_have_value("Sent. And on.")
+
+
 def test_two_presses_hand_in_once(page: Page) -> None:
     first = begin_ranking(page, tasks=3)
     rate_all(page)
