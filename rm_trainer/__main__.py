@@ -29,6 +29,7 @@ from rm_trainer.score import score
 from rm_trainer.train import train
 
 TRAINS = ("train", "folds")
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,7 +89,7 @@ def _how_it_ended(error: BaseException) -> tuple[int, str]:
     if isinstance(error, Terminated):
         return 143, "Terminated before the end."
     if isinstance(error, KeyboardInterrupt):
-        return 130, "Interrupted before the end."
+        return INTERRUPTED, "Interrupted before the end."
     traceback.print_exception(error)
     return 1, f"{type(error).__name__}: {error}"
 
@@ -140,9 +141,13 @@ def _discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _leave(status: int) -> NoReturn:
-    """Several processes leave a failure at once: at an orderly exit NCCL would wait for ranks that are gone."""
-    if status and launched().size > 1:
+def leave(status: int) -> NoReturn:
+    """Ends the process, where an orderly exit would say something else by leaving at once.
+
+    Of several processes NCCL would wait for ranks that are gone, and threads of torch's that still run abort one that
+    is done. An interrupt that struck inside `exec` of a text counts as unhandled with `python -m`, whoever handled it.
+    """
+    if status == INTERRUPTED or launched().size > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
@@ -150,4 +155,4 @@ def _leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _leave(main())
+    leave(main())

@@ -61,6 +61,17 @@ def stands_at(page: Page, token: str) -> None:
     assert str(page.evaluate("location.pathname")) == f"/work/{token}/"
 
 
+def held_back(page: Page, addresses: str) -> list[Route]:
+    """Requests that wait until the test lets them go on, or fail."""
+    found: list[Route] = []
+
+    def hold(route: Route) -> None:
+        found.append(route)
+
+    page.route(addresses, hold)
+    return found
+
+
 @contextmanager
 def sent(page: Page, ending: str) -> Iterator[list[str]]:
     """The addresses that requests with this ending of their path go to."""
@@ -136,6 +147,7 @@ def test_what_is_fetched_when_first_asked_for_works_on_the_next_page(page: Page)
     page.keyboard.press("c")
     expect(page.locator("[data-compare]")).to_be_visible()
     page.keyboard.press("c")
+    expect(page.locator("[data-card]:focus")).to_be_visible()  # it was given back
     rate_all(page)
     submit(page, after=first)
 
@@ -144,6 +156,7 @@ def test_what_is_fetched_when_first_asked_for_works_on_the_next_page(page: Page)
     expect(compared).to_be_visible()
     assert compared.locator("select").first.locator("option").count() == 4
     page.keyboard.press("c")
+    expect(page.locator("[data-card]:focus")).to_be_visible()
     page.keyboard.press("d")
     expect(page.locator("[data-duel]")).to_be_visible()
     for _ in range(6):
@@ -190,20 +203,18 @@ def test_nothing_is_entered_into_what_is_on_its_way(page: Page, arrives: bool) -
     rate_all(page)
     note = page.get_by_label("Note on the whole")
 
-    def slowly(route: Route) -> None:
-        page.wait_for_timeout(1_000)
-        _ = route.continue_() if arrives else route.abort()
-
-    page.route("**/submit/**", slowly)
+    on_their_way = held_back(page, "**/submit/**")
     note.fill("Sent.")
     note.press("Control+Enter")
     expect(page.locator("form[data-token]")).to_have_js_property("inert", True)
-    page.keyboard.type(" Lost.1")
+    page.keyboard.type(" Lost1")
     assert page.locator("form[data-token]").evaluate("form => form.elements.note.value") == "Sent."
     if arrives:
+        on_their_way[0].continue_()
         token_on(page, other_than=first)
         assert Ranking.objects.get().note == "Sent."
     else:
+        on_their_way[0].abort()
         says(page, "It can’t be handed in without a connection")
         page.keyboard.type(" And on.")  # where one was
         expect(note).to_have_value("Sent. And on.")
@@ -213,15 +224,12 @@ def test_two_presses_hand_in_once(page: Page) -> None:
     first = begin_ranking(page, tasks=3)
     rate_all(page)
 
-    def slowly(route: Route) -> None:
-        page.wait_for_timeout(800)
-        route.continue_()
-
-    page.route("**/submit/**", slowly)
+    on_their_way = held_back(page, "**/submit/**")
     with sent(page, "/submit/") as posts:
         page.keyboard.press("Control+Enter")
         page.keyboard.press("Control+Enter")
         says(page, "Saving")
+        on_their_way[0].continue_()
         token_on(page, other_than=first)
     assert len(posts) == 1
     assert (Ranking.objects.count(), Assignment.objects.filter(state=AssignmentState.OPEN).count()) == (1, 1)

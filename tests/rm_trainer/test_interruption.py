@@ -50,8 +50,14 @@ def test_it_stops_when_nobody_reads_its_progress_any_more(tmp_path: Path, traini
 def test_ctrl_c_is_no_traceback(training: subprocess.Popen[str]) -> None:
     training.send_signal(signal.SIGINT)
     _, errors = training.communicate(timeout=60)
-    assert training.returncode == 130
+    assert training.returncode == 130, errors
     assert "Traceback" not in errors
+
+
+def test_ctrl_c_ends_with_130_wherever_it_strikes() -> None:
+    """Python ends by the signal after one inside exec of a text, handled or not; a shell then stops its script."""
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "tests.rm_trainer.interrupted"]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 130
 
 
 def test_a_full_disk_fails_in_words_and_leaves_nothing(tmp_path: Path, tiny_base: Path) -> None:
