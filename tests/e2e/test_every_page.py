@@ -65,6 +65,9 @@ def note(request: Request, seen: set[str], elsewhere: list[str], home: str) -> N
 
 def faults(page: Page, language: str) -> list[str]:
     found = serious(page)
+    if found:  # on a busy machine maybe of a frame on the way to what is to be seen
+        page.wait_for_timeout(1_000)
+        found = serious(page)
     if not fits(page):
         found.append("it scrolls sideways")
     if unfinished := UNFINISHED.findall(page.locator("body").inner_text()):

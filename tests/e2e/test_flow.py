@@ -10,7 +10,7 @@ from labeling.models import Assignment, Labeler
 from labeling.services.campaigns import publish_instructions
 from labeling.services.prompts import warn_of_content
 from labeling.states import ContentWarning
-from tests.e2e.desk import log_in, start_ranking, start_writing
+from tests.e2e.desk import log_in, scripts_listen, start_ranking, start_writing
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -54,6 +54,7 @@ def test_instructions_are_read_once_and_then_one_key_away(page: Page) -> None:
     begin(page)
     expect(page.get_by_role("heading", level=1).first).to_have_text("Before you start: the instructions")
     page.get_by_role("button", name="I have read this").press("Enter")
+    scripts_listen(page)
     field = page.get_by_label("What the assistant should say")
     field.fill("i")
     expect(page.get_by_role("dialog", name="Instructions")).to_be_hidden()

@@ -153,7 +153,12 @@ def test_nothing_in_a_completion_or_prompt_runs_or_is_fetched(
         "safe\u202etxt.exe \u2066hidden\u2069 \x07bell",
     ]
     start_ranking(page, texts=texts, prompt={"text": "<svg onload=alert(5)> \u202eWhat?"})
-    press(page, "Shift+R", "c", "Escape", "d", "Escape")
+    press(page, "Shift+R")
+    for key, opened in (("c", "[data-compare]"), ("d", "[data-duel]")):
+        press(page, key)
+        expect(page.locator(opened)).to_be_visible()
+        press(page, "Escape")
+        expect(page.locator(opened)).to_be_hidden()
     assert not [url for url in asked if not url.startswith(live_server.url)]
     press(page, "Shift+R")
     expect(page.locator("[data-cards]").get_by_text("⟨RLO⟩").first).to_be_visible()
