@@ -18,7 +18,7 @@ from labeling.states import AssignmentKind, LabelerState
 from labeling.views import calm
 from labeling.views.access import LabelerRequest, labeler_page
 from labeling.views.desks import DESKS
-from labeling.views.gates import stands_before
+from labeling.views.gates import is_gated
 
 P = ParamSpec("P")
 
@@ -92,7 +92,7 @@ def _asks_for_it_here(request: HttpRequest) -> bool:
 
 
 def _shown_here(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
-    if stands_before(request, with_versions(assignment)):
+    if is_gated(request, with_versions(assignment)):
         return redirect("work", token=assignment.token)
     address = reverse("work", args=[assignment.token])
     request.path = request.path_info = address  # where the page's own links, such as the other language's, lead back to

@@ -1,5 +1,7 @@
 """What stands before a piece of work: instructions that have not been read yet, and a warning of its content."""
 
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -19,16 +21,21 @@ SHOWN = "shown"
 
 def gate_of(request: LabelerRequest, work: Assignment | Composition) -> HttpResponse | None:
     """The page to show instead of the work; None when nothing stands before it."""
-    if not has_read(request.labeler, work.instruction_version_id):
-        return _instructions(request, work)
-    if isinstance(work, Assignment) and _is_unexpected(request, work):
-        return _warning(request, work)
-    return None
+    page = _what_stands_before(request, work)
+    return page() if page else None
 
 
-def stands_before(request: LabelerRequest, assignment: Assignment) -> bool:
+def is_gated(request: LabelerRequest, work: Assignment | Composition) -> bool:
     """Whether `gate_of` has a page. It makes none: what a page says once would be said to nobody."""
-    return not has_read(request.labeler, assignment.instruction_version_id) or _is_unexpected(request, assignment)
+    return _what_stands_before(request, work) is not None
+
+
+def _what_stands_before(request: LabelerRequest, work: Assignment | Composition) -> Callable[[], HttpResponse] | None:
+    if not has_read(request.labeler, work.instruction_version_id):
+        return partial(_instructions, request, work)
+    if isinstance(work, Assignment) and _is_unexpected(request, work):
+        return partial(_warning, request, work)
+    return None
 
 
 def _is_unexpected(request: LabelerRequest, assignment: Assignment) -> bool:

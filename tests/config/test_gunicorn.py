@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import socket
 import threading
 import time
 from collections import Counter
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import processes
+from tests.processes import free_port, processes
 
 PROCESSES, THREADS = 2, 2
 LONG = 4.0
@@ -21,21 +20,10 @@ LONG = 4.0
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = int(probe.getsockname()[1])
+    free = free_port()
     with processes(dict(os.environ), tmp_path) as started:
-        options = [
-            "-c",
-            "python:config.gunicorn",
-            "--workers",
-            str(PROCESSES),
-            "--threads",
-            str(THREADS),
-            "--bind",
-            f"127.0.0.1:{free}",
-        ]
-        started.start("web", "-m", "gunicorn", *options, "tests.config.pids:application")
+        options = f"-c python:config.gunicorn --workers {PROCESSES} --threads {THREADS} --bind 127.0.0.1:{free}"
+        started.start("web", "-m", "gunicorn", *options.split(), "tests.config.pids:application")
         started.wait_for("gunicorn answers", lambda: answers(free))
         time.sleep(0.5)  # until all of its processes do
         yield free

@@ -1,6 +1,5 @@
 """Whatever fails while somebody works: a real browser, a real server that dies and comes back, and no text lost."""
 
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from labeling.services.campaigns import change_campaign_state
 from labeling.services.labelers import change_labeler_state
 from labeling.states import CampaignState, LabelerState
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.processes import Processes, processes
+from tests.processes import Processes, free_port, processes
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -30,9 +29,7 @@ class Server:
     """Concord's web server as a process of its own, which can be killed and started again at the same address."""
 
     def __init__(self, started: Processes) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.processes = started
         self.url = f"http://127.0.0.1:{self.port}"
 

@@ -7,7 +7,6 @@ model is trained from it, evaluated, registered and promoted; the admin sees all
 import json
 import os
 import re
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.processes import ROOT, Processes, processes
+from tests.processes import ROOT, Processes, free_port, processes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -37,9 +36,7 @@ SIMULATED = 18  # the fourteenth and the nineteenth prompt are in the test split
 
 @pytest.fixture(scope="module")
 def address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture(scope="module")

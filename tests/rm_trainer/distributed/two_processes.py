@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch.distributed as dist
 
 from rm_trainer.__main__ import main
+from tests.processes import free_port
 from tests.rm_trainer.doors import ROOT
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -23,7 +23,7 @@ def run_in_turn(commands: Sequence[Sequence[str]], directory: Path) -> tuple[lis
     """One torchrun for all the commands, since its start takes longer than they do. Every rank's statuses, and what
     was said.
     """
-    (directory / "commands.json").write_text(json.dumps([[_free_port(), argv] for argv in commands]))
+    (directory / "commands.json").write_text(json.dumps([[str(free_port()), argv] for argv in commands]))
     result = subprocess.run(
         [*TORCHRUN, "-m", "tests.rm_trainer.distributed.two_processes", str(directory)],
         cwd=ROOT,
@@ -52,12 +52,6 @@ def started_in_two(argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def _free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
 
 
 def _run(port: str, argv: Sequence[str]) -> int:
