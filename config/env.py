@@ -115,7 +115,10 @@ class Environment:
         found = self._read(name, "", about)
         if found is None:
             return None
-        parts = urlsplit(found)
+        try:
+            parts = urlsplit(found)
+        except ValueError:  # a "[" without its "]" and the like
+            parts = urlsplit("")
         if parts.scheme not in schemes or not (parts.netloc or parts.path):
             raise _refusal(name, f"a URL such as {example}", _without_password(found))
         return found

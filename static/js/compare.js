@@ -4,6 +4,7 @@ import { cards, cardOf, form, letters, standing, tiers } from "./ranking-state.j
 import { wordDiff } from "./word-diff.js";
 
 let dialog, left, right;
+let compared = false;
 
 onPage(() => {
   dialog = document.querySelector("[data-compare]");
@@ -13,18 +14,22 @@ onPage(() => {
     select.append(...letters.map((letter) => new Option(letter, letter)));
     select.addEventListener("change", draw);
   }
-  dialog.addEventListener("keydown", pressed);
-  dialog.addEventListener("close", () => cardOf(left.value).focus());
+  dialog.addEventListener("close", goBack);
+});
+// Not on the dialog alone: a click on a text that is read there takes the focus out of it.
+document.addEventListener("keydown", (event) => {
+  if (dialog?.open && !event.defaultPrevented && !event.ctrlKey && !event.metaKey) pressed(event);
 });
 
 function pressed(event) {
-  if (event.key === "c") {
-    event.preventDefault(); // where it goes on to, it would open the dialog again
+  if (["c", "Escape"].includes(event.key)) {
+    event.preventDefault();
     dialog.close();
+    goBack();
   }
   const sides = { ArrowLeft: [right, -1], ArrowRight: [right, 1], ArrowUp: [left, -1], ArrowDown: [left, 1] };
   const [select, step] = sides[event.key] ?? [];
-  if (!select || event.shiftKey || event.ctrlKey || event.metaKey) return;
+  if (!select || event.shiftKey) return;
   event.preventDefault();
   turn(select, step);
 }
@@ -35,6 +40,13 @@ export function compare(letter) {
   right.value = neighbour(letter);
   draw();
   dialog.showModal();
+  compared = true;
+}
+
+/** To the card on the left; once, since the event comes after the closing, when a key may have gone on to another card. */
+function goBack() {
+  if (compared) cardOf(left.value).focus();
+  compared = false;
 }
 
 function neighbour(letter) {

@@ -19,17 +19,13 @@ onPage(() => {
     button.addEventListener("click", () => answer(button.dataset.answer));
   }
   stage.querySelector("[data-duel-undo]").addEventListener("click", takeBack);
-  stage.querySelector("[data-duel-leave]").addEventListener("click", () => stage.close());
-  stage.addEventListener("close", () => {
-    setAside(false);
-    mark(currentCard());
-  });
+  stage.querySelector("[data-duel-leave]").addEventListener("click", leave);
 });
 // Not on the dialog alone: the prompt beside it stays in reach, to scroll and to copy from.
 document.addEventListener("keydown", (event) => {
-  if (!stage?.open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!stage?.open || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   const act = KEYS[event.key] ? () => answer(KEYS[event.key]) : ["z", "Backspace"].includes(event.key) ? takeBack : null;
-  if (event.key === "Escape" || event.key === "d") stage.close();
+  if (event.key === "Escape" || event.key === "d") leave();
   else if (act) act();
   else return;
   event.preventDefault();
@@ -42,6 +38,13 @@ export function duelOn() {
   ask();
 }
 
+/** At once, not when the dialog tells of its closing: the next key is for the card already. */
+function leave() {
+  stage.close();
+  setAside(false);
+  mark(currentCard());
+}
+
 function setAside(away) {
   for (const part of form.querySelectorAll(".work, .bar")) part.inert = away;
 }
@@ -50,9 +53,9 @@ function answer(how) {
   store(field.value + how);
   const { tiers, question } = duel(letters, field.value);
   if (question) return ask();
-  stage.close();
   refine(tiers);
   say(words("Duelled"));
+  leave();
 }
 
 function takeBack() {

@@ -50,6 +50,7 @@ function pausing(veil, button, signal) {
   }
 
   function resume() {
+    if (veil.open) return; // paused again before this was told
     clearInterval(holding);
     delete document.body.dataset.paused;
   }

@@ -2,7 +2,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.env import Environment, SettingError
@@ -46,6 +46,7 @@ def test_a_whole_number_is_taken_exactly_if_it_is_in_range(number: int) -> None:
             values.integer("N", 7, minimum=1, maximum=100, about="")
 
 
+@example("//[")
 @given(st.text(alphabet=st.characters(exclude_characters="\0")))
 def test_any_text_is_read_or_refused_in_words_and_never_fails_otherwise(text: str) -> None:
     for read in (

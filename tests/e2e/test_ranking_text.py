@@ -89,6 +89,41 @@ def test_compare_marks_the_one_word_in_which_nine_completions_differ(page: Page)
     expect(page.locator("[data-card=E]")).to_be_focused()
 
 
+def test_compare_answers_to_keys_after_a_click_on_a_text_and_leaves_copying_alone(page: Page) -> None:
+    start_ranking(page)
+    press(page, "c")
+    dialog = page.get_by_role("dialog", name="Compare two completions")
+    dialog.locator("[data-side-text]").first.click()
+    shown = dialog.locator("select").last
+    before = shown.input_value()
+    press(page, "ArrowRight", "Control+c")
+    expect(dialog).to_be_visible()
+    assert shown.input_value() != before
+    press(page, "c")
+    expect(dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize("keys", ["c", "d"])
+@pytest.mark.parametrize("leaving", ["same", "Escape"])
+def test_the_key_after_leaving_a_dialog_is_for_the_card_already(page: Page, keys: str, leaving: str) -> None:
+    """All in one task of the browser, as no hand could, but as a slow machine makes of quick hands."""
+    start_ranking(page)
+    press(page, keys)
+    expect(page.locator("dialog[open]")).to_be_visible()
+    page.evaluate(
+        """(keys) => {
+          for (const [key, code] of keys) {
+            const event = { key, code, bubbles: true, cancelable: true };
+            document.activeElement.dispatchEvent(new KeyboardEvent("keydown", event));
+          }
+        }""",
+        [[keys if leaving == "same" else "Escape", ""], *([each, f"Digit{each}"] for each in "4321")],
+    )
+    expect(page.locator(".card.is-rated")).to_have_count(4)
+    page.wait_for_timeout(50)  # what tells of the closing comes later
+    expect(page.locator("[data-card=D]")).to_be_focused()
+
+
 def test_compare_knows_chinese_words(page: Page) -> None:
     texts = [f"{CHINESE}所以我很{feeling}。" for feeling in ("高兴", "难过", "惊讶", "平静")]
     start_ranking(page, texts=texts, prompt={"text": "为什么会有彩虹？", "language": "zh"})
