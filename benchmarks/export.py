@@ -34,9 +34,9 @@ assigned AS (
 ranked AS (
     INSERT INTO labeling_ranking
         (task_id, labeler_id, assignment_id, revision, instruction_version_id, rubric_version_id, note,
-         active_seconds, labeler_group, simulated, submitted_at)
-    SELECT task_id, labeler_id, id, 1, instruction_version_id, rubric_version_id, '', 300 * random(), 'training',
-           false, clock_timestamp()
+         none_acceptable, active_seconds, labeler_group, simulated, submitted_at)
+    SELECT task_id, labeler_id, id, 1, instruction_version_id, rubric_version_id, '', false, 300 * random(),
+           'training', false, clock_timestamp()
     FROM assigned RETURNING id, assignment_id
 )
 INSERT INTO labeling_rankedcompletion (ranking_id, completion_id, rank, quality, flags, note, shown_position)
@@ -56,7 +56,8 @@ COPY (
                 'flags', rc.flags, 'note', rc.note, 'shown_position', rc.shown_position,
                 'model', coalesce(nullif(run.imported_model_name, ''), m.name), 'model_version_id', m.id,
                 'temperature', run.temperature, 'top_p', run.top_p, 'seed', coalesce(k.seed, run.seed),
-                'tokens', k.token_count, 'finish_reason', k.finish_reason, 'mean_logprob', k.mean_logprob
+                'tokens', k.token_count, 'finish_reason', k.finish_reason, 'mean_logprob', k.mean_logprob,
+                'edited', false, 'demonstration_id', null
             ) ORDER BY rc.completion_id)
             FROM labeling_rankedcompletion rc
             JOIN labeling_completion k ON k.id = rc.completion_id
@@ -64,6 +65,7 @@ COPY (
             LEFT JOIN labeling_modelversion m ON m.id = run.model_version_id
             WHERE rc.ranking_id = r.id
         ),
+        'strengths', r.strengths, 'none_acceptable', r.none_acceptable,
         'labeler', 'L' || r.labeler_id, 'labeler_group', r.labeler_group, 'simulated', r.simulated,
         'use_case', p.use_case, 'language', p.language, 'source', p.source, 'instruction_version', i.version,
         'rubric_version', b.version, 'active_seconds', r.active_seconds, 'submitted_at', r.submitted_at
@@ -90,11 +92,11 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argu
         from benchmarks.desk.stage import analyze, set_stage  # noqa: PLC0415  (needs Django set up)
 
         set_stage(tasks=tasks, labelers=labelers)
-        _rank_all()
+        rank_all()
         analyze()
         with tempfile.TemporaryDirectory() as directory:
-            _copy(Path(directory) / "warm")  # both read from memory
-            limit = _copy(Path(directory) / "copy")
+            copy(Path(directory) / "warm")  # both read from memory
+            limit = copy(Path(directory) / "copy")
             return [
                 measure
                 for kind in ("rankings", "pairs")
@@ -102,15 +104,16 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argu
             ]
 
 
-def _rank_all() -> None:
+def rank_all() -> None:
+    """Every labeler ranks every task, in one statement."""
     from django.db import connection, transaction  # noqa: PLC0415
 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(RANK)
 
 
-def _copy(path: Path) -> tuple[float, int]:
-    """Seconds and bytes."""
+def copy(path: Path) -> tuple[float, int]:
+    """Postgres writes the records that a snapshot of the rankings holds; returns seconds and bytes."""
     from django.db import connection  # noqa: PLC0415
 
     began = perf_counter()

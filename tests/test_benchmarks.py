@@ -12,12 +12,14 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from benchmarks import __main__ as everything
+from benchmarks import export
 from benchmarks.desk import clients, stage
 from benchmarks.desk.outcome import Load, Outcome, measures_of, percentile
 from benchmarks.desk.web import cpu_seconds
 from benchmarks.harness import command, machine
 from benchmarks.harness.measure import Measure, json_line, table
 from benchmarks.harness.page import last_run, with_figures
+from labeling.export import write_snapshot
 from labeling.models import Assignment, RankingTask
 from labeling.services.assignments import claim_ranking
 
@@ -253,3 +255,18 @@ class TestProof:
         RankingTask.objects.filter(pk=task.pk).update(state="set_aside", set_aside_reason="by a test")
         with pytest.raises(stage.WentWrong, match="lost"):
             stage.check(set_up, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_export_is_measured_beside_holds_the_same_records(tmp_path: Path) -> None:
+    stage.set_stage(tasks=2, labelers=3)
+    export.rank_all()
+    export.copy(tmp_path / "copy")
+    written = write_snapshot(tmp_path / "snapshot", kinds=["rankings"])
+    ours = [json.loads(line) for file in written.files for line in (tmp_path / "snapshot" / file.path).open()]
+    copied = (tmp_path / "copy").read_text().replace("\\\\", "\\")  # COPY doubles each backslash
+    theirs = [json.loads(line) for line in copied.splitlines()]
+    assert len(theirs) == 6
+    for each in (*ours, *theirs):
+        del each["submitted_at"]  # Postgres writes times in its own way
+    assert theirs == sorted(ours, key=lambda ranking: ranking["ranking_id"])
