@@ -3,10 +3,10 @@
 For best-of-n and for the queue of doubtful labels. Labelers never see any of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from labeling.models import Completion, ModelVersion, RankingTask, RewardScore
 from labeling.services.scoring import messages_of
@@ -35,26 +35,25 @@ def score_ahead(
     The model is loaded only when there is something to score. A task's scores are stored together; a worker killed in
     the middle leaves none of it, and the next one begins with it again.
     """
-    done = 0
+    done, not_seen = 0, Q()
     while done < limit and not somebody_waits():
-        scored = _score_some(model, load, limit - done)
-        if not scored:
+        tasks = list(unscored_tasks(model).filter(not_seen)[:TASKS_AT_ONCE])
+        if not tasks:
             break
-        done += scored
+        done += _score(tasks, model, load, limit - done)
+        not_seen = Q(pk__lt=tasks[-1].pk)  # all that is newer need not be looked through again
     measure_margins(model=model)
     return done
 
 
 @transaction.atomic
-def _score_some(model: ModelVersion, load: Callable[[], Rewarder], limit: int) -> int:
-    """A few tasks that no other worker has in hand: each is locked for as long as this takes, its row is not."""
+def _score(tasks: Sequence[RankingTask], model: ModelVersion, load: Callable[[], Rewarder], limit: int) -> int:
+    """Those that no other worker has in hand: each is locked for as long as this takes, its row is not."""
+    scored = RewardScore.objects.filter(completion=OuterRef("pk"), model_version=model)
     completions: list[Completion] = []
-    for task in unscored_tasks(model).select_related("prompt")[: 4 * TASKS_AT_ONCE]:
+    for task in tasks:
         if len(completions) < limit and _lock(task):
-            scored = RewardScore.objects.filter(completion=OuterRef("pk"), model_version=model)
             completions += task.completions.filter(~Exists(scored)).select_related("task__prompt").order_by("pk")
-        if len({each.task_id for each in completions}) >= TASKS_AT_ONCE:
-            break
     if not completions:
         return 0
     items = [Item(messages_of(each.task.prompt.messages), each.text) for each in completions]

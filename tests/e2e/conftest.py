@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.signals import request_finished, request_started
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Labeler
-from tests.e2e.desk import log_in
+from tests.e2e.desk import PATIENCE_S, log_in
 from tests.labeling.cast import make_labeler
 
 # Chromium calls home at every start unless it is told not to; tests talk to this machine alone.
@@ -41,7 +41,9 @@ def monkeymodule() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-IDLE_SECONDS, PATIENCE_SECONDS = 0.1, 10.0
+expect.set_options(timeout=1000 * PATIENCE_S)
+
+IDLE_S = 0.1
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +67,8 @@ def nothing_in_flight() -> Iterator[None]:
     request_started.connect(begun)
     request_finished.connect(ended)
     yield
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (open_requests or time.monotonic() - last < IDLE_SECONDS) and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE_S
+    while (open_requests or time.monotonic() - last < IDLE_S) and time.monotonic() < deadline:
         time.sleep(0.02)
     request_started.disconnect(begun)
     request_finished.disconnect(ended)

@@ -1,15 +1,16 @@
 """What the browser tests of the desk share: somebody logged in, and a ranking begun."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from axe_core_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from labeling.models import RankingTask
+from labeling.models import Assignment, RankingTask
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 
-ENOUGH_FOR_A_SAVE = 5_000  # milliseconds; a save starts at most 700 ms after a change
+PATIENCE_S = 20  # with which everything is expected: two cores may be busy
 
 
 def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
@@ -21,7 +22,7 @@ def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
 
 
 def scripts_listen(page: Page) -> None:
-    """On a page of work that a button leads to: keys pressed any sooner would be lost on the page before it."""
+    """On a page of work that a button leads to: keys pressed any sooner are lost, on it or on the page before it."""
     expect(page.locator("form[data-autosave]")).to_be_visible()
     page.wait_for_load_state("networkidle")
 
@@ -42,8 +43,8 @@ def start_ranking(
     return task
 
 
-def start_writing(page: Page) -> None:
-    make_prompt(make_campaign())
+def start_writing(page: Page, *, language: str = "en") -> None:
+    make_prompt(make_campaign(), language=language)
     page.goto("/")
     page.get_by_role("button", name="Start writing").click()
     scripts_listen(page)
@@ -51,7 +52,27 @@ def start_writing(page: Page) -> None:
 
 def says(page: Page, words: str) -> None:
     """What is saved where."""
-    expect(page.locator("[data-save-text]")).to_contain_text(words, timeout=ENOUGH_FOR_A_SAVE)
+    expect(page.locator("[data-save-text]")).to_contain_text(words)
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Polls in the browser's time, so that what the page does goes on. Not page.wait_for_function: it polls by eval,
+    which the Content-Security-Policy refuses.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        page.wait_for_timeout(50)
+
+
+def server_has(page: Page, work: Assignment, draft: Mapping[str, list[str]]) -> None:
+    """Waits until these fields of the draft are saved like this."""
+
+    def has() -> bool:
+        work.refresh_from_db()
+        return bool(draft.items() <= work.draft.items())
+
+    until(page, has)
 
 
 def letters_by_text(page: Page) -> dict[str, str]:

@@ -175,7 +175,7 @@ def test_offline(studio: Studio, keep: Keep) -> None:
 
     page.route("**/*", unreachable)
     press(page, "7 3 2")
-    expect(page.locator("[data-save-text]")).to_contain_text("No connection", timeout=15_000)
+    expect(page.locator("[data-save-text]")).to_contain_text("No connection")
     keep(page)
 
 

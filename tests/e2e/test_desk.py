@@ -1,6 +1,5 @@
 """The labeler's desk in a real browser: what its scripts promise, and that it works without them."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Assignment, Labeler
-from tests.e2e.desk import ENOUGH_FOR_A_SAVE, fits, log_in, says, start_ranking, start_writing
+from tests.e2e.desk import fits, log_in, says, start_ranking, start_writing, until
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -139,11 +138,7 @@ def test_the_browser_forgets_what_was_handed_in(page: Page) -> None:
     assert drafts_in_browser(page) == 1
     page.get_by_role("button", name="Submit demonstration").click()
     expect(page.get_by_role("status").first).to_contain_text("saved")
-    # Not page.wait_for_function: it polls by eval, which the Content-Security-Policy of the page refuses.
-    deadline = time.monotonic() + ENOUGH_FOR_A_SAVE / 1000
-    while drafts_in_browser(page):
-        assert time.monotonic() < deadline, "the browser still holds the text that was handed in"
-        page.wait_for_timeout(50)
+    until(page, lambda: drafts_in_browser(page) == 0)
 
 
 def drafts_in_browser(page: Page) -> int:

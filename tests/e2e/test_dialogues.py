@@ -28,7 +28,7 @@ from labeling.services import suggestions
 from labeling.services.model_versions import promote, register_model
 from labeling.services.suggestions import answer_request
 from labeling.states import ModelKind
-from tests.e2e.desk import fits, log_in, says, scripts_listen
+from tests.e2e.desk import fits, log_in, says, scripts_listen, until
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.scripted_sampler import ScriptedSampler
 from tests.processes import Processes, processes
@@ -49,7 +49,6 @@ def alice() -> Labeler:
 @pytest.fixture
 def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
     opened = browser.new_context(base_url=live_server.url, viewport=DESKTOP, locale="en")
-    opened.set_default_timeout(20_000)
     yield opened
     opened.close()
 
@@ -81,6 +80,7 @@ def begin_dialogue(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Write a dialogue").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Write a dialogue")
+    scripts_listen(page)
 
 
 def begin_chat(page: Page) -> None:
@@ -180,7 +180,7 @@ def test_a_suggestion_that_never_arrives_stops_nobody(page: Page, model: None, s
     expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
     expect(turn(page, 2).locator("[data-seconds]")).to_have_text(re.compile(r"^[2-9] s$"))
     text_of(page, 2).fill("By the sun.")
-    expect(turn(page, 2).locator(".calm-note")).to_contain_text("The model did not answer. Just go on", timeout=20_000)
+    expect(turn(page, 2).locator(".calm-note")).to_contain_text("The model did not answer. Just go on")
     expect(text_of(page, 2)).to_have_value("By the sun.")
     expect(text_of(page, 2)).to_be_focused()
     page.get_by_role("button", name="Submit dialogue").click()
@@ -256,8 +256,7 @@ def test_two_tabs_that_hand_in_one_dialogue_at_once_hand_it_in_once(page: Page, 
     context.route("**/submit/**", hold)
     for tab in (page, second):
         tab.get_by_role("button", name="Submit dialogue").click(no_wait_after=True)
-        tab.wait_for_timeout(100)
-    assert len(held) == 2
+    until(page, lambda: len(held) == 2)
     for route in held:
         route.continue_()
     for tab in (page, second):

@@ -1,6 +1,6 @@
 """What somebody enters before the page's scripts listen: saved as soon as they do, and never over anything newer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, e
 
 from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft
-from tests.e2e.desk import board, says
+from tests.e2e.desk import board, says, server_has, until
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -46,19 +46,10 @@ def field(page: Page) -> Locator:
     return page.get_by_label("What the assistant should say")
 
 
-def is_on_the_server(page: Page, work: Assignment, said: Callable[[Assignment], bool]) -> bool:
-    for _ in range(100):
-        work.refresh_from_db()
-        if said(work):
-            return True
-        page.wait_for_timeout(50)
-    return False
-
-
 def test_text_is_saved_without_another_change(page: Page, held: Assignment) -> None:
     with before_the_scripts(page, f"/work/{held.token}/"):
         field(page).fill("Begun. And gone on before anything listened.")
-    assert is_on_the_server(page, held, lambda work: work.draft["text"] == [field(page).input_value()])
+    server_has(page, held, {"text": [field(page).input_value()]})
     says(page, "Saved on the server")
 
 
@@ -70,7 +61,7 @@ def test_ratings_make_the_order_that_they_would_have_made(page: Page, alice: Lab
         for position, quality in enumerate((7, 2, 7, 5), start=1):
             page.locator(f"input[name='{position}-quality'][value='{quality}']").check(force=True)
     assert board(page) == ["AC", "D", "B"]
-    assert is_on_the_server(page, claimed, lambda work: work.draft.get("2-rank") == ["3"])
+    server_has(page, claimed, {"2-rank": ["3"]})
 
 
 def test_text_that_this_browser_kept_and_text_just_entered_are_shown_side_by_side(page: Page, held: Assignment) -> None:
@@ -82,10 +73,8 @@ def test_text_that_this_browser_kept_and_text_just_entered_are_shown_side_by_sid
     expect(page.locator("[data-theirs]")).to_contain_text("Kept in this browser.")
     page.get_by_role("button", name="Take the other").click()
     expect(field(page)).to_have_value("Kept in this browser.")
-    assert is_on_the_server(page, held, lambda work: work.draft["text"] == ["Kept in this browser."])
-    assert is_on_the_server(
-        page, held, lambda _: EarlierDraft.objects.filter(draft__text=["Entered at once."]).exists()
-    )
+    server_has(page, held, {"text": ["Kept in this browser."]})
+    until(page, EarlierDraft.objects.filter(draft__text=["Entered at once."]).exists)
 
 
 @pytest.mark.parametrize("again", ["reload", "go_back"])

@@ -41,7 +41,6 @@ def test_every_page_is_for_everybody(
         reduced_motion="reduce",
         has_touch=width == 360,
     )
-    context.set_default_timeout(15_000)
     seen: set[str] = set()
     elsewhere: list[str] = []
     context.on("request", lambda request: note(request, seen, elsewhere, live_server.url))

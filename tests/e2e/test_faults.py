@@ -14,12 +14,13 @@ from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.services.campaigns import change_campaign_state
 from labeling.services.labelers import change_labeler_state
 from labeling.states import CampaignState, LabelerState
-from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.e2e import desk
+from tests.e2e.desk import says, server_has, until
+from tests.labeling.cast import PASSWORD, make_labeler
 from tests.processes import Processes, free_port, processes
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
-PATIENCE = 15_000  # milliseconds: two cores may be busy
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 LABEL = "What the assistant should say"
@@ -93,43 +94,25 @@ def enter_password(page: Page) -> None:
     page.get_by_label("User name").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_label("Password")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_label("Password")).to_have_count(0)
 
 
 def start_writing(page: Page) -> Assignment:
-    make_prompt(make_campaign())
-    page.goto("/")
-    page.get_by_role("button", name="Start writing").click()
-    expect(page.get_by_label(LABEL)).to_be_visible(timeout=PATIENCE)
-    page.wait_for_load_state()
+    desk.start_writing(page)
     return Assignment.objects.latest("id")
 
 
 def start_ranking(page: Page) -> Assignment:
-    make_ready_task(make_prompt(make_campaign()))
-    page.goto("/")
-    page.get_by_role("button", name="Start ranking").click()
-    expect(page.get_by_role("button", name="Submit ranking")).to_be_visible(timeout=PATIENCE)
-    page.wait_for_load_state()
+    desk.start_ranking(page)
     return Assignment.objects.latest("id")
 
 
-def says(page: Page, words: str) -> None:
-    expect(page.locator("[data-save-text]")).to_contain_text(words, timeout=PATIENCE)
-
-
 def holds(page: Page, text: str) -> None:
-    expect(page.get_by_label(LABEL)).to_have_value(text, timeout=PATIENCE)
+    expect(page.get_by_label(LABEL)).to_have_value(text)
 
 
 def is_on_the_server(page: Page, held: Assignment, text: str) -> None:
-    """Polls, in the browser's time: its own requests go on meanwhile."""
-    for _ in range(PATIENCE // 100):
-        held.refresh_from_db()
-        if held.draft.get("text") == [text]:
-            return
-        page.wait_for_timeout(100)
-    assert held.draft.get("text") == [text]
+    server_has(page, held, {"text": [text]})
 
 
 def test_a_server_that_dies_while_somebody_types_loses_nothing(page: Page, server: Server) -> None:
@@ -158,9 +141,9 @@ def test_closing_the_tab_while_the_server_is_dead_loses_nothing(
     server.start()
     again = context.new_page()
     again.goto("/")
-    expect(again.locator("[data-kept-here]")).to_be_visible(timeout=PATIENCE)
+    expect(again.locator("[data-kept-here]")).to_be_visible()
     again.locator("[data-kept-here]").get_by_role("link").click()
-    expect(again).to_have_url(address, timeout=PATIENCE)
+    expect(again).to_have_url(address)
     holds(again, "Closed in the dark.")
     is_on_the_server(again, held, "Closed in the dark.")
 
@@ -177,7 +160,7 @@ def test_work_goes_on_offline_and_is_sent_on_return(page: Page, context: Browser
     is_on_the_server(page, held, "In a tunnel.")
     says(page, "Saved on the server")
     page.get_by_role("button", name="Submit demonstration").click()
-    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved", timeout=PATIENCE)
+    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved")
 
 
 @desktop_only
@@ -239,17 +222,13 @@ def test_two_devices_are_shown_side_by_side_and_the_loser_is_kept(
     says(page, "Saved on the server")
     second.get_by_label(LABEL).fill("On the second.")
     conflict = second.locator("[data-conflict]")
-    expect(conflict).to_be_visible(timeout=PATIENCE)
+    expect(conflict).to_be_visible()
     expect(conflict.locator("[data-mine]")).to_contain_text("On the second.")
     expect(conflict.locator("[data-theirs]")).to_contain_text("On the first.")
     second.get_by_role("button", name=choice).click()
     holds(second, kept)
     is_on_the_server(second, held, kept)
-    for _ in range(50):
-        if EarlierDraft.objects.filter(token=held.token, draft__text=[aside]).exists():
-            break
-        second.wait_for_timeout(100)
-    assert EarlierDraft.objects.filter(token=held.token, draft__text=[aside]).exists()
+    until(second, EarlierDraft.objects.filter(token=held.token, draft__text=[aside]).exists)
     device.close()
 
 
@@ -272,12 +251,12 @@ def test_a_session_that_ends_in_the_moment_of_submitting_costs_nothing(page: Pag
     context.clear_cookies(name="sessionid")
     page.get_by_label(LABEL).fill("Written, and at once:")
     page.get_by_role("button", name="Submit demonstration").click()
-    expect(page.get_by_label("Password")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label("Password")).to_be_visible()
     enter_password(page)
     expect(page).to_have_url(f"{page.url.split('/work/')[0]}/work/{held.token}/")
     holds(page, "Written, and at once:")
     page.get_by_role("button", name="Submit demonstration").click()
-    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved", timeout=PATIENCE)
+    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved")
 
 
 @desktop_only
@@ -288,7 +267,7 @@ def test_a_safety_token_that_no_longer_fits_shows_a_way_back_to_the_text(page: P
     says(page, "kept in this browser")
     context.clear_cookies(name="csrftoken")
     page.get_by_role("button", name="Submit demonstration").click()
-    expect(page.get_by_role("main")).to_contain_text("open for too long", timeout=PATIENCE)
+    expect(page.get_by_role("main")).to_contain_text("open for too long")
     page.get_by_role("link", name="Back to your work").click()
     holds(page, "Without its token.")
 
@@ -300,9 +279,9 @@ def test_a_campaign_that_closes_in_the_middle_of_a_ranking_keeps_it(page: Page) 
     says(page, "Saved on the server")
     change_campaign_state(campaign=held.campaign, state=CampaignState.CLOSED)
     page.get_by_label("Note on the whole").fill("Half way through, and on.")
-    is_kept(page, held, "Half way through, and on.")
+    server_has(page, held, {"note": ["Half way through, and on."]})
     page.reload()
-    expect(page.get_by_role("main")).to_contain_text("This campaign is closed", timeout=PATIENCE)
+    expect(page.get_by_role("main")).to_contain_text("This campaign is closed")
 
 
 @desktop_only
@@ -312,7 +291,7 @@ def test_a_labeler_who_is_suspended_in_the_middle_keeps_the_text(page: Page, ali
     says(page, "Saved on the server")
     change_labeler_state(labeler=alice, state=LabelerState.SUSPENDED)
     page.get_by_role("button", name="Submit demonstration").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your account is paused", timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your account is paused")
     expect(page.get_by_role("main")).to_contain_text("Until I was suspended.")
 
 
@@ -325,7 +304,7 @@ def test_a_clock_that_is_wrong_changes_neither_the_saving_nor_the_time(page: Pag
     is_on_the_server(page, held, "By a wrong clock.")
     says(page, "Saved on the server")
     page.get_by_role("button", name="Submit demonstration").click()
-    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved", timeout=PATIENCE)
+    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved")
     seconds = held.demonstrations.get().active_seconds
     assert seconds is not None
     assert 0 <= seconds < 120
@@ -364,14 +343,5 @@ def test_the_next_person_at_the_computer_is_not_shown_what_was_kept(page: Page, 
     page.get_by_label("User name").fill("bob")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("What there is to do", timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_have_text("What there is to do")
     expect(page.locator("[data-kept-here]")).to_be_hidden()
-
-
-def is_kept(page: Page, held: Assignment, note: str) -> None:
-    for _ in range(PATIENCE // 100):
-        held.refresh_from_db()
-        if held.draft.get("note") == [note]:
-            return
-        page.wait_for_timeout(100)
-    assert held.draft.get("note") == [note]

@@ -15,8 +15,6 @@ from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
-PATIENCE = 15_000
-
 
 @pytest.fixture
 def alice() -> Labeler:
@@ -31,7 +29,6 @@ def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterat
         locale="en",
         timezone_id="Asia/Shanghai",
     )
-    opened.set_default_timeout(PATIENCE)
     yield opened
     opened.close()
 

@@ -15,7 +15,6 @@ from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
-PATIENCE = 10_000
 ANSWER = "What the assistant should say"
 
 
@@ -49,7 +48,7 @@ def submit(page: Page, *, after: str) -> str:
 
 def token_on(page: Page, *, other_than: str) -> str:
     form = page.locator(f"form[data-token]:not([data-token='{other_than}'])")
-    form.wait_for(timeout=PATIENCE)
+    form.wait_for()
     return str(form.get_attribute("data-token"))
 
 
@@ -93,13 +92,13 @@ def test_reloading_and_going_back_after_a_submission_hand_nothing_in_again(page:
     rate_all(page)
     page.get_by_role("button", name="Submit ranking").click()
     second = token_on(page, other_than=first)
-    expect(page.get_by_text("Ranking saved · 1 today")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Ranking saved · 1 today")).to_be_visible()
     stands_at(page, second)
 
     page.reload()
     assert token_on(page, other_than=first) == second
     page.go_back()
-    expect(page).to_have_url(f"{root}/history/{first}/", timeout=PATIENCE)
+    expect(page).to_have_url(f"{root}/history/{first}/")
     page.go_forward()
     assert token_on(page, other_than=first) == second
     assert Ranking.objects.count() == 1
@@ -240,7 +239,7 @@ def test_an_entry_that_was_refused_stays_with_what_is_wrong_in_focus(page: Page)
     page.keyboard.press("5")
     page.keyboard.press("Control+Enter")
     problems = page.get_by_role("alert").filter(has_text="Not handed in yet")
-    expect(problems).to_be_focused(timeout=PATIENCE)
+    expect(problems).to_be_focused()
     stands_at(page, first)
     assert not changed_documents(page)
     assert page.locator(".card.is-rated").count() == 1
@@ -280,7 +279,7 @@ def test_an_answer_that_got_lost_is_found_by_handing_in_again(page: Page) -> Non
     says(page, "It can’t be handed in without a connection")
     page.unroute("**/submit/**")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("This was handed in already")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("This was handed in already")).to_be_visible()
     assert page.url.endswith(f"/history/{first}/")
     assert Ranking.objects.count() == 1
 
@@ -294,7 +293,7 @@ def test_an_error_of_the_server_is_shown_and_the_way_back_has_everything(page: P
 
     page.route("**/submit/**", fail)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Something went wrong")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Something went wrong")).to_be_visible()
     page.unroute("**/submit/**")
     page.goto(f"/work/{first}/")
     scripts_listen(page)
@@ -309,7 +308,7 @@ def test_a_campaign_that_was_closed_meanwhile_is_told_with_what_was_kept(page: P
     campaign = Assignment.objects.get().campaign
     change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("main")).to_contain_text("This campaign is closed", timeout=PATIENCE)
+    expect(page.get_by_role("main")).to_contain_text("This campaign is closed")
 
 
 def test_new_instructions_stand_before_the_next_task(page: Page) -> None:
@@ -317,7 +316,7 @@ def test_new_instructions_stand_before_the_next_task(page: Page) -> None:
     rate_all(page)
     publish_instructions(campaign=Assignment.objects.get().campaign, body={"en": "Be kind."})
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("heading", level=1).first).to_have_text("The instructions have changed", timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1).first).to_have_text("The instructions have changed")
     expect(page.get_by_text("Ranking saved · 1 today")).to_be_visible()
     page.get_by_role("button", name="I have read this").click()
     token_on(page, other_than=first)
@@ -327,7 +326,7 @@ def test_the_last_task_leads_to_the_overview_which_says_that_it_was_saved(page: 
     begin_ranking(page, tasks=1)
     rate_all(page)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Ranking saved · 1 today")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Ranking saved · 1 today")).to_be_visible()
     assert str(page.evaluate("location.pathname")) == "/"
 
 
@@ -349,7 +348,7 @@ def test_demonstrations_follow_each_other_in_place(page: Page) -> None:
     token = begin(page, "Start writing")
     for text in ("The first answer.", "The second, *with words*."):
         page.get_by_label(ANSWER).fill(text)
-        expect(page.locator("[data-preview-text]")).to_contain_text(text.replace("*", ""), timeout=PATIENCE)
+        expect(page.locator("[data-preview-text]")).to_contain_text(text.replace("*", ""))
         expect(page.locator("#text-length")).to_contain_text("Words:")
         page.keyboard.press("Control+Enter")
         token = token_on(page, other_than=token)
@@ -385,4 +384,4 @@ def test_another_tab_learns_that_the_work_was_handed_in(page: Page, context: Bro
     page.bring_to_front()
     rate_all(page)
     submit(page, after=first)
-    expect(other.locator("[data-save-text]")).to_contain_text("no longer open", timeout=PATIENCE)
+    expect(other.locator("[data-save-text]")).to_contain_text("no longer open")

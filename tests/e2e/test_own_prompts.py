@@ -3,10 +3,9 @@
 from playwright.sync_api import Page, expect
 
 from labeling.models import Demonstration, Labeler, OwnPrompt
-from tests.e2e.desk import fits, serious
+from tests.e2e.desk import fits, scripts_listen, serious
 from tests.labeling.cast import make_campaign
 
-PATIENCE = 10_000
 STATEMENTS = [{"language": "en", "text": "You plan a trip."}, {"language": "en", "text": "You run a bakery."}]
 
 
@@ -14,7 +13,8 @@ def begin(page: Page) -> None:
     make_campaign(ask_own_prompts=True, use_case_statements=STATEMENTS)
     page.goto("/")
     page.get_by_role("button", name="Write your own prompt").click()
-    expect(page.get_by_role("heading", name="Write your own prompt")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Write your own prompt")).to_be_visible()
+    scripts_listen(page)
 
 
 def pair(page: Page, number: int, query: str, response: str) -> None:
@@ -35,13 +35,13 @@ def test_a_few_shot_prompt_with_three_pairs_across_a_reload(page: Page, alice: L
     expect(page.locator('[name="2-query-text"]')).to_have_value("He left.")
     page.get_by_role("button", name="Add a pair").click()
     pair(page, 3, "It broke.", "Anger")
-    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=PATIENCE)
+    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved")
     page.reload()
-    expect(page.locator('[name="3-response-text"]')).to_have_value("Anger", timeout=PATIENCE)
+    expect(page.locator('[name="3-response-text"]')).to_have_value("Anger")
     expect(page.locator("#use_case")).to_have_value("classification")
     assert serious(page) == []
     page.get_by_role("button", name="Submit prompt").click()
-    expect(page.get_by_role("button", name="Write another prompt")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Write another prompt")).to_be_visible()
     assert [each["query"] for each in OwnPrompt.objects.get().pairs] == ["I won!", "He left.", "It broke."]
     assert Demonstration.objects.count() == 3
     assert serious(page) == []
@@ -62,7 +62,7 @@ def test_a_prompt_from_a_use_case_on_a_phone_in_the_dark(page: Page, alice: Labe
     page.locator("#prompt-text").fill("What should I bake?")
     other = shown.inner_text()
     page.get_by_role("button", name="Submit prompt").click()
-    expect(page.get_by_role("button", name="Write another prompt")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Write another prompt")).to_be_visible()
     assert OwnPrompt.objects.get().statement == other
 
 

@@ -1,14 +1,13 @@
 """Dragging between tiers, with a mouse and with a finger."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Locator, Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Labeler
-from tests.e2e.desk import board, fits, log_in, start_ranking
+from tests.e2e.desk import board, fits, log_in, start_ranking, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -31,13 +30,6 @@ def drag(page: Page, what: Locator, to: tuple[float, float]) -> None:
     page.mouse.down()
     page.mouse.move(*to, steps=6)
     page.mouse.up()
-
-
-def until(page: Page, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "the page did not get there"
-        page.wait_for_timeout(50)
 
 
 def settled(page: Page, place: Locator) -> None:

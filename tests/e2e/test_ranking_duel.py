@@ -90,7 +90,7 @@ def test_a_duel_that_was_left_goes_on_after_a_reload(page: Page) -> None:
     answer(page, "ArrowLeft", "Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert board(page) == ["?ABCD"]
-    expect(page.locator("[data-save-text]")).to_contain_text("Saved", timeout=10_000)
+    expect(page.locator("[data-save-text]")).to_contain_text("Saved")
     assert Assignment.objects.get().draft["duel"] == ["<"]
     page.reload()
     answer(page, "d")

@@ -158,7 +158,7 @@ def test_a_reload_brings_tiers_and_flags_back(page: Page) -> None:
     press(page, *"4321", "k", "b")
     expected = ["A", "B", "D", "C"]
     assert board(page) == expected
-    expect(page.locator("[data-save-text]")).to_contain_text("Saved", timeout=10_000)
+    expect(page.locator("[data-save-text]")).to_contain_text("Saved")
     page.reload()
     assert board(page) == expected
     expect(page.locator("[data-card=D] [data-flag-count]")).to_have_text("1")

@@ -10,8 +10,6 @@ from tests.e2e.desk import fits, scripts_listen, serious
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.handed_in import judgements
 
-PATIENCE = 10_000
-
 
 def ranked(alice: Labeler) -> Assignment:
     make_ready_task(make_prompt(make_campaign()))
@@ -34,12 +32,12 @@ def written(alice: Labeler) -> Assignment:
 def open_again(page: Page, assignment: Assignment) -> None:
     page.goto(f"/history/{assignment.token}/")
     page.get_by_role("button", name="Revise").click()
-    expect(page.get_by_text("You revise what you handed in")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("You revise what you handed in")).to_be_visible()
     scripts_listen(page)
 
 
 def saved(page: Page) -> None:
-    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=PATIENCE)
+    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved")
 
 
 def test_a_ranking_is_revised_across_a_reload(page: Page, alice: Labeler) -> None:
@@ -47,9 +45,9 @@ def test_a_ranking_is_revised_across_a_reload(page: Page, alice: Labeler) -> Non
     page.locator("#note-text").fill("Second thoughts.")
     saved(page)
     page.reload()
-    expect(page.locator("#note-text")).to_have_value("Second thoughts.", timeout=PATIENCE)
+    expect(page.locator("#note-text")).to_have_value("Second thoughts.")
     page.get_by_role("button", name="Submit revision").click()
-    expect(page.get_by_text("Revision saved. It counts from now on.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Revision saved. It counts from now on.")).to_be_visible()
     expect(page.get_by_role("link", name="Revision 1")).to_be_visible()
     assert list(Ranking.objects.order_by("revision").values_list("note", flat=True)) == ["", "Second thoughts."]
     assert serious(page) == []
@@ -66,7 +64,7 @@ def test_a_demonstration_is_revised_on_a_phone_in_the_dark(page: Page, alice: La
     saved(page)
     assert Demonstration.objects.count() == 1
     page.get_by_role("button", name="Submit revision").click()
-    expect(page.get_by_text("Revision saved. It counts from now on.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Revision saved. It counts from now on.")).to_be_visible()
     assert fits(page)
     assert serious(page) == []
 
@@ -77,5 +75,5 @@ def test_keeping_it_as_it_was_asks_first(page: Page, alice: Labeler) -> None:
     saved(page)
     page.get_by_text("Keep as it was").click()
     page.get_by_role("button", name="Drop my changes").click()
-    expect(page.get_by_text("Kept as it was.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Kept as it was.")).to_be_visible()
     assert list(Demonstration.objects.values_list("text", flat=True)) == ["A leaf."]

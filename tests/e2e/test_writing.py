@@ -10,13 +10,10 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.models import Demonstration, Labeler, RankedCompletion
 from labeling.services.model_versions import promote, register_model
 from labeling.states import ModelKind
-from tests.e2e.desk import log_in, scripts_listen, serious, start_ranking
-from tests.labeling.cast import make_campaign, make_prompt
+from tests.e2e.desk import log_in, serious, start_ranking, start_writing
 from tests.tiny_models import make_tiny_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-PATIENT = 10_000
 
 
 @pytest.fixture
@@ -24,13 +21,6 @@ def phone(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator
     opened = browser.new_context(base_url=live_server.url, viewport={"width": 360, "height": 740}, locale="en")
     yield opened
     opened.close()
-
-
-def start_writing(page: Page, *, language: str = "en") -> None:
-    make_prompt(make_campaign(), language=language)
-    page.goto("/")
-    page.locator("form[action$='/next/demonstration/'] button").click()
-    expect(page.locator("#text")).to_be_visible(timeout=PATIENT)
 
 
 def work_fits(page: Page) -> bool:
@@ -45,7 +35,7 @@ def test_the_text_is_seen_as_it_will_be_read_beside_it(page: Page) -> None:
     start_writing(page)
     expect(page.locator("#preview")).to_contain_text("What you write shows here")
     page.fill("#text", "# Tea\n\nA **leaf** in hot water.\n\n<b>no tag</b>")
-    expect(page.locator("#preview h3")).to_have_text("Tea", timeout=PATIENT)
+    expect(page.locator("#preview h3")).to_have_text("Tea")
     expect(page.locator("#preview strong")).to_have_text("leaf")
     expect(page.locator("#preview")).to_contain_text("<b>no tag</b>")
     text, preview = page.locator("#text").bounding_box(), page.locator("#preview").bounding_box()
@@ -61,14 +51,14 @@ def test_words_and_tokens_are_counted(page: Page, tmp_path: Path) -> None:
     page.fill("#text", "Don't boil it - ever.")
     length = page.locator(".length").first
     expect(length).to_contain_text("Words: 4")  # a dash is no word
-    expect(length).to_contain_text("tokens: 21", timeout=PATIENT)  # the tiny model takes a byte for a token
+    expect(length).to_contain_text("tokens: 21")  # the tiny model takes a byte for a token
 
 
 def test_chinese_is_counted_in_characters_and_without_a_model_no_tokens_show(page: Page) -> None:
     start_writing(page, language="zh")
     page.fill("#text", "茶叶和热水。")
     expect(page.locator(".length").first).to_have_text("Characters: 6")
-    expect(page.locator("[data-preview-text]")).to_have_text("茶叶和热水。", timeout=PATIENT)
+    expect(page.locator("[data-preview-text]")).to_have_text("茶叶和热水。")
     expect(page.locator("[data-tokens]")).to_have_text("")
 
 
@@ -78,7 +68,7 @@ def test_an_oversized_paste_is_kept_whole_and_not_handed_in(page: Page) -> None:
     page.locator("#text").evaluate(
         "(area, text) => { area.focus(); document.execCommand('insertText', false, text) }", text
     )
-    expect(page.locator(".over")).to_contain_text("4 characters too many", timeout=PATIENT)
+    expect(page.locator(".over")).to_contain_text("4 characters too many")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#text")).to_be_focused()
     assert page.locator("#text").input_value() == text
@@ -101,7 +91,7 @@ def test_keys_alone_write_look_and_hand_in(page: Page) -> None:
     page.keyboard.press("Escape")
     page.locator("#text").focus()
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Demonstration saved")).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_text("Demonstration saved")).to_be_visible()
     assert Demonstration.objects.get().text == "A leaf? Yes."
 
 
@@ -120,7 +110,7 @@ def test_on_a_phone_the_preview_stands_in_the_place_of_the_text(phone: BrowserCo
     page.fill("#text", "A **leaf**.")
     expect(page.locator("#preview")).to_be_hidden()
     page.locator("[data-preview-toggle]").click()
-    expect(page.locator("#preview strong")).to_have_text("leaf", timeout=PATIENT)
+    expect(page.locator("#preview strong")).to_have_text("leaf")
     expect(page.locator("#text")).to_be_hidden()
     assert work_fits(page)
     page.locator("[data-preview-toggle]").click()
@@ -131,10 +121,10 @@ def test_the_preview_says_when_it_can_not_be_made_and_comes_back(page: Page) -> 
     start_writing(page)
     page.route("**/preview/", lambda route: route.abort())
     page.fill("#text", "A leaf.")
-    expect(page.locator("[data-preview-state]")).to_contain_text("go on writing", timeout=PATIENT)
+    expect(page.locator("[data-preview-state]")).to_contain_text("go on writing")
     page.unroute("**/preview/")
     page.fill("#text", "A leaf!")
-    expect(page.locator("[data-preview-text]")).to_have_text("A leaf!", timeout=PATIENT)
+    expect(page.locator("[data-preview-text]")).to_have_text("A leaf!")
     expect(page.locator("[data-preview-state]")).to_be_hidden()
 
 
@@ -144,15 +134,15 @@ def test_the_best_is_improved_after_a_ranking(page: Page, width: int) -> None:
     for number in (7, 5, 3, 1):
         page.keyboard.press(str(number))
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("heading", name="Improve the best completion")).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_role("heading", name="Improve the best completion")).to_be_visible()
     page.set_viewport_size({"width": width, "height": 800})
     page.locator("#text").fill("A **better** answer.")
     expect(page.locator(".length").first).to_contain_text("Words: 3")
-    expect(page.locator("[data-preview-text]")).to_contain_text("better", timeout=PATIENT, use_inner_text=False)
+    expect(page.locator("[data-preview-text]")).to_contain_text("better", use_inner_text=False)
     assert serious(page) == []
     assert work_fits(page)
     page.locator("#text").press("Control+Enter")
-    expect(page.get_by_text("Improvement saved.")).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_text("Improvement saved.")).to_be_visible()
     assert Demonstration.objects.get().source == "edit"
 
 
@@ -161,7 +151,7 @@ def test_of_several_tied_bests_one_is_chosen_with_the_keyboard_and_changed_for_a
     for key in "7711":
         page.keyboard.press(key)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("heading", name="Improve the best completion")).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_role("heading", name="Improve the best completion")).to_be_visible()
     expect(page.locator(".best article")).to_have_count(2)
     expect(page.locator("#text")).to_have_count(0)
     assert serious(page) == []
@@ -171,21 +161,20 @@ def test_of_several_tied_bests_one_is_chosen_with_the_keyboard_and_changed_for_a
     page.get_by_role("link", name="Improve B").press("Enter")
     expect(page.locator("#original-title")).to_have_text("Completion B as it was")
     page.locator("#text").fill("The second of the best, made better.")
-    expect(page.locator("[data-save-text]")).to_contain_text("Saved on the server", timeout=PATIENT)
+    expect(page.locator("[data-save-text]")).to_contain_text("Saved on the server")
     page.goto(page.url.partition("?")[0])  # which one was chosen is part of the draft
     expect(page.locator("#text")).to_have_value("The second of the best, made better.")
     page.wait_for_load_state("networkidle")
     page.locator("#text").press("Control+Enter")
-    expect(page.get_by_text("Improvement saved.")).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_text("Improvement saved.")).to_be_visible()
     edited = RankedCompletion.objects.get(completion=Demonstration.objects.get().edited_completion)
     assert (edited.rank, edited.shown_position) == (1, 2)
 
 
 def test_a_long_text_keeps_its_preview_and_its_length_in_view(page: Page) -> None:
     start_writing(page)
-    scripts_listen(page)
     page.fill("#text", "\n\n".join(f"Line {number}." for number in range(200)))
-    expect(page.locator("#preview")).to_contain_text("Line 199.", timeout=PATIENT)
+    expect(page.locator("#preview")).to_contain_text("Line 199.")
     page.locator("#text").press("Control+End")
     last, guidance = page.locator("#preview").get_by_text("Line 199."), page.locator("#guidance-title")
     for seen in (page.locator("[data-length-of]"), last, guidance):
@@ -193,4 +182,4 @@ def test_a_long_text_keeps_its_preview_and_its_length_in_view(page: Page) -> Non
     page.locator("#text").press("Control+Home")
     expect(page.locator("#preview").get_by_text("Line 0.")).to_be_in_viewport()
     page.fill("#text", "tea " * 25_001)
-    expect(page.locator(".over")).to_be_in_viewport(timeout=PATIENT)
+    expect(page.locator(".over")).to_be_in_viewport()

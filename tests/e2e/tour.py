@@ -295,7 +295,7 @@ def offline(tour: Tour) -> None:
     expect(tour.page.locator(SAVED)).to_be_visible()
     tour.context.set_offline(offline=True)
     tour.page.locator("#text").fill(tour.words["need"])
-    expect(tour.page.locator("[data-save-state][data-state=offline]")).to_be_visible(timeout=10_000)
+    expect(tour.page.locator("[data-save-state][data-state=offline]")).to_be_visible()
 
 
 @stop
@@ -304,7 +304,7 @@ def two_devices(tour: Tour) -> None:
     draft = {"text": [tour.words["question"]]}
     save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=held.draft_version)
     tour.context.set_offline(offline=False)
-    expect(tour.page.locator("[data-conflict]")).to_be_visible(timeout=20_000)
+    expect(tour.page.locator("[data-conflict]")).to_be_visible()
 
 
 @stop

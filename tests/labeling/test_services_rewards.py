@@ -11,7 +11,14 @@ from labeling.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
 from labeling.services.assignments import claim_ranking
 from labeling.services.campaigns import change_campaign_state
 from labeling.services.rankings import revise_ranking
-from labeling.services.rewards import SCORING_LOCK, TRY_LOCK, measure_margins, score_ahead, unscored_tasks
+from labeling.services.rewards import (
+    SCORING_LOCK,
+    TASKS_AT_ONCE,
+    TRY_LOCK,
+    measure_margins,
+    score_ahead,
+    unscored_tasks,
+)
 from labeling.services.setting_aside import set_prompt_aside
 from labeling.services.tasks import ask_for_another_ranking
 from labeling.states import CampaignState, LabelerGroup, TaskState
@@ -99,6 +106,25 @@ def test_two_workers_never_score_the_same_task_at_once() -> None:
             assert score(model) == 0
             cursor.execute("ROLLBACK")
         assert score(model) == 4
+    finally:
+        other.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_goes_on_past_what_others_have_in_hand() -> None:
+    campaign = make_campaign()
+    oldest, *others = [make_ready_task(make_prompt(campaign)) for _ in range(TASKS_AT_ONCE + 1)]
+    model = current_reward_model()
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            for task in others:
+                cursor.execute(TRY_LOCK, [SCORING_LOCK, task.pk])
+            assert score(model) == 4
+            cursor.execute("ROLLBACK")
+        assert oldest not in unscored_tasks(model)
+        assert score(model) == 4 * TASKS_AT_ONCE
     finally:
         other.close()
 
