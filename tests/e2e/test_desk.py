@@ -181,12 +181,12 @@ def test_a_whole_ranking_works_without_scripts(browser: Browser, live_server: Li
     page = log_in(context.new_page())
     start_ranking(page)
     for position in (1, 2, 3, 4):
-        page.locator(f"input[name='{position}-quality'][value='4']").check(force=True)
+        page.locator(f"label:has([name='{position}-quality'][value='4'])").click()
     page.get_by_role("button", name="Submit ranking").click()
     expect(page.get_by_role("alert").first).to_contain_text("Still without a rank")
     for position in (1, 2, 3, 4):
         expect(page.locator(f"input[name='{position}-quality'][value='4']")).to_be_checked()
-        page.locator(f"input[name='{position}-rank'][value='1']").check(force=True)
+        page.locator(f"label:has([name='{position}-rank'][value='1'])").click()
     page.get_by_role("button", name="Submit ranking").click()
     expect(page.get_by_role("status").first).to_contain_text("Ranking saved")
     assert alice.rankings.get().ranked_completions.filter(rank=1).count() == 4

@@ -59,7 +59,7 @@ def test_ratings_make_the_order_that_they_would_have_made(page: Page, alice: Lab
     assert claimed is not None
     with before_the_scripts(page, f"/work/{claimed.token}/"):
         for position, quality in enumerate((7, 2, 7, 5), start=1):
-            page.locator(f"input[name='{position}-quality'][value='{quality}']").check(force=True)
+            page.locator(f"label:has([name='{position}-quality'][value='{quality}'])").click()
     assert board(page) == ["AC", "D", "B"]
     server_has(page, claimed, {"2-rank": ["3"]})
 

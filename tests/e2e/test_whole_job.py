@@ -141,7 +141,8 @@ def test_from_a_persons_ranking_to_a_promoted_reward_model(
 def retrain_in_the_admin(page: Page, address: str) -> None:
     page.goto(f"{address}/admin/labeling/trainingrun/")
     page.get_by_role("link", name=re.compile("Retrain now")).first.click()
-    page.get_by_label("Learn from simulated rankings too").check(force=True)
+    page.get_by_text("Learn from simulated rankings too").click()
+    expect(page.get_by_label("Learn from simulated rankings too")).to_be_checked()
     page.get_by_role("button", name="Retrain now").click()
     expect(page.locator("body")).to_contain_text("on its way to a training worker")
 

@@ -456,14 +456,14 @@ def own_prompt(tour: Tour) -> None:
 
 @stop
 def own_prompt_with_pairs(tour: Tour) -> None:
-    tour.page.locator("[name=kind][value=few_shot]").check(force=True)
+    tour.page.locator("label:has([name=kind][value=few_shot])").click()
     tour.page.locator("[data-add-pair]").click()
     tour.page.locator("#instruction-text").fill(tour.words["question"])
 
 
 @stop
 def own_prompt_from_a_use_case(tour: Tour) -> None:
-    tour.page.locator("[name=kind][value=user_based]").check(force=True)
+    tour.page.locator("label:has([name=kind][value=user_based])").click()
     expect(tour.page.locator("[data-statement-text]")).to_be_visible()
 
 
