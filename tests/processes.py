@@ -20,6 +20,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def until(condition: Callable[[], object], *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
 class TookTooLong(AssertionError):
     """What a test waited for did not come true; the message holds the ends of the processes' logs."""
 

@@ -22,6 +22,7 @@ from benchmarks.harness.page import last_run, with_figures
 from labeling.export import write_snapshot
 from labeling.models import Assignment, RankingTask
 from labeling.services.assignments import claim_ranking
+from tests.labeling.handed_in import lines
 
 FAST = Measure(
     name="rate", value=250.0, unit="operations/s", better="more", peer="Other 1.2", peer_value=12.5, limit=400
@@ -263,7 +264,7 @@ def test_what_export_is_measured_beside_holds_the_same_records(tmp_path: Path) -
     export.rank_all()
     export.copy(tmp_path / "copy")
     written = write_snapshot(tmp_path / "snapshot", kinds=["rankings"])
-    ours = [json.loads(line) for file in written.files for line in (tmp_path / "snapshot" / file.path).open()]
+    ours = [ranking for file in written.files for ranking in lines(tmp_path / "snapshot", file.path)]
     copied = (tmp_path / "copy").read_text().replace("\\\\", "\\")  # COPY doubles each backslash
     theirs = [json.loads(line) for line in copied.splitlines()]
     assert len(theirs) == 6

@@ -22,9 +22,14 @@ TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s, %s)"
 
 def unscored_tasks(model: ModelVersion) -> QuerySet[RankingTask]:
     """Ready and finished tasks with a completion that the model has not scored; the newest first."""
-    scored = RewardScore.objects.filter(completion=OuterRef("pk"), model_version=model)
-    unscored = Completion.objects.filter(~Exists(scored), task=OuterRef("pk"))
+    unscored = _unscored(model).filter(task=OuterRef("pk"))
     return RankingTask.objects.filter(Exists(unscored), state__in=[TaskState.READY, TaskState.DONE]).order_by("-pk")
+
+
+def _unscored(model: ModelVersion) -> QuerySet[Completion]:
+    return Completion.objects.filter(
+        ~Exists(RewardScore.objects.filter(completion=OuterRef("pk"), model_version=model))
+    )
 
 
 def score_ahead(
@@ -49,11 +54,11 @@ def score_ahead(
 @transaction.atomic
 def _score(tasks: Sequence[RankingTask], model: ModelVersion, load: Callable[[], Rewarder], limit: int) -> int:
     """Those that no other worker has in hand: each is locked for as long as this takes, its row is not."""
-    scored = RewardScore.objects.filter(completion=OuterRef("pk"), model_version=model)
+    unscored = _unscored(model).select_related("task__prompt").order_by("pk")
     completions: list[Completion] = []
     for task in tasks:
         if len(completions) < limit and _lock(task):
-            completions += task.completions.filter(~Exists(scored)).select_related("task__prompt").order_by("pk")
+            completions += unscored.filter(task=task)
     if not completions:
         return 0
     items = [Item(messages_of(each.task.prompt.messages), each.text) for each in completions]

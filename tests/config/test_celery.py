@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import psutil
 import pytest
 
 from config.celery import QUEUES, ROUTES, app
+from tests.processes import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,10 +141,3 @@ def test_the_clock_starts_where_nothing_was_yet(process_environment: dict[str, s
         beat.kill()
         beat.wait()
     assert list(var.glob("celerybeat-schedule*"))
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from config.embedded import SOCKET_PATH_LIMIT, Services
+from tests.processes import until
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = """
@@ -51,13 +52,6 @@ def servers_of(services: Services) -> list[psutil.Process]:
         if any(str(services.directory) in word for word in words) and USER not in words:
             found.append(process)
     return found
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def write_a_row(services: Services) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from axe_core_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from labeling.models import Assignment, RankingTask
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 
 PATIENCE_S = 20  # with which everything is expected: two cores may be busy
+SAVED_WITHIN_S = 5  # a save starts at most 700 ms after a change
 
 
 def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
@@ -50,29 +51,42 @@ def start_writing(page: Page, *, language: str = "en") -> None:
     scripts_listen(page)
 
 
-def says(page: Page, words: str) -> None:
+def says(page: Page, words: str, *, seconds: float = SAVED_WITHIN_S) -> None:
     """What is saved where."""
-    expect(page.locator("[data-save-text]")).to_contain_text(words)
+    expect(page.locator("[data-save-text]")).to_contain_text(words, timeout=1000 * seconds)
 
 
-def until(page: Page, holds: Callable[[], bool]) -> None:
+def until(page: Page, holds: Callable[[], bool], *, seconds: float = PATIENCE_S) -> None:
     """Polls in the browser's time, so that what the page does goes on. Not page.wait_for_function: it polls by eval,
     which the Content-Security-Policy refuses.
     """
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come to that"
         page.wait_for_timeout(50)
 
 
-def server_has(page: Page, work: Assignment, draft: Mapping[str, list[str]]) -> None:
+def server_has(
+    page: Page, work: Assignment, draft: Mapping[str, list[str]], *, seconds: float = SAVED_WITHIN_S
+) -> None:
     """Waits until these fields of the draft are saved like this."""
 
     def has() -> bool:
         work.refresh_from_db()
         return bool(draft.items() <= work.draft.items())
 
-    until(page, has)
+    until(page, has, seconds=seconds)
+
+
+def held_back(page: Page | BrowserContext, addresses: str) -> list[Route]:
+    """Requests that wait until the test lets them go on, or fail."""
+    found: list[Route] = []
+
+    def hold(route: Route) -> None:
+        found.append(route)
+
+    page.route(addresses, hold)
+    return found
 
 
 def letters_by_text(page: Page) -> dict[str, str]:

@@ -1,33 +1,14 @@
 """The labeler's desk in a real browser: what its scripts promise, and that it works without them."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Assignment, Labeler
-from tests.e2e.desk import fits, log_in, says, start_ranking, start_writing, until
-from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.e2e.desk import SAVED_WITHIN_S, fits, log_in, says, start_ranking, start_writing, until
+from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
-    opened = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900}, locale="en")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return log_in(context.new_page())
 
 
 def write(page: Page, text: str) -> None:
@@ -138,7 +119,7 @@ def test_the_browser_forgets_what_was_handed_in(page: Page) -> None:
     assert drafts_in_browser(page) == 1
     page.get_by_role("button", name="Submit demonstration").click()
     expect(page.get_by_role("status").first).to_contain_text("saved")
-    until(page, lambda: drafts_in_browser(page) == 0)
+    until(page, lambda: drafts_in_browser(page) == 0, seconds=SAVED_WITHIN_S)
 
 
 def drafts_in_browser(page: Page) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.dispatch import dispatch_suggestions
@@ -28,8 +28,8 @@ from labeling.services import suggestions
 from labeling.services.model_versions import promote, register_model
 from labeling.services.suggestions import answer_request
 from labeling.states import ModelKind
-from tests.e2e.desk import fits, log_in, says, scripts_listen, until
-from tests.labeling.cast import make_campaign, make_labeler
+from tests.e2e.desk import fits, held_back, log_in, says, scripts_listen, until
+from tests.labeling.cast import make_campaign
 from tests.labeling.scripted_sampler import ScriptedSampler
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
@@ -39,23 +39,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 FOR_A_MODEL = 90_000  # milliseconds: a worker starts, loads torch and the model, and samples on a shared core
 PHONE: Any = {"width": 360, "height": 740}
 DESKTOP: Any = {"width": 1440, "height": 900}
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterator[BrowserContext]:
-    opened = browser.new_context(base_url=live_server.url, viewport=DESKTOP, locale="en")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return log_in(context.new_page())
 
 
 @pytest.fixture
@@ -248,12 +231,7 @@ def test_two_tabs_that_hand_in_one_dialogue_at_once_hand_it_in_once(page: Page, 
     says(page, "Saved on the server")
     second = context.new_page()
     second.goto(page.url)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    context.route("**/submit/**", hold)
+    held = held_back(context, "**/submit/**")
     for tab in (page, second):
         tab.get_by_role("button", name="Submit dialogue").click(no_wait_after=True)
     until(page, lambda: len(held) == 2)

@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, e
 
 from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft
-from tests.e2e.desk import board, says, server_has, until
+from tests.e2e.desk import SAVED_WITHIN_S, board, says, server_has, until
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -74,7 +74,7 @@ def test_text_that_this_browser_kept_and_text_just_entered_are_shown_side_by_sid
     page.get_by_role("button", name="Take the other").click()
     expect(field(page)).to_have_value("Kept in this browser.")
     server_has(page, held, {"text": ["Kept in this browser."]})
-    until(page, EarlierDraft.objects.filter(draft__text=["Entered at once."]).exists)
+    until(page, EarlierDraft.objects.filter(draft__text=["Entered at once."]).exists, seconds=SAVED_WITHIN_S)
 
 
 @pytest.mark.parametrize("again", ["reload", "go_back"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -15,7 +16,7 @@ from labeling.services.campaigns import change_campaign_state
 from labeling.services.labelers import change_labeler_state
 from labeling.states import CampaignState, LabelerState
 from tests.e2e import desk
-from tests.e2e.desk import says, server_has, until
+from tests.e2e.desk import PATIENCE_S, until
 from tests.labeling.cast import PASSWORD, make_labeler
 from tests.processes import Processes, free_port, processes
 
@@ -24,6 +25,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 LABEL = "What the assistant should say"
+
+# A server has to come back, or the next try to save is some seconds away.
+says = partial(desk.says, seconds=PATIENCE_S)
+server_has = partial(desk.server_has, seconds=PATIENCE_S)
 
 
 class Server:

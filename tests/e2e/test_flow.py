@@ -10,15 +10,10 @@ from labeling.models import Assignment, Labeler
 from labeling.services.campaigns import publish_instructions
 from labeling.services.prompts import warn_of_content
 from labeling.states import ContentWarning
-from tests.e2e.desk import log_in, scripts_listen, start_ranking, start_writing
-from tests.labeling.cast import make_campaign, make_labeler, make_prompt
+from tests.e2e.desk import scripts_listen, start_ranking, start_writing
+from tests.labeling.cast import make_campaign, make_prompt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
 
 
 @pytest.fixture
@@ -31,11 +26,6 @@ def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterat
     )
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return log_in(context.new_page())
 
 
 def begin(page: Page, button: str = "Start writing") -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 from labeling.models import Assignment, Demonstration, Ranking
 from labeling.services.campaigns import change_campaign_state, publish_instructions
 from labeling.states import AssignmentState, CampaignState
-from tests.e2e.desk import board, letters_by_text, says, scripts_listen, serious
+from tests.e2e.desk import board, held_back, letters_by_text, says, scripts_listen, serious
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -58,17 +58,6 @@ def changed_documents(page: Page) -> bool:
 
 def stands_at(page: Page, token: str) -> None:
     assert str(page.evaluate("location.pathname")) == f"/work/{token}/"
-
-
-def held_back(page: Page, addresses: str) -> list[Route]:
-    """Requests that wait until the test lets them go on, or fail."""
-    found: list[Route] = []
-
-    def hold(route: Route) -> None:
-        found.append(route)
-
-    page.route(addresses, hold)
-    return found
 
 
 @contextmanager

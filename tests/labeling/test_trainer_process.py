@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import psutil
 import pytest
 
 from labeling.trainer_process import TrainerFailed, run_trainer
+from tests.processes import until
 
 PATIENCE = 20.0
 
@@ -50,17 +50,10 @@ def test_a_worker_that_is_killed_takes_its_trainer_along(tmp_path: Path) -> None
         )
     )
     try:
-        until(lambda: pid_file.exists() and pid_file.read_text())
+        until(lambda: pid_file.exists() and pid_file.read_text(), seconds=PATIENCE)
         trained_by = psutil.Process(int(pid_file.read_text()))
         worker.send_signal(signal.SIGKILL)
         trained_by.wait(timeout=PATIENCE)  # raises where it lives on
     finally:
         worker.kill()
         worker.wait()
-
-
-def until(true: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
