@@ -20,12 +20,13 @@ from benchmarks.harness import command
 from benchmarks.harness.measure import Measure
 from benchmarks.training.our_step import ARGUMENTS, ranking_group
 from benchmarks.training.shape import random_sequences
-from rm_trainer.arguments import Optimizer, TrainArguments
+from lm.layers import recompute_activations
+from lm.training.arguments import Optimizer
+from lm.training.runtime import Runtime
+from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
-from rm_trainer.model import recompute_activations
 from rm_trainer.norms import fuse_norms
 from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer
-from rm_trainer.precision import Runtime
 from rm_trainer.sharing.attention import use_shared_prompts
 
 YI_6B: dict[str, Any] = {

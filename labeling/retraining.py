@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import transaction
 
 from labeling.export import write_snapshot
-from labeling.manifest import utc_text
 from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.promotion import Rule, decide
 from labeling.queries.current_models import current_reward_model
@@ -31,6 +30,7 @@ from labeling.services.training import (
 )
 from labeling.states import IllegalMove, ModelKind
 from labeling.trainer_process import TrainerFailed, run_trainer
+from lm.snapshot.manifest import utc_text
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ Only the tokenizer's file is read, once in a process for each model; no weights 
 import logging
 
 from labeling.services.sampling import current_sft_model
-from sampler.model_files import UnusableModel
-from sampler.prompt_tokens import count_text_tokens
+from lm.errors import UnusableModel
+from lm.prompt_tokens import count_text_tokens
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from lm.rendering import Rendered
+from lm.snapshot.records import Ranking
 from rm_trainer.objective import pair_strengths
-from rm_trainer.records import Ranking
-from rm_trainer.render import Rendered
 from rm_trainer.sharing.prefix import split
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lm.errors import Refused
+from lm.rendering import Rendered, Renderer
+from lm.snapshot.reading import Snapshot, open_snapshot
 from rm_trainer.batches import Group
-from rm_trainer.errors import Refused
-from rm_trainer.render import Rendered, Renderer
-from rm_trainer.snapshot import Snapshot, open_snapshot
 from rm_trainer.stored import Stored, shortened, stored_demonstrations, stored_rankings, with_pairs
 from rm_trainer.token_cache import default_cache, forget_unused
 

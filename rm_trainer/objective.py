@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from lm.snapshot.records import STRONGEST
 from rm_trainer.loss import usable_pairs
 
 Strength = Literal["none", "margin", "scale"]
-STRONGEST = 4
-"""Strengths run from 1 (negligibly better) to 4 (significantly better), as in Llama 2 (Touvron et al. 2023)."""
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.errors import Failed, Refused
+from lm.training.dealing import own_parts
+from lm.training.fsdp import whole
+from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group, unique_tokens
-from rm_trainer.distributed.dealing import own_parts
-from rm_trainer.distributed.fsdp import whole
-from rm_trainer.errors import Failed, Refused
 from rm_trainer.loss import batch_margins, correct_pairs
 from rm_trainer.objective import Objective
-from rm_trainer.precision import Runtime
 from rm_trainer.sharing.choice import computed_tokens, score, way_for
 
 PLAIN = Objective()
@@ -42,11 +42,11 @@ def accumulate_gradients(
     as have `tokens` together.
 
     Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted and
-    over however many ranks it is spread.
+    over however many processes it is spread.
     """
     loss, correct, pairs, computed = 0.0, 0.0, 0, 0
     sizes = [unique_tokens(group.rendered) for group in batch]
-    for numbers, counts in own_parts(sizes, budget=tokens, ranks=runtime.ranks):
+    for numbers, counts in own_parts(sizes, budget=tokens, processes=runtime.processes):
         part = [batch[number] for number in numbers]
         rendered = [group.rendered for group in part]
         scores = score(model, runtime, rendered)  # [ΣK]
@@ -59,7 +59,7 @@ def accumulate_gradients(
         pairs += counts * sum(one.numel() for one in margins)
         computed += counts * computed_tokens(way_for(model, runtime, rendered), rendered)
     sums = torch.tensor([loss, correct, pairs, computed], dtype=torch.float64)
-    loss, correct, pairs, computed = runtime.ranks.add_up(sums).tolist()
+    loss, correct, pairs, computed = runtime.processes.add_up(sums).tolist()
     return BatchResult(loss=loss, correct=correct, pairs=int(pairs), computed_tokens=int(computed))
 
 

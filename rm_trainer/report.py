@@ -6,20 +6,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lm.atomic_files import write_json_file, write_text_file
+from lm.progress import Progress
+from lm.rendering import Renderer
+from lm.training.provenance import write_manifest
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
-from rm_trainer.card import model_card
-from rm_trainer.checkpoint import write_json_file, write_text_file
 from rm_trainer.data import TrainingData
 from rm_trainer.evaluation.analysis import analyse
 from rm_trainer.evaluation.ceiling import in_words
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.recency import recent
+from rm_trainer.model_card import model_card
 from rm_trainer.optimization import BatchResult
-from rm_trainer.progress import Progress
-from rm_trainer.provenance import write_manifest
-from rm_trainer.render import Renderer
 from rm_trainer.sharing.choice import Choice
+
+OF_THE_RUN = (
+    "base", "snapshot_sha256", "demonstrations_sha256", "code", "device", "dtype", "threads", "seed", "schedule",
+    "config", "seconds", "tokens", "energy",
+)  # fmt: skip
+"""What manifest.json repeats of metrics.json."""
 
 
 def note_what_is_unusual(
@@ -97,4 +103,4 @@ def write(directory: Path, metrics: dict[str, Any], progress: Progress) -> None:
     lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in progress.events]
     write_text_file(directory / "training_log.jsonl", lines)
     write_text_file(directory / "README.md", [model_card(metrics, name=metrics["config"]["output"])])
-    write_manifest(directory, metrics)
+    write_manifest(directory, {name: metrics.get(name) for name in OF_THE_RUN})

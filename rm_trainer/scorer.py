@@ -5,14 +5,14 @@ from typing import Self
 
 from transformers import PreTrainedModel
 
-from rm_trainer.arguments import Precision, RuntimeArguments
+from lm.errors import Refused
+from lm.rendering import Rendered, Renderer
+from lm.training.arguments import Precision, RuntimeArguments
+from lm.training.runtime import Runtime, prepare_runtime
 from rm_trainer.batches import parts
-from rm_trainer.errors import Refused
 from rm_trainer.evaluate import rewards_of
 from rm_trainer.model import load_reward_model, reward_shift
-from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.render import Rendered, Renderer
 
 Numbered = tuple[int, Rendered]
 """The item's number, and its one sequence."""
@@ -83,7 +83,8 @@ def _groups(items: Sequence[Item], rendered: dict[int, Rendered]) -> list[list[N
     """Each completion was cut by itself, so that its reward is its own; those cut differently share no prompt."""
     groups: dict[tuple[object, int], list[Numbered]] = {}
     for number, one in rendered.items():
-        groups.setdefault((items[number].prompt, one.dropped), []).append((number, one))
+        turns = tuple((message["role"], message["content"]) for message in items[number].prompt)
+        groups.setdefault((turns, one.dropped), []).append((number, one))
     return list(groups.values())
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from lm.errors import Failed
+from lm.rendering import Rendered
+from lm.training.runtime import Runtime
 from rm_trainer.batches import parts
-from rm_trainer.errors import Failed
 from rm_trainer.evaluate import AT_ONCE, rewards_of
 from rm_trainer.model import load_reward_model, reward_shift
-from rm_trainer.precision import Runtime
-from rm_trainer.render import Rendered
 
 TOLERANCE = 1e-3
 
@@ -36,7 +36,7 @@ def check_written(
 
     Raises Failed when that isn't 0 to within TOLERANCE: the files then don't hold the model that was trained.
     """
-    with runtime.ranks.in_turn():
+    with runtime.processes.in_turn():
         model, _ = load_reward_model(str(directory), max_length=None)
         runtime.place(model)
     shift = reward_shift(model)

@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from lm.errors import Refused
+from lm.rendering import Rendered, Renderer
+from lm.snapshot.reading import Kind, Snapshot
 from rm_trainer.batches import Chosen, Group
-from rm_trainer.errors import Refused
-from rm_trainer.render import Rendered, Renderer
-from rm_trainer.snapshot import Kind, Snapshot
 from rm_trainer.token_cache import open_tokens
 from rm_trainer.tokens import Tokens
 

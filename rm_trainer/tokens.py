@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lm.errors import Refused
+from lm.prompt_format import Message
+from lm.rendering import Rendered, Renderer
+from lm.snapshot.reading import Place, Shard
+from lm.snapshot.records import K_HIGHEST, parse_demonstration, parse_ranking
 from rm_trainer.batches import Group
-from rm_trainer.errors import Refused
 from rm_trainer.loss import usable_pairs
-from rm_trainer.records import K_HIGHEST, Message, parse_demonstration, parse_ranking
-from rm_trainer.render import Rendered, Renderer
 from rm_trainer.sharing.prefix import split
-from rm_trainer.snapshot import Place, Shard
 
 LAYOUT = 1
 """Counted up whenever the two files change their meaning."""

@@ -8,65 +8,68 @@ One batch element is one prompt with all its completions: the prompt's tokens pa
 completion's once (rm_trainer/sharing), and the K scores make up to K(K−1)/2 pairs of one loss. Shuffled as separate
 pairs they would overfit within an epoch, each completion being seen K−1 times.
 
-Several processes do the same steps as one (rm_trainer/distributed): all of them run these lines, the first one talks
+Several processes do the same steps as one (lm/training/processes.py): all of them run these lines, the first one talks
 and writes.
 """
 
 from collections.abc import Sequence
 from itertools import islice
 from math import ceil
+from pathlib import Path
 from time import monotonic
 
 from transformers import PreTrainedModel
 
+from lm.errors import Terminated
+from lm.layers import freeze, recompute_activations
+from lm.progress import Progress
+from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
+from lm.training.energy import EnergyMeter
+from lm.training.fsdp import whole_weights
+from lm.training.interruption import faults_told, sigterm_after_the_step
+from lm.training.lora import add_adapters, merge_adapters
+from lm.training.output import refuse_full_disk, refuse_used_output, shared_atomic_directory, sole_writer
+from lm.training.processes import ALONE, Processes
+from lm.training.provenance import provenance
+from lm.training.runtime import Runtime, prepare_runtime
+from lm.training.schedule import learning_rate
+from lm.training.tensorboard import EventFiles
 from rm_trainer import report, shift
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group, shuffled_batches
-from rm_trainer.board import Board
-from rm_trainer.checkpoint import refuse_used_output, whole_directory
 from rm_trainer.data import read_records, render_records
-from rm_trainer.distributed.fsdp import whole_weights
-from rm_trainer.distributed.ranks import ALONE, Ranks
-from rm_trainer.energy import EnergyMeter
-from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
 from rm_trainer.evaluation.metrics import Outcome
-from rm_trainer.guards import faults_told, refuse_full_disk, sigterm_after_the_step, sole_writer
-from rm_trainer.lora import add_adapters, merge_adapters
-from rm_trainer.model import freeze, load_base, recompute_activations
+from rm_trainer.model import load_base
 from rm_trainer.objective import Objective
 from rm_trainer.optimization import (
+    BatchResult,
     accumulate_gradients,
     apply_gradients,
     make_optimizer,
     refuse_broken_numbers,
     refuse_spike,
 )
-from rm_trainer.precision import Runtime, prepare_runtime
-from rm_trainer.progress import Progress
-from rm_trainer.provenance import provenance
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.resume import Checkpoints, Done, kept
-from rm_trainer.schedule import learning_rate
 from rm_trainer.sharing.choice import choose
 
 
-def train(arguments: TrainArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
+def train(arguments: TrainArguments, progress: Progress, processes: Processes = ALONE) -> None:
     """Leaves `arguments.output` complete or absent. Raises Refused before the first step, Failed after it.
 
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
-    with ranks.agreed():
+    with processes.agreed():
         refuse_used_output(arguments.output)
-    board = Board(arguments, writes=ranks.first)
-    with sole_writer(arguments.output, ranks), faults_told(lambda: kept(arguments.output)), board:
-        _train(arguments, progress, ranks, board)
+    curves = EventFiles(arguments, writes=processes.first)
+    with sole_writer(arguments.output, processes), faults_told(lambda: how_to_go_on(arguments.output)), curves:
+        _train(arguments, progress, processes, curves)
 
 
-def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: Board) -> None:
+def _train(arguments: TrainArguments, progress: Progress, processes: Processes, curves: EventFiles) -> None:
     began = monotonic()
-    with ranks.in_turn():
-        runtime = prepare_runtime(arguments, arguments.dtype, ranks, recomputes=arguments.recompute_activations)
+    with processes.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
         records = read_records(arguments.data, arguments.demonstrations)
         model, renderer = load_base(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
         data = render_records(records, renderer, arguments.cache_directory)
@@ -81,9 +84,10 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
         optimizer = make_optimizer(model, arguments)
     choice = choose(model, runtime.device, checkpointing=arguments.recompute_activations)
     energy = EnergyMeter(runtime.device)
-    progress.listeners += [energy.sample, board.write]
+    progress.listeners += [energy.sample, curves.write]
     report.note_what_is_unusual(data, renderer, choice, arguments, progress)
-    checkpoints = Checkpoints(arguments, [records.snapshot.sha256, records.demonstrations_sha256], ranks)
+    hashes = {"snapshot": records.snapshot.sha256, "of demonstrations": records.demonstrations_sha256}
+    checkpoints = Checkpoints(arguments.output, arguments.of_the_run() | hashes, BatchResult, processes)
     done = checkpoints.restore(model, optimizer)
     results = done.results
     steps = arguments.epochs * ceil(len(data.train) / arguments.rankings_per_batch)
@@ -99,7 +103,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
     tokens = arguments.tokens_per_microbatch
     objective = Objective(strength=arguments.strength, label_smoothing=arguments.label_smoothing)
     progress.events += done.events[1:]  # the first is the start, said again above
-    board.replay(done.events, seconds=done.seconds)
+    curves.replay(done.events, seconds=done.seconds)
     training_began = monotonic() - done.seconds
     batches = shuffled_batches(
         data.train,
@@ -134,7 +138,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
             )
             if arguments.eval_every and step % arguments.eval_every == 0 and step < steps:
                 _validate(model, runtime, data.valid, arguments, progress, step=step)
-            stopping = ranks.any(stop.asked)
+            stopping = processes.any(stop.asked)
             if stopping or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
                 seconds = monotonic() - training_began
                 checkpoints.save(model, optimizer, Done(results=results, events=progress.events, seconds=seconds))
@@ -149,9 +153,9 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
     test = _judge(model, runtime, data.test, arguments)
     model.config.reward_shift = shift.for_mean_zero(model, runtime, data.demonstrations, tokens=tokens)
     weights = whole_weights(model)
-    with whole_directory(arguments.output, ranks) as directory:
-        with ranks.agreed():
-            if ranks.first:
+    with shared_atomic_directory(arguments.output, processes) as directory:
+        with processes.agreed():
+            if processes.first:
                 model.save_pretrained(directory, state_dict=weights)
                 renderer.tokenizer.save_pretrained(directory)
         metrics = {
@@ -173,10 +177,11 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
                 "total": monotonic() - began,
             },
             "energy": energy.describe(),
-            **provenance(arguments, runtime, renderer, records, steps=steps),
+            "demonstrations_sha256": records.demonstrations_sha256,
+            **provenance(arguments, runtime, renderer, records.snapshot, steps=steps, trainer=Path(__file__).parent),
         }
-        if ranks.first:
-            board.move_into(directory)
+        if processes.first:
+            curves.move_into(directory)
             report.write(directory, metrics, progress)
     checkpoints.remove()
     progress.done(arguments.output)

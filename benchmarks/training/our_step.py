@@ -13,14 +13,14 @@ import torch
 
 from benchmarks.training.shape import random_model, random_sequences
 from benchmarks.training.side import Task, answer
+from lm.layers import recompute_activations
+from lm.rendering import Rendered
+from lm.snapshot.records import Ranking
+from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
-from rm_trainer.model import recompute_activations
 from rm_trainer.norms import fuse_norms
 from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer
-from rm_trainer.precision import Runtime
-from rm_trainer.records import Ranking
-from rm_trainer.render import Rendered
 from rm_trainer.sharing import choice
 from rm_trainer.sharing.attention import use_shared_prompts
 

@@ -16,9 +16,9 @@ from labeling.admin.doors import RecordAdmin, column, door, shown
 from labeling.admin.metrics import in_short, split_sizes
 from labeling.export import verify_snapshot
 from labeling.export.archive import tar_gz
-from labeling.manifest import MANIFEST_NAME
 from labeling.models import Snapshot
 from labeling.refusals import SnapshotRefused
+from lm.snapshot.manifest import MANIFEST_NAME
 
 
 @admin.register(Snapshot)

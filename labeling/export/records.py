@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from labeling.export.selection import HELD_OUT, Selection
-from labeling.manifest import SCHEMA, utc_text
 from labeling.models import Demonstration, RankedCompletion, Ranking
 from labeling.ranking import usable_pairs
 from labeling.states import LabelerGroup
+from lm.snapshot.manifest import SCHEMA, utc_text
 
 Record = dict[str, Any]
 T = TypeVar("T")

@@ -14,9 +14,9 @@ from django.db import transaction
 from labeling.export.directory import appearing_at_once
 from labeling.export.records import Record, demonstration_records, pair_records, ranking_records
 from labeling.export.selection import Selection, select
-from labeling.manifest import MANIFEST_NAME, FileEntry, Manifest, utc_text
 from labeling.ranking import usable_pairs
 from labeling.refusals import NothingToExport, SnapshotRefused
+from lm.snapshot.manifest import MANIFEST_NAME, FileEntry, Manifest, utc_text
 
 BUFFER_BYTES = 1 << 20
 READ_ONLY = 0o444

@@ -20,7 +20,8 @@ from labeling.ranking import K_LOWEST
 from labeling.services.tasks import mark_ready, set_aside, text_key
 from labeling.states import ModelKind, ModelState, SamplingState, TaskState
 from labeling.text import clean_text
-from sampler.protocol import SampledCompletion, Sampler, SampleRequest, UnusablePrompt
+from lm.errors import UnusablePrompt
+from sampler.protocol import SampledCompletion, Sampler, SampleRequest
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from labeling.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooM
 from labeling.services.prompts import check_messages
 from labeling.states import ScoringState
 from labeling.text import UnstorableText, clean_text
+from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Rewarder, Scored
-from rm_trainer.records import Message
 
 MOST_COMPLETIONS = 64
 MOST_CHARACTERS = 200_000

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from labeling.manifest import Manifest
 from labeling.models import Snapshot
 from labeling.refusals import SnapshotRefused
+from lm.snapshot.manifest import Manifest
 
 
 def register_snapshot(*, manifest: Manifest, path: Path) -> Snapshot:

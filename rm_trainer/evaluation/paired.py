@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 from rm_trainer.evaluation.metrics import Outcome
 
 SAMPLES = 10_000

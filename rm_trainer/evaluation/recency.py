@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 from rm_trainer.evaluation.bootstrap import RESAMPLES
 from rm_trainer.evaluation.metrics import Outcome, summarise
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
-from rm_trainer.model import is_sharded, recomputes_activations, score_hidden
-from rm_trainer.render import Rendered
+from lm.layers import is_sharded, recomputes_activations
+from lm.rendering import Rendered
+from rm_trainer.model import score_hidden
 from rm_trainer.sharing.prefix import split
 
 

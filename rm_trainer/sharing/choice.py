@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from rm_trainer.model import is_sharded, recomputes_activations
-from rm_trainer.precision import Runtime
-from rm_trainer.render import Rendered
+from lm.layers import is_sharded, recomputes_activations
+from lm.rendering import Rendered
+from lm.training.runtime import Runtime
 from rm_trainer.sharing import attention, cache, full, packed, tree
 from rm_trainer.sharing.prefix import split
 from rm_trainer.sharing.rows import lay_out

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.rendering import Rendered
 from rm_trainer.batches import collate
 from rm_trainer.model import score_group
-from rm_trainer.render import Rendered
 
 
 def scores(model: PreTrainedModel, rendered: Sequence[Rendered], device: torch.device) -> Tensor:

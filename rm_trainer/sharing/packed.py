@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.rendering import Rendered
 from rm_trainer.model import score_hidden
-from rm_trainer.render import Rendered
 from rm_trainer.sharing.attention import Kernel, Row, spans
 from rm_trainer.sharing.masks import MASK_BY_LAYER
 from rm_trainer.sharing.prefix import split

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rm_trainer.render import Rendered
+from lm.rendering import Rendered
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from lm.packing import pack
 from rm_trainer.sharing.prefix import Tree
 
 PADDING = -1
@@ -32,27 +33,6 @@ class Rows:
             branches=self.branches.to(device),
             ends=self.ends.to(device),
         )
-
-
-def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Which items share a row: first fit, longest first; a longer item than `budget` has a row of its own.
-
-    Lengths 5, 2, 4, 3 in rows of 7: 5 + 2 and 4 + 3.
-
-    >>> pack([5, 2, 4, 3], 7)
-    [[0, 1], [2, 3]]
-    """
-    rows: list[list[int]] = []
-    left: list[int] = []
-    for item in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-        row = next((index for index, room in enumerate(left) if room >= lengths[item]), None)
-        if row is None:
-            rows.append([item])
-            left.append(budget - lengths[item])
-        else:
-            rows[row].append(item)
-            left[row] -= lengths[item]
-    return rows
 
 
 def lay_out(trees: Sequence[Tree], *, budget: int = ROW_TOKENS) -> Rows:

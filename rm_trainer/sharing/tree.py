@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.rendering import Rendered
 from rm_trainer.model import score_hidden
-from rm_trainer.render import Rendered
 from rm_trainer.sharing.masks import attention_masks
 from rm_trainer.sharing.prefix import split
 from rm_trainer.sharing.rows import lay_out

@@ -15,7 +15,7 @@ from labeling.services.campaigns import change_campaign_state
 from labeling.services.edits import offer_edit, submit_edit
 from labeling.services.rankings import revise_ranking
 from labeling.states import CampaignState
-from rm_trainer.records import parse_ranking
+from lm.snapshot.records import parse_ranking
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.handed_in import judgements, lines, reopened
 

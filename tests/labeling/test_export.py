@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from labeling.export import write_snapshot
 from labeling.export.records import pair_records
-from labeling.manifest import verify_snapshot
 from labeling.models import Completion, Prompt, Ranking, SamplingRun, Submitter
 from labeling.ranking import usable_pairs
 from labeling.refusals import NothingToExport, SnapshotRefused
@@ -23,7 +22,8 @@ from labeling.services.rankings import revise_ranking
 from labeling.services.tasks import make_task, mark_ready
 from labeling.split import split_of
 from labeling.states import LabelerGroup
-from rm_trainer.snapshot import open_snapshot
+from lm.snapshot.manifest import verify_snapshot
+from lm.snapshot.reading import open_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, talk, write
 

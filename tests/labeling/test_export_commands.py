@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from labeling.export import write_snapshot
-from labeling.manifest import utc_text, verify_snapshot
 from labeling.services.clock import settled_now
 from labeling.services.demonstrations import import_demonstration
+from lm.snapshot.manifest import utc_text, verify_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.labeling.handed_in import a_task, bytes_of, in_split, rank
 

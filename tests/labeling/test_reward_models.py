@@ -15,8 +15,8 @@ from labeling.reward_models import loaded_rewarder
 from labeling.services.model_versions import promote, register_model
 from labeling.services.scoring import request_scores
 from labeling.states import ModelKind, ScoringState
+from lm.prompt_format import Message
 from rm_trainer.protocol import Item
-from rm_trainer.records import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 from tests.processes import Processes, processes
@@ -60,7 +60,7 @@ def test_a_model_is_loaded_once_and_the_one_before_leaves_memory_first(
     first, second = (str(reward_model(tmp_path / name, seed=seed)) for seed, name in enumerate(("one", "two")))
     warm = loaded_rewarder(first)
     assert loaded_rewarder(first) is warm
-    item = Item((Message("user", "Hi"),), "Hello!")
+    item = Item((Message(role="user", content="Hi"),), "Hello!")
     before = warm.score([item])[0].reward
     in_memory_while_loading: list[int] = []
     from rm_trainer.scorer import Scorer

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lm.rendering import Renderer
+from lm.snapshot.records import parse_ranking
 from rm_trainer.batches import Group
-from rm_trainer.records import parse_ranking
-from rm_trainer.render import Renderer
 
 Record = dict[str, Any]
 

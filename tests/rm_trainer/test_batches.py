@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm.rendering import Rendered
 from rm_trainer.batches import Chosen, collate, parts, shuffled_batches, unique_tokens
-from rm_trainer.render import Rendered
 
 CPU = torch.device("cpu")
 

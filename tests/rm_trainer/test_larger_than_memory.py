@@ -21,9 +21,9 @@ from pathlib import Path
 from rm_trainer.batches import shuffled_batches, unique_tokens
 from rm_trainer.model import load_base
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.render import Renderer
+from lm.rendering import Renderer
 from rm_trainer.sharing.rows import pack
-from rm_trainer.snapshot import open_snapshot
+from lm.snapshot.reading import open_snapshot
 from rm_trainer.stored import stored_rankings
 
 class Letters(Renderer):  # a token of every letter, as the tiny tokenizer has it, in a hundredth of the time

@@ -8,10 +8,10 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from rm_trainer.lora import add_adapters, merge_adapters
+from lm.prompt_format import Message
+from lm.rendering import Rendered
+from lm.training.lora import add_adapters, merge_adapters
 from rm_trainer.model import load_base
-from rm_trainer.records import Message
-from rm_trainer.render import Rendered
 from rm_trainer.sharing.choice import WAYS
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train
@@ -30,7 +30,9 @@ def adapted(directory: Path) -> tuple[PreTrainedModel, Rendered]:
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.1, generator=torch.Generator().manual_seed(len(name)))
-    return model, renderer.render([Message("user", "Name an animal.")], ["a zebra", "a zebra and a cow", "no"])
+    return model, renderer.render(
+        [Message(role="user", content="Name an animal.")], ["a zebra", "a zebra and a cow", "no"]
+    )
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

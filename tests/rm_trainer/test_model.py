@@ -14,15 +14,15 @@ from transformers import (
     PreTrainedModel,
 )
 
-from rm_trainer.base import locate
+from lm.errors import Refused
+from lm.layers import freeze, transformer_layers
+from lm.prompt_format import Message
+from lm.rendering import Renderer
 from rm_trainer.batches import collate
-from rm_trainer.errors import Refused
-from rm_trainer.model import freeze, head, load_base, load_reward_model, score_group, transformer_layers
-from rm_trainer.records import Message
-from rm_trainer.render import Renderer
+from rm_trainer.model import head, load_base, load_reward_model, score_group
 from tests.tiny_models import ARCHITECTURES, BOS_ID, EOS_ID, PAD_ID, make_tiny_model
 
-PROMPT = (Message("user", "Name an animal."),)
+PROMPT = (Message(role="user", content="Name an animal."),)
 COMPLETIONS = ["A zebra.", "A very long-necked giraffe.", "猫"]
 CPU = torch.device("cpu")
 
@@ -227,14 +227,14 @@ def test_directories_that_are_no_safe_model_are_refused(tmp_path: Path, files: l
     for name in files:
         (tmp_path / name).write_text("{}")
     with pytest.raises(Refused, match=words):
-        locate(str(tmp_path))
+        directory_or_hub_id(str(tmp_path))
 
 
 def test_names_that_are_no_path_and_no_id_are_refused(tmp_path: Path) -> None:
     for name in ("/nowhere/at/all", "./missing", "var/models/missing"):
         with pytest.raises(Refused, match="does not exist"):
-            locate(name)
+            directory_or_hub_id(name)
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match="is a file"):
-        locate(str(tmp_path / "file"))
-    assert locate("google/gemma-3-270m") == "google/gemma-3-270m"
+        directory_or_hub_id(str(tmp_path / "file"))
+    assert directory_or_hub_id("google/gemma-3-270m") == "google/gemma-3-270m"

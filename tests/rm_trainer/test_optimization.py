@@ -6,12 +6,13 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from lm.errors import Failed
+from lm.layers import freeze
+from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
-from rm_trainer.errors import Failed
-from rm_trainer.model import freeze, load_base
+from rm_trainer.model import load_base
 from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer, refuse_broken_numbers
-from rm_trainer.precision import Runtime
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.snapshots import ranking_groups
 

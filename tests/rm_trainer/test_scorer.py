@@ -7,10 +7,10 @@ import pytest
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from rm_trainer.precision import Runtime
+from lm.prompt_format import Message
+from lm.rendering import Rendered
+from lm.training.runtime import Runtime
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.records import Message
-from rm_trainer.render import Rendered
 from rm_trainer.scorer import Scorer
 from rm_trainer.sharing.choice import score
 from tests.rm_trainer.doors import train
@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, zebra_snapshot: Path, tiny
 
 
 def items(*pairs: tuple[str, str]) -> list[Item]:
-    return [Item((Message("user", prompt),), completion) for prompt, completion in pairs]
+    return [Item((Message(role="user", content=prompt),), completion) for prompt, completion in pairs]
 
 
 def rewards(scored: Sequence[Scored]) -> list[float]:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedModel
 
+from lm.rendering import Rendered
 from rm_trainer.loss import pair_margins, ranking_loss
 from rm_trainer.model import load_base
-from rm_trainer.render import Rendered
 from rm_trainer.sharing.attention import NAME
 from rm_trainer.sharing.choice import SUPPORTED, WAYS, choose, computed_tokens
 from rm_trainer.sharing.prefix import split

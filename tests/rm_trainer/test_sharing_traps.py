@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from lm.layers import recompute_activations, transformer_layers
+from lm.training.runtime import Runtime
 from rm_trainer.batches import collate
-from rm_trainer.model import head, load_base, recompute_activations, transformer_layers
-from rm_trainer.precision import Runtime
+from rm_trainer.model import head, load_base
 from rm_trainer.sharing import attention, cache, choice, full, masks, packed, tree
 from rm_trainer.sharing.prefix import split
 from rm_trainer.sharing.rows import Rows, lay_out

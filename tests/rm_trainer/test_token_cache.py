@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
+from lm.errors import Failed, Refused
+from lm.prompt_format import Message
+from lm.rendering import Rendered, Renderer
+from lm.snapshot.reading import open_snapshot
 from rm_trainer.batches import Group
-from rm_trainer.errors import Failed, Refused
 from rm_trainer.model import load_base
-from rm_trainer.records import Message
-from rm_trainer.render import Rendered, Renderer
-from rm_trainer.snapshot import open_snapshot
 from rm_trainer.stored import Stored, stored_demonstrations, stored_rankings, with_pairs
 from rm_trainer.token_cache import UNUSED_SECONDS, forget_unused
 from tests.rm_trainer.snapshots import demonstration, ranking, ranking_groups, write_snapshot
@@ -41,7 +41,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     render = Renderer.render
 
     def counting(self: Renderer, prompt: Sequence[Message], completions: Sequence[str]) -> Rendered:
-        seen.append(prompt[0].content)
+        seen.append(prompt[0]["content"])
         return render(self, prompt, completions)
 
     monkeypatch.setattr(Renderer, "render", counting)

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
+from lm.rendering import Rendered
 from rm_trainer.model import load_base
-from rm_trainer.render import Rendered
 from tests.tiny_models import make_tiny_model
 
 CPU = torch.device("cpu")
