@@ -10,12 +10,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from labeling.manifest import verify_snapshot
+from labeling.base.states import ModelKind, RunState
+from labeling.exports.rules import verify_snapshot
+from labeling.model_versions.services import promote
 from labeling.models import ModelVersion, Snapshot, TrainingRun
-from labeling.promotion import Rule, decide
-from labeling.services.model_versions import promote
-from labeling.services.training import begin_evaluating, fail_run, finish_run, request_retraining
-from labeling.states import ModelKind, RunState
+from labeling.training.rules.promotion import Rule, decide
+from labeling.training.services.runs import begin_evaluating, fail_run, finish_run, request_retraining
 from tests.labeling.admin_house import admin_browser, model_in, run_in_training, snapshot_in, texts_of
 from tests.labeling.cast import make_labeler
 from tests.labeling.handed_in import a_task, rank

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from labeling.export import snapshot as snapshot_module
-from labeling.export import write_snapshot
-from labeling.manifest import Manifest, verify_snapshot
+from labeling.base.refusals import SnapshotRefused
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_ranking
+from labeling.exports.rules import Manifest, verify_snapshot
+from labeling.exports.services import snapshots as snapshot_module
+from labeling.exports.services.registration import register_snapshot
+from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Ranking
-from labeling.refusals import SnapshotRefused
-from labeling.services.assignments import claim_ranking
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.services.snapshots import register_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, bytes_of, rank
 

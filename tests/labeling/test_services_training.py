@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from labeling.base.refusals import RetrainingRefused
+from labeling.base.states import IllegalMove, LabelerGroup, RunState
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
-from labeling.refusals import RetrainingRefused
-from labeling.services.assignments import claim_ranking
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.services.training import (
+from labeling.training.services.runs import (
     SILENT_AFTER,
     RunAbandoned,
     begin_evaluating,
@@ -24,7 +25,6 @@ from labeling.services.training import (
     request_retraining,
     take_undispatched_runs,
 )
-from labeling.states import IllegalMove, LabelerGroup, RunState
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db
