@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmarks.training.oasst import RankedReplies
 from labeling.base.states import CampaignState, LabelerState
+from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.campaigns.services.campaigns import acknowledge, change_campaign_state, create_campaign
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
-from labeling.desk.ranking.rules import K_LOWEST
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.exports.services.snapshots import write_snapshot

@@ -16,8 +16,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from labeling.base import code_highlighting
-from labeling.base import hidden_characters
+from labeling.base import code_highlighting, hidden_characters
 from labeling.base.code_highlighting import CODE_CLASSES, coloured
 from labeling.base.hidden_characters import hidden_as_marks, marks_as_html
 

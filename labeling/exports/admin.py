@@ -1,7 +1,7 @@
 """Snapshots: what each holds, and its download, which is refused if a byte of it changed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from labeling.base.refusals import SnapshotRefused
 from labeling.exports.models import Snapshot
 from labeling.exports.rules import MANIFEST_NAME, verify_snapshot
 from labeling.exports.services.archive import tar_gz
-from labeling.training.admin.metrics import in_short, split_sizes
 
 
 @admin.register(Snapshot)
@@ -91,3 +90,21 @@ def _checked_files(snapshot: Snapshot, directory: Path) -> Sequence[str]:
     if manifest.sha256 != snapshot.sha256:
         raise SnapshotRefused(f"{directory} holds another snapshot than the one on record. Export again.")
     return [MANIFEST_NAME, *(entry.path for entry in manifest.files)]
+
+
+def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[int]]]:
+    """(split, [rankings, usable pairs, prompts, labelers, demonstrations]) of a snapshot, train first."""
+    order = ("train", "valid", "test")
+    names = [split for split in order if split in counts] + sorted(set(counts) - set(order))
+    columns = ("rankings", "usable_pairs", "prompts", "labelers", "demonstrations")
+    return [(split, [counts[split].get(column, 0) for column in columns]) for split in names]
+
+
+def in_short(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """A snapshot's size: "1,204 rankings, 60 demonstrations"."""
+    rankings = sum(split.get("rankings", 0) for split in counts.values())
+    demonstrations = sum(split.get("demonstrations", 0) for split in counts.values())
+    return _("%(rankings)s rankings, %(demonstrations)s demonstrations") % {
+        "rankings": f"{rankings:,}",
+        "demonstrations": f"{demonstrations:,}",
+    }

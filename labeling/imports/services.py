@@ -12,7 +12,7 @@ from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.desk.demonstrating.services import import_demonstration
 from labeling.imports.rules.rows import RefusedRow, Row
-from labeling.ranking_tasks.services.sampling import current_sft_model
+from labeling.model_versions.queries import current_sft_model
 from labeling.ranking_tasks.services.tasks import make_task_of_given
 from sampler.model_files import UnusableModel, context_length
 from sampler.prompt_tokens import count_tokens

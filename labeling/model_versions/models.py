@@ -3,7 +3,6 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.choices import choices, not_blank, one_of
 from labeling.base.states import ModelKind, ModelState
-from labeling.exports.models import Snapshot
 
 
 class ModelVersion(models.Model):
@@ -14,7 +13,7 @@ class ModelVersion(models.Model):
     path = models.CharField(max_length=1000, help_text="A directory with config.json, a tokenizer and *.safetensors.")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     snapshot = models.ForeignKey(
-        Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
+        "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
     )
     metrics = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=16, choices=choices(ModelState), default=ModelState.CANDIDATE)

@@ -9,7 +9,6 @@ import logging
 
 from labeling.base.states import ModelKind, ModelState
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.services.sampling import current_sft_model
 from sampler.model_files import UnusableModel
 from sampler.prompt_tokens import count_text_tokens
 
@@ -33,3 +32,8 @@ def tokens_of(text: str) -> int | None:
     except (UnusableModel, ValueError) as unusable:
         log.warning("Tokens can't be counted with model version %s: %s", model.pk, unusable)
         return None
+
+
+def current_sft_model() -> ModelVersion | None:
+    """The model that completions are sampled from now."""
+    return ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).first()

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from labeling.base.refusals import ModelRefused
 from labeling.base.states import ModelKind, ModelState, check_move
-from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from sampler.hub import fetch, is_hub_id
 from sampler.model_files import UnusableModel, check_model_directory
@@ -21,7 +20,7 @@ def register_model(
     name: str,
     path: Path,
     parent: ModelVersion | None = None,
-    snapshot: Snapshot | None = None,
+    snapshot_id: int | None = None,
     metrics: dict[str, Any] | None = None,
 ) -> ModelVersion:
     """A new candidate. The directory must hold a safetensors checkpoint with its tokenizer.
@@ -37,7 +36,7 @@ def register_model(
             f"There is a model version named “{name}” already; versions never change, choose a new name."
         )
     return ModelVersion.objects.create(
-        kind=kind, name=name, path=str(path.resolve()), parent=parent, snapshot=snapshot, metrics=metrics or {}
+        kind=kind, name=name, path=str(path.resolve()), parent=parent, snapshot_id=snapshot_id, metrics=metrics or {}
     )
 
 

@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from labeling.base.admin.annotations import labelers_with_work
 from labeling.base.admin.confirmation import Question, ask
 from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
@@ -24,6 +23,7 @@ from labeling.base.admin.nouns import NounAdmin, column, door
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.choices import choices
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
+from labeling.console.queries.lists import labelers_with_work
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler
 

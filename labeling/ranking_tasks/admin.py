@@ -87,7 +87,7 @@ class RankingTaskAdmin(SetAsideAdmin):
 
     @column(lazy("Prompt"))
     def opening(self, task: RankingTask) -> str:
-        return excerpt(task.prompt)
+        return excerpt(task.prompt.last_user_text(), language=task.prompt.language)
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, task: RankingTask) -> tuple[str, str]:

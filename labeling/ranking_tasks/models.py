@@ -6,7 +6,7 @@ from labeling.base.choices import choices, one_of
 from labeling.base.states import SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.ranking.rules import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
+from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 

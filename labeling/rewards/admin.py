@@ -85,7 +85,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
 
     @column(lazy("Prompt"))
     def opening(self, margin: PreferenceMargin) -> str:
-        return excerpt(margin.ranking.task.prompt)
+        return excerpt(margin.ranking.task.prompt.last_user_text(), language=margin.ranking.task.prompt.language)
 
     @column(lazy("Labeler"), ordering="ranking__labeler__user__username")
     def labeler(self, margin: PreferenceMargin) -> str:

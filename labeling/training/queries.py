@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import OuterRef, QuerySet, Subquery
+
 from labeling.base.states import ACTIVE_RUN_STATES
-from labeling.training.models import TrainingRun
+from labeling.training.models import TrainingPoint, TrainingRun
 
 Point = tuple[float, float]
 Row = tuple[int, float, float | None, float | None, float | None, float | None, datetime]
@@ -61,3 +63,9 @@ def _seconds_left(rows: Sequence[Row], steps_total: int | None) -> float | None:
         return None
     first, last = rows[0], rows[-1]
     return (last[6] - first[6]).total_seconds() / (last[0] - first[0]) * max(0, steps_total - last[0])
+
+
+def runs_with_last_step(runs: QuerySet[TrainingRun]) -> QuerySet[TrainingRun]:
+    """Adds last_step: how far each run came."""
+    latest = TrainingPoint.objects.filter(run=OuterRef("pk")).order_by("-step").values("step")[:1]
+    return runs.annotate(last_step=Subquery(latest))

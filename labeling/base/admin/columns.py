@@ -5,8 +5,6 @@ A prompt in one line of a list.
 
 from django.utils.html import format_html
 
-from labeling.campaigns.models.prompts import Prompt
-
 
 def bar(done: int, wanted: int) -> str:
     """Full where more was done than is wanted now (something was set aside meanwhile)."""
@@ -24,8 +22,6 @@ def bar(done: int, wanted: int) -> str:
 LENGTH = 140
 
 
-def excerpt(prompt: Prompt) -> str:
-    """How its last user turn begins."""
-    return format_html(
-        '<span class="cc-excerpt" lang="{}">{}</span>', prompt.language, prompt.last_user_text()[:LENGTH]
-    )
+def excerpt(text: str, *, language: str) -> str:
+    """The beginning of a text, for one line of a list."""
+    return format_html('<span class="cc-excerpt" lang="{}">{}</span>', language, text[:LENGTH])

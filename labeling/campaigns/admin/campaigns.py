@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
-from labeling.base.admin.annotations import campaigns_with_progress
 from labeling.base.admin.columns import bar
 from labeling.base.admin.confirmation import NothingToFill, Question, ask
 from labeling.base.admin.fields import BODY_FIELDS, InstructionsForm, written_bodies
@@ -40,6 +39,7 @@ from labeling.campaigns.services.campaigns import (
     publish_instructions,
     publish_rubric,
 )
+from labeling.console.queries.lists import campaigns_with_progress
 from labeling.desk.queries.work import flags_of
 from labeling.imports.admin.prompt_import import import_prompts
 

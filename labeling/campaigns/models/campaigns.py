@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.choices import choices, one_of
 from labeling.base.states import CampaignState, CompositionKind
-from labeling.desk.ranking.rules import K_HIGHEST, K_LOWEST
+from labeling.campaigns.rules.completion_counts import K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
 
 K_VALIDATORS = [MinValueValidator(K_LOWEST), MaxValueValidator(K_HIGHEST)]

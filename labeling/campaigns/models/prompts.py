@@ -8,7 +8,6 @@ from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.splits import SPLITS
 from labeling.people.models import Labeler
-from labeling.writing.models import Message
 
 PROMPTS_PER_SUBMITTER = 200
 """InstructGPT §3.2: at most 200 prompts per user id, so that no customer dominates."""
@@ -55,7 +54,7 @@ class Prompt(models.Model):
     )
     author = models.ForeignKey(Labeler, null=True, blank=True, on_delete=models.PROTECT, related_name="prompts")
     picked_message = models.OneToOneField(
-        Message,
+        "labeling.Message",  # of labeling/writing, which comes later
         null=True,
         blank=True,
         on_delete=models.PROTECT,

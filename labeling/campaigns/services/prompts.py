@@ -13,7 +13,6 @@ from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Sub
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import split_of
 from labeling.people.models import Labeler
-from labeling.writing.models import Message
 
 
 @transaction.atomic
@@ -26,7 +25,7 @@ def add_prompt(
     use_case: UseCase,
     language: str,
     author: Labeler | None = None,
-    picked_message: Message | None = None,
+    picked_message_id: int | None = None,
     content_warnings: Sequence[ContentWarning] = (),
     ranking_tasks_needed: int | None = None,
     demonstrations_needed: int | None = None,
@@ -55,7 +54,7 @@ def add_prompt(
                 use_case=use_case,
                 language=language,
                 author=author,
-                picked_message=picked_message,
+                picked_message_id=picked_message_id,
                 content_warnings=sorted(set(content_warnings)),
                 demonstrations_needed=_or_default(demonstrations_needed, campaign.demonstrations_per_prompt),
                 ranking_tasks_needed=_or_default(ranking_tasks_needed, campaign.ranking_tasks_per_prompt),

@@ -46,7 +46,7 @@ class RevisionAdmin(RecordAdmin):
 
     @column(lazy("Prompt"))
     def opening(self, revision: Revision) -> str:
-        return excerpt(revision.assignment.prompt)
+        return excerpt(revision.assignment.prompt.last_user_text(), language=revision.assignment.prompt.language)
 
     @column(lazy("Labeler"), ordering="assignment__labeler__user__username")
     def author(self, revision: Revision) -> str:

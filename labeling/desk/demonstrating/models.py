@@ -11,7 +11,6 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion
-from labeling.writing.models import Message
 
 DEMONSTRATION_SOURCES = ("labeler", "import", "edit", "dialogue")
 
@@ -32,7 +31,7 @@ class Demonstration(models.Model):
         Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="demonstrations"
     )
     message = models.OneToOneField(
-        Message,
+        "labeling.Message",  # of labeling/writing, which comes later
         null=True,
         blank=True,
         on_delete=models.PROTECT,

@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.choices import choices, one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
+from labeling.campaigns.rules.completion_counts import K_HIGHEST
 from labeling.desk.models import Assignment
-from labeling.desk.ranking.rules import K_HIGHEST, QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
+from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask
 

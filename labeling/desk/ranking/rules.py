@@ -3,12 +3,6 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-K_LOWEST, K_HIGHEST = 4, 9
-"""InstructGPT §3.5: labelers rank between K = 4 and K = 9 completions."""
-
-DISTINCT_LOWEST = 2
-"""Of 4 to 9 completions that came in a file, so many must differ: one text compares with nothing."""
-
 QUALITY_LOWEST, QUALITY_HIGHEST = 1, 7
 """InstructGPT Table 3: overall quality on a Likert scale of 1 (worst) to 7 (best)."""
 

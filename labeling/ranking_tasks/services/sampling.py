@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from labeling.base.states import ModelKind, ModelState, SamplingState, TaskState
+from labeling.base.states import SamplingState, TaskState
 from labeling.base.text import clean_text
-from labeling.desk.ranking.rules import K_LOWEST
+from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside, text_key
@@ -27,11 +27,6 @@ log = logging.getLogger(__name__)
 
 DISPATCH_AGAIN_AFTER = timedelta(minutes=15)
 """A task that was sent to a worker and is still unsampled after this long is sent again: its message was lost."""
-
-
-def current_sft_model() -> ModelVersion | None:
-    """The model that completions are sampled from now."""
-    return ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).first()
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from django.db import transaction
 from labeling.base.refusals import NotSetAside, ReasonMissing
 from labeling.base.states import TaskState, check_move
 from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.ranking.rules import K_LOWEST
+from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.ranking_tasks.models import RankingTask
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 

@@ -20,8 +20,8 @@ from labeling.base.states import AssignmentState, CampaignState, LabelerState, S
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.desk.models import Assignment
-from labeling.desk.ranking.rules import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrPromise
 
@@ -63,21 +62,3 @@ def _measure(name: str, new: Mapping[str, Any], current: Mapping[str, Any]) -> M
 
 def _shown(value: float, *, share: bool) -> str:
     return f"{value:.1%}" if share else f"{value:.3f}"
-
-
-def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[int]]]:
-    """(split, [rankings, usable pairs, prompts, labelers, demonstrations]) of a snapshot, train first."""
-    order = ("train", "valid", "test")
-    names = [split for split in order if split in counts] + sorted(set(counts) - set(order))
-    columns = ("rankings", "usable_pairs", "prompts", "labelers", "demonstrations")
-    return [(split, [counts[split].get(column, 0) for column in columns]) for split in names]
-
-
-def in_short(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """A snapshot's size: "1,204 rankings, 60 demonstrations"."""
-    rankings = sum(split.get("rankings", 0) for split in counts.values())
-    demonstrations = sum(split.get("demonstrations", 0) for split in counts.values())
-    return _("%(rankings)s rankings, %(demonstrations)s demonstrations") % {
-        "rankings": f"{rankings:,}",
-        "demonstrations": f"{demonstrations:,}",
-    }

@@ -16,7 +16,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.annotations import runs_with_last_step
 from labeling.base.admin.charts import LineChart, line_chart, smoothed
 from labeling.base.admin.confirmation import Question, ask
 from labeling.base.admin.fields import ReasonForm, long_text, switch
@@ -29,7 +28,7 @@ from labeling.training.admin.metrics import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import learned
 from labeling.training.models import TrainingRun
-from labeling.training.queries import Progress, progress_of
+from labeling.training.queries import Progress, progress_of, runs_with_last_step
 from labeling.training.services.runs import fail_run, request_retraining
 from labeling.training.services.trainer_process import tail
 

@@ -19,9 +19,8 @@ from labeling.exports.rules import utc_text
 from labeling.exports.services.registration import register_snapshot
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.queries import current_reward_model
+from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.model_versions.services import keep_as_candidate, promote, register_model
-from labeling.ranking_tasks.services.sampling import current_sft_model
 from labeling.training.models import TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import (
@@ -220,7 +219,12 @@ def _register(
 ) -> None:
     metrics = json.loads((output / "metrics.json").read_text())
     version = register_model(
-        kind=ModelKind.REWARD, name=f"reward-{run.pk}", path=output, parent=current, snapshot=snapshot, metrics=metrics
+        kind=ModelKind.REWARD,
+        name=f"reward-{run.pk}",
+        path=output,
+        parent=current,
+        snapshot_id=snapshot.pk,
+        metrics=metrics,
     )
     decision = decide(
         test=evaluations.comparison(),

@@ -118,7 +118,7 @@ def _prompt_before(composition: Composition, said: list[Message], picked: Messag
         use_case=UseCase.CHAT,
         language=picked.conversation.language,
         author=composition.labeler,
-        picked_message=picked,
+        picked_message_id=picked.pk,
         demonstrations_needed=0,
         ranking_tasks_needed=1,
     )

@@ -23,8 +23,8 @@ from labeling.base.states import (
 from labeling.base.text import clean_text
 from labeling.campaigns.services.prompts import check_messages
 from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.services.sampling import current_sft_model
 from labeling.writing.models import Composition
 from labeling.writing.services import cancel_waiting, check_may_hand_in, lock_own_composition, message_of
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest

@@ -12,7 +12,6 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
-from labeling.training.models import TrainingPoint, TrainingRun
 
 
 def campaigns_with_progress(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
@@ -49,12 +48,6 @@ def labelers_with_work(labelers: QuerySet[Labeler]) -> QuerySet[Labeler]:
         held=_per(assignments.filter(state=AssignmentState.OPEN), "labeler", Count("pk")),
         last_active=Subquery(latest.values("moment")[:1], output_field=DateTimeField()),
     )
-
-
-def runs_with_last_step(runs: QuerySet[TrainingRun]) -> QuerySet[TrainingRun]:
-    """Adds last_step: how far each run came."""
-    latest = TrainingPoint.objects.filter(run=OuterRef("pk")).order_by("-step").values("step")[:1]
-    return runs.annotate(last_step=Subquery(latest))
 
 
 def _per(rows: QuerySet[Model], key: str, measure: BaseExpression) -> Combinable:
