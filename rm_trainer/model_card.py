@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm.hub import HUB_ID
+from huggingface_hub import EvalResult, ModelCardData
+
+from lm.hub import is_hub_id
 
 Metrics = Mapping[str, Any]
 WHAT = """\
@@ -30,31 +32,30 @@ def model_card(metrics: Metrics, *, name: str) -> str:
 
 
 def _front_matter(metrics: Metrics, name: str) -> str:
-    base = str(metrics["base"])
-    languages = sorted(_parts(metrics, "language") - {"unknown"})
-    lines = ["---", "library_name: transformers", "pipeline_tag: text-classification"]
-    lines += ["tags:", "- reward-model", "- rlhf", "- preference"]
-    lines += ["language:", *(f"- {json.dumps(one)}" for one in languages)] if languages else []
-    lines += [f"base_model: {json.dumps(base)}"] if HUB_ID.fullmatch(base) and not Path(base).exists() else []
-    results = [_result(metrics, split) for split in SPLITS if metrics.get(split)]
-    lines += ["model-index:", f"- name: {json.dumps(name)}", "  results:", *results] if results else []
-    return "\n".join([*lines, "---"])
+    base = metrics["base"]
+    data = ModelCardData(
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        tags=["reward-model", "rlhf", "preference"],
+        language=sorted(_parts(metrics, "language") - {"unknown"}) or None,
+        base_model=base if is_hub_id(base, owner_needed=False) else None,
+        model_name=name,
+        eval_results=[_result(metrics, split) for split in SPLITS if metrics.get(split)] or None,
+    )
+    return f"---\n{data.to_yaml()}\n---"
 
 
-def _result(metrics: Metrics, split: str) -> str:
-    figures = metrics[split]
-    return f"""\
-  - task:
-      type: text-classification
-      name: Preference between two completions
-    dataset:
-      type: rankings
-      name: snapshot {metrics["snapshot_sha256"][:12]}
-      split: {SPLITS[split]}
-    metrics:
-    - type: accuracy
-      name: Pair accuracy
-      value: {figures["pair_accuracy"]:.4f}"""
+def _result(metrics: Metrics, split: str) -> EvalResult:
+    return EvalResult(
+        task_type="text-classification",
+        task_name="Preference between two completions",
+        dataset_type="rankings",
+        dataset_name=f"snapshot {metrics['snapshot_sha256'][:12]}",
+        dataset_split=SPLITS[split],
+        metric_type="accuracy",
+        metric_name="Pair accuracy",
+        metric_value=round(metrics[split]["pair_accuracy"], 4),
+    )
 
 
 def _use(metrics: Metrics) -> str:

@@ -62,8 +62,8 @@ LEVELS: dict[int, frozenset[str]] = {
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {
-    ("labeling.reward_models", "rm_trainer.scorer"),
-    ("labeling.sampling_models", "sampler.transformers_sampler"),
+    ("labeling.worker_models", "rm_trainer.scorer"),
+    ("labeling.worker_models", "sampler.transformers_sampler"),
 }
 HEAVY = frozenset({"torch", "transformers", "accelerate"})
 GROUND_FLOOR = ("sampler", "rm_trainer")

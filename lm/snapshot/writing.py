@@ -36,6 +36,11 @@ class SnapshotWriter:
     def __exit__(self, *failure: object) -> None:
         self._open.close()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was written yet."""
+        return not self._shards
+
     def write(self, kind: str, split: str, record: Record) -> None:
         """Raises Refused for a record that JSON can't hold."""
         self.write_line(kind, split, line_of(record))

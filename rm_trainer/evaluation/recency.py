@@ -2,14 +2,14 @@
 and prompts move on (Llama 2, §3.2, holds out a part of every batch for that).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from lm.errors import Refused
+from lm.snapshot.manifest import read_manifest
 from rm_trainer.evaluation.bootstrap import RESAMPLES
 from rm_trainer.evaluation.metrics import Outcome, summarise
 
@@ -28,8 +28,7 @@ def recent(snapshot: Path, since: str | None) -> Recent:
     """After the given time, or else in the last DAYS days before the snapshot's own time. Raises Refused."""
     if since is not None:
         return Recent(parse_time(since), f"handed in after {since}, when the model before was made (--newest-since)")
-    as_of = json.loads((snapshot / "manifest.json").read_bytes()).get("as_of")
-    until = parse_time(as_of) if as_of else datetime.now(UTC)
+    until = read_manifest(snapshot).as_of
     rule = f"handed in within the last {DAYS} days of the snapshot, as --newest-since isn't given"
     return Recent(until - timedelta(days=DAYS), rule)
 

@@ -6,11 +6,11 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from labeling.base.refusals import CampaignRefused
+from labeling.base.states import CampaignState
+from labeling.campaigns.services.campaigns import change_campaign
+from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Assignment, Campaign, RankingTask
-from labeling.refusals import CampaignRefused
-from labeling.services.assignments import claim_ranking
-from labeling.services.campaigns import change_campaign
-from labeling.states import CampaignState
 from tests.labeling.admin_house import admin_browser, texts_of
 from tests.labeling.cast import FLAGS, INSTRUCTIONS, make_campaign, make_labeler, make_prompt, make_ready_task
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.admin.charts import (
+from labeling.base.admin.charts import (
     BOTTOM,
     HEIGHT,
     LEFT,

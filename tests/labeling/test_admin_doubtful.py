@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from labeling.models import ModelVersion, PreferenceMargin
-from labeling.services.rewards import score_ahead
-from labeling.services.tasks import ask_for_another_ranking
+from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
+from labeling.rewards.services.rewards import score_ahead
 from tests.labeling.admin_house import admin_browser, doubted, snapshot_in, texts_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank

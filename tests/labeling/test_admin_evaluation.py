@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from labeling.admin.evaluation import evaluations
+from labeling.base.states import RunState
 from labeling.models import ModelVersion, Ranking, TrainingRun
-from labeling.states import RunState
+from labeling.training.admin.evaluation import evaluations
 from tests.labeling.admin_house import admin_browser, run_in_training, snapshot_in
 from tests.labeling.cast import make_labeler
 from tests.labeling.handed_in import a_task, rank

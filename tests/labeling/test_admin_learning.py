@@ -10,11 +10,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from labeling.base.states import ModelKind, RunState
+from labeling.model_versions.services import promote
 from labeling.models import ModelVersion, Snapshot, TrainingRun
-from labeling.promotion import Rule, decide
-from labeling.services.model_versions import promote
-from labeling.services.training import begin_evaluating, fail_run, finish_run, request_retraining
-from labeling.states import ModelKind, RunState
+from labeling.training.rules.promotion import Rule, decide
+from labeling.training.services.runs import begin_evaluating, fail_run, finish_run, request_retraining
 from lm.snapshot.manifest import verify_snapshot
 from tests.labeling.admin_house import admin_browser, model_in, run_in_training, snapshot_in, texts_of
 from tests.labeling.cast import make_labeler

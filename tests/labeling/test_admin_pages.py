@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from labeling.admin.doors import NounAdmin
+from labeling.base.admin.nouns import NounAdmin
 from labeling.models import (
     Campaign,
     Completion,

@@ -7,15 +7,14 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from labeling.base.refusals import LabelerRefused, NotSetAside, ReasonMissing
+from labeling.base.states import ContentWarning, IllegalMove, LabelerGroup, LabelerState, TaskState
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking, save_draft
+from labeling.desk.services.revisions import save_revision_draft, start_revision
 from labeling.models import Assignment, Labeler, Prompt, RankingTask
-from labeling.refusals import LabelerRefused, NotSetAside, ReasonMissing
-from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft
-from labeling.services.labelers import change_labeler
-from labeling.services.preferences import change_preferences
-from labeling.services.revisions import save_revision_draft, start_revision
-from labeling.services.setting_aside import restore_task, set_prompt_aside, set_task_aside
-from labeling.services.tasks import make_task
-from labeling.states import ContentWarning, IllegalMove, LabelerGroup, LabelerState, TaskState
+from labeling.people.services import change_labeler, change_preferences
+from labeling.ranking_tasks.services.setting_aside import restore_task, set_prompt_aside, set_task_aside
+from labeling.ranking_tasks.services.tasks import make_task
 from tests.labeling.admin_house import admin_browser, texts_of
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write

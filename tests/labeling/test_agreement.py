@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.agreement import MIN_PAIRS, Agreement, agreement_of
-from labeling.text_changes import Change, changed_lines
+from labeling.campaigns.rules.text_changes import Change, changed_lines
+from labeling.quality.rules import MIN_PAIRS, Agreement, agreement_of
 
 RANKS = st.lists(st.integers(1, 9), min_size=2, max_size=9).map(lambda ranks: dict(enumerate(ranks)))
 

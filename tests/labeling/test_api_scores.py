@@ -9,7 +9,7 @@ from pytest_django import Settings
 from rest_framework.authtoken.models import Token
 
 from labeling.models import ModelVersion, ScoringRequest
-from labeling.services.scoring import MOST_COMPLETIONS, answer_scoring_request
+from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS, answer_scoring_request
 from tests.labeling.cast import browser_of, make_labeler
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 
@@ -22,7 +22,7 @@ ADDRESS = "/api/scores/"
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Requests that a worker was asked for. Nobody answers them, and nobody waits for that."""
-    monkeypatch.setattr("labeling.api.scores.WAIT_SECONDS", 0)
+    monkeypatch.setattr("labeling.rewards.views.WAIT_SECONDS", 0)
     asked: list[int] = []
 
     def keep(_name: str, request_id: int, **_: object) -> bool:
@@ -92,7 +92,7 @@ def test_a_warm_worker_answers_the_first_request_itself(
         answer_scoring_request(request_id=request_id, model=model, rewarder=ScriptedRewarder({"Hello!": 0.25}))
         return True
 
-    monkeypatch.setattr("labeling.api.scores.WAIT_SECONDS", 2)
+    monkeypatch.setattr("labeling.rewards.views.WAIT_SECONDS", 2)
     monkeypatch.setattr("labeling.dispatch._send", at_once)
     answered = post(program)
     assert answered.status_code == 200

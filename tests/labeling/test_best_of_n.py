@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from labeling.services.rewards import score_ahead
+from labeling.rewards.services.rewards import score_ahead
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 

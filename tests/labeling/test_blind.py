@@ -4,16 +4,21 @@ from pathlib import Path
 
 import pytest
 
+from labeling.desk.services.assignments import claim_ranking
 from labeling.models import RewardScore
-from labeling.services.assignments import claim_ranking
-from labeling.services.rewards import score_ahead
+from labeling.rewards.services.rewards import score_ahead
 from tests.imports import imports_of, modules_of, reached_at_import
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 
 ROOT = Path(__file__).resolve().parents[2]
-REWARDS = {"labeling.queries.rewards", "labeling.services.rewards", "labeling.reward_models"}
-PAGES_OF_LABELERS = ("labeling.views", "labeling.api.drafts", "labeling.api.previews", "labeling.card_moulds")
+REWARDS = {"labeling.rewards.queries", "labeling.rewards.services.rewards", "labeling.worker_models"}
+PAGES_OF_LABELERS = (
+    "labeling.views",
+    "labeling.desk.views.drafts",
+    "labeling.desk.views.preview",
+    "labeling.desk.ranking.views",
+)
 TEXTS = ["One answer.", "Another answer.", "A third answer.", "The last answer."]
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
+from labeling.base.states import AssignmentState, SkipReason, TaskState
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_ranking, save_draft, skip
+from labeling.desk.services.leases import release_expired_leases
 from labeling.models import Assignment, Labeler, Ranking, RankingTask
-from labeling.services.assignments import claim_ranking, save_draft, skip
-from labeling.services.leases import release_expired_leases
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.states import AssignmentState, SkipReason, TaskState
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,13 +11,13 @@ import redis
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from labeling.base.states import CompositionKind
 from labeling.models import ModelVersion, RankingTask, ScoringRequest, SuggestionRequest, TrainingRun
-from labeling.services.compositions import start_composition
-from labeling.services.scoring import request_scores
-from labeling.services.suggestions import request_suggestions
-from labeling.services.tasks import top_up
-from labeling.services.training import request_retraining
-from labeling.states import CompositionKind
+from labeling.ranking_tasks.services.tasks import top_up
+from labeling.rewards.services.scoring_requests import request_scores
+from labeling.training.services.runs import request_retraining
+from labeling.writing.services import start_composition
+from labeling.writing.suggestions.services import request_suggestions
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.labeling.scripted_rewarder import current_reward_model
 from tests.processes import Processes

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.drafts import (
+from labeling.base.language import in_language
+from labeling.desk.rules.drafts import (
     LONGEST_DRAFT,
     DraftTooLong,
     InvalidDraft,
@@ -19,7 +20,6 @@ from labeling.drafts import (
     parse_draft,
     storable,
 )
-from labeling.wording import in_language
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -7,14 +7,14 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from labeling.export import write_snapshot
-from labeling.export.records import pair_records
+from labeling.base.refusals import AlreadySubmitted
+from labeling.base.states import CampaignState
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.ranking.services import revise_ranking
+from labeling.exports.services.records import pair_records
+from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
-from labeling.refusals import AlreadySubmitted
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.edits import offer_edit, submit_edit
-from labeling.services.rankings import revise_ranking
-from labeling.states import CampaignState
+from labeling.writing.edits.services import offer_edit, submit_edit
 from lm.snapshot.records import parse_ranking
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.handed_in import judgements, lines, reopened

@@ -11,17 +11,17 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.export import write_snapshot
-from labeling.export.records import pair_records
+from labeling.base.export_lock import settled_now
+from labeling.base.refusals import NothingToExport, SnapshotRefused
+from labeling.base.states import LabelerGroup
+from labeling.campaigns.rules.splits import split_of
+from labeling.desk.demonstrating.services import import_demonstration, revise_demonstration
+from labeling.desk.ranking.rules import usable_pairs
+from labeling.desk.ranking.services import revise_ranking
+from labeling.exports.services.records import pair_records
+from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Completion, Prompt, Ranking, SamplingRun, Submitter
-from labeling.ranking import usable_pairs
-from labeling.refusals import NothingToExport, SnapshotRefused
-from labeling.services.clock import settled_now
-from labeling.services.demonstrations import import_demonstration, revise_demonstration
-from labeling.services.rankings import revise_ranking
-from labeling.services.tasks import make_task, mark_ready
-from labeling.split import split_of
-from labeling.states import LabelerGroup
+from labeling.ranking_tasks.services.tasks import make_task, mark_ready
 from lm.snapshot.manifest import verify_snapshot
 from lm.snapshot.reading import open_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -494,7 +494,7 @@ class TestManifest:
         as_of = settled_now()
         write_snapshot(tmp_path / "whole", kinds=["rankings"], as_of=as_of)
         whole = (tmp_path / "whole/rankings/train.jsonl").read_bytes()
-        monkeypatch.setattr("labeling.export.snapshot.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2])))
+        monkeypatch.setattr("lm.snapshot.writing.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2])))
 
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings"], as_of=as_of)
         again = write_snapshot(tmp_path / "again", kinds=["rankings"], as_of=as_of)

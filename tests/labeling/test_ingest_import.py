@@ -13,11 +13,12 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from labeling.ingest import ImportResult, import_rows, preview, read_prompts
+from labeling.base.states import ModelKind, TaskState
+from labeling.desk.services.assignments import claim_ranking
+from labeling.imports.rules.reading import read_prompts
+from labeling.imports.services import ImportResult, import_rows, preview
+from labeling.model_versions.services import promote, register_model
 from labeling.models import PROMPTS_PER_SUBMITTER, Campaign, Completion, Demonstration, Prompt, RankingTask, Submitter
-from labeling.services.assignments import claim_ranking
-from labeling.services.model_versions import promote, register_model
-from labeling.states import ModelKind, TaskState
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.tiny_models import CONTEXT_LENGTH, make_tiny_model
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.ingest import Defaults, RefusedRow, Row, read_prompts
-from labeling.ingest import reading as reading_module
-from labeling.states import ContentWarning, PromptSource, UseCase
+from labeling.base.states import ContentWarning, PromptSource, UseCase
+from labeling.imports.rules import reading as reading_module
+from labeling.imports.rules.reading import read_prompts
+from labeling.imports.rules.rows import Defaults, RefusedRow, Row
 
 
 def read(content: bytes | str, filename: str = "prompts.jsonl", **defaults: Any) -> list[Row | RefusedRow]:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.language import detect_language
+from labeling.base.language import detect_language
 
 
 @pytest.mark.parametrize(

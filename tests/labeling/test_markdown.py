@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.code_colours import LANGUAGES
-from labeling.markdown import ATTRIBUTES, TAGS, raw_text, render_markdown
-from labeling.unseen import HIDDEN
+from labeling.base.code_highlighting import LANGUAGES
+from labeling.base.hidden_characters import HIDDEN
+from labeling.base.markdown import ATTRIBUTES, TAGS, raw_text, render_markdown
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -9,11 +9,11 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from pytest_django import Settings
 
-from labeling.export import write_snapshot
+from labeling.exports.services.registration import register_snapshot
+from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import ModelVersion, Snapshot
-from labeling.planted_rules import rule_named
-from labeling.services.simulation import rank_next, simulated_labelers
-from labeling.services.snapshots import register_snapshot
+from labeling.simulation.rules import rule_named
+from labeling.simulation.services import rank_next, simulated_labelers
 from tests.labeling.admin_house import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.tiny_models import make_tiny_model

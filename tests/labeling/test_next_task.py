@@ -14,14 +14,14 @@ from django.test import Client
 from django.utils import translation
 from django.utils.datastructures import MultiValueDict
 
-from labeling.card_moulds import HTML_MARK, card_html
-from labeling.forms import LONGEST_UNFOLDED, Card, RankingSheet
-from labeling.markdown import RENDERER
+from labeling.base.markdown import RENDERER
+from labeling.base.states import TaskState
+from labeling.desk.forms import LONGEST_UNFOLDED, Card, RankingSheet
+from labeling.desk.queries.work import own_assignment, ranking_page
+from labeling.desk.ranking.views import HTML_MARK, card_html
+from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.next_task import claim_next_task
 from labeling.models import Assignment, Labeler, RankingTask, RenderedCompletion
-from labeling.queries.work import own_assignment, ranking_page
-from labeling.services.assignments import claim_ranking
-from labeling.services.next_task import claim_next_task
-from labeling.states import TaskState
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.own_prompts import (
+from labeling.writing.own_prompts.rules import (
     FEWEST_PAIRS,
     MOST_PAIRS,
     Fault,

@@ -2,12 +2,12 @@
 
 import pytest
 
+from labeling.base.refusals import AlreadySubmitted, PromptRefused
+from labeling.base.states import CompositionKind
 from labeling.models import OwnPrompt, Prompt
-from labeling.own_prompts import OwnWriting
-from labeling.refusals import AlreadySubmitted, PromptRefused
-from labeling.services.compositions import start_composition
-from labeling.services.own_prompts import submit_own_prompt
-from labeling.states import CompositionKind
+from labeling.writing.own_prompts.rules import OwnWriting
+from labeling.writing.own_prompts.services import submit_own_prompt
+from labeling.writing.services import start_composition
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.test_claims_race import in_threads
 

@@ -6,6 +6,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from labeling.base.states import CompositionKind
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.revisions import start_revision
 from labeling.models import (
     Campaign,
     Completion,
@@ -24,14 +28,10 @@ from labeling.models import (
     SuggestionRequest,
     TrainingRun,
 )
-from labeling.own_prompts import OwnWriting
-from labeling.services.assignments import claim_ranking
-from labeling.services.compositions import start_composition
-from labeling.services.own_prompts import submit_own_prompt
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.services.revisions import start_revision
-from labeling.services.suggestions import request_suggestions
-from labeling.states import CompositionKind
+from labeling.writing.own_prompts.rules import OwnWriting
+from labeling.writing.own_prompts.services import submit_own_prompt
+from labeling.writing.services import start_composition
+from labeling.writing.suggestions.services import request_suggestions
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from labeling.promotion import Decision, Rule, decide
+from labeling.training.rules.promotion import Decision, Rule, decide
 
 RULE = Rule(tolerance=0.02, min_gain=0.0, confidence=0.95, min_test_rankings=50, min_new_rankings=20)
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.dedupe import prompt_key
-from labeling.planted_rules import UnknownRule, planted_ranks, quality_of, rule_named
-from labeling.ranking import InvalidRanking, check_covers, check_quality, densify, usable_pairs
-from labeling.split import SPLITS, split_of
-from labeling.states import CampaignState, IllegalMove, LabelerState, ModelState, check_move
-from labeling.text import UnstorableText, clean_text
+from labeling.base.states import CampaignState, IllegalMove, LabelerState, ModelState, check_move
+from labeling.base.text import UnstorableText, clean_text
+from labeling.campaigns.rules.near_duplicates import prompt_key
+from labeling.campaigns.rules.splits import SPLITS, split_of
+from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, densify, usable_pairs
+from labeling.simulation.rules import UnknownRule, planted_ranks, quality_of, rule_named
 
 ranks = st.lists(st.integers(1, 9), min_size=1, max_size=9)
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from labeling.base.states import AssignmentKind, CampaignState
+from labeling.desk.queries.available import available_by_campaign
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.models import Labeler
-from labeling.queries.available import available_by_campaign
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.states import AssignmentKind, CampaignState
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db

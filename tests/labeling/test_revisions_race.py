@@ -2,10 +2,10 @@
 
 import pytest
 
+from labeling.base.refusals import AlreadySubmitted
+from labeling.desk.demonstrating.services import revise_demonstration
+from labeling.desk.services.revisions import start_revision
 from labeling.models import Assignment, Demonstration, Labeler, Revision
-from labeling.refusals import AlreadySubmitted
-from labeling.services.demonstrations import revise_demonstration
-from labeling.services.revisions import start_revision
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.labeling.handed_in import reopened, write
 from tests.labeling.test_claims_race import in_threads

@@ -8,13 +8,13 @@ import torch
 from django.contrib.auth.models import User
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from labeling import reward_models
+from labeling import worker_models as reward_models
+from labeling.base.states import ModelKind, ScoringState
 from labeling.dispatch import dispatch_scoring
+from labeling.model_versions.services import promote, register_model
 from labeling.models import ModelVersion, PreferenceMargin, RewardScore, ScoringRequest
-from labeling.reward_models import loaded_rewarder
-from labeling.services.model_versions import promote, register_model
-from labeling.services.scoring import request_scores
-from labeling.states import ModelKind, ScoringState
+from labeling.rewards.services.scoring_requests import request_scores
+from labeling.worker_models import loaded_rewarder
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task

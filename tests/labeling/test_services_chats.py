@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from labeling.base.refusals import AlreadySubmitted, ChatRefused, PromptRefused
+from labeling.base.states import AssignmentKind, CompositionKind, LabelerState, SkipReason, SuggestionState, TaskState
+from labeling.desk.queries.available import available_by_campaign
+from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.models import Composition, Labeler, Message, ModelVersion, Prompt, RankingTask, Suggestion
-from labeling.queries.available import available_by_campaign
-from labeling.refusals import AlreadySubmitted, ChatRefused, PromptRefused
-from labeling.services.assignments import claim_ranking, skip
-from labeling.services.chats import MOST_CHAT_TURNS, ask_again, end_chat, say
-from labeling.services.compositions import start_composition
-from labeling.services.labelers import change_labeler_state
-from labeling.services.sampling import sample_tasks, take_undispatched
-from labeling.services.suggestions import answer_request, give_up_late
-from labeling.services.tasks import release_reservations, top_up
-from labeling.states import AssignmentKind, CompositionKind, LabelerState, SkipReason, SuggestionState, TaskState
+from labeling.people.services import change_labeler_state
+from labeling.ranking_tasks.services.sampling import sample_tasks, take_undispatched
+from labeling.ranking_tasks.services.tasks import release_reservations, top_up
+from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
+from labeling.writing.services import start_composition
+from labeling.writing.suggestions.services import answer_request, give_up_late
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
 

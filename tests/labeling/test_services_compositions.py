@@ -8,9 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from labeling.models import Composition, Labeler
-from labeling.queries.compositions import begun_by, languages_of
-from labeling.refusals import (
+from labeling.base.refusals import (
     AlreadyDiscarded,
     AlreadySubmitted,
     CampaignNotOpen,
@@ -18,8 +16,12 @@ from labeling.refusals import (
     LabelerNotActive,
     NotOffered,
 )
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.compositions import (
+from labeling.base.states import CampaignState, CompositionKind, CompositionState, LabelerState
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.models import Composition, Labeler
+from labeling.people.services import change_labeler_state
+from labeling.writing.queries import begun_by, languages_of
+from labeling.writing.services import (
     check_may_hand_in,
     close_composition,
     discard_composition,
@@ -27,8 +29,6 @@ from labeling.services.compositions import (
     save_composition_draft,
     start_composition,
 )
-from labeling.services.labelers import change_labeler_state
-from labeling.states import CampaignState, CompositionKind, CompositionState, LabelerState
 from tests.labeling.cast import make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db

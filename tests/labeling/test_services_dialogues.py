@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, PromptRefused
+from labeling.base.states import CampaignState, CompositionKind, LabelerGroup, SuggestionOutcome, SuggestionState
+from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.models import Composition, Conversation, Demonstration, Labeler, ModelVersion, Prompt, Suggestion
-from labeling.refusals import AlreadySubmitted, CampaignNotOpen, PromptRefused
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.compositions import start_composition
-from labeling.services.dialogues import submit_dialogue
-from labeling.services.suggestions import answer_request, request_suggestions
-from labeling.states import CampaignState, CompositionKind, LabelerGroup, SuggestionOutcome, SuggestionState
-from labeling.turns import Turn
+from labeling.writing.dialogues.rules import Turn
+from labeling.writing.dialogues.services import submit_dialogue
+from labeling.writing.services import start_composition
+from labeling.writing.suggestions.services import answer_request, request_suggestions
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.scripted_sampler import ScriptedSampler
 

@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
+from labeling.base.states import CampaignState, LabelerGroup, TaskState
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.ranking.services import revise_ranking
+from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Completion, ModelVersion, PreferenceMargin, Ranking, RankingTask, RewardScore
-from labeling.queries.rewards import best_of_each, best_of_n, doubtful
-from labeling.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
-from labeling.services.assignments import claim_ranking
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.rankings import revise_ranking
-from labeling.services.rewards import (
+from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
+from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
+from labeling.rewards.queries import best_of_each, best_of_n, doubtful
+from labeling.rewards.services.rewards import (
     SCORING_LOCK,
     TASKS_AT_ONCE,
     TRY_LOCK,
@@ -19,9 +22,6 @@ from labeling.services.rewards import (
     score_ahead,
     unscored_tasks,
 )
-from labeling.services.setting_aside import set_prompt_aside
-from labeling.services.tasks import ask_for_another_ranking
-from labeling.states import CampaignState, LabelerGroup, TaskState
 from tests.labeling.admin_house import snapshot_in
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import judgements, rank, reopened

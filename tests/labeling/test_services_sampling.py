@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from labeling.base.states import TaskState
 from labeling.models import ModelVersion, RankingTask, SamplingRun
-from labeling.services.sampling import sample_tasks, take_undispatched
-from labeling.services.tasks import top_up
-from labeling.states import TaskState
+from labeling.ranking_tasks.services.sampling import sample_tasks, take_undispatched
+from labeling.ranking_tasks.services.tasks import top_up
 from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.scripted_sampler import ScriptedSampler

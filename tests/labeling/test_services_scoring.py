@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from labeling.base.refusals import NoRewardModel, ScoringRefused, TooManyRequests
 from labeling.models import ModelVersion, ScoringRequest
-from labeling.refusals import NoRewardModel, ScoringRefused, TooManyRequests
-from labeling.services.scoring import (
+from labeling.rewards.services.scoring_requests import (
     FORGET_AFTER,
     GIVE_UP_AFTER,
     MOST_CHARACTERS,

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from labeling.base.refusals import AlreadyDiscarded, PromptRefused
+from labeling.base.states import CompositionKind, SuggestionFailure, SuggestionOutcome, SuggestionState
 from labeling.models import Composition, ModelVersion, Suggestion, SuggestionRequest
-from labeling.refusals import AlreadyDiscarded, PromptRefused
-from labeling.services.compositions import discard_composition, start_composition
-from labeling.services.suggestions import (
+from labeling.writing.services import discard_composition, start_composition
+from labeling.writing.suggestions.services import (
     answer_request,
     cancel_request,
     dismiss_suggestion,
@@ -21,7 +22,6 @@ from labeling.services.suggestions import (
     return_unsent_requests,
     take_unsent_requests,
 )
-from labeling.states import CompositionKind, SuggestionFailure, SuggestionOutcome, SuggestionState
 from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.scripted_sampler import ScriptedSampler

@@ -10,10 +10,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
+from labeling.base.states import CampaignState, ModelState
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.assignments import claim_demonstration
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt
-from labeling.services.assignments import claim_demonstration
-from labeling.services.campaigns import change_campaign_state
-from labeling.states import CampaignState, ModelState
 from tests.tiny_models import make_tiny_model
 
 pytestmark = pytest.mark.django_db

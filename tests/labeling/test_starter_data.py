@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from labeling.dedupe import normalise, prefix, prompt_key
-from labeling.split import SPLITS, split_of
-from labeling.states import PromptSource, UseCase
+from labeling.base.states import PromptSource, UseCase
+from labeling.campaigns.rules.near_duplicates import normalise, prefix, prompt_key
+from labeling.campaigns.rules.splits import SPLITS, split_of
 
 STARTER = Path(__file__).parents[2] / "labeling" / "starter"
 INSTRUCTIONS = {"en": "instructions.en.md", "zh-hans": "instructions.zh.md"}

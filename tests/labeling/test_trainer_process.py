@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from labeling.trainer_process import TrainerFailed, run_trainer
+from labeling.training.services.trainer_process import TrainerFailed, run_trainer
 from tests.processes import until
 
 PATIENCE = 20.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.turns import (
+from labeling.writing.dialogues.rules import (
     LONGEST_TURN,
     MOST_TURNS,
     Fault,

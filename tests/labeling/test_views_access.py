@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from labeling.services.assignments import claim_ranking
-from labeling.states import CampaignState, LabelerState
+from labeling.base.states import CampaignState, LabelerState
+from labeling.desk.services.assignments import claim_ranking
 from tests.labeling.cast import PASSWORD, browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db
@@ -123,7 +123,7 @@ def test_an_error_of_ours_gets_a_calm_page(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*args: Any) -> None:
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr("labeling.views.overview.overview_of", fail)
+    monkeypatch.setattr("labeling.home.views.overview_of", fail)
     client = browser_of(make_labeler("alice"))
     client.raise_request_exception = False
     page = client.get("/")

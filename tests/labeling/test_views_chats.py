@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from labeling.base.states import CompositionKind
 from labeling.models import Composition, Labeler, Message, ModelVersion, RankingTask, SuggestionRequest
-from labeling.services.compositions import start_composition
-from labeling.services.sampling import sample_tasks
-from labeling.services.suggestions import answer_request
-from labeling.states import CompositionKind
+from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.writing.services import start_composition
+from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.scripted_sampler import ScriptedSampler
 

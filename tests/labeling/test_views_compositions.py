@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from labeling.base.states import CampaignState, CompositionKind
 from labeling.models import Composition, Labeler
-from labeling.services.compositions import discard_composition, start_composition
-from labeling.states import CampaignState, CompositionKind
+from labeling.writing.services import discard_composition, start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db

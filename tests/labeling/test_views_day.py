@@ -8,16 +8,16 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from labeling.agreement import MIN_PAIRS
+from labeling.base.refusals import LabelerRefused
+from labeling.desk.demonstrating.services import submit_demonstration
+from labeling.desk.ranking.services import Judgement, revise_ranking, submit_ranking
+from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES, LONGEST_TASK_SECONDS, believable
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking, hold_through_pause
+from labeling.desk.services.revisions import start_revision
+from labeling.home.queries.day import beginning_of_today, day_of
 from labeling.models import Assignment, Labeler
-from labeling.queries.day import beginning_of_today, day_of
-from labeling.refusals import LabelerRefused
-from labeling.services.assignments import claim_demonstration, claim_ranking, hold_through_pause
-from labeling.services.demonstrations import submit_demonstration
-from labeling.services.preferences import change_preferences
-from labeling.services.rankings import Judgement, revise_ranking, submit_ranking
-from labeling.services.revisions import start_revision
-from labeling.working_time import LONGEST_PAUSE_MINUTES, LONGEST_TASK_SECONDS, believable
+from labeling.people.services import change_preferences
+from labeling.quality.rules import MIN_PAIRS
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from labeling.base.states import CompositionKind
 from labeling.models import Composition, Conversation, Labeler, ModelVersion, Suggestion, SuggestionRequest
-from labeling.services.compositions import start_composition
-from labeling.services.suggestions import answer_request
-from labeling.states import CompositionKind
+from labeling.writing.services import start_composition
+from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
 from tests.labeling.scripted_sampler import ScriptedSampler
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from labeling.base.states import AssignmentState
+from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.leases import release
 from labeling.models import Assignment, Labeler
-from labeling.services.assignments import claim_ranking
-from labeling.services.leases import release
-from labeling.states import AssignmentState
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db

@@ -7,12 +7,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from labeling.base.states import CampaignState, CompositionKind
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.assignments import claim_demonstration
+from labeling.desk.services.drafts import EARLIER_KEPT
 from labeling.models import Assignment, EarlierDraft, Labeler
-from labeling.services.assignments import claim_demonstration
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.compositions import start_composition
-from labeling.services.drafts import EARLIER_KEPT
-from labeling.states import CampaignState, CompositionKind
+from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
 
 pytestmark = pytest.mark.django_db

@@ -3,12 +3,12 @@
 import pytest
 from django.test import Client
 
+from labeling.base.states import CampaignState
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.ranking.services import Judgement, revise_ranking
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.revisions import start_revision
 from labeling.models import Labeler
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.rankings import Judgement, revise_ranking
-from labeling.services.revisions import start_revision
-from labeling.states import CampaignState
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db

@@ -7,12 +7,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerState
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.leases import release_expired_leases
 from labeling.models import Assignment, Labeler
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.labelers import change_labeler_state
-from labeling.services.leases import release_expired_leases
-from labeling.states import AssignmentKind, AssignmentState, CampaignState, LabelerState
+from labeling.people.services import change_labeler_state
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db
@@ -224,7 +224,7 @@ def test_nothing_to_do_says_what_is_going_on(client: Client) -> None:
     campaign = make_campaign(ready_depth=3)
     assert "You have done everything" in client.get("/next/ranking/").content.decode()
     prompt = make_prompt(campaign)
-    from labeling.services.tasks import make_task
+    from labeling.ranking_tasks.services.tasks import make_task
 
     make_task(prompt=prompt, campaign=campaign)
     assert "writing completions for 1 task." in client.get("/next/ranking/").content.decode()

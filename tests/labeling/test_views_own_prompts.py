@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from labeling.base.states import CampaignState, CompositionKind, LabelerState
+from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.models import (
     PROMPTS_PER_SUBMITTER,
     Campaign,
@@ -15,9 +17,7 @@ from labeling.models import (
     Prompt,
     Submitter,
 )
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.compositions import start_composition
-from labeling.states import CampaignState, CompositionKind, LabelerState
+from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
 
 pytestmark = pytest.mark.django_db

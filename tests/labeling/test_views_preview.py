@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from tokenizers import Tokenizer
 
+from labeling.base.states import ModelKind
+from labeling.model_versions.services import promote, register_model
 from labeling.models import Labeler, ModelVersion
-from labeling.services.model_versions import promote, register_model
-from labeling.states import ModelKind
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
 from tests.tiny_models import make_tiny_model
 

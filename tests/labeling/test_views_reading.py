@@ -3,12 +3,12 @@
 import pytest
 from django.test import Client
 
+from labeling.base.states import CompositionKind, ContentWarning
+from labeling.campaigns.services.campaigns import publish_instructions
+from labeling.campaigns.services.prompts import warn_of_content
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.models import Assignment, Labeler
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.campaigns import publish_instructions
-from labeling.services.compositions import start_composition
-from labeling.services.prompts import warn_of_content
-from labeling.states import CompositionKind, ContentWarning
+from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db

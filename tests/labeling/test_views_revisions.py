@@ -8,13 +8,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from labeling.base.states import CampaignState, LabelerState, RevisionState
+from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.revisions import REVISABLE
+from labeling.home.queries.overview import done_today
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
-from labeling.queries.overview import done_today
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
-from labeling.services.revisions import REVISABLE
-from labeling.services.setting_aside import set_prompt_aside
-from labeling.states import CampaignState, LabelerState, RevisionState
+from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db

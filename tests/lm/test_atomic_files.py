@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from lm.atomic_files import whole_directory, write_json_file, write_text_file
-from lm.errors import Failed, Refused, Terminated
-from lm.training.output import refuse_used_output
+from lm.atomic_files import atomic_directory, write_json_file, write_text_file
+from lm.errors import Failed, Terminated
 
 
 def test_a_finished_directory_appears_under_its_name(tmp_path: Path) -> None:
-    with whole_directory(tmp_path / "out") as directory:
+    with atomic_directory(tmp_path / "out") as directory:
         (directory / "file").write_text("x")
         assert not (tmp_path / "out").exists()
     assert (tmp_path / "out" / "file").read_text() == "x"
@@ -20,7 +19,7 @@ def test_a_finished_directory_appears_under_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [Terminated, KeyboardInterrupt, BrokenPipeError, ValueError])
 def test_whatever_ends_the_block_early_leaves_nothing(tmp_path: Path, end: type[BaseException]) -> None:
     def fill() -> None:
-        with whole_directory(tmp_path / "out") as directory:
+        with atomic_directory(tmp_path / "out") as directory:
             (directory / "file").write_text("x")
             raise end
 
@@ -31,32 +30,22 @@ def test_whatever_ends_the_block_early_leaves_nothing(tmp_path: Path, end: type[
 
 def test_an_empty_directory_is_filled_and_a_killed_runs_leftover_replaced(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / ".out.unfinished").mkdir()
-    (tmp_path / ".out.unfinished" / "half").write_text("x")
-    with whole_directory(tmp_path / "out") as directory:
+    (tmp_path / ".out.killed.partial").mkdir()
+    (tmp_path / ".out.killed.partial" / "half").write_text("x")
+    with atomic_directory(tmp_path / "out") as directory:
         (directory / "file").write_text("y")
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["out", "out/file"]
 
 
 def test_the_second_of_two_runs_into_one_directory_fails_and_destroys_nothing(tmp_path: Path) -> None:
     def run_into_the_other() -> None:
-        with whole_directory(tmp_path / "out"):
+        with atomic_directory(tmp_path / "out"):
             (tmp_path / "out").mkdir()
             (tmp_path / "out" / "first").write_text("x")
 
     with pytest.raises(Failed, match="could not be written"):
         run_into_the_other()
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["out", "out/first"]
-
-
-def test_an_output_that_holds_something_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(Refused, match="exists and is not empty"):
-        refuse_used_output(tmp_path)
-    with pytest.raises(Refused, match="exists and is not a directory"):
-        refuse_used_output(tmp_path / "file")
-    with pytest.raises(Refused, match="can't be made"):
-        refuse_used_output(tmp_path / "file" / "below" / "out")
 
 
 def test_a_file_is_replaced_whole_or_keeps_what_it_had(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
-"""The plain format, byte for byte, and the trainer's agreement with it."""
+"""The plain format, byte for byte."""
+
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm.errors import UnusablePrompt
 from lm.prompt_format import Message, plain_completion, plain_conversation, plain_prompt
-from rm_trainer import render
+from lm.rendering import prompt_text
 
-CONVERSATION = [
+CONVERSATION: list[Message] = [
     {"role": "system", "content": "Answer briefly."},
     {"role": "user", "content": "What is 2 + 2?"},
     {"role": "assistant", "content": "4"},
@@ -22,9 +25,9 @@ def test_a_conversation_is_written_out_byte_for_byte() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text()), min_size=1))
-def test_the_reward_model_reads_what_the_sampler_wrote(turns: list[tuple[str, str]]) -> None:
-    sampled_from = plain_prompt([{"role": role, "content": content} for role, content in turns])
-    assert render.plain_prompt([Message(role=role, content=content) for role, content in turns]) == sampled_from
+def test_a_tokenizer_without_a_chat_template_is_prompted_in_the_plain_format(turns: list[tuple[str, str]]) -> None:
+    messages = [Message(role=role, content=content) for role, content in turns]
+    assert prompt_text(SimpleNamespace(chat_template=None), messages) == plain_prompt(messages)
 
 
 @pytest.mark.parametrize(
@@ -47,5 +50,5 @@ def test_a_completion_ends_where_the_next_turn_begins(generated: str, completion
 
 
 def test_an_unknown_role_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="the role 'robot'; known roles are system, user, assistant"):
+    with pytest.raises(UnusablePrompt, match="the role 'robot'; known roles are system, user, assistant"):
         plain_prompt([{"role": "robot", "content": "Beep"}])

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from lm.errors import Refused
-from lm.prompt_format import Message
-from lm.rendering import Renderer, plain_prompt
-from sampler import prompt_format
+from lm.prompt_format import Message, plain_conversation, plain_prompt
+from lm.rendering import Renderer
 from tests.tiny_models import BOS_ID, END_OF_TURN_ID, EOS_ID, VOCABULARY_SIZE, make_tiny_model
 
 HI = (Message(role="user", content="Hi"),)
@@ -54,16 +53,14 @@ def test_a_base_model_reads_the_plain_template_and_ends_with_end_of_sequence(tok
 
 
 @given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), TEXTS), min_size=1, max_size=5), TEXTS)
-def test_the_sampler_writes_the_same_plain_template(turns: list[tuple[str, str]], completion: str) -> None:
-    ours = plain_prompt([Message(role=role, content=content) for role, content in turns])
-    messages = [{"role": role, "content": content} for role, content in turns]
-    assert ours == prompt_format.plain_prompt(messages)
-    answered = prompt_format.plain_conversation([*messages, {"role": "assistant", "content": completion}])
-    assert answered == f"{ours} {completion}"
+def test_an_answered_prompt_is_the_plain_conversation(turns: list[tuple[str, str]], completion: str) -> None:
+    messages = [Message(role=role, content=content) for role, content in turns]
+    answered = plain_conversation([*messages, Message(role="assistant", content=completion)])
+    assert answered == f"{plain_prompt(messages)} {completion}"
 
 
 def test_a_role_that_nobody_has_is_refused(tokenizers: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="a message has the role 'tool'"):
+    with pytest.raises(Refused, match="A message has the role 'tool'"):
         renderer(tokenizers["plain"]).render((Message(role="tool", content="x"),), ["y"])
 
 

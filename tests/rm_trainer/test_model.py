@@ -203,7 +203,7 @@ def test_a_cut_off_weights_file_is_refused(tiny_base: Path, tmp_path: Path) -> N
     broken = shutil.copytree(tiny_base, tmp_path / "broken")
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(Refused, match="can't be loaded as a model"):
+    with pytest.raises(Refused, match=r"model\.safetensors is cut off inside its header"):
         base(broken)
 
 
@@ -213,28 +213,3 @@ def test_an_incomplete_checkpoint_is_refused(tiny_base: Path, tmp_path: Path) ->
     (broken / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(Refused, match=r"lack model\.layers\.2"):
         base(broken)
-
-
-@pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        (["config.json", "pytorch_model.bin"], "pickled weights only"),
-        (["config.json"], r"has no \*\.safetensors file"),
-        (["model.safetensors"], r"has no config\.json"),
-    ],
-)
-def test_directories_that_are_no_safe_model_are_refused(tmp_path: Path, files: list[str], words: str) -> None:
-    for name in files:
-        (tmp_path / name).write_text("{}")
-    with pytest.raises(Refused, match=words):
-        directory_or_hub_id(str(tmp_path))
-
-
-def test_names_that_are_no_path_and_no_id_are_refused(tmp_path: Path) -> None:
-    for name in ("/nowhere/at/all", "./missing", "var/models/missing"):
-        with pytest.raises(Refused, match="does not exist"):
-            directory_or_hub_id(name)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(Refused, match="is a file"):
-        directory_or_hub_id(str(tmp_path / "file"))
-    assert directory_or_hub_id("google/gemma-3-270m") == "google/gemma-3-270m"
