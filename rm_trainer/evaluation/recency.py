@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from lm.errors import Refused
 from lm.snapshot.manifest import read_manifest
 from rm_trainer.evaluation.bootstrap import RESAMPLES
+from rm_trainer.evaluation.figures import Newest
 from rm_trainer.evaluation.metrics import Outcome, summarise
 
 DAYS = 7
@@ -33,7 +33,7 @@ def recent(snapshot: Path, since: str | None) -> Recent:
     return Recent(until - timedelta(days=DAYS), rule)
 
 
-def newest(outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+def newest(outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPLES, seed: int = 0) -> Newest:
     """`metrics` are None when no ranking is that new, or none says when it was handed in."""
     new = [one for one in outcomes if one.submitted_at and parse_time(one.submitted_at) > batch.since]
     return {
