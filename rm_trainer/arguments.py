@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from rm_trainer.errors import Refused
 from rm_trainer.evaluation.recency import parse_time
-from rm_trainer.objective import Strength
+from rm_trainer.loss import Strength
 
 Optimizer = Literal["adamw", "adamw8bit"]
 Precision = Literal["auto", "float32", "bfloat16"]

@@ -87,7 +87,7 @@ def _loading(metrics: Metrics) -> str:
         special = "False"
     return f"""## How to load
 
-The reward is the network's output plus `reward_shift` of its configuration.
+The reward is the network's output plus `reward_bias` of its configuration.
 
 ```python
 import torch
@@ -98,7 +98,7 @@ model = AutoModelForSequenceClassification.from_pretrained(DIRECTORY)
 {text}
 with torch.no_grad():
     inputs = tokenizer(text, add_special_tokens={special}, return_tensors="pt")
-    reward = model(**inputs).logits.item() + model.config.reward_shift
+    reward = model(**inputs).logits.item() + model.config.reward_bias
 ```
 
 `python -m rm_trainer score --model DIRECTORY` does the same for many at once."""

@@ -8,6 +8,8 @@ from rm_trainer.errors import Refused
 K_LOWEST, K_HIGHEST = 2, 10
 """Campaigns rank 4 to 9 completions (InstructGPT §3.5), and one more where the labeler improved the best; imported
 comparisons may have as few as 2."""
+STRONGEST = 4
+"""Strengths run from 1 (negligibly better) to 4 (significantly better), as in Llama 2 (Touvron et al. 2023)."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def _with_edit_step(record: dict[str, Any]) -> Any:
 def _strengths(strengths: Any, *, steps: int) -> tuple[int, ...] | None:
     if strengths is None:
         return None
-    whole = isinstance(strengths, list) and all(type(one) is int and 1 <= one <= 4 for one in strengths)
+    whole = isinstance(strengths, list) and all(type(one) is int and 1 <= one <= STRONGEST for one in strengths)
     if not whole or len(strengths) != steps:
         raise Refused(f'"strengths" must be {steps} whole numbers from 1 to 4, one between neighbouring ranks')
     return tuple(strengths)

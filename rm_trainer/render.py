@@ -17,7 +17,6 @@ The rendered text is all that the reward model ever sees, so anyone can get the 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -28,23 +27,15 @@ import numpy as np
 import torch
 from jinja2 import TemplateError
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
 from rm_trainer.errors import Refused
 from rm_trainer.records import Message
 
 RENDERING = 1
 """Counted up whenever this module makes other tokens of the same text, so that none are taken from an earlier cache."""
 SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """The K sequences of one prompt, int32 ids of shape [length]; each lost `dropped` tokens at the prompt's start."""
-
-    sequences: tuple[Tensor, ...]
-    dropped: int
 
 
 class Renderer:
@@ -72,7 +63,7 @@ class Renderer:
             return f"{plain_prompt(prompt)} {completion}{self.tokenizer.eos_token or ''}"
         return self._chat([*prompt, Message(role="assistant", content=completion)], add_generation_prompt=False)
 
-    def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> Rendered:
+    def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
         """Token ids of the prompt with each completion.
 
         When the longest is over `max_length`, as many tokens as it is over leave all K at the start of the prompt
@@ -90,10 +81,8 @@ class Renderer:
                 f"its longest completion takes {longest - droppable} tokens by itself and the limit "
                 f"is {self.max_length}; a completion is never cut. Raise --max-length or leave it out"
             )
-        return Rendered(
-            sequences=tuple(torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids),
-            dropped=dropped,
-        )
+        kept = [torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids]
+        return share_prefix(kept, dropped=dropped)
 
     def last_token(self) -> int:
         """The token that the score is read at, whatever the completion: see the module's docstring."""

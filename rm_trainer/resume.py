@@ -26,7 +26,7 @@ from rm_trainer.arguments import TrainArguments
 from rm_trainer.checkpoint import whole_directory, write_json_file
 from rm_trainer.distributed.ranks import ALONE, Ranks
 from rm_trainer.errors import Failed, Refused
-from rm_trainer.optimization import BatchResult
+from rm_trainer.optimization import StepResult
 
 NOT_OF_THE_RUN = (
     "output",
@@ -50,7 +50,7 @@ TRAINED = StateDictOptions(ignore_frozen_params=True, strict=False)
 class Done:
     """The steps behind us: their results, the progress events, and the seconds they took."""
 
-    results: list[BatchResult] = field(default_factory=list)
+    results: list[StepResult] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -96,7 +96,7 @@ class Checkpoints:
         weights, moments = get_state_dict(model, optimizer, options=TRAINED)
         load({"model": weights, "optimizer": moments}, checkpoint_id=steps[-1], no_dist=self.ranks.size == 1)
         set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments, options=TRAINED)
-        return Done(**{**state, "results": [BatchResult(**one) for one in state["results"]]})
+        return Done(**{**state, "results": [StepResult(**one) for one in state["results"]]})
 
     def remove(self) -> None:
         """The run is done and its output written."""

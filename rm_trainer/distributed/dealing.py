@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from rm_trainer.distributed.ranks import Ranks
-from rm_trainer.sharing.rows import pack
 
 
 def own_parts(sizes: Sequence[int], *, budget: int, ranks: Ranks) -> Iterator[tuple[list[int], bool]]:
@@ -37,3 +36,24 @@ def deal(sizes: Sequence[int], *, ranks: int) -> list[list[int]]:
         dealt[rank].append(number)
         had[rank] += sizes[number]
     return dealt
+
+
+def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Which items share a micro-batch: first fit, longest first; a longer item than `budget` has one of its own.
+
+    Lengths 5, 2, 4, 3 with room for 7: 5 + 2 and 4 + 3.
+
+    >>> pack([5, 2, 4, 3], 7)
+    [[0, 1], [2, 3]]
+    """
+    packed: list[list[int]] = []
+    left: list[int] = []
+    for item in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        found = next((index for index, room in enumerate(left) if room >= lengths[item]), None)
+        if found is None:
+            packed.append([item])
+            left.append(budget - lengths[item])
+        else:
+            packed[found].append(item)
+            left[found] -= lengths[item]
+    return packed

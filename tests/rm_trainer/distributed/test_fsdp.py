@@ -11,7 +11,7 @@ from torch.distributed.device_mesh import init_device_mesh
 
 from rm_trainer.distributed.fsdp import shard, whole_weights
 from rm_trainer.distributed.ranks import Ranks
-from rm_trainer.model import is_sharded, load_base
+from rm_trainer.model import is_sharded, load_base_model
 from rm_trainer.sharing import cache
 from rm_trainer.sharing.choice import choose
 from tests.rm_trainer.trees import base_model, rendered
@@ -38,7 +38,7 @@ def test_the_way_over_the_cache_is_not_taken_where_weights_come_and_go(tmp_path:
 
 
 def test_spread_weights_come_together_unchanged(tiny_base: Path, ranks: Ranks) -> None:
-    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     shard(model, CPU, ranks)
     after = whole_weights(model)
