@@ -14,6 +14,8 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from rm_trainer.norms import fuse_norms
+from rm_trainer.sharing.attention import use_shared_prompts
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from benchmarks.harness import command
@@ -25,9 +27,7 @@ from lm.training.arguments import Optimizer
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
-from rm_trainer.norms import fuse_norms
 from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer
-from rm_trainer.sharing.attention import use_shared_prompts
 
 YI_6B: dict[str, Any] = {
     "vocab_size": 64_000,

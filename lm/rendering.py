@@ -15,7 +15,6 @@ Gemma the line break after <end_of_turn>), or the plain format's end-of-sequence
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -26,22 +25,14 @@ import numpy as np
 import torch
 from jinja2 import TemplateError
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lm.errors import Refused, RefusedByTemplate
+from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
 from lm.prompt_format import Message, plain_prompt
 
 RENDERING = 1
 """Counted up whenever this module makes other tokens of the same text, so that none are taken from an earlier cache."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """The K sequences of one prompt, int32 ids of shape [length]; each lost `dropped` tokens at the prompt's start."""
-
-    sequences: tuple[Tensor, ...]
-    dropped: int
 
 
 class Renderer:
@@ -70,7 +61,7 @@ class Renderer:
         answered = [*prompt, Message(role="assistant", content=completion)]
         return _chat_text(self.tokenizer, answered, add_generation_prompt=False)
 
-    def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> Rendered:
+    def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
         """Token ids of the prompt with each completion.
 
         When the longest is over `max_length`, as many tokens as it is over leave all K at the start of the prompt
@@ -88,10 +79,8 @@ class Renderer:
                 f"its longest completion takes {longest - droppable} tokens by itself and the limit "
                 f"is {self.max_length}; a completion is never cut. Raise --max-length or leave it out"
             )
-        return Rendered(
-            sequences=tuple(torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids),
-            dropped=dropped,
-        )
+        kept = [torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids]
+        return share_prefix(kept, dropped=dropped)
 
     def last_token(self) -> int:
         """The token that the score is read at, whatever the completion: see the module's docstring."""

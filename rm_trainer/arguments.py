@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from lm.errors import Refused
 from lm.training.arguments import Precision, RuntimeArguments, TrainingArguments, at_least
 from rm_trainer.evaluation.recency import parse_time
-from rm_trainer.objective import Strength
+from rm_trainer.loss import Strength
 
 
 @dataclass(frozen=True, kw_only=True)

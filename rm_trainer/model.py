@@ -2,9 +2,8 @@
 §3.5).
 
 It is transformers' own `…ForSequenceClassification` with one label, so the checkpoint is an ordinary one. Those heads
-have no bias to hold the shift that gives demonstrations mean reward 0, so **the network's output is the unshifted
-reward** and config.json carries `reward_shift`, to be added: reward = logit + reward_shift. `python -m rm_trainer
-score` adds it.
+have no bias. The one that gives demonstrations mean reward 0 (InstructGPT C.2) is `reward_bias` in config.json:
+**reward = logit + reward_bias**. `python -m rm_trainer score` adds it.
 """
 
 from typing import Any, cast
@@ -15,36 +14,26 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from lm.errors import Refused
+from lm.fused_rms_norm import fuse_rms_norms
 from lm.hub import directory_or_hub_id
+from lm.prefix_sharing.attention import use_row_attention
 from lm.rendering import Renderer
-from rm_trainer.batches import Batch
-from rm_trainer.norms import fuse_norms
-from rm_trainer.sharing.attention import use_shared_prompts
 
 HEAD = "score.weight"
 
 
-def score_group(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """Unshifted rewards [S], float32, of a batch's S sequences, each read at its last token.
-
-    The position is passed explicitly: the stock head looks for the last token that isn't padding, which is the wrong
-    one where padding and end-of-sequence are one token. Every completion is one full sequence here; rm_trainer/sharing
-    reads the prompt once.
-    """
-    hidden = model.base_model(
-        input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False
-    ).last_hidden_state  # [S, T, d]
-    return score_hidden(model, hidden[torch.arange(len(hidden), device=hidden.device), batch.last])
-
-
 def score_hidden(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Unshifted rewards [S], float32 even inside autocast, of last-layer states [S, d]."""
+    """Returns the rewards without their bias [S], float32 even inside autocast, of the last tokens' states [S, d].
+
+    The stock head looks for that token itself: the last one that isn't padding, which is the wrong one where padding
+    and end-of-sequence are one token.
+    """
     with torch.autocast(hidden.device.type, enabled=False):
         scores: Tensor = head(model)(hidden.float())  # [S, 1]
     return scores.squeeze(-1)
 
 
-def load_base(base: str, *, max_length: int, seed: int) -> tuple[PreTrainedModel, Renderer]:
+def load_base_model(base: str, *, max_length: int, seed: int) -> tuple[PreTrainedModel, Renderer]:
     """A model to train, float32 on the CPU, and its renderer. A language model gets a new head, drawn from N(0,
     1/(d+1)) (Stiennon et al. 2020, C.2, d the width); a reward model keeps its own. Raises Refused.
     """
@@ -57,7 +46,7 @@ def load_base(base: str, *, max_length: int, seed: int) -> tuple[PreTrainedModel
         nn.init.normal_(weight, std=(weight.shape[1] + 1) ** -0.5, generator=generator)
     renderer = _renderer(model, tokenizer, max_length)
     _choose_padding(model, renderer)
-    model.config.reward_shift = 0.0
+    model.config.reward_bias = 0.0
     model.config.reward_max_length = renderer.max_length
     return model, renderer
 
@@ -71,9 +60,9 @@ def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTra
     return model, _renderer(model, tokenizer, max_length or trained_with)
 
 
-def reward_shift(model: PreTrainedModel) -> float:
+def reward_bias(model: PreTrainedModel) -> float:
     """What is added to the network's output to get the reward; 0 for a checkpoint that stores none."""
-    return float(getattr(model.config, "reward_shift", 0.0))
+    return float(getattr(model.config, "reward_bias", 0.0))
 
 
 def head(model: PreTrainedModel) -> nn.Linear:
@@ -96,7 +85,7 @@ def _load(location: str) -> tuple[PreTrainedModel, Any, set[str]]:
     head(model)
     # Only dropout depends on the mode. Without it a batch's gradient is the same however the batch is split, and the K
     # completions of a prompt are compared through one and the same network.
-    return use_shared_prompts(fuse_norms(model.eval())), tokenizer, set(info["missing_keys"])
+    return use_row_attention(fuse_rms_norms(model.eval())), tokenizer, set(info["missing_keys"])
 
 
 def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Renderer:
@@ -107,7 +96,7 @@ def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Render
 
 
 def _choose_padding(model: PreTrainedModel, renderer: Renderer) -> None:
-    """Makes the stock head read a sequence at its last token, as `score_group` does.
+    """Makes the stock head read a sequence at its last token, as `score_hidden` is given it.
 
     It reads at the rightmost token that isn't padding, so padding must be a token that never ends a sequence and that
     the model knows: the tokenizer's own padding, else end, begin or unknown. Where every one of them ends the sequences

@@ -1,60 +1,75 @@
 """README.md beside a checkpoint: a model card in Hugging Face's format, made of metrics.json and nothing else."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from lm.hub import is_hub_id
+from rm_trainer.evaluation.figures import Analysis, Interval, Summary
+from rm_trainer.metrics import Metrics
 
-Metrics = Mapping[str, Any]
 WHAT = """\
 A reward model: it gives a prompt with a completion one number, higher where labelers would rank the completion higher.
 Made by Concord's `rm_trainer`."""
-SPLITS = {"valid": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A split that has figures; `name` as the Hub says it."""
+
+    name: str
+    figures: Summary
+    analysis: Analysis | None
 
 
 def model_card(metrics: Metrics, *, name: str) -> str:
-    """`name`: the checkpoint's directory, or its name."""
+    """Returns the card's text. `name`: the checkpoint's directory, or its name."""
+    measured = _measured(metrics)
     parts = (
-        _front_matter(metrics, Path(name).name),
+        _front_matter(metrics, measured, Path(name).name),
         f"# {Path(name).name}\n\n{WHAT}",
         _use(metrics),
         _loading(metrics),
         _data(metrics),
         _training(metrics),
-        *(_figures(metrics, split) for split in SPLITS if metrics.get(split)),
+        *(_figures(split) for split in measured),
         _limits(metrics),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _front_matter(metrics: Metrics, name: str) -> str:
+def _measured(metrics: Metrics) -> list[_Measured]:
+    splits = (("valid", "validation", metrics["valid"]), ("test", "test", metrics["test"]))
+    return [_Measured(name, figures, metrics["analysis"][split]) for split, name, figures in splits if figures]
+
+
+def _front_matter(metrics: Metrics, measured: Sequence[_Measured], name: str) -> str:
     base = metrics["base"]
     data = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-classification",
         tags=["reward-model", "rlhf", "preference"],
-        language=sorted(_parts(metrics, "language") - {"unknown"}) or None,
+        language=sorted(_languages(measured)) or None,
         base_model=base if is_hub_id(base, owner_needed=False) else None,
         model_name=name,
-        eval_results=[_result(metrics, split) for split in SPLITS if metrics.get(split)] or None,
+        eval_results=[_result(metrics, split) for split in measured] or None,
     )
     return f"---\n{data.to_yaml()}\n---"
 
 
-def _result(metrics: Metrics, split: str) -> EvalResult:
+def _result(metrics: Metrics, split: _Measured) -> EvalResult:
     return EvalResult(
         task_type="text-classification",
         task_name="Preference between two completions",
         dataset_type="rankings",
         dataset_name=f"snapshot {metrics['snapshot_sha256'][:12]}",
-        dataset_split=SPLITS[split],
+        dataset_split=split.name,
         metric_type="accuracy",
         metric_name="Pair accuracy",
-        metric_value=round(metrics[split]["pair_accuracy"], 4),
+        metric_value=round(split.figures["pair_accuracy"], 4),
     )
 
 
@@ -67,8 +82,8 @@ It isn't meant to judge people, or facts."""
 
 
 def _level(metrics: Metrics) -> str:
-    ideal = metrics.get("demonstrations") or {}
-    if not ideal.get("count"):
+    ideal = metrics["demonstrations"]
+    if ideal["mean_reward"] is None:
         return "There were no demonstrations, so a reward's level means nothing."
     return (
         f"The level is set so that {ideal['count']:,} demonstrations of labelers have mean reward "
@@ -77,7 +92,7 @@ def _level(metrics: Metrics) -> str:
 
 
 def _loading(metrics: Metrics) -> str:
-    if metrics.get("template") == "plain":
+    if metrics["template"] == "plain":
         text = 'text = "User: Hi\\n\\nAssistant: Hello!" + tokenizer.eos_token  # this model has no chat template'
         special = "True"
     else:
@@ -88,7 +103,7 @@ def _loading(metrics: Metrics) -> str:
         special = "False"
     return f"""## How to load
 
-The reward is the network's output plus `reward_shift` of its configuration.
+The reward is the network's output plus `reward_bias` of its configuration.
 
 ```python
 import torch
@@ -99,19 +114,19 @@ model = AutoModelForSequenceClassification.from_pretrained(DIRECTORY)
 {text}
 with torch.no_grad():
     inputs = tokenizer(text, add_special_tokens={special}, return_tensors="pt")
-    reward = model(**inputs).logits.item() + model.config.reward_shift
+    reward = model(**inputs).logits.item() + model.config.reward_bias
 ```
 
 `python -m rm_trainer score --model DIRECTORY` does the same for many at once."""
 
 
 def _data(metrics: Metrics) -> str:
-    snapshot, counts = metrics.get("snapshot") or {}, metrics.get("counts") or {}
+    snapshot, counts = metrics["snapshot"], metrics["counts"]
     columns = ("rankings", "prompts", "pairs", "tied_rankings", "shortened_prompts", "dropped_prompt_tokens")
     rows = [
         [split, *(f"{counts[split].get(one, 0):,}" for one in columns)] for split in counts if "pairs" in counts[split]
     ]
-    filters = snapshot.get("filters") or {}
+    filters = snapshot["filters"]
     simulated = (
         "**Rankings of simulated labelers are inside: it follows a planted rule, not people.**\n\n"
         if filters.get("include_simulated")
@@ -120,7 +135,7 @@ def _data(metrics: Metrics) -> str:
     return f"""## Data
 
 {simulated}Snapshot `{metrics["snapshot_sha256"]}`,
-everything handed in up to {snapshot.get("as_of") or "an unknown time"} with the filters
+everything handed in up to {snapshot["as_of"]} with the filters
 `{json.dumps(filters, ensure_ascii=False)}`.
 
 {_table(["split", "rankings", "prompts", "pairs", "ties only", "prompts shortened", "tokens dropped"], rows)}"""
@@ -128,15 +143,13 @@ everything handed in up to {snapshot.get("as_of") or "an unknown time"} with the
 
 def _training(metrics: Metrics) -> str:
     config, schedule, seconds = metrics["config"], metrics["schedule"], metrics["seconds"]
-    tokens, energy = metrics["tokens"]["trained"], metrics.get("energy") or {}
+    tokens, energy = metrics["tokens"]["trained"], metrics["energy"]
     options = ", ".join(
         f"{name} {config[name]}"
         for name in ("optimizer", "beta1", "beta2", "weight_decay", "clip", "strength", "label_smoothing", "seed")
         if name in config
     )
-    used = (
-        f"{energy['joules'] / 3.6e6:.3f} kWh" if energy.get("joules") is not None else f"unknown ({energy.get('note')})"
-    )
+    used = f"unknown ({energy['note']})" if energy["joules"] is None else f"{energy['joules'] / 3.6e6:.3f} kWh"
     peak, end = schedule["learning_rate"], schedule["final_learning_rate"]
     return f"""## Training
 
@@ -149,55 +162,57 @@ On {metrics["device"]} in {metrics["dtype"]}: {seconds["training"]:,.0f} s, {tok
 manifest.json has packages, code version and every file's hash; training_log.jsonl every step."""
 
 
-def _figures(metrics: Metrics, split: str) -> str:
-    figures, analysis = metrics[split], (metrics.get("analysis") or {}).get(split) or {}
+def _figures(split: _Measured) -> str:
+    figures, analysis = split.figures, split.analysis
     rows = [
-        ["Accuracy over pairs", *_share(figures, "pair_accuracy")],
-        ["Accuracy, averaged over prompts", *_share(figures, "prompt_accuracy")],
-        ["Log loss", *_number(figures, "log_loss")],
+        ["Accuracy over pairs", *_share(figures["pair_accuracy"], figures["pair_accuracy_interval"])],
+        ["Accuracy, averaged over prompts", *_share(figures["prompt_accuracy"], figures["prompt_accuracy_interval"])],
+        ["Log loss", *_number(figures["log_loss"], figures["log_loss_interval"])],
+        *(_analysis_rows(analysis) if analysis else []),
     ]
-    if analysis:
-        rows += [
-            ["Calibration error (ECE)", *_share(analysis["calibration"], "ece")],
-            ["Temperature", *_number(analysis["calibration"], "temperature")],
-            ["Correlation of reward with length", *_number(analysis["length"], "correlation")],
-            ["Accuracy where the shorter one won", *_share(analysis["length"], "shorter_won_accuracy")],
-            ["Accuracy of “longer is better”", *_share(analysis["length"], "longer_is_better_accuracy")],
-            _ceiling(analysis["ceiling"]),
-        ]
-    return f"""## Figures on the {SPLITS[split]} split
+    return f"""## Figures on the {split.name} split
 
 {figures["rankings"]:,} rankings of {figures["prompts"]:,} prompts with {figures["pairs"]:,} pairs.
 Intervals are 95%, a bootstrap over prompts.
 
-{_table(["figure", "value", "interval"], rows)}{_note(analysis)}{_best(analysis)}"""
+{_table(["figure", "value", "interval"], rows)}{_behind(analysis) if analysis else ""}"""
 
 
-def _ceiling(ceiling: Metrics) -> list[str]:
-    return ["Agreement of labelers with each other (the ceiling)", *_share(ceiling, "agreement")]
+def _analysis_rows(analysis: Analysis) -> list[list[str]]:
+    calibration, length, ceiling = analysis["calibration"], analysis["length"], analysis["ceiling"]
+    shorter, longer = length["shorter_won_accuracy"], length["longer_is_better_accuracy"]
+    return [
+        ["Calibration error (ECE)", *_share(calibration["ece"], calibration["ece_interval"])],
+        ["Temperature", *_number(calibration["temperature"], calibration["temperature_interval"])],
+        ["Correlation of reward with length", *_number(length["correlation"], length["correlation_interval"])],
+        ["Accuracy where the shorter one won", *_share(shorter, length["shorter_won_accuracy_interval"])],
+        ["Accuracy of “longer is better”", *_share(longer, length["longer_is_better_accuracy_interval"])],
+        [
+            "Agreement of labelers with each other (the ceiling)",
+            *_share(ceiling["agreement"], ceiling["agreement_interval"]),
+        ],
+    ]
 
 
-def _note(analysis: Metrics) -> str:
-    note = (analysis.get("ceiling") or {}).get("note")
-    return f"\n\nThe labelers' agreement is missing. {note}" if note else ""
-
-
-def _best(analysis: Metrics) -> str:
+def _behind(analysis: Analysis) -> str:
+    """The ceiling's note, and the curve of best of n."""
+    note = analysis["ceiling"]["note"]
     rows = [
         [
             str(one["n"]),
             f"{one['kl']:.2f}",
             f"{one['rankings']:,}",
-            *_share(one, "win_rate"),
+            *_share(one["win_rate"], one["win_rate_interval"]),
             f"{one['labelers_win_rate']:.1%}",
         ]
-        for one in analysis.get("best_of_n") or ()
+        for one in analysis["best_of_n"]
     ]
-    if not rows:
-        return ""
     heads = ["n", "KL bound", "rankings", "win rate", "interval", "if labelers picked"]
-    said = "The best of n completions by this model against a random one, by the labelers' ranks:"
-    return f"\n\n{said}\n\n{_table(heads, rows)}"
+    curve = (
+        "\n\nThe best of n completions by this model against a random one, by the labelers' ranks:\n\n"
+        f"{_table(heads, rows)}"
+    )
+    return (f"\n\nThe labelers' agreement is missing. {note}" if note else "") + (curve if rows else "")
 
 
 def _limits(metrics: Metrics) -> str:
@@ -207,25 +222,24 @@ def _limits(metrics: Metrics) -> str:
         "* A policy that is optimised against it finds its errors: look at the best-of-n curve and stay near it.",
         "* On models, languages and kinds of prompts that aren't in the slices of metrics.json nothing was measured.",
     ]
-    if not metrics.get("valid"):
+    if not metrics["valid"]:
         lines.insert(0, "* **It was not validated: the snapshot had no validation rankings.**")
     return "\n".join(["## Limits", "", *lines])
 
 
-def _parts(metrics: Metrics, name: str) -> set[str]:
-    analyses = (metrics.get("analysis") or {}).values()
-    return {value for one in analyses if one for value in one["parts"].get(name, ())}
+def _languages(measured: Sequence[_Measured]) -> set[str]:
+    return {one for split in measured if split.analysis for one in split.analysis["parts"]["language"]} - {"unknown"}
 
 
-def _share(figures: Metrics, name: str) -> list[str]:
-    return _shown(figures.get(name), figures.get(f"{name}_interval"), "{:.1%}")
+def _share(value: float | None, interval: Interval) -> list[str]:
+    return _shown(value, interval, "{:.1%}")
 
 
-def _number(figures: Metrics, name: str) -> list[str]:
-    return _shown(figures.get(name), figures.get(f"{name}_interval"), "{:.3f}")
+def _number(value: float | None, interval: Interval) -> list[str]:
+    return _shown(value, interval, "{:.3f}")
 
 
-def _shown(value: float | None, interval: Sequence[float] | None, form: str) -> list[str]:
+def _shown(value: float | None, interval: Interval, form: str) -> list[str]:
     """[value, interval]"""
     bounds = " – ".join(form.format(bound) for bound in interval) if interval else ""
     return ["–" if value is None else form.format(value), bounds]

@@ -1,4 +1,4 @@
-"""One optimizer step: gradients added up over parts of a batch, then AdamW with a clipped norm."""
+"""What a step needs beside the network and the loss: AdamW, its learning rate, and refusals of broken numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,20 +12,12 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from lm.errors import Failed, Refused
-from lm.training.dealing import own_parts
-from lm.training.fsdp import whole
-from lm.training.runtime import Runtime
+from lm.training.schedule import learning_rate
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import Group, unique_tokens
-from rm_trainer.loss import batch_margins, correct_pairs
-from rm_trainer.objective import Objective
-from rm_trainer.sharing.choice import computed_tokens, score, way_for
-
-PLAIN = Objective()
 
 
 @dataclass(frozen=True)
-class BatchResult:
+class StepResult:
     """One batch, measured before its step: its rankings' mean loss; `correct` of `pairs` pairs ordered rightly."""
 
     loss: float
@@ -33,34 +25,9 @@ class BatchResult:
     pairs: int
     computed_tokens: int = 0
     """That the layers computed, padding included."""
-
-
-def accumulate_gradients(
-    model: PreTrainedModel, runtime: Runtime, batch: Sequence[Group], *, tokens: int, objective: Objective = PLAIN
-) -> BatchResult:
-    """Adds the gradient of the batch's loss, Σ objective.loss / len(batch), to the parameters, as many groups at a time
-    as have `tokens` together.
-
-    Each part divides by the whole batch's number of rankings, so the sum is the same however the batch is parted and
-    over however many processes it is spread.
-    """
-    loss, correct, pairs, computed = 0.0, 0.0, 0, 0
-    sizes = [unique_tokens(group.rendered) for group in batch]
-    for numbers, counts in own_parts(sizes, budget=tokens, processes=runtime.processes):
-        part = [batch[number] for number in numbers]
-        rendered = [group.rendered for group in part]
-        scores = score(model, runtime, rendered)  # [ΣK]
-        margins = batch_margins(scores, [group.ranks.to(runtime.device) for group in part])
-        losses = [objective.loss(one, group.strengths) for one, group in zip(margins, part, strict=True)]
-        part_loss = torch.stack(losses).sum() * (counts / len(batch))
-        part_loss.backward()  # type: ignore[no-untyped-call]
-        loss += part_loss.item()
-        correct += counts * sum(float(correct_pairs(one)) for one in margins)
-        pairs += counts * sum(one.numel() for one in margins)
-        computed += counts * computed_tokens(way_for(model, runtime, rendered), rendered)
-    sums = torch.tensor([loss, correct, pairs, computed], dtype=torch.float64)
-    loss, correct, pairs, computed = runtime.processes.add_up(sums).tolist()
-    return BatchResult(loss=loss, correct=correct, pairs=int(pairs), computed_tokens=int(computed))
+    tokens: int = 0
+    """Of the batch's K full sequences each, as metrics.json counts them."""
+    learning_rate: float = 0.0
 
 
 def make_optimizer(model: PreTrainedModel, arguments: TrainArguments) -> torch.optim.Optimizer:
@@ -87,34 +54,34 @@ def _kind(name: str) -> Callable[..., torch.optim.Optimizer]:
     return cast("Callable[..., torch.optim.Optimizer]", AdamW8bit)
 
 
-def apply_gradients(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, *, learning_rate: float, clip: float
-) -> Tensor:
-    """Steps, empties the gradients and returns their norm before clipping; a norm that isn't finite changes nothing."""
-    norm = whole(torch.nn.utils.clip_grad_norm_(trainable(model), clip or torch.inf))
-    if norm.isfinite():
-        for group in optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):  # torchao compiles with it, so the tensor stays the same
-                group["lr"].fill_(learning_rate)
-            else:
-                group["lr"] = learning_rate
-        optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return norm
+def set_learning_rate(optimizer: torch.optim.Optimizer, arguments: TrainArguments, *, step: int, steps: int) -> float:
+    """Sets and returns the rate of a step, from 1, after the run's schedule."""
+    rate = learning_rate(
+        step=step,
+        steps=steps,
+        peak=arguments.learning_rate,
+        final_fraction=arguments.final_learning_rate_fraction,
+        warmup_steps=arguments.warmup_steps,
+    )
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):  # torchao compiles with it, so the tensor stays the same
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+    return rate
 
 
-def refuse_broken_numbers(step: int, batch: Sequence[Group], loss: float, norm: Tensor) -> None:
-    """Raises Failed, naming the batch's rankings, when the loss or the gradient isn't finite."""
+def refuse_broken_numbers(step: int, rankings: Sequence[int], loss: float, norm: Tensor) -> None:
+    """Raises Failed, naming the batch's rankings by their ids, when the loss or the gradient isn't finite."""
     if torch.tensor(loss).isfinite() and norm.isfinite():
         return
-    ids = ", ".join(str(group.ranking.ranking_id) for group in batch)
     raise Failed(
         f"Step {step}: the loss is {loss} and its gradient's norm {float(norm)}. Nothing was written. "
-        f"The rankings of this batch: {ids}. A lower --learning-rate or --dtype float32 may help."
+        f"The rankings of this batch: {_listed(rankings)}. A lower --learning-rate or --dtype float32 may help."
     )
 
 
-def refuse_spike(step: int, batch: Sequence[Group], loss: float, earlier: Sequence[BatchResult], factor: float) -> None:
+def refuse_spike(step: int, rankings: Sequence[int], loss: float, earlier: Sequence[StepResult], factor: float) -> None:
     """Raises Failed, naming the batch's rankings, when the loss is over `factor` times what was usual; 0 never does.
 
     Usual is the median of the last 20 steps, or log 2 if that is more: what a model without any opinion costs.
@@ -122,12 +89,15 @@ def refuse_spike(step: int, batch: Sequence[Group], loss: float, earlier: Sequen
     usual = max(log(2), median([result.loss for result in earlier[-20:]] or [0.0]))
     if not factor or loss <= factor * usual:
         return
-    ids = ", ".join(str(group.ranking.ranking_id) for group in batch)
     raise Failed(
         f"Step {step}: the loss jumped to {loss:.3f}; {usual:.3f} was usual. Nothing was written. The rankings of this "
-        f"batch: {ids}. Look at them, lower --learning-rate, or raise --spike-factor."
+        f"batch: {_listed(rankings)}. Look at them, lower --learning-rate, or raise --spike-factor."
     )
 
 
 def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _listed(rankings: Sequence[int]) -> str:
+    return ", ".join(map(str, rankings))

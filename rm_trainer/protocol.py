@@ -17,7 +17,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Scored:
-    """`reward` has the model's shift in it: 0 is as good as the demonstrations. None where `problem` says why not.
+    """`reward` has the model's bias in it: 0 is as good as the demonstrations. None where `problem` says why not.
 
     `dropped`: tokens that the prompt lost at its start.
     """

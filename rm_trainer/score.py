@@ -3,7 +3,7 @@
     echo '{"prompt": [{"role": "user", "content": "Hi"}], "completion": "Hello!"}' | \\
         python -m rm_trainer score --model DIR --input - --output -
 
-A line keeps all its keys and gets "reward": the network's output plus the model's stored shift, so 0 means as good as
+A line keeps all its keys and gets "reward": the network's output plus the model's stored bias, so 0 means as good as
 the demonstrations that it was trained with. Lines of one batch that have the same prompt have it read once.
 """
 

@@ -10,6 +10,9 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from rm_trainer.norms import fuse_norms
+from rm_trainer.sharing import choice
+from rm_trainer.sharing.attention import use_shared_prompts
 
 from benchmarks.training.shape import random_model, random_sequences
 from benchmarks.training.side import Task, answer
@@ -19,10 +22,7 @@ from lm.snapshot.records import Ranking
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
-from rm_trainer.norms import fuse_norms
 from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer
-from rm_trainer.sharing import choice
-from rm_trainer.sharing.attention import use_shared_prompts
 
 ARGUMENTS: dict[str, Any] = {"data": "", "base": "", "output": ""}
 

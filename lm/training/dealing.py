@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from lm.packing import pack
 from lm.training.processes import Processes
 
 
@@ -37,3 +36,24 @@ def deal(sizes: Sequence[int], *, processes: int) -> list[list[int]]:
         dealt[least].append(number)
         had[least] += sizes[number]
     return dealt
+
+
+def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Returns which items share a micro-batch: first fit, longest first; one longer than `budget` goes alone.
+
+    Lengths 5, 2, 4, 3 with room for 7: 5 + 2 and 4 + 3.
+
+    >>> pack([5, 2, 4, 3], 7)
+    [[0, 1], [2, 3]]
+    """
+    packed: list[list[int]] = []
+    left: list[int] = []
+    for item in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        found = next((index for index, room in enumerate(left) if room >= lengths[item]), None)
+        if found is None:
+            packed.append([item])
+            left.append(budget - lengths[item])
+        else:
+            packed[found].append(item)
+            left[found] -= lengths[item]
+    return packed

@@ -32,7 +32,7 @@ def reward_model(directory: Path, *, seed: int) -> Path:
     base = make_tiny_model(directory.with_name(f"{directory.name}-base"), seed=seed)
     torch.manual_seed(seed)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
-    model.config.reward_shift, model.config.reward_max_length = 0.5, 256
+    model.config.reward_bias, model.config.reward_max_length = 0.5, 256
     model.save_pretrained(directory)
     AutoTokenizer.from_pretrained(base).save_pretrained(directory)
     return directory
@@ -49,7 +49,7 @@ def plain_rewards(directory: Path) -> list[float]:
             tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False, return_tensors="pt"
         )
         with torch.no_grad():
-            found.append(model(**ids).logits.item() + model.config.reward_shift)
+            found.append(model(**ids).logits.item() + model.config.reward_bias)
     return found
 
 

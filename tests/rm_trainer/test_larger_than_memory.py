@@ -19,7 +19,7 @@ READ_ALL = """
 import resource, sys
 from pathlib import Path
 from rm_trainer.batches import shuffled_batches, unique_tokens
-from rm_trainer.model import load_base
+from rm_trainer.model import load_base_model
 from rm_trainer.read_ahead import ReadAhead
 from lm.rendering import Renderer
 from rm_trainer.sharing.rows import pack
@@ -31,7 +31,7 @@ class Letters(Renderer):  # a token of every letter, as the tiny tokenizer has i
         return [list(text.encode()) for text in texts]
 
 base, data, small, cache = sys.argv[1:]
-_, renderer = load_base(base, max_length=512, seed=0)
+_, renderer = load_base_model(base, max_length=512, seed=0)
 letters = Letters(renderer.tokenizer, max_length=10**6, vocabulary=261)
 
 def rankings(snapshot):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rm_trainer.sharing.choice import WAYS
 from safetensors.torch import load_file
 from torch.testing import assert_close
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
@@ -11,8 +12,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from lm.prompt_format import Message
 from lm.rendering import Rendered
 from lm.training.lora import add_adapters, merge_adapters
-from rm_trainer.model import load_base
-from rm_trainer.sharing.choice import WAYS
+from rm_trainer.model import load_base_model
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train
 from tests.rm_trainer.snapshots import demonstration, write_snapshot
@@ -24,7 +24,7 @@ OPTIONS = ("--lora-rank", "4", "--epochs", "4")
 
 def adapted(directory: Path) -> tuple[PreTrainedModel, Rendered]:
     """A model whose adapters do something: fresh ones add nothing."""
-    model, renderer = load_base(str(directory), max_length=512, seed=0)
+    model, renderer = load_base_model(str(directory), max_length=512, seed=0)
     add_adapters(model, rank=4, alpha=8, seed=0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -44,7 +44,7 @@ def test_only_adapters_and_head_train_and_every_way_of_reading_sees_them(tmp_pat
     assert "score.weight" in trained
     assert len(trained) > 2 * 2 * 4
 
-    plain, _ = load_base(str(directory), max_length=512, seed=0)
+    plain, _ = load_base_model(str(directory), max_length=512, seed=0)
     with torch.no_grad():
         unadapted = WAYS["full"](plain, [rendered], CPU)
         full, tree, cache = (WAYS[way](model, [rendered], CPU) for way in ("full", "tree", "cache"))

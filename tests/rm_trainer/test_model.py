@@ -19,7 +19,7 @@ from lm.layers import freeze, transformer_layers
 from lm.prompt_format import Message
 from lm.rendering import Renderer
 from rm_trainer.batches import collate
-from rm_trainer.model import head, load_base, load_reward_model, score_group
+from rm_trainer.model import head, load_base_model, load_reward_model, score_group
 from tests.tiny_models import ARCHITECTURES, BOS_ID, EOS_ID, PAD_ID, make_tiny_model
 
 PROMPT = (Message(role="user", content="Name an animal."),)
@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 
 
 def base(path: Path) -> tuple[PreTrainedModel, Renderer]:
-    return load_base(str(path), max_length=512, seed=0)
+    return load_base_model(str(path), max_length=512, seed=0)
 
 
 def scores_of(model: PreTrainedModel, renderer: Renderer, completions: list[str]) -> torch.Tensor:
@@ -154,20 +154,20 @@ def test_a_base_with_another_vocabulary_is_refused_before_the_first_step(tmp_pat
 def test_a_new_head_is_drawn_as_in_the_paper(tiny_base: Path) -> None:
     """N(0, 1/(d+1)) at d = 32: over 400 heads the variance of the weights is 1/33 ≈ 0.0303 to a few per cent."""
     model, _ = base(tiny_base)
-    assert not torch.equal(head(model).weight, head(load_base(str(tiny_base), max_length=512, seed=1)[0]).weight)
+    assert not torch.equal(head(model).weight, head(load_base_model(str(tiny_base), max_length=512, seed=1)[0]).weight)
     assert torch.equal(head(model).weight, head(base(tiny_base)[0]).weight)
-    heads = [head(load_base(str(tiny_base), max_length=512, seed=seed)[0]).weight for seed in range(20)]
+    heads = [head(load_base_model(str(tiny_base), max_length=512, seed=seed)[0]).weight for seed in range(20)]
     assert torch.cat(heads).var().item() == pytest.approx(1 / 33, rel=0.2)
 
 
 def test_a_reward_model_as_base_keeps_its_head_and_forgets_its_shift(tiny_base: Path, tmp_path: Path) -> None:
     model, renderer = base(tiny_base)
-    model.config.reward_shift = 2.5
+    model.config.reward_bias = 2.5
     model.save_pretrained(tmp_path)
     renderer.tokenizer.save_pretrained(tmp_path)
-    again, _ = load_base(str(tmp_path), max_length=512, seed=7)
+    again, _ = load_base_model(str(tmp_path), max_length=512, seed=7)
     assert torch.equal(head(again).weight, head(model).weight)
-    assert again.config.reward_shift == 0
+    assert again.config.reward_bias == 0
 
 
 def test_freezing_takes_embeddings_and_the_lowest_layers_out_of_training(tiny_base: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_layers_of_every_architecture_are_found(tmp_path: Path, architecture
 
 
 def test_the_models_own_limit_caps_the_length(tiny_base: Path) -> None:
-    model, renderer = load_base(str(tiny_base), max_length=2048, seed=0)
+    model, renderer = load_base_model(str(tiny_base), max_length=2048, seed=0)
     assert renderer.max_length == model.config.reward_max_length == 512
 
 

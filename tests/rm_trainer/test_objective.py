@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import torch
+from rm_trainer.objective import Objective, pair_strengths
 
 from lm.errors import Refused
 from lm.snapshot.records import parse_ranking
 from rm_trainer.loss import pair_margins, ranking_loss
-from rm_trainer.objective import Objective, pair_strengths
 from tests.rm_trainer.snapshots import ranking
 
 MARGINS = torch.tensor([2.0, 1.0])

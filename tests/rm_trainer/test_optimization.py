@@ -11,7 +11,7 @@ from lm.layers import freeze
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import Group
-from rm_trainer.model import load_base
+from rm_trainer.model import load_base_model
 from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer, refuse_broken_numbers
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.snapshots import ranking_groups
@@ -22,7 +22,7 @@ ARGUMENTS = TrainArguments(data=Path("s"), base="m", output=Path("o"))
 
 @pytest.fixture
 def model_and_groups(tiny_base: Path) -> tuple[PreTrainedModel, list[Group]]:
-    model, renderer = load_base(str(tiny_base), max_length=512, seed=0)
+    model, renderer = load_base_model(str(tiny_base), max_length=512, seed=0)
     return model, ranking_groups(zebra_rankings(range(1, 9)), renderer)
 
 

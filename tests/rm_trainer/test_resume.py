@@ -13,7 +13,7 @@ import torch
 
 from lm.errors import Failed, Refused
 from lm.training.output import refuse_full_disk, sole_writer
-from rm_trainer.model import load_base
+from rm_trainer.model import load_base_model
 from rm_trainer.optimization import BatchResult, refuse_spike
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, read_json, started, train, train_argv
@@ -102,7 +102,7 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(
     """Weights W; with checkpoints W + 2 (W + 2 W) = 7 W; with moments in 8 bits W + 2 (W + W / 2) = 4 W. What an
     earlier start of the run left counts as room.
     """
-    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
     size = sum(parameter.numel() * 4 for parameter in model.parameters())
     usage = type("Usage", (), {"free": 7 * size - 1})
     monkeypatch.setattr("lm.training.output.shutil.disk_usage", lambda _: usage)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rm_trainer.sharing.choice import score
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -12,7 +13,6 @@ from lm.rendering import Rendered
 from lm.training.runtime import Runtime
 from rm_trainer.protocol import Item, Scored
 from rm_trainer.scorer import Scorer
-from rm_trainer.sharing.choice import score
 from tests.rm_trainer.doors import train
 
 Passes = list[list[int]]

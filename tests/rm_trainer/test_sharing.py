@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedModel
-
-from lm.rendering import Rendered
-from rm_trainer.loss import pair_margins, ranking_loss
-from rm_trainer.model import load_base
 from rm_trainer.sharing.attention import NAME
 from rm_trainer.sharing.choice import SUPPORTED, WAYS, choose, computed_tokens
 from rm_trainer.sharing.prefix import split
 from rm_trainer.sharing.rows import lay_out, pack
+from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedModel
+
+from lm.rendering import Rendered
+from rm_trainer.loss import pair_margins, ranking_loss
+from rm_trainer.model import load_base_model
 from tests.rm_trainer.trees import CPU, base_model, rendered
 from tests.tiny_models import ARCHITECTURES
 
@@ -162,7 +162,7 @@ def test_what_is_not_known_to_be_equal_is_read_in_full_and_says_why(tiny_base: P
     assert choice.way == "full"
     assert choice.fallback is not None
     assert "gpt2" in choice.fallback
-    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
     model.config.use_bidirectional_attention = True
     assert choose(model, CPU, checkpointing=False).way == "full"
 
@@ -173,7 +173,7 @@ def test_what_is_not_known_to_be_equal_is_read_in_full_and_says_why(tiny_base: P
 def test_what_is_computed_of_mixed_lengths(way: str, tokens: int, tiny_base: Path) -> None:
     """Prompts of 100 and 50 with 3, 40, 17 and 30, 20: 160 + 100 tokens, sequences of up to 140."""
     assert computed_tokens(way, PROMPTS[:2]) == tokens
-    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
     seen: list[int] = []
     model.get_input_embeddings().register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numel()))
     WAYS[way](model, PROMPTS[:2], CPU)

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from rm_trainer.sharing import attention, cache, choice, full, masks, packed, tree
+from rm_trainer.sharing.prefix import split
+from rm_trainer.sharing.rows import Rows, lay_out
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lm.layers import recompute_activations, transformer_layers
 from lm.training.runtime import Runtime
 from rm_trainer.batches import collate
-from rm_trainer.model import head, load_base
-from rm_trainer.sharing import attention, cache, choice, full, masks, packed, tree
-from rm_trainer.sharing.prefix import split
-from rm_trainer.sharing.rows import Rows, lay_out
+from rm_trainer.model import head, load_base_model
 from tests.rm_trainer.trees import CPU, base_model, rendered
 
 PROMPTS = [rendered(100, [12, 40, 17]), rendered(50, [30, 20])]
@@ -155,8 +155,8 @@ def test_7_a_bfloat16_checkpoint_is_trained_in_float32(tmp_path: Path) -> None:
     source.save_pretrained(tmp_path / "bfloat16")
     for file in (tmp_path / "base").glob("tokenizer*"):
         (tmp_path / "bfloat16" / file.name).write_bytes(file.read_bytes())
-    cured, _ = load_base(str(tmp_path / "bfloat16"), max_length=512, seed=0)
-    uncured, _ = load_base(str(tmp_path / "bfloat16"), max_length=512, seed=0)
+    cured, _ = load_base_model(str(tmp_path / "bfloat16"), max_length=512, seed=0)
+    uncured, _ = load_base_model(str(tmp_path / "bfloat16"), max_length=512, seed=0)
     nn.Module.to(uncured.base_model, torch.bfloat16)
     assert moved(cured) > 0.99
     assert moved(uncured) < 0.1

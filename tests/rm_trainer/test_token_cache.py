@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from rm_trainer.stored import Stored, stored_demonstrations, stored_rankings, with_pairs
 
 from lm.errors import Failed, Refused
 from lm.prompt_format import Message
 from lm.rendering import Rendered, Renderer
 from lm.snapshot.reading import open_snapshot
 from rm_trainer.batches import Group
-from rm_trainer.model import load_base
-from rm_trainer.stored import Stored, stored_demonstrations, stored_rankings, with_pairs
+from rm_trainer.model import load_base_model
 from rm_trainer.token_cache import UNUSED_SECONDS, forget_unused
 from tests.rm_trainer.snapshots import demonstration, ranking, ranking_groups, write_snapshot
 
@@ -31,7 +31,7 @@ FEW = [ranking(number, [("good", 1), ("bad", 2)]) for number in range(1, 4)]
 
 @pytest.fixture(scope="module")
 def renderer(tiny_base: Path) -> Renderer:
-    return load_base(str(tiny_base), max_length=512, seed=0)[1]
+    return load_base_model(str(tiny_base), max_length=512, seed=0)[1]
 
 
 @pytest.fixture
@@ -107,14 +107,14 @@ def test_of_a_snapshot_that_has_grown_only_the_new_files_are_tokenised(
 
 def test_another_limit_or_template_makes_other_tokens(tmp_path: Path, tiny_base: Path) -> None:
     snapshot = write_snapshot(tmp_path / "data", rankings={"train": FEW})
-    whole = load_base(str(tiny_base), max_length=512, seed=0)[1]
-    short = load_base(str(tiny_base), max_length=60, seed=0)[1]
-    other = load_base(str(tiny_base), max_length=512, seed=0)[1]
+    whole = load_base_model(str(tiny_base), max_length=512, seed=0)[1]
+    short = load_base_model(str(tiny_base), max_length=60, seed=0)[1]
+    other = load_base_model(str(tiny_base), max_length=512, seed=0)[1]
     other.tokenizer.chat_template = other.tokenizer.chat_template.replace("user", "person").replace("\n", " ")
     for rendering in (whole, short, other):
         assert_same(stored(snapshot, rendering, tmp_path / "cache"), ranking_groups(FEW, rendering))
     assert len({rendering.fingerprint for rendering in (whole, short, other)}) == 3
-    assert load_base(str(tiny_base), max_length=512, seed=1)[1].fingerprint == whole.fingerprint
+    assert load_base_model(str(tiny_base), max_length=512, seed=1)[1].fingerprint == whole.fingerprint
 
 
 def entry_in(cache: Path) -> Path:

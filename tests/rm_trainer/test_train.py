@@ -108,8 +108,8 @@ def test_demonstrations_have_mean_reward_zero(tmp_path: Path, zebra_snapshot: Pa
     metrics = read_json(tmp_path / "out" / "metrics.json")
     assert metrics["demonstrations"]["count"] == 5
     assert abs(metrics["demonstrations"]["mean_reward"]) < 1e-3
-    assert metrics["reward_shift"] == read_json(tmp_path / "out" / "config.json")["reward_shift"]
-    assert abs(metrics["reward_shift"]) > 0.1
+    assert metrics["reward_bias"] == read_json(tmp_path / "out" / "config.json")["reward_bias"]
+    assert abs(metrics["reward_bias"]) > 0.1
 
 
 def test_demonstrations_may_come_from_another_snapshot(tmp_path: Path, zebra_snapshot: Path, tiny_base: Path) -> None:
@@ -128,7 +128,7 @@ def test_without_demonstrations_the_shift_is_zero_and_that_is_said(
     data = write_snapshot(tmp_path / "data", rankings={"train": FEW})
     assert train(data, tiny_base, tmp_path / "out") == 0
     metrics = read_json(tmp_path / "out" / "metrics.json")
-    assert metrics["reward_shift"] == 0
+    assert metrics["reward_bias"] == 0
     assert "no demonstrations" in metrics["demonstrations"]["note"]
     assert metrics["valid"] is metrics["test"] is None
     said = capsys.readouterr().err

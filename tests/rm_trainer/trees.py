@@ -6,7 +6,7 @@ import torch
 from transformers import PreTrainedModel
 
 from lm.rendering import Rendered
-from rm_trainer.model import load_base
+from rm_trainer.model import load_base_model
 from tests.tiny_models import make_tiny_model
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ def rendered(prompt: int, completions: list[int]) -> Rendered:
 
 def base_model(directory: Path, architecture: str) -> PreTrainedModel:
     """Weights five times larger than fresh ones, so that attention is far from uniform and a wrong mask shows."""
-    model, _ = load_base(str(make_tiny_model(directory, architecture=architecture)), max_length=512, seed=0)
+    model, _ = load_base_model(str(make_tiny_model(directory, architecture=architecture)), max_length=512, seed=0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and name != "score.weight":

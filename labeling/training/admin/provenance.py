@@ -68,7 +68,7 @@ def _shift(metrics: Metrics) -> str:
     if not ideal.get("count"):
         return _("none: there were no demonstrations")
     return _("%(shift)s, so that %(count)d demonstrations have mean %(mean)s") % {
-        "shift": f"{metrics['reward_shift']:+.4f}",
+        "shift": f"{metrics['reward_bias']:+.4f}",
         "count": ideal["count"],
         "mean": f"{ideal['mean_reward']:+.6f}",
     }

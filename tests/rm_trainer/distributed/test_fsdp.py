@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from rm_trainer.sharing import cache
+from rm_trainer.sharing.choice import choose
 from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
 
 from lm.layers import is_sharded
 from lm.training.fsdp import shard, whole_weights
 from lm.training.processes import Processes
-from rm_trainer.model import load_base
-from rm_trainer.sharing import cache
-from rm_trainer.sharing.choice import choose
+from rm_trainer.model import load_base_model
 from tests.rm_trainer.trees import base_model, rendered
 
 CPU = torch.device("cpu")
@@ -39,7 +39,7 @@ def test_the_way_over_the_cache_is_not_taken_where_weights_come_and_go(tmp_path:
 
 
 def test_spread_weights_come_together_unchanged(tiny_base: Path, processes: Processes) -> None:
-    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     shard(model, CPU, processes)
     after = whole_weights(model)

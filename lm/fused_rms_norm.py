@@ -17,7 +17,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
 
-def fuse_norms(model: PreTrainedModel) -> PreTrainedModel:
+def fuse_rms_norms(model: PreTrainedModel) -> PreTrainedModel:
     """Changes the norms that are known, in place; on other devices than a CPU they go on as the library has them."""
     for module in model.modules():
         fused = FUSED.get(type(module))

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from rm_trainer.model import load_base
-from rm_trainer.norms import FUSED, fuse_norms
+from lm.fused_rms_norm import FUSED, fuse_rms_norms
+from rm_trainer.model import load_base_model
 from tests.rm_trainer.trees import base_model
 
 
@@ -32,7 +32,7 @@ def test_values_and_gradients_are_the_librarys(kind: type[nn.Module], dtype: tor
     weight = torch.randn(24)
     for norm in (stock, fused[0]):
         next(norm.parameters()).data.copy_(weight)
-    fuse_norms(fused)  # type: ignore[arg-type]  # any module with norms inside
+    fuse_rms_norms(fused)  # type: ignore[arg-type]  # any module with norms inside
     hidden = torch.randn(3, 5, 24, dtype=dtype) * 3
     tolerance = 1e-5 if dtype is torch.float32 else 2e-2
     for expected, found in zip(outcome(stock, hidden), outcome(fused[0], hidden), strict=True):
@@ -48,7 +48,7 @@ def test_a_loaded_model_has_them_all_and_scores_as_plain_transformers_do(
     base_model(tmp_path / "base", architecture).save_pretrained(tmp_path / "model")
     for file in (tmp_path / "base").glob("tokenizer*"):
         (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
-    ours, _ = load_base(str(tmp_path / "model"), max_length=512, seed=0)
+    ours, _ = load_base_model(str(tmp_path / "model"), max_length=512, seed=0)
     plain: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model").eval()
     assert sum("forward" in vars(module) for module in ours.modules()) == norms
     ids = torch.arange(20, 60)[None]
