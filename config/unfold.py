@@ -80,7 +80,7 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda _request: static("admin/concord/concord.css")],
+    "STYLES": [lambda _request: static("base/admin/admin.css")],
     "DASHBOARD_CALLBACK": "labeling.console.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "BORDER_RADIUS": "6px",

@@ -18,9 +18,11 @@ from labeling.writing.services import save_composition_draft
 from labeling.writing.suggestions.views import suggest, suggestions
 from labeling.writing.views.compositions import compose, discard, start, submit_composition
 
+LOGIN = LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True)
+
 urlpatterns = [
     path("", overview, name="overview"),
-    path("login/", LoginView.as_view(template_name="desk/login.html", redirect_authenticated_user=True), name="login"),
+    path("login/", LOGIN, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("next/ranking/", next_ranking, name="next_ranking"),
     path("next/demonstration/", next_demonstration, name="next_demonstration"),

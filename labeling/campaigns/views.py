@@ -20,7 +20,7 @@ def instructions(request: HttpRequest, slug: str) -> HttpResponse:
         page = instructions_of(slug, interface_language=get_language() or "en", drafts_too=staff)
     except InstructionVersion.DoesNotExist:
         raise Http404 from None
-    return render(request, "desk/instructions.html", {"page": page})
+    return render(request, "campaigns/instructions.html", {"page": page})
 
 
 @require_POST

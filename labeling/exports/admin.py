@@ -31,7 +31,7 @@ class SnapshotAdmin(RecordAdmin):
         shown("created_at", lazy("Created")),
     )
     search_fields = ("path", "sha256")
-    change_form_outer_before_template = "admin/concord/snapshot.html"
+    change_form_outer_before_template = "exports/admin/snapshot.html"
     fields = ("path", "as_of", "sha256", "size", "filters_text", "created_at")
     readonly_fields = ("size", "filters_text")
     actions_detail = ("download",)

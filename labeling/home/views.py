@@ -29,13 +29,19 @@ from labeling.home.queries.overview import overview_of
 from labeling.people.views.access import LabelerRequest, find_own, labeler_page
 from labeling.writing.queries import handed_in_by
 
+SUBMITTED = {
+    AssignmentKind.RANKING: "desk/ranking/submitted.html",
+    AssignmentKind.DEMONSTRATION: "desk/demonstrating/submitted.html",
+}
+"""What was handed in, by the kind of work."""
+
 
 @require_safe
 @labeler_page
 def overview(request: LabelerRequest) -> HttpResponse:
     if request.labeler.state != LabelerState.ACTIVE:
         return calm.not_active(request, request.labeler)
-    return render(request, "desk/overview.html", {"page": overview_of(request.labeler)})
+    return render(request, "home/overview.html", {"page": overview_of(request.labeler)})
 
 
 @require_safe
@@ -43,7 +49,7 @@ def overview(request: LabelerRequest) -> HttpResponse:
 def day(request: LabelerRequest) -> HttpResponse:
     caps = {"idle_seconds": IDLE_SECONDS, "longest_hours": LONGEST_TASK_SECONDS // 3600}
     return render(
-        request, "desk/day.html", {"page": day_of(request.labeler), "zone": request.labeler.time_zone, **caps}
+        request, "home/day.html", {"page": day_of(request.labeler), "zone": request.labeler.time_zone, **caps}
     )
 
 
@@ -56,7 +62,7 @@ def history(request: LabelerRequest) -> HttpResponse:
     page = Paginator(submitted_by(request.labeler), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     rows = [history_row(assignment) for assignment in page]
     own = handed_in_by(request.labeler) if page.number == 1 else []
-    return render(request, "desk/history.html", {"rows": rows, "own": own, "page": page, "revisable": REVISABLE})
+    return render(request, "home/history.html", {"rows": rows, "own": own, "page": page, "revisable": REVISABLE})
 
 
 @require_safe
@@ -71,7 +77,7 @@ def submission(request: LabelerRequest, token: UUID, revision: int | None = None
         "begun": begun_revision(assignment),
         "may_revise": handed_in_since(assignment) < REVISABLE,
     }
-    return render(request, f"desk/submitted_{assignment.kind}.html", context)
+    return render(request, SUBMITTED[assignment.kind], context)
 
 
 def _page_of(assignment: Assignment, revision: int | None) -> RankingSubmission | DemonstrationSubmission:

@@ -44,7 +44,7 @@ class RankingTaskAdmin(SetAsideAdmin):
     search_fields = ("prompt__messages", "set_aside_reason")
     search_help_text = lazy("Words of the prompt or of the reason")
     list_per_page = 50
-    change_form_outer_before_template = "admin/concord/task.html"
+    change_form_outer_before_template = "ranking_tasks/admin/ranking_task.html"
     fields = (
         "campaign", "prompt", "language", "state", "set_aside_reason", "k_requested", "k", "rankings_needed",
         "rankings_open", "rankings_done", "created_at", "dispatched_at", "ready_at",

@@ -41,8 +41,8 @@ class DoubtfulLabelAdmin(RecordAdmin):
     search_help_text = lazy("A labeler's name, or words of the prompt")
     ordering = ("mean",)
     list_per_page = 50
-    list_before_template = "admin/concord/doubtful_list.html"
-    change_form_outer_before_template = "admin/concord/doubtful.html"
+    list_before_template = "rewards/admin/doubtful_labels.html"
+    change_form_outer_before_template = "rewards/admin/doubtful_label.html"
     fields = ("ranking", "model_version", "pairs", "measured_at")
     actions = ("ask_again_ticked",)
     actions_detail = ("ask_again",)

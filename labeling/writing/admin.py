@@ -113,7 +113,7 @@ class ConversationAdmin(RecordAdmin):
     search_fields = ("labeler__user__username", "messages__content")
     ordering = ("-id",)
     list_per_page = 50
-    change_form_outer_before_template = "admin/concord/talk.html"
+    change_form_outer_before_template = "writing/admin/messages.html"
     fields = ("writer", "campaign", "language", "composition", "created_at", "submitted_at")
     readonly_fields = ("writer",)
 
@@ -166,7 +166,7 @@ class SuggestionRequestAdmin(RecordAdmin):
     list_select_related = ("composition__labeler__user",)
     search_fields = ("composition__labeler__user__username",)
     list_per_page = 50
-    change_form_outer_before_template = "admin/concord/suggestions.html"
+    change_form_outer_before_template = "writing/admin/suggestions.html"
     fields = (
         "writer", "composition", "position", "wanted", "state", "failure", "failure_note", "asked_at", "dispatched_at",
         "finished_at", "worker", "attempts", "temperature", "top_p", "max_new_tokens", "seed",

@@ -61,4 +61,4 @@ def ask(admin: NounAdmin, request: HttpRequest, question: Question, answer: Answ
         "opts": admin.opts,
         "multipart": form.is_multipart(),
     }
-    return TemplateResponse(request, "admin/concord/ask.html", context, status=422 if form.errors else 200)
+    return TemplateResponse(request, "base/admin/confirmation.html", context, status=422 if form.errors else 200)

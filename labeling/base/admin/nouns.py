@@ -113,7 +113,7 @@ class NounAdmin(ThemedAdmin):
 class RecordAdmin(NounAdmin):
     """A noun that is written elsewhere and only read here."""
 
-    change_form_template = "admin/concord/record.html"
+    change_form_template = "base/admin/record.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False

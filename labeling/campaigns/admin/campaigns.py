@@ -59,7 +59,7 @@ class CampaignAdmin(NounAdmin):
     search_fields = ("name", "slug")
     add_fieldsets = NEW_FIELDSETS
     fieldsets = FIELDSETS
-    change_form_outer_before_template = "admin/concord/campaign.html"
+    change_form_outer_before_template = "campaigns/admin/campaign.html"
     warn_unsaved_form = True
     actions_detail = (
         "open",
@@ -284,7 +284,7 @@ class RubricVersionAdmin(RecordAdmin):
     @column(lazy("Flags"))
     def flag_list(self, version: RubricVersion) -> str:
         flags = flags_of(version, get_language() or "en")
-        return render_to_string("admin/concord/flags.html", {"flags": flags})
+        return render_to_string("desk/ranking/admin/flags.html", {"flags": flags})
 
 
 def _prose(markdown: str) -> str:

@@ -74,7 +74,7 @@ class PromptAdmin(SetAsideAdmin):
     search_fields = ("messages", "submitter__name")
     search_help_text = lazy("Words of the prompt, or a submitter's name")
     list_per_page = 50
-    change_form_outer_before_template = "admin/concord/prompt.html"
+    change_form_outer_before_template = "campaigns/admin/prompt.html"
     fields = (
         "campaign", "submitter", "split", "source", "use_case", "language", "content_warnings", "author",
         "set_aside_reason",

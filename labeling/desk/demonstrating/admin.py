@@ -38,7 +38,7 @@ class DemonstrationAdmin(RecordAdmin):
     search_help_text = lazy("A labeler's name, or words of the prompt or the answer")
     ordering = ("-id",)
     list_per_page = 50
-    change_form_outer_before_template = "admin/concord/demonstration.html"
+    change_form_outer_before_template = "desk/demonstrating/admin/demonstration.html"
     fields = (
         "prompt", "author", "labeler_group", "simulated", "source", "revision", "seconds", "submitted_at",
         "instruction_version", "assignment",

@@ -44,7 +44,7 @@ class RankingAdmin(RecordAdmin):
     search_help_text = lazy("A labeler's name, or words of the prompt")
     ordering = ("-id",)
     list_per_page = 50
-    change_form_outer_before_template = "admin/concord/ranking.html"
+    change_form_outer_before_template = "desk/ranking/admin/ranking.html"
     fields = (
         "task", "labeler", "labeler_group", "simulated", "revision", "seconds", "submitted_at",
         "none_acceptable", "instruction_version", "rubric_version", "assignment",

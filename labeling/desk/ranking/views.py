@@ -30,7 +30,7 @@ class MarkedCard(Card):
 
 
 def card_html(card: Card, *, language: str) -> SafeString:
-    """The card as desk/parts/card.html draws it, whose texts are safe HTML already. `language`: of the texts."""
+    """The card as parts/card.html draws it, whose texts are safe HTML already. `language`: of the texts."""
     if card.checked or card.has_entry():
         return _drawn(card, language)
     laid_in = {HTML_MARK: card.shown.html, RAW_MARK: card.shown.raw, LENGTH_MARK: card.length()}
@@ -51,4 +51,4 @@ def _blank_card(
 
 def _drawn(card: Card, language: str) -> SafeString:
     context: dict[str, Any] = {"card": card, "work": {"language": language}}
-    return render_to_string("desk/parts/card.html", context)
+    return render_to_string("desk/ranking/parts/card.html", context)

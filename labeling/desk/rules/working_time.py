@@ -1,6 +1,6 @@
 """What counts as time at work, and how much of it is believed. Pure.
 
-The page counts by a clock that only goes forward (static/js/active-time.js): hidden tabs, pauses and more than a minute
+The page counts by a clock that only goes forward (active-time.js): hidden tabs, pauses and more than a minute
 without any sign of a person do not count. What it says is bounded here, since anybody can say anything.
 """
 

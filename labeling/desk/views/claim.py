@@ -56,7 +56,7 @@ next_demonstration = next_work(AssignmentKind.DEMONSTRATION)
 def on_to_the_next(request: LabelerRequest, kind: str, *, otherwise: str = "overview") -> HttpResponse:
     """Straight to the next work of that kind, or to the page named `otherwise` if there is none.
 
-    A page that can show another in its place (static/js/next-page.js) asks for the next one as the answer itself, which
+    A page that can show another in its place (next-page.js) asks for the next one as the answer itself, which
     saves a round trip and half of the server's work; all others are sent there.
     """
     try:

@@ -57,7 +57,7 @@ class CalmPage:
 
 
 def show(request: HttpRequest, page: CalmPage, *, status: int = 200) -> HttpResponse:
-    return render(request, "desk/calm.html", {"page": page, "icon": f"icons/{page.icon}.svg"}, status=status)
+    return render(request, "desk/interruption.html", {"page": page, "icon": f"icons/{page.icon}.svg"}, status=status)
 
 
 def no_profile(request: HttpRequest) -> HttpResponse:

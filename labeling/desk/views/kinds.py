@@ -67,7 +67,7 @@ class RankingDesk:
         cards = [card_html(card, language=page.work.language) for card in sheet.cards]
         context = {"page": page, "work": page.work, "sheet": sheet, "cards": cards, "skip": skip, "problems": problems}
         context |= _doors_of(assignment, revising)
-        return render(request, "desk/ranking.html", context, status=422 if problems else 200)
+        return render(request, "desk/ranking/ranking.html", context, status=422 if problems else 200)
 
     def hand_in(self, request: LabelerRequest, assignment: Assignment, *, revising: Revision | None = None) -> bool:
         assert assignment.rubric_version is not None  # a CHECK constraint: every ranking assignment has its rubric
@@ -115,7 +115,7 @@ class DemonstrationDesk:
         context = {"work": work, "sheet": sheet, "skip": skip, "problems": problems}
         return render(
             request,
-            "desk/demonstration.html",
+            "desk/demonstrating/demonstration.html",
             context | _doors_of(assignment, revising),
             status=422 if problems else 200,
         )

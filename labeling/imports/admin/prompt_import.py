@@ -174,4 +174,4 @@ def _page(
         "campaign": campaign,
         "back": admin.page_of(campaign),
     }
-    return TemplateResponse(request, "admin/concord/import_prompts.html", context | shown, status=status)
+    return TemplateResponse(request, "imports/admin/import_prompts.html", context | shown, status=status)

@@ -54,4 +54,4 @@ def preferences(request: LabelerRequest) -> HttpResponse:
 
 
 def _page(request: LabelerRequest, form: PreferencesForm, *, status: int) -> HttpResponse:
-    return render(request, "desk/preferences.html", {"form": form}, status=status)
+    return render(request, "people/preferences.html", {"form": form}, status=status)

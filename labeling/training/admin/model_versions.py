@@ -57,7 +57,7 @@ class ModelVersionAdmin(RecordAdmin):
     list_filter = by_choice("kind", "state")
     list_select_related = ("parent", "snapshot")
     search_fields = ("name", "path")
-    change_form_outer_before_template = "admin/concord/model_version.html"
+    change_form_outer_before_template = "training/admin/model_version.html"
     fields = (
         "kind", "name", "path", "state", "state_reason", "parent", "snapshot", "created_at", "promoted_at",
         "metrics_text",

@@ -56,7 +56,7 @@ class TrainingRunAdmin(RecordAdmin):
     list_filter = by_choice("state")
     list_select_related = ("model_version", "snapshot")
     search_fields = ("trigger_note", "decision", "failure")
-    change_form_outer_before_template = "admin/concord/training_run.html"
+    change_form_outer_before_template = "training/admin/training_run.html"
     fields = (
         "kind", "trigger", "trigger_note", "include_simulated", "snapshot", "base", "model_version", "compared_with",
         "config_text", "output_path", "log_path", "worker", "created_at", "dispatched_at", "heartbeat_at",
@@ -96,7 +96,7 @@ class TrainingRunAdmin(RecordAdmin):
         run = self.find(request, object_id)
         if not self.has_view_permission(request, run):
             return JsonResponse({"error": "forbidden"}, status=403)
-        html = render_to_string("admin/concord/training_progress.html", {"live": live_context(run), "run": run})
+        html = render_to_string("training/admin/training_progress.html", {"live": live_context(run), "run": run})
         return JsonResponse({"active": run.state in ACTIVE_RUN_STATES, "html": html})
 
     def sensible_doors(self, row: TrainingRun) -> Iterable[str]:

@@ -53,7 +53,7 @@ class ChatComposer:
             "most_turns": MOST_CHAT_TURNS,
             "back": reverse("compose", args=[work.token]),
         }
-        return render(request, "desk/chat.html", context, status=422 if refused else 200)
+        return render(request, "writing/chats/chat.html", context, status=422 if refused else 200)
 
     def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
         seconds = ActiveSecondsField().to_python(request.POST.get("active_seconds"))
@@ -81,7 +81,7 @@ class ChatComposer:
             "is_mine": task is not None and task.reserved_for_id == composition.labeler_id,
             "holds_another": holds_a_ranking(request.labeler),
         }
-        return render(request, "desk/submitted_chat.html", context)
+        return render(request, "writing/chats/submitted.html", context)
 
 
 def _thread(composition: Composition) -> dict[str, object]:
@@ -113,7 +113,7 @@ def thread(request: LabelerRequest, token: UUID) -> HttpResponse:
     assert isinstance(turns, list)
     waiting = panel is not None and panel.is_waiting
     said = "" if waiting or not turns else str(context["note"]) or _("The model has answered.")
-    html = render_to_string("desk/parts/thread.html", context, request)
+    html = render_to_string("writing/chats/parts/thread.html", context, request)
     return JsonResponse({"state": "waiting" if waiting else "", "said": said, "html": html})
 
 

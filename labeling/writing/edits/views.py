@@ -52,7 +52,7 @@ class EditComposer:
             "chosen": _shown(chosen) if chosen else None,
             "back": reverse("compose", args=[composition.token]),
         }
-        return render(request, "desk/edit.html", context, status=422 if refused else 200)
+        return render(request, "writing/edits/edit.html", context, status=422 if refused else 200)
 
     def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
         sheet = DemonstrationSheet(request.POST, checked=True)

@@ -80,7 +80,7 @@ class OwnPromptComposer:
             "active_seconds": seconds_in(draft),
             "back": reverse("compose", args=[work.token]),
         }
-        return render(request, "desk/own_prompt.html", context, status=422 if refused else 200)
+        return render(request, "writing/own_prompts/own_prompt.html", context, status=422 if refused else 200)
 
     def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
         sent = {name: request.POST.getlist(name) for name in request.POST}
@@ -114,7 +114,7 @@ class OwnPromptComposer:
             "answer": _rendered(answers[0]) if answers and not own.pairs else "",
             "pairs": [{name: _rendered(text) for name, text in pair.items()} for pair in own.pairs],
         }
-        return render(request, "desk/submitted_own_prompt.html", context)
+        return render(request, "writing/own_prompts/submitted.html", context)
 
 
 @require_POST

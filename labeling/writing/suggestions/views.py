@@ -91,7 +91,8 @@ def _change(request: LabelerRequest, token: UUID, request_token: UUID) -> None:
 def _answer(request: LabelerRequest, asked: SuggestionRequest) -> JsonResponse:
     panel = panel_of(asked)
     note_shown(request=asked)
-    html = render_to_string("desk/parts/suggestions.html", {"panel": panel, "note": note_of(panel)}, request)
+    context = {"panel": panel, "note": note_of(panel)}
+    html = render_to_string("writing/suggestions/parts/suggestions.html", context, request)
     return JsonResponse({"request": panel.token, "state": panel.state, "said": said_of(panel), "html": html})
 
 

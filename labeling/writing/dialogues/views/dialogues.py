@@ -61,7 +61,7 @@ class DialogueComposer:
             "suggestions_per_turn": composition.campaign.suggestions_per_turn,
             "back": reverse("compose", args=[work.token]),
         }
-        return render(request, "desk/dialogue.html", context, status=422 if refused else 200)
+        return render(request, "writing/dialogues/dialogue.html", context, status=422 if refused else 200)
 
     def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
         draft = draft_of(request.POST.lists())
@@ -87,7 +87,7 @@ class DialogueComposer:
             "turns": turns_said(composition),
             "language": language_of(composition),
         }
-        return render(request, "desk/submitted_dialogue.html", context)
+        return render(request, "writing/dialogues/submitted.html", context)
 
 
 def words_for_refused_prompt(refused: PromptRefused) -> str:
