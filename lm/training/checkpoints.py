@@ -10,10 +10,10 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch.distributed.checkpoint.api import CheckpointException
@@ -28,10 +28,8 @@ from lm.progress import Event
 from lm.training.output import checkpoints_of, shared_atomic_directory
 from lm.training.processes import ALONE, Processes
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Result = TypeVar("Result", bound="DataclassInstance")
+Result = TypeVar("Result")
+"""A dataclass of numbers, of which every step leaves one."""
 warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # one process, as was asked for
 TRAINED = StateDictOptions(ignore_frozen_params=True, strict=False)
 """What is frozen is the base's and read from there."""
@@ -53,7 +51,7 @@ class Checkpoints(Generic[Result]):
         self,
         output: Path,
         options: Mapping[str, str | None],
-        result: type[Result],
+        result: Callable[..., Result],
         processes: Processes = ALONE,
     ) -> None:
         """`options`: all that decides the run's steps: options, and the hashes of its data."""
