@@ -14,17 +14,17 @@ from transformers import (
     PreTrainedModel,
 )
 
+from lm.prefix_sharing.strategy import Strategy
 from rm_trainer.base import locate
-from rm_trainer.batches import collate
 from rm_trainer.errors import Refused
-from rm_trainer.model import freeze, head, load_base_model, load_reward_model, score_group, transformer_layers
+from rm_trainer.model import freeze, head, load_base_model, load_reward_model, score_hidden, transformer_layers
 from rm_trainer.records import Message
 from rm_trainer.render import Renderer
 from tests.tiny_models import ARCHITECTURES, BOS_ID, EOS_ID, PAD_ID, make_tiny_model
 
 PROMPT = (Message("user", "Name an animal."),)
 COMPLETIONS = ["A zebra.", "A very long-necked giraffe.", "猫"]
-CPU = torch.device("cpu")
+FULL = Strategy("full")
 
 
 def base(path: Path) -> tuple[PreTrainedModel, Renderer]:
@@ -33,7 +33,7 @@ def base(path: Path) -> tuple[PreTrainedModel, Renderer]:
 
 def scores_of(model: PreTrainedModel, renderer: Renderer, completions: list[str]) -> torch.Tensor:
     with torch.no_grad():
-        return score_group(model, collate([renderer.render(PROMPT, completions)], CPU))
+        return score_hidden(model, FULL.last_hidden_states(model, [renderer.render(PROMPT, completions)]))
 
 
 def without_special_tokens(directory: Path, *names: str) -> Path:
