@@ -35,7 +35,7 @@ from rm_trainer.errors import Refused
 from rm_trainer.evaluate import read_outcomes
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
-from rm_trainer.model import load_base
+from rm_trainer.model import load_base_model
 from rm_trainer.records import Message, Ranking, parse_ranking
 from rm_trainer.render import Renderer
 from sampler.demo_model import DemoModelUnavailable, make_demo_model
@@ -155,7 +155,7 @@ def _seed(seed: int, rankings: list[oasst.RankedReplies]) -> Seed:
     held_out = set(trees[seed::FOLDS])
     with tempfile.TemporaryDirectory(dir=ROOT / "var") as name:
         directory = Path(name)
-        model, renderer = load_base(str(BASE), max_length=MAX_LENGTH, seed=seed)
+        model, renderer = load_base_model(str(BASE), max_length=MAX_LENGTH, seed=seed)
         model.save_pretrained(directory / "base")
         renderer.tokenizer.save_pretrained(directory / "base")
         del model
@@ -219,7 +219,7 @@ def _read(path: Path) -> list[Ranking]:
 
 
 def _ids(ranking: Ranking, renderer: Renderer) -> list[list[int]]:
-    return [sequence.tolist() for sequence in renderer.render(ranking.prompt, ranking.completions).sequences]
+    return [sequence.tolist() for sequence in renderer.render(ranking.prompt, ranking.completions).sequences()]
 
 
 def _pairs(ranking: Ranking, renderer: Renderer) -> list[dict[str, list[int]]]:

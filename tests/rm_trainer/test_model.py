@@ -130,7 +130,7 @@ def test_without_an_end_token_the_score_is_read_at_the_texts_last_token(tmp_path
         make_tiny_model(tmp_path / "base", chat_template=False), "eos_token", "pad_token"
     )
     model, renderer = base(directory)
-    assert renderer.render(PROMPT, ["zebra"]).sequences[0][-1] == ord("a") - ord("!")  # the alphabet starts there
+    assert renderer.render(PROMPT, ["zebra"]).sequences()[0][-1] == ord("a") - ord("!")  # the alphabet starts there
     assert model.config.pad_token_id == BOS_ID
     model.save_pretrained(tmp_path / "saved")
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
