@@ -37,7 +37,7 @@ def decode(rendering: Renderer, ids: Sequence[int]) -> str:
 
 def test_a_chat_template_writes_the_whole_conversation(tokenizers: dict[str, Any]) -> None:
     rendering = renderer(tokenizers["chat"])
-    (ids,) = rendering.render(HI, ["Hello"]).sequences
+    (ids,) = rendering.render(HI, ["Hello"]).sequences()
     assert (
         decode(rendering, ids.tolist())
         == "<bos><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n"
@@ -47,7 +47,7 @@ def test_a_chat_template_writes_the_whole_conversation(tokenizers: dict[str, Any
 
 def test_a_base_model_reads_the_plain_template_and_ends_with_end_of_sequence(tokenizers: dict[str, Any]) -> None:
     rendering = renderer(tokenizers["plain"])
-    (ids,) = rendering.render((Message(role="system", content="Be brief."), *HI), ["Hello"]).sequences
+    (ids,) = rendering.render((Message(role="system", content="Be brief."), *HI), ["Hello"]).sequences()
     assert decode(rendering, ids.tolist()) == "<bos>System: Be brief.\n\nUser: Hi\n\nAssistant: Hello<eos>"
     assert ids[-1] == rendering.last_token() == EOS_ID
 
@@ -78,7 +78,7 @@ def test_the_same_tokens_leave_the_start_of_the_prompt_for_all_completions(token
     rendering = renderer(tokenizers["plain"], max_length=30)
     rendered = rendering.render((Message(role="user", content="0123456789"),), ["aaaa", "b"])
     assert rendered.dropped == 5
-    assert [decode(rendering, ids.tolist()) for ids in rendered.sequences] == [
+    assert [decode(rendering, ids.tolist()) for ids in rendered.sequences()] == [
         "<bos> 0123456789\n\nAssistant: aaaa<eos>",
         "<bos> 0123456789\n\nAssistant: b<eos>",
     ]
@@ -89,7 +89,7 @@ def test_a_completion_that_does_not_fit_alone_is_refused(tokenizers: dict[str, A
     rendering = renderer(tokenizers["plain"], max_length=32)
     with pytest.raises(Refused, match=r"takes 33 tokens by itself and the limit is 32; a completion is never cut"):
         rendering.render(HI, ["short", "x" * 30])
-    assert len(renderer(tokenizers["plain"], max_length=33).render(HI, ["x" * 30]).sequences[0]) == 33
+    assert len(renderer(tokenizers["plain"], max_length=33).render(HI, ["x" * 30]).sequences()[0]) == 33
 
 
 @pytest.mark.parametrize("kind", ["chat", "plain"])
@@ -104,8 +104,8 @@ def test_no_completion_loses_a_token_at_any_limit(
         )
     except Refused:
         return
-    assert max(map(len, cut.sequences)) <= max_length
-    for before, after in zip(whole.sequences, cut.sequences, strict=True):
+    assert max(map(len, cut.sequences())) <= max_length
+    for before, after in zip(whole.sequences(), cut.sequences(), strict=True):
         assert len(before) - len(after) == cut.dropped
         assert after[0] == before[0] == BOS_ID
         assert after[1:].tolist() == before[1 + cut.dropped :].tolist()

@@ -8,7 +8,7 @@ from typing import Any
 
 from lm.rendering import Renderer
 from lm.snapshot.records import parse_ranking
-from rm_trainer.batches import Group
+from rm_trainer.token_file import TokenizedRanking
 
 Record = dict[str, Any]
 
@@ -50,10 +50,10 @@ def ranking(
     }
 
 
-def ranking_groups(records: Iterable[Record], renderer: Renderer) -> list[Group]:
+def tokenized(records: Iterable[Record], renderer: Renderer) -> list[TokenizedRanking]:
     """The records in memory, without a snapshot and without a cache."""
     rankings = [parse_ranking(record) for record in records]
-    return [Group(one, renderer.render(one.prompt, one.completions)) for one in rankings]
+    return [TokenizedRanking(one, renderer.render(one.prompt, one.completions)) for one in rankings]
 
 
 def demonstration(demonstration_id: int, text: str, *, prompt: str = "Write about an animal.") -> Record:

@@ -237,7 +237,7 @@ def test_a_missing_input_and_a_language_model_are_refused(
 def test_a_reward_that_is_no_number_fails(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("rm_trainer.evaluate.score", lambda *_: torch.full((1,), torch.nan))
+    monkeypatch.setattr("rm_trainer.evaluate.score_hidden", lambda *_: torch.full((1,), torch.nan))
     monkeypatch.setattr(
         "sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps({"prompt": HI, "completion": "x"}).encode()))
     )

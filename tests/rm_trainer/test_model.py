@@ -16,15 +16,15 @@ from transformers import (
 
 from lm.errors import Refused
 from lm.layers import freeze, transformer_layers
+from lm.prefix_sharing.strategy import Strategy
 from lm.prompt_format import Message
 from lm.rendering import Renderer
-from rm_trainer.batches import collate
-from rm_trainer.model import head, load_base_model, load_reward_model, score_group
+from rm_trainer.model import head, load_base_model, load_reward_model, score_hidden
 from tests.tiny_models import ARCHITECTURES, BOS_ID, EOS_ID, PAD_ID, make_tiny_model
 
 PROMPT = (Message(role="user", content="Name an animal."),)
 COMPLETIONS = ["A zebra.", "A very long-necked giraffe.", "猫"]
-CPU = torch.device("cpu")
+FULL = Strategy("full")
 
 
 def base(path: Path) -> tuple[PreTrainedModel, Renderer]:
@@ -33,7 +33,7 @@ def base(path: Path) -> tuple[PreTrainedModel, Renderer]:
 
 def scores_of(model: PreTrainedModel, renderer: Renderer, completions: list[str]) -> torch.Tensor:
     with torch.no_grad():
-        return score_group(model, collate([renderer.render(PROMPT, completions)], CPU))
+        return score_hidden(model, FULL.last_hidden_states(model, [renderer.render(PROMPT, completions)]))
 
 
 def without_special_tokens(directory: Path, *names: str) -> Path:
@@ -130,7 +130,7 @@ def test_without_an_end_token_the_score_is_read_at_the_texts_last_token(tmp_path
         make_tiny_model(tmp_path / "base", chat_template=False), "eos_token", "pad_token"
     )
     model, renderer = base(directory)
-    assert renderer.render(PROMPT, ["zebra"]).sequences[0][-1] == ord("a") - ord("!")  # the alphabet starts there
+    assert renderer.render(PROMPT, ["zebra"]).sequences()[0][-1] == ord("a") - ord("!")  # the alphabet starts there
     assert model.config.pad_token_id == BOS_ID
     model.save_pretrained(tmp_path / "saved")
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from rm_trainer.sharing.choice import score
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.prefix_sharing.strategy import Strategy
 from lm.prompt_format import Message
-from lm.rendering import Rendered
-from lm.training.runtime import Runtime
 from rm_trainer.protocol import Item, Scored
 from rm_trainer.scorer import Scorer
 from tests.rm_trainer.doors import train
@@ -39,11 +38,13 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
     """How many completions each prompt of each pass through the network has."""
     seen: Passes = []
 
-    def watched(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> Tensor:
-        seen.append([len(one.sequences) for one in rendered])
-        return score(model, runtime, rendered)
+    read = Strategy.last_hidden_states
 
-    monkeypatch.setattr("rm_trainer.evaluate.score", watched)
+    def watched(self: Strategy, model: PreTrainedModel, prompts: Sequence[SharedPrompt]) -> Tensor:
+        seen.append([len(one.completions) for one in prompts])
+        return read(self, model, prompts)
+
+    monkeypatch.setattr(Strategy, "last_hidden_states", watched)
     return seen
 
 

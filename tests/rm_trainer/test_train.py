@@ -122,7 +122,7 @@ def test_demonstrations_may_come_from_another_snapshot(tmp_path: Path, zebra_sna
     assert metrics["demonstrations_sha256"] == read_json(ideals / "manifest.json")["sha256"]
 
 
-def test_without_demonstrations_the_shift_is_zero_and_that_is_said(
+def test_without_demonstrations_the_bias_is_zero_and_that_is_said(
     tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_snapshot(tmp_path / "data", rankings={"train": FEW})
@@ -133,7 +133,7 @@ def test_without_demonstrations_the_shift_is_zero_and_that_is_said(
     assert metrics["valid"] is metrics["test"] is None
     said = capsys.readouterr().err
     assert "nothing to validate on" in said
-    assert "will not be shifted" in said
+    assert "the rewards have no bias" in said
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(tmp_path: Path, tiny_base: Path) -> None:
@@ -349,7 +349,7 @@ def test_an_unexpected_error_reaches_the_reader_of_the_progress_lines(
     def explode(*_: object, **__: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access")
 
-    monkeypatch.setattr("rm_trainer.train.accumulate_gradients", explode)
+    monkeypatch.setattr("rm_trainer.train.ranking_loss", explode)
     assert train(zebra_snapshot, tiny_base, tmp_path / "out") == 1
     captured = capsys.readouterr()
     last = json.loads(captured.out.splitlines()[-1])

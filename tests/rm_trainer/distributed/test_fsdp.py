@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from rm_trainer.sharing import cache
-from rm_trainer.sharing.choice import choose
 from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
+from torch.testing import assert_close
 
 from lm.layers import is_sharded
-from lm.training.fsdp import shard, whole_weights
+from lm.prefix_sharing.strategy import choose_strategy
+from lm.training.fsdp import shard, whole, whole_weights
 from lm.training.processes import Processes
-from rm_trainer.model import load_base_model
-from tests.rm_trainer.trees import base_model, rendered
+from rm_trainer.model import load_base_model, score_hidden
+from tests.lm.shared_prompts import base_model, shared_prompt
 
 CPU = torch.device("cpu")
 
@@ -27,15 +27,25 @@ def processes() -> Iterator[Processes]:
     dist.destroy_process_group()
 
 
-def test_the_way_over_the_cache_is_not_taken_where_weights_come_and_go(tmp_path: Path, processes: Processes) -> None:
-    """The prompt's gradient reaches the last layer past FSDP's hook, after its weights were given up."""
-    model = base_model(tmp_path, "gptj")  # which has no way but these two
-    assert choose(model, CPU, checkpointing=False).way == "cache"
+@pytest.mark.parametrize(("architecture", "name"), [("gptj", "masked"), ("llama", "packed")])
+def test_spread_weights_read_prompts_as_whole_ones_do(
+    tmp_path: Path, processes: Processes, architecture: str, name: str
+) -> None:
+    """Scores and the prompt's gradient: a strategy that calls the backbone twice would miss FSDP's hooks."""
+    model, prompts = base_model(tmp_path, architecture), [shared_prompt(5, [1, 2])]
+    sharing = choose_strategy(model, CPU)
+    assert sharing.name == name
+    expected = score_hidden(model, sharing.last_hidden_states(model, prompts))
+    expected[0].backward()  # type: ignore[no-untyped-call]
+    gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
     shard(model, CPU, processes)
     assert is_sharded(model)
-    assert choose(model, CPU, checkpointing=False).way == "tree"
-    with pytest.raises(RuntimeError, match="does not go with FSDP"):
-        cache.scores(model, [rendered(3, [1, 2])], CPU)
+    assert choose_strategy(model, CPU) == sharing
+    found = score_hidden(model, sharing.last_hidden_states(model, prompts))
+    found[0].backward()  # type: ignore[no-untyped-call]
+    assert_close(found, expected)
+    assert_close([whole(p.grad) for p in model.parameters() if p.grad is not None], gradients)
 
 
 def test_spread_weights_come_together_unchanged(tiny_base: Path, processes: Processes) -> None:

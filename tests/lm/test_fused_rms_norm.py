@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from lm.fused_rms_norm import FUSED, fuse_rms_norms
 from rm_trainer.model import load_base_model
-from tests.rm_trainer.trees import base_model
+from tests.lm.shared_prompts import base_model
 
 
 def outcome(norm: nn.Module, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,21 +5,21 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from lm.rendering import Rendered
+from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
 from rm_trainer.model import load_base_model
 from tests.tiny_models import make_tiny_model
 
 CPU = torch.device("cpu")
 
 
-def rendered(prompt: int, completions: list[int]) -> Rendered:
+def shared_prompt(prompt: int, completions: list[int]) -> SharedPrompt:
     """Random ids: a prompt of `prompt` tokens and completions of these lengths; completion k begins with token k."""
     chance = torch.Generator().manual_seed(prompt)
     opening = torch.randint(20, 250, (prompt,), generator=chance)
     endings = [torch.randint(20, 250, (length,), generator=chance) for length in completions]
     for number, ending in enumerate(endings):
         ending[0] = number
-    return Rendered(sequences=tuple(torch.cat([opening, ending]).int() for ending in endings), dropped=0)
+    return share_prefix([torch.cat([opening, ending]).int() for ending in endings])
 
 
 def base_model(directory: Path, architecture: str) -> PreTrainedModel:
