@@ -23,12 +23,13 @@ from benchmarks.harness.measure import Measure
 from benchmarks.training.our_step import ARGUMENTS, tokenized_ranking
 from benchmarks.training.shape import random_sequences
 from lm.fused_rms_norm import fuse_rms_norms
+from lm.layers import recompute_activations
 from lm.prefix_sharing.attention import use_row_attention
 from lm.prefix_sharing.strategy import choose_strategy
-from rm_trainer.arguments import Optimizer, TrainArguments
-from rm_trainer.model import recompute_activations
+from lm.training.arguments import Optimizer
+from lm.training.runtime import Runtime
+from rm_trainer.arguments import TrainArguments
 from rm_trainer.optimization import StepResult, make_optimizer
-from rm_trainer.precision import Runtime
 from rm_trainer.train import training_steps
 
 YI_6B: dict[str, Any] = {

@@ -31,13 +31,14 @@ from benchmarks.harness.measure import Measure
 from benchmarks.train_step import trl_version
 from benchmarks.training import oasst
 from benchmarks.training.side import PEERS_PYTHON, ask
-from rm_trainer.errors import Refused
+from lm.errors import Refused
+from lm.prompt_format import Message
+from lm.rendering import Renderer
+from lm.snapshot.records import Ranking, parse_ranking
 from rm_trainer.evaluate import read_outcomes
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
 from rm_trainer.model import load_base_model
-from rm_trainer.records import Message, Ranking, parse_ranking
-from rm_trainer.render import Renderer
 from sampler.demo_model import DemoModelUnavailable, make_demo_model
 
 TREES = Path(os.environ.get("OASST_TREES", "oasst_en_100_tree.jsonl"))

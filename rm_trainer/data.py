@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.rendering import Renderer
+from lm.snapshot.reading import Snapshot, open_snapshot
 from rm_trainer.dataset import TokenDataset, shortened, tokenized_demonstrations, tokenized_rankings, with_pairs
-from rm_trainer.errors import Refused
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import Snapshot, open_snapshot
 from rm_trainer.token_cache import default_cache, forget_unused
 from rm_trainer.token_file import TokenizedRanking
 

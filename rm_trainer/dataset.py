@@ -7,10 +7,10 @@ from typing import Any, Generic, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
-from rm_trainer.errors import Refused
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import Kind, Snapshot
+from lm.rendering import Renderer
+from lm.snapshot.reading import Kind, Snapshot
 from rm_trainer.token_cache import open_tokens
 from rm_trainer.token_file import TokenFile, TokenizedRanking
 

@@ -21,15 +21,19 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.atomic_files import write_json_file
+from lm.errors import Failed, Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.progress import Progress
+from lm.rendering import Renderer
+from lm.snapshot.reading import Snapshot, open_snapshot
+from lm.training.dealing import own_parts
+from lm.training.processes import ALONE, Processes
+from lm.training.runtime import Runtime, prepare_runtime
 from rm_trainer.arguments import EvaluateArguments
 from rm_trainer.batches import parts
-from rm_trainer.checkpoint import write_json_file
 from rm_trainer.dataset import TokenDataset, shortened, tokenized_rankings, with_pairs
-from rm_trainer.distributed.dealing import own_parts
-from rm_trainer.distributed.ranks import ALONE, Ranks
-from rm_trainer.errors import Failed, Refused
 from rm_trainer.evaluation.analysis import analyse
 from rm_trainer.evaluation.ceiling import in_words
 from rm_trainer.evaluation.metrics import Outcome, summarise
@@ -38,11 +42,7 @@ from rm_trainer.evaluation.paired import compare
 from rm_trainer.evaluation.recency import parse_time, recent
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.model import load_reward_model, reward_bias, score_hidden
-from rm_trainer.precision import Runtime, prepare_runtime
-from rm_trainer.progress import Progress
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import Snapshot, open_snapshot
 from rm_trainer.token_cache import default_cache
 from rm_trainer.token_file import TokenizedRanking
 
@@ -50,10 +50,10 @@ AT_ONCE = 256
 """Rankings that are read from the disk at a time: some megabytes."""
 
 
-def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
+def evaluate(arguments: EvaluateArguments, progress: Progress, processes: Processes = ALONE) -> None:
     """Writes `output`. Raises Refused when the split has no ranking with a usable pair."""
-    with ranks.in_turn():
-        runtime = prepare_runtime(arguments, arguments.dtype, ranks)
+    with processes.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, processes)
         snapshot = open_snapshot(arguments.data)
         model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
         cache = arguments.cache_directory or default_cache()
@@ -67,7 +67,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
     judge = partial(outcomes_of, model, runtime, sharing, tokens=arguments.tokens_per_microbatch)
     outcomes = judge(usable)
     newest = None if fresh is None else _judged(judge, fresh, outcomes)
-    if not ranks.first:
+    if not processes.first:
         return
     analysis = analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
@@ -213,12 +213,12 @@ def rewards_of(
 ) -> Tensor:
     """Rewards without their bias [ΣK] of all completions in order, on the CPU. Raises Failed when one isn't a number.
 
-    Each rank scores its share and learns the others' rewards.
+    Each process scores its share and learns the others' rewards.
     """
     rewards = torch.zeros(sum(len(one.completions) for one in prompts))
     places = torch.split(rewards, [len(one.completions) for one in prompts])  # of each prompt [K]
     sizes = [len(one.ids) for one in prompts]
-    for numbers, counts in own_parts(sizes, budget=tokens, ranks=runtime.ranks):
+    for numbers, counts in own_parts(sizes, budget=tokens, processes=runtime.processes):
         some = [prompts[number] for number in numbers]
         with runtime.autocast():
             hidden = sharing.last_hidden_states(model, some)  # [S, d]
@@ -226,7 +226,7 @@ def rewards_of(
         own = torch.split(scored, [len(one.completions) for one in some])
         for number, score in zip(numbers, own, strict=True):
             places[number].add_(score, alpha=int(counts))
-    runtime.ranks.add_up(rewards)
+    runtime.processes.add_up(rewards)
     if not rewards.isfinite().all():
         raise Failed(
             "The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."

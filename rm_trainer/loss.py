@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rm_trainer.records import STRONGEST
+from lm.snapshot.records import STRONGEST
 
 Strength = Literal["none", "margin", "scale"]
 

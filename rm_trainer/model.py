@@ -11,14 +11,13 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
+from lm.errors import Refused
 from lm.fused_rms_norm import fuse_rms_norms
+from lm.hub import directory_or_hub_id
 from lm.prefix_sharing.attention import use_row_attention
-from rm_trainer.base import locate
-from rm_trainer.errors import Refused
-from rm_trainer.render import Renderer
+from lm.rendering import Renderer
 
 HEAD = "score.weight"
 
@@ -38,7 +37,7 @@ def load_base_model(base: str, *, max_length: int, seed: int) -> tuple[PreTraine
     """A model to train, float32 on the CPU, and its renderer. A language model gets a new head, drawn from N(0,
     1/(d+1)) (Stiennon et al. 2020, C.2, d the width); a reward model keeps its own. Raises Refused.
     """
-    model, tokenizer, missing = _load(locate(base))
+    model, tokenizer, missing = _load(directory_or_hub_id(base))
     if missing - {HEAD}:
         raise Refused(f"The weights of {base} lack {', '.join(sorted(missing - {HEAD}))}. Give a complete checkpoint.")
     if HEAD in missing:
@@ -54,7 +53,7 @@ def load_base_model(base: str, *, max_length: int, seed: int) -> tuple[PreTraine
 
 def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTrainedModel, Renderer]:
     """A trained model on the CPU; `max_length` None: what it was trained with. Raises Refused when it has no head."""
-    model, tokenizer, missing = _load(locate(directory))
+    model, tokenizer, missing = _load(directory_or_hub_id(directory))
     if missing:
         raise Refused(f"{directory} is not a reward model: its weights lack {', '.join(sorted(missing))}.")
     trained_with = int(getattr(model.config, "reward_max_length", 2048))
@@ -64,45 +63,6 @@ def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTra
 def reward_bias(model: PreTrainedModel) -> float:
     """What is added to the network's output to get the reward; 0 for a checkpoint that stores none."""
     return float(getattr(model.config, "reward_bias", 0.0))
-
-
-def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
-    """Takes the token embeddings, or the first `layers` layers with the embeddings, out of training. Raises Refused."""
-    blocks = transformer_layers(model)
-    if layers > len(blocks):
-        raise Refused(f"--freeze-layers {layers} is more than the {len(blocks)} layers that the model has.")
-    if embeddings or layers:
-        model.get_input_embeddings().requires_grad_(False)
-    for block in blocks[:layers]:
-        block.requires_grad_(False)
-
-
-def recompute_activations(model: PreTrainedModel) -> None:
-    """Layers keep their inputs only and are computed again in the backward pass: less memory for about a third more
-    time.
-
-    Of all modules only the layers themselves are put into training mode, which is what the library asks for; what they
-    hold stays in evaluation mode, so that nothing drops out.
-    """
-    model.activation_checkpointing_enable({"use_reentrant": False})
-    for layer in transformer_layers(model):
-        layer.training = True
-
-
-def recomputes_activations(model: PreTrainedModel) -> bool:
-    layers = transformer_layers(model)
-    return any(layer.training and getattr(layer, "gradient_checkpointing", False) for layer in layers)
-
-
-def is_sharded(model: PreTrainedModel) -> bool:
-    """Whether the weights are spread over several processes (rm_trainer/distributed)."""
-    return isinstance(model.base_model, FSDPModule)
-
-
-def transformer_layers(model: PreTrainedModel) -> list[nn.Module]:
-    """The blocks from the bottom up: the longest module list in the backbone (`layers`; `h` in GPT-2 and GPT-J)."""
-    lists = [list(child) for child in model.base_model.children() if isinstance(child, nn.ModuleList)]
-    return max(lists, key=len, default=[])
 
 
 def head(model: PreTrainedModel) -> nn.Linear:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.errors import Failed, Refused
+from lm.training.schedule import learning_rate
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.errors import Failed, Refused
-from rm_trainer.schedule import learning_rate
 
 
 @dataclass(frozen=True)

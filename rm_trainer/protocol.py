@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rm_trainer.records import Message
+from lm.prompt_format import Message
 
 
 @dataclass(frozen=True)

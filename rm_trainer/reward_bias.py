@@ -6,18 +6,18 @@ The loss sees only differences of rewards, so their level is arbitrary until thi
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from lm.errors import Failed
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.training.runtime import Runtime
 from rm_trainer.batches import parts
-from rm_trainer.errors import Failed
 from rm_trainer.evaluate import AT_ONCE, rewards_of
+from rm_trainer.metrics import BiasFigures
 from rm_trainer.model import load_reward_model, reward_bias
-from rm_trainer.precision import Runtime
 
 TOLERANCE = 1e-3
 
@@ -36,13 +36,13 @@ def for_mean_zero(
 
 def check_written(
     directory: Path, runtime: Runtime, demonstrations: Sequence[SharedPrompt], *, tokens: int
-) -> dict[str, Any]:
-    """Reads the written model back, and says for metrics.json what its bias is and what mean the demonstrations have
+) -> BiasFigures:
+    """Reads the written model back, and returns what its bias is and what mean the demonstrations have
     with it.
 
     Raises Failed when that isn't 0 to within TOLERANCE: the files then don't hold the model that was trained.
     """
-    with runtime.ranks.in_turn():
+    with runtime.processes.in_turn():
         model, _ = load_reward_model(str(directory), max_length=None)
         runtime.place(model)
     bias = reward_bias(model)

@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lm.atomic_files import write_text_file
+from lm.errors import Refused
+from lm.progress import Progress
+from lm.snapshot.records import parse_prompt_and_completion
 from rm_trainer.arguments import ScoreArguments
-from rm_trainer.checkpoint import write_text_file
-from rm_trainer.errors import Refused
-from rm_trainer.progress import Progress
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.records import parse_prompt_and_completion
 from rm_trainer.scorer import Scorer
 
 Line = tuple[int, dict[str, Any], Item]

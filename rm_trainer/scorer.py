@@ -5,16 +5,16 @@ from typing import Self
 
 from transformers import PreTrainedModel
 
+from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
 from lm.prefix_sharing.strategy import choose_strategy
-from rm_trainer.arguments import Precision, RuntimeArguments
+from lm.rendering import Renderer
+from lm.training.arguments import Precision, RuntimeArguments
+from lm.training.runtime import Runtime, prepare_runtime
 from rm_trainer.batches import parts
-from rm_trainer.errors import Refused
 from rm_trainer.evaluate import rewards_of
 from rm_trainer.model import load_reward_model, reward_bias
-from rm_trainer.precision import Runtime, prepare_runtime
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.render import Renderer
 
 Numbered = tuple[int, SharedPrompt]
 """The item's number, and its one sequence."""
@@ -85,7 +85,8 @@ def _groups(items: Sequence[Item], rendered: dict[int, SharedPrompt]) -> list[li
     """Each completion was cut by itself, so that its reward is its own; those cut differently share no prompt."""
     groups: dict[tuple[object, int], list[Numbered]] = {}
     for number, one in rendered.items():
-        groups.setdefault((items[number].prompt, one.dropped), []).append((number, one))
+        turns = tuple((message["role"], message["content"]) for message in items[number].prompt)
+        groups.setdefault((turns, one.dropped), []).append((number, one))
     return list(groups.values())
 
 

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import time
 
-from rm_trainer.checkpoint import whole_directory, write_json_file
-from rm_trainer.errors import Refused
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import Shard
+from lm.atomic_files import atomic_directory, write_json_file
+from lm.errors import Refused
+from lm.rendering import Renderer
+from lm.snapshot.reading import Shard
 from rm_trainer.token_file import IDS, LAYOUT, ROWS, TokenFile, write_tokens
 
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -43,7 +43,7 @@ def open_tokens(shard: Shard, renderer: Renderer, cache: Path) -> TokenFile:
     with _alone(entry):
         if not _whole(entry):
             shutil.rmtree(entry, ignore_errors=True)
-            with whole_directory(entry) as unfinished:
+            with atomic_directory(entry) as unfinished:
                 write_tokens(shard, renderer, unfinished)
                 write_json_file(unfinished / "entry.json", _hashes(unfinished))
         os.utime(entry)

@@ -18,12 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
-from rm_trainer.errors import Refused
+from lm.prompt_format import Message
+from lm.rendering import Renderer
+from lm.snapshot.reading import Place, Shard
+from lm.snapshot.records import K_HIGHEST, Ranking, parse_demonstration, parse_ranking
 from rm_trainer.loss import pair_strengths, usable_pairs
-from rm_trainer.records import K_HIGHEST, Message, Ranking, parse_demonstration, parse_ranking
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import Place, Shard
 
 LAYOUT = 1
 """Counted up whenever the two files change their meaning."""

@@ -16,30 +16,38 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
+from pathlib import Path
 from time import monotonic
 
 import torch
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
+from lm.errors import Terminated
+from lm.layers import freeze, recompute_activations
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.progress import Progress
+from lm.rendering import Renderer
+from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
+from lm.training.dealing import own_parts
+from lm.training.energy import EnergyMeter
+from lm.training.fsdp import whole, whole_weights
+from lm.training.interruption import faults_told, sigterm_after_the_step
+from lm.training.lora import add_adapters, merge_adapters
+from lm.training.output import refuse_full_disk, refuse_used_output, shared_atomic_directory, sole_writer
+from lm.training.processes import ALONE, Processes
+from lm.training.provenance import provenance
+from lm.training.runtime import Runtime, prepare_runtime
+from lm.training.tensorboard import EventFiles
 from rm_trainer import report, reward_bias
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.batches import shuffled_batches
-from rm_trainer.board import Board
-from rm_trainer.checkpoint import refuse_used_output, whole_directory
 from rm_trainer.data import Records, TrainingData, read_records, render_records
-from rm_trainer.distributed.dealing import own_parts
-from rm_trainer.distributed.fsdp import whole, whole_weights
-from rm_trainer.distributed.ranks import ALONE, Ranks
-from rm_trainer.energy import EnergyMeter
-from rm_trainer.errors import Terminated
 from rm_trainer.evaluate import outcomes_of
 from rm_trainer.evaluation.metrics import Outcome
-from rm_trainer.guards import faults_told, refuse_full_disk, sigterm_after_the_step, sole_writer
-from rm_trainer.lora import add_adapters, merge_adapters
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
-from rm_trainer.model import freeze, load_base_model, recompute_activations, score_hidden
+from rm_trainer.metrics import Metrics
+from rm_trainer.model import load_base_model, score_hidden
 from rm_trainer.optimization import (
     StepResult,
     make_optimizer,
@@ -48,12 +56,7 @@ from rm_trainer.optimization import (
     set_learning_rate,
     trainable,
 )
-from rm_trainer.precision import Runtime, prepare_runtime
-from rm_trainer.progress import Progress
-from rm_trainer.provenance import provenance
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.render import Renderer
-from rm_trainer.resume import Checkpoints, Done, kept
 from rm_trainer.token_file import TokenizedRanking
 
 
@@ -76,7 +79,7 @@ def training_steps(
         # by the whole batch's number of rankings, so the gradient is the same however the batch is parted.
         sums = torch.zeros(4, dtype=torch.float64)  # loss, correct pairs, pairs, computed tokens
         sizes = [len(one.tokens.ids) for one in batch]
-        for numbers, counts in own_parts(sizes, budget=arguments.tokens_per_microbatch, ranks=runtime.ranks):
+        for numbers, counts in own_parts(sizes, budget=arguments.tokens_per_microbatch, processes=runtime.processes):
             rankings = [batch[number] for number in numbers]  # B of them, with S = ΣK completions
             prompts = [one.tokens for one in rankings]
             with runtime.autocast():
@@ -92,7 +95,7 @@ def training_steps(
             correct = sum(float(correct_pairs(one)) for one in margins)
             found = [correct, sum(one.numel() for one in margins), sharing.computed_tokens(prompts)]
             sums += torch.tensor([loss.item(), *(counts * one for one in found)], dtype=torch.float64)
-        runtime.ranks.add_up(sums)
+        runtime.processes.add_up(sums)
 
         # update: a broken or exploded batch ends the run before it touches a weight
         norm = whole(clip_grad_norm_(trainable(model), arguments.clip or torch.inf))
@@ -116,16 +119,16 @@ def training_steps(
         yield results[-1]
 
 
-def train(arguments: TrainArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
+def train(arguments: TrainArguments, progress: Progress, processes: Processes = ALONE) -> None:
     """Leaves `arguments.output` complete or absent. Raises Refused before the first step, Failed after it.
 
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
-    with ranks.agreed():
+    with processes.agreed():
         refuse_used_output(arguments.output)
-    board = Board(arguments, writes=ranks.first)
-    with sole_writer(arguments.output, ranks), faults_told(lambda: kept(arguments.output)), board:
-        _train(arguments, progress, ranks, board)
+    curves = EventFiles(arguments, writes=processes.first)
+    with sole_writer(arguments.output, processes), faults_told(lambda: how_to_go_on(arguments.output)), curves:
+        _train(arguments, progress, processes, curves)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,12 @@ class Run:
     def steps(self) -> int:
         return self.arguments.epochs * ceil(len(self.data.train) / self.arguments.rankings_per_batch)
 
+    def decisive(self) -> dict[str, str | None]:
+        """Returns all that decides the steps of the run: its options, and the hashes of its data."""
+        records = self.records
+        hashes = {"snapshot_sha256": records.snapshot.sha256, "demonstrations_sha256": records.demonstrations_sha256}
+        return self.arguments.of_the_run() | hashes
+
     def outcomes(self, rankings: Sequence[TokenizedRanking]) -> list[Outcome]:
         tokens = self.arguments.tokens_per_microbatch
         return outcomes_of(self.model, self.runtime, self.sharing, rankings, tokens=tokens) if rankings else []
@@ -159,12 +168,12 @@ class Run:
         return outcomes
 
 
-def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: Board) -> None:
-    run, optimizer = _prepare(arguments, progress, ranks)
+def _train(arguments: TrainArguments, progress: Progress, processes: Processes, curves: EventFiles) -> None:
+    run, optimizer = _prepare(arguments, progress, processes)
     model, data = run.model, run.data
-    progress.listeners += [run.energy.sample, board.write]
+    progress.listeners += [run.energy.sample, curves.write]
     report.note_what_is_unusual(data, run.renderer, run.sharing, arguments, progress)
-    checkpoints = Checkpoints(arguments, [run.records.snapshot.sha256, run.records.demonstrations_sha256], ranks)
+    checkpoints = Checkpoints(arguments.output, run.decisive(), StepResult, processes)
     done = checkpoints.restore(model, optimizer)
     if done.results:
         progress.note(f"Going on after step {len(done.results)}.")
@@ -175,7 +184,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
         valid_rankings=len(data.valid),
     )
     progress.events += done.events[1:]  # the first is the start, said again above
-    board.replay(done.events, seconds=done.seconds)
+    curves.replay(done.events, seconds=done.seconds)
 
     results, training_began = done.results, monotonic() - done.seconds
     with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop, _batches(run, results) as batches:
@@ -195,7 +204,7 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
             )
             if arguments.eval_every and step % arguments.eval_every == 0 and step < run.steps:
                 run.validate(step=step)
-            stopping = ranks.any(stop.asked)
+            stopping = processes.any(stop.asked)
             if stopping or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
                 seconds = monotonic() - training_began
                 checkpoints.save(model, optimizer, Done(results=results, events=progress.events, seconds=seconds))
@@ -204,16 +213,16 @@ def _train(arguments: TrainArguments, progress: Progress, ranks: Ranks, board: B
     spent = {"training": monotonic() - training_began, "waiting_for_data": batches.waited}
     del optimizer, loop  # the two moments are twice the model's size, and the written model is read back below
     merge_adapters(model)
-    _write(run, results, spent, ranks, board)
+    _write(run, results, spent, processes, curves)
     checkpoints.remove()
     progress.done(arguments.output)
 
 
-def _prepare(arguments: TrainArguments, progress: Progress, ranks: Ranks) -> tuple[Run, torch.optim.Optimizer]:
+def _prepare(arguments: TrainArguments, progress: Progress, processes: Processes) -> tuple[Run, torch.optim.Optimizer]:
     """Reads and checks everything, and places the model. Raises Refused."""
     began = monotonic()
-    with ranks.in_turn():
-        runtime = prepare_runtime(arguments, arguments.dtype, ranks, recomputes=arguments.recompute_activations)
+    with processes.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
         records = read_records(arguments.data, arguments.demonstrations)
         model, renderer = load_base_model(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
         data = render_records(records, renderer, arguments.cache_directory)
@@ -252,7 +261,9 @@ def _batches(run: Run, done: Sequence[StepResult]) -> ReadAhead[list[TokenizedRa
     return ReadAhead(list(run.data.train.select(batch)) for batch in islice(numbers, len(done), None))
 
 
-def _write(run: Run, results: Sequence[StepResult], seconds: dict[str, float], ranks: Ranks, board: Board) -> None:
+def _write(
+    run: Run, results: Sequence[StepResult], seconds: dict[str, float], processes: Processes, curves: EventFiles
+) -> None:
     """Measures the trained model, and writes it with all that is said of it. The output appears whole."""
     arguments, model, data = run.arguments, run.model, run.data
     valid, test = run.validate(step=run.steps), run.outcomes(data.test)
@@ -261,12 +272,12 @@ def _write(run: Run, results: Sequence[StepResult], seconds: dict[str, float], r
         model, run.runtime, run.sharing, data.demonstrations, tokens=tokens
     )
     weights = whole_weights(model)
-    with whole_directory(arguments.output, ranks) as directory:
-        with ranks.agreed():
-            if ranks.first:
+    with shared_atomic_directory(arguments.output, processes) as directory:
+        with processes.agreed():
+            if processes.first:
                 model.save_pretrained(directory, state_dict=weights)
                 run.renderer.tokenizer.save_pretrained(directory)
-        metrics = {
+        metrics: Metrics = {
             "schema": 1,
             "train": report.train_metrics(results, data.train),
             "valid": report.metrics_of(valid, arguments),
@@ -279,10 +290,22 @@ def _write(run: Run, results: Sequence[StepResult], seconds: dict[str, float], r
             "counts": data.counts,
             "prompt_reading": report.reading(run.sharing, data.counts["train"], results, epochs=arguments.epochs),
             "tokens": {"trained": arguments.epochs * data.counts["train"]["tokens"]},
-            "seconds": {**seconds, "total": monotonic() - run.began},
+            "seconds": {
+                "training": seconds["training"],
+                "waiting_for_data": seconds["waiting_for_data"],
+                "total": monotonic() - run.began,
+            },
             "energy": run.energy.describe(),
-            **provenance(arguments, run.runtime, run.renderer, run.records, steps=run.steps),
+            "demonstrations_sha256": run.records.demonstrations_sha256,
+            **provenance(
+                arguments,
+                run.runtime,
+                run.renderer,
+                run.records.snapshot,
+                steps=run.steps,
+                trainer=Path(__file__).parent,
+            ),
         }
-        if ranks.first:
-            board.move_into(directory)
+        if processes.first:
+            curves.move_into(directory)
             report.write(directory, metrics, run.progress)

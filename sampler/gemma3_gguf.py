@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import Gemma3TextConfig, GenerationConfig
 
+from lm.model_directory import WEIGHTS
 from sampler.gguf_file import GgufFile
 from sampler.gguf_tokenizer import write_tokenizer
-from sampler.model_files import WEIGHTS
 
 _NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
 _LAYER_NAMES = {

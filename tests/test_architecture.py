@@ -8,6 +8,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,58 +16,45 @@ import pytest
 from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("config", "labeling", "sampler", "rm_trainer", "benchmarks")
+PACKAGES = ("config", "labeling", "lm", "sampler", "rm_trainer", "benchmarks")
 
-# A module of labeling/ imports from its own level and those under it. New modules get their level here.
-LEVELS: dict[int, frozenset[str]] = {
-    # Pure rules: no Django, no database.
-    0: frozenset(
-        {
-            "agreement",
-            "dedupe",
-            "own_prompts",
-            "planted_rules",
-            "promotion",
-            "ranking",
-            "refusals",
-            "split",
-            "states",
-            "text",
-        }
-        | {"text_changes", "working_time"}
-        | {"code_colours", "drafts", "language", "manifest", "markdown", "turns", "unseen", "wording"}
-    ),
-    # Tables.
-    1: frozenset({"models", "migrations"}),
-    # Every read and every write.
-    2: frozenset({"queries", "services"}),
-    # Gates: data in and out, messages out, models and training processes.
-    3: frozenset(
-        {
-            "dispatch",
-            "export",
-            "ingest",
-            "retraining",
-            "reward_models",
-            "sampling_models",
-            "starter_campaign",
-            "text_tokens",
-        }
-        | {"trainer_process"}
-    ),
-    # Celery's doors.
-    4: frozenset({"tasks"}),
-    # Doors for people and programs.
-    5: frozenset({"admin", "api", "apps", "card_moulds", "forms", "management", "templatetags", "urls", "views"}),
-}
+# The capabilities of labeling/, each of which knows those before it (docs/architecture.md).
+CAPABILITIES = (
+    "base",
+    "model_versions",
+    "people",
+    "campaigns",
+    "ranking_tasks",
+    "desk",
+    "writing",
+    "simulation",
+    "quality",
+    "home",
+    "imports",
+    "exports",
+    "rewards",
+    "training",
+    "console",
+)
+# What a capability is made of, each of which knows those before it.
+LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
+# Modules of labeling/ that know every capability: addresses, Celery's tasks, commands, registrations.
+ABOVE_ALL = ("admin", "apps", "dispatch", "management", "models", "tasks", "templatetags", "urls", "worker_models")
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {
-    ("labeling.reward_models", "rm_trainer.scorer"),
-    ("labeling.sampling_models", "sampler.transformers_sampler"),
+    ("labeling.worker_models", "rm_trainer.scorer"),
+    ("labeling.worker_models", "sampler.transformers_sampler"),
 }
 HEAVY = frozenset({"torch", "transformers", "accelerate"})
-GROUND_FLOOR = ("sampler", "rm_trainer")
+# The programs that know no Django, and what they share under them.
+PROGRAMS = ("sampler", "rm_trainer")
+GROUND_FLOOR = ("lm", *PROGRAMS)
+MAY_KNOW = {"lm": frozenset({"lm"}), **{program: frozenset({"lm", program}) for program in PROGRAMS}}
+# Parts of lm/ that bring torch; the web and the light workers import all the others.
+WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.rendering", "lm.training")
+# What labeling knows of the programs at import.
+WITHOUT_TORCH = ("rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
@@ -75,12 +63,17 @@ ENQUEUER = "labeling.dispatch"
 Rule = Callable[[Path], list[str]]
 
 
-def level_of(module: str) -> int | None:
-    """The level of a labeling module; None for one that LEVELS does not know."""
+def capability_of(module: str) -> str | None:
+    """The capability of a labeling module; None for what stands above all of them and for other packages."""
     parts = module.split(".")
-    if len(parts) == 1:
-        return 0  # the package itself, which is empty
-    return next((level for level, names in LEVELS.items() if parts[1] in names), None)
+    return parts[1] if parts[0] == "labeling" and len(parts) > 1 and parts[1] in CAPABILITIES else None
+
+
+def layer_of(module: str) -> int | None:
+    """The layer of a capability's module; None for modules of base, which have no layers, and for packages."""
+    if capability_of(module) in {None, "base"}:
+        return None
+    return next((LAYERS.index(part) for part in module.split(".")[2:] if part in LAYERS), None)
 
 
 def all_imports(root: Path) -> list[Import]:
@@ -91,26 +84,50 @@ def top(name: str) -> str:
     return name.partition(".")[0]
 
 
-def modules_without_level(root: Path) -> list[str]:
-    return [f"{module} has no level" for module in modules_of(root, ("labeling",)) if level_of(module) is None]
+def modules_of_no_capability(root: Path) -> list[str]:
+    return [
+        f"{module} belongs to no capability"
+        for module in modules_of(root, ("labeling",))
+        if "." in module and module.split(".")[1] not in {*CAPABILITIES, *ABOVE_ALL, "migrations"}
+    ]
 
 
-def upward_imports(root: Path) -> list[str]:
+def modules_without_layer(root: Path) -> list[str]:
+    return [
+        f"{module} has no layer"
+        for module, path in modules_of(root, ("labeling",)).items()
+        if capability_of(module) not in {None, "base"} and path.name != "__init__.py" and layer_of(module) is None
+    ]
+
+
+def later_capabilities_imported(root: Path) -> list[str]:
     found = []
     for each in all_imports(root):
-        if top(each.source) == top(each.target) == "labeling":
-            here, there = level_of(each.source), level_of(each.target)
-            if here is not None and there is not None and there > here:
-                found.append(f"{each}, level {here} from {there}")
+        here, there = capability_of(each.source), capability_of(each.target)
+        if here and there and CAPABILITIES.index(there) > CAPABILITIES.index(here):
+            found.append(str(each))
+        elif here and top(each.target) == "labeling" and not there and each.target != "labeling":
+            found.append(str(each))  # what stands above all capabilities
     return found
 
 
-def django_in_pure_rules(root: Path) -> list[str]:
-    foreign = {"django", "celery", "rest_framework", "config", *GROUND_FLOOR}
+def later_layers_imported(root: Path) -> list[str]:
+    found = []
+    for each in all_imports(root):
+        here, there = layer_of(each.source), layer_of(each.target)
+        same = capability_of(each.source) == capability_of(each.target)
+        if same and here is not None and there is not None and there > here:
+            found.append(str(each))
+    return found
+
+
+def django_in_rules(root: Path) -> list[str]:
+    """Rules know neither Django nor a database."""
+    foreign = {"django", "celery", "rest_framework", "config", *PROGRAMS}
     return [
         str(each)
         for each in all_imports(root)
-        if top(each.source) == "labeling" and level_of(each.source) == 0 and top(each.target) in foreign
+        if layer_of(each.source) == LAYERS.index("rules") and top(each.target) in foreign
     ]
 
 
@@ -118,11 +135,23 @@ def import_circles(root: Path) -> list[str]:
     return [" ⇄ ".join(circle) for circle in circles(all_imports(root))]
 
 
+def folder_circles(root: Path) -> list[str]:
+    """What a folder's modules import, the folder imports."""
+    modules = modules_of(root, GROUND_FLOOR)
+    folder = {module: path.relative_to(root).parent.as_posix() for module, path in modules.items()}
+    between = [
+        replace(each, source=folder[each.source], target=folder[each.target])
+        for each in imports_of(modules)
+        if each.target in folder and folder[each.source] != folder[each.target]
+    ]
+    return [" ⇄ ".join(circle) for circle in circles(between)]
+
+
 def ground_floor_that_looks_up(root: Path) -> list[str]:
     found = []
     for each in all_imports(root):
         floor = top(each.source)
-        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - {floor}:
+        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - MAY_KNOW[floor]:
             found.append(str(each))
     return found
 
@@ -138,11 +167,20 @@ def config_that_imports_labeling(root: Path) -> list[str]:
     ]
 
 
+def modules_without_torch(root: Path) -> list[str]:
+    lm = [
+        module
+        for module in modules_of(root, ("lm",))
+        if not f"{module}.".startswith(tuple(f"{one}." for one in WITH_TORCH))
+    ]
+    return [*modules_of(root, ("config", "labeling")), *lm, *WITHOUT_TORCH]
+
+
 def torch_at_import(root: Path) -> list[str]:
     imports = all_imports(root)
     return [
         f"import {module} brings {', '.join(sorted(heavy))}"
-        for module in modules_of(root, ("config", "labeling"))
+        for module in modules_without_torch(root)
         if (heavy := {top(name) for name in reached_at_import(module, imports)} & HEAVY)
     ]
 
@@ -189,15 +227,24 @@ def _calls(modules: Mapping[str, Path]) -> Iterator[tuple[str, ast.Call]]:
 
 RULES: dict[Rule, dict[str, str]] = {
     # rule → a tree that breaks it
-    modules_without_level: {"labeling/surprise.py": ""},
-    upward_imports: {
-        "labeling/services/rankings.py": "def submit():\n    from labeling.views import desk\n",
-        "labeling/views/desk.py": "",
+    modules_of_no_capability: {"labeling/surprise.py": ""},
+    modules_without_layer: {"labeling/desk/surprise.py": ""},
+    later_capabilities_imported: {
+        "labeling/people/services.py": "def suspend():\n    from labeling.desk import models\n",
+        "labeling/desk/models.py": "",
     },
-    django_in_pure_rules: {"labeling/states.py": "from django.db import models\n"},
+    later_layers_imported: {
+        "labeling/desk/services/rankings.py": "def submit():\n    from labeling.desk.ranking.views import page\n",
+        "labeling/desk/ranking/views.py": "",
+    },
+    django_in_rules: {"labeling/desk/rules.py": "from django.db import models\n"},
     import_circles: {
         "labeling/services/a.py": "from labeling.services import b\n",
         "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
+    },
+    folder_circles: {
+        "lm/errors.py": "def late():\n    from lm.training import processes\n",
+        "lm/training/processes.py": "from lm import errors\n",
     },
     ground_floor_that_looks_up: {"sampler/engine.py": "import rm_trainer.loss\n", "rm_trainer/loss.py": ""},
     config_that_imports_labeling: {
@@ -215,7 +262,7 @@ RULES: dict[Rule, dict[str, str]] = {
     },
     enqueuing_elsewhere: {"labeling/services/prompts.py": "task.delay(3)\n"},
     environment_read_elsewhere: {"labeling/export.py": "import os\nwhere = os.environ.get('OUT')\n"},
-    names_that_say_nothing: {"labeling/services/utils.py": ""},
+    names_that_say_nothing: {"labeling/desk/services/utils.py": ""},
 }
 
 
@@ -241,6 +288,19 @@ def test_the_rule_finds_a_tree_that_breaks_it(rule: Rule, tmp_path: Path) -> Non
 def test_listed_late_imports_of_torch_are_still_there() -> None:
     late = {(each.source, each.target) for each in all_imports(ROOT) if each.late}
     assert late >= HEAVY_LATE_IMPORTS
+
+
+def test_the_ground_floor_is_imported_without_torch_and_without_django() -> None:
+    """In a process of its own, as the web server and the light workers import it."""
+    modules = [module for module in modules_without_torch(ROOT) if top(module) in GROUND_FLOOR]
+    assert len(modules) > 10
+    program = f"""
+import importlib, sys
+for module in {modules!r}:
+    importlib.import_module(module)
+assert not {{"torch", "transformers", "django"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def test_the_web_process_never_imports_torch() -> None:

@@ -15,14 +15,14 @@ import torch
 from benchmarks.training.shape import random_model, random_sequences
 from benchmarks.training.side import Task, answer
 from lm.fused_rms_norm import fuse_rms_norms
+from lm.layers import recompute_activations
 from lm.prefix_sharing.attention import use_row_attention
 from lm.prefix_sharing.shared_prompt import share_prefix
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.snapshot.records import Ranking
+from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.model import recompute_activations
 from rm_trainer.optimization import make_optimizer
-from rm_trainer.precision import Runtime
-from rm_trainer.records import Ranking
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.train import training_steps
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lm.snapshot.records import STRONGEST
 from rm_trainer.evaluation.bootstrap import Floats, Places, places
 from rm_trainer.evaluation.metrics import Outcome
-from rm_trainer.records import STRONGEST
 
 EDITED = "edited"
 """A pair whose better one the labeler wrote: how much better it is nobody was asked."""

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
+from lm.snapshot.records import Ranking
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
 from rm_trainer.evaluation.recency import parse_time
-from rm_trainer.records import Ranking
 
 SPLITS = ("valid", "test")
 """Never `train`: a model is not asked about what it learned."""

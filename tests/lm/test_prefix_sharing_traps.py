@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
+from lm.layers import recompute_activations, transformer_layers
 from lm.prefix_sharing import attention, strategy
 from lm.prefix_sharing.row import Row, Span, lay_out
 from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
 from lm.prefix_sharing.strategy import Name, Strategy
-from rm_trainer.model import head, load_base_model, recompute_activations, score_hidden, transformer_layers
-from rm_trainer.precision import Runtime
+from lm.training.runtime import Runtime
+from rm_trainer.model import head, load_base_model, score_hidden
 from tests.lm.shared_prompts import CPU, base_model, shared_prompt
 
 PROMPTS = [shared_prompt(100, [12, 40, 17]), shared_prompt(50, [30, 20])]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rm_trainer.records import parse_ranking
-from rm_trainer.render import Renderer
+from lm.rendering import Renderer
+from lm.snapshot.records import parse_ranking
 from rm_trainer.token_file import TokenizedRanking
 
 Record = dict[str, Any]

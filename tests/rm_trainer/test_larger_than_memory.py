@@ -20,11 +20,11 @@ import resource, sys
 from pathlib import Path
 from rm_trainer.batches import shuffled_batches
 from rm_trainer.dataset import tokenized_rankings
-from rm_trainer.distributed.dealing import pack
+from lm.training.dealing import pack
 from rm_trainer.model import load_base_model
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import open_snapshot
+from lm.rendering import Renderer
+from lm.snapshot.reading import open_snapshot
 
 class Letters(Renderer):  # a token of every letter, as the tiny tokenizer has it, in a hundredth of the time
     def _tokenise(self, texts):

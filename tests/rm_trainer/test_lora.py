@@ -10,9 +10,9 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Name, Strategy
-from rm_trainer.lora import add_adapters, merge_adapters
+from lm.prompt_format import Message
+from lm.training.lora import add_adapters, merge_adapters
 from rm_trainer.model import load_base_model, score_hidden
-from rm_trainer.records import Message
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train
 from tests.rm_trainer.snapshots import demonstration, write_snapshot
@@ -29,7 +29,9 @@ def adapted(directory: Path) -> tuple[PreTrainedModel, SharedPrompt]:
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.1, generator=torch.Generator().manual_seed(len(name)))
-    return model, renderer.render([Message("user", "Name an animal.")], ["a zebra", "a zebra and a cow", "no"])
+    return model, renderer.render(
+        [Message(role="user", content="Name an animal.")], ["a zebra", "a zebra and a cow", "no"]
+    )
 
 
 def scores_of(model: PreTrainedModel, name: Name, prompt: SharedPrompt) -> torch.Tensor:

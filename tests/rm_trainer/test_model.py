@@ -14,15 +14,15 @@ from transformers import (
     PreTrainedModel,
 )
 
+from lm.errors import Refused
+from lm.layers import freeze, transformer_layers
 from lm.prefix_sharing.strategy import Strategy
-from rm_trainer.base import locate
-from rm_trainer.errors import Refused
-from rm_trainer.model import freeze, head, load_base_model, load_reward_model, score_hidden, transformer_layers
-from rm_trainer.records import Message
-from rm_trainer.render import Renderer
+from lm.prompt_format import Message
+from lm.rendering import Renderer
+from rm_trainer.model import head, load_base_model, load_reward_model, score_hidden
 from tests.tiny_models import ARCHITECTURES, BOS_ID, EOS_ID, PAD_ID, make_tiny_model
 
-PROMPT = (Message("user", "Name an animal."),)
+PROMPT = (Message(role="user", content="Name an animal."),)
 COMPLETIONS = ["A zebra.", "A very long-necked giraffe.", "猫"]
 FULL = Strategy("full")
 
@@ -203,7 +203,7 @@ def test_a_cut_off_weights_file_is_refused(tiny_base: Path, tmp_path: Path) -> N
     broken = shutil.copytree(tiny_base, tmp_path / "broken")
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(Refused, match="can't be loaded as a model"):
+    with pytest.raises(Refused, match=r"model\.safetensors is cut off inside its header"):
         base(broken)
 
 
@@ -213,28 +213,3 @@ def test_an_incomplete_checkpoint_is_refused(tiny_base: Path, tmp_path: Path) ->
     (broken / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(Refused, match=r"lack model\.layers\.2"):
         base(broken)
-
-
-@pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        (["config.json", "pytorch_model.bin"], "pickled weights only"),
-        (["config.json"], r"has no \*\.safetensors file"),
-        (["model.safetensors"], r"has no config\.json"),
-    ],
-)
-def test_directories_that_are_no_safe_model_are_refused(tmp_path: Path, files: list[str], words: str) -> None:
-    for name in files:
-        (tmp_path / name).write_text("{}")
-    with pytest.raises(Refused, match=words):
-        locate(str(tmp_path))
-
-
-def test_names_that_are_no_path_and_no_id_are_refused(tmp_path: Path) -> None:
-    for name in ("/nowhere/at/all", "./missing", "var/models/missing"):
-        with pytest.raises(Refused, match="does not exist"):
-            locate(name)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(Refused, match="is a file"):
-        locate(str(tmp_path / "file"))
-    assert locate("google/gemma-3-270m") == "google/gemma-3-270m"

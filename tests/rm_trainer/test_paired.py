@@ -2,7 +2,7 @@
 
 import pytest
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.evaluation.paired import compare
 

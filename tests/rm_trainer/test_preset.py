@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, GPTJConfig, LlamaConfig
 
+from lm.errors import Refused
+from lm.training.presets import PRESETS, names, read_preset
 from rm_trainer.__main__ import main
-from rm_trainer.errors import Refused
-from rm_trainer.preset import PRESETS, names, read_preset
 from tests.rm_trainer.doors import read_json
 
 DOCUMENTED = ["6b", "6b-gptj", "demo-270m", "tiny"]

@@ -10,8 +10,8 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 
-from rm_trainer.card import model_card
-from rm_trainer.provenance import code_version
+from lm.training.provenance import code_version
+from rm_trainer.model_card import model_card
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train
 from tests.rm_trainer.snapshots import write_snapshot

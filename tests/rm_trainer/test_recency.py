@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 from rm_trainer.evaluation.recency import newest, parse_time, recent
 from tests.rm_trainer.outcomes import outcome
 from tests.rm_trainer.snapshots import write_snapshot

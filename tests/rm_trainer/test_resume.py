@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from rm_trainer.errors import Failed, Refused
-from rm_trainer.guards import refuse_full_disk, sole_writer
+from lm.errors import Failed, Refused
+from lm.training.output import refuse_full_disk, sole_writer
 from rm_trainer.model import load_base_model
 from rm_trainer.optimization import StepResult, refuse_spike
 from tests.rm_trainer.conftest import zebra_rankings
@@ -105,7 +105,7 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(
     model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
     size = sum(parameter.numel() * 4 for parameter in model.parameters())
     usage = type("Usage", (), {"free": 7 * size - 1})
-    monkeypatch.setattr("rm_trainer.guards.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("lm.training.output.shutil.disk_usage", lambda _: usage)
     refuse_full_disk(tmp_path / "out", model, checkpoints=False)
     with pytest.raises(Refused, match="GiB free and the run needs"):
         refuse_full_disk(tmp_path / "out", model, checkpoints=True)

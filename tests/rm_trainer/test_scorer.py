@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy
+from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.records import Message
 from rm_trainer.scorer import Scorer
 from tests.rm_trainer.doors import train
 
@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, zebra_snapshot: Path, tiny
 
 
 def items(*pairs: tuple[str, str]) -> list[Item]:
-    return [Item((Message("user", prompt),), completion) for prompt, completion in pairs]
+    return [Item((Message(role="user", content=prompt),), completion) for prompt, completion in pairs]
 
 
 def rewards(scored: Sequence[Scored]) -> list[float]:

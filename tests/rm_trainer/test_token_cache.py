@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import torch
 
+from lm.errors import Failed, Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.prompt_format import Message
+from lm.rendering import Renderer
+from lm.snapshot.reading import open_snapshot
 from rm_trainer.dataset import TokenDataset, tokenized_demonstrations, tokenized_rankings, with_pairs
-from rm_trainer.errors import Failed, Refused
 from rm_trainer.model import load_base_model
-from rm_trainer.records import Message
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import open_snapshot
 from rm_trainer.token_cache import UNUSED_SECONDS, forget_unused, open_tokens
 from rm_trainer.token_file import TokenFile, TokenizedRanking
 from tests.rm_trainer.snapshots import demonstration, ranking, tokenized, write_snapshot
@@ -43,7 +43,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     render = Renderer.render
 
     def counting(self: Renderer, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
-        seen.append(prompt[0].content)
+        seen.append(prompt[0]["content"])
         return render(self, prompt, completions)
 
     monkeypatch.setattr(Renderer, "render", counting)

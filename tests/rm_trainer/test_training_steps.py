@@ -8,12 +8,13 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from lm.errors import Failed
+from lm.layers import freeze
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.errors import Failed
-from rm_trainer.model import freeze, load_base_model
+from rm_trainer.model import load_base_model
 from rm_trainer.optimization import StepResult, make_optimizer
-from rm_trainer.precision import Runtime
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.train import training_steps
 from tests.rm_trainer.conftest import zebra_rankings

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sampler.model_files import UnusableModel
-from sampler.prompt_format import plain_prompt
-from sampler.protocol import Message, PromptTooLong, RefusedByTemplate, Sampler, SampleRequest
+from lm.errors import RefusedByTemplate, UnusableModel
+from lm.prompt_format import Message, plain_prompt
+from sampler.protocol import PromptTooLong, Sampler, SampleRequest
 from sampler.transformers_sampler import ModelFault, TransformersSampler
 from tests.sampler.conftest import SamplerOf
 from tests.tiny_models import ARCHITECTURES, END_OF_TURN, SPECIAL_TOKENS, make_tiny_model

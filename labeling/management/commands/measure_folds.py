@@ -3,10 +3,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from labeling.base.states import ModelKind
 from labeling.models import ModelVersion
-from labeling.retraining import CannotTrain, measure_folds
-from labeling.states import ModelKind
-from labeling.trainer_process import TrainerFailed
+from labeling.training.services.retraining import CannotTrain, measure_folds
+from labeling.training.services.trainer_process import TrainerFailed
+from lm.progress import AliveEvent, Event
 
 
 class Command(BaseCommand):
@@ -31,6 +32,6 @@ class Command(BaseCommand):
             raise CommandError(str(failure)) from failure
         self.stdout.write(self.style.SUCCESS(f"{path} is written, and shown on the page of {version}."))
 
-    def _say(self, event: dict[str, Any]) -> None:
+    def _say(self, event: Event | AliveEvent) -> None:
         if event["event"] == "done":
             self.stdout.write(f"{event['output']} is done.")

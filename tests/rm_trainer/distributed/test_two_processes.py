@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.testing import assert_close
 from transformers import AutoConfig, LlamaForCausalLM
 
+from lm.errors import Failed
+from lm.training.output import sole_writer
 from rm_trainer.__main__ import main
-from rm_trainer.errors import Failed
-from rm_trainer.guards import sole_writer
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.distributed.two_processes import run_in_turn, started_in_two
 from tests.rm_trainer.doors import events, read_json, train_argv
