@@ -218,7 +218,7 @@ def test_a_single_pass_is_equal_under_gradient_checkpointing(
         if enable:
             checkpointed(model)
         model.zero_grad()
-        scores_of(model, name, PROMPTS).square().sum().backward()
+        scores_of(model, name, PROMPTS).square().sum().backward()  # type: ignore[no-untyped-call]
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert len(computed) == 1 + 2  # once without; forth, and again on the way back
     assert not any(one.training for one in transformer_layers(model)[0].children()), "dropout would be on"

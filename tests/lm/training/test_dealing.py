@@ -44,7 +44,7 @@ def test_a_rank_with_nothing_left_computes_the_smallest_item_which_does_not_coun
 
 
 def test_alone_it_is_the_packing_of_rows() -> None:
-    assert list(own_parts([1, 3, 2], budget=3, ranks=ALONE)) == [([1], True), ([2, 0], True)]
+    assert list(own_parts([1, 3, 2], budget=3, processes=ALONE)) == [([1], True), ([2, 0], True)]
 
 
 def test_micro_batches_are_filled_well_on_mixed_lengths() -> None:

@@ -36,14 +36,14 @@ def test_spread_weights_read_prompts_as_whole_ones_do(
     sharing = choose_strategy(model, CPU)
     assert sharing.name == name
     expected = score_hidden(model, sharing.last_hidden_states(model, prompts))
-    expected[0].backward()
+    expected[0].backward()  # type: ignore[no-untyped-call]
     gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
     model.zero_grad()
     shard(model, CPU, processes)
     assert is_sharded(model)
     assert choose_strategy(model, CPU) == sharing
     found = score_hidden(model, sharing.last_hidden_states(model, prompts))
-    found[0].backward()
+    found[0].backward()  # type: ignore[no-untyped-call]
     assert_close(found, expected)
     assert_close([whole(p.grad) for p in model.parameters() if p.grad is not None], gradients)
 
