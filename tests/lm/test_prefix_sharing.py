@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from transformers import GPT2Config, GPT2ForSequenceClassification, LlamaForCausalLM, PreTrainedModel
 
 from lm.prefix_sharing.attention import NAME, use_row_attention
@@ -44,11 +45,11 @@ def measured(model: PreTrainedModel, name: Name) -> tuple[torch.Tensor, float, t
     return scores.detach(), loss.item(), gradient
 
 
-ATTENTIONS: tuple[tuple[Name, str], ...] = (("masked", "eager"), ("masked", "sdpa"), ("packed", NAME))
+SHARING: tuple[tuple[Name, str], ...] = (("masked", "eager"), ("masked", "sdpa"), ("packed", NAME))
 WITH_EVERY_ATTENTION = [
     (architecture, name, kind)
     for architecture in ARCHITECTURES
-    for name, kind in ATTENTIONS
+    for name, kind in SHARING
     if architecture != "gptj" or kind == "eager"  # transformers 5 gives GPT-J eager attention only
 ]
 
@@ -82,7 +83,8 @@ def test_flex_attention_gives_the_scores_of_full_sequences(tmp_path: Path, archi
 def test_log_probabilities_of_completions_are_those_of_full_sequences(tmp_path: Path, name: Name) -> None:
     """As a policy is trained: each completion token from the state of the token before it, by the unembedding."""
     base_model(tmp_path, "llama")
-    model = LlamaForCausalLM.from_pretrained(tmp_path).eval()  # type: ignore[no-untyped-call]
+    model = LlamaForCausalLM.from_pretrained(tmp_path)
+    nn.Module.eval(model)
     expected = [
         model(input_ids=sequence.long()[None])
         .logits[0, one.prefix - 1 : -1]
