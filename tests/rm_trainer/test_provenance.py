@@ -13,9 +13,9 @@ from huggingface_hub import ModelCard
 from lm.training.provenance import code_version
 from rm_trainer.metrics import Metrics
 from rm_trainer.model_card import model_card
+from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train
-from tests.rm_trainer.snapshots import write_snapshot
 
 ONE_STEP = ("--rankings-per-batch", "200")
 

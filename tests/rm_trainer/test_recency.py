@@ -7,8 +7,8 @@ import pytest
 
 from lm.errors import Refused
 from rm_trainer.evaluation.recency import newest, parse_time, recent
+from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.outcomes import outcome
-from tests.rm_trainer.snapshots import write_snapshot
 
 
 def test_after_the_model_before_when_that_is_known_else_the_last_week_of_the_snapshot(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.train import training_steps
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import train
-from tests.rm_trainer.snapshots import tokenized
+from tests.rm_trainer.tokenized import tokenized
 
 CPU = Runtime(device=torch.device("cpu"), dtype=torch.float32)
 ARGUMENTS = TrainArguments(
