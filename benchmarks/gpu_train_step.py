@@ -27,9 +27,10 @@ from lm.layers import recompute_activations
 from lm.prefix_sharing.attention import use_row_attention
 from lm.prefix_sharing.strategy import choose_strategy
 from lm.training.arguments import Optimizer
+from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.optimization import StepResult, make_optimizer
+from rm_trainer.steps import StepResult
 from rm_trainer.train import training_steps
 
 YI_6B: dict[str, Any] = {

@@ -98,9 +98,10 @@ def measures_of(seeds: list[Seed]) -> list[Measure]:
     a, b = summarise(ours), summarise(trl)
     whole = f"{_count(seeds)}, {a['rankings']} rankings, {a['pairs']} pairs"
     found.append(_accuracy(f"held-out pair accuracy, {whole}", a["pair_accuracy"], b["pair_accuracy"], peer))
-    for end, name in enumerate(("lower", "upper")):
-        ends = (a["pair_accuracy_interval"][end], b["pair_accuracy_interval"][end])
-        found.append(_accuracy(f"{name} end of its 95% interval", *ends, peer))
+    for name, our_end, their_end in zip(
+        ("lower", "upper"), a["pair_accuracy_interval"] or (), b["pair_accuracy_interval"] or (), strict=True
+    ):
+        found.append(_accuracy(f"{name} end of its 95% interval", our_end, their_end, peer))
     paired = compare(ours, trl)
     ends = paired["interval"]
     found += [
@@ -173,7 +174,7 @@ def _seed(seed: int, rankings: list[oasst.RankedReplies]) -> Seed:
 
 def _fits(renderer: Renderer, one: oasst.RankedReplies) -> bool:
     try:
-        renderer.render([Message(**message) for message in one.messages], one.replies)
+        renderer.render([Message(role=each["role"], content=each["content"]) for each in one.messages], one.replies)
     except Refused:
         return False
     return True

@@ -23,7 +23,7 @@ HEAD = "score.weight"
 
 
 def score_hidden(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Returns the rewards without their bias [S] float32, even inside autocast, of last tokens' states [S, d].
+    """Returns the rewards without their bias [S], float32 even inside autocast, of the last tokens' states [S, d].
 
     The stock head looks for that token itself: the last one that isn't padding, which is the wrong one where padding
     and end-of-sequence are one token.

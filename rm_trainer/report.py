@@ -18,7 +18,7 @@ from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.recency import recent
 from rm_trainer.metrics import Metrics, PromptReading, TrainFigures
 from rm_trainer.model_card import model_card
-from rm_trainer.optimization import StepResult
+from rm_trainer.steps import StepResult
 from rm_trainer.token_file import TokenizedRanking
 
 OF_THE_RUN = (

@@ -34,6 +34,7 @@ from lm.training.energy import EnergyMeter
 from lm.training.fsdp import whole, whole_weights
 from lm.training.interruption import faults_told, sigterm_after_the_step
 from lm.training.lora import add_adapters, merge_adapters
+from lm.training.optimizer import make_optimizer, set_learning_rate, trainable
 from lm.training.output import refuse_full_disk, refuse_used_output, shared_atomic_directory, sole_writer
 from lm.training.processes import ALONE, Processes
 from lm.training.provenance import provenance
@@ -48,15 +49,8 @@ from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.metrics import Metrics
 from rm_trainer.model import load_base_model, score_hidden
-from rm_trainer.optimization import (
-    StepResult,
-    make_optimizer,
-    refuse_broken_numbers,
-    refuse_spike,
-    set_learning_rate,
-    trainable,
-)
 from rm_trainer.read_ahead import ReadAhead
+from rm_trainer.steps import StepResult, refuse_broken_numbers, refuse_spike
 from rm_trainer.token_file import TokenizedRanking
 
 

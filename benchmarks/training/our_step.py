@@ -20,9 +20,9 @@ from lm.prefix_sharing.attention import use_row_attention
 from lm.prefix_sharing.shared_prompt import share_prefix
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.snapshot.records import Ranking
+from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.optimization import make_optimizer
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.train import training_steps
 

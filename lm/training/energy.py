@@ -1,4 +1,7 @@
-"""Energy that a run used, where the hardware counts it: NVIDIA's counter per GPU, RAPL's per processor on Linux."""
+"""Energy that a run used, where the hardware counts it: NVIDIA's counter per GPU, RAPL's per processor on Linux.
+
+The libraries for it (codecarbon, zeus) bring a dozen more packages each, and codecarbon estimates where nothing counts.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,8 +1,9 @@
 """Makes command-line options of argument dataclasses, which stay the one place that names, types and explains a value.
 
-A field reads `name: Annotated[type, "what it means"] = default`; one without a default must be given. Why not
-`transformers.HfArgumentParser`: it has no `--no-X` to take back what a preset turned on, and no way to say that a
-preset gives a required value; with both added it would save some fifteen lines of this module.
+A field reads `name: Annotated[type, "what it means"] = default`; one without a default must be given. Libraries
+that were considered: `transformers.HfArgumentParser` has no `--no-X` to take back what a preset turned on and no way to say
+that a preset gives a required value, with which fifteen lines less would be left of this module; jsonargparse writes
+options with underscores and flags as `--x true`.
 """
 
 import argparse

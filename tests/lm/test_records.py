@@ -6,7 +6,7 @@ import pytest
 
 from lm.errors import Refused
 from lm.snapshot.records import parse_ranking
-from tests.rm_trainer.snapshots import ranking
+from tests.lm.snapshots import ranking
 
 
 def record(**more: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from lm.errors import Refused
 from lm.prompt_format import Message
 from lm.snapshot.reading import open_snapshot
-from tests.rm_trainer.snapshots import Record, demonstration, ranking, write_manifest, write_snapshot
+from tests.lm.snapshots import Record, demonstration, ranking, write_manifest, write_snapshot
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from rm_trainer.folding.labeler_groups import labeler_groups
 from rm_trainer.folding.leaving_out import leave_out, pairs_by_labeler
 from rm_trainer.folding.pooled import pooled
 from rm_trainer.train import train
+from tests.lm.snapshots import Record, write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train_argv
 from tests.rm_trainer.outcomes import outcome
-from tests.rm_trainer.snapshots import Record, write_snapshot
 
 
 def by(labelers: list[str], ids: range) -> list[Record]:

@@ -14,10 +14,10 @@ import torch
 from lm.errors import Failed, Refused
 from lm.training.output import refuse_full_disk, sole_writer
 from rm_trainer.model import load_base_model
-from rm_trainer.optimization import StepResult, refuse_spike
+from rm_trainer.steps import StepResult, refuse_spike
+from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, read_json, started, train, train_argv
-from tests.rm_trainer.snapshots import write_snapshot
 
 OPTIONS = ("--rankings-per-batch", "2", "--epochs", "100")
 
@@ -73,12 +73,12 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_bytes(
 def test_the_checkpoint_of_another_run_is_refused(
     tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(*_: Any) -> None:
+    def explode(*_: Any, **__: Any) -> None:
         raise Failed("a reason")
 
     options = [*OPTIONS, "--checkpoint-every", "1"]
     with monkeypatch.context() as patched:
-        patched.setattr("rm_trainer.train._validate", explode)
+        patched.setattr("rm_trainer.train.Run.validate", explode)
         assert train(data, tiny_base, tmp_path / "out", *options, "--eval-every", "2") == 1
     assert [path.name for path in (tmp_path / ".out.checkpoints").iterdir()] == ["step-00000001"]
     assert train(data, tiny_base, tmp_path / "out", *options, "--seed", "1") == 2

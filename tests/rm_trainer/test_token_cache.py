@@ -21,7 +21,8 @@ from rm_trainer.dataset import TokenDataset, tokenized_demonstrations, tokenized
 from rm_trainer.model import load_base_model
 from rm_trainer.token_cache import UNUSED_SECONDS, forget_unused, open_tokens
 from rm_trainer.token_file import TokenFile, TokenizedRanking
-from tests.rm_trainer.snapshots import demonstration, ranking, tokenized, write_snapshot
+from tests.lm.snapshots import demonstration, ranking, write_snapshot
+from tests.rm_trainer.tokenized import tokenized
 
 MIXED = [
     ranking(k, [(f"answer {k} {n}" * n, 1 + n % 3) for n in range(1, k + 1)], prompt="Say " * (150 if k == 5 else k))

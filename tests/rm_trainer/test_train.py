@@ -12,9 +12,9 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from rm_trainer.__main__ import main
+from tests.lm.snapshots import Record, demonstration, ranking, write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, read_json, train, train_argv
-from tests.rm_trainer.snapshots import Record, demonstration, ranking, write_snapshot
 from tests.tiny_models import make_tiny_model
 
 FEW = zebra_rankings(range(1, 5))

@@ -11,15 +11,16 @@ from transformers import PreTrainedModel
 from lm.errors import Failed
 from lm.layers import freeze
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.model import load_base_model
-from rm_trainer.optimization import StepResult, make_optimizer
+from rm_trainer.steps import StepResult
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.train import training_steps
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import train
-from tests.rm_trainer.snapshots import tokenized
+from tests.rm_trainer.tokenized import tokenized
 
 CPU = Runtime(device=torch.device("cpu"), dtype=torch.float32)
 ARGUMENTS = TrainArguments(

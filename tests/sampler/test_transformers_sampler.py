@@ -197,7 +197,7 @@ def test_a_prompt_may_fill_the_context_to_the_last_token_and_no_more(
     sampler_of: SamplerOf, chat_template: bool
 ) -> None:
     sampler = sampler_of("gptj", chat_template=chat_template)  # its positions are a table, which ends at the context
-    fits, too_long = ([{"role": "user", "content": "é" * 100 + "x" * extra}] for extra in _fill(sampler))
+    fits, too_long = ([Message(role="user", content="é" * 100 + "x" * extra)] for extra in _fill(sampler))
     assert sampler.sample([request(fits, max_new_tokens=30)])[0][0].token_count <= 30
     with pytest.raises(PromptTooLong, match=r"483 tokens; at most 482 fit.*context is 512.*30 of them") as refusal:
         sampler.sample([request(SHORT), request(too_long, max_new_tokens=30)])

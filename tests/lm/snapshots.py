@@ -6,10 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm.rendering import Renderer
-from lm.snapshot.records import parse_ranking
-from rm_trainer.token_file import TokenizedRanking
-
 Record = dict[str, Any]
 
 
@@ -48,12 +44,6 @@ def ranking(
         "labeler_group": "training",
         "simulated": False,
     }
-
-
-def tokenized(records: Iterable[Record], renderer: Renderer) -> list[TokenizedRanking]:
-    """The records in memory, without a snapshot and without a cache."""
-    rankings = [parse_ranking(record) for record in records]
-    return [TokenizedRanking(one, renderer.render(one.prompt, one.completions)) for one in rankings]
 
 
 def demonstration(demonstration_id: int, text: str, *, prompt: str = "Write about an animal.") -> Record:

@@ -25,7 +25,7 @@ def run_in_turn(commands: Sequence[Sequence[str]], directory: Path) -> tuple[lis
     """
     (directory / "commands.json").write_text(json.dumps([[str(free_port()), argv] for argv in commands]))
     result = subprocess.run(
-        [*TORCHRUN, "-m", "tests.rm_trainer.distributed.two_processes", str(directory)],
+        [*TORCHRUN, "-m", "tests.rm_trainer.two_processes", str(directory)],
         cwd=ROOT,
         env=ENVIRONMENT,
         capture_output=True,
