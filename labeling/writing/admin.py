@@ -13,7 +13,7 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.nouns import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.desk.queries.work import turns_of
+from labeling.base.messages import turns_of
 from labeling.desk.rules.drafts import kept_texts
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt
@@ -121,15 +121,13 @@ class ConversationAdmin(RecordAdmin):
         found: QuerySet[Conversation] = super().get_queryset(request)
         return found.annotate(turn_count=Count("messages")).prefetch_related("messages")
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        said = Message.objects.filter(conversation=self.find(request, object_id)).order_by("position")
+    def page_context(self, request: HttpRequest, talk: Conversation) -> dict[str, Any]:
+        said = Message.objects.filter(conversation=talk).order_by("position")
         messages = [
             (message, render_markdown(message.content, headings_from=TEXT_HEADINGS_FROM))
             for message in said.select_related("model_version", "suggestion", "prompt")
         ]
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | {"said": messages})
+        return super().page_context(request, talk) | {"said": messages}
 
     @column("#", ordering="pk")
     def number(self, talk: Conversation) -> str:
@@ -177,16 +175,12 @@ class SuggestionRequestAdmin(RecordAdmin):
         found: QuerySet[SuggestionRequest] = super().get_queryset(request)
         return found.annotate(arrived_count=Count("suggestions"))
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        asked = self.find(request, object_id)
+    def page_context(self, request: HttpRequest, asked: SuggestionRequest) -> dict[str, Any]:
         suggestions = [
             (suggestion, render_markdown(suggestion.text, headings_from=TEXT_HEADINGS_FROM))
             for suggestion in asked.suggestions.select_related("model_version", "message").order_by("number")
         ]
-        shown = {"turns": turns_of(asked.messages), "suggestions": suggestions}
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
+        return super().page_context(request, asked) | {"turns": turns_of(asked.messages), "suggestions": suggestions}
 
     @column("#", ordering="pk")
     def number(self, asked: SuggestionRequest) -> str:

@@ -15,7 +15,7 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.confirmation import Question, ask
 from labeling.base.admin.fields import ReasonForm
-from labeling.base.admin.nouns import RecordAdmin, door
+from labeling.base.admin.nouns import RecordAdmin, button
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
@@ -66,17 +66,17 @@ class SetAsideAdmin(RecordAdmin):
             said = ngettext("%(count)d put back into the queue.", "%(count)d put back into the queue.", done)
             messages.success(request, said % {"count": done})
 
-    @door(lazy("Set aside"), icon="block")
+    @button(lazy("Set aside"), icon="block")
     def set_aside_many(self, request: HttpRequest) -> HttpResponse:
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return self._ask_why(request, list(self.get_queryset(request).filter(pk__in=ids_in(request))), back)
 
-    @door(lazy("Set aside"), icon="block")
+    @button(lazy("Set aside"), icon="block")
     def set_aside(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.find(request, object_id)
         return self._ask_why(request, [row], self.page_of(row))
 
-    @door(lazy("Put back into the queue"), icon="undo", primary=True)
+    @button(lazy("Put back into the queue"), icon="undo", primary=True)
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.find(request, object_id)
         title, consequences = self.restoring(row)

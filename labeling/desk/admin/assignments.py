@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from labeling.base.admin.confirmation import Question, ask
 from labeling.base.admin.filters import by_choice, by_relation
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
+from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentState
 from labeling.desk.models import Assignment
@@ -46,7 +46,7 @@ class AssignmentAdmin(RecordAdmin):
     actions = ("give_back_ticked",)
     actions_detail = ("give_back",)
 
-    def sensible_doors(self, row: Assignment) -> Iterable[str]:
+    def buttons_for(self, row: Assignment) -> Iterable[str]:
         return self.actions_detail if row.state == AssignmentState.OPEN else ()
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
@@ -83,7 +83,7 @@ class AssignmentAdmin(RecordAdmin):
         else:
             messages.warning(request, _("None of them is held now, so there is nothing to give back."))
 
-    @door(lazy("Give back to the queue"), icon="undo")
+    @button(lazy("Give back to the queue"), icon="undo")
     def give_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         assignment = self.find(request, object_id)
 

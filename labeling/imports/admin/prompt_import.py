@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from labeling.base.admin.fields import choice, switch, text
-from labeling.base.admin.nouns import NounAdmin
+from labeling.base.admin.nouns import NounAdmin, button
 from labeling.base.choices import choices
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
@@ -94,6 +94,17 @@ class Peek:
         refused = {row.line for row in result.refused}
         rows = [row for row in self._first if row.line not in refused][:ACCEPTED_SHOWN]
         return [{"row": row, "split": split_of(row.submitter), "text": row.messages[-1]["content"]} for row in rows]
+
+
+class CampaignImport(NounAdmin):
+    """The button on a campaign's page."""
+
+    def buttons_for(self, row: Campaign) -> Iterable[str]:
+        return [*super().buttons_for(row), "import_prompts"]
+
+    @button(lazy("Import prompts"), icon="upload_file", primary=True)
+    def import_prompts(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return import_prompts(self, request, self.find(request, object_id))
 
 
 def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:

@@ -20,7 +20,7 @@ from labeling.base.admin.charts import LineChart, line_chart, smoothed
 from labeling.base.admin.confirmation import Question, ask
 from labeling.base.admin.fields import ReasonForm, long_text, switch
 from labeling.base.admin.filters import by_choice
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
+from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ACTIVE_RUN_STATES
 from labeling.dispatch import dispatch_training
@@ -77,11 +77,8 @@ class TrainingRunAdmin(RecordAdmin):
         )
         return [live, *super().get_urls()]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        run = self.find(request, object_id)
-        shown = {
+    def page_context(self, request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
+        return super().page_context(request, run) | {
             "run": run,
             "live": live_context(run),
             "measures": compared(run.evaluation.get("new") or {}, run.evaluation.get("current")),
@@ -89,7 +86,6 @@ class TrainingRunAdmin(RecordAdmin):
             "active": run.state in ACTIVE_RUN_STATES,
             **learned(run.model_version),
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
     def progress_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What changes while the run goes on, drawn by the same template as the page: {active, html}."""
@@ -99,7 +95,7 @@ class TrainingRunAdmin(RecordAdmin):
         html = render_to_string("training/admin/training_progress.html", {"live": live_context(run), "run": run})
         return JsonResponse({"active": run.state in ACTIVE_RUN_STATES, "html": html})
 
-    def sensible_doors(self, row: TrainingRun) -> Iterable[str]:
+    def buttons_for(self, row: TrainingRun) -> Iterable[str]:
         return self.actions_detail if row.state in ACTIVE_RUN_STATES else ()
 
     @column(lazy("Training run"), ordering="pk")
@@ -125,7 +121,7 @@ class TrainingRunAdmin(RecordAdmin):
     def config_text(self, run: TrainingRun) -> str:
         return format_html('<pre class="cc-code">{}</pre>', json.dumps(run.config, ensure_ascii=False, indent=2))
 
-    @door(lazy("Retrain now"), icon="model_training", primary=True)
+    @button(lazy("Retrain now"), icon="model_training", primary=True)
     def retrain_now(self, request: HttpRequest) -> HttpResponse:
         def answer(cleaned: dict[str, Any]) -> str:
             run = request_retraining(
@@ -149,7 +145,7 @@ class TrainingRunAdmin(RecordAdmin):
         )  # fmt: skip
         return ask(self, request, question, answer)
 
-    @door(lazy("End this run"), icon="cancel")
+    @button(lazy("End this run"), icon="cancel")
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.find(request, object_id)
 
