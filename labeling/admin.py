@@ -11,6 +11,7 @@ from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.admin import assignments, labelers, revisions
+from labeling.desk.admin.campaigns import CampaignClosing
 from labeling.desk.demonstrating import admin as demonstrations
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
@@ -37,12 +38,13 @@ class LabelerAdmin(labelers.LabelerWork, people.LabelerAdmin):
     list_display = (*people.LabelerAdmin.list_display, *labelers.WORK)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK)
+    actions_detail = (*people.LabelerAdmin.actions_detail, "suspend")
 
 
 @admin.register(Campaign)
-class CampaignAdmin(CampaignImport, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin):
+class CampaignAdmin(CampaignImport, CampaignClosing, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin):
     list_display = (*campaigns.CampaignAdmin.list_display, "rankings", "ready")
-    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "import_prompts")
+    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts")
 
 
 @admin.register(Prompt)

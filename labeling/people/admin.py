@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 
 from labeling.base.admin.confirmation import Question, ask
 from labeling.base.admin.fields import choice, languages, password, text
@@ -64,7 +63,7 @@ class LabelerAdmin(NounAdmin):
     fieldsets: Sequence[Any] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
     add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
     readonly_fields: Sequence[str] = ("account", "state_word")
-    actions_detail = ("to_screening", "admit", "suspend")
+    actions_detail: Sequence[str] = ("to_screening", "admit")
 
     def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = LabelerForm if obj else NewLabelerForm
@@ -86,12 +85,8 @@ class LabelerAdmin(NounAdmin):
         obj.pk, obj.user = created.pk, created.user
 
     def buttons_for(self, row: Labeler) -> Iterable[str]:
-        moves = {
-            LabelerState.SCREENING: "to_screening",
-            LabelerState.ACTIVE: "admit",
-            LabelerState.SUSPENDED: "suspend",
-        }
-        return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state))]
+        moves = {LabelerState.SCREENING: "to_screening", LabelerState.ACTIVE: "admit"}
+        return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state)) if state in moves]
 
     @column(lazy("Labeler"), ordering="user__username")
     def name(self, labeler: Labeler) -> str:
@@ -130,20 +125,6 @@ class LabelerAdmin(NounAdmin):
         title = _("Put %(labeler)s into screening?")
         return self._ask_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
 
-    @button(lazy("Suspend"), icon="person_off")
-    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        held = self.find(request, object_id).assignments.filter(state="open").count()
-        text = [
-            _("%(labeler)s is offered no work any more. Everything handed in stays."),
-            ngettext(
-                "%(count)d piece of work is held now; it goes back to the queue and its draft is kept.",
-                "%(count)d pieces of work are held now; they go back to the queue and their drafts are kept.",
-                held,
-            ).replace("%(count)d", str(held)),
-        ]
-        title = _("Suspend %(labeler)s?")
-        return self._ask_state(request, object_id, LabelerState.SUSPENDED, title, text, _("Suspend"), danger=True)
-
     def _ask_state(
         self,
         request: HttpRequest,
@@ -152,8 +133,6 @@ class LabelerAdmin(NounAdmin):
         title: str,
         consequences: list[str],
         button: str,
-        *,
-        danger: bool = False,
     ) -> HttpResponse:
         labeler = self.find(request, object_id)
         named = {"labeler": labeler}
@@ -172,6 +151,5 @@ class LabelerAdmin(NounAdmin):
             button=button,
             back=self.page_of(labeler),
             about=[labeler],
-            danger=danger,
         )
         return ask(self, request, question, answer)

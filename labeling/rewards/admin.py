@@ -67,7 +67,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
             "task": task,
             "turns": turns_of(task.prompt.messages),
             "tiers": [
-                (rank, [_card(each, scores) for each in together])
+                (rank, [_completion(each, scores) for each in together])
                 for rank, together in groupby(ranked, key=lambda each: each.rank)
             ],
             "others": task.rankings.exclude(assignment=margin.ranking.assignment_id).select_related("labeler__user"),
@@ -147,7 +147,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
             messages.success(request, said % {"count": asked})
 
 
-def _card(ranked: Any, scores: dict[int, Any]) -> dict[str, Any]:
+def _completion(ranked: Any, scores: dict[int, Any]) -> dict[str, Any]:
     return {
         "number": ranked.completion_id,
         "quality": ranked.quality,

@@ -36,10 +36,10 @@ class CompositionAdmin(RecordAdmin):
     search_fields = ("labeler__user__username",)
     list_per_page = 50
     fields = (
-        "writer", "campaign", "kind", "state", "talk", "started_at", "closed_at", "active_seconds", "draft_saved_at",
-        "draft_version", "draft", "instruction_version",
+        "writer", "campaign", "kind", "state", "conversation", "started_at", "closed_at", "active_seconds",
+        "draft_saved_at", "draft_version", "draft", "instruction_version",
     )  # fmt: skip
-    readonly_fields = ("writer", "talk")
+    readonly_fields = ("writer", "conversation")
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
     def writer(self, composition: Composition) -> str:
@@ -54,12 +54,12 @@ class CompositionAdmin(RecordAdmin):
         return state_label(composition)
 
     @column(lazy("Conversation"))
-    def talk(self, composition: Composition) -> str:
-        talk = Conversation.objects.filter(composition=composition).first()
-        if talk is None:
+    def conversation(self, composition: Composition) -> str:
+        found = Conversation.objects.filter(composition=composition).first()
+        if found is None:
             return "–"
-        link = reverse("admin:labeling_conversation_change", args=[talk.pk])
-        return format_html('<a href="{}">#{}</a>', link, talk.pk)
+        link = reverse("admin:labeling_conversation_change", args=[found.pk])
+        return format_html('<a href="{}">#{}</a>', link, found.pk)
 
 
 @admin.register(OwnPrompt)
@@ -121,30 +121,30 @@ class ConversationAdmin(RecordAdmin):
         found: QuerySet[Conversation] = super().get_queryset(request)
         return found.annotate(turn_count=Count("messages")).prefetch_related("messages")
 
-    def page_context(self, request: HttpRequest, talk: Conversation) -> dict[str, Any]:
-        said = Message.objects.filter(conversation=talk).order_by("position")
+    def page_context(self, request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
+        said = Message.objects.filter(conversation=conversation).order_by("position")
         messages = [
             (message, render_markdown(message.content, headings_from=TEXT_HEADINGS_FROM))
             for message in said.select_related("model_version", "suggestion", "prompt")
         ]
-        return super().page_context(request, talk) | {"said": messages}
+        return super().page_context(request, conversation) | {"said": messages}
 
     @column("#", ordering="pk")
-    def number(self, talk: Conversation) -> str:
-        return f"{talk.pk}"
+    def number(self, conversation: Conversation) -> str:
+        return f"{conversation.pk}"
 
     @column(lazy("Began with"))
-    def began_with(self, talk: Conversation) -> str:
-        first = next((message.content for message in talk.messages.all() if message.role == "user"), "")
-        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', talk.language, first[:100])
+    def began_with(self, conversation: Conversation) -> str:
+        first = next((message.content for message in conversation.messages.all() if message.role == "user"), "")
+        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', conversation.language, first[:100])
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
-    def writer(self, talk: Conversation) -> str:
-        return str(talk.labeler)
+    def writer(self, conversation: Conversation) -> str:
+        return str(conversation.labeler)
 
     @column(lazy("Turns"), ordering="turn_count")
-    def turns(self, talk: Any) -> str:
-        return f"{talk.turn_count:,}"
+    def turns(self, conversation: Any) -> str:
+        return f"{conversation.turn_count:,}"
 
 
 @admin.register(SuggestionRequest)

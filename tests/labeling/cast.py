@@ -19,7 +19,8 @@ from labeling.campaigns.services.campaigns import (
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
 from labeling.people.services import create_labeler
-from labeling.ranking_tasks.services.tasks import GivenCompletion, make_task_of_given
+from labeling.ranking_tasks.rules import GivenCompletion
+from labeling.ranking_tasks.services.tasks import make_task_of_given
 
 PASSWORD = "correct horse battery"
 

@@ -1,6 +1,6 @@
 """Campaigns: described, opened and closed, with new versions of what labelers are told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,13 +11,13 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.columns import bar, measured_per
-from labeling.base.admin.confirmation import NothingToFill, Question, ask
+from labeling.base.admin.confirmation import Question, ask
 from labeling.base.admin.fields import BODY_FIELDS, InstructionsForm, written_bodies
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
@@ -57,10 +57,9 @@ class CampaignAdmin(NounAdmin):
     fieldsets = FIELDSETS
     change_form_outer_before_template = "campaigns/admin/campaign.html"
     warn_unsaved_form = True
-    actions_detail = (
+    actions_detail: Sequence[str | dict[str, Any]] = (
         "open",
         "pause",
-        "close",
         {"title": lazy("Publish"), "icon": "menu_book", "items": ["publish_instructions", "publish_rubric"]},
     )
 
@@ -98,8 +97,8 @@ class CampaignAdmin(NounAdmin):
         }
 
     def buttons_for(self, row: Campaign) -> Iterable[str]:
-        moves = {CampaignState.ACTIVE: "open", CampaignState.PAUSED: "pause", CampaignState.CLOSED: "close"}
-        possible = [moves[CampaignState(state)] for state in legal_moves(CampaignState(row.state))]
+        moves = {CampaignState.ACTIVE: "open", CampaignState.PAUSED: "pause"}
+        possible = [moves[CampaignState(state)] for state in legal_moves(CampaignState(row.state)) if state in moves]
         return [*possible, "publish_instructions", "publish_rubric"]
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
@@ -143,28 +142,6 @@ class CampaignAdmin(NounAdmin):
             said=_("“%(campaign)s” is paused."),
         )
 
-    @button(lazy("Close"), icon="stop")
-    def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        held = self.find(request, object_id).assignments.filter(state="open").count()
-        return self._ask_state(
-            request,
-            object_id,
-            CampaignState.CLOSED,
-            title=_("Close “%(campaign)s”?"),
-            consequences=[
-                _("No work is handed out or taken any more. Closed campaigns can be reopened, paused at first."),
-                ngettext(
-                    "%(count)d piece of work is held now; it goes back and its draft is kept.",
-                    "%(count)d pieces of work are held now; they go back and their drafts are kept.",
-                    held,
-                )
-                % {"count": held},
-            ],
-            button=_("Close"),
-            said=_("“%(campaign)s” is closed."),
-            danger=True,
-        )
-
     def _ask_state(
         self,
         request: HttpRequest,
@@ -175,7 +152,6 @@ class CampaignAdmin(NounAdmin):
         consequences: list[StrOrPromise],
         button: str,
         said: str,
-        danger: bool = False,
     ) -> HttpResponse:
         campaign = self.find(request, object_id)
         named = {"campaign": campaign}
@@ -190,8 +166,6 @@ class CampaignAdmin(NounAdmin):
             button=button,
             back=self.page_of(campaign),
             about=[campaign],
-            form=NothingToFill,
-            danger=danger,
         )
         return ask(self, request, question, answer)
 

@@ -9,13 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.desk.models import Assignment
-from labeling.desk.services.leases import release
 from labeling.people.models import Labeler
 
 
@@ -91,7 +88,7 @@ def publish_rubric(*, campaign: Campaign, flags: list[dict[str, Any]]) -> Rubric
 
 @transaction.atomic
 def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
-    """Opens, pauses or closes. Closing gives every held piece of work back to the queue; the drafts stay.
+    """Opens, pauses, or closes a campaign of which nothing is held; `close_campaign` gives held work back first.
 
     Raises IllegalMove, and CampaignRefused when a campaign without instructions or rubric is opened.
     """
@@ -101,11 +98,10 @@ def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
         campaign.instruction_versions.exists() and campaign.rubric_versions.exists()
     ):
         raise CampaignRefused(f"Publish instructions and a rubric for “{campaign}” before opening it to labelers.")
+    if state == CampaignState.CLOSED and campaign.assignments.filter(state=AssignmentState.OPEN).exists():
+        raise CampaignRefused(f"Work of “{campaign}” is held; give it back before closing.")
     campaign.state = state
     campaign.save(update_fields=["state"])
-    if state == CampaignState.CLOSED:
-        held = Assignment.objects.select_for_update().filter(campaign=campaign, state=AssignmentState.OPEN)
-        release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())
 
 
 def acknowledge(*, labeler: Labeler, instruction_version: InstructionVersion) -> None:

@@ -1,4 +1,4 @@
-"""The admin's front page: the pipeline's counts, who is at work, and what needs attention."""
+"""The admin's front page: the pipeline's counts, who is at work, and the notices."""
 
 from typing import Any
 

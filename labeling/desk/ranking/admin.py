@@ -61,7 +61,7 @@ class RankingAdmin(RecordAdmin):
             "edit": getattr(ranking, "edit", None),
             "turns": turns_of(ranking.task.prompt.messages),
             "tiers": [
-                (rank, [_card(each, labels) for each in together], ranking.strength_in_words(rank))
+                (rank, [_completion(each, labels) for each in together], ranking.strength_in_words(rank))
                 for rank, together in groupby(ranked, key=lambda each: each.rank)
             ],
             "pairs": len(usable_pairs([each.rank for each in ranked])),
@@ -98,7 +98,7 @@ class RankingAdmin(RecordAdmin):
         return f"{ranking.active_seconds:,.0f}"
 
 
-def _card(ranked: RankedCompletion, labels: dict[str, str]) -> dict[str, Any]:
+def _completion(ranked: RankedCompletion, labels: dict[str, str]) -> dict[str, Any]:
     run = ranked.completion.run
     return {
         "ranked": ranked,

@@ -8,10 +8,10 @@ from labeling.base.language import detect_language
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.base.text import UnstorableText, clean_text
+from labeling.campaigns.rules.messages import check_messages
 from labeling.campaigns.rules.near_duplicates import prompt_key
-from labeling.campaigns.services.prompts import check_messages
 from labeling.imports.rules.rows import Defaults, FieldRefused, Row
-from labeling.ranking_tasks.services.tasks import GivenCompletion
+from labeling.ranking_tasks.rules import GivenCompletion
 
 Record = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from labeling.base.states import ContentWarning, PromptSource, UseCase
-from labeling.ranking_tasks.services.tasks import GivenCompletion
+from labeling.ranking_tasks.rules import GivenCompletion
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
 from labeling.base.states import ScoringState
 from labeling.base.text import UnstorableText, clean_text
-from labeling.campaigns.services.prompts import check_messages
+from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model
 from labeling.rewards.models import ScoringRequest

@@ -10,7 +10,7 @@ from labeling.base.admin.state_labels import STATE_COLOURS
 from labeling.model_versions.models import ModelVersion
 from labeling.training.admin.metrics import compared, headline
 from labeling.training.admin.promotions import numbers_of
-from labeling.training.admin.provenance import learned
+from labeling.training.admin.provenance import evaluation_context
 
 
 class ModelMeasures(NounAdmin):
@@ -23,7 +23,7 @@ class ModelMeasures(NounAdmin):
             "run": run,
             "measures": compared(version.metrics.get("valid") or {}, None),
             "headline": headline(version.metrics),
-            **learned(version),
+            **evaluation_context(version),
             "promotion": numbers_of(run.promotion) if run else None,
             "state_colour": STATE_COLOURS[version.state],
         }

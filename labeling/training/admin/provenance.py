@@ -34,7 +34,7 @@ def facts(metrics: Metrics) -> list[tuple[StrOrPromise, str]]:
         _("Time"): _time(seconds.get("total")),
         _("Tokens"): f"{metrics['tokens']['trained']:,}" if metrics.get("tokens") else None,
         _("Energy"): _energy(metrics.get("energy") or {}),
-        _("Reward shift"): _shift(metrics),
+        _("Reward shift"): _reward_shift(metrics),
         _("Packages"): ", ".join(f"{name} {version}" for name, version in (metrics.get("versions") or {}).items()),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
@@ -63,7 +63,7 @@ def _energy(energy: Metrics) -> str:
     return f"{energy['joules'] / 3.6e6:.3f} kWh"
 
 
-def _shift(metrics: Metrics) -> str:
+def _reward_shift(metrics: Metrics) -> str:
     ideal = metrics.get("demonstrations") or {}
     if not ideal.get("count"):
         return _("none: there were no demonstrations")
@@ -131,8 +131,8 @@ def _plus_minus(between: Metrics) -> str:
     return f"{between['mean']:.1%}" if error is None else f"{between['mean']:.1%} ± {error:.1%}"
 
 
-def learned(version: ModelVersion | None) -> dict[str, Any]:
-    """For admin/concord/evaluation.html; nothing is shown of what isn't known."""
+def evaluation_context(version: ModelVersion | None) -> dict[str, Any]:
+    """What training/admin/evaluation.html shows; nothing of a model that is not known."""
     if version is None:
         return {}
     return {

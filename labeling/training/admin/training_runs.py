@@ -26,7 +26,7 @@ from labeling.base.states import ACTIVE_RUN_STATES
 from labeling.dispatch import dispatch_training
 from labeling.training.admin.metrics import compared
 from labeling.training.admin.promotions import numbers_of
-from labeling.training.admin.provenance import learned
+from labeling.training.admin.provenance import evaluation_context
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress, progress_of, runs_with_last_step
 from labeling.training.services.runs import fail_run, request_retraining
@@ -84,7 +84,7 @@ class TrainingRunAdmin(RecordAdmin):
             "measures": compared(run.evaluation.get("new") or {}, run.evaluation.get("current")),
             "promotion": numbers_of(run.promotion),
             "active": run.state in ACTIVE_RUN_STATES,
-            **learned(run.model_version),
+            **evaluation_context(run.model_version),
         }
 
     def progress_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
