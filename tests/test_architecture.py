@@ -5,9 +5,11 @@ fail proves nothing.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,9 @@ CAPABILITIES = (
 LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
 # Modules of labeling/ that know every capability: addresses, Celery's tasks, commands, registrations.
 ABOVE_ALL = ("admin", "apps", "dispatch", "management", "models", "tasks", "templatetags", "urls", "worker_models")
+
+# Packages whose folders still import each other in circles.
+STILL_CIRCLING = ("rm_trainer",)
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {
@@ -132,6 +137,25 @@ def import_circles(root: Path) -> list[str]:
     return [" ⇄ ".join(circle) for circle in circles(all_imports(root))]
 
 
+def folder_circles(root: Path) -> list[str]:
+    """A folder is a package directory; a capability is one with all that is in it, for layers order its inside."""
+    modules = modules_of(root, PACKAGES)
+
+    def folder_of(module: str) -> str:
+        if capability := capability_of(module):
+            return f"labeling.{capability}"
+        return module if modules[module].name == "__init__.py" else module.rpartition(".")[0]
+
+    between = [
+        replace(each, source=folder_of(each.source), target=folder_of(each.target))
+        for each in imports_of(modules)
+        if each.target in modules and folder_of(each.source) != folder_of(each.target)
+    ]
+    return [
+        " ⇄ ".join(circle) for circle in circles(between) if not all(top(folder) in STILL_CIRCLING for folder in circle)
+    ]
+
+
 def ground_floor_that_looks_up(root: Path) -> list[str]:
     found = []
     for each in all_imports(root):
@@ -221,6 +245,11 @@ RULES: dict[Rule, dict[str, str]] = {
         "labeling/services/a.py": "from labeling.services import b\n",
         "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
     },
+    folder_circles: {
+        "sampler/engine.py": "def late():\n    from sampler.backends import vllm\n",
+        "sampler/backends/vllm.py": "from sampler.engine import Engine\n",
+        "sampler/backends/__init__.py": "",
+    },
     ground_floor_that_looks_up: {"sampler/engine.py": "import rm_trainer.loss\n", "rm_trainer/loss.py": ""},
     config_that_imports_labeling: {
         "config/urls.py": "from labeling import models\n",
@@ -239,6 +268,26 @@ RULES: dict[Rule, dict[str, str]] = {
     environment_read_elsewhere: {"labeling/export.py": "import os\nwhere = os.environ.get('OUT')\n"},
     names_that_say_nothing: {"labeling/desk/services/utils.py": ""},
 }
+
+
+def documented(heading: str) -> list[str]:
+    """What the first column of the table under a heading of docs/architecture.md names."""
+    section = (ROOT / "docs" / "architecture.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+
+
+def test_the_documented_packages_are_the_packages() -> None:
+    assert set(documented("The packages")) == {f"{package}/" for package in PACKAGES}
+
+
+def test_the_documented_capabilities_and_layers_are_those_of_the_rules_in_their_order() -> None:
+    assert documented("The capabilities of `labeling/`") == [*CAPABILITIES, *LAYERS]
+
+
+def test_what_stands_above_all_capabilities_is_documented() -> None:
+    text = " ".join((ROOT / "docs" / "architecture.md").read_text().split())
+    sentence = text.partition("Above all of them stand ")[2].partition(":")[0]
+    assert tuple(re.findall(r"`(\w+)`", sentence)) == ABOVE_ALL
 
 
 def test_the_rules_look_at_a_tree_that_is_there() -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ class Manifest:
     """`counts`: by split, then by rankings, usable_pairs, prompts, labelers, demonstrations."""
 
     as_of: datetime
-    filters: dict[str, Any]
+    filters: Mapping[str, object]
     files: tuple[FileEntry, ...]
     counts: dict[str, dict[str, int]]
 

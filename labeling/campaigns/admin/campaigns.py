@@ -18,19 +18,13 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.columns import bar, measured_per
 from labeling.base.admin.confirmation import Question, ask
-from labeling.base.admin.fields import BODY_FIELDS, InstructionsForm, written_bodies
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState, legal_moves
-from labeling.campaigns.admin.campaign_forms import (
-    FIELDSETS,
-    NEW_FIELDSETS,
-    CampaignForm,
-    NewCampaignForm,
-    PublishRubricForm,
-)
+from labeling.campaigns.admin.campaign_forms import FIELDSETS, NEW_FIELDSETS, CampaignForm, NewCampaignForm
+from labeling.campaigns.admin.version_forms import BODY_FIELDS, InstructionsForm, PublishRubricForm, written_bodies
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.queries import flags_of

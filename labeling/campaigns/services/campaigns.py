@@ -13,6 +13,7 @@ from django.db.models import Max
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.people.models import Labeler
 
 
@@ -36,7 +37,7 @@ def create_campaign(
     name: str,
     languages: Sequence[str],
     instructions: dict[str, str],
-    flags: list[dict[str, Any]],
+    flags: list[RubricFlag],
     **fields: Any,
 ) -> Campaign:
     """A draft with version 1 of its instructions and rubric; `fields` override the settings' defaults.
@@ -76,11 +77,9 @@ def publish_instructions(*, campaign: Campaign, body: dict[str, str]) -> Instruc
 
 
 @transaction.atomic
-def publish_rubric(*, campaign: Campaign, flags: list[dict[str, Any]]) -> RubricVersion:
+def publish_rubric(*, campaign: Campaign, flags: list[RubricFlag]) -> RubricVersion:
     """A new version of the rubric. Raises CampaignRefused for a flag without a key or with a key used twice."""
-    keys = [flag.get("key", "") for flag in flags]
-    if "" in keys or len(set(keys)) < len(keys):
-        raise CampaignRefused(f"Every flag of a rubric needs a key of its own, but the keys are: {', '.join(keys)}.")
+    check_flags(flags)
     Campaign.objects.select_for_update().get(pk=campaign.pk)
     latest = campaign.rubric_versions.aggregate(latest=Max("version"))["latest"] or 0
     return RubricVersion.objects.create(campaign=campaign, version=latest + 1, flags=flags)

@@ -1,17 +1,12 @@
 """The numbers by which a new reward model was promoted or not, as rows that people read. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
-PARTS: dict[str, tuple[StrPromise, str]] = {
-    "test": (_("Not worse on the frozen test set"), "≥"),
-    "newest": (_("Better on the newest batch"), ">"),
-}
+from labeling.training.rules.promotion import PartNumbers, PromotionNumbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,22 +37,24 @@ class Numbers:
     rows: list[Row]
 
 
-def numbers_of(promotion: Mapping[str, Any]) -> Numbers | None:
-    """Of `TrainingRun.promotion` (labeling/promotion.py); None before a run was decided."""
+def numbers_of(promotion: PromotionNumbers | None) -> Numbers | None:
+    """Of `TrainingRun.promotion`; None before a run was decided."""
     if not promotion:
         return None
     rule = promotion["rule"]
-    needed = {"test": rule["min_test_rankings"], "newest": rule["min_new_rankings"]}
+    test, newest = promotion["test"], promotion["newest"]
     return Numbers(
         against=promotion["against"],
         since=datetime.fromisoformat(promotion["since"]),
         confidence=f"{rule['confidence']:.0%}",
-        rows=[_row(part, promotion[part], needed[part]) for part in PARTS],
+        rows=[
+            _row(_("Not worse on the frozen test set"), "≥", test, needed=rule["min_test_rankings"]),
+            _row(_("Better on the newest batch"), ">", newest, needed=rule["min_new_rankings"]),
+        ],
     )
 
 
-def _row(part: str, numbers: Mapping[str, Any], needed: int) -> Row:
-    name, relation = PARTS[part]
+def _row(name: StrPromise, relation: str, numbers: PartNumbers, *, needed: int) -> Row:
     measured = numbers["comparison"] or {}
     return Row(
         name=name,

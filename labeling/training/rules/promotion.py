@@ -12,12 +12,11 @@ no model is current, chance stands in its place, which has half of every prompt'
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(TypedDict):
     """Accuracies and their differences are shares: 0.02 is two points."""
 
     tolerance: float
@@ -27,13 +26,33 @@ class Rule:
     min_new_rankings: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """`numbers` is what it was decided by, ready for JSON."""
+class PartNumbers(TypedDict):
+    """One half of the rule: the measured difference's lower bound must reach `floor`."""
+
+    comparison: Mapping[str, Any] | None
+    floor: float
+    holds: bool
+
+
+class PromotionNumbers(TypedDict):
+    """What a decision was made by, as TrainingRun.promotion keeps it.
+
+    `against` names the current model, "" for chance; rankings after `since` are new.
+    """
 
     promote: bool
+    against: str
+    since: str
+    rule: Rule
+    test: PartNumbers
+    newest: PartNumbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    promote: bool
     reason: str
-    numbers: dict[str, Any]
+    numbers: PromotionNumbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +81,8 @@ class _Part:
         lower: float = self.comparison["lower"]
         return lower > self.floor or (self.may_equal and lower == self.floor)
 
-    def numbers(self) -> dict[str, Any]:
-        return {"comparison": self.comparison, "floor": self.floor, "holds": self.holds}
+    def numbers(self) -> PartNumbers:
+        return PartNumbers(comparison=self.comparison, floor=self.floor, holds=self.holds)
 
     def too_small(self) -> str:
         return f"{self.name} has {self.rankings} rankings with comparisons, and the rule asks for {self.min_rankings} "
@@ -93,28 +112,23 @@ def decide(
     frozen = _Part(
         name="the frozen test set",
         comparison=test,
-        floor=-rule.tolerance,
+        floor=-rule["tolerance"],
         may_equal=True,
-        min_rankings=rule.min_test_rankings,
+        min_rankings=rule["min_test_rankings"],
         setting="PROMOTE_MIN_TEST_RANKINGS",
     )
     batch = _Part(
         name="the newest batch",
         comparison=newest,
-        floor=rule.min_gain,
+        floor=rule["min_gain"],
         may_equal=False,
-        min_rankings=rule.min_new_rankings,
+        min_rankings=rule["min_new_rankings"],
         setting="PROMOTE_MIN_NEW_RANKINGS",
     )
     promote = frozen.holds and batch.holds
-    numbers = {
-        "promote": promote,
-        "against": against,
-        "since": since,
-        "rule": asdict(rule),
-        "test": frozen.numbers(),
-        "newest": batch.numbers(),
-    }
+    numbers = PromotionNumbers(
+        promote=promote, against=against, since=since, rule=rule, test=frozen.numbers(), newest=batch.numbers()
+    )
     return Decision(promote=promote, reason=_reason(frozen, batch, against), numbers=numbers)
 
 

@@ -25,6 +25,7 @@ from labeling.training.models import TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import (
     RunAbandoned,
+    TrainingOptions,
     begin_evaluating,
     begin_training,
     fail_run,
@@ -65,7 +66,11 @@ def _retrain(run: TrainingRun) -> None:
     base = _base_model()
     output = Path(settings.CHECKPOINTS_DIR) / _name(run, "reward")
     log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
-    options = _training_options() | _newest_batch()
+    options = _training_options()
+    current = current_reward_model()
+    if current is not None and current.snapshot is not None:
+        # New is what the current model can't have learned from; without one the trainer has its own rule.
+        options["newest_since"] = utc_text(current.snapshot.as_of)
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
@@ -86,7 +91,8 @@ def measure_folds(version: ModelVersion, *, folds: int, heard: Callable[[dict[st
         raise CannotTrain(f"{version} was not trained here, so nobody knows from which base and rankings.")
     output = Path(f"{version.path}{FOLDS}")
     log_path = Path(settings.VAR_DIR) / "log" / f"{output.name}.log"
-    options = _training_options() | {"folds": folds}
+    options = _training_options()
+    options["folds"] = folds
     trainer = _Trainer(log_path, heard)
     trainer.train(
         command="folds", data=version.snapshot.path, base=version.metrics["base"], output=output, options=options
@@ -156,21 +162,15 @@ def _base_model() -> str:
     return sft.path
 
 
-def _training_options() -> dict[str, Any]:
-    """What the settings say of training, by the names of rm_trainer's own options."""
-    return {
-        "learning_rate": settings.RM_LEARNING_RATE,
-        "rankings_per_batch": settings.RM_BATCH_RANKINGS,
-        "epochs": settings.RM_EPOCHS,
-        "max_length": settings.RM_MAX_LENGTH,
-        "freeze_embeddings": settings.RM_FREEZE_EMBEDDINGS,
-    }
-
-
-def _newest_batch() -> dict[str, Any]:
-    """What is new is what the current model can't have learned from; without one the trainer has its own rule."""
-    current = current_reward_model()
-    return {"newest_since": utc_text(current.snapshot.as_of)} if current and current.snapshot else {}
+def _training_options() -> TrainingOptions:
+    """What the settings say of training."""
+    return TrainingOptions(
+        learning_rate=settings.RM_LEARNING_RATE,
+        rankings_per_batch=settings.RM_BATCH_RANKINGS,
+        epochs=settings.RM_EPOCHS,
+        max_length=settings.RM_MAX_LENGTH,
+        freeze_embeddings=settings.RM_FREEZE_EMBEDDINGS,
+    )
 
 
 class _Trainer:
@@ -180,7 +180,7 @@ class _Trainer:
         self._log_path = log_path
         self._heard = heard
 
-    def train(self, *, data: str, base: str, output: Path, options: dict[str, Any], command: str = "train") -> None:
+    def train(self, *, data: str, base: str, output: Path, options: TrainingOptions, command: str = "train") -> None:
         arguments = ["--data", data, "--base", base, "--output", str(output), "--progress", "jsonl"]
         for name, value in options.items():
             flag = f"--{name.replace('_', '-')}"
