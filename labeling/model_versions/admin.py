@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, choice, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
@@ -80,34 +80,34 @@ class ModelVersionAdmin(RecordAdmin):
 
     @button(lazy("Register a model"), icon="add", primary=True)
     def register(self, request: HttpRequest) -> HttpResponse:
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             kind, path = ModelKind(cleaned["kind"]), Path(cleaned["path"].strip())
             version = register_model(kind=kind, name=cleaned["name"], path=path)
             self.log_addition(request, version, [{"added": {}}])
             return _("“%(version)s” is registered as a candidate.") % {"version": version}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Register a model version"),
             consequences=[_("It becomes a candidate. Nothing uses it before you promote it.")],
             button=_("Register"),
             back=reverse("admin:labeling_modelversion_changelist"),
             form=RegisterForm,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("Promote"), icon="arrow_upward", primary=True)
     def promote(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.find(request, object_id)
         current = ModelVersion.objects.filter(kind=version.kind, state=ModelState.CURRENT).first()
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             promote(version=version, reason=cleaned["reason"])
             return _("“%(version)s” is the current %(kind)s model.") % {
                 "version": version,
                 "kind": version.get_kind_display(),
             }
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Make “%(version)s” the current model?") % {"version": version},
             consequences=[
                 EFFECT[ModelKind(version.kind)],
@@ -120,20 +120,20 @@ class ModelVersionAdmin(RecordAdmin):
             about=[version],
             form=ReasonForm,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("Retire"), icon="archive")
     def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.find(request, object_id)
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             retire(version=version, reason=cleaned["reason"])
             return _("“%(version)s” is retired.") % {"version": version}
 
         consequences = [_("It stays on record with everything that came of it, and can be promoted again.")]
         if version.state == ModelState.CURRENT:
             consequences.append(_("No model of its kind is current then: what needs one waits until you promote one."))
-        question = Question(
+        confirmation = Confirmation(
             title=_("Retire “%(version)s”?") % {"version": version},
             consequences=consequences,
             button=_("Retire"),
@@ -142,7 +142,7 @@ class ModelVersionAdmin(RecordAdmin):
             form=ReasonForm,
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("Roll back SFT"), icon="history")
     def roll_back_sft(self, request: HttpRequest) -> HttpResponse:
@@ -155,12 +155,12 @@ class ModelVersionAdmin(RecordAdmin):
     def _roll_back(self, request: HttpRequest, kind: ModelKind) -> HttpResponse:
         current = ModelVersion.objects.filter(kind=kind, state=ModelState.CURRENT).first()
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             version = roll_back(kind=kind)
             self.log_change(request, version, _("Rolled back to."))
             return _("“%(version)s” is current again.") % {"version": version}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Roll the %(kind)s model back?") % {"kind": kind.upper() if kind == ModelKind.SFT else kind},
             consequences=[
                 _("The version that was current before “%(current)s” becomes current again.") % {"current": current}
@@ -172,4 +172,4 @@ class ModelVersionAdmin(RecordAdmin):
             back=reverse("admin:labeling_modelversion_changelist"),
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, button, column
@@ -117,15 +117,15 @@ class LabelerAdmin(NounAdmin):
     @button(lazy("Admit"), icon="check_circle", primary=True)
     def admit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("From now on %(labeler)s is offered work in the languages of the profile.")
-        return self._ask_state(request, object_id, LabelerState.ACTIVE, _("Admit %(labeler)s?"), [text], _("Admit"))
+        return self._confirm_state(request, object_id, LabelerState.ACTIVE, _("Admit %(labeler)s?"), [text], _("Admit"))
 
     @button(lazy("To screening"), icon="fact_check")
     def to_screening(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("%(labeler)s is offered no work until admitted.")
         title = _("Put %(labeler)s into screening?")
-        return self._ask_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
+        return self._confirm_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
 
-    def _ask_state(
+    def _confirm_state(
         self,
         request: HttpRequest,
         object_id: str,
@@ -137,7 +137,7 @@ class LabelerAdmin(NounAdmin):
         labeler = self.find(request, object_id)
         named = {"labeler": labeler}
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             change_labeler_state(labeler=labeler, state=state)
             labeler.state = state
             return _("%(labeler)s is now in the state “%(state)s”.") % {
@@ -145,11 +145,11 @@ class LabelerAdmin(NounAdmin):
                 "state": labeler.get_state_display(),
             }
 
-        question = Question(
+        confirmation = Confirmation(
             title=title % named,
             consequences=[text % named for text in consequences],
             button=button,
             back=self.page_of(labeler),
             about=[labeler],
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)

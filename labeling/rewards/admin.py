@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from labeling.base.admin.columns import excerpt
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
@@ -114,11 +114,11 @@ class DoubtfulLabelAdmin(RecordAdmin):
     def ask_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         margin = self.find(request, object_id)
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             task = ask_for_another_ranking(task=margin.ranking.task)
             return _("Ranking task %(task)d waits for one more ranking.") % {"task": task.pk}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Have task %(task)d ranked by somebody else as well?") % {"task": margin.ranking.task_id},
             consequences=[
                 _("A labeler who has not met it is offered it, without a word of the first ranking or of any reward."),
@@ -128,7 +128,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
             back=self.page_of(margin),
             about=[margin.ranking.task],
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @admin.action(description=lazy("Ask for another ranking"), permissions=["operate"])
     def ask_again_ticked(self, request: HttpRequest, ticked: QuerySet[PreferenceMargin]) -> None:

@@ -30,7 +30,7 @@ def simulated_labelers(*, count: int) -> list[Labeler]:
 
 
 def rank_next(*, labeler: Labeler, score: Score, noise: float, chance: random.Random) -> bool:
-    """Claims the next ranking and hands it in by the planted rule; False when nothing is ready."""
+    """Claims the next ranking and hands it in by its rule; False when nothing is ready."""
     assignment = claim_ranking(labeler=labeler)
     if assignment is None:
         return False

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.columns import bar, measured_per
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
@@ -114,7 +114,7 @@ class CampaignAdmin(NounAdmin):
 
     @button(lazy("Open to labelers"), icon="play_arrow", primary=True)
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_state(
+        return self._confirm_state(
             request,
             object_id,
             CampaignState.ACTIVE,
@@ -126,7 +126,7 @@ class CampaignAdmin(NounAdmin):
 
     @button(lazy("Pause"), icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_state(
+        return self._confirm_state(
             request,
             object_id,
             CampaignState.PAUSED,
@@ -136,7 +136,7 @@ class CampaignAdmin(NounAdmin):
             said=_("“%(campaign)s” is paused."),
         )
 
-    def _ask_state(
+    def _confirm_state(
         self,
         request: HttpRequest,
         object_id: str,
@@ -150,18 +150,18 @@ class CampaignAdmin(NounAdmin):
         campaign = self.find(request, object_id)
         named = {"campaign": campaign}
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             change_campaign_state(campaign=campaign, state=state)
             return said % named
 
-        question = Question(
+        confirmation = Confirmation(
             title=title % named,
             consequences=consequences,
             button=button,
             back=self.page_of(campaign),
             about=[campaign],
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("New instructions"), icon="menu_book")
     def publish_instructions(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -169,11 +169,11 @@ class CampaignAdmin(NounAdmin):
         latest = campaign.instruction_versions.order_by("-version").first()
         body = latest.body if latest else {}
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             version = publish_instructions(campaign=campaign, body=written_bodies(cleaned))
             return _("Version %(version)d of the instructions is published.") % {"version": version.version}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("A new version of the instructions of “%(campaign)s”") % {"campaign": campaign},
             consequences=[
                 _("Work claimed from now on is done under it. What was labeled before keeps the version of its day.")
@@ -183,18 +183,18 @@ class CampaignAdmin(NounAdmin):
             about=[campaign],
             form=partial(InstructionsForm, initial={field: body.get(code, "") for code, field in BODY_FIELDS.items()}),
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("New rubric"), icon="flag")
     def publish_rubric(self, request: HttpRequest, object_id: str) -> HttpResponse:
         campaign = self.find(request, object_id)
         latest = campaign.rubric_versions.order_by("-version").first()
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             version = publish_rubric(campaign=campaign, flags=cleaned["flags"])
             return _("Version %(version)d of the rubric is published.") % {"version": version.version}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("A new version of the rubric of “%(campaign)s”") % {"campaign": campaign},
             consequences=[
                 _("Work claimed from now on is flagged by it. What was labeled before keeps the version of its day.")
@@ -204,7 +204,7 @@ class CampaignAdmin(NounAdmin):
             about=[campaign],
             form=partial(PublishRubricForm, initial={"flags": latest.flags if latest else []}),
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
 
 @admin.register(InstructionVersion)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from labeling.base.admin.columns import bar
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.choices import choices
@@ -117,11 +117,11 @@ class PromptAdmin(RecordAdmin):
     def warn(self, request: HttpRequest, object_id: str) -> HttpResponse:
         prompt = self.find(request, object_id)
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             warned = warn_of_content(prompt=prompt, warnings=cleaned["warnings"])
             return _("Content warnings: %(warnings)s.") % {"warnings": ", ".join(warned.content_warnings) or _("none")}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("What does prompt %(number)d hold?") % {"number": prompt.pk},
             consequences=[
                 _("Labelers are told before they see the text, and those who opted out of it are not offered it."),
@@ -132,7 +132,7 @@ class PromptAdmin(RecordAdmin):
             about=[prompt],
             form=partial(WarningsForm, initial={"warnings": prompt.content_warnings}),
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @column("#", ordering="pk")
     def number(self, prompt: Prompt) -> int:

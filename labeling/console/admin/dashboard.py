@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from labeling.base.admin.charts import BarChart, bar_chart
 from labeling.base.states import ModelKind
 from labeling.console.admin.notices import notices
-from labeling.console.queries.pipeline import Day, Pipeline, holders, open_campaigns, pipeline, throughput
-from labeling.training.admin.metrics import headline
+from labeling.console.queries.activity import Day, holders, throughput
+from labeling.console.queries.pipeline import Pipeline, open_campaigns, pipeline
+from labeling.training.admin.measures import headline
 
 DAYS_SHOWN = 14
 

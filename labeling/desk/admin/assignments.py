@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_relation
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
@@ -87,10 +87,10 @@ class AssignmentAdmin(RecordAdmin):
     def give_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         assignment = self.find(request, object_id)
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             return _given_back(give_back(assignment_ids=[assignment.pk]))
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Give the work of %(labeler)s back to the queue?") % {"labeler": assignment.labeler},
             consequences=[
                 _("Somebody else may take it. The draft is kept, and its author may go on while a place is free.")
@@ -100,7 +100,7 @@ class AssignmentAdmin(RecordAdmin):
             about=[assignment],
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
 
 def _given_back(count: int) -> str:

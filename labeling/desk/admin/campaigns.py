@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.nouns import NounAdmin, button
 from labeling.base.states import AssignmentState, CampaignState, legal_moves
 from labeling.campaigns.models.campaigns import Campaign
@@ -25,11 +25,11 @@ class CampaignClosing(NounAdmin):
         campaign = self.find(request, object_id)
         held = campaign.assignments.filter(state=AssignmentState.OPEN).count()
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             close_campaign(campaign=campaign)
             return _("“%(campaign)s” is closed.") % {"campaign": campaign}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Close “%(campaign)s”?") % {"campaign": campaign},
             consequences=[
                 _("No work is handed out or taken any more. Closed campaigns can be reopened, paused at first."),
@@ -45,4 +45,4 @@ class CampaignClosing(NounAdmin):
             about=[campaign],
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from labeling.base.admin.columns import measured_per
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.states import AssignmentState, LabelerState, legal_moves
 from labeling.desk.demonstrating.models import Demonstration
@@ -70,7 +70,7 @@ class LabelerWork(NounAdmin):
         labeler = self.find(request, object_id)
         named = {"labeler": labeler, "count": labeler.held}
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             suspend_labeler(labeler=labeler)
             labeler.state = LabelerState.SUSPENDED
             return _("%(labeler)s is now in the state “%(state)s”.") % {
@@ -78,7 +78,7 @@ class LabelerWork(NounAdmin):
                 "state": labeler.get_state_display(),
             }
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Suspend %(labeler)s?") % named,
             consequences=[
                 _("%(labeler)s is offered no work any more. Everything handed in stays.") % named,
@@ -94,7 +94,7 @@ class LabelerWork(NounAdmin):
             about=[labeler],
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
 
 def _linked(model: str, labeler: Labeler, count: int, **filters: str) -> str:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.nouns import NounAdmin, column
 from labeling.base.admin.state_labels import STATE_COLOURS
 from labeling.model_versions.models import ModelVersion
-from labeling.training.admin.metrics import compared, headline
+from labeling.training.admin.measures import compared, headline
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
 

@@ -17,14 +17,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.charts import LineChart, line_chart, smoothed
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, long_text, switch
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ACTIVE_RUN_STATES
 from labeling.dispatch import dispatch_training
-from labeling.training.admin.metrics import compared
+from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
 from labeling.training.models import TrainingRun
@@ -123,7 +123,7 @@ class TrainingRunAdmin(RecordAdmin):
 
     @button(lazy("Retrain now"), icon="model_training", primary=True)
     def retrain_now(self, request: HttpRequest) -> HttpResponse:
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             run = request_retraining(
                 trigger="manual", note=cleaned["note"], include_simulated=cleaned["include_simulated"]
             )
@@ -132,7 +132,7 @@ class TrainingRunAdmin(RecordAdmin):
                 return _("Training run %(run)d is on its way to a training worker.") % {"run": run.pk}
             return _("Training run %(run)d waits: Redis can't be reached, beat sends it later.") % {"run": run.pk}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Retrain the reward model now?"),
             consequences=[
                 _("Every ranking so far is exported, and a reward model is trained from it in a process of its own. "
@@ -143,19 +143,19 @@ class TrainingRunAdmin(RecordAdmin):
             back=reverse("admin:labeling_trainingrun_changelist"),
             form=RetrainForm,
         )  # fmt: skip
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("End this run"), icon="cancel")
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.find(request, object_id)
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             ended = fail_run(run_id=run.pk, reason=_("Ended by an admin: %(reason)s") % cleaned)
             if ended:
                 return _("Training run %(run)d is ended; its process stops with its next word.") % {"run": run.pk}
             return _("Training run %(run)d had ended already.") % {"run": run.pk}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("End training run %(run)d?") % {"run": run.pk},
             consequences=[_("It counts as failed, and nothing of it is registered or promoted.")],
             button=_("End it"),
@@ -164,7 +164,7 @@ class TrainingRunAdmin(RecordAdmin):
             form=ReasonForm,
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
 
 def live_context(run: TrainingRun) -> dict[str, Any]:
