@@ -17,10 +17,11 @@ from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.refusals import SnapshotRefused
 from labeling.exports.models import Snapshot
-from labeling.exports.rules import MANIFEST_NAME, verify_snapshot
 from labeling.exports.services.archive import tar_gz
 from labeling.exports.services.records import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
+from lm.errors import Refused
+from lm.snapshot.manifest import MANIFEST_NAME, verify_snapshot
 
 SNAPSHOTS_OFFERED = 50
 """The latest ones are offered; an address may name any."""
@@ -76,7 +77,7 @@ class SnapshotAdmin(RecordAdmin):
         directory = Path(snapshot.path)
         try:
             names = _checked_files(snapshot, directory)
-        except SnapshotRefused as refused:
+        except (SnapshotRefused, Refused) as refused:
             messages.error(request, _("It can't be downloaded: %(why)s") % {"why": refused})
             return HttpResponseRedirect(self.page_of(snapshot))
         stem = f"snapshot-{snapshot.pk}-{snapshot.sha256[:8]}"

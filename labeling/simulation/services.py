@@ -9,7 +9,7 @@ from labeling.desk.services.assignments import claim_ranking
 from labeling.people.models import Labeler
 from labeling.people.services import create_labeler
 from labeling.ranking_tasks.models import Completion
-from labeling.simulation.rules import Score, simulated_ranks, quality_of
+from labeling.simulation.rules import Score, quality_of, simulated_ranks
 
 LANGUAGES = ("en", "zh")
 

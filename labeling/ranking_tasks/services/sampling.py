@@ -22,7 +22,8 @@ from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.rules import text_key
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
-from sampler.protocol import SampledCompletion, Sampler, SampleRequest, UnusablePrompt
+from lm.errors import UnusablePrompt
+from sampler.protocol import SampledCompletion, Sampler, SampleRequest
 
 log = logging.getLogger(__name__)
 

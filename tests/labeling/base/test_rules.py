@@ -11,7 +11,7 @@ from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import SPLITS, split_of
 from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, densify, usable_pairs
-from labeling.simulation.rules import UnknownRule, simulated_ranks, quality_of, rule_named
+from labeling.simulation.rules import UnknownRule, quality_of, rule_named, simulated_ranks
 
 ranks = st.lists(st.integers(1, 9), min_size=1, max_size=9)
 
