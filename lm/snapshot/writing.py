@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from lm.errors import Refused
 from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, Manifest

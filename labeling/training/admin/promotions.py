@@ -55,27 +55,28 @@ def numbers_of(promotion: PromotionNumbers | None) -> Numbers | None:
 
 
 def _row(name: StrPromise, relation: str, numbers: PartNumbers, *, needed: int) -> Row:
-    measured = numbers["comparison"] or {}
+    measured = numbers["comparison"]
+    must_be = f"{relation}\N{NO-BREAK SPACE}{_signed(numbers['floor'])}"
+    if measured is None:
+        return Row(
+            name=name, holds=numbers["holds"], rankings=0, prompts=0, needed=needed, new="–", current="–",
+            difference="–", interval="–", lower="–", must_be=must_be, better="–",
+        )  # fmt: skip
     return Row(
         name=name,
         holds=numbers["holds"],
-        rankings=measured.get("rankings", 0),
-        prompts=measured.get("prompts", 0),
+        rankings=measured["rankings"],
+        prompts=measured["prompts"],
         needed=needed,
-        new=_share(measured.get("new")),
-        current=_share(measured.get("current")),
-        difference=_signed(measured.get("difference")),
-        interval="\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(_signed(bound) for bound in measured.get("interval", []))
-        or "–",
-        lower=_signed(measured.get("lower")),
-        must_be=f"{relation}\N{NO-BREAK SPACE}{_signed(numbers['floor'])}",
-        better=_share(measured.get("probability_better")),
+        new=f"{measured['new']:.1%}",
+        current=f"{measured['current']:.1%}",
+        difference=_signed(measured["difference"]),
+        interval="\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(_signed(bound) for bound in measured["interval"]),
+        lower=_signed(measured["lower"]),
+        must_be=must_be,
+        better=f"{measured['probability_better']:.1%}",
     )
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
-
-
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value + 0.0:+.1%}"
+def _signed(value: float) -> str:
+    return f"{value + 0.0:+.1%}"

@@ -11,9 +11,10 @@ Bounds are those of a bootstrap over prompts that draws both models together (rm
 no model is current, chance stands in its place, which has half of every prompt's pairs right; everything is new then.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict
+
+from rm_trainer.evaluation.figures import Comparison
 
 
 class Rule(TypedDict):
@@ -29,7 +30,7 @@ class Rule(TypedDict):
 class PartNumbers(TypedDict):
     """One half of the rule: the measured difference's lower bound must reach `floor`."""
 
-    comparison: Mapping[str, Any] | None
+    comparison: Comparison | None
     floor: float
     holds: bool
 
@@ -60,7 +61,7 @@ class _Part:
     """One half of the rule: `floor` is what the difference's lower bound must exceed, or just reach where it may."""
 
     name: str
-    comparison: Mapping[str, Any] | None
+    comparison: Comparison | None
     floor: float
     may_equal: bool
     min_rankings: int
@@ -68,7 +69,7 @@ class _Part:
 
     @property
     def rankings(self) -> int:
-        return int(self.comparison["rankings"]) if self.comparison else 0
+        return self.comparison["rankings"] if self.comparison else 0
 
     @property
     def is_large_enough(self) -> bool:
@@ -78,7 +79,7 @@ class _Part:
     def holds(self) -> bool:
         if self.comparison is None or not self.is_large_enough:
             return False
-        lower: float = self.comparison["lower"]
+        lower = self.comparison["lower"]
         return lower > self.floor or (self.may_equal and lower == self.floor)
 
     def numbers(self) -> PartNumbers:
@@ -89,18 +90,19 @@ class _Part:
 
     def told(self) -> str:
         assert self.comparison is not None
-        new, current, difference, lower = (self.comparison[key] for key in ("new", "current", "difference", "lower"))
+        found = self.comparison
         return (
-            f"{new:.1%} against {current:.1%} on {self.name} ({self.rankings} rankings; difference {difference:+.1%}, "
-            f"with {self.comparison['confidence']:.0%} confidence above {lower:+.1%}, must be "
+            f"{found['new']:.1%} against {found['current']:.1%} on {self.name} ({self.rankings} rankings; "
+            f"difference {found['difference']:+.1%}, with {found['confidence']:.0%} confidence above "
+            f"{found['lower']:+.1%}, must be "
             f"{'at least' if self.may_equal else 'above'} {self.floor:+.1%})"
         )
 
 
 def decide(
     *,
-    test: Mapping[str, Any] | None,
-    newest: Mapping[str, Any] | None,
+    test: Comparison | None,
+    newest: Comparison | None,
     against: str,
     since: str,
     rule: Rule,

@@ -3,10 +3,9 @@
 import json
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -22,6 +21,7 @@ from labeling.model_versions.services import keep_as_candidate, promote, registe
 from labeling.training.models import TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import (
+    BothModels,
     RunAbandoned,
     TrainingOptions,
     begin_evaluating,
@@ -32,6 +32,8 @@ from labeling.training.services.runs import (
 )
 from labeling.training.services.trainer_process import Heard, TrainerFailed, run_trainer
 from lm.snapshot.manifest import utc_text
+from rm_trainer.evaluation.figures import Comparison, Evaluation
+from rm_trainer.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -101,25 +103,27 @@ def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class _Evaluations:
-    """What `evaluate` wrote of the new and of the current model; empty where nothing could be measured.
+    """What `evaluate` wrote of the new and of the current model; None where nothing could be measured.
 
     `since`: rankings after it are new to the current model.
     """
 
     since: str
-    new: dict[str, Any] = field(default_factory=dict)
-    current: dict[str, Any] = field(default_factory=dict)
+    new: Evaluation | None = None
+    current: Evaluation | None = None
 
-    def comparison(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self.new.get("comparison")
-        return found
+    def comparison(self) -> Comparison | None:
+        return self.new["comparison"] if self.new else None
 
-    def newest(self) -> dict[str, Any] | None:
-        return (self.new.get("newest") or {}).get("comparison")
+    def newest(self) -> Comparison | None:
+        newest = self.new["newest"] if self.new else None
+        return newest["comparison"] if newest else None
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> BothModels:
         """Both models' figures on the frozen test set, for the run's page."""
-        return {"new": self.new.get("metrics", {}), "current": self.current.get("metrics")}
+        return BothModels(
+            new=self.new["metrics"] if self.new else None, current=self.current["metrics"] if self.current else None
+        )
 
 
 def _evaluate_both(trainer: "_Trainer", snapshot: Snapshot, output: Path, current: ModelVersion | None) -> _Evaluations:
@@ -189,12 +193,12 @@ class _Trainer:
                 arguments += [flag, str(value)]
         self._run(command, arguments)
 
-    def evaluate(self, *, data: str, model: Path, since: str, to: Path, current: Path | None = None) -> dict[str, Any]:
+    def evaluate(self, *, data: str, model: Path, since: str, to: Path, current: Path | None = None) -> Evaluation:
         """What `python -m rm_trainer evaluate` writes of `model`; compared with what it wrote of the current one."""
         arguments = ["--data", data, "--model", str(model), "--split", "test", "--newest-since", since]
         arguments += ["--confidence", str(settings.PROMOTE_CONFIDENCE), "--output", str(to)]
         self._run("evaluate", arguments + (["--current", str(current)] if current else []))
-        written: dict[str, Any] = json.loads(to.read_text())
+        written: Evaluation = json.loads(to.read_text())
         return written
 
     def _run(self, command: str, arguments: list[str]) -> None:
@@ -216,7 +220,7 @@ def _register(
     current: ModelVersion | None,
     evaluations: _Evaluations,
 ) -> None:
-    metrics = json.loads((output / "metrics.json").read_text())
+    metrics: Metrics = json.loads((output / "metrics.json").read_text())
     version = register_model(
         kind=ModelKind.REWARD,
         name=f"reward-{run.pk}",

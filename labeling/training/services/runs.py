@@ -16,6 +16,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.training.models import TrainingPoint, TrainingRun
 from labeling.training.rules.promotion import PromotionNumbers
 from lm.progress import AliveEvent, Event
+from rm_trainer.evaluation.figures import Summary
 
 SILENT_AFTER = timedelta(minutes=3)
 """A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
@@ -37,6 +38,13 @@ class TrainingOptions(TypedDict):
     freeze_embeddings: bool
     newest_since: NotRequired[str]
     folds: NotRequired[int]
+
+
+class BothModels(TypedDict):
+    """What TrainingRun.evaluation keeps: figures of the new and of the current model on the same test rankings."""
+
+    new: Summary | None
+    current: Summary | None
 
 
 def request_retraining(*, trigger: str, note: str = "", include_simulated: bool = False) -> TrainingRun:
@@ -187,7 +195,7 @@ def finish_run(
     *,
     run: TrainingRun,
     model_version: ModelVersion,
-    evaluation: dict[str, Any],
+    evaluation: BothModels,
     decision: str,
     promotion: PromotionNumbers | None = None,
 ) -> None:
