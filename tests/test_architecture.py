@@ -279,18 +279,36 @@ RULES: dict[Rule, dict[str, str]] = {
 }
 
 
-def documented(heading: str) -> list[str]:
-    """What the first column of the table under a heading of docs/architecture.md names."""
+def documented(heading: str) -> list[list[str]]:
+    """The cells of the tables under a heading of docs/architecture.md, row by row."""
     section = (ROOT / "docs" / "architecture.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    return [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+
+
+def names_in(rows: list[list[str]]) -> list[str]:
+    return [name.rstrip("/") for row in rows for name in re.findall(r"`([^`]+)`", row[0])]
+
+
+def children(package: str) -> set[str]:
+    """What lies directly in a package, but for what runs it."""
+    there = [path for path in (ROOT / package).iterdir() if path.is_dir() or path.suffix == ".py"]
+    return {path.stem for path in there if not path.name.startswith("__")}
 
 
 def test_the_documented_packages_are_the_packages() -> None:
-    assert set(documented("The packages")) == {f"{package}/" for package in PACKAGES}
+    assert set(names_in(documented("The packages"))) == set(PACKAGES)
 
 
 def test_the_documented_capabilities_and_layers_are_those_of_the_rules_in_their_order() -> None:
-    assert documented("The capabilities of `labeling/`") == [*CAPABILITIES, *LAYERS]
+    assert names_in(documented("The capabilities of `labeling/`")) == [*CAPABILITIES, *LAYERS]
+
+
+def test_the_documented_parts_of_the_programs_are_all_there_are() -> None:
+    shared = documented("What programs share: `lm/`")
+    assert set(names_in(shared)) == children("lm") | children("lm/training")
+    assert {f"lm.{name}" for name in names_in([row for row in shared if row[-1] == "yes"])} == set(WITH_TORCH)
+    commands = {"train", "evaluate", "folds", "score"}
+    assert set(names_in(documented("The parts of `rm_trainer/`"))) == children("rm_trainer") - commands
 
 
 def test_what_stands_above_all_capabilities_is_documented() -> None:
