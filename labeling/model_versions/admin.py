@@ -39,7 +39,7 @@ class RegisterForm(forms.Form):
 
 
 class ModelVersionAdmin(RecordAdmin):
-    list_display = (
+    list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         shown("kind", lazy("Kind")),
         "show_state",

@@ -1,7 +1,7 @@
 """Labelers: made with their account, admitted, suspended, put into a group."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.models import User
@@ -56,14 +56,14 @@ class NewLabelerForm(LabelerForm):
 
 
 class LabelerAdmin(NounAdmin):
-    list_display = ("name", "show_state", "show_group", "languages_in_short")
+    list_display: tuple[Any, ...] = ("name", "show_state", "show_group", "languages_in_short")
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
-    fieldsets: Sequence[Any] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
+    fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
     add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
-    readonly_fields: Sequence[str] = ("account", "state_word")
-    actions_detail: Sequence[str] = ("to_screening", "admit")
+    readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
+    actions_detail: tuple[Any, ...] = ("to_screening", "admit")
 
     def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = LabelerForm if obj else NewLabelerForm

@@ -4,6 +4,7 @@ What programs asked of the reward model, and what became of it.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -23,10 +24,11 @@ from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.base.refusals import Refusal
+from labeling.desk.ranking.models import RankedCompletion
 from labeling.model_versions.queries import current_reward_model
 from labeling.ranking_tasks.models import RankingTask
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
-from labeling.rewards.models import PreferenceMargin, ScoringRequest
+from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.rewards.queries import doubtful, scores_of_task
 
 
@@ -67,7 +69,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
             "task": task,
             "turns": turns_of(task.prompt.messages),
             "tiers": [
-                (rank, [_completion(each, scores) for each in together])
+                (rank, [_scored(each, scores) for each in together])
                 for rank, together in groupby(ranked, key=lambda each: each.rank)
             ],
             "others": task.rankings.exclude(assignment=margin.ranking.assignment_id).select_related("labeler__user"),
@@ -147,13 +149,23 @@ class DoubtfulLabelAdmin(RecordAdmin):
             messages.success(request, said % {"count": asked})
 
 
-def _completion(ranked: Any, scores: dict[int, Any]) -> dict[str, Any]:
-    return {
-        "number": ranked.completion_id,
-        "quality": ranked.quality,
-        "score": scores.get(ranked.completion_id),
-        "html": render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
-    }
+@dataclass(frozen=True, kw_only=True)
+class ScoredCompletion:
+    """A ranked completion beside what the model says of it."""
+
+    number: int
+    quality: int | None
+    score: RewardScore | None
+    html: str
+
+
+def _scored(ranked: RankedCompletion, scores: dict[int, RewardScore]) -> ScoredCompletion:
+    return ScoredCompletion(
+        number=ranked.completion_id,
+        quality=ranked.quality,
+        score=scores.get(ranked.completion_id),
+        html=render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
+    )
 
 
 class TaskRewards(NounAdmin):

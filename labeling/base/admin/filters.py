@@ -16,8 +16,11 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
-if TYPE_CHECKING:
-    from django.contrib.admin import SimpleListFilter as DropdownFilter
+if TYPE_CHECKING:  # unfold is not typed
+    from django.contrib.admin import SimpleListFilter
+
+    class DropdownFilter(SimpleListFilter):
+        pass
 else:
     from unfold.contrib.filters.admin import DropdownFilter
 

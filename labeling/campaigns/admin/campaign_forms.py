@@ -147,7 +147,7 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
         help_texts = {"slug": _("A short name in exports, such as everyday-2. It can't change later.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["initial"] = campaign_defaults() | {"flags": starter_flags()} | (kwargs.get("initial") or {})
+        kwargs["initial"] = {**campaign_defaults(), "flags": starter_flags(), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
 
 

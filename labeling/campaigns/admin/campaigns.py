@@ -1,6 +1,6 @@
 """Campaigns: described, opened and closed, with new versions of what labelers are told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,7 @@ from labeling.campaigns.services.campaigns import (
 
 
 class CampaignAdmin(NounAdmin):
-    list_display = (
+    list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         "show_state",
         "languages_in_short",
@@ -51,7 +51,7 @@ class CampaignAdmin(NounAdmin):
     fieldsets = FIELDSETS
     change_form_outer_before_template = "campaigns/admin/campaign.html"
     warn_unsaved_form = True
-    actions_detail: Sequence[str | dict[str, Any]] = (
+    actions_detail: tuple[Any, ...] = (
         "open",
         "pause",
         {"title": lazy("Publish"), "icon": "menu_book", "items": ["publish_instructions", "publish_rubric"]},

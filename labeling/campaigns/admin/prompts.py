@@ -70,7 +70,7 @@ class WarningsForm(forms.Form):
 
 
 class PromptAdmin(RecordAdmin):
-    actions_detail = ("warn",)
+    actions_detail: tuple[Any, ...] = ("warn",)
     list_display = (
         "number",
         "opening",

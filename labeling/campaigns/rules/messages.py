@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from labeling.base.refusals import PromptRefused
 from labeling.base.text import UnstorableText, clean_text
+from lm.prompt_format import Message
 
 
-def check_messages(messages: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+def check_messages(messages: Sequence[Mapping[str, object]]) -> list[Message]:
     """The messages as they are stored. Raises PromptRefused, naming the message (from 1)."""
     if not messages:
         raise PromptRefused("There are no messages; a prompt needs at least one user message.")
-    clean: list[dict[str, str]] = []
+    clean: list[Message] = []
     for number, message in enumerate(messages, start=1):
         clean.append(_check_message(number, message, previous=clean[-1]["role"] if clean else None))
     if clean[-1]["role"] != "user":
@@ -18,7 +19,7 @@ def check_messages(messages: Sequence[Mapping[str, object]]) -> list[dict[str, s
     return clean
 
 
-def _check_message(number: int, message: Mapping[str, object], *, previous: str | None) -> dict[str, str]:
+def _check_message(number: int, message: Mapping[str, object], *, previous: str | None) -> Message:
     if not isinstance(message, Mapping):
         raise PromptRefused(f"Message {number} is not an object with a role and a content.")
     role, content = message.get("role"), message.get("content")
@@ -33,6 +34,6 @@ def _check_message(number: int, message: Mapping[str, object], *, previous: str 
     if role == "assistant" and previous != "user":
         raise PromptRefused(f"Message {number} is from the assistant, but no user message comes before it.")
     try:
-        return {"role": str(role), "content": clean_text(content)}
+        return Message(role=str(role), content=clean_text(content))
     except UnstorableText as unstorable:
         raise PromptRefused(f"Message {number}: {unstorable}") from unstorable

@@ -4,7 +4,7 @@ Instructions read.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.db import transaction
@@ -17,17 +17,27 @@ from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.people.models import Labeler
 
 
-def campaign_defaults() -> dict[str, Any]:
+class CampaignDefaults(TypedDict):
+    k_min: int
+    k_max: int
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    ready_depth: int
+    lease_minutes: int
+
+
+def campaign_defaults() -> CampaignDefaults:
     """What a new campaign starts with where nobody says otherwise: the settings."""
-    return {
-        "k_min": settings.K_MIN,
-        "k_max": settings.K_MAX,
-        "temperature": settings.SAMPLING_TEMPERATURE,
-        "top_p": settings.SAMPLING_TOP_P,
-        "max_new_tokens": settings.SAMPLING_MAX_NEW_TOKENS,
-        "ready_depth": settings.READY_QUEUE_DEPTH,
-        "lease_minutes": settings.LEASE_MINUTES,
-    }
+    return CampaignDefaults(
+        k_min=settings.K_MIN,
+        k_max=settings.K_MAX,
+        temperature=settings.SAMPLING_TEMPERATURE,
+        top_p=settings.SAMPLING_TOP_P,
+        max_new_tokens=settings.SAMPLING_MAX_NEW_TOKENS,
+        ready_depth=settings.READY_QUEUE_DEPTH,
+        lease_minutes=settings.LEASE_MINUTES,
+    )
 
 
 @transaction.atomic
@@ -44,7 +54,7 @@ def create_campaign(
 
     Raises ValidationError: a taken or malformed slug, numbers out of range; CampaignRefused: a broken rubric.
     """
-    campaign = Campaign(slug=slug, name=name, languages=list(languages), **campaign_defaults() | fields)
+    campaign = Campaign(slug=slug, name=name, languages=list(languages), **{**campaign_defaults(), **fields})
     campaign.full_clean()
     campaign.save()
     publish_instructions(campaign=campaign, body=instructions)

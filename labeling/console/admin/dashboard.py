@@ -1,5 +1,6 @@
 """The admin's front page: the pipeline's counts, who is at work, and the notices."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,6 +12,7 @@ from labeling.base.states import ModelKind
 from labeling.console.admin.notices import notices
 from labeling.console.queries.activity import Day, holders, throughput
 from labeling.console.queries.pipeline import Pipeline, open_campaigns, pipeline
+from labeling.model_versions.models import ModelVersion
 from labeling.training.admin.measures import headline
 
 DAYS_SHOWN = 14
@@ -34,9 +36,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _current(state: Pipeline, kind: ModelKind) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class CurrentModel:
+    kind: ModelKind
+    version: ModelVersion | None
+    headline: str
+
+
+def _current(state: Pipeline, kind: ModelKind) -> CurrentModel:
     version = state.current.get(kind)
-    return {"kind": kind, "version": version, "headline": headline(version.metrics) if version else ""}
+    return CurrentModel(kind=kind, version=version, headline=headline(version.metrics) if version else "")
 
 
 def _chart(days: list[Day]) -> BarChart:

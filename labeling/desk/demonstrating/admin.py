@@ -1,7 +1,6 @@
 """Demonstrations as they were handed in, with their revisions. Nothing can be changed."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -25,7 +24,7 @@ class DemonstrationAdmin(RecordAdmin):
         shown("submitted_at", lazy("Handed in")),
     )
     list_display_links = ("number", "asked")
-    list_filter: Sequence[Any] = (
+    list_filter: ClassVar[tuple[Any, ...]] = (
         *by_relation("prompt__campaign"),
         *by_choice("labeler_group"),
         *yes_or_no("simulated"),

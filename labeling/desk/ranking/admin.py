@@ -1,8 +1,8 @@
 """Rankings as they were handed in: the completions side by side, best first. Nothing can be changed."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,6 +17,7 @@ from labeling.base.messages import turns_of
 from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.ranking.rules import usable_pairs
+from labeling.ranking_tasks.models import SamplingRun
 
 
 class RankingAdmin(RecordAdmin):
@@ -31,7 +32,7 @@ class RankingAdmin(RecordAdmin):
         shown("submitted_at", lazy("Handed in")),
     )
     list_display_links = ("number", "opening")
-    list_filter: Sequence[Any] = (
+    list_filter: ClassVar[tuple[Any, ...]] = (
         *by_relation("task__campaign"),
         *by_choice("labeler_group"),
         *yes_or_no("simulated"),
@@ -61,7 +62,7 @@ class RankingAdmin(RecordAdmin):
             "edit": getattr(ranking, "edit", None),
             "turns": turns_of(ranking.task.prompt.messages),
             "tiers": [
-                (rank, [_completion(each, labels) for each in together], ranking.strength_in_words(rank))
+                (rank, [_shown(each, labels) for each in together], ranking.strength_in_words(rank))
                 for rank, together in groupby(ranked, key=lambda each: each.rank)
             ],
             "pairs": len(usable_pairs([each.rank for each in ranked])),
@@ -98,16 +99,29 @@ class RankingAdmin(RecordAdmin):
         return f"{ranking.active_seconds:,.0f}"
 
 
-def _completion(ranked: RankedCompletion, labels: dict[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ShownCompletion:
+    """A ranked completion with where it came from; `flags` are their labels, `model_link` is "" for imported ones."""
+
+    ranked: RankedCompletion
+    html: str
+    flags: list[str]
+    run: SamplingRun
+    model: str
+    model_link: str
+    seed: int | None
+
+
+def _shown(ranked: RankedCompletion, labels: dict[str, str]) -> ShownCompletion:
     run = ranked.completion.run
-    return {
-        "ranked": ranked,
-        "html": render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
-        "flags": [labels.get(key, key) for key in ranked.flags],
-        "run": run,
-        "model": run.model_name(),
-        "model_link": reverse("admin:labeling_modelversion_change", args=[run.model_version_id])
+    return ShownCompletion(
+        ranked=ranked,
+        html=render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
+        flags=[labels.get(key, key) for key in ranked.flags],
+        run=run,
+        model=run.model_name(),
+        model_link=reverse("admin:labeling_modelversion_change", args=[run.model_version_id])
         if run.model_version_id
         else "",
-        "seed": run.seed if ranked.completion.seed is None else ranked.completion.seed,
-    }
+        seed=run.seed if ranked.completion.seed is None else ranked.completion.seed,
+    )

@@ -1,6 +1,7 @@
 """Prompts out of a file: uploaded, previewed with every refusal and its reason, then taken in whole or in part."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -76,6 +77,13 @@ class UploadForm(DefaultsForm):
     field_order = ("file",)
 
 
+@dataclass(frozen=True, kw_only=True)
+class AcceptedRow:
+    row: Row
+    split: str
+    text: str
+
+
 class FirstRows:
     """Passes rows on and remembers the first ones, to be shown."""
 
@@ -89,11 +97,11 @@ class FirstRows:
                 self._first.append(row)
             yield row
 
-    def accepted(self, result: ImportResult) -> list[dict[str, Any]]:
+    def accepted(self, result: ImportResult) -> list[AcceptedRow]:
         """The first rows that were not refused after all, with the split that each falls into."""
         refused = {row.line for row in result.refused}
         rows = [row for row in self._first if row.line not in refused][:ACCEPTED_SHOWN]
-        return [{"row": row, "split": split_of(row.submitter), "text": row.messages[-1]["content"]} for row in rows]
+        return [AcceptedRow(row=row, split=split_of(row.submitter), text=row.messages[-1]["content"]) for row in rows]
 
 
 class CampaignImport(NounAdmin):

@@ -5,7 +5,7 @@ again.
 """
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
 from typing import TypedDict
@@ -39,7 +39,7 @@ FORGET_AFTER = timedelta(days=7)
 class ScoringItem(TypedDict):
     """A prompt's messages and the completions to be scored after it."""
 
-    prompt: list[dict[str, str]]
+    prompt: list[Message]
     completions: list[str]
 
 
@@ -148,14 +148,7 @@ def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Re
 
 
 def _items_of(request: ScoringRequest) -> list[Item]:
-    return [
-        Item(messages_of(item["prompt"]), completion) for item in request.items for completion in item["completions"]
-    ]
-
-
-def messages_of(prompt: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
-    """A prompt as the reward model takes it."""
-    return tuple(Message(role=message["role"], content=message["content"]) for message in prompt)
+    return [Item(tuple(item["prompt"]), completion) for item in request.items for completion in item["completions"]]
 
 
 def _by_item(request: ScoringRequest, scored: Sequence[Scored]) -> list[ItemScores]:

@@ -1,7 +1,7 @@
 """Training runs: asked for, claimed by one worker, followed step by step, finished or failed in words."""
 
 from datetime import datetime, timedelta
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -28,7 +28,7 @@ WAIT_AFTER_FAILURE = timedelta(hours=1)
 """A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
 
 
-class TrainingOptions(TypedDict):
+class TrainingOptions(TypedDict, total=False):
     """What TrainingRun.config keeps: options of `python -m rm_trainer train` or `folds`, by their names."""
 
     learning_rate: float
@@ -36,11 +36,11 @@ class TrainingOptions(TypedDict):
     epochs: int
     max_length: int
     freeze_embeddings: bool
-    newest_since: NotRequired[str]
-    folds: NotRequired[int]
+    newest_since: str
+    folds: int
 
 
-class BothModels(TypedDict):
+class BothModels(TypedDict, total=False):
     """What TrainingRun.evaluation keeps: figures of the new and of the current model on the same test rankings."""
 
     new: Summary | None
