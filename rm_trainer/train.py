@@ -70,7 +70,8 @@ def training_steps(
     """
     for step, batch in enumerate(batches, start=len(results) + 1):
         # forward, backward: in micro-batches, of which several processes compute different ones. Every loss is divided
-        # by the whole batch's number of rankings, so the gradient is the same however the batch is parted.
+        # by the whole batch's number of rankings, so the gradient is the same however the batch is parted. One that
+        # doesn't count is computed only because FSDP wants all processes at every turn.
         sums = torch.zeros(4, dtype=torch.float64)  # loss, correct pairs, pairs, computed tokens
         sizes = [len(one.tokens.ids) for one in batch]
         for numbers, counts in own_parts(sizes, budget=arguments.tokens_per_microbatch, processes=runtime.processes):
@@ -89,23 +90,23 @@ def training_steps(
             correct = sum(float(correct_pairs(one)) for one in margins)
             found = [correct, sum(one.numel() for one in margins), sharing.computed_tokens(prompts)]
             sums += torch.tensor([loss.item(), *(counts * one for one in found)], dtype=torch.float64)
-        runtime.processes.add_up(sums)
+        batch_loss, correct, pairs, computed = runtime.processes.add_up(sums).tolist()
 
         # update: a broken or exploded batch ends the run before it touches a weight
         norm = whole(clip_grad_norm_(trainable(model), arguments.clip or torch.inf))
         ids = [one.ranking.ranking_id for one in batch]
-        refuse_broken_numbers(step, ids, float(sums[0]), norm)
-        refuse_spike(step, ids, float(sums[0]), results, arguments.spike_factor)
+        refuse_broken_numbers(step, ids, batch_loss, norm)
+        refuse_spike(step, ids, batch_loss, results, arguments.spike_factor)
         rate = set_learning_rate(optimizer, arguments, step=step, steps=steps)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
         results.append(
             StepResult(
-                loss=float(sums[0]),
-                correct=float(sums[1]),
-                pairs=int(sums[2]),
-                computed_tokens=int(sums[3]),
+                loss=batch_loss,
+                correct=correct,
+                pairs=int(pairs),
+                computed_tokens=int(computed),
                 tokens=sum(sum(one.tokens.lengths) for one in batch),
                 learning_rate=rate,
             )

@@ -174,7 +174,7 @@ def test_what_a_killed_trainer_left_half_written_is_written_anew(
     cached(snapshot, renderer, tmp_path / "cache")
     entry = entry_in(tmp_path / "cache")
     (entry / "entry.json").unlink()
-    half = entry.rename(entry.with_name(f".{entry.name}.unfinished"))
+    half = entry.rename(entry.with_name(f".{entry.name}.0123456789abcdef.partial"))
     rendered.clear()
     assert_same(cached(snapshot, renderer, tmp_path / "cache"), tokenized(FEW, renderer))
     assert len(rendered) == 6
