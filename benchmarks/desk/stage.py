@@ -47,8 +47,8 @@ from labeling.models import (
     Submitter,
 )
 from labeling.people.services import create_labeler
-from labeling.ranking_tasks.services.tasks import render_ahead
 from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import render_ahead
 
 K = 7
 PASSWORD = "a password that only a benchmark uses"
