@@ -49,6 +49,7 @@ from labeling.models import (
 from labeling.people.services import create_labeler
 from labeling.ranking_tasks.rules import text_key
 from labeling.ranking_tasks.services.tasks import render_ahead
+from lm.prompt_format import Message
 
 K = 7
 PASSWORD = "a password that only a benchmark uses"
@@ -125,7 +126,7 @@ def _prompts(campaign: Campaign, how_many: int, chance: random.Random) -> list[P
     Submitter.objects.bulk_create(submitters)
     prompts = []
     for number in range(how_many):
-        messages = [{"role": "user", "content": f"Question {number}: {text_of(200, chance)}"}]
+        messages = [Message(role="user", content=f"Question {number}: {text_of(200, chance)}")]
         prompt = Prompt(
             campaign=campaign,
             submitter=submitters[number // PROMPTS_PER_SUBMITTER],

@@ -132,7 +132,7 @@ def test_asking_anew_gives_the_earlier_request_up(dialogue: Composition, model: 
     "messages",
     [[], [{"role": "user", "content": " "}], [*QUESTION, {"role": "assistant", "content": "By the sun."}]],
 )
-def test_there_must_be_something_to_answer(dialogue: Composition, messages: list[dict[str, str]]) -> None:
+def test_there_must_be_something_to_answer(dialogue: Composition, messages: list[Message]) -> None:
     with pytest.raises(PromptRefused):
         ask(dialogue, messages)
 
