@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from labeling.base.choices import STRENGTH_WORDS
 from labeling.base.states import SkipReason
 from labeling.base.text import UnstorableText, clean_text
-from labeling.desk.queries.work import Flag, RankingPage, ShownCompletion
+from labeling.campaigns.queries import Flag
+from labeling.desk.queries.work import RankingPage, ShownCompletion
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST
 from labeling.desk.ranking.services import Judgement
 from labeling.desk.rules.drafts import as_lists

@@ -18,6 +18,7 @@ from labeling.desk.services.drafts import check_base_version, keep_replaced
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition, Conversation, Message
+from lm.prompt_format import Message as PromptMessage
 
 
 @transaction.atomic
@@ -159,6 +160,6 @@ def message_of(
     )
 
 
-def as_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+def as_messages(messages: Sequence[Message]) -> list[PromptMessage]:
     """As the record format has them."""
-    return [{"role": message.role, "content": message.content} for message in messages]
+    return [PromptMessage(role=message.role, content=message.content) for message in messages]

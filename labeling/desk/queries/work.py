@@ -1,6 +1,5 @@
 """One piece of work on the desk. No completion's id or model is read here, so neither can reach the page."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,20 +7,15 @@ from django.db import connection
 
 from labeling.base.language import in_language
 from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
+from labeling.base.messages import Turn, turns_of
 from labeling.base.row_mapper import Rows, columns
 from labeling.base.states import AssignmentState, TaskState
-from labeling.campaigns.models.campaigns import Campaign, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.queries import instruction_version, rubric_version
+from labeling.campaigns.queries import Flag, flags_of, instruction_version, rubric_version
 from labeling.desk.models import Assignment, Revision
 from labeling.desk.rules.drafts import letter_of
 from labeling.people.models import Labeler
-
-
-@dataclass(frozen=True, kw_only=True)
-class Turn:
-    role: str
-    html: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +27,6 @@ class ShownCompletion:
     html: str
     raw: str
     length: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flag:
-    key: str
-    label: str
-    help: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,13 +130,6 @@ def work_of(assignment: Assignment, *, interface_language: str, revising: Revisi
     )
 
 
-def turns_of(messages: Sequence[Mapping[str, str]]) -> list[Turn]:
-    return [
-        Turn(role=message["role"], html=render_markdown(message["content"], headings_from=TEXT_HEADINGS_FROM))
-        for message in messages
-    ]
-
-
 # The text itself only where it was not rendered ahead.
 COMPLETIONS = """
 SELECT completion.id, length(completion.text), rendered.html, rendered.raw,
@@ -173,14 +153,3 @@ def _shown(position: int, length: int, html: str | None, raw: str | None, text: 
         assert text is not None  # the statement above gives one or the other
         html, raw = render_markdown(text, headings_from=TEXT_HEADINGS_FROM), raw_text(text)
     return ShownCompletion(position=position, letter=letter_of(position), html=html, raw=raw, length=length)
-
-
-def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag]:
-    return [
-        Flag(
-            key=flag["key"],
-            label=in_language(flag.get("label", {}), interface_language) or flag["key"],
-            help=in_language(flag.get("help", {}), interface_language),
-        )
-        for flag in (rubric.flags if rubric else [])
-    ]

@@ -15,8 +15,9 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
+from labeling.campaigns.queries import Flag
 from labeling.desk.forms import LONGEST_UNFOLDED, Card, JudgementForm
-from labeling.desk.queries.work import Flag, ShownCompletion
+from labeling.desk.queries.work import ShownCompletion
 
 KEPT = 2048
 HTML_MARK, RAW_MARK, LENGTH_MARK = "\ue000html\ue000", "\ue000raw\ue000", "\ue000length\ue000"

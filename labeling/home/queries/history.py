@@ -9,12 +9,13 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_stubs_ext import StrPromise
 
-from labeling.base.choices import STRENGTH_WORDS
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import Turn, turns_of
 from labeling.base.states import AssignmentState, RevisionState
+from labeling.campaigns.queries import flags_of
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, Revision
-from labeling.desk.queries.work import Turn, flags_of, own_assignment, turns_of
+from labeling.desk.queries.work import own_assignment
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.rules.drafts import letter_of
 from labeling.people.models import Labeler
@@ -146,7 +147,7 @@ def ranking_submission(
             Tier(
                 rank=rank,
                 completions=[_ranked_text(each, labels) for each in together],
-                over_the_next=strength_in_words(ranking, rank),
+                over_the_next=ranking.strength_in_words(rank),
             )
             for rank, together in groupby(ranked, key=lambda each: each.rank)
         ],
@@ -157,12 +158,6 @@ def _edit_of(ranking: Ranking) -> str:
     """What the labeler made of the best, as HTML; empty where they left it."""
     edit: Demonstration | None = getattr(ranking, "edit", None)
     return render_markdown(edit.text, headings_from=TEXT_HEADINGS_FROM) if edit else ""
-
-
-def strength_in_words(ranking: Ranking, rank: int) -> StrPromise | str:
-    """How much better this rank is than the next; empty for the last one and where nobody asked."""
-    strengths = ranking.strengths or []
-    return STRENGTH_WORDS[strengths[rank - 1]] if rank <= len(strengths) else ""
 
 
 def _ranked_text(ranked: RankedCompletion, labels: dict[str, str]) -> RankedText:

@@ -7,11 +7,11 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.base.refusals import EditRefused, EmptyText
 from labeling.base.states import AssignmentKind
 from labeling.desk.forms import Data, DemonstrationSheet, Problem, data_of_draft
 from labeling.desk.models import Assignment
-from labeling.desk.queries.work import turns_of
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.desk.rules.drafts import letter_of
 from labeling.people.views.access import LabelerRequest

@@ -11,6 +11,7 @@ from django.utils import timezone
 from labeling.base.states import CampaignState, LabelerState, RevisionState
 from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import REVISABLE
 from labeling.home.queries.overview import done_today
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
@@ -271,7 +272,7 @@ class TestRefusals:
         assert Demonstration.objects.count() == 1
 
     def test_a_closed_campaign(self, client: Client, written: Assignment, opened: str) -> None:
-        change_campaign_state(campaign=written.campaign, state=CampaignState.CLOSED)
+        close_campaign(campaign=written.campaign)
         self.refused(client, opened, saying="takes no revisions", status=410)
         assert client.post(f"/history/{written.token}/revise/").status_code == 410
 
