@@ -30,10 +30,11 @@ from labeling.base.states import (
 )
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import split_of
-from labeling.campaigns.services.campaigns import acknowledge, change_campaign_state, create_campaign
+from labeling.campaigns.services.campaigns import acknowledge, create_campaign
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.leases import change_campaign_state
 from labeling.models import (
     Assignment,
     Campaign,

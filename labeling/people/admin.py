@@ -24,8 +24,9 @@ from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.choices import choices
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.console.queries.lists import labelers_with_work
+from labeling.desk.services.leases import change_labeler_state
 from labeling.people.models import Labeler
-from labeling.people.services import change_labeler, change_labeler_state, create_labeler
+from labeling.people.services import change_labeler, create_labeler
 
 GROUP_HELP = lazy("Held-out labelers produce no training data; models are compared on their work.")
 LANGUAGES_HELP = lazy("Work is offered in these. Codes with commas between, such as: en, zh.")

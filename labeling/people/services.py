@@ -8,12 +8,9 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
 from labeling.base.refusals import LabelerRefused
-from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
-from labeling.desk.models import Assignment
-from labeling.desk.services.leases import release
+from labeling.base.states import ContentWarning, LabelerGroup, LabelerState, check_move
 from labeling.people.models import Labeler
 
 
@@ -45,17 +42,14 @@ def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence
 
 @transaction.atomic
 def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
-    """Admits or suspends. A suspended labeler's held work goes back to the queue; the drafts stay.
+    """Admits or suspends. Raises IllegalMove.
 
-    Raises IllegalMove.
+    desk/services/leases.py has the function of this name to call: it takes back what a suspended labeler holds.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     check_move(old=LabelerState(labeler.state), new=state)
     labeler.state = state
     labeler.save(update_fields=["state"])
-    if state == LabelerState.SUSPENDED:
-        held = Assignment.objects.select_for_update().filter(labeler=labeler, state=AssignmentState.OPEN)
-        release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())
 
 
 BREAK_MINUTES_HIGHEST = 240

@@ -16,8 +16,8 @@ from labeling.base.admin.nouns import column, shown
 from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.base.states import TaskState
-from labeling.desk.queries.work import turns_of
 from labeling.model_versions.queries import current_reward_model
 from labeling.ranking_tasks.models import RankingTask
 from labeling.ranking_tasks.services.setting_aside import restore_task, set_task_aside

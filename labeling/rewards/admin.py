@@ -21,8 +21,8 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_n
 from labeling.base.admin.nouns import RecordAdmin, column, door, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.base.refusals import Refusal
-from labeling.desk.queries.work import turns_of
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
 from labeling.rewards.models import PreferenceMargin, ScoringRequest
 from labeling.rewards.queries import doubtful, scores_of_task

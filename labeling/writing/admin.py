@@ -13,7 +13,7 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.nouns import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.desk.queries.work import turns_of
+from labeling.base.messages import turns_of
 from labeling.desk.rules.drafts import kept_texts
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt

@@ -10,13 +10,9 @@ from typing import Any
 from django.test import Client
 
 from labeling.base.states import CampaignState, LabelerState, PromptSource, UseCase
-from labeling.campaigns.services.campaigns import (
-    acknowledge,
-    change_campaign_state,
-    publish_instructions,
-    publish_rubric,
-)
+from labeling.campaigns.services.campaigns import acknowledge, publish_instructions, publish_rubric
 from labeling.campaigns.services.prompts import add_prompt
+from labeling.desk.services.leases import change_campaign_state
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
 from labeling.people.services import create_labeler
 from labeling.ranking_tasks.services.tasks import GivenCompletion, make_task_of_given

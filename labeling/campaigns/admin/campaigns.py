@@ -32,15 +32,10 @@ from labeling.campaigns.admin.campaign_forms import (
     PublishRubricForm,
 )
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
-from labeling.campaigns.services.campaigns import (
-    change_campaign,
-    change_campaign_state,
-    create_campaign,
-    publish_instructions,
-    publish_rubric,
-)
+from labeling.campaigns.queries import flags_of
+from labeling.campaigns.services.campaigns import change_campaign, create_campaign, publish_instructions, publish_rubric
 from labeling.console.queries.lists import campaigns_with_progress
-from labeling.desk.queries.work import flags_of
+from labeling.desk.services.leases import change_campaign_state
 from labeling.imports.admin.prompt_import import import_prompts
 
 

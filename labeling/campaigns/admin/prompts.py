@@ -26,10 +26,10 @@ from labeling.base.admin.filters import (
 from labeling.base.admin.nouns import RecordAdmin, column, door, shown
 from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.choices import choices
+from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
 from labeling.campaigns.models.prompts import Prompt, Submitter
 from labeling.campaigns.services.prompts import warn_of_content
-from labeling.desk.queries.work import turns_of
 from labeling.ranking_tasks.services.setting_aside import restore_prompt, set_prompt_aside
 
 CONSEQUENCES = [

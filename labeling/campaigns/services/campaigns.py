@@ -9,13 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 
 from labeling.base.refusals import CampaignRefused
-from labeling.base.states import AssignmentState, CampaignState, check_move
+from labeling.base.states import CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.desk.models import Assignment
-from labeling.desk.services.leases import release
 from labeling.people.models import Labeler
 
 
@@ -91,9 +88,9 @@ def publish_rubric(*, campaign: Campaign, flags: list[dict[str, Any]]) -> Rubric
 
 @transaction.atomic
 def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
-    """Opens, pauses or closes. Closing gives every held piece of work back to the queue; the drafts stay.
+    """Opens, pauses or closes. Raises IllegalMove; CampaignRefused when one without instructions or rubric is opened.
 
-    Raises IllegalMove, and CampaignRefused when a campaign without instructions or rubric is opened.
+    desk/services/leases.py has the function of this name to call: it takes back what is held of a closed campaign.
     """
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
     check_move(old=CampaignState(campaign.state), new=state)
@@ -103,9 +100,6 @@ def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
         raise CampaignRefused(f"Publish instructions and a rubric for “{campaign}” before opening it to labelers.")
     campaign.state = state
     campaign.save(update_fields=["state"])
-    if state == CampaignState.CLOSED:
-        held = Assignment.objects.select_for_update().filter(campaign=campaign, state=AssignmentState.OPEN)
-        release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())
 
 
 def acknowledge(*, labeler: Labeler, instruction_version: InstructionVersion) -> None:

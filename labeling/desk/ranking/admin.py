@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.filters import RankingsOfSnapshotFilter, by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.nouns import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.desk.queries.work import flags_of, turns_of
+from labeling.base.messages import turns_of
+from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.desk.ranking.queries import strength_in_words
 from labeling.desk.ranking.rules import usable_pairs
-from labeling.home.queries.history import strength_in_words
 
 
 @admin.register(Ranking)

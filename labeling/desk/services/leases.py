@@ -4,15 +4,19 @@ Lock order, so that no two transactions can deadlock: labeler, assignment, then 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from labeling.base.states import AssignmentState, TaskState
+from labeling.base.states import AssignmentState, CampaignState, LabelerState, TaskState
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.services import campaigns
 from labeling.desk.models import Assignment
+from labeling.people import services as labelers
+from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 
 # One statement, for people wait for it between one task and the next.
@@ -53,10 +57,35 @@ def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: d
 @transaction.atomic
 def give_back(*, assignment_ids: Sequence[int]) -> int:
     """Puts held work back into the queue before its time; returns how many. The drafts stay with their authors."""
-    held = Assignment.objects.select_for_update().filter(pk__in=assignment_ids, state=AssignmentState.OPEN)
-    released = list(held.order_by("pk"))
-    release(assignments=released, state=AssignmentState.LAPSED, now=timezone.now())
-    return len(released)
+    return _release_all(Assignment.objects.filter(pk__in=assignment_ids))
+
+
+@transaction.atomic
+def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
+    """Admits or suspends. A suspended labeler's held work goes back to the queue; the drafts stay.
+
+    Raises IllegalMove.
+    """
+    labelers.change_labeler_state(labeler=labeler, state=state)
+    if state == LabelerState.SUSPENDED:
+        _release_all(Assignment.objects.filter(labeler=labeler))
+
+
+@transaction.atomic
+def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
+    """Opens, pauses or closes. Closing gives every held piece of work back to the queue; the drafts stay.
+
+    Raises IllegalMove, and CampaignRefused when a campaign without instructions or rubric is opened.
+    """
+    campaigns.change_campaign_state(campaign=campaign, state=state)
+    if state == CampaignState.CLOSED:
+        _release_all(Assignment.objects.filter(campaign=campaign))
+
+
+def _release_all(assignments: QuerySet[Assignment]) -> int:
+    held = list(assignments.select_for_update().filter(state=AssignmentState.OPEN).order_by("pk"))
+    release(assignments=held, state=AssignmentState.LAPSED, now=timezone.now())
+    return len(held)
 
 
 @transaction.atomic
@@ -70,6 +99,13 @@ def release_expired_leases(*, limit: int = 500) -> int:
     )
     release(assignments=expired, state=AssignmentState.LAPSED, now=now)
     return len(expired)
+
+
+def take_place(assignment: Assignment) -> bool:
+    """Takes a free place of the assignment's task or prompt; False when there is none."""
+    if assignment.task_id is not None:
+        return take_ranking_place(assignment.task_id)
+    return take_demonstration_place(assignment.prompt_id)
 
 
 def take_ranking_place(task_id: int) -> bool:
@@ -101,3 +137,22 @@ def close_submitted(assignment: Assignment, *, now: datetime) -> None:
     ids = {"assignment": assignment.pk, "task": assignment.task_id, "prompt": assignment.prompt_id}
     with connection.cursor() as cursor:
         cursor.execute(CLOSE_DEMONSTRATION if assignment.task_id is None else CLOSE_RANKING, {**ids, "now": now})
+
+
+RESERVED_FOR = timedelta(days=3)
+"""What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
+
+
+@transaction.atomic
+def release_reservations(*, now: datetime | None = None) -> int:
+    """Opens to everybody what its labeler skipped, left for days or may not rank any more. Returns how many."""
+    skipped = Assignment.objects.filter(
+        task=OuterRef("pk"), labeler=OuterRef("reserved_for"), state=AssignmentState.SKIPPED
+    )
+    return RankingTask.objects.filter(
+        Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)
+        | ~Q(reserved_for__state=LabelerState.ACTIVE)
+        | Exists(skipped),
+        state=TaskState.READY,
+        reserved_for__isnull=False,
+    ).update(reserved_for=None)

@@ -8,25 +8,20 @@ import random
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F
 from django.utils import timezone
 
 from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
 from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, InvalidCompletions, WorkSetAside
-from labeling.base.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState, check_move
+from labeling.base.states import CampaignState, SamplingState, TaskState, check_move
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
-from labeling.desk.models import Assignment
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
-
-RESERVED_FOR = timedelta(days=3)
-"""What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
 
 
 @transaction.atomic
@@ -160,21 +155,6 @@ def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
     task.state, task.ready_at = TaskState.READY, timezone.now()
     task.save(update_fields=["rankings_needed", "reserved_for", "state", "ready_at"])
     return task
-
-
-@transaction.atomic
-def release_reservations(*, now: datetime | None = None) -> int:
-    """Opens to everybody what its labeler skipped, left for days or may not rank any more. Returns how many."""
-    skipped = Assignment.objects.filter(
-        task=OuterRef("pk"), labeler=OuterRef("reserved_for"), state=AssignmentState.SKIPPED
-    )
-    return RankingTask.objects.filter(
-        Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)
-        | ~Q(reserved_for__state=LabelerState.ACTIVE)
-        | Exists(skipped),
-        state=TaskState.READY,
-        reserved_for__isnull=False,
-    ).update(reserved_for=None)
 
 
 def mark_ready(task: RankingTask) -> None:

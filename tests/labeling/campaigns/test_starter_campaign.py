@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from labeling.base.states import CampaignState, ModelState
-from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration
+from labeling.desk.services.leases import change_campaign_state
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt
 from tests.tiny_models import make_tiny_model
 

@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.base.states import CampaignState, CompositionKind
-from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration
-from labeling.desk.services.drafts import EARLIER_KEPT
+from labeling.desk.services.held_work import EARLIER_KEPT
+from labeling.desk.services.leases import change_campaign_state
 from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt

@@ -8,11 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerState
-from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
-from labeling.desk.services.leases import release_expired_leases
+from labeling.desk.services.leases import change_campaign_state, change_labeler_state, release_expired_leases
 from labeling.models import Assignment, Labeler
-from labeling.people.services import change_labeler_state
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db

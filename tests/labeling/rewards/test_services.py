@@ -7,9 +7,9 @@ from django.db import IntegrityError, connection, transaction
 
 from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
 from labeling.base.states import CampaignState, LabelerGroup, TaskState
-from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.ranking.services import revise_ranking
 from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.leases import change_campaign_state
 from labeling.models import Completion, ModelVersion, PreferenceMargin, Ranking, RankingTask, RewardScore
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking

@@ -12,10 +12,10 @@ from labeling.base.refusals import AlreadySubmitted, ChatRefused, PromptRefused
 from labeling.base.states import AssignmentKind, CompositionKind, LabelerState, SkipReason, SuggestionState, TaskState
 from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.services.assignments import claim_ranking, skip
+from labeling.desk.services.leases import change_labeler_state, release_reservations
 from labeling.models import Composition, Labeler, Message, ModelVersion, Prompt, RankingTask, Suggestion
-from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.services.sampling import sample_tasks, take_undispatched
-from labeling.ranking_tasks.services.tasks import release_reservations, top_up
+from labeling.ranking_tasks.services.tasks import top_up
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request, give_up_late

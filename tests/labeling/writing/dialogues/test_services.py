@@ -6,7 +6,7 @@ import pytest
 
 from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, PromptRefused
 from labeling.base.states import CampaignState, CompositionKind, LabelerGroup, SuggestionOutcome, SuggestionState
-from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.leases import change_campaign_state
 from labeling.models import Composition, Conversation, Demonstration, Labeler, ModelVersion, Prompt, Suggestion
 from labeling.writing.dialogues.rules import Turn
 from labeling.writing.dialogues.services import submit_dialogue

@@ -9,8 +9,8 @@ from django.test import Client
 
 from labeling.base.refusals import AlreadySubmitted
 from labeling.base.states import CampaignState
-from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.ranking.services import revise_ranking
+from labeling.desk.services.leases import change_campaign_state
 from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking

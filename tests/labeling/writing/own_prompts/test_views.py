@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from labeling.base.states import CampaignState, CompositionKind, LabelerState
-from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.leases import change_campaign_state
 from labeling.models import (
     PROMPTS_PER_SUBMITTER,
     Campaign,

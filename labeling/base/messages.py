@@ -1,0 +1,19 @@
+"""The messages of a prompt or a dialogue, and how they are shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    role: str
+    html: str
+
+
+def turns_of(messages: Sequence[Mapping[str, str]]) -> list[Turn]:
+    return [
+        Turn(role=message["role"], html=render_markdown(message["content"], headings_from=TEXT_HEADINGS_FROM))
+        for message in messages
+    ]
