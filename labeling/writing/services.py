@@ -67,6 +67,11 @@ class CompositionTable(HeldTable[Composition]):
 COMPOSITIONS = CompositionTable()
 
 
+def close_submitted(composition: Composition, *, active_seconds: float) -> None:
+    """The last step of handing in a locked composition."""
+    COMPOSITIONS.close(composition, CompositionState.SUBMITTED, active_seconds=max(0.0, active_seconds))
+
+
 def cancel_waiting(composition: Composition) -> None:
     """Nobody waits any more for what a locked composition asked for; what arrived stays."""
     composition.suggestion_requests.filter(state=SuggestionState.WAITING).update(

@@ -493,7 +493,8 @@ def instructions_that_changed(tour: Tour) -> None:
 @stop
 def lease_ran_out(tour: Tour) -> None:
     held = tour.demonstration()
-    ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft={"text": [tour.words["need"]]}, base_version=0)
+    draft = {"text": [tour.words["need"]]}
+    ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=0)
     Assignment.objects.filter(pk=held.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
     release_expired_leases()
     tour.open(f"/work/{held.token}/")
@@ -522,7 +523,8 @@ def not_there(tour: Tour) -> None:
 @stop
 def campaign_closed(tour: Tour) -> None:
     held = tour.demonstration()
-    ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft={"text": [tour.words["need"]]}, base_version=0)
+    draft = {"text": [tour.words["need"]]}
+    ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=0)
     change_campaign_state(campaign=tour.campaign, state=CampaignState.CLOSED)
     tour.open(f"/work/{held.token}/")
 

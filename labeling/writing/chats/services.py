@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.refusals import ChatRefused, PromptRefused
-from labeling.base.states import CompositionState, PromptSource, SamplingState, SuggestionState, UseCase
+from labeling.base.states import PromptSource, SamplingState, SuggestionState, UseCase
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.people.models import Labeler
@@ -17,6 +17,7 @@ from labeling.writing.services import (
     COMPOSITIONS,
     as_messages,
     begin_conversation,
+    close_submitted,
     message_of,
 )
 from labeling.writing.suggestions.services import ask
@@ -87,7 +88,7 @@ def end_chat(
     prompt, picked = _pick(composition, said, chance or random.Random())
     task = _make_reserved_task(composition, prompt, picked)
     Conversation.objects.filter(composition=composition).update(submitted_at=timezone.now())
-    COMPOSITIONS.close(composition, CompositionState.SUBMITTED, active_seconds=max(0.0, active_seconds))
+    close_submitted(composition, active_seconds=active_seconds)
     return task
 
 

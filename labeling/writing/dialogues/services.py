@@ -7,7 +7,7 @@ from django.utils import timezone
 from rapidfuzz.distance import Levenshtein
 
 from labeling.base.refusals import PromptRefused
-from labeling.base.states import CompositionState, LabelerGroup, PromptSource, SuggestionOutcome, UseCase
+from labeling.base.states import LabelerGroup, PromptSource, SuggestionOutcome, UseCase
 from labeling.base.text import clean_text
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
@@ -18,6 +18,7 @@ from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.services import (
     COMPOSITIONS,
     begin_conversation,
+    close_submitted,
     message_of,
 )
 from labeling.writing.suggestions.models import Suggestion
@@ -40,7 +41,7 @@ def submit_dialogue(
     _demonstrate(composition, prompt, answer, active_seconds)
     conversation.submitted_at = timezone.now()
     conversation.save(update_fields=["submitted_at"])
-    COMPOSITIONS.close(composition, CompositionState.SUBMITTED, active_seconds=max(0.0, active_seconds))
+    close_submitted(composition, active_seconds=active_seconds)
     return conversation
 
 

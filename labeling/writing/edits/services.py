@@ -4,13 +4,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.refusals import EditRefused, EmptyText
-from labeling.base.states import CompositionKind, CompositionState
+from labeling.base.states import CompositionKind
 from labeling.base.text import clean_text
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition
-from labeling.writing.services import COMPOSITIONS
+from labeling.writing.services import COMPOSITIONS, close_submitted
 
 
 @transaction.atomic
@@ -64,5 +64,5 @@ def submit_edit(
         labeler_group=labeler.group,
         simulated=labeler.simulated,
     )
-    COMPOSITIONS.close(composition, CompositionState.SUBMITTED, active_seconds=max(0.0, active_seconds))
+    close_submitted(composition, active_seconds=active_seconds)
     return demonstration

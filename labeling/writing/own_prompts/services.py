@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from labeling.base.refusals import StatementGone
-from labeling.base.states import CompositionState, LabelerGroup, UseCase
+from labeling.base.states import LabelerGroup, UseCase
 from labeling.base.text import clean_text
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
@@ -12,7 +12,7 @@ from labeling.people.models import Labeler
 from labeling.writing.models import Composition
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
 from labeling.writing.own_prompts.rules import KINDS, Example, OwnWriting, examples_of
-from labeling.writing.services import COMPOSITIONS
+from labeling.writing.services import COMPOSITIONS, close_submitted
 
 
 @transaction.atomic
@@ -31,7 +31,7 @@ def submit_own_prompt(*, labeler: Labeler, token: str, writing: OwnWriting, acti
         OwnPromptExample.objects.create(own_prompt=own, number=number, prompt=prompt)
         if example.answer.strip():
             _demonstrate(own, prompt, example.answer, max(0.0, active_seconds) / len(examples))
-    COMPOSITIONS.close(composition, CompositionState.SUBMITTED, active_seconds=max(0.0, active_seconds))
+    close_submitted(composition, active_seconds=active_seconds)
     return own
 
 

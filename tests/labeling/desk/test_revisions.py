@@ -301,7 +301,7 @@ class TestRefusals:
         assert bob.post(f"/history/{written.token}/revise/").status_code == 404
         assert bob.get(opened).status_code == 404
         assert bob.post(f"{opened}submit/", {"text": "Mine."}).status_code == 404
-        assert bob.post(f"{opened}keep/").status_code == 404
+        assert bob.post(f"{opened}discard/").status_code == 404
         assert save(bob, opened, "Mine.").status_code == 404
 
     def test_what_is_older_than_the_last_fifty(self, client: Client, alice: Labeler, written: Assignment) -> None:

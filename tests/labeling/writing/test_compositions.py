@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
 from labeling.base.refusals import (
     AlreadyDiscarded,
@@ -20,7 +19,7 @@ from labeling.base.states import CampaignState, CompositionKind, CompositionStat
 from labeling.desk.services.leases import change_campaign_state, change_labeler_state
 from labeling.models import Composition, Labeler
 from labeling.writing.queries import begun_by, languages_of
-from labeling.writing.services import COMPOSITIONS, check_may_hand_in, close_composition, start_composition
+from labeling.writing.services import COMPOSITIONS, close_submitted, start_composition
 from tests.labeling.cast import make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db
@@ -115,12 +114,12 @@ def test_what_was_thrown_away_takes_no_draft_and_keeps_the_last(alice: Labeler) 
     begun.refresh_from_db()
     assert begun.draft == {"1-text": ["Never mind."]}
     with pytest.raises(AlreadyDiscarded):
-        check_may_hand_in(begun)
+        COMPOSITIONS.check_standing(begun)
 
 
 def test_what_was_handed_in_takes_no_draft_and_is_not_thrown_away(alice: Labeler) -> None:
     begun = begin(alice)
-    close_composition(begun, active_seconds=-3.0, now=timezone.now())
+    close_submitted(begun, active_seconds=-3.0)
     assert begun.active_seconds == 0.0
     with pytest.raises(AlreadySubmitted):
         save(begun, "More.", base_version=0)
@@ -134,9 +133,9 @@ def test_paused_campaigns_take_what_was_begun_and_closed_ones_do_not(alice: Labe
         change_campaign_state(campaign=begun.campaign, state=state)
         begun.refresh_from_db()
         if state == CampaignState.PAUSED:
-            check_may_hand_in(begun)
+            COMPOSITIONS.check_standing(begun)
     with pytest.raises(CampaignNotOpen):
-        check_may_hand_in(begun)
+        COMPOSITIONS.check_standing(begun)
     assert save(begun, "Kept all the same.", base_version=0).draft_version == 1
 
 
@@ -146,7 +145,7 @@ def test_a_suspended_labelers_writing_is_kept_and_not_taken(alice: Labeler) -> N
     begun = Composition.objects.get(pk=begun.pk)
     assert save(begun, "Kept.", base_version=0).draft_version == 1
     with pytest.raises(LabelerNotActive):
-        check_may_hand_in(begun)
+        COMPOSITIONS.check_standing(begun)
 
 
 def test_the_start_page_lists_what_is_open_the_last_first(alice: Labeler) -> None:
