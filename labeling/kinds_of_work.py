@@ -20,7 +20,8 @@ RANKING = RankingKind(follow_up=page_of_edit)
 HANDED_OUT: tuple[HandedOutKind, ...] = (RANKING, DemonstrationKind())
 BEGUN_BY_LABELERS: tuple[OwnKind, ...] = (DialogueKind(), ChatKind(), OwnPromptKind(), EditKind(ranking=RANKING))
 
-KINDS: dict[str, KindOfWork[Any]] = {kind.name: kind for kind in (*HANDED_OUT, *BEGUN_BY_LABELERS)}
+_ALL: tuple[KindOfWork[Any], ...] = (*HANDED_OUT, *BEGUN_BY_LABELERS)
+KINDS = {kind.name: kind for kind in _ALL}
 PAGES: tuple[HeldPages[Any], ...] = (
     AssignmentPages(HANDED_OUT),
     RevisionPages(HANDED_OUT),

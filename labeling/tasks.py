@@ -95,7 +95,7 @@ def answer_waiting_programs() -> None:
 @shared_task
 def release_reservations() -> None:
     """Beat: rankings that their labeler won't make go to others."""
-    leases.release_reservations()
+    tasks.release_reservations()
 
 
 @shared_task

@@ -30,11 +30,11 @@ from labeling.base.states import (
 )
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import split_of
-from labeling.campaigns.services.campaigns import acknowledge, create_campaign
+from labeling.campaigns.services.campaigns import acknowledge, change_campaign_state, create_campaign
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
-from labeling.desk.services.leases import change_campaign_state
+from labeling.desk.services.leases import close_campaign
 from labeling.models import (
     Assignment,
     Campaign,
@@ -47,7 +47,8 @@ from labeling.models import (
     Submitter,
 )
 from labeling.people.services import create_labeler
-from labeling.ranking_tasks.services.tasks import render_ahead, text_key
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import render_ahead
 
 K = 7
 PASSWORD = "a password that only a benchmark uses"
@@ -82,7 +83,7 @@ class Stage:
 
     def close(self) -> None:
         """So that the next stage's labelers find only their own work."""
-        change_campaign_state(campaign=self.campaign, state=CampaignState.CLOSED)
+        close_campaign(campaign=self.campaign)
 
 
 @transaction.atomic

@@ -12,11 +12,10 @@ from typing import Any
 from benchmarks.training.oasst import RankedReplies
 from labeling.base.states import CampaignState, LabelerState
 from labeling.campaigns.rules.completion_counts import K_LOWEST
-from labeling.campaigns.services.campaigns import acknowledge, create_campaign
+from labeling.campaigns.services.campaigns import acknowledge, change_campaign_state, create_campaign
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
-from labeling.desk.services.leases import change_campaign_state
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services import ImportResult, import_rows

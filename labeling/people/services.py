@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from labeling.base.refusals import LabelerRefused
-from labeling.base.states import ContentWarning, LabelerGroup, LabelerState, check_move
+from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
 from labeling.people.models import Labeler
 
 
@@ -42,12 +42,14 @@ def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence
 
 @transaction.atomic
 def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
-    """Admits or suspends. Raises IllegalMove.
+    """Admits, or suspends a labeler who holds nothing; `suspend_labeler` gives held work back first.
 
-    desk/services/leases.py has the function of this name to call: it takes back what a suspended labeler holds.
+    Raises IllegalMove, and LabelerRefused when somebody who holds work is suspended.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     check_move(old=LabelerState(labeler.state), new=state)
+    if state == LabelerState.SUSPENDED and labeler.assignments.filter(state=AssignmentState.OPEN).exists():
+        raise LabelerRefused(f"{labeler} holds work; give it back before suspending.")
     labeler.state = state
     labeler.save(update_fields=["state"])
 

@@ -14,6 +14,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.queries import own_composition
+from lm.prompt_format import Message as PromptMessage
 
 
 @transaction.atomic
@@ -99,6 +100,6 @@ def message_of(
     )
 
 
-def as_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+def as_messages(messages: Sequence[Message]) -> list[PromptMessage]:
     """As the record format has them."""
-    return [{"role": message.role, "content": message.content} for message in messages]
+    return [PromptMessage(role=message.role, content=message.content) for message in messages]

@@ -11,12 +11,12 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, CampaignState, ContentWarning, LabelerState, SkipReason
+from labeling.base.states import AssignmentState, ContentWarning, SkipReason
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
-from labeling.desk.services.leases import change_campaign_state, change_labeler_state, release_expired_leases
+from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Campaign, Labeler, ModelVersion, RankingTask, SuggestionRequest
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.writing.suggestions.services import answer_request
@@ -525,11 +525,11 @@ def campaign_closed(tour: Tour) -> None:
     held = tour.demonstration()
     draft = {"text": [tour.words["need"]]}
     ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=0)
-    change_campaign_state(campaign=tour.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=tour.campaign)
     tour.open(f"/work/{held.token}/")
 
 
 @stop
 def suspended(tour: Tour) -> None:
-    change_labeler_state(labeler=tour.alice, state=LabelerState.SUSPENDED)
+    suspend_labeler(labeler=tour.alice)
     tour.open("/")

@@ -9,7 +9,6 @@ from itertools import groupby
 from django.db import connection
 from django_stubs_ext import StrPromise
 
-from labeling.base.choices import STRENGTH_WORDS
 from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
 from labeling.campaigns.queries import Flag, flags_of
 from labeling.desk.models import Assignment, Revision
@@ -62,7 +61,7 @@ def ranking_submission(
             Tier(
                 rank=rank,
                 completions=[_ranked_text(each, labels) for each in together],
-                over_the_next=strength_in_words(ranking, rank),
+                over_the_next=ranking.strength_in_words(rank),
             )
             for rank, together in groupby(ranked, key=lambda each: each.rank)
         ],
@@ -73,12 +72,6 @@ def _edit_of(ranking: Ranking) -> str:
     """What the labeler made of the best, as HTML; empty where they left it."""
     edit = getattr(ranking, "edit", None)  # a demonstration, where there is one
     return render_markdown(edit.text, headings_from=TEXT_HEADINGS_FROM) if edit else ""
-
-
-def strength_in_words(ranking: Ranking, rank: int) -> StrPromise | str:
-    """How much better this rank is than the next; empty for the last one and where nobody asked."""
-    strengths = ranking.strengths or []
-    return STRENGTH_WORDS[strengths[rank - 1]] if rank <= len(strengths) else ""
 
 
 def _ranked_text(ranked: RankedCompletion, labels: dict[str, str]) -> RankedText:

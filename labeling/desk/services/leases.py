@@ -4,19 +4,19 @@ Lock order, so that no two transactions can deadlock: labeler, assignment, then 
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from labeling.base.states import AssignmentState, CampaignState, LabelerState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.services import campaigns
+from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.models import Assignment
-from labeling.people import services as labelers
 from labeling.people.models import Labeler
+from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.models import RankingTask
 
 # One statement, for people wait for it between one task and the next.
@@ -61,25 +61,19 @@ def give_back(*, assignment_ids: Sequence[int]) -> int:
 
 
 @transaction.atomic
-def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
-    """Admits or suspends. A suspended labeler's held work goes back to the queue; the drafts stay.
-
-    Raises IllegalMove.
-    """
-    labelers.change_labeler_state(labeler=labeler, state=state)
-    if state == LabelerState.SUSPENDED:
-        _release_all(Assignment.objects.filter(labeler=labeler))
+def close_campaign(*, campaign: Campaign) -> None:
+    """Every held piece of its work goes back to the queue, and the drafts stay. Raises IllegalMove."""
+    campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    _release_all(Assignment.objects.filter(campaign=campaign))
+    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
 
 
 @transaction.atomic
-def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
-    """Opens, pauses or closes. Closing gives every held piece of work back to the queue; the drafts stay.
-
-    Raises IllegalMove, and CampaignRefused when a campaign without instructions or rubric is opened.
-    """
-    campaigns.change_campaign_state(campaign=campaign, state=state)
-    if state == CampaignState.CLOSED:
-        _release_all(Assignment.objects.filter(campaign=campaign))
+def suspend_labeler(*, labeler: Labeler) -> None:
+    """Everything that they hold goes back to the queue, and the drafts stay. Raises IllegalMove."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    _release_all(Assignment.objects.filter(labeler=labeler))
+    change_labeler_state(labeler=labeler, state=LabelerState.SUSPENDED)
 
 
 def _release_all(assignments: QuerySet[Assignment]) -> int:
@@ -137,22 +131,3 @@ def close_submitted(assignment: Assignment, *, now: datetime) -> None:
     ids = {"assignment": assignment.pk, "task": assignment.task_id, "prompt": assignment.prompt_id}
     with connection.cursor() as cursor:
         cursor.execute(CLOSE_DEMONSTRATION if assignment.task_id is None else CLOSE_RANKING, {**ids, "now": now})
-
-
-RESERVED_FOR = timedelta(days=3)
-"""What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
-
-
-@transaction.atomic
-def release_reservations(*, now: datetime | None = None) -> int:
-    """Opens to everybody what its labeler skipped, left for days or may not rank any more. Returns how many."""
-    skipped = Assignment.objects.filter(
-        task=OuterRef("pk"), labeler=OuterRef("reserved_for"), state=AssignmentState.SKIPPED
-    )
-    return RankingTask.objects.filter(
-        Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)
-        | ~Q(reserved_for__state=LabelerState.ACTIVE)
-        | Exists(skipped),
-        state=TaskState.READY,
-        reserved_for__isnull=False,
-    ).update(reserved_for=None)

@@ -11,12 +11,12 @@ BLOCK = tarfile.BLOCKSIZE
 
 def tar_gz(directory: Path, names: Sequence[str], *, prefix: str, modified: float) -> Iterator[bytes]:
     """The named files of the directory under `prefix`/, all with one time stamp: the same files give the same bytes."""
-    squeeze = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)  # 16: with gzip's header and checksum
+    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)  # 16: with gzip's header and checksum
     for name in names:
         for chunk in _entry(directory / name, f"{prefix}/{name}", modified):
-            yield squeeze.compress(chunk)
-    yield squeeze.compress(b"\0" * 2 * BLOCK)
-    yield squeeze.flush()
+            yield compressor.compress(chunk)
+    yield compressor.compress(b"\0" * 2 * BLOCK)
+    yield compressor.flush()
 
 
 def _entry(path: Path, name: str, modified: float) -> Iterator[bytes]:

@@ -6,9 +6,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.states import CampaignState
-from labeling.campaigns.services.campaigns import campaign_defaults, create_campaign
+from labeling.campaigns.services.campaigns import campaign_defaults, change_campaign_state, create_campaign
 from labeling.campaigns.services.starter import LANGUAGES, starter_flags, starter_instructions
-from labeling.desk.services.leases import change_campaign_state
 
 NUMBERS = {
     "demonstrations_per_prompt": int,

@@ -11,7 +11,8 @@ from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
-from labeling.ranking_tasks.services.tasks import make_task, text_key
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import make_task
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.services import (
     COMPOSITIONS,

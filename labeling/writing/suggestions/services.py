@@ -21,7 +21,7 @@ from labeling.base.states import (
     SuggestionState,
 )
 from labeling.base.text import clean_text
-from labeling.campaigns.services.prompts import check_messages
+from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler

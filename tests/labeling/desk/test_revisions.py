@@ -9,10 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.base.states import CampaignState, LabelerState, RevisionState
-from labeling.campaigns.services.campaigns import publish_instructions, publish_rubric
+from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
 from labeling.desk.queries.work import done_today
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
-from labeling.desk.services.leases import change_campaign_state
+from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import REVISABLE
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
@@ -272,7 +272,7 @@ class TestRefusals:
         assert Demonstration.objects.count() == 1
 
     def test_a_closed_campaign(self, client: Client, written: Assignment, opened: str) -> None:
-        change_campaign_state(campaign=written.campaign, state=CampaignState.CLOSED)
+        close_campaign(campaign=written.campaign)
         self.refused(client, opened, saying="takes no revisions", status=410)
         assert client.post(f"/history/{written.token}/revise/").status_code == 410
 

@@ -285,7 +285,7 @@ class TestPairs:
     def test_are_exactly_the_usable_pairs(self, ranks: list[int]) -> None:
         completions = [{"completion_id": i, "text": str(i), "rank": rank} for i, rank in enumerate(ranks)]
 
-        pairs = pair_records({"prompt": [], "completions": completions})
+        pairs = pair_records({"prompt": [], "completions": completions})  # type: ignore[typeddict-item]
 
         told = [(int(pair["chosen"][0]["content"]), int(pair["rejected"][0]["content"])) for pair in pairs]
         assert sorted(told) == sorted(usable_pairs(ranks))

@@ -3,10 +3,9 @@
 import pytest
 from django.test import Client
 
-from labeling.base.states import CampaignState
 from labeling.desk.ranking.services import Judgement, fields_of_ranking, revise_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
-from labeling.desk.services.leases import change_campaign_state
+from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import start_revision
 from labeling.models import Labeler
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
@@ -94,7 +93,7 @@ def test_a_demonstration_is_shown_with_its_conversation(client: Client, alice: L
 def test_work_of_a_closed_campaign_stays_readable(client: Client, alice: Labeler) -> None:
     token = rank_one(client, alice)
     campaign = alice.assignments.get().campaign
-    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=campaign)
     assert client.get(f"/history/{token}/").status_code == 200
 
 

@@ -24,7 +24,7 @@ GOOD = [
 
 
 @pytest.fixture(autouse=True)
-def shelf(settings: Any, tmp_path: Path) -> Path:
+def uploads(settings: Any, tmp_path: Path) -> Path:
     settings.VAR_DIR = tmp_path
     return tmp_path / "uploads"
 
@@ -121,19 +121,19 @@ def test_wrong_encodings_and_formats_are_refused_in_words() -> None:
     assert client.post(door(campaign), {}).status_code == 422
 
 
-def test_a_ticket_opens_only_what_was_uploaded_for_the_same_campaign(shelf: Path) -> None:
+def test_a_ticket_opens_only_what_was_uploaded_for_the_same_campaign(uploads: Path) -> None:
     client, campaign, other = admin_browser(), make_campaign(), make_campaign()
     preview = previewed(client, campaign, GOOD)
-    ticket = preview.context["shelved"].ticket
+    ticket = preview.context["upload"].ticket
     for address, sent in ((door(other), ticket), (door(campaign), ticket + "x"), (door(campaign), "../../etc/passwd")):
         assert "Upload the file again" in texts_of(client.post(address, {"ticket": sent}, follow=True))[0]
-    for path in shelf.iterdir():
+    for path in uploads.iterdir():
         path.unlink()
     assert "no longer here" in texts_of(confirm(client, campaign, preview))[0]
     assert not Prompt.objects.exists()
 
 
-def test_the_upload_is_removed_once_it_is_taken(shelf: Path) -> None:
+def test_the_upload_is_removed_once_it_is_taken(uploads: Path) -> None:
     client, campaign = admin_browser(), make_campaign()
     confirm(client, campaign, previewed(client, campaign, GOOD))
-    assert list(shelf.iterdir()) == []
+    assert list(uploads.iterdir()) == []

@@ -169,7 +169,7 @@ def test_a_finished_run_shows_old_and_new_side_by_side(snapshot: Snapshot) -> No
 
 
 def test_the_numbers_of_a_decision_are_on_the_pages_of_run_and_version(snapshot: Snapshot, tmp_path: Path) -> None:
-    test = {
+    test: Any = {
         "rankings": 120, "prompts": 117, "new": 0.704, "current": 0.7, "difference": 0.004, "confidence": 0.95,
         "lower": -0.011, "interval": [-0.014, 0.022], "probability_better": 0.66,
     }  # fmt: skip

@@ -16,7 +16,8 @@ from labeling.base.refusals import (
     NotOffered,
 )
 from labeling.base.states import CampaignState, CompositionKind, CompositionState, LabelerState
-from labeling.desk.services.leases import change_campaign_state, change_labeler_state
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.leases import close_campaign, suspend_labeler
 from labeling.models import Composition, Labeler
 from labeling.writing.queries import begun_by, languages_of
 from labeling.writing.services import COMPOSITIONS, close_submitted, start_composition
@@ -141,7 +142,7 @@ def test_paused_campaigns_take_what_was_begun_and_closed_ones_do_not(alice: Labe
 
 def test_a_suspended_labelers_writing_is_kept_and_not_taken(alice: Labeler) -> None:
     begun = begin(alice)
-    change_labeler_state(labeler=alice, state=LabelerState.SUSPENDED)
+    suspend_labeler(labeler=alice)
     begun = Composition.objects.get(pk=begun.pk)
     assert save(begun, "Kept.", base_version=0).draft_version == 1
     with pytest.raises(LabelerNotActive):
@@ -154,7 +155,7 @@ def test_the_start_page_lists_what_is_open_the_last_first(alice: Labeler) -> Non
     gone = begin(alice)
     COMPOSITIONS.discard(labeler=alice, token=str(gone.token))
     closed = begin(alice)
-    change_campaign_state(campaign=closed.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=closed.campaign)
     save(older, "How do bees find home?", base_version=0)
     assert [(each.token, each.excerpt) for each in begun_by(alice)] == [
         (str(newer.token), ""),

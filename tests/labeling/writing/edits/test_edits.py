@@ -8,9 +8,8 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from labeling.base.refusals import AlreadySubmitted
-from labeling.base.states import CampaignState
 from labeling.desk.ranking.services import revise_ranking
-from labeling.desk.services.leases import change_campaign_state
+from labeling.desk.services.leases import close_campaign
 from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
@@ -148,7 +147,7 @@ def test_it_is_offered_once_for_a_ranking_and_is_nobody_elses(client: Client) ->
 def test_a_closed_campaign_takes_no_more_of_it(client: Client) -> None:
 
     page = ranked(client, [1, 2, 3, 4])
-    change_campaign_state(campaign=Composition.objects.get().campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=Composition.objects.get().campaign)
     answer = client.post(f"{page}submit/", {"best": "1", "text": "Better."})
     assert answer.status_code == 410
     assert "Better." in answer.content.decode()
