@@ -40,7 +40,18 @@ CAPABILITIES = (
 # What a capability is made of, each of which knows those before it.
 LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
 # Modules of labeling/ that know every capability: addresses, Celery's tasks, commands, registrations.
-ABOVE_ALL = ("admin", "apps", "dispatch", "management", "models", "tasks", "templatetags", "urls", "worker_models")
+ABOVE_ALL = (
+    "admin",
+    "apps",
+    "dispatch",
+    "kinds_of_work",
+    "management",
+    "models",
+    "tasks",
+    "templatetags",
+    "urls",
+    "worker_models",
+)
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from labeling.base.states import ModelKind
+from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
@@ -41,7 +42,9 @@ def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
         labeler = make_labeler(name)
         for _ in range(2):
             make_ready_task(make_prompt(campaign))
-        start_revision(labeler=labeler, token=str(rank(labeler, [1, 2, 2, 3]).assignment.token))
+        start_revision(
+            labeler=labeler, token=str(rank(labeler, [1, 2, 2, 3]).assignment.token), fields_of=fields_of_ranking
+        )
         write(labeler, f"What {name} would answer.")
         talk(labeler, campaign)
         ask(labeler, campaign)

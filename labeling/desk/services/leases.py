@@ -57,10 +57,7 @@ def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: d
 @transaction.atomic
 def give_back(*, assignment_ids: Sequence[int]) -> int:
     """Puts held work back into the queue before its time; returns how many. The drafts stay with their authors."""
-    held = Assignment.objects.select_for_update().filter(pk__in=assignment_ids, state=AssignmentState.OPEN)
-    released = list(held.order_by("pk"))
-    release(assignments=released, state=AssignmentState.LAPSED, now=timezone.now())
-    return len(released)
+    return _release_all(Assignment.objects.filter(pk__in=assignment_ids))
 
 
 @transaction.atomic
@@ -79,9 +76,10 @@ def suspend_labeler(*, labeler: Labeler) -> None:
     change_labeler_state(labeler=labeler, state=LabelerState.SUSPENDED)
 
 
-def _release_all(assignments: QuerySet[Assignment]) -> None:
-    held = assignments.select_for_update().filter(state=AssignmentState.OPEN)
-    release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())
+def _release_all(assignments: QuerySet[Assignment]) -> int:
+    held = list(assignments.select_for_update().filter(state=AssignmentState.OPEN).order_by("pk"))
+    release(assignments=held, state=AssignmentState.LAPSED, now=timezone.now())
+    return len(held)
 
 
 @transaction.atomic
@@ -95,6 +93,13 @@ def release_expired_leases(*, limit: int = 500) -> int:
     )
     release(assignments=expired, state=AssignmentState.LAPSED, now=now)
     return len(expired)
+
+
+def take_place(assignment: Assignment) -> bool:
+    """Takes a free place of the assignment's task or prompt; False when there is none."""
+    if assignment.task_id is not None:
+        return take_ranking_place(assignment.task_id)
+    return take_demonstration_place(assignment.prompt_id)
 
 
 def take_ranking_place(task_id: int) -> bool:

@@ -16,7 +16,6 @@ from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
 from labeling.base.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState, check_move
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.models import Assignment
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
@@ -123,8 +122,8 @@ def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
 @transaction.atomic
 def release_reservations(*, now: datetime | None = None) -> int:
     """Opens to everybody what its labeler skipped, left for days or may not rank any more. Returns how many."""
-    skipped = Assignment.objects.filter(
-        task=OuterRef("pk"), labeler=OuterRef("reserved_for"), state=AssignmentState.SKIPPED
+    skipped = RankingTask.objects.filter(
+        pk=OuterRef("pk"), assignments__labeler=F("reserved_for"), assignments__state=AssignmentState.SKIPPED
     )
     return RankingTask.objects.filter(
         Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)

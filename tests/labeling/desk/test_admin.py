@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from labeling.base.refusals import LabelerRefused, NotSetAside, ReasonMissing
 from labeling.base.states import ContentWarning, IllegalMove, LabelerGroup, LabelerState, TaskState
-from labeling.desk.services.assignments import claim_demonstration, claim_ranking, save_draft
-from labeling.desk.services.revisions import save_revision_draft, start_revision
+from labeling.desk.demonstrating.services import fields_of_demonstration
+from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking
+from labeling.desk.services.revisions import REVISIONS, start_revision
 from labeling.models import Assignment, Labeler, Prompt, RankingTask
 from labeling.people.services import change_labeler, change_preferences
 from labeling.ranking_tasks.services.setting_aside import restore_task, set_prompt_aside, set_task_aside
@@ -140,7 +141,7 @@ def test_held_work_goes_back_to_the_queue_and_its_draft_stays() -> None:
     make_ready_task(make_prompt(make_campaign()))
     held = claim_ranking(labeler=alice)
     assert held is not None
-    save_draft(labeler=alice, token=str(held.token), draft={"1-rank": ["1"]}, base_version=0)
+    ASSIGNMENTS.save_draft(labeler=alice, token=str(held.token), draft={"1-rank": ["1"]}, base_version=0)
     listed = client.get(reverse("admin:labeling_assignment_changelist"), {"state__exact": "open"})
     assert "alice" in listed.text
     assert claim_ranking(labeler=bob) is None
@@ -236,8 +237,8 @@ def test_a_revision_is_read_with_its_draft_and_all_that_was_handed_in() -> None:
     alice = make_labeler()
     make_prompt(make_campaign())
     held = write(alice, "As it was.")
-    begun = start_revision(labeler=alice, token=str(held.token))
-    save_revision_draft(labeler=alice, token=str(begun.token), draft={"text": ["Better."]}, base_version=0)
+    begun = start_revision(labeler=alice, token=str(held.token), fields_of=fields_of_demonstration)
+    REVISIONS.save_draft(labeler=alice, token=str(begun.token), draft={"text": ["Better."]}, base_version=0)
     page = admin_browser().get(reverse("admin:labeling_revision_change", args=[begun.pk])).text
     assert "Better." in page
     assert "As it was." in page

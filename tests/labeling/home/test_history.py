@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from labeling.desk.ranking.services import Judgement, revise_ranking
+from labeling.desk.ranking.services import Judgement, fields_of_ranking, revise_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import start_revision
@@ -69,7 +69,7 @@ def test_a_ranking_is_shown_best_first_with_ties_together(client: Client, alice:
 def test_the_last_revision_is_the_one_shown(client: Client, alice: Labeler) -> None:
     token = rank_one(client, alice)
     judgements = [Judgement(shown_position=position, rank=position, quality=4) for position in (1, 2, 3, 4)]
-    begun = start_revision(labeler=alice, token=token)
+    begun = start_revision(labeler=alice, token=token, fields_of=fields_of_ranking)
     revise_ranking(
         labeler=alice, token=str(begun.token), judgements=judgements, active_seconds=1, note="Second thoughts."
     )

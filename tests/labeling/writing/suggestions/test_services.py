@@ -10,7 +10,7 @@ from django.utils import timezone
 from labeling.base.refusals import AlreadyDiscarded, PromptRefused
 from labeling.base.states import CompositionKind, SuggestionFailure, SuggestionOutcome, SuggestionState
 from labeling.models import Composition, ModelVersion, Suggestion, SuggestionRequest
-from labeling.writing.services import discard_composition, start_composition
+from labeling.writing.services import COMPOSITIONS, start_composition
 from labeling.writing.suggestions.services import (
     answer_request,
     cancel_request,
@@ -138,7 +138,7 @@ def test_there_must_be_something_to_answer(dialogue: Composition, messages: list
 
 
 def test_nobody_asks_for_writing_that_was_thrown_away(dialogue: Composition) -> None:
-    discard_composition(labeler=dialogue.labeler, token=str(dialogue.token))
+    COMPOSITIONS.discard(labeler=dialogue.labeler, token=str(dialogue.token))
     with pytest.raises(AlreadyDiscarded):
         ask(dialogue)
 
@@ -148,7 +148,7 @@ def test_what_arrives_after_the_writing_was_closed_is_dropped(dialogue: Composit
 
     class Slow(ScriptedSampler):
         def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
-            discard_composition(labeler=dialogue.labeler, token=str(dialogue.token))
+            COMPOSITIONS.discard(labeler=dialogue.labeler, token=str(dialogue.token))
             return super().sample(requests)
 
     assert answer(request, model, Slow()) == []
