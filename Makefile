@@ -13,7 +13,7 @@ SHELL := bash
 VENV := .venv
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
-PACKAGES := config labeling sampler rm_trainer benchmarks tests manage.py
+PACKAGES := config laptop lm labeling sampler rm_trainer benchmarks tests manage.py
 LOCKS := base gpu laptop dev bench
 # Collecting, downloading and installing, one line each: an installation that says nothing for minutes looks dead.
 PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off
@@ -24,7 +24,7 @@ help:
 	@sed -n 's/^# //p' Makefile | head -6
 
 demo: $(VENV)/.laptop
-	@exec $(BIN)/python manage.py up $(if $(PORT),--port $(PORT)) $(ARGS)
+	@exec $(BIN)/python manage.py up --stop-with-parent $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: $(VENV)/.dev browser
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)

@@ -18,8 +18,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
 
-from config.embedded import start
-
 # Where each task runs, by the first word of its name; everything else is light work for the default queue.
 ROUTES = {
     "labeling.tasks.sample_suggestions": {"queue": "suggestions"},
@@ -119,5 +117,5 @@ def make_the_folder(**_: Any) -> None:
 @beat_init.connect
 def start_embedded_services(**_: Any) -> None:
     """A worker or a clock started by hand on a laptop brings the servers that it needs."""
-    if settings.NEEDS_EMBEDDED_SERVICES:
-        start(settings.EMBEDDED_SERVICES)
+    if settings.EMBEDDED_SERVICES is not None:
+        settings.EMBEDDED_SERVICES.start()

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from config.laptop import DEMO_MODEL
 from labeling.models import Campaign, ModelVersion
 from labeling.services.campaigns import change_campaign_state, create_campaign
 from labeling.services.labelers import create_labeler
@@ -97,7 +96,7 @@ def accounts_with(*, password: str) -> list[str]:
 
 
 def first_model_path() -> Path:
-    return Path(settings.SFT_MODEL_PATH) if settings.SFT_MODEL_PATH else Path(settings.MODELS_DIR) / DEMO_MODEL
+    return Path(settings.SFT_MODEL_PATH or settings.DEMO_MODEL_DIR)
 
 
 @transaction.atomic

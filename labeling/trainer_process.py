@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from config.processes import die_with_parent
+from lm.child_processes import die_with_parent
 
 HEARTBEAT_SECONDS = 20.0
 """How often the worker says that the process is alive while that prints nothing."""

@@ -14,9 +14,11 @@ from typing import IO
 
 import psutil
 
-from config.processes import die_with_parent
+from lm.child_processes import die_with_parent
 
 STOP_SECONDS = 10.0
+# A shell that starts a program in the background lets it ignore these, and whoever ignores a signal hands that on.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 LOG_BYTES = 10_000_000
 BACKOFF_SECONDS = (1, 2, 4, 8, 15, 30)
 # A child that ran this long was well; its next death starts the backoff anew.
@@ -39,7 +41,7 @@ class Child:
     command: Sequence[str]
     niceness: int = 0
     stop_signal: int = signal.SIGTERM
-    # What the kernel sends when the supervisor is killed. gunicorn needs a chance to end its own workers.
+    # What the kernel sends when the supervisor is killed; laptop/reaper.py ends what is left a little later.
     when_orphaned: int = signal.SIGKILL
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -68,7 +70,7 @@ class Supervisor:
         self._spawn(child)
 
     def run_to_end(self, command: Sequence[str], *, show: bool = False) -> str:
-        """Run `command` and return what it wrote; `show` passes each line on as it comes."""
+        """Runs `command` and returns what it wrote; `show` passes each line on as it comes. Raises CommandFailed."""
         lines = []
         process = self._popen(command, output=subprocess.PIPE, niceness=0, when_orphaned=signal.SIGKILL)
         try:
@@ -88,13 +90,13 @@ class Supervisor:
         return self.log_dir / f"{child.name}.log"
 
     def look(self) -> None:
-        """One round: pass on what the children warn about, and restart those that died."""
+        """One round: passes on what the children warn about, and restarts those that died."""
         for child in self.children:
             self._pass_on_warnings(child)
             self._restart_if_dead(child)
 
     def stop(self) -> None:
-        """End every child and everything that it started, last started first; returns when all are gone."""
+        """Ends every child and everything that it started, last started first; returns when all are gone."""
         running = [(child, child.process) for child in reversed(self.children) if child.process is not None]
         # A training process is in a session of its own, which no signal to its worker's group reaches.
         offspring = [each for _, process in running for each in _descendants(process.pid)]
@@ -130,6 +132,8 @@ class Supervisor:
         def in_the_child() -> None:
             orphaned()
             os.nice(niceness)
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
 
         return subprocess.Popen(
             command,

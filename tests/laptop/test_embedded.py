@@ -12,15 +12,15 @@ import psycopg2
 import pytest
 import redis
 
-from config.embedded import SOCKET_PATH_LIMIT, Services
+from laptop.embedded import SOCKET_PATH_LIMIT, Services
 from tests.processes import until
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = """
 import sys
 from pathlib import Path
-from config import embedded
-embedded.start(embedded.Services(Path(sys.argv[1])))
+from laptop.embedded import Services
+Services(Path(sys.argv[1])).start()
 print("up", flush=True)
 sys.stdin.read()
 """
@@ -45,7 +45,7 @@ def user_of(services: Services) -> Iterator[subprocess.Popen[str]]:
 
 
 def servers_of(services: Services) -> list[psutil.Process]:
-    """The keeper, PostgreSQL's postmaster and Redis that work in this directory."""
+    """The owner, PostgreSQL's postmaster and Redis that work in this directory."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -102,11 +102,11 @@ def test_a_killed_user_does_not_keep_the_servers_alive(services: Services) -> No
         until(lambda: servers_of(services) == [])
 
 
-def test_a_killed_keeper_takes_both_servers_with_it_and_the_next_user_starts_anew(services: Services) -> None:
+def test_a_killed_owner_takes_both_servers_with_it_and_the_next_user_starts_anew(services: Services) -> None:
     with user_of(services):
         write_a_row(services)
-        keeper = next(process for process in servers_of(services) if "config.keeper" in process.cmdline())
-        keeper.kill()
+        owner = next(process for process in servers_of(services) if "laptop.service_owner" in process.cmdline())
+        owner.kill()
         until(lambda: servers_of(services) == [])
     with user_of(services):
         assert read_the_row(services) == "kept"

@@ -3,7 +3,6 @@
 The web comes first, so that there is a page to look at while the language model is still being assembled.
 """
 
-import fcntl
 import json
 import os
 import signal
@@ -18,10 +17,11 @@ from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
+from filelock import FileLock, Timeout
 
-from config import embedded
-from config.laptop import DEMO_MODEL
-from config.supervisor import Child, CommandFailed, Supervisor
+from laptop.embedded import Services
+from laptop.reaper import stop_signals
+from laptop.supervisor import Child, CommandFailed, Supervisor
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.3
@@ -57,12 +57,14 @@ class Up:
     options: Options
     write: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
+    stop_requested: bool = False
 
     def __post_init__(self) -> None:
         # Passive: torch's threads sleep while they wait for each other. Web, sampling and training share these cores,
         # and threads that spin were measured to make sampling up to five times slower there.
         environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PYTHONUNBUFFERED": "1"}
-        self.model = settings.SFT_MODEL_PATH or str(settings.MODELS_DIR / DEMO_MODEL)
+        self.model = settings.SFT_MODEL_PATH or str(settings.DEMO_MODEL_DIR)
+        self.services: Services | None = settings.EMBEDDED_SERVICES
         self.supervisor = Supervisor(
             log_dir=settings.VAR_DIR / "log",
             environment=environment | {"SFT_MODEL_PATH": self.model},
@@ -72,11 +74,12 @@ class Up:
 
     def run(self) -> None:
         """Returns after a clean stop; raises UpError where it could not start."""
-        with _only_one(settings.VAR_DIR / "up.lock", self.options.address), _stop_signals():
+        self._take_stop_signals()
+        with _only_one(settings.VAR_DIR / "up.lock", self.options.address):
             _refuse_taken_port(self.options)
             try:
                 self._start_everything()
-                while True:
+                while not self.stop_requested:
                     self._look()
                     time.sleep(LOOK_SECONDS)
             except StopRequested:
@@ -91,15 +94,14 @@ class Up:
 
     def _look(self) -> None:
         self.supervisor.look()
-        services = settings.EMBEDDED_SERVICES
-        if embedded.is_started(services) and not embedded.is_kept(services):
+        if self.services is not None and not self.services.is_owned():
             self.say("PostgreSQL and Redis were ended by somebody; starting them again …")
-            embedded.start(services)
+            self.services.start()
 
     def _start_everything(self) -> None:
-        if settings.NEEDS_EMBEDDED_SERVICES:
+        if self.services is not None:
             self.say("Starting PostgreSQL and Redis …")
-            embedded.start(settings.EMBEDDED_SERVICES)
+            self.services.start()
         self.say("Creating or upgrading tables …")
         self._manage("migrate", "--no-input", "--verbosity", "0")
         self.say("Collecting style sheets and scripts …")
@@ -120,12 +122,27 @@ class Up:
         self._greet()
 
     def _stop_everything(self) -> None:
-        _ignore_stop_signals()
+        self._ignore_stop_signals()
         self.supervisor.stop()
-        services = settings.EMBEDDED_SERVICES
-        if embedded.is_started(services) and not embedded.release(services):
+        if self.services is not None and self.services.is_started() and not self.services.release():
             self.say("PostgreSQL and Redis stay up: another command still uses them, and they stop with it.")
         self.say("Stopped. Everything that was done is kept; the same command goes on from here.")
+
+    def _take_stop_signals(self) -> None:
+        """laptop/reaper.py left them blocked, so that none arrives before it is understood."""
+        for number in stop_signals():
+            signal.signal(number, self._request_stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
+
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._ignore_stop_signals()
+        self.stop_requested = True  # also where the exception is lost, for it came during an object's finalization
+        raise StopRequested
+
+    def _ignore_stop_signals(self) -> None:
+        """A second Ctrl-C must not cut the clean stop short; it takes seconds. Nothing undoes this."""
+        for number in stop_signals():
+            signal.signal(number, signal.SIG_IGN)
 
     def _manage(self, *arguments: str) -> str:
         return self.supervisor.run_to_end([sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments])
@@ -233,34 +250,10 @@ def _refuse_taken_port(options: Options) -> None:
 @contextmanager
 def _only_one(lock: Path, address: str) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise UpError(f"Concord already runs here: {file.read()}. Stop it with Ctrl-C where it runs.") from None
-        file.truncate(0)
-        file.write(f"{address}, process {os.getpid()}")
-        file.flush()
-        yield
-
-
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, _request_stop) for number in numbers}
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _request_stop(_number: int, _frame: FrameType | None) -> None:
-    raise StopRequested
-
-
-def _ignore_stop_signals() -> None:
-    """A second Ctrl-C must not cut the clean stop short; it takes seconds."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        with FileLock(lock, blocking=False):
+            # The process to send a signal to is the one above this one.
+            lock.write_text(f"{address}, process {os.getppid()}")
+            yield
+    except Timeout:
+        raise UpError(f"Concord already runs here: {lock.read_text()}. Stop it with Ctrl-C where it runs.") from None

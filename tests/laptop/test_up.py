@@ -149,7 +149,7 @@ def test_a_child_that_dies_is_said_and_started_again(port: int, laptop: dict[str
 
 def test_servers_that_somebody_ended_are_started_again(port: int, laptop: dict[str, str]) -> None:
     with running(port, laptop, "--no-workers") as up:
-        child_named("config.keeper", laptop).terminate()
+        child_named("laptop.service_owner", laptop).terminate()
         read_until(up, "PostgreSQL and Redis were ended by somebody; starting them again")
         deadline = time.monotonic() + 30
         while not answers(port):
