@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,17 +87,17 @@ class Services:
     def owner_log(self) -> Path:
         return self.directory / "owner.log"
 
-    def start(self) -> None:
+    def start(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Makes sure that both servers answer, and keeps them until this process ends or calls `release`.
 
-        Raises EmbeddedServicesError.
+        Calls `while_waiting` again and again, which may raise to give up. Raises EmbeddedServicesError.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self.is_started():
             # Waits while an owner is stopping: it holds this lock exclusively until both servers are down.
             _held_locks[self.users_lock] = _lock(self.users_lock, fcntl.LOCK_SH)
         with FileLock(self.directory / "start.lock"):
-            _wait_until_answering(self, None if self.is_owned() else _spawn_owner(self))
+            _wait_until_answering(self, None if self.is_owned() else _spawn_owner(self), while_waiting)
 
     def is_started(self) -> bool:
         """Whether this process is one of those that keep the servers up."""
@@ -141,7 +142,9 @@ def _spawn_owner(services: Services) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait_until_answering(services: Services, owner: subprocess.Popen[bytes] | None) -> None:
+def _wait_until_answering(
+    services: Services, owner: subprocess.Popen[bytes] | None, while_waiting: Callable[[], None]
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         problem = _why_not_answering(services)
@@ -156,6 +159,7 @@ def _wait_until_answering(services: Services, owner: subprocess.Popen[bytes] | N
             raise EmbeddedServicesError(
                 f"The embedded servers did not answer within {START_SECONDS:.0f} s: {problem}\n{_end_of_log(services)}"
             )
+        while_waiting()
         time.sleep(LOOK_SECONDS)
 
 

@@ -2,11 +2,12 @@
 
 import os
 import re
+import selectors
 import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import psutil
 from lm.child_processes import die_with_parent
 
 STOP_SECONDS = 10.0
+LOOK_SECONDS = 0.2
 # A shell that starts a program in the background lets it ignore these, and whoever ignores a signal hands that on.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 LOG_BYTES = 10_000_000
@@ -58,6 +60,7 @@ class Supervisor:
     environment: dict[str, str]
     cwd: Path
     say: Callable[[str], None]
+    raise_if_stop_requested: Callable[[], None]
     children: list[Child] = field(default_factory=list)
 
     def start(self, child: Child) -> None:
@@ -74,10 +77,10 @@ class Supervisor:
         lines = []
         process = self._popen(command, output=subprocess.PIPE, niceness=0, when_orphaned=signal.SIGKILL)
         try:
-            for raw in process.stdout or ():
-                lines.append(raw.decode(errors="replace").rstrip("\n"))
+            for line in self._lines_of(process):
+                lines.append(line)
                 if show:
-                    self.say(f"  {lines[-1]}")
+                    self.say(f"  {line}")
             if process.wait() != 0:
                 ended = _how_it_ended(process.returncode)
                 raise CommandFailed(f"`{shlex.join(command)}` {ended}:\n" + "\n".join(lines[-25:]))
@@ -145,6 +148,23 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops them in order
             preexec_fn=in_the_child,  # noqa: PLW1509  (the supervisor has no threads)
         )
+
+    def _lines_of(self, process: subprocess.Popen[bytes]) -> Iterator[str]:
+        """What the process writes, until it closes its output; raises between two lines where a stop is requested."""
+        assert process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            rest = b""
+            while True:
+                self.raise_if_stop_requested()
+                if not selector.select(LOOK_SECONDS):
+                    continue
+                data = os.read(process.stdout.fileno(), 65536)
+                *whole, rest = (rest + data).split(b"\n")
+                yield from (line.decode(errors="replace") for line in whole)
+                if not data:
+                    yield from [rest.decode(errors="replace")] if rest else []
+                    return
 
     def _restart_if_dead(self, child: Child) -> None:
         if child.process is None or child.process.poll() is None:

@@ -32,8 +32,8 @@ class UpError(Exception):
     """Nothing was left running; the message says what is in the way and what to do."""
 
 
-class StopRequested(BaseException):
-    """Ctrl-C, or a request to end, arrived. No failure, so that no `except Exception` on the way takes it for one."""
+class StopRequested(Exception):
+    """Ctrl-C, or another request to stop, has arrived."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,7 @@ class Up:
             environment=environment | {"SFT_MODEL_PATH": self.model},
             cwd=settings.BASE_DIR,
             say=self.say,
+            raise_if_stop_requested=self._raise_if_stop_requested,
         )
 
     def run(self) -> None:
@@ -79,7 +80,8 @@ class Up:
             _refuse_taken_port(self.options)
             try:
                 self._start_everything()
-                while not self.stop_requested:
+                while True:
+                    self._raise_if_stop_requested()
                     self._look()
                     time.sleep(LOOK_SECONDS)
             except StopRequested:
@@ -96,12 +98,12 @@ class Up:
         self.supervisor.look()
         if self.services is not None and not self.services.is_owned():
             self.say("PostgreSQL and Redis were ended by somebody; starting them again …")
-            self.services.start()
+            self.services.start(self._raise_if_stop_requested)
 
     def _start_everything(self) -> None:
         if self.services is not None:
             self.say("Starting PostgreSQL and Redis …")
-            self.services.start()
+            self.services.start(self._raise_if_stop_requested)
         self.say("Creating or upgrading tables …")
         self._manage("migrate", "--no-input", "--verbosity", "0")
         self.say("Collecting style sheets and scripts …")
@@ -122,7 +124,6 @@ class Up:
         self._greet()
 
     def _stop_everything(self) -> None:
-        self._ignore_stop_signals()
         self.supervisor.stop()
         if self.services is not None and self.services.is_started() and not self.services.release():
             self.say("PostgreSQL and Redis stay up: another command still uses them, and they stop with it.")
@@ -131,18 +132,19 @@ class Up:
     def _take_stop_signals(self) -> None:
         """laptop/reaper.py left them blocked, so that none arrives before it is understood."""
         for number in stop_signals():
-            signal.signal(number, self._request_stop)
+            signal.signal(number, self._note_stop_request)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
 
-    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._ignore_stop_signals()
-        self.stop_requested = True  # also where the exception is lost, for it came during an object's finalization
-        raise StopRequested
+    def _note_stop_request(self, _number: int, _frame: FrameType | None) -> None:
+        """Raises nothing: that could strike anywhere, between a fork and its `Popen` too. Whatever waits asks often.
 
-    def _ignore_stop_signals(self) -> None:
-        """A second Ctrl-C must not cut the clean stop short; it takes seconds. Nothing undoes this."""
-        for number in stop_signals():
-            signal.signal(number, signal.SIG_IGN)
+        A second Ctrl-C does no more than the first: it must not cut the clean stop short, which takes seconds.
+        """
+        self.stop_requested = True
+
+    def _raise_if_stop_requested(self) -> None:
+        if self.stop_requested:
+            raise StopRequested
 
     def _manage(self, *arguments: str) -> str:
         return self.supervisor.run_to_end([sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments])
@@ -184,6 +186,7 @@ class Up:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while (problem := _why_not_ready(self.options.address)) is not None:
+            self._raise_if_stop_requested()
             self.supervisor.look()
             if time.monotonic() > deadline:
                 log = self.supervisor.log_dir / "web.log"

@@ -112,6 +112,27 @@ def test_a_killed_owner_takes_both_servers_with_it_and_the_next_user_starts_anew
         assert read_the_row(services) == "kept"
 
 
+@pytest.mark.parametrize("who_ends", ["user", "owner"])
+def test_a_redis_that_cannot_write_its_dump_ends_all_the_same(services: Services, who_ends: str) -> None:
+    """It refuses SIGTERM then, and one whose owner was killed stayed for good."""
+    with user_of(services) as alice:
+        (services.directory / "dump.rdb").mkdir()
+        (services.directory / "dump.rdb" / "in the way").touch()
+        client = redis.Redis.from_url(services.redis_url)
+        client.set("a", "hint")
+        with pytest.raises(redis.ResponseError):
+            client.save()
+        server = next(process for process in servers_of(services) if process.name().startswith("redis-server"))
+        server.terminate()
+        time.sleep(0.5)
+        assert server.is_running()
+        if who_ends == "user":
+            alice.communicate("")
+        else:
+            next(process for process in servers_of(services) if "laptop.service_owner" in process.cmdline()).kill()
+        until(lambda: servers_of(services) == [], seconds=10)
+
+
 @pytest.mark.parametrize("victim", ["postgres", "redis-server"])
 def test_a_server_that_dies_is_started_again(services: Services, victim: str) -> None:
     def answers() -> bool:
