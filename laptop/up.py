@@ -5,6 +5,7 @@ The web comes first, so that there is a page to look at while the language model
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -58,6 +59,7 @@ class Up:
     write: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
     stop_requested: bool = False
+    terminal: int | None = None  # an open file
 
     def __post_init__(self) -> None:
         # Passive: torch's threads sleep while they wait for each other. Web, sampling and training share these cores,
@@ -131,6 +133,7 @@ class Up:
 
     def _take_stop_signals(self) -> None:
         """laptop/reaper.py left them blocked, so that none arrives before it is understood."""
+        self.terminal = _terminal()
         for number in stop_signals():
             signal.signal(number, self._note_stop_request)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
@@ -143,7 +146,7 @@ class Up:
         self.stop_requested = True
 
     def _raise_if_stop_requested(self) -> None:
-        if self.stop_requested:
+        if self.stop_requested or (self.terminal is not None and _is_closed(self.terminal)):
             raise StopRequested
 
     def _manage(self, *arguments: str) -> str:
@@ -236,6 +239,26 @@ def _why_not_ready(address: str) -> str | None:
     except (OSError, ValueError) as error:  # urllib's own errors are OSErrors
         return str(error)
     return None
+
+
+def _terminal() -> int | None:
+    """The terminal, open, so that `up` sees when it is closed; None where there is none, or nohup says to go on.
+
+    SIGHUP is not enough: where a window or an ssh connection was opened for `make demo` alone, only make gets it, which
+    waits for `up`.
+    """
+    if signal.SIGHUP not in stop_signals():
+        return None
+    try:
+        return os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+def _is_closed(terminal: int) -> bool:
+    poll = select.poll()
+    poll.register(terminal, 0)  # for no event but those that are always told: that it was hung up, an error
+    return bool(poll.poll(0))
 
 
 def _refuse_taken_port(options: Options) -> None:
