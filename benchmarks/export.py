@@ -123,7 +123,7 @@ def copy(path: Path) -> tuple[float, int]:
 
 
 def _measure(kind: str, directory: Path, limit: tuple[float, int], *, rankings: int) -> list[Measure]:
-    from labeling.export import write_snapshot  # noqa: PLC0415
+    from labeling.exports.services.snapshots import write_snapshot  # noqa: PLC0415  (needs Django set up)
 
     began = perf_counter()
     manifest = write_snapshot(directory, kinds=[kind])

@@ -104,7 +104,7 @@ def main(quick: bool) -> Sequence[Measure]:  # noqa: FBT001  (a benchmark's one 
     rounds = 2 if quick else 8
     with scratch_concord() as directory:
         from benchmarks.desk import stage  # noqa: PLC0415  (needs Django set up)
-        from labeling.services.assignments import claim_ranking  # noqa: PLC0415
+        from labeling.desk.services.assignments import claim_ranking  # noqa: PLC0415  (needs Django set up)
 
         held = {}
         for k in KS:

@@ -83,7 +83,7 @@ class Load:
 def main(quick: bool) -> Sequence[Measure]:  # noqa: FBT001  (a benchmark's one argument)
     with scratch_concord() as directory:
         from benchmarks.desk import stage  # noqa: PLC0415  (needs Django set up)
-        from labeling.services.assignments import claim_ranking  # noqa: PLC0415
+        from labeling.desk.services.assignments import claim_ranking  # noqa: PLC0415  (needs Django set up)
 
         set_up = stage.set_stage(tasks=3, labelers=1)
         held = claim_ranking(labeler=set_up.labelers[0])

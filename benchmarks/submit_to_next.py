@@ -63,7 +63,7 @@ def main(quick: bool) -> Sequence[Measure]:  # noqa: FBT001  (a benchmark's one 
     times = 10 if quick else 60
     with scratch_concord() as directory:
         from benchmarks.desk import stage  # noqa: PLC0415  (needs Django set up)
-        from labeling.services.assignments import claim_ranking  # noqa: PLC0415
+        from labeling.desk.services.assignments import claim_ranking  # noqa: PLC0415  (needs Django set up)
 
         set_up = stage.set_stage(tasks=times + WARM_UP + 1, labelers=1)
         stage.analyze()

@@ -326,8 +326,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-CSRF_FAILURE_VIEW = "labeling.views.failures.csrf_failure"
-AUTHENTICATION_BACKENDS = ["labeling.queries.labelers.LabelerBackend"]
+CSRF_FAILURE_VIEW = "labeling.base.views.csrf_failure"
+AUTHENTICATION_BACKENDS = ["labeling.people.queries.LabelerBackend"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"

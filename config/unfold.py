@@ -80,8 +80,8 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda _request: static("admin/concord/concord.css")],
-    "DASHBOARD_CALLBACK": "labeling.admin.dashboard.dashboard",
+    "STYLES": [lambda _request: static("base/admin/admin.css")],
+    "DASHBOARD_CALLBACK": "labeling.console.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "BORDER_RADIUS": "6px",
     # A calm teal; unfold's own purple would compete with the states' colours.

@@ -10,10 +10,10 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from labeling.services.sampling import return_undispatched, take_undispatched
-from labeling.services.scoring import return_unsent_scoring, take_unsent_scoring
-from labeling.services.suggestions import return_unsent_requests, take_unsent_requests
-from labeling.services.training import return_undispatched_runs, take_undispatched_runs
+from labeling.ranking_tasks.services.sampling import return_undispatched, take_undispatched
+from labeling.rewards.services.scoring_requests import return_unsent_scoring, take_unsent_scoring
+from labeling.training.services.runs import return_undispatched_runs, take_undispatched_runs
+from labeling.writing.suggestions.services import return_unsent_requests, take_unsent_requests
 
 log = logging.getLogger(__name__)
 

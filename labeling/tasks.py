@@ -6,15 +6,19 @@ from functools import partial
 from celery import shared_task
 from django.conf import settings
 
+from labeling.base.states import CampaignState
+from labeling.desk.services import leases
 from labeling.dispatch import dispatch_sampling, dispatch_scoring, dispatch_suggestions, dispatch_training
+from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.models import Campaign
-from labeling.queries.current_models import current_reward_model
-from labeling.queries.waiting import somebody_waits
-from labeling.retraining import retrain
-from labeling.reward_models import loaded_rewarder
-from labeling.sampling_models import loaded_sampler
-from labeling.services import leases, rewards, sampling, scoring, suggestions, tasks, training
-from labeling.states import CampaignState
+from labeling.ranking_tasks.services import sampling, tasks
+from labeling.rewards.queries import somebody_waits
+from labeling.rewards.services import rewards
+from labeling.rewards.services import scoring_requests as scoring
+from labeling.training.services import runs as training
+from labeling.training.services.retraining import retrain
+from labeling.worker_models import loaded_rewarder, loaded_sampler
+from labeling.writing.suggestions import services as suggestions
 
 
 @shared_task
@@ -22,14 +26,14 @@ def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
     for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
         tasks.top_up(campaign=campaign)
-    if sampling.current_sft_model() is not None:
+    if current_sft_model() is not None:
         dispatch_sampling()
 
 
 @shared_task
 def sample_completions(task_ids: list[int]) -> None:
     """Samples what the tasks still lack, with the model that is current now."""
-    model = sampling.current_sft_model()
+    model = current_sft_model()
     if model is None:
         sampling.return_undispatched(task_ids=task_ids)
         return
@@ -44,7 +48,7 @@ def sample_completions(task_ids: list[int]) -> None:
 @shared_task
 def sample_suggestions(request_id: int) -> None:
     """Samples what a labeler at work waits for, with the model that is current now."""
-    model = sampling.current_sft_model()
+    model = current_sft_model()
     if model is None:
         suggestions.return_unsent_requests(request_ids=[request_id])
         return

@@ -1,29 +1,28 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from labeling.api.drafts import DraftView
-from labeling.api.previews import PreviewView
-from labeling.api.scores import ScoresView, ScoreView
-from labeling.services.compositions import save_composition_draft
-from labeling.services.revisions import save_revision_draft
-from labeling.views.chats import speak, thread
-from labeling.views.claim import next_demonstration, next_ranking
-from labeling.views.compositions import compose, discard, start, submit_composition
-from labeling.views.day import day
-from labeling.views.dialogues import change_turns
-from labeling.views.drafts import earlier, page_of_draft, restore
-from labeling.views.history import history, submission
-from labeling.views.instructions import acknowledge_instructions, instructions
-from labeling.views.overview import overview
-from labeling.views.own_prompts import change_pairs
-from labeling.views.preferences import preferences
-from labeling.views.revisions import keep_as_it_was, revise, start_revision, submit_revision
-from labeling.views.suggestions import suggest, suggestions
-from labeling.views.work import hold, resume, skip, submit, work
+from labeling.campaigns.views import acknowledge_instructions, instructions
+from labeling.desk.services.revisions import save_revision_draft
+from labeling.desk.views.claim import next_demonstration, next_ranking
+from labeling.desk.views.drafts import DraftView, earlier, page_of_draft, restore
+from labeling.desk.views.preview import PreviewView
+from labeling.desk.views.revisions import keep_as_it_was, revise, start_revision, submit_revision
+from labeling.desk.views.work import hold, resume, skip, submit, work
+from labeling.home.views import day, history, overview, submission
+from labeling.people.views.preferences import preferences
+from labeling.rewards.views import ScoresView, ScoreView
+from labeling.writing.chats.views import speak, thread
+from labeling.writing.dialogues.views.dialogues import change_turns
+from labeling.writing.own_prompts.views import change_pairs
+from labeling.writing.services import save_composition_draft
+from labeling.writing.suggestions.views import suggest, suggestions
+from labeling.writing.views.compositions import compose, discard, start, submit_composition
+
+LOGIN = LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True)
 
 urlpatterns = [
     path("", overview, name="overview"),
-    path("login/", LoginView.as_view(template_name="desk/login.html", redirect_authenticated_user=True), name="login"),
+    path("login/", LOGIN, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("next/ranking/", next_ranking, name="next_ranking"),
     path("next/demonstration/", next_demonstration, name="next_demonstration"),

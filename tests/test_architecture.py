@@ -15,59 +15,49 @@ import pytest
 from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("config", "labeling", "sampler", "rm_trainer", "benchmarks")
-
-# A module of labeling/ imports from its own level and those under it. New modules get their level here.
-LEVELS: dict[int, frozenset[str]] = {
-    # Pure rules: no Django, no database.
-    0: frozenset(
-        {
-            "agreement",
-            "dedupe",
-            "own_prompts",
-            "planted_rules",
-            "promotion",
-            "ranking",
-            "refusals",
-            "split",
-            "states",
-            "text",
-        }
-        | {"text_changes", "working_time"}
-        | {"code_colours", "drafts", "language", "manifest", "markdown", "turns", "unseen", "wording"}
-    ),
-    # Tables.
-    1: frozenset({"models", "migrations"}),
-    # Every read and every write.
-    2: frozenset({"queries", "services"}),
-    # Gates: data in and out, messages out, models and training processes.
-    3: frozenset(
-        {
-            "dispatch",
-            "export",
-            "ingest",
-            "retraining",
-            "reward_models",
-            "sampling_models",
-            "starter_campaign",
-            "text_tokens",
-        }
-        | {"trainer_process"}
-    ),
-    # Celery's doors.
-    4: frozenset({"tasks"}),
-    # Doors for people and programs.
-    5: frozenset({"admin", "api", "apps", "card_moulds", "forms", "management", "templatetags", "urls", "views"}),
+# The rooms, and which others each may import: only earlier ones, so that rooms form no circle.
+MAY_IMPORT = {
+    "lm": set[str](),
+    "sampler": {"lm"},
+    "rm_trainer": {"lm"},
+    "laptop": {"lm"},
+    "config": {"laptop"},
+    "labeling": {"config", "rm_trainer", "sampler", "lm"},
+    "benchmarks": {"labeling", "config", "laptop", "rm_trainer", "sampler", "lm"},
 }
+PACKAGES = tuple(MAY_IMPORT)
+
+# The capabilities of labeling/, each of which knows those before it (docs/architecture.md).
+CAPABILITIES = (
+    "base",
+    "model_versions",
+    "people",
+    "campaigns",
+    "ranking_tasks",
+    "desk",
+    "writing",
+    "simulation",
+    "quality",
+    "home",
+    "imports",
+    "exports",
+    "rewards",
+    "training",
+    "console",
+)
+# What a capability is made of, each of which knows those before it.
+LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
+# Modules of labeling/ that know every capability: addresses, Celery's tasks, commands, registrations.
+ABOVE_ALL = ("admin", "apps", "dispatch", "management", "models", "tasks", "templatetags", "urls", "worker_models")
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {
-    ("labeling.reward_models", "rm_trainer.scorer"),
-    ("labeling.sampling_models", "sampler.transformers_sampler"),
+    ("labeling.worker_models", "rm_trainer.scorer"),
+    ("labeling.worker_models", "sampler.transformers_sampler"),
 }
 HEAVY = frozenset({"torch", "transformers", "accelerate"})
-GROUND_FLOOR = ("sampler", "rm_trainer")
-NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})
+GROUND_FLOOR = ("lm", "sampler", "rm_trainer")
+NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
 ENQUEUER = "labeling.dispatch"
@@ -75,12 +65,17 @@ ENQUEUER = "labeling.dispatch"
 Rule = Callable[[Path], list[str]]
 
 
-def level_of(module: str) -> int | None:
-    """The level of a labeling module; None for one that LEVELS does not know."""
+def capability_of(module: str) -> str | None:
+    """The capability of a labeling module; None for what stands above all of them and for other packages."""
     parts = module.split(".")
-    if len(parts) == 1:
-        return 0  # the package itself, which is empty
-    return next((level for level, names in LEVELS.items() if parts[1] in names), None)
+    return parts[1] if parts[0] == "labeling" and len(parts) > 1 and parts[1] in CAPABILITIES else None
+
+
+def layer_of(module: str) -> int | None:
+    """The layer of a capability's module; None for modules of base, which have no layers, and for packages."""
+    if capability_of(module) in {None, "base"}:
+        return None
+    return next((LAYERS.index(part) for part in module.split(".")[2:] if part in LAYERS), None)
 
 
 def all_imports(root: Path) -> list[Import]:
@@ -91,26 +86,50 @@ def top(name: str) -> str:
     return name.partition(".")[0]
 
 
-def modules_without_level(root: Path) -> list[str]:
-    return [f"{module} has no level" for module in modules_of(root, ("labeling",)) if level_of(module) is None]
+def modules_of_no_capability(root: Path) -> list[str]:
+    return [
+        f"{module} belongs to no capability"
+        for module in modules_of(root, ("labeling",))
+        if "." in module and module.split(".")[1] not in {*CAPABILITIES, *ABOVE_ALL, "migrations"}
+    ]
 
 
-def upward_imports(root: Path) -> list[str]:
+def modules_without_layer(root: Path) -> list[str]:
+    return [
+        f"{module} has no layer"
+        for module, path in modules_of(root, ("labeling",)).items()
+        if capability_of(module) not in {None, "base"} and path.name != "__init__.py" and layer_of(module) is None
+    ]
+
+
+def later_capabilities_imported(root: Path) -> list[str]:
     found = []
     for each in all_imports(root):
-        if top(each.source) == top(each.target) == "labeling":
-            here, there = level_of(each.source), level_of(each.target)
-            if here is not None and there is not None and there > here:
-                found.append(f"{each}, level {here} from {there}")
+        here, there = capability_of(each.source), capability_of(each.target)
+        if here and there and CAPABILITIES.index(there) > CAPABILITIES.index(here):
+            found.append(str(each))
+        elif here and top(each.target) == "labeling" and not there and each.target != "labeling":
+            found.append(str(each))  # what stands above all capabilities
     return found
 
 
-def django_in_pure_rules(root: Path) -> list[str]:
+def later_layers_imported(root: Path) -> list[str]:
+    found = []
+    for each in all_imports(root):
+        here, there = layer_of(each.source), layer_of(each.target)
+        same = capability_of(each.source) == capability_of(each.target)
+        if same and here is not None and there is not None and there > here:
+            found.append(str(each))
+    return found
+
+
+def django_in_rules(root: Path) -> list[str]:
+    """Rules know neither Django nor a database."""
     foreign = {"django", "celery", "rest_framework", "config", *GROUND_FLOOR}
     return [
         str(each)
         for each in all_imports(root)
-        if top(each.source) == "labeling" and level_of(each.source) == 0 and top(each.target) in foreign
+        if layer_of(each.source) == LAYERS.index("rules") and top(each.target) in foreign
     ]
 
 
@@ -118,23 +137,20 @@ def import_circles(root: Path) -> list[str]:
     return [" ⇄ ".join(circle) for circle in circles(all_imports(root))]
 
 
-def ground_floor_that_looks_up(root: Path) -> list[str]:
-    found = []
-    for each in all_imports(root):
-        floor = top(each.source)
-        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - {floor}:
-            found.append(str(each))
-    return found
-
-
-def config_that_imports_labeling(root: Path) -> list[str]:
-    """The project knows the app by its name in settings, urls and beat entries only."""
+def django_on_the_ground_floor(root: Path) -> list[str]:
     return [
         str(each)
         for each in all_imports(root)
-        if top(each.source) == "config"
-        and top(each.target) != "config"
-        and top(each.target) in {"labeling", *GROUND_FLOOR}
+        if top(each.source) in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR
+    ]
+
+
+def rooms_that_look_up(root: Path) -> list[str]:
+    """The project, for one, knows the app by its name in settings, urls and beat entries only."""
+    return [
+        str(each)
+        for each in all_imports(root)
+        if top(each.target) in MAY_IMPORT and top(each.target) not in MAY_IMPORT[top(each.source)] | {top(each.source)}
     ]
 
 
@@ -142,7 +158,7 @@ def torch_at_import(root: Path) -> list[str]:
     imports = all_imports(root)
     return [
         f"import {module} brings {', '.join(sorted(heavy))}"
-        for module in modules_of(root, ("config", "labeling"))
+        for module in modules_of(root, ("laptop", "config", "labeling"))
         if (heavy := {top(name) for name in reached_at_import(module, imports)} & HEAVY)
     ]
 
@@ -153,7 +169,7 @@ def unlisted_late_torch(root: Path) -> list[str]:
         str(each)
         for each in imports
         if each.late
-        and top(each.source) in {"config", "labeling"}
+        and top(each.source) in {"laptop", "config", "labeling"}
         and {top(name) for name in reached_at_import(each.target, imports)} & HEAVY
         and (each.source, each.target) not in HEAVY_LATE_IMPORTS
     ]
@@ -162,7 +178,7 @@ def unlisted_late_torch(root: Path) -> list[str]:
 def enqueuing_elsewhere(root: Path) -> list[str]:
     return [
         f"{module}:{node.lineno} calls .{node.func.attr}()"
-        for module, node in _calls(modules_of(root, ("config", "labeling")))
+        for module, node in _calls(modules_of(root, ("laptop", "config", "labeling")))
         if isinstance(node.func, ast.Attribute) and node.func.attr in ENQUEUING_CALLS and module != ENQUEUER
     ]
 
@@ -170,7 +186,7 @@ def enqueuing_elsewhere(root: Path) -> list[str]:
 def environment_read_elsewhere(root: Path) -> list[str]:
     """Settings are read once, in config/settings.py; what a variable of libraries needs is passed on as a whole."""
     found = []
-    for module, node in _calls(modules_of(root, ("config", "labeling"))):
+    for module, node in _calls(modules_of(root, ("laptop", "config", "labeling"))):
         if ast.unparse(node.func) in {"os.getenv", "os.environ.get"} and module != "config.settings":
             found.append(f"{module}:{node.lineno} reads the environment")
     return found
@@ -189,20 +205,25 @@ def _calls(modules: Mapping[str, Path]) -> Iterator[tuple[str, ast.Call]]:
 
 RULES: dict[Rule, dict[str, str]] = {
     # rule → a tree that breaks it
-    modules_without_level: {"labeling/surprise.py": ""},
-    upward_imports: {
-        "labeling/services/rankings.py": "def submit():\n    from labeling.views import desk\n",
-        "labeling/views/desk.py": "",
+    modules_of_no_capability: {"labeling/surprise.py": ""},
+    modules_without_layer: {"labeling/desk/surprise.py": ""},
+    later_capabilities_imported: {
+        "labeling/people/services.py": "def suspend():\n    from labeling.desk import models\n",
+        "labeling/desk/models.py": "",
     },
-    django_in_pure_rules: {"labeling/states.py": "from django.db import models\n"},
+    later_layers_imported: {
+        "labeling/desk/services/rankings.py": "def submit():\n    from labeling.desk.ranking.views import page\n",
+        "labeling/desk/ranking/views.py": "",
+    },
+    django_in_rules: {"labeling/desk/rules.py": "from django.db import models\n"},
     import_circles: {
         "labeling/services/a.py": "from labeling.services import b\n",
         "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
     },
-    ground_floor_that_looks_up: {"sampler/engine.py": "import rm_trainer.loss\n", "rm_trainer/loss.py": ""},
-    config_that_imports_labeling: {
-        "config/urls.py": "from labeling import models\n",
-        "labeling/models/__init__.py": "",
+    django_on_the_ground_floor: {"sampler/engine.py": "from django.conf import settings\n"},
+    rooms_that_look_up: {
+        "laptop/up.py": "def late():\n    from config.celery import app\n",
+        "config/celery.py": "",
     },
     torch_at_import: {
         "labeling/views/desk.py": "from labeling.services import sampling\n",
@@ -215,8 +236,13 @@ RULES: dict[Rule, dict[str, str]] = {
     },
     enqueuing_elsewhere: {"labeling/services/prompts.py": "task.delay(3)\n"},
     environment_read_elsewhere: {"labeling/export.py": "import os\nwhere = os.environ.get('OUT')\n"},
-    names_that_say_nothing: {"labeling/services/utils.py": ""},
+    names_that_say_nothing: {"labeling/desk/services/utils.py": ""},
 }
+
+
+def test_rooms_stand_in_an_order() -> None:
+    rooms = list(MAY_IMPORT)
+    assert all(rooms.index(other) < rooms.index(room) for room, others in MAY_IMPORT.items() for other in others)
 
 
 def test_the_rules_look_at_a_tree_that_is_there() -> None:

@@ -19,9 +19,9 @@ from benchmarks.desk.web import cpu_seconds
 from benchmarks.harness import command, machine
 from benchmarks.harness.measure import Measure, json_line, table
 from benchmarks.harness.page import last_run, with_figures
-from labeling.export import write_snapshot
+from labeling.desk.services.assignments import claim_ranking
+from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Assignment, RankingTask
-from labeling.services.assignments import claim_ranking
 from tests.labeling.handed_in import lines
 
 FAST = Measure(

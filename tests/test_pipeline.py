@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from labeling.base.states import ModelKind, ModelState, RunState, TaskState
+from labeling.model_versions.services import promote, register_model
 from labeling.models import Campaign, Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
-from labeling.services.model_versions import promote, register_model
-from labeling.states import ModelKind, ModelState, RunState, TaskState
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model

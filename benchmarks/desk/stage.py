@@ -19,7 +19,21 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from labeling.dedupe import prompt_key
+from labeling.base.states import (
+    AssignmentState,
+    CampaignState,
+    LabelerState,
+    PromptSource,
+    SamplingState,
+    TaskState,
+    UseCase,
+)
+from labeling.campaigns.rules.near_duplicates import prompt_key
+from labeling.campaigns.rules.splits import split_of
+from labeling.campaigns.services.campaigns import acknowledge, change_campaign_state, create_campaign
+from labeling.campaigns.services.starter import starter_flags, starter_instructions
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_ranking
 from labeling.models import (
     Assignment,
     Campaign,
@@ -31,24 +45,8 @@ from labeling.models import (
     SamplingRun,
     Submitter,
 )
-from labeling.services.assignments import claim_ranking
-from labeling.services.campaigns import change_campaign_state, create_campaign
-from labeling.services.instructions import acknowledge
-from labeling.services.labelers import create_labeler
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.services.renderings import render_ahead
-from labeling.services.tasks import text_key
-from labeling.split import split_of
-from labeling.starter_campaign import starter_flags, starter_instructions
-from labeling.states import (
-    AssignmentState,
-    CampaignState,
-    LabelerState,
-    PromptSource,
-    SamplingState,
-    TaskState,
-    UseCase,
-)
+from labeling.people.services import create_labeler
+from labeling.ranking_tasks.services.tasks import render_ahead, text_key
 
 K = 7
 PASSWORD = "a password that only a benchmark uses"

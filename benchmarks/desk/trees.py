@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.training.oasst import RankedReplies
-from labeling.export import write_snapshot
-from labeling.ingest.importing import ImportResult, import_rows
-from labeling.ingest.reading import read_prompts
+from labeling.base.states import CampaignState, LabelerState
+from labeling.campaigns.rules.completion_counts import K_LOWEST
+from labeling.campaigns.services.campaigns import acknowledge, change_campaign_state, create_campaign
+from labeling.campaigns.services.starter import starter_flags, starter_instructions
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_ranking
+from labeling.exports.services.snapshots import write_snapshot
+from labeling.imports.rules.reading import read_prompts
+from labeling.imports.services import ImportResult, import_rows
 from labeling.models import Assignment, Campaign, Completion, Labeler
-from labeling.ranking import K_LOWEST
-from labeling.services.assignments import claim_ranking
-from labeling.services.campaigns import change_campaign_state, create_campaign
-from labeling.services.instructions import acknowledge
-from labeling.services.labelers import create_labeler
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.starter_campaign import starter_flags, starter_instructions
-from labeling.states import CampaignState, LabelerState
+from labeling.people.services import create_labeler
 
 Ranks = Mapping[tuple[str, ...], int]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from labeling.export import write_snapshot
-from labeling.manifest import Manifest, utc_text
-from labeling.refusals import SnapshotRefused
-from labeling.split import SPLITS
+from labeling.base.refusals import SnapshotRefused
+from labeling.campaigns.rules.splits import SPLITS
+from labeling.exports.rules import Manifest, utc_text
+from labeling.exports.services.snapshots import write_snapshot
 
 
 def moment(text: str) -> datetime:

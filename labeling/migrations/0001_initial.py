@@ -5,7 +5,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
-import labeling.states
+import labeling.base.states
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(help_text="Short name in exports; it can't change later.", unique=True)),
                 ('name', models.CharField(max_length=200)),
                 ('description', models.TextField(blank=True, help_text='One or two sentences that labelers see on their start page.')),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default=labeling.states.CampaignState['DRAFT'], max_length=16)),
+                ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default=labeling.base.states.CampaignState['DRAFT'], max_length=16)),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, help_text='For example en, zh.', size=None)),
                 ('demonstrations_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many labelers write an ideal answer to each prompt.')),
                 ('ranking_tasks_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many sets of completions are sampled for each prompt.')),
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
                 ('kind', models.CharField(choices=[('dialogue', 'Dialogue'), ('chat', 'Chat'), ('own_prompt', 'Own prompt'), ('edit', 'Edit')], max_length=16)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('discarded', 'Discarded')], default=labeling.states.CompositionState['OPEN'], max_length=16)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('discarded', 'Discarded')], default=labeling.base.states.CompositionState['OPEN'], max_length=16)),
                 ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
@@ -128,8 +128,8 @@ class Migration(migrations.Migration):
             name='Labeler',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('invited', 'Invited'), ('screening', 'Screening'), ('active', 'Active'), ('suspended', 'Suspended')], default=labeling.states.LabelerState['INVITED'], max_length=16)),
-                ('group', models.CharField(choices=[('training', 'Training'), ('held_out', 'Held out')], default=labeling.states.LabelerGroup['TRAINING'], max_length=16)),
+                ('state', models.CharField(choices=[('invited', 'Invited'), ('screening', 'Screening'), ('active', 'Active'), ('suspended', 'Suspended')], default=labeling.base.states.LabelerState['INVITED'], max_length=16)),
+                ('group', models.CharField(choices=[('training', 'Training'), ('held_out', 'Held out')], default=labeling.base.states.LabelerGroup['TRAINING'], max_length=16)),
                 ('simulated', models.BooleanField(default=False, editable=False)),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, help_text='For example en, zh.', size=None)),
                 ('time_zone', models.CharField(blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC.", max_length=64)),
@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, unique=True)),
                 ('path', models.CharField(help_text='A directory with config.json, a tokenizer and *.safetensors.', max_length=1000)),
                 ('metrics', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('candidate', 'Candidate'), ('current', 'Current'), ('retired', 'Retired')], default=labeling.states.ModelState['CANDIDATE'], max_length=16)),
+                ('state', models.CharField(choices=[('candidate', 'Candidate'), ('current', 'Current'), ('retired', 'Retired')], default=labeling.base.states.ModelState['CANDIDATE'], max_length=16)),
                 ('state_reason', models.TextField(blank=True, help_text='Why it was promoted, kept as candidate or retired.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('promoted_at', models.DateTimeField(blank=True, null=True)),
@@ -259,7 +259,7 @@ class Migration(migrations.Migration):
                 ('messages', models.JSONField(help_text='List of {role: system | user | assistant, content}.')),
                 ('dedupe_key', models.CharField(editable=False, max_length=64)),
                 ('source', models.CharField(choices=[('labeler_plain', 'Labeler, plain'), ('labeler_few_shot', 'Labeler, few-shot'), ('labeler_user_based', 'Labeler, user-based'), ('api', 'API'), ('import', 'Import')], max_length=24)),
-                ('use_case', models.CharField(choices=[('generation', 'Generation'), ('open_qa', 'Open QA'), ('brainstorming', 'Brainstorming'), ('chat', 'Chat'), ('rewrite', 'Rewrite'), ('summarization', 'Summarization'), ('classification', 'Classification'), ('other', 'Other'), ('closed_qa', 'Closed QA'), ('extract', 'Extract')], default=labeling.states.UseCase['OTHER'], max_length=24)),
+                ('use_case', models.CharField(choices=[('generation', 'Generation'), ('open_qa', 'Open QA'), ('brainstorming', 'Brainstorming'), ('chat', 'Chat'), ('rewrite', 'Rewrite'), ('summarization', 'Summarization'), ('classification', 'Classification'), ('other', 'Other'), ('closed_qa', 'Closed QA'), ('extract', 'Extract')], default=labeling.base.states.UseCase['OTHER'], max_length=24)),
                 ('language', models.CharField(max_length=16)),
                 ('content_warnings', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, help_text='Said before the text is shown; labelers who opted out of one are never offered this prompt.', size=None)),
                 ('set_aside_reason', models.TextField(blank=True, help_text='Not empty: no work is handed out for this prompt.')),
@@ -299,7 +299,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
                 ('kind', models.CharField(choices=[('demonstration', 'Demonstration'), ('ranking', 'Ranking')], max_length=16)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('skipped', 'Skipped'), ('lapsed', 'Lapsed')], default=labeling.states.AssignmentState['OPEN'], max_length=16)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('skipped', 'Skipped'), ('lapsed', 'Lapsed')], default=labeling.base.states.AssignmentState['OPEN'], max_length=16)),
                 ('shown_order', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Completion ids in the order this labeler sees.', size=None)),
                 ('claimed_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
@@ -386,7 +386,7 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(default='labeler', max_length=16)),
                 ('text', models.TextField()),
                 ('active_seconds', models.FloatField(blank=True, null=True)),
-                ('labeler_group', models.CharField(choices=[('training', 'Training'), ('held_out', 'Held out')], default=labeling.states.LabelerGroup['TRAINING'], max_length=16)),
+                ('labeler_group', models.CharField(choices=[('training', 'Training'), ('held_out', 'Held out')], default=labeling.base.states.LabelerGroup['TRAINING'], max_length=16)),
                 ('simulated', models.BooleanField(default=False)),
                 ('submitted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('assignment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='demonstrations', to='labeling.assignment')),
@@ -413,7 +413,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('language', models.CharField(max_length=16)),
-                ('state', models.CharField(choices=[('sampling', 'Sampling'), ('ready', 'Ready'), ('done', 'Done'), ('set_aside', 'Set aside')], default=labeling.states.TaskState['SAMPLING'], max_length=16)),
+                ('state', models.CharField(choices=[('sampling', 'Sampling'), ('ready', 'Ready'), ('done', 'Done'), ('set_aside', 'Set aside')], default=labeling.base.states.TaskState['SAMPLING'], max_length=16)),
                 ('set_aside_reason', models.TextField(blank=True)),
                 ('k_requested', models.PositiveSmallIntegerField()),
                 ('k', models.PositiveSmallIntegerField(blank=True, help_text='Completions it has, once it is ready.', null=True)),
@@ -454,7 +454,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('kept', 'Kept as it was')], default=labeling.states.RevisionState['OPEN'], max_length=16)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('kept', 'Kept as it was')], default=labeling.base.states.RevisionState['OPEN'], max_length=16)),
                 ('handed_in', models.JSONField(help_text='What counted when it was begun, as the fields of the page.')),
                 ('draft', models.JSONField(blank=True, default=dict, help_text='Empty until something was changed.')),
                 ('draft_version', models.PositiveIntegerField(default=0)),
@@ -520,7 +520,7 @@ class Migration(migrations.Migration):
                 ('top_p', models.FloatField(blank=True, null=True)),
                 ('max_new_tokens', models.PositiveIntegerField(blank=True, null=True)),
                 ('seed', models.BigIntegerField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default=labeling.states.SamplingState['RUNNING'], max_length=16)),
+                ('state', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default=labeling.base.states.SamplingState['RUNNING'], max_length=16)),
                 ('error', models.TextField(blank=True)),
                 ('worker', models.CharField(blank=True, max_length=200)),
                 ('duplicates_dropped', models.PositiveSmallIntegerField(default=0)),
@@ -546,7 +546,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in its address.', unique=True)),
                 ('items', models.JSONField(help_text='List of {prompt: messages, completions: texts}.')),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('ready', 'Ready'), ('failed', 'Failed')], default=labeling.states.ScoringState['WAITING'], max_length=16)),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('ready', 'Ready'), ('failed', 'Failed')], default=labeling.base.states.ScoringState['WAITING'], max_length=16)),
                 ('scores', models.JSONField(blank=True, help_text='List of {rewards, problems}, one per item, in order.', null=True)),
                 ('failure', models.TextField(blank=True)),
                 ('asked_at', models.DateTimeField()),
@@ -614,7 +614,7 @@ class Migration(migrations.Migration):
                 ('position', models.PositiveIntegerField(help_text='Of the turn that was asked for, from 1, when it was asked for.')),
                 ('messages', models.JSONField(help_text='What came before it then: list of {role, content}.')),
                 ('wanted', models.PositiveSmallIntegerField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default=labeling.states.SuggestionState['WAITING'], max_length=16)),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default=labeling.base.states.SuggestionState['WAITING'], max_length=16)),
                 ('failure', models.CharField(blank=True, choices=[('no_model', 'No model'), ('too_long', 'Too long'), ('too_late', 'Too late'), ('error', 'Error')], max_length=16)),
                 ('failure_note', models.TextField(blank=True)),
                 ('temperature', models.FloatField()),
@@ -662,10 +662,10 @@ class Migration(migrations.Migration):
             name='TrainingRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('sft', 'SFT'), ('reward', 'Reward')], default=labeling.states.ModelKind['REWARD'], max_length=8)),
+                ('kind', models.CharField(choices=[('sft', 'SFT'), ('reward', 'Reward')], default=labeling.base.states.ModelKind['REWARD'], max_length=8)),
                 ('trigger', models.CharField(max_length=16)),
                 ('trigger_note', models.TextField(blank=True, help_text='What set it off, in words.')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('exporting', 'Exporting'), ('training', 'Training'), ('evaluating', 'Evaluating'), ('done', 'Done'), ('failed', 'Failed')], default=labeling.states.RunState['QUEUED'], max_length=16)),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('exporting', 'Exporting'), ('training', 'Training'), ('evaluating', 'Evaluating'), ('done', 'Done'), ('failed', 'Failed')], default=labeling.base.states.RunState['QUEUED'], max_length=16)),
                 ('failure', models.TextField(blank=True)),
                 ('include_simulated', models.BooleanField(default=False)),
                 ('config', models.JSONField(blank=True, default=dict)),

@@ -1,7 +1,7 @@
 """The next ranking task of a labeler: found, locked, taken and leased in one call, whose plans PostgreSQL keeps.
 
 labeling/services/next_task.py calls it, and says why it is here. queries/available.py counts by the same conditions;
-tests/labeling/test_queries.py holds one to the other.
+tests/labeling/home/test_queries.py holds one to the other.
 """
 
 from django.db import migrations

@@ -1,23 +1,17 @@
-from labeling.models.acknowledgement import InstructionAcknowledgement
-from labeling.models.assignment import Assignment
-from labeling.models.campaign import Campaign, InstructionVersion, RubricVersion
-from labeling.models.composition import Composition
-from labeling.models.conversation import Conversation, Message
-from labeling.models.demonstration import Demonstration
-from labeling.models.draft import EarlierDraft
-from labeling.models.labeler import Labeler
-from labeling.models.model_version import ModelVersion
-from labeling.models.own_prompt import OwnPrompt, OwnPromptExample
-from labeling.models.prompt import PROMPTS_PER_SUBMITTER, Prompt, Submitter
-from labeling.models.ranking import RankedCompletion, Ranking
-from labeling.models.rendering import RenderedCompletion
-from labeling.models.revision import Revision
-from labeling.models.reward import PreferenceMargin, RewardScore, ScoringRequest
-from labeling.models.sampling import Completion, SamplingRun
-from labeling.models.snapshot import Snapshot
-from labeling.models.suggestion import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
-from labeling.models.task import RankingTask
-from labeling.models.training_run import TrainingPoint, TrainingRun
+from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.models import Assignment, EarlierDraft, Revision
+from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.exports.models import Snapshot
+from labeling.model_versions.models import ModelVersion
+from labeling.people.models import Labeler
+from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
+from labeling.training.models import TrainingPoint, TrainingRun
+from labeling.writing.models import Composition, Conversation, Message
+from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
+from labeling.writing.suggestions.models import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
 
 __all__ = [
     "MOST_SUGGESTIONS",

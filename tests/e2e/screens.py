@@ -17,13 +17,13 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
+from labeling.base.states import ContentWarning
+from labeling.campaigns.services.prompts import warn_of_content
+from labeling.desk.services.assignments import save_draft
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt, RankingTask, SuggestionRequest
-from labeling.planted_rules import rule_named
-from labeling.services.assignments import save_draft
-from labeling.services.prompts import warn_of_content
-from labeling.services.simulation import rank_next, simulated_labelers
-from labeling.services.suggestions import answer_request
-from labeling.states import ContentWarning
+from labeling.simulation.rules import rule_named
+from labeling.simulation.services import rank_next, simulated_labelers
+from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
 

@@ -11,7 +11,9 @@ from django.db import connection, transaction
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from labeling.base.states import ModelKind
 from labeling.dispatch import dispatch_suggestions
+from labeling.model_versions.services import promote, register_model
 from labeling.models import (
     Campaign,
     Composition,
@@ -24,10 +26,8 @@ from labeling.models import (
     Suggestion,
     SuggestionRequest,
 )
-from labeling.services import suggestions
-from labeling.services.model_versions import promote, register_model
-from labeling.services.suggestions import answer_request
-from labeling.states import ModelKind
+from labeling.writing.suggestions import services as suggestions
+from labeling.writing.suggestions.services import answer_request
 from tests.e2e.desk import fits, held_back, log_in, says, scripts_listen, until
 from tests.labeling.cast import make_campaign
 from tests.labeling.scripted_sampler import ScriptedSampler

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking, save_draft
 from labeling.models import Assignment, EarlierDraft, Labeler
-from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft
 from tests.e2e.desk import SAVED_WITHIN_S, board, says, server_has, until
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 

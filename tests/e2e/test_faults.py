@@ -11,10 +11,10 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
 
+from labeling.base.states import CampaignState, LabelerState
+from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.models import Assignment, EarlierDraft, Labeler
-from labeling.services.campaigns import change_campaign_state
-from labeling.services.labelers import change_labeler_state
-from labeling.states import CampaignState, LabelerState
+from labeling.people.services import change_labeler_state
 from tests.e2e import desk
 from tests.e2e.desk import PATIENCE_S, until
 from tests.labeling.cast import PASSWORD, make_labeler

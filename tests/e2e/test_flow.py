@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from labeling.base.states import ContentWarning
+from labeling.campaigns.services.campaigns import publish_instructions
+from labeling.campaigns.services.prompts import warn_of_content
 from labeling.models import Assignment, Labeler
-from labeling.services.campaigns import publish_instructions
-from labeling.services.prompts import warn_of_content
-from labeling.states import ContentWarning
 from tests.e2e.desk import scripts_listen, start_ranking, start_writing
 from tests.labeling.cast import make_campaign, make_prompt
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
+from labeling.base.states import AssignmentState, CampaignState
+from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions
 from labeling.models import Assignment, Demonstration, Ranking
-from labeling.services.campaigns import change_campaign_state, publish_instructions
-from labeling.states import AssignmentState, CampaignState
 from tests.e2e.desk import board, held_back, letters_by_text, says, scripts_listen, serious
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from labeling.campaigns.services.starter import starter_flags
 from labeling.models import Labeler
-from labeling.starter_campaign import starter_flags
 from tests.e2e.desk import board, start_ranking
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -2,10 +2,10 @@
 
 from playwright.sync_api import Page, expect
 
+from labeling.desk.demonstrating.services import submit_demonstration
+from labeling.desk.ranking.services import submit_ranking
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.models import Assignment, Demonstration, Labeler, Ranking
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.demonstrations import submit_demonstration
-from labeling.services.rankings import submit_ranking
 from tests.e2e.desk import fits, scripts_listen, serious
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.handed_in import judgements

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from labeling.base.states import ModelKind
+from labeling.model_versions.services import promote, register_model
 from labeling.models import Demonstration, Labeler, RankedCompletion
-from labeling.services.model_versions import promote, register_model
-from labeling.states import ModelKind
 from tests.e2e.desk import log_in, serious, start_ranking, start_writing
 from tests.tiny_models import make_tiny_model
 

@@ -11,16 +11,16 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
+from labeling.base.states import AssignmentState, CampaignState, ContentWarning, LabelerState, SkipReason
+from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions
+from labeling.campaigns.services.prompts import warn_of_content
+from labeling.campaigns.services.starter import starter_flags
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking, save_draft, skip
+from labeling.desk.services.leases import release_expired_leases
 from labeling.models import Assignment, Campaign, Labeler, ModelVersion, RankingTask, SuggestionRequest
-from labeling.services.assignments import claim_demonstration, claim_ranking, save_draft, skip
-from labeling.services.campaigns import change_campaign_state, publish_instructions
-from labeling.services.labelers import change_labeler_state
-from labeling.services.leases import release_expired_leases
-from labeling.services.prompts import warn_of_content
-from labeling.services.sampling import sample_tasks
-from labeling.services.suggestions import answer_request
-from labeling.starter_campaign import starter_flags
-from labeling.states import AssignmentState, CampaignState, ContentWarning, LabelerState, SkipReason
+from labeling.people.services import change_labeler_state
+from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
 

@@ -7,24 +7,16 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from labeling.export import write_snapshot
-from labeling.models import (
-    Campaign,
-    Labeler,
-    ModelVersion,
-    PreferenceMargin,
-    ScoringRequest,
-    Snapshot,
-    TrainingRun,
-)
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.model_versions import register_model
-from labeling.services.revisions import start_revision
-from labeling.services.rewards import score_ahead
-from labeling.services.scoring import answer_scoring_request, request_scores
-from labeling.services.snapshots import register_snapshot
-from labeling.services.training import begin_training, claim_run, note_progress, request_retraining
-from labeling.states import ModelKind
+from labeling.base.states import ModelKind
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.revisions import start_revision
+from labeling.exports.services.registration import register_snapshot
+from labeling.exports.services.snapshots import write_snapshot
+from labeling.model_versions.services import register_model
+from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
+from labeling.rewards.services.rewards import score_ahead
+from labeling.rewards.services.scoring_requests import answer_scoring_request, request_scores
+from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import ask, rank, talk, write
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model

@@ -9,13 +9,17 @@ from typing import Any
 
 from django.test import Client
 
+from labeling.base.states import CampaignState, LabelerState, PromptSource, UseCase
+from labeling.campaigns.services.campaigns import (
+    acknowledge,
+    change_campaign_state,
+    publish_instructions,
+    publish_rubric,
+)
+from labeling.campaigns.services.prompts import add_prompt
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
-from labeling.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
-from labeling.services.instructions import acknowledge
-from labeling.services.labelers import create_labeler
-from labeling.services.prompts import add_prompt
-from labeling.services.tasks import GivenCompletion, make_task_of_given
-from labeling.states import CampaignState, LabelerState, PromptSource, UseCase
+from labeling.people.services import create_labeler
+from labeling.ranking_tasks.services.tasks import GivenCompletion, make_task_of_given
 
 PASSWORD = "correct horse battery"
 

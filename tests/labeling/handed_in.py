@@ -5,19 +5,19 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from labeling.base.states import CompositionKind
+from labeling.campaigns.rules.splits import split_of
+from labeling.desk.demonstrating.services import submit_demonstration
+from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.revisions import start_revision
 from labeling.models import Assignment, Campaign, Labeler, ModelVersion, OwnPrompt, Ranking, RankingTask
-from labeling.own_prompts import OwnWriting
-from labeling.services.assignments import claim_demonstration, claim_ranking
-from labeling.services.compositions import start_composition
-from labeling.services.demonstrations import submit_demonstration
-from labeling.services.dialogues import submit_dialogue
-from labeling.services.own_prompts import submit_own_prompt
-from labeling.services.rankings import Judgement, submit_ranking
-from labeling.services.revisions import start_revision
-from labeling.services.suggestions import answer_request, request_suggestions
-from labeling.split import split_of
-from labeling.states import CompositionKind
-from labeling.turns import Turn
+from labeling.writing.dialogues.rules import Turn
+from labeling.writing.dialogues.services import submit_dialogue
+from labeling.writing.own_prompts.rules import OwnWriting
+from labeling.writing.own_prompts.services import submit_own_prompt
+from labeling.writing.services import start_composition
+from labeling.writing.suggestions.services import answer_request, request_suggestions
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
 

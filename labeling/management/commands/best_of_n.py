@@ -9,10 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from labeling.base.states import ModelKind
+from labeling.model_versions.queries import current_reward_model
 from labeling.models import ModelVersion, Prompt
-from labeling.queries.current_models import current_reward_model
-from labeling.queries.rewards import Best, best_of_each, best_of_n, texts_of
-from labeling.states import ModelKind
+from labeling.rewards.queries import Best, best_of_each, best_of_n, texts_of
 
 AT_ONCE = 500
 

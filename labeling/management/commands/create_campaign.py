@@ -5,9 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from labeling.services.campaigns import campaign_defaults, change_campaign_state, create_campaign
-from labeling.starter_campaign import LANGUAGES, starter_flags, starter_instructions
-from labeling.states import CampaignState
+from labeling.base.states import CampaignState
+from labeling.campaigns.services.campaigns import campaign_defaults, change_campaign_state, create_campaign
+from labeling.campaigns.services.starter import LANGUAGES, starter_flags, starter_instructions
 
 NUMBERS = {
     "demonstrations_per_prompt": int,

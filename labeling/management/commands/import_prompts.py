@@ -4,9 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from labeling.ingest import Defaults, ImportResult, import_rows, preview, read_prompts
+from labeling.base.states import UseCase
+from labeling.imports.rules.reading import read_prompts
+from labeling.imports.rules.rows import Defaults
+from labeling.imports.services import ImportResult, import_rows, preview
 from labeling.models import Campaign
-from labeling.states import UseCase
 
 
 class Command(BaseCommand):

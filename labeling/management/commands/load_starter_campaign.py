@@ -4,16 +4,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from labeling.models import ModelVersion
-from labeling.refusals import ModelRefused
-from labeling.starter_campaign import (
+from labeling.base.refusals import ModelRefused
+from labeling.base.states import ModelKind, ModelState
+from labeling.campaigns.services.starter import (
     accounts_with,
     create_accounts,
     first_model_path,
     load_campaign,
     register_first_model,
 )
-from labeling.states import ModelKind, ModelState
+from labeling.models import ModelVersion
 from labeling.tasks import top_up_ready_queues
 
 KNOWN_PASSWORD = "concord-demo"  # noqa: S105  (for a laptop; production refuses it)

@@ -3,10 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from labeling.base.states import ModelKind
 from labeling.models import ModelVersion
-from labeling.retraining import CannotTrain, measure_folds
-from labeling.states import ModelKind
-from labeling.trainer_process import TrainerFailed
+from labeling.training.services.retraining import CannotTrain, measure_folds
+from labeling.training.services.trainer_process import TrainerFailed
 
 
 class Command(BaseCommand):

@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from labeling.refusals import ModelRefused
-from labeling.services.model_versions import find_or_register, local_model, promote
-from labeling.states import ModelKind, ModelState
+from labeling.base.refusals import ModelRefused
+from labeling.base.states import ModelKind, ModelState
+from labeling.model_versions.services import find_or_register, local_model, promote
 
 
 class Command(BaseCommand):

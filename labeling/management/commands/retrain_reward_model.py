@@ -4,12 +4,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from labeling.base.refusals import RetrainingRefused
+from labeling.base.states import RunState
 from labeling.dispatch import dispatch_training
 from labeling.models import TrainingRun
-from labeling.refusals import RetrainingRefused
-from labeling.retraining import retrain
-from labeling.services.training import claim_run, request_retraining
-from labeling.states import RunState
+from labeling.training.services.retraining import retrain
+from labeling.training.services.runs import claim_run, request_retraining
 
 
 class Command(BaseCommand):

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from labeling.planted_rules import RULES, UnknownRule, rule_named
-from labeling.services.simulation import rank_next, simulated_labelers
+from labeling.simulation.rules import RULES, UnknownRule, rule_named
+from labeling.simulation.services import rank_next, simulated_labelers
 
 POLL_SECONDS = 2.0
 

@@ -1,0 +1,64 @@
+"""The page between a button and what it does: what will happen, in words, and a form where something must be said.
+
+GET asks, POST does. A refusal comes back onto the page with everything that was typed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django_stubs_ext import StrOrPromise
+
+from labeling.base.admin.nouns import NounAdmin
+from labeling.base.refusals import Refusal
+from labeling.base.states import IllegalMove
+
+Answer = Callable[[dict[str, Any]], str]
+"""Does it with the form's cleaned data and says, in one sentence, what was done."""
+
+
+class NothingToFill(forms.Form):
+    """A mere confirmation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """`consequences` are paragraphs; `about` are the rows whose history keeps the answer."""
+
+    title: StrOrPromise
+    consequences: Sequence[StrOrPromise]
+    button: StrOrPromise
+    back: str
+    about: Sequence[Model] = ()
+    form: Callable[..., forms.Form] = field(default=NothingToFill)
+    danger: bool = False
+    notes: str = ""
+    """A template with more to read between the consequences and the form."""
+
+
+def ask(admin: NounAdmin, request: HttpRequest, question: Question, answer: Answer) -> HttpResponse:
+    """Renders the question, or does what the answer says and goes back with a message."""
+    form = question.form(request.POST, request.FILES) if request.method == "POST" else question.form()
+    if request.method == "POST" and form.is_valid():
+        try:
+            said = answer(form.cleaned_data)
+        except (Refusal, IllegalMove) as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            for row in question.about:
+                admin.log_change(request, row, said)
+            messages.success(request, said)
+            return HttpResponseRedirect(question.back)
+    context = admin.admin_site.each_context(request) | {
+        "title": question.title,
+        "question": question,
+        "form": form,
+        "opts": admin.opts,
+        "multipart": form.is_multipart(),
+    }
+    return TemplateResponse(request, "base/admin/confirmation.html", context, status=422 if form.errors else 200)

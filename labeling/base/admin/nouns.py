@@ -1,0 +1,122 @@
+"""What every noun's admin is built from: a page to look at, and doors to the services that may change it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from django.contrib import messages
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django_stubs_ext import StrOrPromise, StrPromise
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from labeling.base.refusals import Refusal
+from labeling.base.states import IllegalMove
+
+if TYPE_CHECKING:  # unfold is not typed; what it adds to Django's class is declared in NounAdmin
+    from django.contrib.admin import ModelAdmin
+
+    ThemedAdmin = ModelAdmin[Any]
+else:
+    from unfold.admin import ModelAdmin as ThemedAdmin
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def door(description: StrPromise, *, icon: str, primary: bool = False) -> Callable[[Method], Method]:
+    """A button on a page that leads to a question (labeling/admin/asking.py); for those who may change the noun."""
+    variant = ActionVariant.PRIMARY if primary else ActionVariant.DEFAULT
+    return cast(
+        "Callable[[Method], Method]",
+        action(description=description, icon=icon, variant=variant, permissions=["operate"]),
+    )
+
+
+def column(
+    description: StrOrPromise, *, label: dict[str, str] | None = None, ordering: str | None = None
+) -> Callable[[Method], Method]:
+    """A column of a list or a line of a page. `label`: the colour of each value, which is given as (value, word)."""
+    return cast("Callable[[Method], Method]", display(description=description, label=label, ordering=ordering))
+
+
+def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
+    """A column with the field's own value (or its choice's word) under a label that is translated."""
+
+    @column(label, ordering=field)
+    def value(row: Any) -> Any:
+        word = getattr(row, f"get_{field}_display", None)
+        return word() if word else getattr(row, field)
+
+    return value
+
+
+class NounAdmin(ThemedAdmin):
+    """Every write is a service's, so nothing is deleted, and saving is up to whoever overrides it."""
+
+    actions_list: Sequence[str] = ()
+    actions_detail: Sequence[str | dict[str, Any]] = ()
+    add_fieldsets: Sequence[Any] = ()
+    change_form_outer_before_template: str | None = None
+    list_fullwidth = True
+    warn_unsaved_form = False
+    list_filter_submit = True
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_operate_permission(self, request: HttpRequest, object_id: Any = None) -> bool:  # noqa: ARG002
+        """Whether the user may press the noun's buttons: Django's change permission, also where no field is open."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """A service's refusal that the form did not foresee is said on the page instead of failing it."""
+        shown = {"show_save_and_add_another": False}
+        try:
+            return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
+        except (Refusal, IllegalMove) as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(request.get_full_path())
+
+    def find(self, request: HttpRequest, object_id: str) -> Any:
+        """The row of the page. Raises Http404."""
+        found = self.get_object(request, object_id)
+        if found is None:
+            raise Http404
+        return found
+
+    def page_of(self, row: Model) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(row.pk)])
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """The buttons that make sense for this row."""
+        buttons = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        row = self.get_object(request, str(object_id))
+        if row is None:
+            return []
+        sensible = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in self.sensible_doors(row)}
+        return [button for button in buttons if button.action_name in sensible]
+
+    def sensible_doors(self, row: Any) -> Iterable[str]:  # noqa: ARG002
+        """Names of the doors to offer: what would only be refused wastes a person's time."""
+        return [name for name in self.actions_detail if isinstance(name, str)]
+
+
+class RecordAdmin(NounAdmin):
+    """A noun that is written elsewhere and only read here."""
+
+    change_form_template = "base/admin/record.html"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False

@@ -1,0 +1,75 @@
+"""Markdown from models and people as HTML that can do nothing but be read. Pure.
+
+Two locks: the parser lets no raw HTML through (it comes out as visible text), and nh3 keeps only the listed tags.
+Whatever was written stays visible: images become links to them, link definitions stay as text, what is nested deeper
+than the parser follows is shown as plain text, and control characters are shown by their names, so that nobody ranks
+an answer of which a part was hidden.
+"""
+
+import hashlib
+from functools import lru_cache
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from labeling.base import code_highlighting, hidden_characters
+from labeling.base.code_highlighting import CODE_CLASSES, coloured
+from labeling.base.hidden_characters import hidden_as_marks, marks_as_html
+
+TEXT_HEADINGS_FROM = 3  # on the desk, under the page's h1 and each card's h2
+
+DEEPEST = 60
+"""Nesting that the parser follows; beyond it, it would drop the rest of a block without a word."""
+
+KEPT = 512
+"""Texts whose HTML each process remembers: guidance that every page shows, work that is looked at again."""
+
+TAGS = frozenset(
+    {"p", "br", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "hr", "a", "span"}
+    | {"h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"}
+)
+ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
+
+_MADE_OF = [Path(__file__), Path(code_highlighting.__file__), Path(hidden_characters.__file__)]
+_MADE_WITH = [f"{package} {version(package)}" for package in ("markdown-it-py", "nh3", "Pygments")]
+RENDERER = hashlib.sha256(b"".join(path.read_bytes() for path in _MADE_OF) + repr(_MADE_WITH).encode()).hexdigest()[:16]
+"""Changes by itself with whatever could change the HTML, so that HTML kept from before is not shown any more."""
+
+_parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": DEEPEST, "highlight": coloured})
+_parser.enable(["table", "strikethrough"]).disable(["image", "reference"])
+
+
+@lru_cache(maxsize=KEPT)
+def render_markdown(text: str, *, headings_from: int = 1) -> str:
+    """Safe HTML of `text`, its largest heading an h`headings_from` so that it fits into the page's own outline."""
+    text = hidden_as_marks(text)  # before the parser, which drops some control characters
+    tokens = _parser.parse(text)
+    if any(token.level >= DEEPEST - 2 for token in tokens):
+        return marks_as_html(f"<pre>{escape(text)}</pre>")
+    _lower_headings(tokens, by=headings_from - 1)
+    html = _parser.renderer.render(tokens, _parser.options, {})
+    safe = nh3.clean(
+        html,
+        tags=set(TAGS),
+        attributes=ATTRIBUTES,
+        allowed_classes={"span": set(CODE_CLASSES)},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+    return marks_as_html(safe)
+
+
+def raw_text(text: str) -> str:
+    """Safe HTML of `text` as it was written: every character is there to see."""
+    return marks_as_html(escape(hidden_as_marks(text)))
+
+
+def _lower_headings(tokens: list[Token], *, by: int) -> None:
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + by)}"

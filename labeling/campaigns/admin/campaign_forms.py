@@ -1,0 +1,160 @@
+"""Forms of a campaign: made with its first instructions and rubric, changed afterwards."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from labeling.base.admin.fields import BODY_FIELDS, FlagsField, InstructionsForm, languages
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.services.campaigns import campaign_defaults
+from labeling.campaigns.services.starter import starter_flags
+
+SETTINGS: tuple[str, ...] = (
+    "name",
+    "description",
+    "languages",
+    "demonstrations_per_prompt",
+    "ranking_tasks_per_prompt",
+    "rankings_per_task",
+    "ask_dialogues",
+    "suggestions_per_turn",
+    "ask_chats",
+    "ask_own_prompts",
+    "use_case_statements",
+    "k_min",
+    "k_max",
+    "temperature",
+    "top_p",
+    "max_new_tokens",
+    "ready_depth",
+    "lease_minutes",
+    "ask_strength",
+    "ask_edit",
+    "retrain_after_rankings",
+    "retrain_after_days",
+)
+
+LABELS = {
+    "slug": _("Slug"),
+    "name": _("Name"),
+    "description": _("Description"),
+    "demonstrations_per_prompt": _("Demonstrations per prompt"),
+    "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
+    "rankings_per_task": _("Rankings per task"),
+    "ask_dialogues": _("Dialogues"),
+    "suggestions_per_turn": _("Suggestions per turn"),
+    "ask_chats": _("Chats, then rankings"),
+    "ask_own_prompts": _("Own prompts"),
+    "use_case_statements": _("Use cases shown for own prompts"),
+    "k_min": _("Fewest completions (K)"),
+    "k_max": _("Most completions (K)"),
+    "temperature": _("Temperature"),
+    "top_p": _("Top-p"),
+    "max_new_tokens": _("Longest completion, in tokens"),
+    "ready_depth": _("Tasks kept ready"),
+    "lease_minutes": _("Lease, in minutes"),
+    "ask_strength": _("Ask how much better"),
+    "ask_edit": _("Ask to improve the best"),
+    "retrain_after_rankings": _("Retrain after so many rankings"),
+    "retrain_after_days": _("Retrain after so many days"),
+}
+
+FIELDSETS: list[Any] = [
+    (_("What it is"), {"fields": ["name", "description", "languages"]}),
+    (
+        _("How much is asked for"),
+        {
+            "fields": [
+                "demonstrations_per_prompt",
+                "ranking_tasks_per_prompt",
+                "rankings_per_task",
+                "ask_strength",
+                "ask_edit",
+                "lease_minutes",
+            ]
+        },
+    ),
+    (
+        _("What labelers may begin by themselves"),
+        {"fields": ["ask_dialogues", "suggestions_per_turn", "ask_chats", "ask_own_prompts", "use_case_statements"]},
+    ),
+    (
+        _("How completions are sampled"),
+        {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},
+    ),
+    (_("When the reward model is retrained"), {"fields": ["retrain_after_rankings", "retrain_after_days"]}),
+]
+
+
+class StatementsField(forms.CharField):
+    """Use cases, one a line, each beginning with the code of its language."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=LABELS["use_case_statements"],
+            required=False,
+            widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+            help_text=_("One a line, each beginning with the code of its language, such as en: You plan a trip."),
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        return "\n".join(f"{each['language']}: {each['text']}" for each in value or [])
+
+    def to_python(self, value: Any) -> Any:
+        return [self._statement(line) for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+    def _statement(self, line: str) -> dict[str, str]:
+        code, colon, text = line.partition(":")
+        if not colon or not text.strip() or not code.strip().replace("-", "").isalnum() or len(code.strip()) > 16:
+            raise forms.ValidationError(
+                _("Begin each line with a language's code and a colon: %(line)s") % {"line": line}
+            )
+        return {"language": code.strip(), "text": text.strip()}
+
+
+class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
+    use_case_statements = StatementsField()
+    languages = languages(help_text=_("Codes with commas between, such as: en, zh."))
+
+    class Meta:
+        model = Campaign
+        fields = SETTINGS
+        labels = LABELS
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        lowest, highest = cleaned.get("k_min"), cleaned.get("k_max")
+        if lowest and highest and lowest > highest:
+            self.add_error("k_max", _("The most completions can't be less than the fewest."))
+        return cleaned
+
+
+class NewCampaignForm(InstructionsForm, CampaignForm):
+    """A draft with version 1 of its instructions and rubric; the rubric begins as InstructGPT's Table 3."""
+
+    flags = FlagsField(required=False)
+
+    class Meta(CampaignForm.Meta):
+        fields = ("slug", *SETTINGS)
+        help_texts = {"slug": _("A short name in exports, such as everyday-2. It can't change later.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["initial"] = campaign_defaults() | {"flags": starter_flags()} | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
+
+
+NEW_FIELDSETS: list[Any] = [
+    (FIELDSETS[0][0], {"fields": ["slug", *FIELDSETS[0][1]["fields"]]}),
+    (_("What labelers are told"), {"fields": list(BODY_FIELDS.values())}),
+    (_("What labelers flag, beside the 1–7 quality"), {"fields": ["flags"]}),
+    *FIELDSETS[1:],
+]
+
+
+class PublishRubricForm(forms.Form):
+    flags = FlagsField(required=False)

@@ -1,0 +1,184 @@
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from labeling.base.choices import choices, one_of
+from labeling.base.states import CampaignState, CompositionKind
+from labeling.campaigns.rules.completion_counts import K_HIGHEST, K_LOWEST
+from labeling.people.models import Labeler
+
+K_VALIDATORS = [MinValueValidator(K_LOWEST), MaxValueValidator(K_HIGHEST)]
+
+
+class Campaign(models.Model):
+    """One body of labeling work: who is asked for what, under which instructions, and how much of it."""
+
+    slug = models.SlugField(unique=True, help_text=_("Short name in exports; it can't change later."))
+    name = models.CharField(max_length=200)
+    description = models.TextField(
+        blank=True, help_text=_("One or two sentences that labelers see on their start page.")
+    )
+    state = models.CharField(max_length=16, choices=choices(CampaignState), default=CampaignState.DRAFT)
+    languages = ArrayField(models.CharField(max_length=16), default=list, help_text=_("For example en, zh."))
+
+    demonstrations_per_prompt = models.PositiveSmallIntegerField(
+        default=1, help_text=_("How many labelers write an ideal answer to each prompt.")
+    )
+    ranking_tasks_per_prompt = models.PositiveSmallIntegerField(
+        default=1, help_text=_("How many sets of completions are sampled for each prompt.")
+    )
+    rankings_per_task = models.PositiveSmallIntegerField(
+        default=1, help_text=_("How many labelers rank each set of completions.")
+    )
+    ask_dialogues = models.BooleanField(
+        default=False, help_text=_("Labelers may write dialogues, both sides of them, with the model's suggestions.")
+    )
+    ask_chats = models.BooleanField(
+        default=False, help_text=_("Labelers may converse with the current model, and then rank answers to it.")
+    )
+    suggestions_per_turn = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text=_("How many suggestions of the model a labeler gets who asks for some, 1 to 5."),
+    )
+    ask_own_prompts = models.BooleanField(
+        default=False, help_text=_("Labelers may write prompts of their own: plain, few-shot or from a use case.")
+    )
+    use_case_statements = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("One a line, each beginning with the code of its language, such as en: You plan a trip."),
+    )
+    k_min = models.PositiveSmallIntegerField(default=K_LOWEST, validators=K_VALIDATORS)
+    k_max = models.PositiveSmallIntegerField(default=K_HIGHEST, validators=K_VALIDATORS)
+
+    temperature = models.FloatField(default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(2.0)])
+    top_p = models.FloatField(default=1.0, validators=[MinValueValidator(0.01), MaxValueValidator(1.0)])
+    max_new_tokens = models.PositiveIntegerField(default=256, validators=[MinValueValidator(1)])
+    ready_depth = models.PositiveIntegerField(
+        default=20, help_text=_("Beat keeps so many ranking tasks ready ahead of the labelers.")
+    )
+    ask_strength = models.BooleanField(
+        default=False,
+        help_text=_("Labelers also say how much better each rank is than the next one, in Llama 2's four words."),
+    )
+    ask_edit = models.BooleanField(
+        default=False,
+        help_text=_("After a ranking, labelers may improve the best completion; they can decline."),
+    )
+    lease_minutes = models.PositiveIntegerField(
+        default=60,
+        validators=[MinValueValidator(1)],
+        help_text=_("How long a labeler holds a task; each saved draft starts the time anew."),
+    )
+    retrain_after_rankings = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("New rankings that start a retraining. Empty: RETRAIN_AFTER_RANKINGS.")
+    )
+    retrain_after_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Days since the last retraining that start one. Empty: RETRAIN_AFTER_DAYS.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        ordering = ["name"]
+        constraints = [
+            one_of("state", CampaignState, name="campaign_state_known"),
+            models.CheckConstraint(
+                condition=Q(k_min__gte=K_LOWEST, k_max__lte=K_HIGHEST, k_min__lte=F("k_max")), name="campaign_k_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=5), name="campaign_suggestions_range"
+            ),
+            models.CheckConstraint(condition=Q(rankings_per_task__gte=1), name="campaign_rankings_per_task_positive"),
+            models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),
+            models.CheckConstraint(condition=Q(top_p__gt=0, top_p__lte=1), name="campaign_top_p"),
+            models.CheckConstraint(condition=Q(max_new_tokens__gte=1), name="campaign_max_new_tokens_positive"),
+            models.CheckConstraint(condition=Q(lease_minutes__gte=1), name="campaign_lease_minutes_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def statements(self, language: str | None = None) -> list[str]:
+        """The use cases shown for own prompts: those in that language where there are any, otherwise all."""
+        everything = [each["text"] for each in self.use_case_statements]
+        return [each["text"] for each in self.use_case_statements if each["language"] == language] or everything
+
+    def own_writing(self) -> list[CompositionKind]:
+        """What labelers may begin by themselves."""
+        asked = {
+            CompositionKind.DIALOGUE: self.ask_dialogues,
+            CompositionKind.CHAT: self.ask_chats,
+            CompositionKind.OWN_PROMPT: self.ask_own_prompts,
+        }
+        return [kind for kind, is_asked in asked.items() if is_asked]
+
+
+class InstructionVersion(models.Model):
+    """What labelers are told. A label keeps the version that it was made under; a change makes a new version."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="instruction_versions")
+    version = models.PositiveIntegerField()
+    body = models.JSONField(help_text=_('Markdown by interface language: {"en": …, "zh-hans": …}.'))
+    published_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("instruction version")
+        verbose_name_plural = _("instruction versions")
+        ordering = ["campaign", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "version"], name="instruction_version_unique"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="instruction_version_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} instructions v{self.version}"
+
+
+class RubricVersion(models.Model):
+    """The flags asked for per completion, beside the 1–7 quality (InstructGPT Table 3). Fields change over time."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="rubric_versions")
+    version = models.PositiveIntegerField()
+    flags = models.JSONField(
+        help_text=_("List of {key, label: {language: text}, help: {language: text}} in the order shown.")
+    )
+    published_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("rubric version")
+        verbose_name_plural = _("rubric versions")
+        ordering = ["campaign", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "version"], name="rubric_version_unique"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="rubric_version_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} rubric v{self.version}"
+
+    def flag_keys(self) -> list[str]:
+        return [flag["key"] for flag in self.flags]
+
+
+class InstructionAcknowledgement(models.Model):
+    """A labeler said that they have read this version of a campaign's instructions. Once is enough."""
+
+    labeler = models.ForeignKey(Labeler, on_delete=models.CASCADE, related_name="acknowledgements")
+    instruction_version = models.ForeignKey(
+        InstructionVersion, on_delete=models.PROTECT, related_name="acknowledgements"
+    )
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("instruction acknowledgement")
+        verbose_name_plural = _("instruction acknowledgements")
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["labeler", "instruction_version"], name="acknowledgement_once")]
+
+    def __str__(self) -> str:
+        return f"{self.labeler} has read {self.instruction_version}"

@@ -1,0 +1,112 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.states import ContentWarning, PromptSource, UseCase
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.rules.splits import SPLITS
+from labeling.people.models import Labeler
+
+PROMPTS_PER_SUBMITTER = 200
+"""InstructGPT §3.2: at most 200 prompts per user id, so that no customer dominates."""
+
+
+class Submitter(models.Model):
+    """Whoever a prompt came from. The split hangs on this name alone (labeling/split.py)."""
+
+    name = models.CharField(max_length=200, unique=True)
+    split = models.CharField(max_length=8, editable=False)
+    prompt_count = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("submitter")
+        verbose_name_plural = _("submitters")
+        ordering = ["name"]
+        constraints = [
+            not_blank("name", name="submitter_name_not_blank"),
+            one_of("split", SPLITS, name="submitter_split_known"),
+            models.CheckConstraint(
+                condition=Q(prompt_count__lte=PROMPTS_PER_SUBMITTER), name="submitter_at_most_200_prompts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Prompt(models.Model):
+    """A conversation that ends with a user turn, waiting for an answer. Its text and origin never change."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="prompts")
+    submitter = models.ForeignKey(Submitter, on_delete=models.PROTECT, related_name="prompts")
+    messages = models.JSONField(help_text="List of {role: system | user | assistant, content}.")
+    dedupe_key = models.CharField(max_length=64, editable=False)
+    source = models.CharField(max_length=24, choices=choices(PromptSource))
+    use_case = models.CharField(max_length=24, choices=choices(UseCase), default=UseCase.OTHER)
+    language = models.CharField(max_length=16)
+    content_warnings = ArrayField(
+        models.CharField(max_length=24),
+        default=list,
+        blank=True,
+        help_text="Said before the text is shown; labelers who opted out of one are never offered this prompt.",
+    )
+    author = models.ForeignKey(Labeler, null=True, blank=True, on_delete=models.PROTECT, related_name="prompts")
+    picked_message = models.OneToOneField(
+        "labeling.Message",  # of labeling/writing, which comes later
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="prompt",
+        help_text="The model-written message whose alternatives are ranked, where the prompt came from a conversation.",
+    )
+    set_aside_reason = models.TextField(blank=True, help_text="Not empty: no work is handed out for this prompt.")
+    demonstrations_needed = models.PositiveSmallIntegerField(default=0)
+    demonstrations_open = models.PositiveSmallIntegerField(default=0, editable=False)
+    demonstrations_done = models.PositiveSmallIntegerField(default=0, editable=False)
+    ranking_tasks_needed = models.PositiveSmallIntegerField(default=0)
+    ranking_tasks_made = models.PositiveSmallIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("prompt")
+        verbose_name_plural = _("prompts")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "dedupe_key"], name="prompt_no_near_duplicate"),
+            one_of("source", PromptSource, name="prompt_source_known"),
+            one_of("use_case", UseCase, name="prompt_use_case_known"),
+            not_blank("language", name="prompt_language_not_blank"),
+            models.CheckConstraint(
+                condition=Q(content_warnings__contained_by=[warning.value for warning in ContentWarning]),
+                name="prompt_content_warnings_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(demonstrations_needed__gte=F("demonstrations_open") + F("demonstrations_done")),
+                name="prompt_no_more_demonstrations_than_needed",
+            ),
+            models.CheckConstraint(
+                condition=Q(ranking_tasks_needed__gte=F("ranking_tasks_made")), name="prompt_no_more_tasks_than_needed"
+            ),
+        ]
+        indexes = [
+            # claim_demonstration (services/assignments.py) walks the prompts that still want one, oldest first.
+            models.Index(
+                fields=["campaign", "id"],
+                condition=Q(demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done")),
+                name="prompt_wants_demonstration",
+            ),
+            # top_up (services/tasks.py) walks the prompts that still want a ranking task.
+            models.Index(
+                fields=["campaign", "ranking_tasks_made", "id"],
+                condition=Q(ranking_tasks_needed__gt=F("ranking_tasks_made")),
+                name="prompt_wants_ranking_task",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.last_user_text()[:60]}"
+
+    def last_user_text(self) -> str:
+        return str(self.messages[-1]["content"])

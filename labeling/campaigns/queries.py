@@ -1,0 +1,97 @@
+"""What labelers of a campaign are told now.
+
+Versions of instructions and rubrics. Their rows never change (a trigger refuses), so each process reads one once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from labeling.base.language import in_language
+from labeling.base.markdown import render_markdown
+from labeling.base.states import CampaignState
+from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.rules.text_changes import Change, changed_lines
+from labeling.people.models import Labeler
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstructionsPage:
+    campaign: str
+    version: int
+    published_at: datetime
+    html: str
+
+
+def instructions_of(slug: str, *, interface_language: str, drafts_too: bool) -> InstructionsPage:
+    """The last published version. Raises InstructionVersion.DoesNotExist, for drafts unless `drafts_too`."""
+    versions = InstructionVersion.objects.filter(campaign__slug=slug).select_related("campaign")
+    if not drafts_too:
+        versions = versions.exclude(campaign__state=CampaignState.DRAFT)
+    latest = versions.latest("version")
+    campaign: Campaign = latest.campaign
+    return InstructionsPage(
+        campaign=campaign.name,
+        version=latest.version,
+        published_at=latest.published_at,
+        html=render_markdown(in_language(latest.body, interface_language), headings_from=2),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A version to be read before working under it. `changes`: since the one read last; `last_read` None: none."""
+
+    page: InstructionsPage
+    last_read: int | None
+    changes: list[Change]
+
+
+def has_read(labeler: Labeler, instruction_version_id: int) -> bool:
+    """Asked before every task. What was read once stays read, so each process asks the database once."""
+    key = (labeler.pk, instruction_version_id)
+    if key not in _known_as_read:
+        if not InstructionAcknowledgement.objects.filter(
+            labeler=labeler, instruction_version_id=instruction_version_id
+        ).exists():
+            return False
+        if len(_known_as_read) >= KNOWN_AT_MOST:
+            _known_as_read.clear()
+        _known_as_read.add(key)
+    return True
+
+
+_known_as_read: set[tuple[int, int]] = set()
+KNOWN_AT_MOST = 10_000
+
+
+def reading_of(labeler: Labeler, version: InstructionVersion, *, interface_language: str) -> Reading:
+    body = in_language(version.body, interface_language)
+    last = (
+        InstructionVersion.objects.filter(
+            campaign=version.campaign_id, version__lt=version.version, acknowledgements__labeler=labeler
+        )
+        .order_by("-version")
+        .first()
+    )
+    page = InstructionsPage(
+        campaign=version.campaign.name,
+        version=version.version,
+        published_at=version.published_at,
+        html=render_markdown(body, headings_from=2),
+    )
+    changes = changed_lines(in_language(last.body, interface_language), body) if last else []
+    return Reading(page=page, last_read=last.version if last else None, changes=changes)
+
+
+KEPT = 256
+
+
+@lru_cache(maxsize=KEPT)
+def instruction_version(pk: int) -> InstructionVersion:
+    return InstructionVersion.objects.get(pk=pk)
+
+
+@lru_cache(maxsize=KEPT)
+def rubric_version(pk: int) -> RubricVersion:
+    return RubricVersion.objects.get(pk=pk)

@@ -1,0 +1,129 @@
+"""Prompts taken in, or refused with the reason."""
+
+from collections.abc import Mapping, Sequence
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from labeling.base.refusals import PromptRefused
+from labeling.base.states import ContentWarning, PromptSource, UseCase
+from labeling.base.text import UnstorableText, clean_text
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.campaigns.rules.near_duplicates import prompt_key
+from labeling.campaigns.rules.splits import split_of
+from labeling.people.models import Labeler
+
+
+@transaction.atomic
+def add_prompt(
+    *,
+    campaign: Campaign,
+    messages: Sequence[Mapping[str, object]],
+    submitter: str,
+    source: PromptSource,
+    use_case: UseCase,
+    language: str,
+    author: Labeler | None = None,
+    picked_message_id: int | None = None,
+    content_warnings: Sequence[ContentWarning] = (),
+    ranking_tasks_needed: int | None = None,
+    demonstrations_needed: int | None = None,
+) -> Prompt:
+    """A new prompt of the campaign, with as much work wanted as the campaign asks for, or as is given.
+
+    Raises PromptRefused: not a conversation that ends with a user turn, a near-duplicate (the twin's id is named), or
+    one too many of its submitter.
+    """
+    clean = check_messages(messages)
+    if not submitter.strip():
+        raise PromptRefused("The submitter's name is empty; the split hangs on it, so every prompt needs one.")
+    if not language.strip():
+        raise PromptRefused("The language is empty; give a code such as en or zh.")
+    key = prompt_key(clean)
+    _refuse_twin(campaign, key)
+    counted = _count_in(submitter)
+    try:
+        with transaction.atomic():
+            return Prompt.objects.create(
+                campaign=campaign,
+                submitter=counted,
+                messages=clean,
+                dedupe_key=key,
+                source=source,
+                use_case=use_case,
+                language=language,
+                author=author,
+                picked_message_id=picked_message_id,
+                content_warnings=sorted(set(content_warnings)),
+                demonstrations_needed=_or_default(demonstrations_needed, campaign.demonstrations_per_prompt),
+                ranking_tasks_needed=_or_default(ranking_tasks_needed, campaign.ranking_tasks_per_prompt),
+            )
+    except IntegrityError:
+        _refuse_twin(campaign, key)  # somebody added the twin in the same moment
+        raise
+
+
+@transaction.atomic
+def warn_of_content(*, prompt: Prompt, warnings: Sequence[ContentWarning]) -> Prompt:
+    """Says what the prompt holds; from now on it is offered only to labelers who opted out of none of it."""
+    prompt = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
+    prompt.content_warnings = sorted(set(warnings))
+    prompt.save(update_fields=["content_warnings"])
+    return prompt
+
+
+def _or_default(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def check_messages(messages: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+    """The messages as they are stored. Raises PromptRefused, naming the message (from 1)."""
+    if not messages:
+        raise PromptRefused("There are no messages; a prompt needs at least one user message.")
+    clean: list[dict[str, str]] = []
+    for number, message in enumerate(messages, start=1):
+        clean.append(_check_message(number, message, previous=clean[-1]["role"] if clean else None))
+    if clean[-1]["role"] != "user":
+        raise PromptRefused(f"The last message is from the {clean[-1]['role']}; a prompt must end with a user message.")
+    return clean
+
+
+def _check_message(number: int, message: Mapping[str, object], *, previous: str | None) -> dict[str, str]:
+    if not isinstance(message, Mapping):
+        raise PromptRefused(f"Message {number} is not an object with a role and a content.")
+    role, content = message.get("role"), message.get("content")
+    if role not in ("system", "user", "assistant"):
+        raise PromptRefused(f"Message {number} has the role {role!r}; it must be system, user or assistant.")
+    if not isinstance(content, str) or not content.strip():
+        raise PromptRefused(f"Message {number} has no text.")
+    if role == "system" and number > 1:
+        raise PromptRefused(f"Message {number} is a system message; only the first message may be one.")
+    if role == previous:
+        raise PromptRefused(f"Messages {number - 1} and {number} are both from the {role}; turns must alternate.")
+    if role == "assistant" and previous != "user":
+        raise PromptRefused(f"Message {number} is from the assistant, but no user message comes before it.")
+    try:
+        return {"role": str(role), "content": clean_text(content)}
+    except UnstorableText as unstorable:
+        raise PromptRefused(f"Message {number}: {unstorable}") from unstorable
+
+
+def _refuse_twin(campaign: Campaign, key: str) -> None:
+    twin = Prompt.objects.filter(campaign=campaign, dedupe_key=key).values_list("pk", flat=True).first()
+    if twin is not None:
+        raise PromptRefused(
+            f"It starts like prompt {twin}, which is in the campaign already (near-duplicate).", twin_id=twin
+        )
+
+
+def _count_in(name: str) -> Submitter:
+    submitter, _ = Submitter.objects.get_or_create(name=name, defaults={"split": split_of(name)})
+    counted = Submitter.objects.filter(pk=submitter.pk, prompt_count__lt=PROMPTS_PER_SUBMITTER).update(
+        prompt_count=F("prompt_count") + 1
+    )
+    if not counted:
+        raise PromptRefused(
+            f"Submitter “{name}” has {PROMPTS_PER_SUBMITTER} prompts already, the most that one submitter may have."
+        )
+    return submitter

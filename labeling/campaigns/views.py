@@ -1,0 +1,33 @@
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language
+from django.views.decorators.http import require_POST, require_safe
+
+from labeling.campaigns.models.campaigns import InstructionVersion
+from labeling.campaigns.queries import instructions_of
+from labeling.campaigns.services.campaigns import acknowledge
+from labeling.people.views.access import LabelerRequest, labeler_page
+
+
+@require_safe
+@login_required
+def instructions(request: HttpRequest, slug: str) -> HttpResponse:
+    staff = bool(getattr(request.user, "is_staff", False))
+    try:
+        page = instructions_of(slug, interface_language=get_language() or "en", drafts_too=staff)
+    except InstructionVersion.DoesNotExist:
+        raise Http404 from None
+    return render(request, "campaigns/instructions.html", {"page": page})
+
+
+@require_POST
+@labeler_page
+def acknowledge_instructions(request: LabelerRequest, version: int) -> HttpResponse:
+    """“I have read this”: back to the work that it stood before."""
+    acknowledge(labeler=request.labeler, instruction_version=get_object_or_404(InstructionVersion, pk=version))
+    back = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return redirect(back if is_ours and back.startswith("/") else reverse("overview"))

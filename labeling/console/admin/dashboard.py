@@ -1,0 +1,57 @@
+"""The admin's front page: the pipeline's counts, who is at work, and what needs attention."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from labeling.base.admin.charts import BarChart, bar_chart
+from labeling.base.states import ModelKind
+from labeling.console.admin.notices import notices
+from labeling.console.queries.pipeline import Day, Pipeline, holders, open_campaigns, pipeline, throughput
+from labeling.training.admin.metrics import headline
+
+DAYS_SHOWN = 14
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What templates/admin/index.html shows; labeling numbers are for those who may see rankings."""
+    if not request.user.has_perm("labeling.view_ranking"):
+        return context
+    state = pipeline()
+    at_work, held = holders()
+    return context | {
+        "pipeline": state,
+        "models": [_current(state, kind) for kind in ModelKind],
+        "chart": _chart(throughput(days=DAYS_SHOWN)),
+        "holders": at_work,
+        "held": held,
+        "notices": notices(),
+        "open_campaigns": open_campaigns(limit=3),
+        "title": _("Overview"),
+    }
+
+
+def _current(state: Pipeline, kind: ModelKind) -> dict[str, Any]:
+    version = state.current.get(kind)
+    return {"kind": kind, "version": version, "headline": headline(version.metrics) if version else ""}
+
+
+def _chart(days: list[Day]) -> BarChart:
+    return bar_chart(
+        [
+            (
+                f"{day.day.day}",
+                _("%(date)s: %(rankings)d rankings, %(demonstrations)d demonstrations, %(simulated)d simulated")
+                % {
+                    "date": date_format(day.day),
+                    "rankings": day.rankings,
+                    "demonstrations": day.demonstrations,
+                    "simulated": day.simulated,
+                },
+                {"rankings": day.rankings, "demonstrations": day.demonstrations, "simulated": day.simulated},
+            )
+            for day in days
+        ]
+    )

@@ -1,0 +1,75 @@
+"""What stands still or went wrong and needs a person, for the admin's front page."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, F, Min, Q
+from django.utils import timezone
+
+from labeling.base.states import CampaignState, LabelerState, ModelKind, ModelState, RunState, TaskState
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.model_versions.models import ModelVersion
+from labeling.people.models import Labeler
+from labeling.ranking_tasks.models import RankingTask
+from labeling.training.models import TrainingRun
+
+WAITS_TOO_LONG = timedelta(minutes=10)
+"""Longer than a worker needs to take up its next message: probably none is running."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """Tasks set aside for one reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    set_aside: list[SetAside]
+    failed_run: TrainingRun | None
+    """The last run, where that failed."""
+    waiting_run: TrainingRun | None
+    waiting_sampling: int
+    sampling_since: datetime | None
+    empty_campaigns: list[Campaign]
+    """Open to labelers, but without a single ranking to hand out."""
+    has_campaign: bool
+    has_sft_model: bool
+    waiting_labelers: int
+
+
+def attention() -> Attention:
+    long_ago = timezone.now() - WAITS_TOO_LONG
+    last_run = TrainingRun.objects.order_by("-id").first()
+    sampling = RankingTask.objects.filter(state=TaskState.SAMPLING, created_at__lt=long_ago).aggregate(
+        count=Count("pk"), since=Min("created_at")
+    )
+    waiting = last_run if last_run and last_run.state == RunState.QUEUED and last_run.created_at < long_ago else None
+    return Attention(
+        set_aside=_set_aside(),
+        failed_run=last_run if last_run and last_run.state == RunState.FAILED else None,
+        waiting_run=waiting,
+        waiting_sampling=sampling["count"],
+        sampling_since=sampling["since"],
+        empty_campaigns=_empty_campaigns(),
+        has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE).exists(),
+        has_sft_model=ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).exists(),
+        waiting_labelers=Labeler.objects.filter(state__in=[LabelerState.INVITED, LabelerState.SCREENING]).count(),
+    )
+
+
+def _set_aside() -> list[SetAside]:
+    reasons = RankingTask.objects.filter(state=TaskState.SET_ASIDE).order_by().values("set_aside_reason")
+    counted = reasons.annotate(count=Count("pk")).order_by("-count", "set_aside_reason")
+    return [SetAside(reason=row["set_aside_reason"], count=row["count"]) for row in counted[:5]]
+
+
+def _empty_campaigns() -> list[Campaign]:
+    claimable = Q(
+        ranking_tasks__state=TaskState.READY,
+        ranking_tasks__rankings_needed__gt=F("ranking_tasks__rankings_open") + F("ranking_tasks__rankings_done"),
+    )
+    opened = Campaign.objects.filter(state=CampaignState.ACTIVE)
+    return list(opened.annotate(claimable=Count("ranking_tasks", filter=claimable)).filter(claimable=0))

@@ -1,0 +1,240 @@
+"""Where everything stands between a prompt and a promoted model: the admin's front page."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from labeling.base.states import (
+    ACTIVE_RUN_STATES,
+    AssignmentKind,
+    AssignmentState,
+    CampaignState,
+    ModelState,
+    RunState,
+    TaskState,
+)
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import Prompt
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.models import Assignment
+from labeling.desk.ranking.models import Ranking
+from labeling.exports.models import Snapshot
+from labeling.model_versions.models import ModelVersion
+from labeling.ranking_tasks.models import RankingTask
+from labeling.training.models import TrainingPoint, TrainingRun
+
+HOLDERS_SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptCounts:
+    """`wanted` counts demonstrations that nobody holds yet."""
+
+    total: int
+    set_aside: int
+    wanted: int
+    open: int
+    done: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskCounts:
+    sampling: int
+    ready: int
+    done: int
+    set_aside: int
+    open_places: int
+    """Rankings that labelers could claim now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingCounts:
+    """First submissions of people; those of simulated labelers apart."""
+
+    total: int
+    today: int
+    week: int
+    simulated: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCounts:
+    done: int
+    failed: int
+    active: TrainingRun | None
+    active_step: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    prompts: PromptCounts
+    tasks: TaskCounts
+    rankings: RankingCounts
+    snapshots: int
+    last_snapshot: Snapshot | None
+    runs: RunCounts
+    current: dict[str, ModelVersion]
+    """The current model of each kind that has one."""
+    candidates: int
+
+
+def pipeline() -> Pipeline:
+    return Pipeline(
+        prompts=_prompts(),
+        tasks=_tasks(),
+        rankings=_rankings(),
+        snapshots=Snapshot.objects.count(),
+        last_snapshot=Snapshot.objects.order_by("-id").first(),
+        runs=_runs(),
+        current={version.kind: version for version in ModelVersion.objects.filter(state=ModelState.CURRENT)},
+        candidates=ModelVersion.objects.filter(state=ModelState.CANDIDATE).count(),
+    )
+
+
+def _prompts() -> PromptCounts:
+    in_use = Q(set_aside_reason="")
+    counts = Prompt.objects.aggregate(
+        total=Count("pk"),
+        in_use=Count("pk", filter=in_use),
+        needed=Sum("demonstrations_needed", filter=in_use, default=0),
+        taken=Sum(F("demonstrations_open") + F("demonstrations_done"), filter=in_use, default=0),
+        open=Sum("demonstrations_open", default=0),
+    )
+    return PromptCounts(
+        total=counts["total"],
+        set_aside=counts["total"] - counts["in_use"],
+        wanted=counts["needed"] - counts["taken"],
+        open=counts["open"],
+        done=Demonstration.objects.filter(revision=1).count(),
+    )
+
+
+def _tasks() -> TaskCounts:
+    ready = Q(state=TaskState.READY)
+    free = F("rankings_needed") - F("rankings_open") - F("rankings_done")
+    return TaskCounts(
+        **RankingTask.objects.aggregate(
+            sampling=Count("pk", filter=Q(state=TaskState.SAMPLING)),
+            ready=Count("pk", filter=ready),
+            done=Count("pk", filter=Q(state=TaskState.DONE)),
+            set_aside=Count("pk", filter=Q(state=TaskState.SET_ASIDE)),
+            open_places=Sum(free, filter=ready, default=0),
+        )
+    )
+
+
+def _rankings() -> RankingCounts:
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    people = Q(simulated=False)
+    return RankingCounts(
+        **Ranking.objects.filter(revision=1).aggregate(
+            total=Count("pk", filter=people),
+            today=Count("pk", filter=people & Q(submitted_at__gte=today)),
+            week=Count("pk", filter=people & Q(submitted_at__gte=today - timedelta(days=6))),
+            simulated=Count("pk", filter=~people),
+        )
+    )
+
+
+def _runs() -> RunCounts:
+    states = Counter(dict(TrainingRun.objects.order_by().values_list("state").annotate(count=Count("pk"))))
+    active = TrainingRun.objects.filter(state__in=ACTIVE_RUN_STATES).first()
+    return RunCounts(
+        done=states[RunState.DONE],
+        failed=states[RunState.FAILED],
+        active=active,
+        active_step=last_step(active) if active else None,
+    )
+
+
+def last_step(run: TrainingRun) -> int | None:
+    """The number of the optimizer step that the run wrote last."""
+    return TrainingPoint.objects.filter(run=run).order_by("-step").values_list("step", flat=True).first()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """First submissions of one day. `rankings` and `demonstrations` are people's."""
+
+    day: date
+    rankings: int
+    demonstrations: int
+    simulated: int
+
+
+def open_campaigns(*, limit: int) -> list[Campaign]:
+    """The newest campaigns that are open to labelers."""
+    return list(Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-id")[:limit])
+
+
+def throughput(*, days: int) -> list[Day]:
+    """The last `days` days, today last, in the current time zone."""
+    today = timezone.localdate()
+    first = today - timedelta(days=days - 1)
+    begin = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    rankings = _per_day(Ranking.objects.filter(revision=1, simulated=False), begin)
+    simulated = _per_day(Ranking.objects.filter(revision=1, simulated=True), begin)
+    demonstrations = _per_day(Demonstration.objects.filter(revision=1, source="labeler", simulated=False), begin)
+    return [
+        Day(day=day, rankings=rankings[day], demonstrations=demonstrations[day], simulated=simulated[day])
+        for day in (first + timedelta(days=number) for number in range(days))
+    ]
+
+
+def _per_day(submitted: QuerySet[Any], begin: datetime) -> Counter[date]:
+    by_day = submitted.filter(submitted_at__gte=begin).order_by().annotate(day=TruncDate("submitted_at"))
+    return Counter(dict(by_day.values_list("day").annotate(count=Count("pk"))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Somebody at work. `touched_at` is the last draft, or the claim; `overdue` once the lease ran out."""
+
+    assignment_id: int
+    labeler_id: int
+    name: str
+    simulated: bool
+    kind: str
+    prompt_id: int
+    task_id: int | None
+    campaign: str
+    claimed_at: datetime
+    touched_at: datetime
+    expires_at: datetime
+    overdue: bool
+
+    @property
+    def is_ranking(self) -> bool:
+        return self.kind == AssignmentKind.RANKING
+
+
+def holders() -> tuple[list[Holder], int]:
+    """Who holds what, whoever was active last first, and how many pieces of work are held in all."""
+    held = Assignment.objects.filter(state=AssignmentState.OPEN)
+    latest = held.select_related("labeler__user", "campaign").order_by(
+        F("draft_saved_at").desc(nulls_last=True), "-claimed_at"
+    )
+    now = timezone.now()
+    return [_holder(assignment, now) for assignment in latest[:HOLDERS_SHOWN]], held.count()
+
+
+def _holder(assignment: Assignment, now: datetime) -> Holder:
+    return Holder(
+        assignment_id=assignment.pk,
+        labeler_id=assignment.labeler_id,
+        name=str(assignment.labeler),
+        simulated=assignment.labeler.simulated,
+        kind=assignment.kind,
+        prompt_id=assignment.prompt_id,
+        task_id=assignment.task_id,
+        campaign=str(assignment.campaign),
+        claimed_at=assignment.claimed_at,
+        touched_at=assignment.draft_saved_at or assignment.claimed_at,
+        expires_at=assignment.expires_at,
+        overdue=assignment.expires_at < now,
+    )

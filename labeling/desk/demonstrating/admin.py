@@ -1,0 +1,92 @@
+"""Demonstrations as they were handed in, with their revisions. Nothing can be changed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from labeling.base.admin.filters import DemonstrationsOfSnapshotFilter, by_choice, by_day, by_relation, yes_or_no
+from labeling.base.admin.nouns import RecordAdmin, column, shown
+from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.queries.work import turns_of
+
+
+@admin.register(Demonstration)
+class DemonstrationAdmin(RecordAdmin):
+    list_display = (
+        "number",
+        "asked",
+        "answered",
+        "author",
+        "campaign",
+        shown("submitted_at", lazy("Handed in")),
+    )
+    list_display_links = ("number", "asked")
+    list_filter = (
+        *by_relation("prompt__campaign"),
+        *by_choice("labeler_group"),
+        *yes_or_no("simulated"),
+        DemonstrationsOfSnapshotFilter,
+        *by_day("submitted_at"),
+    )
+    list_select_related = ("labeler__user", "prompt__campaign")
+    search_fields = ("labeler__user__username", "text", "prompt__messages")
+    search_help_text = lazy("A labeler's name, or words of the prompt or the answer")
+    ordering = ("-id",)
+    list_per_page = 50
+    change_form_outer_before_template = "desk/demonstrating/admin/demonstration.html"
+    fields = (
+        "prompt", "author", "labeler_group", "simulated", "source", "revision", "seconds", "submitted_at",
+        "instruction_version", "assignment",
+    )  # fmt: skip
+    readonly_fields = ("author", "seconds")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        demonstration = self.find(request, object_id)
+        revisions = Demonstration.objects.filter(
+            prompt=demonstration.prompt_id, labeler=demonstration.labeler_id, source=demonstration.source
+        )
+        if demonstration.labeler_id is None or demonstration.source == "edit":
+            revisions = revisions.filter(pk=demonstration.pk)
+        shown = {
+            "demonstration": demonstration,
+            "turns": turns_of(demonstration.prompt.messages),
+            "html": render_markdown(demonstration.text, headings_from=TEXT_HEADINGS_FROM),
+            "revisions": revisions.order_by("revision"),
+        }
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
+
+    @column("#", ordering="pk")
+    def number(self, demonstration: Demonstration) -> str:
+        return (
+            f"{demonstration.pk}" if demonstration.revision == 1 else f"{demonstration.pk} (r{demonstration.revision})"
+        )
+
+    @column(lazy("Prompt"))
+    def asked(self, demonstration: Demonstration) -> str:
+        prompt = demonstration.prompt
+        return format_html(
+            '<span class="cc-excerpt" lang="{}">{}</span>', prompt.language, prompt.last_user_text()[:100]
+        )
+
+    @column(lazy("Answer"))
+    def answered(self, demonstration: Demonstration) -> str:
+        return format_html('<span class="cc-excerpt">{}</span>', demonstration.text[:100])
+
+    @column(lazy("Author"), ordering="labeler__user__username")
+    def author(self, demonstration: Demonstration) -> str:
+        return str(demonstration.labeler) if demonstration.labeler else _("imported")
+
+    @column(lazy("Seconds"))
+    def seconds(self, demonstration: Demonstration) -> str:
+        return "" if demonstration.active_seconds is None else f"{demonstration.active_seconds:,.0f}"
+
+    @column(lazy("Campaign"), ordering="prompt__campaign")
+    def campaign(self, demonstration: Demonstration) -> str:
+        return str(demonstration.prompt.campaign)

@@ -1,0 +1,144 @@
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from labeling.base.choices import choices, one_of
+from labeling.base.states import AssignmentKind, AssignmentState, RevisionState, SkipReason
+from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
+from labeling.campaigns.models.prompts import Prompt
+from labeling.people.models import Labeler
+from labeling.ranking_tasks.models import RankingTask
+
+
+class Assignment(models.Model):
+    """Who holds which work until when. The draft lives here and outlives the lease."""
+
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
+    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="assignments")
+    kind = models.CharField(max_length=16, choices=choices(AssignmentKind))
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="assignments")
+    task = models.ForeignKey(RankingTask, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments")
+    state = models.CharField(max_length=16, choices=choices(AssignmentState), default=AssignmentState.OPEN)
+    instruction_version = models.ForeignKey(InstructionVersion, on_delete=models.PROTECT)
+    rubric_version = models.ForeignKey(RubricVersion, null=True, blank=True, on_delete=models.PROTECT)
+    shown_order = ArrayField(
+        models.BigIntegerField(), default=list, blank=True, help_text="Completion ids in the order this labeler sees."
+    )
+    claimed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    draft = models.JSONField(default=dict, blank=True)
+    draft_version = models.PositiveIntegerField(default=0)
+    draft_saved_at = models.DateTimeField(null=True, blank=True)
+    skip_reason = models.CharField(max_length=24, blank=True, choices=choices(SkipReason))
+    skip_note = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("assignment")
+        verbose_name_plural = _("assignments")
+        ordering = ["-id"]
+        constraints = [
+            one_of("kind", AssignmentKind, name="assignment_kind_known"),
+            one_of("state", AssignmentState, name="assignment_state_known"),
+            models.UniqueConstraint(
+                fields=["labeler", "kind"], condition=Q(state="open"), name="assignment_one_open_per_labeler_and_kind"
+            ),
+            # A labeler meets a piece of work once; a lapsed assignment is taken up again, never doubled.
+            models.UniqueConstraint(
+                fields=["task", "labeler"], condition=Q(kind="ranking"), name="assignment_task_once_per_labeler"
+            ),
+            models.UniqueConstraint(
+                fields=["prompt", "labeler"],
+                condition=Q(kind="demonstration"),
+                name="assignment_prompt_once_per_labeler",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="ranking", task__isnull=False, rubric_version__isnull=False)
+                | Q(kind="demonstration", task=None),
+                name="assignment_kind_has_its_work",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="open", closed_at=None) | ~Q(state="open") & Q(closed_at__isnull=False),
+                name="assignment_closed_at_matches_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="skipped") | Q(skip_reason__in=[reason.value for reason in SkipReason]),
+                name="assignment_skip_has_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state="open"), name="assignment_open_by_expiry"),
+            models.Index(F("labeler"), F("closed_at").desc(), name="assignment_history"),  # queries/history.py
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.labeler}"
+
+
+class EarlierDraft(models.Model):
+    """A draft as it was before something replaced it, so that its author can go back (services/drafts.py).
+
+    The token is that of an assignment or of a composition: both keep drafts in the same way.
+    """
+
+    token = models.UUIDField()
+    labeler = models.ForeignKey(Labeler, on_delete=models.CASCADE, related_name="earlier_drafts")
+    version = models.PositiveIntegerField(help_text="The version that this draft had, or that it did not become.")
+    draft = models.JSONField()
+    kept_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("earlier draft")
+        verbose_name_plural = _("earlier drafts")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["token", "-id"], name="earlier_draft_by_token")]
+
+    def __str__(self) -> str:
+        return f"version {self.version} of {self.token}"
+
+
+class Revision(models.Model):
+    """A second thought about something handed in: its own draft, until it becomes the label's next revision.
+
+    What was handed in stays as it is; the label itself is a further row of Ranking or Demonstration.
+    """
+
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="revisions")
+    state = models.CharField(max_length=16, choices=choices(RevisionState), default=RevisionState.OPEN)
+    handed_in = models.JSONField(help_text="What counted when it was begun, as the fields of the page.")
+    draft = models.JSONField(default=dict, blank=True, help_text="Empty until something was changed.")
+    draft_version = models.PositiveIntegerField(default=0)
+    draft_saved_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
+        ordering = ["-id"]
+        constraints = [
+            one_of("state", RevisionState, name="revision_state_known"),
+            models.UniqueConstraint(
+                fields=["assignment"], condition=Q(state="open"), name="revision_one_open_per_assignment"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="open", closed_at=None) | ~Q(state="open") & Q(closed_at__isnull=False),
+                name="revision_closed_at_matches_state",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision of {self.assignment}"
+
+    @property
+    def labeler_id(self) -> int:
+        return self.assignment.labeler_id
+
+    def fields(self) -> dict[str, object]:
+        """What the page begins with: the draft, or what was handed in where nothing has been changed yet."""
+        return dict(self.draft if self.draft_version else self.handed_in)

@@ -1,0 +1,215 @@
+"""Rankings handed in."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from labeling.base.export_lock import while_no_export_looks
+from labeling.base.refusals import LabelerNotActive
+from labeling.base.states import AssignmentState, LabelerState, RevisionState
+from labeling.desk.models import Assignment
+from labeling.desk.ranking.models import Ranking
+from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, check_strengths, densify
+from labeling.desk.services.assignments import hold_for_submission, lock_own
+from labeling.desk.services.leases import close_submitted
+from labeling.desk.services.revisions import check_may_revise, check_open_revision, close_revision, lock_own_revision
+from labeling.people.models import Labeler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a labeler says of the completion at `shown_position` (from 1)."""
+
+    shown_position: int
+    rank: int
+    quality: int | None = None
+    flags: Sequence[str] = field(default_factory=tuple)
+    note: str = ""
+
+
+# One statement for a ranking with all that it says of its completions: they are written between one task and the next,
+# where people wait.
+WRITTEN = (
+    "task_id",
+    "labeler_id",
+    "assignment_id",
+    "revision",
+    "instruction_version_id",
+    "rubric_version_id",
+    "note",
+    "strengths",
+    "none_acceptable",
+    "active_seconds",
+    "labeler_group",
+    "simulated",
+)
+CASTS = {"strengths": "::smallint[]"}
+WRITE = f"""
+WITH ranking AS (
+    INSERT INTO labeling_ranking ({", ".join(WRITTEN)})
+    VALUES ({", ".join(f"%({name})s{CASTS.get(name, '')}" for name in WRITTEN)})
+    RETURNING id, submitted_at
+), ranked AS (
+    INSERT INTO labeling_rankedcompletion (ranking_id, completion_id, rank, quality, flags, note, shown_position)
+    SELECT ranking.id, said.* FROM ranking, json_to_recordset(%(ranked)s) AS said(
+        completion_id bigint, rank smallint, quality smallint, flags text[], note text, shown_position smallint
+    )
+)
+SELECT id, submitted_at FROM ranking
+"""  # noqa: S608  (put together from constants)
+
+
+@transaction.atomic
+def submit_ranking(
+    *,
+    labeler: Labeler,
+    token: str,
+    judgements: Sequence[Judgement],
+    active_seconds: float,
+    note: str = "",
+    strengths: Sequence[int] | None = None,
+    none_acceptable: bool = False,
+) -> Ranking:
+    """Hands a ranking in, once: a second submission of the same assignment returns the first one's ranking.
+
+    Raises InvalidRanking, LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped, Assignment.DoesNotExist.
+    """
+    while_no_export_looks()
+    assignment = lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.SUBMITTED:
+        return assignment.rankings.latest("revision")
+    check_may_submit(assignment)
+    ranks = check_judgements(assignment, judgements)
+    hold_for_submission(assignment)
+    whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
+    ranking = _write(assignment, judgements, ranks, revision=1, active_seconds=active_seconds, whole=whole)
+    close_submitted(assignment, now=timezone.now())
+    return ranking
+
+
+@transaction.atomic
+def revise_ranking(
+    *,
+    labeler: Labeler,
+    token: str,
+    judgements: Sequence[Judgement],
+    active_seconds: float,
+    note: str = "",
+    strengths: Sequence[int] | None = None,
+    none_acceptable: bool = False,
+) -> Ranking | None:
+    """Hands in the open revision `token` as the ranking's next one; the last one counts. None: it changes nothing.
+
+    Raises InvalidRanking, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen, WorkSetAside,
+    Revision.DoesNotExist.
+    """
+    while_no_export_looks()
+    revision = lock_own_revision(labeler=labeler, token=token)
+    check_open_revision(revision)
+    assignment = revision.assignment
+    check_may_revise(assignment)
+    ranks = check_judgements(assignment, judgements)
+    whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
+    latest = assignment.rankings.latest("revision")
+    if _says_the_same(latest, judgements, ranks, whole):
+        close_revision(revision, RevisionState.KEPT)
+        return None
+    close_revision(revision, RevisionState.SUBMITTED)
+    return _write(
+        assignment, judgements, ranks, revision=latest.revision + 1, active_seconds=active_seconds, whole=whole
+    )
+
+
+def _says_the_same(
+    latest: Ranking, judgements: Sequence[Judgement], ranks: dict[int, int], whole: dict[str, Any]
+) -> bool:
+    """Whether the latest revision says all this already. The time that it took is no part of what is said."""
+    said = {
+        each.shown_position: (each.rank, each.quality, each.flags, each.note)
+        for each in latest.ranked_completions.all()
+    }
+    now = {
+        each.shown_position: (ranks[each.shown_position], each.quality, sorted(set(each.flags)), each.note)
+        for each in judgements
+    }
+    return said == now and all(getattr(latest, name) == value for name, value in whole.items())
+
+
+def check_may_submit(assignment: Assignment) -> None:
+    """Raises LabelerNotActive when the labeler was suspended in the middle of the work."""
+    if assignment.labeler.state != LabelerState.ACTIVE:
+        raise LabelerNotActive(f"Labeler {assignment.labeler_id} is {assignment.labeler.state}. The draft is kept.")
+
+
+def check_judgements(assignment: Assignment, judgements: Sequence[Judgement]) -> dict[int, int]:
+    """Dense ranks by shown position. Raises InvalidRanking."""
+    check_covers(
+        expected=range(1, len(assignment.shown_order) + 1), given=[judged.shown_position for judged in judgements]
+    )
+    assert assignment.rubric_version is not None  # a CHECK constraint: every ranking assignment has its rubric
+    known = set(assignment.rubric_version.flag_keys())
+    for judged in judgements:
+        check_quality(judged.quality)
+        if unknown := sorted(set(judged.flags) - known):
+            raise InvalidRanking(f"The rubric has no flag {', '.join(unknown)}. Reload the page and set it again.")
+        if judged.rank < 1:
+            raise InvalidRanking(f"Rank {judged.rank} does not exist; ranks count from 1.")
+    return densify({judged.shown_position: judged.rank for judged in judgements})
+
+
+def _whole(
+    ranks: dict[int, int], *, note: str, strengths: Sequence[int] | None, none_acceptable: bool
+) -> dict[str, Any]:
+    """What is said of the ranking as a whole. Raises InvalidRanking."""
+    check_strengths(strengths, ranks=max(ranks.values()))
+    return {
+        "note": note,
+        "strengths": None if strengths is None else list(strengths),
+        "none_acceptable": none_acceptable,
+    }
+
+
+def _write(
+    assignment: Assignment,
+    judgements: Sequence[Judgement],
+    ranks: dict[int, int],
+    *,
+    revision: int,
+    active_seconds: float,
+    whole: dict[str, Any],
+) -> Ranking:
+    labeler = assignment.labeler
+    assert assignment.task_id is not None  # both by a CHECK constraint
+    assert assignment.rubric_version_id is not None
+    ranking = Ranking(
+        task_id=assignment.task_id,
+        labeler=labeler,
+        assignment=assignment,
+        revision=revision,
+        instruction_version_id=assignment.instruction_version_id,
+        rubric_version_id=assignment.rubric_version_id,
+        active_seconds=max(0.0, active_seconds),
+        labeler_group=labeler.group,
+        simulated=labeler.simulated,
+        **whole,
+    )
+    ranked = [
+        {
+            "completion_id": assignment.shown_order[judged.shown_position - 1],
+            "rank": ranks[judged.shown_position],
+            "quality": judged.quality,
+            "flags": sorted(set(judged.flags)),
+            "note": judged.note,
+            "shown_position": judged.shown_position,
+        }
+        for judged in judgements
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, {**{name: getattr(ranking, name) for name in WRITTEN}, "ranked": json.dumps(ranked)})
+        ranking.pk, ranking.submitted_at = cursor.fetchone()
+    ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
+    return ranking

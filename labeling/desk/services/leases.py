@@ -1,0 +1,103 @@
+"""The places that a prompt or a task has: taken, given back, used. Every counter moves here and nowhere else.
+
+Lock order, so that no two transactions can deadlock: labeler, assignment, then task or prompt.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from labeling.base.states import AssignmentState, TaskState
+from labeling.campaigns.models.prompts import Prompt
+from labeling.desk.models import Assignment
+from labeling.ranking_tasks.models import RankingTask
+
+# One statement, for people wait for it between one task and the next.
+CLOSE = "UPDATE labeling_assignment SET state = 'submitted', closed_at = %(now)s WHERE id = %(assignment)s"
+CLOSE_RANKING = f"""
+WITH used AS (
+    UPDATE labeling_rankingtask SET
+        rankings_open = rankings_open - 1,
+        rankings_done = rankings_done + 1,
+        state = CASE WHEN state = 'ready' AND rankings_done + 1 = rankings_needed THEN 'done' ELSE state END
+    WHERE id = %(task)s
+)
+{CLOSE}
+"""  # noqa: S608  (put together from constants)
+CLOSE_DEMONSTRATION = f"""
+WITH used AS (
+    UPDATE labeling_prompt SET
+        demonstrations_open = demonstrations_open - 1,
+        demonstrations_done = demonstrations_done + 1
+    WHERE id = %(prompt)s
+)
+{CLOSE}
+"""  # noqa: S608
+
+
+def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime) -> None:
+    """Gives the places of open (locked) assignments back and leaves each in `state`."""
+    for assignment in sorted(assignments, key=lambda held: (held.task_id or 0, held.prompt_id)):
+        assignment.state = state
+        assignment.closed_at = now
+        assignment.save(update_fields=["state", "closed_at", "skip_reason", "skip_note"])
+        if assignment.task_id is not None:
+            RankingTask.objects.filter(pk=assignment.task_id).update(rankings_open=F("rankings_open") - 1)
+        else:
+            Prompt.objects.filter(pk=assignment.prompt_id).update(demonstrations_open=F("demonstrations_open") - 1)
+
+
+@transaction.atomic
+def give_back(*, assignment_ids: Sequence[int]) -> int:
+    """Puts held work back into the queue before its time; returns how many. The drafts stay with their authors."""
+    held = Assignment.objects.select_for_update().filter(pk__in=assignment_ids, state=AssignmentState.OPEN)
+    released = list(held.order_by("pk"))
+    release(assignments=released, state=AssignmentState.LAPSED, now=timezone.now())
+    return len(released)
+
+
+@transaction.atomic
+def release_expired_leases(*, limit: int = 500) -> int:
+    """Puts work whose lease ran out back into the queue; returns how many. Drafts stay with their authors."""
+    now = timezone.now()
+    expired = list(
+        Assignment.objects.select_for_update(skip_locked=True)
+        .filter(state=AssignmentState.OPEN, expires_at__lt=now)
+        .order_by("expires_at")[:limit]
+    )
+    release(assignments=expired, state=AssignmentState.LAPSED, now=now)
+    return len(expired)
+
+
+def take_ranking_place(task_id: int) -> bool:
+    """Takes one free place of a ready task; False when there is none (the row count is the verdict)."""
+    return (
+        RankingTask.objects.filter(
+            pk=task_id, state=TaskState.READY, rankings_needed__gt=F("rankings_open") + F("rankings_done")
+        ).update(rankings_open=F("rankings_open") + 1)
+        == 1
+    )
+
+
+def take_demonstration_place(prompt_id: int) -> bool:
+    """Takes one free place of a prompt that wants a demonstration; False when there is none."""
+    return (
+        Prompt.objects.filter(
+            pk=prompt_id,
+            set_aside_reason="",
+            demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
+        ).update(demonstrations_open=F("demonstrations_open") + 1)
+        == 1
+    )
+
+
+def close_submitted(assignment: Assignment, *, now: datetime) -> None:
+    """The last step of handing in: the assignment is closed, and its open place becomes a finished one. A task is done
+    with its last."""
+    assignment.state, assignment.closed_at = AssignmentState.SUBMITTED, now
+    ids = {"assignment": assignment.pk, "task": assignment.task_id, "prompt": assignment.prompt_id}
+    with connection.cursor() as cursor:
+        cursor.execute(CLOSE_DEMONSTRATION if assignment.task_id is None else CLOSE_RANKING, {**ids, "now": now})

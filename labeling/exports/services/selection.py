@@ -1,0 +1,93 @@
+"""What goes into a snapshot. Contradictions are refused before anything is read or written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from labeling.base.export_lock import settled_now
+from labeling.base.refusals import SnapshotRefused
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.rules.splits import SPLITS
+
+KINDS = ("demonstrations", "pairs", "rankings")
+HELD_OUT = "held_out"
+"""The split name of held-out labelers' work: it is in none of train, valid and test (InstructGPT §3.4)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The records of a snapshot: everything of these kinds, handed in up to and including `as_of`."""
+
+    as_of: datetime
+    kinds: tuple[str, ...]
+    campaign: str | None = None
+    split: str | None = None
+    include_simulated: bool = False
+    held_out: bool = False
+
+    @classmethod
+    def of_snapshot(cls, *, as_of: datetime, filters: dict[str, Any]) -> Self:
+        """What `filters` below, read from a manifest, selected."""
+        return cls(as_of=as_of, **{**filters, "kinds": tuple(filters["kinds"])})
+
+    def filters(self) -> dict[str, Any]:
+        """As the manifest states them."""
+        return {
+            "kinds": list(self.kinds),
+            "campaign": self.campaign,
+            "split": self.split,
+            "include_simulated": self.include_simulated,
+            "held_out": self.held_out,
+        }
+
+
+def select(
+    *,
+    kinds: Iterable[str],
+    as_of: datetime | None,
+    campaign: str | None,
+    split: str | None,
+    include_simulated: bool,
+    held_out: bool,
+) -> Selection:
+    """Raises SnapshotRefused for unknown kinds, campaigns and splits, and for a time that isn't over yet."""
+    kinds = tuple(sorted(set(kinds)))
+    if not kinds or set(kinds) - set(KINDS):
+        raise SnapshotRefused(
+            f"A snapshot holds one or more of {', '.join(KINDS)}, not {', '.join(kinds) or 'nothing'}."
+        )
+    if split is not None and split not in SPLITS:
+        raise SnapshotRefused(f"There is no split “{split}”; the splits are {', '.join(SPLITS)}.")
+    if split is not None and held_out:
+        raise SnapshotRefused("Held-out labelers' work is in none of the splits; ask for one or the other.")
+    if campaign is not None:
+        _check_campaign(campaign)
+    return Selection(
+        as_of=_settled(as_of),
+        kinds=kinds,
+        campaign=campaign,
+        split=split,
+        include_simulated=include_simulated,
+        held_out=held_out,
+    )
+
+
+def _check_campaign(slug: str) -> None:
+    known = list(Campaign.objects.order_by("slug").values_list("slug", flat=True))
+    if slug not in known:
+        raise SnapshotRefused(f"There is no campaign “{slug}”; the campaigns are: {', '.join(known) or 'none yet'}.")
+
+
+def _settled(as_of: datetime | None) -> datetime:
+    """A time before which every label is committed, so that the same selection holds the same rows for ever."""
+    now = settled_now()
+    if as_of is None:
+        return now
+    if as_of.tzinfo is None:
+        raise SnapshotRefused(f"The time {as_of.isoformat()} names no time zone; write {as_of.isoformat()}Z for UTC.")
+    if as_of > now:
+        raise SnapshotRefused(
+            f"{as_of.isoformat()} is still to come (it is {now.isoformat()}); what will be in it can't be known."
+        )
+    return as_of.astimezone(UTC)

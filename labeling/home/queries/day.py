@@ -1,0 +1,149 @@
+"""A labeler's days: what was done, for how long, and how far it agrees with others."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from labeling.base.states import CompositionState
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.people.models import Labeler
+from labeling.quality.rules import MIN_PAIRS, Agreement, agreement_of
+from labeling.writing.models import Composition
+
+DAYS_SHOWN = 14
+TASKS_COMPARED = 200
+"""The last ones that somebody else ranked as well; enough to say how it stands now, and little to read."""
+
+
+@dataclass(kw_only=True)
+class Done:
+    """Counts and active seconds of one day, or of one campaign on it."""
+
+    rankings: int = 0
+    demonstrations: int = 0
+    own_writing: int = 0
+    seconds: float = 0.0
+
+    @property
+    def pieces(self) -> int:
+        return self.rankings + self.demonstrations + self.own_writing
+
+    @property
+    def hours(self) -> int:
+        return int(self.seconds // 3600)
+
+    @property
+    def minutes(self) -> int:
+        """Beside the hours."""
+        return int(self.seconds % 3600 // 60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    day: date
+    done: Done
+    height: int
+    """Of its bar, in hundredths of the longest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayPage:
+    today: Done
+    campaigns: list[tuple[str, Done]]
+    days: list[Day]
+    agreement: Agreement
+    pairs_needed: int = MIN_PAIRS
+
+
+@dataclass(kw_only=True)
+class _Tally:
+    days: defaultdict[date, Done] = field(default_factory=lambda: defaultdict(Done))
+    campaigns: defaultdict[str, Done] = field(default_factory=lambda: defaultdict(Done))
+
+
+def zone_of(labeler: Labeler) -> ZoneInfo:
+    return ZoneInfo(labeler.time_zone or "UTC")
+
+
+def beginning_of_today(labeler: Labeler) -> datetime:
+    """Midnight where the labeler lives."""
+    return timezone.localtime(timezone=zone_of(labeler)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def day_of(labeler: Labeler) -> DayPage:
+    begin = beginning_of_today(labeler)
+    today, since = begin.date(), begin - timedelta(days=DAYS_SHOWN - 1)
+    tally = _tally(labeler, since=since, today=today)
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS_SHOWN))]
+    most = max((tally.days[day].pieces for day in days), default=0) or 1
+    return DayPage(
+        today=tally.days[today],
+        campaigns=sorted(tally.campaigns.items()),
+        days=[Day(day=day, done=tally.days[day], height=round(100 * tally.days[day].pieces / most)) for day in days],
+        agreement=own_agreement(labeler),
+    )
+
+
+def _tally(labeler: Labeler, *, since: datetime, today: date) -> _Tally:
+    zone, tally = zone_of(labeler), _Tally()
+    first = Q(revision=1)
+    mine = {"labeler": labeler, "submitted_at__gte": since}
+    sources: list[tuple[str, QuerySet[Ranking] | QuerySet[Demonstration] | QuerySet[Composition], str, Q]] = [
+        ("rankings", Ranking.objects.filter(**mine), "task__campaign__name", first),
+        ("demonstrations", Demonstration.objects.filter(**mine), "prompt__campaign__name", first),
+        (
+            "own_writing",
+            Composition.objects.filter(
+                labeler=labeler, state=CompositionState.SUBMITTED, closed_at__gte=since
+            ).annotate(submitted_at=F("closed_at")),
+            "campaign__name",
+            Q(),
+        ),
+    ]
+    for kind, rows, campaign, counted in sources:
+        grouped = (
+            rows.order_by()
+            .annotate(day=TruncDate("submitted_at", tzinfo=zone))
+            .values_list("day", campaign)
+            .annotate(count=Count("pk", filter=counted), seconds=Sum("active_seconds"))
+        )
+        for day, name, count, seconds in grouped:
+            for done in (tally.days[day], *([tally.campaigns[name]] if day == today else [])):
+                setattr(done, kind, getattr(done, kind) + count)
+                done.seconds += seconds or 0.0
+    return tally
+
+
+def own_agreement(labeler: Labeler) -> Agreement:
+    """With whoever else ranked the same tasks: each other person's last revision against the labeler's own."""
+    tasks = (
+        Ranking.objects.filter(labeler=labeler, task__rankings_done__gt=1)
+        .order_by("-task_id")
+        .values_list("task_id", flat=True)
+        .distinct()[:TASKS_COMPARED]
+    )
+    ranked = (
+        RankedCompletion.objects.filter(Q(ranking__simulated=False) | Q(ranking__labeler=labeler))
+        .filter(ranking__task__in=list(tasks))
+        .order_by("ranking__revision")  # later revisions replace earlier ones below
+        .values_list("ranking__task_id", "ranking__labeler_id", "completion_id", "rank")
+    )
+    return agreement_of(_pairs(ranked, labeler.pk))
+
+
+def _pairs(
+    ranked: Iterable[tuple[int, int, int, int]], labeler_id: int
+) -> Iterable[tuple[dict[int, int], dict[int, int]]]:
+    by_task: defaultdict[int, defaultdict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    for task, ranker, completion, rank in ranked:
+        by_task[task][ranker][completion] = rank
+    for rankers in by_task.values():
+        mine = rankers.pop(labeler_id)
+        yield from ((mine, theirs) for theirs in rankers.values())

@@ -1,0 +1,39 @@
+"""Which models are in use now.
+
+How long a text is for the model that learns from it: counted by the tokenizer of the current SFT model.
+
+Only the tokenizer's file is read, once in a process for each model; no weights and no torch.
+"""
+
+import logging
+
+from labeling.base.states import ModelKind, ModelState
+from labeling.model_versions.models import ModelVersion
+from sampler.model_files import UnusableModel
+from sampler.prompt_tokens import count_text_tokens
+
+
+def current_reward_model() -> ModelVersion | None:
+    """With the snapshot that it learned from."""
+    current = ModelVersion.objects.filter(kind=ModelKind.REWARD, state=ModelState.CURRENT)
+    return current.select_related("snapshot").first()
+
+
+log = logging.getLogger(__name__)
+
+
+def tokens_of(text: str) -> int | None:
+    """None when there is no current model, or its tokenizer can't be read."""
+    model = current_sft_model()
+    if model is None:
+        return None
+    try:
+        return count_text_tokens(model.path, text)
+    except (UnusableModel, ValueError) as unusable:
+        log.warning("Tokens can't be counted with model version %s: %s", model.pk, unusable)
+        return None
+
+
+def current_sft_model() -> ModelVersion | None:
+    """The model that completions are sampled from now."""
+    return ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).first()

@@ -1,0 +1,216 @@
+"""Labelers: made with their account, admitted, suspended, put into a group."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.fields import choice, languages, password, text
+from labeling.base.admin.filters import by_choice, yes_or_no
+from labeling.base.admin.nouns import NounAdmin, column, door
+from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.choices import choices
+from labeling.base.states import LabelerGroup, LabelerState, legal_moves
+from labeling.console.queries.lists import labelers_with_work
+from labeling.people.models import Labeler
+from labeling.people.services import change_labeler, change_labeler_state, create_labeler
+
+GROUP_HELP = lazy("Held-out labelers produce no training data; models are compared on their work.")
+LANGUAGES_HELP = lazy("Work is offered in these. Codes with commas between, such as: en, zh.")
+
+
+DOORS = {LabelerState.SCREENING: "to_screening", LabelerState.ACTIVE: "admit", LabelerState.SUSPENDED: "suspend"}
+
+
+class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
+    languages = languages(help_text=LANGUAGES_HELP)
+
+    class Meta:
+        model = Labeler
+        fields = ("group", "languages")
+        labels = {"group": lazy("Group")}
+        help_texts = {"group": GROUP_HELP}
+
+
+class NewLabelerForm(LabelerForm):
+    username = text(lazy("Username"), max_length=150, validators=[User.username_validator])
+    password = password(lazy("Password"), help_text=lazy("Tell it to the labeler; they can change it."))
+    state = choice(
+        lazy("State"), choices(LabelerState), initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
+    )
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        if User.objects.filter(username=username).exists():
+            raise forms.ValidationError(_("There is a user of that name already."))
+        return username
+
+    def clean_password(self) -> str:
+        secret: str = self.cleaned_data["password"]
+        validate_password(secret, User(username=self.cleaned_data.get("username", "")))
+        return secret
+
+
+@admin.register(Labeler)
+class LabelerAdmin(NounAdmin):
+    list_display = (
+        "name", "show_state", "show_group", "languages_in_short", "rankings", "demonstrations", "holds", "last_seen",
+    )  # fmt: skip
+    list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
+    list_select_related = ("user",)
+    search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
+    fieldsets = ((None, {"fields": ("account", "state_word", "group", "languages")}),
+                 (lazy("Work so far"), {"fields": ("rankings", "demonstrations", "holds", "last_seen")}))  # fmt: skip
+    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
+    readonly_fields = (
+        "account", "state_word", "rankings", "demonstrations", "holds", "last_seen",
+    )  # fmt: skip
+    actions_detail = ("to_screening", "admit", "suspend")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
+        return labelers_with_work(super().get_queryset(request))
+
+    def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        form = LabelerForm if obj else NewLabelerForm
+        return super().get_form(request, obj, change, **kwargs | {"form": form})
+
+    def save_model(self, request: HttpRequest, obj: Labeler, form: Any, change: Any) -> None:  # noqa: ARG002
+        cleaned = form.cleaned_data
+        group, spoken = LabelerGroup(cleaned["group"]), cleaned["languages"]
+        if change:
+            change_labeler(labeler=obj, group=group, languages=spoken)
+            return
+        created = create_labeler(
+            username=cleaned["username"],
+            password=cleaned["password"],
+            languages=spoken,
+            state=LabelerState(cleaned["state"]),
+            group=group,
+        )
+        obj.pk, obj.user = created.pk, created.user
+
+    def sensible_doors(self, row: Labeler) -> Iterable[str]:
+        moves = {
+            LabelerState.SCREENING: "to_screening",
+            LabelerState.ACTIVE: "admit",
+            LabelerState.SUSPENDED: "suspend",
+        }
+        return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state))]
+
+    @column(lazy("Labeler"), ordering="user__username")
+    def name(self, labeler: Labeler) -> str:
+        return f"{labeler} ({labeler.pseudonym})"
+
+    @column(lazy("Account"))
+    def account(self, labeler: Labeler) -> str:
+        link = reverse("admin:auth_user_change", args=[labeler.user_id])
+        return format_html('<a href="{}">{}</a> ({})', link, labeler, labeler.pseudonym)
+
+    @column(lazy("State"), label=STATE_COLOURS, ordering="state")
+    def show_state(self, labeler: Labeler) -> tuple[str, str]:
+        return state_label(labeler)
+
+    @column(lazy("State"))
+    def state_word(self, labeler: Labeler) -> str:
+        word = str(labeler.get_state_display())
+        return _("%(state)s (simulated)") % {"state": word} if labeler.simulated else word
+
+    @column(lazy("Group"), label={"held_out": "info", "simulated": "warning"}, ordering="group")
+    def show_group(self, labeler: Labeler) -> tuple[str, str]:
+        return ("simulated", _("Simulated")) if labeler.simulated else state_label(labeler, "group")
+
+    @column(lazy("Languages"))
+    def languages_in_short(self, labeler: Labeler) -> str:
+        return ", ".join(labeler.languages)
+
+    @column(lazy("Rankings"), ordering="rankings_done")
+    def rankings(self, labeler: Any) -> str:
+        return _linked("ranking", labeler, labeler.rankings_done)
+
+    @column(lazy("Demonstrations"), ordering="demonstrations_done")
+    def demonstrations(self, labeler: Any) -> str:
+        return _linked("demonstration", labeler, labeler.demonstrations_done)
+
+    @column(lazy("Holds now"), ordering="held")
+    def holds(self, labeler: Any) -> str:
+        return _linked("assignment", labeler, labeler.held, state__exact="open")
+
+    @column(lazy("Last active"), ordering="last_active")
+    def last_seen(self, labeler: Any) -> str:
+        return naturaltime(labeler.last_active) if labeler.last_active else _("never")
+
+    @door(lazy("Admit"), icon="check_circle", primary=True)
+    def admit(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("From now on %(labeler)s is offered work in the languages of the profile.")
+        return self._ask_state(request, object_id, LabelerState.ACTIVE, _("Admit %(labeler)s?"), [text], _("Admit"))
+
+    @door(lazy("To screening"), icon="fact_check")
+    def to_screening(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("%(labeler)s is offered no work until admitted.")
+        title = _("Put %(labeler)s into screening?")
+        return self._ask_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
+
+    @door(lazy("Suspend"), icon="person_off")
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        held = self.find(request, object_id).held
+        text = [
+            _("%(labeler)s is offered no work any more. Everything handed in stays."),
+            ngettext(
+                "%(count)d piece of work is held now; it goes back to the queue and its draft is kept.",
+                "%(count)d pieces of work are held now; they go back to the queue and their drafts are kept.",
+                held,
+            ).replace("%(count)d", str(held)),
+        ]
+        title = _("Suspend %(labeler)s?")
+        return self._ask_state(request, object_id, LabelerState.SUSPENDED, title, text, _("Suspend"), danger=True)
+
+    def _ask_state(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        state: LabelerState,
+        title: str,
+        consequences: list[str],
+        button: str,
+        *,
+        danger: bool = False,
+    ) -> HttpResponse:
+        labeler = self.find(request, object_id)
+        named = {"labeler": labeler}
+
+        def answer(_cleaned: dict[str, Any]) -> str:
+            change_labeler_state(labeler=labeler, state=state)
+            labeler.state = state
+            return _("%(labeler)s is now in the state “%(state)s”.") % {
+                "labeler": labeler,
+                "state": labeler.get_state_display(),
+            }
+
+        question = Question(
+            title=title % named,
+            consequences=[text % named for text in consequences],
+            button=button,
+            back=self.page_of(labeler),
+            about=[labeler],
+            danger=danger,
+        )
+        return ask(self, request, question, answer)
+
+
+def _linked(model: str, labeler: Labeler, count: int, **filters: str) -> str:
+    if not count:
+        return "0"
+    query = {"labeler__id__exact": labeler.pk, **filters}
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:labeling_{model}_changelist", query=query), f"{count:,}")

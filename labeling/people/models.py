@@ -1,0 +1,56 @@
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from labeling.base.choices import choices, one_of
+from labeling.base.states import ContentWarning, LabelerGroup, LabelerState
+
+
+class Labeler(models.Model):
+    """A person who writes and ranks, or a simulated one that follows a planted rule."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="labeler")
+    state = models.CharField(max_length=16, choices=choices(LabelerState), default=LabelerState.INVITED)
+    group = models.CharField(max_length=16, choices=choices(LabelerGroup), default=LabelerGroup.TRAINING)
+    simulated = models.BooleanField(default=False, editable=False)
+    languages = ArrayField(models.CharField(max_length=16), default=list, help_text="For example en, zh.")
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC."
+    )
+    break_minutes = models.PositiveSmallIntegerField(
+        default=50, help_text="Active minutes after which a break is suggested; 0: never."
+    )
+    opt_outs = ArrayField(
+        models.CharField(max_length=24),
+        default=list,
+        blank=True,
+        help_text="Content warnings whose work this labeler is never offered.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("labeler")
+        verbose_name_plural = _("labelers")
+        ordering = ["id"]
+        constraints = [
+            one_of("state", LabelerState, name="labeler_state_known"),
+            one_of("group", LabelerGroup, name="labeler_group_known"),
+            models.CheckConstraint(
+                condition=Q(opt_outs__contained_by=[warning.value for warning in ContentWarning]),
+                name="labeler_opt_outs_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(simulated=False) | Q(group=LabelerGroup.TRAINING.value),
+                name="labeler_simulated_not_held_out",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.user.get_username()
+
+    @property
+    def pseudonym(self) -> str:
+        """The name in exports: never the person's own."""
+        return f"L{self.pk}"

@@ -1,0 +1,80 @@
+"""Labelers: invited, admitted, suspended.
+
+What labelers choose for themselves.
+"""
+
+from collections.abc import Sequence
+from zoneinfo import available_timezones
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from labeling.base.refusals import LabelerRefused
+from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
+from labeling.desk.models import Assignment
+from labeling.desk.services.leases import release
+from labeling.people.models import Labeler
+
+
+@transaction.atomic
+def create_labeler(
+    *,
+    username: str,
+    password: str | None,
+    languages: Sequence[str],
+    state: LabelerState = LabelerState.INVITED,
+    group: LabelerGroup = LabelerGroup.TRAINING,
+    simulated: bool = False,
+) -> Labeler:
+    """A user with a labeler's profile; without a password nobody can log in as it."""
+    user = User.objects.create_user(username=username, password=password)
+    return Labeler.objects.create(user=user, languages=list(languages), state=state, group=group, simulated=simulated)
+
+
+@transaction.atomic
+def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence[str]) -> Labeler:
+    """Work handed in keeps the group of its day. Raises LabelerRefused: simulated labelers are never held out."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    if labeler.simulated and group == LabelerGroup.HELD_OUT:
+        raise LabelerRefused(f"{labeler} is simulated; held-out labelers are people, to compare with.")
+    labeler.group, labeler.languages = group, list(languages)
+    labeler.save(update_fields=["group", "languages"])
+    return labeler
+
+
+@transaction.atomic
+def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
+    """Admits or suspends. A suspended labeler's held work goes back to the queue; the drafts stay.
+
+    Raises IllegalMove.
+    """
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    check_move(old=LabelerState(labeler.state), new=state)
+    labeler.state = state
+    labeler.save(update_fields=["state"])
+    if state == LabelerState.SUSPENDED:
+        held = Assignment.objects.select_for_update().filter(labeler=labeler, state=AssignmentState.OPEN)
+        release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())
+
+
+BREAK_MINUTES_HIGHEST = 240
+
+
+@transaction.atomic
+def change_preferences(
+    *, labeler: Labeler, time_zone: str, break_minutes: int, opt_outs: Sequence[ContentWarning]
+) -> Labeler:
+    """Where the days begin (empty: UTC), when a break is suggested (0: never), what is never offered.
+
+    Work that is held already stays. Raises LabelerRefused.
+    """
+    if time_zone and time_zone not in available_timezones():
+        raise LabelerRefused(f"“{time_zone}” is no time zone such as Asia/Shanghai.")
+    if not 0 <= break_minutes <= BREAK_MINUTES_HIGHEST:
+        raise LabelerRefused(f"A break can be suggested after 1 to {BREAK_MINUTES_HIGHEST} minutes, or 0 for never.")
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    labeler.time_zone, labeler.break_minutes = time_zone, break_minutes
+    labeler.opt_outs = sorted(set(opt_outs))
+    labeler.save(update_fields=["time_zone", "break_minutes", "opt_outs"])
+    return labeler

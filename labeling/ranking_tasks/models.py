@@ -1,0 +1,178 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from labeling.base.choices import choices, one_of
+from labeling.base.states import SamplingState, TaskState
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
+from labeling.model_versions.models import ModelVersion
+from labeling.people.models import Labeler
+
+
+class RankingTask(models.Model):
+    """A prompt with its 4 to 9 distinct completions and how many rankings it needs.
+
+    Where 4 to 9 completions came in a file and some are the same, as few as 2 may be left: models that give the same
+    answer tie by definition, and what remains is still a comparison.
+
+    The counters are what claiming works on: Postgres refuses the row that would hand out one ranking too many.
+    """
+
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="ranking_tasks")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="ranking_tasks")
+    language = models.CharField(max_length=16)
+    state = models.CharField(max_length=16, choices=choices(TaskState), default=TaskState.SAMPLING)
+    set_aside_reason = models.TextField(blank=True)
+    k_requested = models.PositiveSmallIntegerField()
+    k = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Completions it has, once it is ready.")
+    given = models.BooleanField(default=False, editable=False, help_text="Its completions came in a file.")
+    reserved_for = models.ForeignKey(
+        Labeler,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reserved_tasks",
+        help_text="Whose chat it came from: only they are offered it, before all else.",
+    )
+    rankings_needed = models.PositiveSmallIntegerField(default=1)
+    rankings_open = models.PositiveSmallIntegerField(default=0, editable=False)
+    rankings_done = models.PositiveSmallIntegerField(default=0, editable=False)
+    dispatched_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked to sample it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("ranking task")
+        verbose_name_plural = _("ranking tasks")
+        ordering = ["id"]
+        constraints = [
+            one_of("state", TaskState, name="task_state_known"),
+            models.CheckConstraint(
+                condition=Q(k_requested__gte=K_LOWEST, k_requested__lte=K_HIGHEST), name="task_k_requested_range"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["ready", "done"])
+                | Q(k__gte=K_LOWEST, k__lte=K_HIGHEST, k__isnull=False)
+                | Q(given=True, k__gte=DISTINCT_LOWEST, k__lte=K_HIGHEST, k__isnull=False),
+                name="task_ready_has_4_to_9_completions",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="set_aside") | ~Q(set_aside_reason=""), name="task_set_aside_has_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(rankings_needed__gte=F("rankings_open") + F("rankings_done")),
+                name="task_no_more_rankings_than_needed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="done") | Q(rankings_done=F("rankings_needed")), name="task_done_is_fully_ranked"
+            ),
+        ]
+        indexes = [
+            # services/next_task.py takes the oldest ready task with a free place; finished ones are not in the way.
+            models.Index(
+                fields=["id"],
+                condition=Q(state="ready", rankings_needed__gt=F("rankings_open") + F("rankings_done")),
+                name="task_claimable",
+            ),
+            # claim_ranking (services/assignments.py) looks here first.
+            models.Index(
+                fields=["reserved_for", "id"],
+                condition=Q(state="ready", reserved_for__isnull=False),
+                name="task_reserved",
+            ),
+            # dispatch catches up on tasks whose message was lost.
+            models.Index(fields=["dispatched_at"], condition=Q(state="sampling"), name="task_sampling"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Ranking task {self.pk}"
+
+
+FINISH_REASONS = ("stop", "length", "imported")
+
+
+class SamplingRun(models.Model):
+    """One request for completions of a task, with all that is needed to sample them again."""
+
+    task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="sampling_runs")
+    model_version = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="sampling_runs"
+    )
+    imported_model_name = models.CharField(max_length=200, blank=True, help_text="For completions that came in a file.")
+    requested = models.PositiveSmallIntegerField()
+    temperature = models.FloatField(null=True, blank=True)
+    top_p = models.FloatField(null=True, blank=True)
+    max_new_tokens = models.PositiveIntegerField(null=True, blank=True)
+    seed = models.BigIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=16, choices=choices(SamplingState), default=SamplingState.RUNNING)
+    error = models.TextField(blank=True)
+    worker = models.CharField(max_length=200, blank=True)
+    duplicates_dropped = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("sampling run")
+        verbose_name_plural = _("sampling runs")
+        ordering = ["-id"]
+        constraints = [
+            one_of("state", SamplingState, name="sampling_state_known"),
+            models.CheckConstraint(
+                condition=Q(imported_model_name="", model_version__isnull=False, seed__isnull=False)
+                | Q(model_version=None, seed=None) & ~Q(imported_model_name=""),
+                name="sampling_run_names_its_model",
+            ),
+        ]
+        indexes = [models.Index(fields=["started_at"], condition=Q(state="running"), name="sampling_run_running")]
+
+    def __str__(self) -> str:
+        return f"Sampling run {self.pk}"
+
+    def model_name(self) -> str:
+        return self.imported_model_name or str(self.model_version)
+
+
+class Completion(models.Model):
+    """One sampled answer. It never changes (a trigger refuses)."""
+
+    task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="completions")
+    run = models.ForeignKey(SamplingRun, on_delete=models.PROTECT, related_name="completions")
+    text = models.TextField()
+    text_key = models.CharField(max_length=64, help_text="sha256 of the normalised text: distinct within a task.")
+    token_count = models.PositiveIntegerField(null=True, blank=True)
+    finish_reason = models.CharField(max_length=16)
+    mean_logprob = models.FloatField(null=True, blank=True, help_text="Per token, natural logarithm, untempered.")
+    seed = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("completion")
+        verbose_name_plural = _("completions")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "text_key"], name="completion_distinct_within_task"),
+            one_of("finish_reason", FINISH_REASONS, name="completion_finish_reason_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class RenderedCompletion(models.Model):
+    """A completion as safe HTML, made when its task became ready, so that no labeler waits for a parser.
+
+    Derived: rows may be deleted at any time, and those of another renderer than today's are passed over.
+    """
+
+    completion = models.OneToOneField(Completion, primary_key=True, on_delete=models.CASCADE, related_name="rendered")
+    renderer = models.CharField(max_length=16, help_text="RENDERER of labeling/markdown.py when it was made.")
+    html = models.TextField()
+    raw = models.TextField(help_text="As it was written, every character shown.")
+
+    class Meta:
+        verbose_name = _("rendered completion")
+        verbose_name_plural = _("rendered completions")
+
+    def __str__(self) -> str:
+        return f"HTML of completion {self.pk}"

@@ -1,0 +1,213 @@
+"""Ranking tasks: made ahead of the labelers, filled with completions, set aside with a reason.
+
+HTML made ahead of its readers.
+"""
+
+import hashlib
+import random
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
+from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, InvalidCompletions, WorkSetAside
+from labeling.base.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState, check_move
+from labeling.base.text import UnstorableText, clean_text
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
+from labeling.desk.models import Assignment
+from labeling.people.models import Labeler
+from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+
+RESERVED_FOR = timedelta(days=3)
+"""What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
+
+
+@transaction.atomic
+def top_up(*, campaign: Campaign) -> list[int]:
+    """Creates tasks until ready and sampling ones reach the campaign's depth; returns the ids of the new ones.
+
+    Prompts with the fewest tasks come first. Two beats at once create no more than one: the campaign's row is locked.
+    """
+    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    if campaign.state != CampaignState.ACTIVE:
+        return []
+    ahead = RankingTask.objects.filter(
+        campaign=campaign,
+        state__in=[TaskState.SAMPLING, TaskState.READY],
+        rankings_needed__gt=F("rankings_open") + F("rankings_done"),
+        reserved_for=None,
+    ).count()
+    prompts = Prompt.objects.filter(
+        campaign=campaign, set_aside_reason="", ranking_tasks_needed__gt=F("ranking_tasks_made")
+    ).order_by("ranking_tasks_made", "id")[: max(0, campaign.ready_depth - ahead)]
+    return [make_task(prompt=prompt, campaign=campaign).pk for prompt in prompts]
+
+
+def make_task(
+    *, prompt: Prompt, campaign: Campaign, rankings_needed: int | None = None, reserved_for: Labeler | None = None
+) -> RankingTask:
+    """One task of the prompt, to be sampled, with K drawn evenly from the campaign's range.
+
+    It needs as many rankings as the campaign says, unless told otherwise.
+    """
+    Prompt.objects.filter(pk=prompt.pk).update(ranking_tasks_made=F("ranking_tasks_made") + 1)
+    return RankingTask.objects.create(
+        prompt=prompt,
+        campaign=campaign,
+        language=prompt.language,
+        k_requested=random.randint(campaign.k_min, campaign.k_max),
+        rankings_needed=campaign.rankings_per_task if rankings_needed is None else rankings_needed,
+        reserved_for=reserved_for,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenCompletion:
+    """A completion that came in a file, with the name of whatever wrote it."""
+
+    text: str
+    model: str
+
+
+@transaction.atomic
+def make_task_of_given(*, prompt: Prompt, completions: Sequence[GivenCompletion]) -> RankingTask:
+    """A ready task of completions that were not sampled here. Identical texts count once, the first stays.
+
+    Raises InvalidCompletions unless 4 to 9 were given and at least 2 are distinct and not empty.
+    """
+    if not K_LOWEST <= len(completions) <= K_HIGHEST:
+        raise InvalidCompletions(
+            f"{len(completions)} completions were given; a ranking task needs {K_LOWEST} to {K_HIGHEST}."
+        )
+    distinct = _distinct(completions)
+    if len(distinct) < DISTINCT_LOWEST:
+        raise InvalidCompletions(
+            f"Of {len(completions)} completions only {len(distinct)} is distinct and not empty: nothing to compare."
+        )
+    task = RankingTask.objects.create(
+        prompt=prompt,
+        campaign_id=prompt.campaign_id,
+        language=prompt.language,
+        k_requested=len(completions),
+        given=True,
+        rankings_needed=prompt.campaign.rankings_per_task,
+    )
+    for model in dict.fromkeys(given.model for given in distinct):
+        written = [given for given in distinct if given.model == model]
+        run = SamplingRun.objects.create(
+            task=task,
+            imported_model_name=model,
+            requested=len(written),
+            state=SamplingState.DONE,
+            finished_at=timezone.now(),
+        )
+        Completion.objects.bulk_create(
+            Completion(task=task, run=run, text=given.text, text_key=text_key(given.text), finish_reason="imported")
+            for given in written
+        )
+    mark_ready(task)
+    return task
+
+
+def _distinct(completions: Sequence[GivenCompletion]) -> list[GivenCompletion]:
+    kept: dict[str, GivenCompletion] = {}
+    for number, given in enumerate(completions, start=1):
+        try:
+            text = clean_text(given.text).strip()
+        except UnstorableText as unstorable:
+            raise InvalidCompletions(f"Completion {number}: {unstorable}") from unstorable
+        if text and given.model.strip():
+            kept.setdefault(text_key(text), GivenCompletion(text=text, model=given.model))
+        elif text:
+            raise InvalidCompletions(f"Completion {number} does not name the model that wrote it.")
+    return list(kept.values())
+
+
+def text_key(text: str) -> str:
+    """What two completions of one task may not share: sha256 of the text, where all white space counts alike.
+
+    Case counts: an answer may differ from another in nothing else.
+    """
+    return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
+
+
+@transaction.atomic
+def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
+    """One ranking more than the task has, by somebody who has not met it.
+
+    Raises AlreadyWanted while it waits for one as it is, WorkSetAside, CampaignNotOpen.
+    """
+    task = (
+        RankingTask.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("prompt", "campaign")
+        .get(pk=task.pk)
+    )
+    if task.state == TaskState.SET_ASIDE or task.prompt.set_aside_reason:
+        raise WorkSetAside(f"Ranking task {task.pk} or its prompt is set aside. Put it back into the queue first.")
+    if task.campaign.state not in (CampaignState.ACTIVE, CampaignState.PAUSED):
+        raise CampaignNotOpen(f"The campaign “{task.campaign}” is {task.campaign.state}. Open it first.")
+    if task.rankings_done < task.rankings_needed:
+        raise AlreadyWanted(f"Ranking task {task.pk} waits for a ranking already; look at it when that has come.")
+    task.rankings_needed, task.reserved_for = task.rankings_needed + 1, None
+    check_move(old=TaskState(task.state), new=TaskState.READY)
+    task.state, task.ready_at = TaskState.READY, timezone.now()
+    task.save(update_fields=["rankings_needed", "reserved_for", "state", "ready_at"])
+    return task
+
+
+@transaction.atomic
+def release_reservations(*, now: datetime | None = None) -> int:
+    """Opens to everybody what its labeler skipped, left for days or may not rank any more. Returns how many."""
+    skipped = Assignment.objects.filter(
+        task=OuterRef("pk"), labeler=OuterRef("reserved_for"), state=AssignmentState.SKIPPED
+    )
+    return RankingTask.objects.filter(
+        Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)
+        | ~Q(reserved_for__state=LabelerState.ACTIVE)
+        | Exists(skipped),
+        state=TaskState.READY,
+        reserved_for__isnull=False,
+    ).update(reserved_for=None)
+
+
+def mark_ready(task: RankingTask) -> None:
+    """The task can be claimed; K is what it has. A CHECK constraint refuses fewer than 4 or more than 9."""
+    check_move(old=TaskState(task.state), new=TaskState.READY)
+    task.k = task.completions.count()
+    task.state, task.ready_at = TaskState.READY, timezone.now()
+    task.save(update_fields=["k", "state", "ready_at"])
+    render_ahead(task_ids=[task.pk])
+
+
+def set_aside(task: RankingTask, *, reason: str) -> None:
+    """The task is taken out of the queue; the reason is for admins."""
+    check_move(old=TaskState(task.state), new=TaskState.SET_ASIDE)
+    task.state, task.set_aside_reason = TaskState.SET_ASIDE, reason
+    task.save(update_fields=["state", "set_aside_reason"])
+
+
+def render_ahead(*, task_ids: Sequence[int]) -> None:
+    """Makes the HTML of the tasks' completions, which the page of a ranking then only reads."""
+    texts = Completion.objects.filter(task_id__in=task_ids).values_list("pk", "text")
+    RenderedCompletion.objects.bulk_create(
+        (
+            RenderedCompletion(
+                completion_id=pk,
+                renderer=RENDERER,
+                html=render_markdown(text, headings_from=TEXT_HEADINGS_FROM),
+                raw=raw_text(text),
+            )
+            for pk, text in texts
+        ),
+        update_conflicts=True,  # a task that was set aside becomes ready a second time
+        unique_fields=["completion"],
+        update_fields=["renderer", "html", "raw"],
+        batch_size=1000,
+    )

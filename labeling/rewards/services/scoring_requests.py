@@ -1,0 +1,153 @@
+"""Rewards that programs ask for: kept as a row, answered by a worker, given up visibly, forgotten after a week.
+
+A worker may die between any two lines, and Redis may be down: the request stays a row that waits, and beat sends it
+again.
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
+from labeling.base.states import ScoringState
+from labeling.base.text import UnstorableText, clean_text
+from labeling.campaigns.services.prompts import check_messages
+from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.queries import current_reward_model
+from labeling.rewards.models import ScoringRequest
+from rm_trainer.protocol import Item, Rewarder, Scored
+from rm_trainer.records import Message
+
+MOST_COMPLETIONS = 64
+MOST_CHARACTERS = 200_000
+"""Of one request, prompts and completions together: what a worker scores within seconds."""
+
+SEND_AGAIN_AFTER = timedelta(minutes=1)
+"""A request that was sent to a worker and is still unanswered after this long is sent again: its worker died."""
+
+GIVE_UP_AFTER = timedelta(minutes=10)
+FORGET_AFTER = timedelta(days=7)
+
+
+@transaction.atomic
+def request_scores(*, user: User, items: Sequence[Mapping[str, Any]], per_minute: int) -> ScoringRequest:
+    """Asks for the rewards of each item's completions after its prompt, by the model that is current when it answers.
+
+    Raises NoRewardModel, ScoringRefused (which item is wrong, and how), TooManyRequests.
+    """
+    if current_reward_model() is None:
+        raise NoRewardModel("No reward model is current. Train one, or register and promote one in the admin.")
+    clean = [_clean(number, item) for number, item in enumerate(items, start=1)]
+    _check_size(clean)
+    now = timezone.now()
+    _check_pace(User.objects.select_for_update(no_key=True).get(pk=user.pk), per_minute, now)
+    return ScoringRequest.objects.create(asked_by=user, items=clean, asked_at=now)
+
+
+def _clean(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        prompt = check_messages(item["prompt"])
+        completions = [clean_text(text) for text in item["completions"]]
+    except (PromptRefused, UnstorableText) as refusal:
+        raise ScoringRefused(f"Item {number}: {refusal}") from refusal
+    if not completions or not all(text.strip() for text in completions):
+        raise ScoringRefused(f"Item {number} has no completion, or an empty one: there is nothing to score.")
+    return {"prompt": prompt, "completions": completions}
+
+
+def _check_size(items: Sequence[Mapping[str, Any]]) -> None:
+    completions = sum(len(item["completions"]) for item in items)
+    characters = sum(
+        sum(len(message["content"]) for message in item["prompt"]) + sum(map(len, item["completions"]))
+        for item in items
+    )
+    if not 1 <= completions <= MOST_COMPLETIONS:
+        raise ScoringRefused(f"There are {completions} completions; a request takes 1 to {MOST_COMPLETIONS}.")
+    if characters > MOST_CHARACTERS:
+        raise ScoringRefused(f"The texts have {characters:,} characters in all; a request takes {MOST_CHARACTERS:,}.")
+
+
+def _check_pace(user: User, per_minute: int, now: datetime) -> None:
+    """Counted in rows, so that it holds across all web processes; the user's row is locked."""
+    recent = ScoringRequest.objects.filter(asked_by=user, asked_at__gt=now - timedelta(minutes=1)).order_by("-asked_at")
+    times = list(recent.values_list("asked_at", flat=True)[:per_minute])
+    if len(times) >= per_minute:
+        wait = max(1, ceil((times[-1] + timedelta(minutes=1) - now).total_seconds()))
+        raise TooManyRequests(f"{per_minute} requests a minute are allowed; wait {wait} s.", wait_seconds=wait)
+
+
+@transaction.atomic
+def take_unsent_scoring(*, now: datetime | None = None) -> list[int]:
+    """Ids of requests that no worker was asked to answer (or not lately), marked as asked for now."""
+    now = now or timezone.now()
+    waiting = ScoringRequest.objects.select_for_update(skip_locked=True, no_key=True).filter(
+        Q(dispatched_at=None) | Q(dispatched_at__lt=now - SEND_AGAIN_AFTER), state=ScoringState.WAITING
+    )
+    ids = list(waiting.order_by("asked_at").values_list("pk", flat=True))
+    ScoringRequest.objects.filter(pk__in=ids).update(dispatched_at=now)
+    return ids
+
+
+def return_unsent_scoring(*, request_ids: Sequence[int]) -> None:
+    """The broker could not take the message: they wait for the next round."""
+    ScoringRequest.objects.filter(pk__in=request_ids).update(dispatched_at=None)
+
+
+def give_up_late_scoring(*, now: datetime | None = None) -> int:
+    """Fails what was waited for too long, and forgets what was answered a week ago. Returns how many failed."""
+    now = now or timezone.now()
+    ScoringRequest.objects.filter(finished_at__lt=now - FORGET_AFTER).delete()
+    late = ScoringRequest.objects.filter(state=ScoringState.WAITING, asked_at__lt=now - GIVE_UP_AFTER)
+    return late.update(
+        state=ScoringState.FAILED,
+        failure=f"No scoring worker answered within {GIVE_UP_AFTER.seconds // 60} minutes.",
+        finished_at=now,
+    )
+
+
+def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Rewarder) -> None:
+    """Scores what is asked for, if somebody still waits for it. Safe to run again at any time."""
+    waiting = ScoringRequest.objects.filter(pk=request_id, state=ScoringState.WAITING)
+    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
+    request = waiting.first()
+    if request is None:
+        return
+    try:
+        scored = rewarder.score(_items_of(request))
+    except Exception as failure:
+        waiting.update(
+            state=ScoringState.FAILED,
+            failure=f"{type(failure).__name__}: {failure}"[:2000],
+            finished_at=timezone.now(),
+        )
+        raise
+    waiting.update(
+        state=ScoringState.READY, scores=_by_item(request, scored), model_version=model, finished_at=timezone.now()
+    )
+
+
+def _items_of(request: ScoringRequest) -> list[Item]:
+    return [
+        Item(messages_of(item["prompt"]), completion) for item in request.items for completion in item["completions"]
+    ]
+
+
+def messages_of(prompt: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+    """A prompt as the reward model takes it."""
+    return tuple(Message(role=message["role"], content=message["content"]) for message in prompt)
+
+
+def _by_item(request: ScoringRequest, scored: Sequence[Scored]) -> list[dict[str, Any]]:
+    remaining = iter(scored)
+    found = []
+    for item in request.items:
+        own = [next(remaining) for _ in item["completions"]]
+        found.append({"rewards": [each.reward for each in own], "problems": [each.problem for each in own]})
+    return found

@@ -1,0 +1,235 @@
+"""What rm_trainer measured of a reward model (metrics.json, folds.json), in a form that people read. Pure.
+
+Figures that an older file doesn't have are left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django_stubs_ext import StrOrPromise, StrPromise
+
+from labeling.base.admin.charts import LineChart
+from labeling.base.choices import STRENGTH_WORDS, choices
+from labeling.base.states import UseCase
+from labeling.training.admin.evaluation_charts import best_of_n, bounds_of, reliability
+
+Metrics = Mapping[str, Any]
+
+SPLITS = {"valid": lazy("On the validation split"), "test": lazy("On the test split")}
+SLICES: dict[str, StrPromise] = {
+    "completions": lazy("Completions ranked (K)"),
+    "strength": lazy("How much better, as labelers said"),
+    "rank_distance": lazy("Ranks apart, where nobody was asked"),
+    "use_case": lazy("Use case"),
+    "language": lazy("Language"),
+    "length": lazy("Length, by quarters"),
+    "policy": lazy("Sampled from"),
+    "labeler": lazy("Labeler"),
+}
+QUARTERS = {"1": lazy("shortest"), "2": lazy("shorter"), "3": lazy("longer"), "4": lazy("longest")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """`meaning` says in a sentence how to read it; `interval` is 95%, empty where there is none."""
+
+    name: StrOrPromise
+    value: str
+    interval: str
+    meaning: StrOrPromise = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One row of a table: left, right and middle are where its bar is drawn, in hundredths."""
+
+    name: StrOrPromise
+    rankings: int
+    pairs: int
+    value: str
+    interval: str
+    left: float
+    width: float
+    middle: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picks:
+    """A row of the best-of-n table."""
+
+    n: int
+    kl: str
+    rankings: int
+    value: str
+    interval: str
+    labelers: str
+    quality: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One split."""
+
+    title: StrOrPromise
+    rankings: int
+    prompts: int
+    pairs: int
+    headlines: list[Figure]
+    figures: list[Figure]
+    ceiling_note: str
+    newest_rule: str
+    reliability: LineChart | None
+    best_of_n: LineChart | None
+    picks: list[Picks]
+    slices: list[tuple[StrOrPromise, list[Slice]]]
+
+
+def evaluations(metrics: Metrics) -> list[Shown]:
+    """Of metrics.json; the splits that were measured, validation first."""
+    return [
+        _split(title, metrics[split], (metrics.get("analysis") or {}).get(split) or {})
+        for split, title in SPLITS.items()
+        if metrics.get(split)
+    ]
+
+
+def _split(title: StrPromise, figures: Metrics, analysis: Metrics) -> Shown:
+    picks = analysis.get("best_of_n") or []
+    newest = analysis.get("newest") or {}
+    return Shown(
+        title=title,
+        rankings=figures.get("rankings", 0),
+        prompts=figures.get("prompts", 0),
+        pairs=figures.get("pairs", 0),
+        headlines=list(_headlines(figures, analysis)),
+        figures=list(_figures(figures, analysis)),
+        ceiling_note=_no_ceiling(analysis.get("ceiling") or {}),
+        newest_rule=_since(newest),
+        reliability=reliability((analysis.get("calibration") or {}).get("bins") or []),
+        best_of_n=best_of_n(picks),
+        picks=[_picks(row) for row in picks],
+        slices=[
+            (name, [_slice(kind, value, part) for value, part in parts.items()])
+            for kind, name in SLICES.items()
+            if (parts := (analysis.get("parts") or {}).get(kind))
+        ],
+    )
+
+
+def _headlines(figures: Metrics, analysis: Metrics) -> Iterator[Figure]:
+    yield share(figures, "prompt_accuracy", _("Accuracy, averaged over prompts"))
+    ceiling = analysis.get("ceiling") or {}
+    if ceiling.get("agreement") is not None:
+        beside = _("the model on the same tasks: %(share)s") % {"share": f"{ceiling['model']['pair_accuracy']:.1%}"}
+        yield share(ceiling, "agreement", _("Labelers agree with each other"), beside)
+    newest = (analysis.get("newest") or {}).get("metrics")
+    if newest:
+        yield share(newest, "prompt_accuracy", _("On the newest batch"))
+    picks = analysis.get("best_of_n") or []
+    common = [row for row in picks if 2 * row["rankings"] >= figures["rankings"] and row["n"] > 1]
+    if common:  # the largest n that at least half of the rankings have
+        name = _("Best of %(n)d beats another completion") % {"n": common[-1]["n"]}
+        yield share(common[-1], "win_rate", name)
+
+
+def _figures(figures: Metrics, analysis: Metrics) -> Iterator[Figure]:
+    yield share(figures, "pair_accuracy", _("Accuracy over all pairs"))
+    yield share(
+        figures,
+        "prompt_accuracy",
+        _("Accuracy, averaged over prompts"),
+        _("Each prompt counts the same, whatever its K."),
+    )
+    yield _number(figures, "log_loss", _("Log loss"), _("0.693 is guessing."))
+    calibration, length = analysis.get("calibration") or {}, analysis.get("length") or {}
+    if calibration:
+        yield share(
+            calibration, "ece", _("Calibration error (ECE)"), _("How far its certainty is from its share right.")
+        )
+        yield _number(calibration, "temperature", _("Temperature"), _("Over 1 it is too sure of itself."))
+    if length:
+        yield _number(length, "correlation", _("Correlation of reward with length"))
+        yield share(length, "shorter_won_accuracy", _("Accuracy where the shorter one won"))
+        yield share(
+            length, "longer_is_better_accuracy", _("Accuracy of “longer is better”"), _("A rule that sees only length.")
+        )
+
+
+def _no_ceiling(ceiling: Metrics) -> str:
+    if not ceiling or ceiling.get("agreement") is not None:
+        return ""
+    return _(
+        "How far labelers agree with each other is unknown: there are not enough tasks that two of them ranked "
+        "(%(tasks)d with %(pairs)d comparisons)."
+    ) % {"tasks": ceiling["tasks"], "pairs": ceiling["pairs"]}
+
+
+def _since(newest: Metrics) -> str:
+    if not newest:
+        return ""
+    since = {"since": newest["since"][:16].replace("T", " ")}
+    if newest["metrics"] is None:
+        return _("Newest batch: nothing of this split was handed in after %(since)s.") % since
+    return _("Newest batch: handed in after %(since)s; %(rankings)d rankings.") % (
+        since | {"rankings": newest["metrics"]["rankings"]}
+    )
+
+
+def _picks(row: Metrics) -> Picks:
+    quality = row.get("quality")
+    return Picks(
+        n=row["n"],
+        kl=f"{row['kl']:.2f}",
+        rankings=row["rankings"],
+        value=f"{row['win_rate']:.1%}",
+        interval=_interval(row, "win_rate", "{:.1%}"),
+        labelers=f"{row['labelers_win_rate']:.1%}",
+        quality="–" if quality is None else f"{quality:.2f}",
+    )
+
+
+def _slice(kind: str, value: str, part: Metrics) -> Slice:
+    share, interval = float(part["pair_accuracy"]), bounds_of(part, "pair_accuracy")
+    low, high = interval or (share, share)
+    return Slice(
+        name=_word(kind, value),
+        rankings=part["rankings"],
+        pairs=part["pairs"],
+        value=f"{share:.1%}",
+        interval=_interval(part, "pair_accuracy", "{:.1%}"),
+        left=round(100 * low, 1),
+        width=round(100 * (high - low), 1),
+        middle=round(100 * share, 1),
+    )
+
+
+def _word(kind: str, value: str) -> StrOrPromise:
+    words: Mapping[str, Mapping[str, StrOrPromise]] = {
+        "strength": {str(number): word for number, word in STRENGTH_WORDS.items()}
+        | {"edited": lazy("Improved by hand")},
+        "use_case": dict(choices(UseCase)),
+        "length": QUARTERS,
+    }
+    return _("unknown") if value == "unknown" else words.get(kind, {}).get(value, value)
+
+
+def share(figures: Metrics, name: str, words: str, meaning: str = "") -> Figure:
+    return _figure(figures, name, words, meaning, "{:.1%}")
+
+
+def _number(figures: Metrics, name: str, words: str, meaning: str = "") -> Figure:
+    return _figure(figures, name, words, meaning, "{:.3f}")
+
+
+def _figure(figures: Metrics, name: str, words: str, meaning: str, form: str) -> Figure:
+    value = figures.get(name)
+    shown = "–" if value is None else form.format(value)
+    return Figure(name=words, value=shown, interval=_interval(figures, name, form), meaning=meaning)
+
+
+def _interval(figures: Metrics, name: str, form: str) -> str:
+    bounds = bounds_of(figures, name)
+    return " – ".join(form.format(bound) for bound in bounds) if bounds else ""

@@ -1,0 +1,142 @@
+"""From what and with what a model was made, and how it carries over to labelers it never learned from.
+
+What the pages of a model version and of its training run show alike.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django_stubs_ext import StrOrPromise
+
+from labeling.model_versions.models import ModelVersion
+from labeling.training.admin.evaluation import Figure, evaluations, share
+from labeling.training.services.retraining import FOLDS
+
+Metrics = Mapping[str, Any]
+
+
+def facts(metrics: Metrics) -> list[tuple[StrOrPromise, str]]:
+    """(what, value), of metrics.json; nothing for a model that wasn't trained here."""
+    if "config" not in metrics:
+        return []
+    code, seconds = metrics.get("code") or {}, metrics.get("seconds") or {}
+    found = {
+        _("Base"): metrics.get("base"),
+        _("Snapshot"): metrics.get("snapshot_sha256"),
+        _("Code"): _code(code),
+        _("Device"): f"{metrics.get('device')}, {metrics.get('dtype')}",
+        _("Seed"): metrics.get("seed"),
+        _("Steps"): f"{metrics['schedule']['steps']:,}" if metrics.get("schedule") else None,
+        _("Time"): _time(seconds.get("total")),
+        _("Tokens"): f"{metrics['tokens']['trained']:,}" if metrics.get("tokens") else None,
+        _("Energy"): _energy(metrics.get("energy") or {}),
+        _("Reward shift"): _shift(metrics),
+        _("Packages"): ", ".join(f"{name} {version}" for name, version in (metrics.get("versions") or {}).items()),
+    }
+    return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+
+
+def _code(code: Metrics) -> str:
+    if not code:
+        return ""
+    commit = code.get("commit")
+    changed = _(" with changes that were not committed") if code.get("modified") else ""
+    text = f"{commit[:12]}{changed}, " if commit else ""
+    return f"{text}sha256 {code['sources_sha256'][:12]}"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def _energy(energy: Metrics) -> str:
+    if energy.get("joules") is None:
+        return _("unknown: %(why)s") % {"why": energy["note"]} if energy.get("note") else ""
+    return f"{energy['joules'] / 3.6e6:.3f} kWh"
+
+
+def _shift(metrics: Metrics) -> str:
+    ideal = metrics.get("demonstrations") or {}
+    if not ideal.get("count"):
+        return _("none: there were no demonstrations")
+    return _("%(shift)s, so that %(count)d demonstrations have mean %(mean)s") % {
+        "shift": f"{metrics['reward_shift']:+.4f}",
+        "count": ideal["count"],
+        "mean": f"{ideal['mean_reward']:+.6f}",
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    number: int
+    labelers: str
+    own: Figure | None
+    held_out: Figure | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folds:
+    """`between`: mean ± standard error of the folds, as InstructGPT gives them: own, held out."""
+
+    folds: list[Fold]
+    figures: list[Figure]
+    between: tuple[str, str]
+
+
+def folds_of(model: str) -> Folds | None:
+    """What `python -m rm_trainer folds` left beside the model as NAME.folds/folds.json; None where it didn't."""
+    try:
+        content = json.loads(Path(f"{model}{FOLDS}", "folds.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    names = {
+        "own": _("Labelers it learned from"),
+        "held_out": _("Labelers it never learned from"),
+    }
+    figures = [share(content[key], "pair_accuracy", words) for key, words in names.items() if content[key]]
+    if content["difference"]:
+        difference = {**content["difference"], "pair_accuracy_interval": content["difference"]["interval"]}
+        figures.append(share(difference, "pair_accuracy", _("Difference")))
+    if content["ceiling"]["agreement"] is not None:
+        figures.append(share(content["ceiling"], "agreement", _("Labelers agree with each other")))
+    between = content["between_folds"]
+    return Folds(
+        folds=[_fold(fold) for fold in content["folds"]],
+        figures=figures,
+        between=(_plus_minus(between["own"]), _plus_minus(between["held_out"])),
+    )
+
+
+def _fold(fold: Metrics) -> Fold:
+    return Fold(
+        number=fold["number"],
+        labelers=", ".join(fold["labelers"]),
+        own=share(fold["own"], "pair_accuracy", "") if fold["own"] else None,
+        held_out=share(fold["held_out"], "pair_accuracy", "") if fold["held_out"] else None,
+    )
+
+
+def _plus_minus(between: Metrics) -> str:
+    if between["mean"] is None:
+        return "–"
+    error = between["standard_error"]
+    return f"{between['mean']:.1%}" if error is None else f"{between['mean']:.1%} ± {error:.1%}"
+
+
+def learned(version: ModelVersion | None) -> dict[str, Any]:
+    """For admin/concord/evaluation.html; nothing is shown of what isn't known."""
+    if version is None:
+        return {}
+    return {
+        "evaluations": evaluations(version.metrics),
+        "folds": folds_of(version.path),
+        "provenance": facts(version.metrics),
+    }

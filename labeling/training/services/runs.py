@@ -1,0 +1,216 @@
+"""Training runs: asked for, claimed by one worker, followed step by step, finished or failed in words."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from labeling.base.refusals import RetrainingRefused
+from labeling.base.states import ACTIVE_RUN_STATES, CampaignState, LabelerGroup, ModelKind, RunState, check_move
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.desk.ranking.models import Ranking
+from labeling.exports.models import Snapshot
+from labeling.model_versions.models import ModelVersion
+from labeling.training.models import TrainingPoint, TrainingRun
+
+SILENT_AFTER = timedelta(minutes=3)
+"""A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
+
+QUEUED_TOO_LONG = timedelta(minutes=5)
+"""A queued run that no worker took up is sent again: its message was lost, or no training worker is up."""
+
+WAIT_AFTER_FAILURE = timedelta(hours=1)
+"""A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
+
+
+def request_retraining(*, trigger: str, note: str = "", include_simulated: bool = False) -> TrainingRun:
+    """A queued run. Raises RetrainingRefused while another is under way (a partial unique index holds it, too)."""
+    try:
+        with transaction.atomic():
+            return TrainingRun.objects.create(trigger=trigger, trigger_note=note, include_simulated=include_simulated)
+    except IntegrityError:
+        active = TrainingRun.objects.filter(kind=ModelKind.REWARD, state__in=ACTIVE_RUN_STATES).first()
+        raise RetrainingRefused(
+            f"Training run {active.pk if active else '?'} is under way; there is never more than one. "
+            "Wait for it, or fail it in the admin."
+        ) from None
+
+
+def request_if_due(
+    *, after_rankings: int, after_days: int, include_simulated: bool, now: datetime | None = None
+) -> TrainingRun | None:
+    """A queued run if some campaign has enough new rankings, or old ones waited long enough; otherwise None."""
+    now = now or timezone.now()
+    if TrainingRun.objects.filter(kind=ModelKind.REWARD, state__in=ACTIVE_RUN_STATES).exists():
+        return None
+    if TrainingRun.objects.filter(state=RunState.FAILED, finished_at__gt=now - WAIT_AFTER_FAILURE).exists():
+        return None
+    for campaign in Campaign.objects.exclude(state=CampaignState.DRAFT):
+        due = _why_due(
+            campaign,
+            after_rankings=after_rankings,
+            after_days=after_days,
+            include_simulated=include_simulated,
+            now=now,
+        )
+        if due:
+            trigger, note = due
+            try:
+                return request_retraining(trigger=trigger, note=note, include_simulated=include_simulated)
+            except RetrainingRefused:
+                return None  # another beat was quicker
+    return None
+
+
+def _why_due(
+    campaign: Campaign, *, after_rankings: int, after_days: int, include_simulated: bool, now: datetime
+) -> tuple[str, str] | None:
+    since = _learned_up_to()
+    fresh = Ranking.objects.filter(
+        task__campaign=campaign, revision=1, labeler_group=LabelerGroup.TRAINING, submitted_at__gt=since
+    )
+    if not include_simulated:
+        fresh = fresh.filter(simulated=False)
+    count = fresh.count()
+    needed = campaign.retrain_after_rankings or after_rankings
+    days = campaign.retrain_after_days or after_days
+    if count >= needed:
+        return "rankings", f"{campaign} has {count} new rankings (the threshold is {needed})."
+    oldest = fresh.order_by("submitted_at").values_list("submitted_at", flat=True).first()
+    if oldest is not None and now - max(oldest, since) >= timedelta(days=days):
+        return "days", f"{campaign} has {count} new rankings, the oldest {(now - oldest).days} days old."
+    return None
+
+
+def _learned_up_to() -> datetime:
+    """The as-of time of the last snapshot that a run finished with; the beginning of time before the first."""
+    done = TrainingRun.objects.filter(kind=ModelKind.REWARD, state=RunState.DONE, snapshot__isnull=False)
+    latest = done.order_by("-snapshot__as_of").values_list("snapshot__as_of", flat=True).first()
+    return latest or datetime.fromtimestamp(0, tz=timezone.get_current_timezone())
+
+
+@transaction.atomic
+def take_undispatched_runs(*, now: datetime | None = None) -> list[int]:
+    """Ids of queued runs that no worker has been asked to do (or not lately), marked as asked for now."""
+    now = now or timezone.now()
+    waiting = TrainingRun.objects.select_for_update(skip_locked=True).filter(
+        Q(dispatched_at=None) | Q(dispatched_at__lt=now - QUEUED_TOO_LONG), state=RunState.QUEUED
+    )
+    ids = list(waiting.values_list("pk", flat=True))
+    TrainingRun.objects.filter(pk__in=ids).update(dispatched_at=now)
+    return ids
+
+
+def return_undispatched_runs(*, run_ids: list[int]) -> None:
+    """The broker could not take the message: the runs wait for the next round."""
+    TrainingRun.objects.filter(pk__in=run_ids, state=RunState.QUEUED).update(dispatched_at=None)
+
+
+@transaction.atomic
+def claim_run(*, run_id: int, worker: str) -> TrainingRun | None:
+    """The run in state EXPORTING for whoever comes first; None for everybody after (a message delivered twice)."""
+    run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
+    if run.state != RunState.QUEUED:
+        return None
+    _move(run, RunState.EXPORTING)
+    run.worker = worker
+    run.save(update_fields=["worker"])
+    return run
+
+
+@transaction.atomic
+def begin_training(
+    *,
+    run: TrainingRun,
+    snapshot: Snapshot,
+    base: str,
+    output_path: str,
+    log_path: str,
+    config: dict[str, Any],
+) -> None:
+    """Writes down what is about to be trained from what. Raises IllegalMove when the run was failed meanwhile."""
+    run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
+    run.snapshot, run.base, run.output_path, run.log_path, run.config = snapshot, base, output_path, log_path, config
+    run.save(update_fields=["snapshot", "base", "output_path", "log_path", "config"])
+    _move(run, RunState.TRAINING)
+
+
+@transaction.atomic
+def begin_evaluating(*, run: TrainingRun, compared_with: ModelVersion | None) -> None:
+    """The new weights exist; now they are compared with the current model. Raises IllegalMove."""
+    run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
+    run.compared_with = compared_with
+    run.save(update_fields=["compared_with"])
+    _move(run, RunState.EVALUATING)
+
+
+def note_progress(*, run: TrainingRun, event: dict[str, Any]) -> None:
+    """Keeps one progress line of the trainer (docs/data-contract.md). Raises RunAbandoned if the run was failed."""
+    now = timezone.now()
+    beating = TrainingRun.objects.filter(pk=run.pk, state__in=ACTIVE_RUN_STATES)
+    values: dict[str, Any] = {"heartbeat_at": now}
+    if event["event"] == "start":
+        values["steps_total"] = event["steps"]
+    if not beating.update(**values):
+        raise RunAbandoned(f"Training run {run.pk} was failed from outside; its process is stopped.")
+    if event["event"] == "step":
+        defaults = {key: event.get(key) for key in ("loss", "accuracy", "learning_rate")}
+        TrainingPoint.objects.update_or_create(run=run, step=event["step"], defaults=defaults)
+    elif event["event"] == "valid":
+        TrainingPoint.objects.filter(run=run, step=event["step"]).update(
+            valid_loss=event.get("loss"), valid_accuracy=event.get("accuracy")
+        )
+
+
+class RunAbandoned(Exception):
+    """The run is no longer active in the database; whoever works at it must stop."""
+
+
+@transaction.atomic
+def finish_run(
+    *,
+    run: TrainingRun,
+    model_version: ModelVersion,
+    evaluation: dict[str, Any],
+    decision: str,
+    promotion: dict[str, Any] | None = None,
+) -> None:
+    """The run is done, with the version that came of it, and why and by which numbers that was promoted or not.
+
+    Raises IllegalMove.
+    """
+    run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
+    run.model_version, run.evaluation, run.decision = model_version, evaluation, decision
+    run.promotion, run.finished_at = promotion or {}, timezone.now()
+    run.save(update_fields=["model_version", "evaluation", "decision", "promotion", "finished_at"])
+    _move(run, RunState.DONE)
+
+
+@transaction.atomic
+def fail_run(*, run_id: int, reason: str) -> bool:
+    """Ends an active run visibly; False when it had ended already."""
+    run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
+    if run.state not in ACTIVE_RUN_STATES:
+        return False
+    run.failure, run.finished_at = reason[:10_000], timezone.now()
+    run.state = RunState.FAILED
+    run.save(update_fields=["state", "failure", "finished_at"])
+    return True
+
+
+def fail_silent_runs(*, now: datetime | None = None) -> list[int]:
+    """Fails runs whose worker died without a word; returns their ids."""
+    now = now or timezone.now()
+    silent = TrainingRun.objects.filter(
+        heartbeat_at__lt=now - SILENT_AFTER, state__in=set(ACTIVE_RUN_STATES) - {RunState.QUEUED}
+    )
+    reason = f"Nothing was heard of the training process for {SILENT_AFTER}; it was probably killed."
+    return [run_id for run_id in silent.values_list("pk", flat=True) if fail_run(run_id=run_id, reason=reason)]
+
+
+def _move(run: TrainingRun, state: RunState) -> None:
+    check_move(old=RunState(run.state), new=state)
+    run.state, run.heartbeat_at = state, timezone.now()
+    run.save(update_fields=["state", "heartbeat_at"])

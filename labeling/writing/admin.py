@@ -1,0 +1,213 @@
+"""What labelers begin by themselves: the writing, the conversations that came of it, and what the model suggested."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_lazy as lazy
+
+from labeling.base.admin.filters import by_choice, by_day, by_relation
+from labeling.base.admin.nouns import RecordAdmin, column, shown
+from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.desk.queries.work import turns_of
+from labeling.desk.rules.drafts import kept_texts
+from labeling.writing.models import Composition, Conversation, Message
+from labeling.writing.own_prompts.models import OwnPrompt
+from labeling.writing.suggestions.models import SuggestionRequest
+
+
+@admin.register(Composition)
+class CompositionAdmin(RecordAdmin):
+    list_display = (
+        "writer",
+        shown("kind", lazy("Kind")),
+        "written",
+        shown("campaign", lazy("Campaign")),
+        "show_state",
+        shown("started_at", lazy("Since")),
+        shown("closed_at", lazy("Handed in")),
+    )
+    list_filter = (*by_choice("state", "kind"), *by_relation("campaign"), *by_day("started_at"))
+    list_select_related = ("labeler__user", "campaign")
+    search_fields = ("labeler__user__username",)
+    list_per_page = 50
+    fields = (
+        "writer", "campaign", "kind", "state", "talk", "started_at", "closed_at", "active_seconds", "draft_saved_at",
+        "draft_version", "draft", "instruction_version",
+    )  # fmt: skip
+    readonly_fields = ("writer", "talk")
+
+    @column(lazy("Labeler"), ordering="labeler__user__username")
+    def writer(self, composition: Composition) -> str:
+        return str(composition.labeler)
+
+    @column(lazy("Draft"))
+    def written(self, composition: Composition) -> str:
+        return format_html('<span class="cc-excerpt">{}</span>', kept_texts(composition.draft)[:80])
+
+    @column(lazy("State"), label=STATE_COLOURS, ordering="state")
+    def show_state(self, composition: Composition) -> tuple[str, str]:
+        return state_label(composition)
+
+    @column(lazy("Conversation"))
+    def talk(self, composition: Composition) -> str:
+        talk = Conversation.objects.filter(composition=composition).first()
+        if talk is None:
+            return "–"
+        link = reverse("admin:labeling_conversation_change", args=[talk.pk])
+        return format_html('<a href="{}">#{}</a>', link, talk.pk)
+
+
+@admin.register(OwnPrompt)
+class OwnPromptAdmin(RecordAdmin):
+    list_display = (
+        "opening",
+        "writer",
+        shown("source", lazy("Source")),
+        shown("use_case", lazy("Use case")),
+        shown("language", lazy("Language")),
+        shown("submitted_at", lazy("Handed in")),
+    )
+    list_filter = (*by_choice("source", "use_case"), *by_day("submitted_at"))
+    list_select_related = ("composition__labeler__user",)
+    search_fields = ("text", "composition__labeler__user__username")
+    list_per_page = 50
+    fields = ("writer", "source", "use_case", "language", "text", "pairs", "statement", "prompts", "submitted_at")
+    readonly_fields = ("writer", "prompts")
+
+    @column(lazy("Prompt"))
+    def opening(self, own: OwnPrompt) -> str:
+        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', own.language, own.text[:160])
+
+    @column(lazy("Labeler"), ordering="composition__labeler__user__username")
+    def writer(self, own: OwnPrompt) -> str:
+        return str(own.composition.labeler)
+
+    @column(lazy("Prompts"))
+    def prompts(self, own: OwnPrompt) -> str:
+        """What it became: one, or of K pairs K."""
+        links = (
+            (reverse("admin:labeling_prompt_change", args=[each.prompt_id]), each.prompt_id)
+            for each in own.examples.all()
+        )
+        return format_html_join(" ", '<a href="{}">#{}</a>', links)
+
+
+@admin.register(Conversation)
+class ConversationAdmin(RecordAdmin):
+    list_display = (
+        "number",
+        "began_with",
+        "writer",
+        shown("campaign", lazy("Campaign")),
+        "turns",
+        shown("submitted_at", lazy("Handed in")),
+    )
+    list_display_links = ("number", "began_with")
+    list_filter = (*by_relation("campaign"), *by_day("submitted_at"))
+    list_select_related = ("labeler__user", "campaign")
+    search_fields = ("labeler__user__username", "messages__content")
+    ordering = ("-id",)
+    list_per_page = 50
+    change_form_outer_before_template = "writing/admin/messages.html"
+    fields = ("writer", "campaign", "language", "composition", "created_at", "submitted_at")
+    readonly_fields = ("writer",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
+        found: QuerySet[Conversation] = super().get_queryset(request)
+        return found.annotate(turn_count=Count("messages")).prefetch_related("messages")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        said = Message.objects.filter(conversation=self.find(request, object_id)).order_by("position")
+        messages = [
+            (message, render_markdown(message.content, headings_from=TEXT_HEADINGS_FROM))
+            for message in said.select_related("model_version", "suggestion", "prompt")
+        ]
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | {"said": messages})
+
+    @column("#", ordering="pk")
+    def number(self, talk: Conversation) -> str:
+        return f"{talk.pk}"
+
+    @column(lazy("Began with"))
+    def began_with(self, talk: Conversation) -> str:
+        first = next((message.content for message in talk.messages.all() if message.role == "user"), "")
+        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', talk.language, first[:100])
+
+    @column(lazy("Labeler"), ordering="labeler__user__username")
+    def writer(self, talk: Conversation) -> str:
+        return str(talk.labeler)
+
+    @column(lazy("Turns"), ordering="turn_count")
+    def turns(self, talk: Any) -> str:
+        return f"{talk.turn_count:,}"
+
+
+@admin.register(SuggestionRequest)
+class SuggestionRequestAdmin(RecordAdmin):
+    list_display = (
+        "number",
+        "asked_after",
+        "writer",
+        "show_state",
+        "arrived",
+        shown("failure", lazy("Failure")),
+        shown("asked_at", lazy("Asked")),
+        "waited",
+    )
+    list_display_links = ("number", "asked_after")
+    list_filter = (*by_choice("state", "failure"), *by_relation("composition__campaign"), *by_day("asked_at"))
+    list_select_related = ("composition__labeler__user",)
+    search_fields = ("composition__labeler__user__username",)
+    list_per_page = 50
+    change_form_outer_before_template = "writing/admin/suggestions.html"
+    fields = (
+        "writer", "composition", "position", "wanted", "state", "failure", "failure_note", "asked_at", "dispatched_at",
+        "finished_at", "worker", "attempts", "temperature", "top_p", "max_new_tokens", "seed",
+    )  # fmt: skip
+    readonly_fields = ("writer",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SuggestionRequest]:
+        found: QuerySet[SuggestionRequest] = super().get_queryset(request)
+        return found.annotate(arrived_count=Count("suggestions"))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        asked = self.find(request, object_id)
+        suggestions = [
+            (suggestion, render_markdown(suggestion.text, headings_from=TEXT_HEADINGS_FROM))
+            for suggestion in asked.suggestions.select_related("model_version", "message").order_by("number")
+        ]
+        shown = {"turns": turns_of(asked.messages), "suggestions": suggestions}
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
+
+    @column("#", ordering="pk")
+    def number(self, asked: SuggestionRequest) -> str:
+        return f"{asked.pk}"
+
+    @column(lazy("Asked after"))
+    def asked_after(self, asked: SuggestionRequest) -> str:
+        return format_html('<span class="cc-excerpt">{}</span>', asked.messages[-1]["content"][:100])
+
+    @column(lazy("Labeler"), ordering="composition__labeler__user__username")
+    def writer(self, asked: SuggestionRequest) -> str:
+        return str(asked.composition.labeler)
+
+    @column(lazy("State"), label=STATE_COLOURS, ordering="state")
+    def show_state(self, asked: SuggestionRequest) -> tuple[str, str]:
+        return state_label(asked)
+
+    @column(lazy("Arrived"), ordering="arrived_count")
+    def arrived(self, asked: Any) -> str:
+        return f"{asked.arrived_count} / {asked.wanted}"
+
+    @column(lazy("Waited"))
+    def waited(self, asked: SuggestionRequest) -> str:
+        return f"{(asked.finished_at - asked.asked_at).total_seconds():,.0f} s" if asked.finished_at else "…"

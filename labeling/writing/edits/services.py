@@ -1,0 +1,71 @@
+"""The best completion of a ranking, improved by whoever ranked it: a demonstration that is better than all of them."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from labeling.base.export_lock import while_no_export_looks
+from labeling.base.refusals import EditRefused, EmptyText
+from labeling.base.states import CompositionKind
+from labeling.base.text import clean_text
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.ranking.models import Ranking
+from labeling.people.models import Labeler
+from labeling.writing.models import Composition
+from labeling.writing.services import check_may_hand_in, close_composition, lock_own_composition
+
+
+@transaction.atomic
+def offer_edit(*, ranking: Ranking) -> Composition | None:
+    """The writing in which the best can be improved, the same one every time; None where the campaign doesn't ask."""
+    campaign = ranking.task.campaign
+    if not campaign.ask_edit:
+        return None
+    composition, _new = Composition.objects.get_or_create(
+        ranking=ranking,
+        defaults={
+            "labeler_id": ranking.labeler_id,
+            "campaign": campaign,
+            "kind": CompositionKind.EDIT,
+            "instruction_version_id": ranking.instruction_version_id,
+            "started_at": timezone.now(),
+        },
+    )
+    return composition
+
+
+@transaction.atomic
+def submit_edit(
+    *, labeler: Labeler, token: str, shown_position: int, text: str, active_seconds: float
+) -> Demonstration:
+    """Hands in the improved text of the completion shown at `shown_position`.
+
+    Raises EditRefused, EmptyText, UnstorableText, LabelerNotActive, CampaignNotOpen, AlreadySubmitted,
+    AlreadyDiscarded, Composition.DoesNotExist.
+    """
+    while_no_export_looks()
+    composition = lock_own_composition(labeler=labeler, token=token)
+    check_may_hand_in(composition)
+    ranking = composition.ranking
+    assert ranking is not None  # a CHECK constraint: every edit has its ranking
+    best = ranking.ranked_completions.select_related("completion").filter(rank=1, shown_position=shown_position).first()
+    if best is None:
+        raise EditRefused(f"What was shown at {shown_position} is not among the best of ranking {ranking.pk}.")
+    text = clean_text(text)
+    if not text.strip():
+        raise EmptyText("The improved text is empty.")
+    if text.strip() == clean_text(best.completion.text).strip():
+        raise EditRefused("Nothing was changed.")
+    demonstration = Demonstration.objects.create(
+        prompt_id=ranking.task.prompt_id,
+        labeler=labeler,
+        ranking=ranking,
+        edited_completion=best.completion,
+        source="edit",
+        text=text,
+        instruction_version_id=composition.instruction_version_id,
+        active_seconds=max(0.0, active_seconds),
+        labeler_group=labeler.group,
+        simulated=labeler.simulated,
+    )
+    close_composition(composition, active_seconds=active_seconds, now=timezone.now())
+    return demonstration

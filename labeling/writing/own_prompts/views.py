@@ -1,0 +1,192 @@
+"""A labeler's own prompts: plain, few-shot with pairs, or from a use case that is shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from labeling.base.choices import WORDS
+from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.refusals import PromptRefused, StatementGone
+from labeling.base.states import UseCase
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt
+from labeling.desk.forms import Data, Problem
+from labeling.desk.rules.drafts import as_lists, draft_of
+from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.writing.dialogues.views.turns import chosen_language
+from labeling.writing.models import Composition
+from labeling.writing.own_prompts.models import OwnPrompt
+from labeling.writing.own_prompts.rules import (
+    FEWEST_PAIRS,
+    LONGEST_ANSWER,
+    LONGEST_PROMPT,
+    MOST_PAIRS,
+    Fault,
+    FieldFault,
+    OwnWriting,
+    Pair,
+    faults_of,
+    pairs_as_draft,
+    writing_in,
+)
+from labeling.writing.own_prompts.services import submit_own_prompt
+from labeling.writing.queries import writing_of
+from labeling.writing.services import keep_unsubmitted_composition
+from labeling.writing.views.kinds import CompositionRefused, seconds_in, within_wall_time
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairCard:
+    number: int
+    pair: Pair
+    faulty: Sequence[str] = ()
+
+
+class OwnPromptComposer:
+    def show(
+        self,
+        request: LabelerRequest,
+        composition: Composition,
+        *,
+        data: Data | None = None,
+        refused: CompositionRefused | None = None,
+    ) -> HttpResponse:
+        draft = draft_of(data.lists()) if data is not None else as_lists(composition.draft)
+        written = writing_in(draft)
+        work = writing_of(composition, interface_language=get_language() or "en")
+        language = chosen_language(draft, work.languages)
+        # Judged as it was sent: a draft shows what can't be stored by another character.
+        faults = faults_of(writing_in(dict(data.lists())) if data is not None else written) if refused else []
+        statements = composition.campaign.statements(language)
+        context = {
+            "work": work,
+            "written": written,
+            "faulty": [each.field for each in faults],
+            "pairs": _cards(written.pairs, faults),
+            "blank": PairCard(number=0, pair=Pair()),
+            "most_pairs": MOST_PAIRS,
+            "use_cases": [(use_case.value, WORDS[use_case]) for use_case in UseCase],
+            "statements": statements,
+            "statement": _statement(written, statements, composition),
+            "language": language,
+            "problems": [Problem(text=text, places=[]) for text in (refused.problems if refused else ())]
+            + [Problem(text=_words_for(each), places=[(_("Show"), f"#{each.field}")]) for each in faults],
+            "active_seconds": seconds_in(draft),
+            "back": reverse("compose", args=[work.token]),
+        }
+        return render(request, "writing/own_prompts/own_prompt.html", context, status=422 if refused else 200)
+
+    def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
+        sent = {name: request.POST.getlist(name) for name in request.POST}
+        work = writing_of(composition, interface_language=get_language() or "en")
+        written = writing_in(sent | {"language": [chosen_language(sent, work.languages)]})
+        if faults_of(written):
+            raise CompositionRefused
+        try:
+            submit_own_prompt(
+                labeler=request.labeler,
+                token=str(composition.token),
+                writing=written,
+                active_seconds=within_wall_time(composition, seconds_in(sent)),
+            )
+        except StatementGone as gone:
+            text = _("The use case that you wrote for is not asked for any more. Look at the one that is shown now.")
+            raise CompositionRefused(text) from gone
+        except PromptRefused as refused:
+            raise CompositionRefused(_words_for_refused(refused)) from refused
+        return _("Prompt saved. Thank you.")
+
+    def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
+        own = OwnPrompt.objects.get(composition=composition)
+        examples = own.examples.select_related("prompt").prefetch_related("prompt__demonstrations")
+        answers = [each.text for example in examples for each in example.prompt.demonstrations.all()]
+        context = {
+            "composition": composition,
+            "own": own,
+            "use_case": WORDS[own.use_case],
+            "html": _rendered(own.text),
+            "answer": _rendered(answers[0]) if answers and not own.pairs else "",
+            "pairs": [{name: _rendered(text) for name, text in pair.items()} for pair in own.pairs],
+        }
+        return render(request, "writing/own_prompts/submitted.html", context)
+
+
+@require_POST
+@labeler_page
+def change_pairs(request: LabelerRequest, token: UUID) -> HttpResponse:
+    """The buttons of the page where there is no script: a pair more or less, another use case. The text is kept."""
+    composition = find_own_composition(request, token)
+    draft = draft_of((name, values) for name, values in request.POST.lists() if name != "do")
+    action, _dash, number = request.POST.get("do", "").partition("-")
+    written = writing_in(draft)
+    others = {name: values for name, values in draft.items() if not name[:1].isdigit()}
+    pairs = list(written.pairs)
+    if action == "add" and len(pairs) < MOST_PAIRS:
+        pairs.append(Pair())
+    elif action == "remove" and len(pairs) > FEWEST_PAIRS:
+        pairs = [pair for position, pair in enumerate(pairs, start=1) if str(position) != number]
+    elif action == "another":
+        statements = composition.campaign.statements(written.language)
+        others["statement"] = [_after(written.statement, statements)]
+    keep_unsubmitted_composition(labeler=request.labeler, token=str(token), draft=others | pairs_as_draft(pairs))
+    return redirect("compose", token=token)
+
+
+def _after(statement: str, statements: Sequence[str]) -> str:
+    """The next one, the first after the last."""
+    place = statements.index(statement) + 1 if statement in statements else 0
+    return statements[place % len(statements)] if statements else ""
+
+
+def _statement(written: OwnWriting, statements: Sequence[str], composition: Composition) -> str:
+    """What was shown before where it is still asked for; otherwise each new writing gets the next."""
+    if written.statement in statements:
+        return written.statement
+    return statements[composition.pk % len(statements)] if statements else ""
+
+
+def _cards(pairs: Sequence[Pair], faults: Sequence[FieldFault]) -> list[PairCard]:
+    return [
+        PairCard(
+            number=number,
+            pair=pair,
+            faulty=[each.field.partition("-")[2] for each in faults if each.field.startswith(f"{number}-")],
+        )
+        for number, pair in enumerate(pairs, start=1)
+    ]
+
+
+def _words_for(fault: FieldFault) -> str:
+    words = {
+        Fault.NO_PROMPT: _("There is no prompt yet."),
+        Fault.NO_INSTRUCTION: _("There is no instruction yet."),
+        Fault.HALF_A_PAIR: _("A pair lacks its query or its response. Write it, or remove the pair."),
+        Fault.TOO_FEW_PAIRS: _("A few-shot prompt needs at least two pairs."),
+        Fault.ALIKE: _("Two pairs begin alike. Make them different from each other."),
+        Fault.NO_USE_CASE: _("Choose what the prompt is for."),
+        Fault.TOO_LONG: _(
+            "A text is too long: an answer may have %(answer)s characters, any other text %(text)s. Nothing was cut."
+        )
+        % {"answer": f"{LONGEST_ANSWER:,}", "text": f"{LONGEST_PROMPT:,}"},
+        Fault.UNSTORABLE: _("The text has a character that can't be stored (such as U+0000). Remove it and try again."),
+    }
+    return words[fault.fault]
+
+
+def _words_for_refused(refused: PromptRefused) -> str:
+    if refused.twin_id is None:
+        text = _("You have handed in as many prompts as one person may (%(count)d). Thank you; your text is kept.")
+        return text % {"count": PROMPTS_PER_SUBMITTER}
+    twin = Prompt.objects.filter(pk=refused.twin_id).first()
+    text = _("The campaign has a prompt that begins like this already: “%(excerpt)s”. Write a different one.")
+    return text % {"excerpt": twin.last_user_text()[:120] if twin else ""}
+
+
+def _rendered(text: str) -> str:
+    return render_markdown(text, headings_from=TEXT_HEADINGS_FROM)

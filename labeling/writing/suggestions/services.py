@@ -1,0 +1,259 @@
+"""What the model suggests to a labeler at work: asked for, sampled one by one, shown, dismissed, given up.
+
+A worker may die between any two lines, and Redis may be down: the request stays a row that waits, beat sends it again,
+and what waited for too long fails visibly. Lock order: composition, then request.
+"""
+
+import random
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from labeling.base.states import (
+    CompositionKind,
+    CompositionState,
+    SuggestionFailure,
+    SuggestionOutcome,
+    SuggestionState,
+)
+from labeling.base.text import clean_text
+from labeling.campaigns.services.prompts import check_messages
+from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.queries import current_sft_model
+from labeling.people.models import Labeler
+from labeling.writing.models import Composition
+from labeling.writing.services import cancel_waiting, check_may_hand_in, lock_own_composition, message_of
+from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
+from sampler.protocol import PromptTooLong, SampledCompletion, Sampler, SampleRequest
+
+SEND_AGAIN_AFTER = timedelta(seconds=45)
+"""A request that was sent to a worker and has no new suggestion after this long is sent again: its worker died."""
+ATTEMPTS_BESIDE = 2
+"""Samples beyond those wanted, for what came out empty or the same twice."""
+
+
+@transaction.atomic
+def request_suggestions(
+    *, labeler: Labeler, token: str, position: int, messages: Sequence[Mapping[str, object]]
+) -> SuggestionRequest:
+    """Asks for the assistant turn at `position`, after `messages`. An earlier request that still waits is given up.
+
+    Without a model it fails at once, visibly. Raises PromptRefused: `messages` do not end with a user turn;
+    LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
+    """
+    composition = lock_own_composition(labeler=labeler, token=token)
+    check_may_hand_in(composition)
+    return ask(composition, position=position, messages=messages, wanted=composition.campaign.suggestions_per_turn)
+
+
+def ask(
+    composition: Composition, *, position: int, messages: Sequence[Mapping[str, object]], wanted: int
+) -> SuggestionRequest:
+    """For a locked composition. Raises PromptRefused."""
+    clean = check_messages(messages)
+    cancel_waiting(composition)
+    campaign, now = composition.campaign, timezone.now()
+    request = SuggestionRequest.objects.create(
+        composition=composition,
+        position=position,
+        messages=clean,
+        wanted=wanted,
+        temperature=campaign.temperature,
+        top_p=campaign.top_p,
+        max_new_tokens=campaign.max_new_tokens,
+        seed=random.getrandbits(31),
+        asked_at=now,
+    )
+    if current_sft_model() is None:
+        _fail(request, SuggestionFailure.NO_MODEL, note="No language model is registered and current.")
+    return request
+
+
+@transaction.atomic
+def cancel_request(*, labeler: Labeler, token: str, request_token: str) -> None:
+    """The labeler goes on without. Raises SuggestionRequest.DoesNotExist."""
+    composition = lock_own_composition(labeler=labeler, token=token)
+    request = composition.suggestion_requests.get(token=request_token)
+    if request.state == SuggestionState.WAITING:
+        _finish(request, SuggestionState.CANCELLED)
+
+
+@transaction.atomic
+def dismiss_suggestion(*, labeler: Labeler, token: str, request_token: str, number: int) -> None:
+    """The labeler does not want to see it. Raises Suggestion.DoesNotExist."""
+    composition = lock_own_composition(labeler=labeler, token=token)
+    suggestion = Suggestion.objects.get(request__token=request_token, request__composition=composition, number=number)
+    if not suggestion.outcome:
+        suggestion.outcome = SuggestionOutcome.DISMISSED
+        suggestion.save(update_fields=["outcome"])
+
+
+def note_shown(*, request: SuggestionRequest) -> None:
+    """The page has what arrived so far; the first time counts."""
+    request.suggestions.filter(shown_at=None).update(shown_at=timezone.now())
+
+
+@transaction.atomic
+def take_unsent_requests(*, now: datetime | None = None) -> list[int]:
+    """Ids of requests that no worker has been asked for, or whose worker fell silent, marked as asked for now."""
+    now = now or timezone.now()
+    waiting = SuggestionRequest.objects.select_for_update(skip_locked=True).filter(
+        Q(dispatched_at=None) | Q(dispatched_at__lt=now - SEND_AGAIN_AFTER), state=SuggestionState.WAITING
+    )
+    ids = list(waiting.order_by("asked_at").values_list("pk", flat=True))
+    SuggestionRequest.objects.filter(pk__in=ids).update(dispatched_at=now)
+    return ids
+
+
+def return_unsent_requests(*, request_ids: Sequence[int]) -> None:
+    """The broker could not take the message: they wait for the next round."""
+    SuggestionRequest.objects.filter(pk__in=request_ids).update(dispatched_at=None)
+
+
+def give_up_late(*, after_seconds: int, now: datetime | None = None) -> int:
+    """Ends what was waited for too long: ready with what has arrived, or failed visibly. Returns how many."""
+    late_before = (now or timezone.now()) - timedelta(seconds=after_seconds)
+    late = SuggestionRequest.objects.filter(state=SuggestionState.WAITING, asked_at__lt=late_before)
+    return sum(_give_up(request_id, after_seconds) for request_id in late.values_list("pk", flat=True))
+
+
+def give_up_if_late(*, request: SuggestionRequest, after_seconds: int) -> None:
+    """The same for one request, when its page looks: people must not wait for ever because beat is down."""
+    if request.state == SuggestionState.WAITING and timezone.now() - request.asked_at > timedelta(
+        seconds=after_seconds
+    ):
+        _give_up(request.pk, after_seconds)
+        request.refresh_from_db()
+
+
+@transaction.atomic
+def _give_up(request_id: int, after_seconds: int) -> bool:
+    request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
+    if request.state != SuggestionState.WAITING:
+        return False
+    if request.suggestions.exists():
+        _finish(request, SuggestionState.READY)
+    else:
+        _fail(request, SuggestionFailure.TOO_LATE, note=f"No worker answered within {after_seconds} seconds.")
+    return True
+
+
+def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) -> None:
+    """Samples what the request still wants, one by one, each stored as it is ready. Safe to run again at any time."""
+    request = _wanted(request_id)
+    while request is not None and (seed := _next_seed(request)) is not None:
+        try:
+            sampled = sampler.sample([_sample_request(request, seed)])[0][0]
+        except Exception as failure:
+            too_long = isinstance(failure, PromptTooLong)
+            _fail_if_waiting(request_id, SuggestionFailure.TOO_LONG if too_long else SuggestionFailure.ERROR, failure)
+            if too_long:
+                return
+            raise
+        _keep(request_id, seed, sampled, model)
+        request = _wanted(request_id)
+    if request is not None:
+        _settle(request_id)
+
+
+def _wanted(request_id: int) -> SuggestionRequest | None:
+    """The request, if somebody still waits for it; marked as being worked on now."""
+    waiting = SuggestionRequest.objects.filter(pk=request_id, state=SuggestionState.WAITING)
+    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
+    return waiting.first()
+
+
+def _next_seed(request: SuggestionRequest) -> int | None:
+    """None once nothing more is to be sampled. What came out empty or twice left no row, so seeds are counted on."""
+    tried = request.attempts
+    arrived = request.suggestions.count()
+    if arrived >= request.wanted or tried >= request.wanted + ATTEMPTS_BESIDE:
+        return None
+    return request.seed + tried
+
+
+def _sample_request(request: SuggestionRequest, seed: int) -> SampleRequest:
+    return SampleRequest(
+        messages=request.messages,
+        num_completions=1,
+        seed=seed,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        max_new_tokens=request.max_new_tokens,
+    )
+
+
+@transaction.atomic
+def _keep(request_id: int, seed: int, sampled: SampledCompletion, model: ModelVersion) -> None:
+    """Stores one sample if it is still waited for, is not empty and says something new; in a chat it is the answer."""
+    composition = Composition.objects.select_for_update(no_key=True).get(suggestion_requests=request_id)
+    request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
+    if request.state != SuggestionState.WAITING or composition.state != CompositionState.OPEN:
+        return
+    if seed != request.seed + request.attempts:
+        return  # another worker had the same request in hand and was quicker
+    request.attempts += 1
+    request.save(update_fields=["attempts"])
+    text = clean_text(sampled.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    arrived = list(request.suggestions.values_list("text", flat=True))
+    if not text.strip() or text in arrived:
+        return
+    suggestion = Suggestion.objects.create(
+        request=request,
+        number=len(arrived) + 1,
+        text=text,
+        model_version=model,
+        seed=sampled.seed,
+        token_count=sampled.token_count,
+        finish_reason=sampled.finish_reason,
+        mean_logprob=sampled.mean_logprob,
+    )
+    if composition.kind == CompositionKind.CHAT:
+        _say_it(composition, request, suggestion)
+    if len(arrived) + 1 >= request.wanted:
+        _finish(request, SuggestionState.READY)
+
+
+def _say_it(composition: Composition, request: SuggestionRequest, suggestion: Suggestion) -> None:
+    answer = message_of(
+        composition.conversation,
+        position=request.position,
+        role="assistant",
+        content=suggestion.text,
+        model_version=suggestion.model_version,
+    )
+    answer.save()
+    suggestion.outcome, suggestion.edit_distance, suggestion.message = SuggestionOutcome.USED, 0, answer
+    suggestion.save(update_fields=["message", "outcome", "edit_distance"])
+
+
+@transaction.atomic
+def _settle(request_id: int) -> None:
+    request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
+    if request.state != SuggestionState.WAITING:
+        return
+    if request.suggestions.exists():
+        _finish(request, SuggestionState.READY)
+    else:
+        _fail(request, SuggestionFailure.ERROR, note="Everything that the model said was empty.")
+
+
+@transaction.atomic
+def _fail_if_waiting(request_id: int, failure: SuggestionFailure, error: Exception) -> None:
+    request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
+    if request.state == SuggestionState.WAITING:
+        _fail(request, failure, note=f"{type(error).__name__}: {error}")
+
+
+def _fail(request: SuggestionRequest, failure: SuggestionFailure, *, note: str) -> None:
+    request.failure, request.failure_note = failure, note[:2000]
+    _finish(request, SuggestionState.FAILED)
+
+
+def _finish(request: SuggestionRequest, state: SuggestionState) -> None:
+    request.state, request.finished_at = state, timezone.now()
+    request.save(update_fields=["state", "failure", "failure_note", "finished_at"])

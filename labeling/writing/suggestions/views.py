@@ -1,0 +1,118 @@
+"""What the model is asked for while somebody writes: small answers for the page's script, which looks every second.
+
+Each is {request, state, said, html}: `said` is for people who listen to the page, `html` for all others.
+"""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from labeling.base.refusals import PromptRefused, Refusal
+from labeling.base.states import SuggestionFailure, SuggestionState
+from labeling.desk.rules.drafts import draft_of
+from labeling.dispatch import dispatch_suggestions
+from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.writing.dialogues.rules import messages_before, turns_in
+from labeling.writing.models import Composition
+from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
+from labeling.writing.suggestions.queries import Panel, own_request, panel_of
+from labeling.writing.suggestions.services import (
+    cancel_request,
+    dismiss_suggestion,
+    give_up_if_late,
+    note_shown,
+    request_suggestions,
+)
+
+
+@require_POST
+@labeler_page
+def suggest(request: LabelerRequest, token: UUID) -> HttpResponse:
+    """Asks for the turn at `position` of the dialogue that was sent along, as it stands on the page."""
+    composition = find_own_composition(request, token)
+    position = request.POST.get("position", "")
+    if not position.isdecimal():
+        raise Http404
+    try:
+        asked = ask_for_turn(request, composition, int(position))
+    except PromptRefused:
+        return JsonResponse({"problem": nothing_to_answer()}, status=422)
+    except Refusal:
+        return JsonResponse({"problem": _("This task is no longer open.")}, status=409)
+    return _answer(request, asked)
+
+
+def ask_for_turn(request: LabelerRequest, composition: Composition, position: int) -> SuggestionRequest:
+    turns = turns_in(draft_of(request.POST.lists()))
+    asked = request_suggestions(
+        labeler=request.labeler,
+        token=str(composition.token),
+        position=position,
+        messages=messages_before(turns, position),
+    )
+    dispatch_suggestions()
+    return asked
+
+
+def nothing_to_answer() -> str:
+    return _("Write what the user says before this turn first; the model answers that.")
+
+
+@require_http_methods(["GET", "POST"])
+@labeler_page
+def suggestions(request: LabelerRequest, token: UUID, request_token: UUID) -> HttpResponse:
+    """GET looks; POST gives up what is waited for (`cancel`), or one that arrived (`dismiss`, its number)."""
+    composition = find_own_composition(request, token)
+    try:
+        if request.method == "POST":
+            _change(request, token, request_token)
+        asked = own_request(composition, str(request_token))
+    except (SuggestionRequest.DoesNotExist, Suggestion.DoesNotExist):
+        raise Http404 from None
+    give_up_if_late(request=asked, after_seconds=settings.SUGGESTION_WAIT_SECONDS)
+    return _answer(request, asked)
+
+
+def _change(request: LabelerRequest, token: UUID, request_token: UUID) -> None:
+    number = request.POST.get("dismiss", "")
+    if number.isdecimal():
+        dismiss_suggestion(
+            labeler=request.labeler, token=str(token), request_token=str(request_token), number=int(number)
+        )
+    elif "cancel" in request.POST:
+        cancel_request(labeler=request.labeler, token=str(token), request_token=str(request_token))
+
+
+def _answer(request: LabelerRequest, asked: SuggestionRequest) -> JsonResponse:
+    panel = panel_of(asked)
+    note_shown(request=asked)
+    context = {"panel": panel, "note": note_of(panel)}
+    html = render_to_string("writing/suggestions/parts/suggestions.html", context, request)
+    return JsonResponse({"request": panel.token, "state": panel.state, "said": said_of(panel), "html": html})
+
+
+def said_of(panel: Panel) -> str:
+    """How far it is, in a line."""
+    if panel.state == SuggestionState.WAITING:
+        counts = {"arrived": panel.arrived, "wanted": panel.wanted}
+        return _("Asking the model … %(arrived)d of %(wanted)d") % counts
+    if panel.suggestions:
+        count = len(panel.suggestions)
+        return ngettext("%(count)d suggestion is here.", "%(count)d suggestions are here.", count) % {"count": count}
+    return note_of(panel)
+
+
+def note_of(panel: Panel) -> str:
+    """Why nothing came, calmly; empty where something did or may still come."""
+    if panel.state != SuggestionState.FAILED:
+        return ""
+    if panel.failure == SuggestionFailure.NO_MODEL:
+        return _("No model can be asked at the moment. Just go on; write the turn yourself.")
+    if panel.failure == SuggestionFailure.TOO_LONG:
+        return _("This has grown too long for the model to read. Just go on; write the turn yourself.")
+    return _("The model did not answer. Just go on, or ask again in a while; nothing of yours is lost.")

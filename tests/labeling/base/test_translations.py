@@ -1,0 +1,91 @@
+"""Everything that a labeler reads is there in Simplified Chinese, and the compiled catalogue is the readable one."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+import pytest
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parents[3]
+CATALOGUE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.html") if "admin" not in path.parts)
+MODULES = sorted(
+    path
+    for path in (ROOT / "labeling").rglob("*.py")
+    if {"views", "views.py", "forms", "forms.py"} & set(path.relative_to(ROOT).parts)
+)
+GETTEXT = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
+
+# Everything of a template that is no text for people: tags, comments, what is translated, pictures and keys.
+NOT_TEXT = re.compile(
+    r"\{#.*?#\}|\{% blocktranslate.*?endblocktranslate %\}|\{% block body_class %\}.*?\{% endblock %\}"
+    r"|\{%.*?%\}|\{\{.*?\}\}|<svg.*?</svg>|<kbd>.*?</kbd>|<!doctype html>",
+    flags=re.DOTALL,
+)
+
+# What is Chinese as it is: names, signs and numbers.
+SAME_IN_CHINESE = {"Concord"}
+
+
+def in_templates() -> Iterator[tuple[str, str]]:
+    for path in TEMPLATES:
+        for call in re.finditer(
+            r"\b(?:_|gettext|ngettext)\(u?('''|\"\"\"|'|\")(.*?)\1", templatize(path.read_text()), re.DOTALL
+        ):
+            yield path.name, call[2].replace("\\'", "'")
+
+
+def in_modules() -> Iterator[tuple[str, str]]:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in GETTEXT:
+                first = node.args[0]
+                assert isinstance(first, ast.Constant), f"{path.name}:{node.lineno} hides its text from translators"
+                yield path.name, str(first.value)
+
+
+def catalogue() -> dict[str, polib.POEntry]:
+    return {entry.msgid: entry for entry in polib.pofile(str(CATALOGUE)) if not entry.obsolete}
+
+
+def translation(entry: polib.POEntry | polib.MOEntry) -> str:
+    return str(entry.msgstr_plural[0] if entry.msgid_plural else entry.msgstr)
+
+
+def test_the_texts_are_found_at_all() -> None:
+    assert len(set(in_templates())) > 100
+    assert len(set(in_modules())) > 40
+
+
+@pytest.mark.parametrize("text", sorted({text for _, text in [*in_templates(), *in_modules()]}))
+def test_each_text_is_translated(text: str) -> None:
+    entry = catalogue().get(text)
+    assert entry is not None, "not in the catalogue: run makemessages and translate it"
+    assert not entry.fuzzy
+    assert translation(entry).strip()
+    assert text in SAME_IN_CHINESE or re.search(r"[\u4e00-\u9fff]", translation(entry))
+
+
+def test_placeholders_survive_translation() -> None:
+    for entry in catalogue().values():
+        if translation(entry):
+            assert set(PLACEHOLDER.findall(translation(entry))) == set(PLACEHOLDER.findall(entry.msgid)), entry.msgid
+
+
+def test_the_compiled_catalogue_is_in_step() -> None:
+    compiled = {entry.msgid: translation(entry) for entry in polib.mofile(str(CATALOGUE.with_suffix(".mo")))}
+    readable = {entry.msgid: translation(entry) for entry in polib.pofile(str(CATALOGUE)).translated_entries()}
+    assert compiled == readable
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_has_a_text_that_translators_never_see(path: Path) -> None:
+    source = NOT_TEXT.sub(" ", path.read_text())
+    shown = re.sub(r"<[^>]+>", " ", source)
+    spoken = re.findall(r'(?:aria-label|title|placeholder|alt)="([^"]*)"', source)
+    words = set(re.findall(r"[A-Za-z]{2,}", " ".join([shown, *spoken])))
+    assert words <= SAME_IN_CHINESE

@@ -1,0 +1,198 @@
+"""Every page of the admin opens for those who may see it, with no more queries where there are more rows."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection, models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from labeling.base.admin.nouns import NounAdmin
+from labeling.models import (
+    Campaign,
+    Completion,
+    EarlierDraft,
+    InstructionAcknowledgement,
+    Message,
+    OwnPromptExample,
+    RankedCompletion,
+    RenderedCompletion,
+    RewardScore,
+    SamplingRun,
+    Suggestion,
+    TrainingPoint,
+)
+from tests.labeling.admin_house import (
+    admin_browser,
+    asked_for_rewards,
+    doubted,
+    furnish,
+    model_in,
+    open_campaign,
+    run_in_training,
+    snapshot_in,
+)
+from tests.labeling.cast import browser_of, make_labeler
+
+pytestmark = pytest.mark.django_db
+
+NOUNS = [model for model, site in admin.site._registry.items() if isinstance(site, NounAdmin)]
+# These have no page of their own: they are shown where they belong.
+SHOWN_ELSEWHERE = {
+    Completion,
+    Message,
+    OwnPromptExample,
+    RankedCompletion,
+    RewardScore,
+    SamplingRun,
+    Suggestion,
+    TrainingPoint,
+}
+# Nobody looks at these: they serve the desk.
+SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Campaign:
+    """One of everything."""
+    campaign = open_campaign()
+    furnish(campaign, labelers=["alice", "bob"])
+    run_in_training(snapshot_in(tmp_path / "snapshot"))
+    model_in(tmp_path / "reward-1")
+    doubted(make_labeler("greta"))
+    asked_for_rewards()
+    return campaign
+
+
+def list_of(model: type[models.Model]) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def page_of(row: models.Model) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def queries_of(client: Client, address: str) -> int:
+    client.get(address)  # content types and permissions are cached by the first request
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert client.get(address).status_code == 200
+    return len(queries)
+
+
+def test_every_noun_has_its_page_or_is_shown_on_another() -> None:
+    assert set(apps.get_app_config("labeling").get_models()) == set(NOUNS) | SHOWN_ELSEWHERE | SHOWN_NOWHERE
+
+
+@pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
+def test_the_list_and_each_row_open(house: Campaign, model: Any) -> None:
+    client = admin_browser()
+    assert client.get(list_of(model)).status_code == 200
+    rows = list(model.objects.all())
+    assert rows
+    for row in rows:
+        response = client.get(page_of(row))
+        assert response.status_code == 200
+        assert "&#x27;, &#x27;" not in response.text  # a (value, word) pair that was shown as it is
+
+
+@pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
+def test_a_search_and_every_filter_answer(house: Campaign, model: Any) -> None:
+    client = admin_browser()
+    assert client.get(list_of(model), {"q": "alice"}).status_code == 200
+    response = client.get(list_of(model))
+    for spec in response.context["cl"].filter_specs:
+        for name in spec.expected_parameters():
+            values = [choice[0] for choice in getattr(spec, "lookup_choices", [])] or ["x"]
+            assert client.get(list_of(model), {name: values[0]}).status_code in (200, 302)
+
+
+@pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
+def test_nothing_is_deleted_in_the_admin(house: Campaign, model: Any) -> None:
+    client = admin_browser()
+    row = model.objects.first()
+    address = reverse(f"admin:labeling_{model._meta.model_name}_delete", args=[row.pk])
+    assert client.post(address, {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+def test_rows_that_are_not_there_are_not_found() -> None:
+    client = admin_browser()
+    for model in NOUNS:
+        assert client.get(reverse(f"admin:labeling_{model._meta.model_name}_change", args=["77"])).status_code in (
+            302,
+            404,
+        )
+        assert client.get(reverse(f"admin:labeling_{model._meta.model_name}_change", args=["x"])).status_code in (
+            302,
+            404,
+        )
+
+
+@pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
+def test_a_list_asks_no_query_per_row(house: Campaign, model: Any) -> None:
+    client = admin_browser()
+    before = queries_of(client, list_of(model))
+    furnish(house, labelers=["dora", "emil", "fay"])
+    open_campaign()
+    asked_for_rewards("paul")
+    assert queries_of(client, list_of(model)) == before
+
+
+def test_the_front_page_asks_no_query_per_row(house: Campaign) -> None:
+    client = admin_browser()
+    before = queries_of(client, reverse("admin:index"))
+    furnish(house, labelers=["dora", "emil", "fay"])
+    assert queries_of(client, reverse("admin:index")) == before
+    assert before < 30
+
+
+def test_a_labeler_does_not_get_in() -> None:
+    client = browser_of(make_labeler("alice"))
+    for address in (reverse("admin:index"), *(list_of(model) for model in NOUNS)):
+        response = client.get(address)
+        assert response.status_code == 302
+        assert response["Location"].startswith(reverse("admin:login"))
+
+
+def test_staff_see_what_they_may_see_and_no_more(house: Campaign) -> None:
+    client = admin_browser("labeling.view_prompt")
+    front = client.get(reverse("admin:index"))
+    assert front.status_code == 200
+    assert "cc-pipeline" not in front.text
+    assert client.get(reverse("admin:labeling_prompt_changelist")).status_code == 200
+    assert client.get(reverse("admin:labeling_ranking_changelist")).status_code == 403
+
+
+def test_those_who_only_look_find_no_buttons_and_closed_doors(house: Campaign) -> None:
+    client = admin_browser("labeling.view_campaign", "labeling.view_trainingrun", "labeling.view_prompt")
+    page = client.get(page_of(house))
+    assert page.status_code == 200
+    assert "import_prompts" not in page.text
+    for door in ("pause", "close", "import_prompts", "publish_rubric"):
+        assert client.post(reverse(f"admin:labeling_campaign_{door}", args=[house.pk])).status_code == 403
+    assert client.post(reverse("admin:labeling_trainingrun_retrain_now")).status_code == 403
+    assert client.post(reverse("admin:labeling_prompt_set_aside_many") + "?ids=1", {"reason": "x"}).status_code == 403
+
+
+def test_pages_load_nothing_from_elsewhere(house: Campaign) -> None:
+    client = admin_browser()
+    for address in (reverse("admin:index"), page_of(house), list_of(Campaign)):
+        response = client.get(address)
+        assert "'unsafe-eval'" in response["Content-Security-Policy"]
+        assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*"', response.text)
+
+
+def test_the_admin_speaks_chinese(house: Campaign) -> None:
+    client = admin_browser()
+    page = client.get(reverse("admin:index"), headers={"accept-language": "zh-hans"})
+    assert "概览" in page.text
+    assert "Overview" not in page.text
+    prompts = client.get(reverse("admin:labeling_prompt_changelist"), headers={"accept-language": "zh-hans"})
+    assert "用途" in prompts.text

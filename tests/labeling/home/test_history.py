@@ -1,0 +1,106 @@
+"""Looking back at one's own work."""
+
+import pytest
+from django.test import Client
+
+from labeling.base.states import CampaignState
+from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.ranking.services import Judgement, revise_ranking
+from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.revisions import start_revision
+from labeling.models import Labeler
+from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+
+pytestmark = pytest.mark.django_db
+
+FISH = ["One fish.", "Two fish.", "Red fish.", "Blue fish."]
+
+
+@pytest.fixture
+def alice() -> Labeler:
+    return make_labeler("alice")
+
+
+@pytest.fixture
+def client(alice: Labeler) -> Client:
+    return browser_of(alice)
+
+
+def rank_one(client: Client, labeler: Labeler, *, text: str = "") -> str:
+    make_ready_task(
+        make_prompt(make_campaign(), text=text), texts=["One fish.", "Two fish.", "Red fish.", "Blue fish."]
+    )
+    held = claim_ranking(labeler=labeler)
+    assert held is not None
+    entry = ranking_entry([2, 1, 1, 3], **{"2-flags": ["fails_task"], "2-note": "Fine.", "note": "Fishy."})
+    client.post(f"/work/{held.token}/submit/", entry)
+    return str(held.token)
+
+
+def test_the_last_submission_comes_first_and_pages_follow(client: Client, alice: Labeler) -> None:
+    for number in range(27):
+        rank_one(client, alice, text=f"{number}: how many fish?")
+    first = client.get("/history/").content.decode()
+    assert first.index("26: how many fish?") < first.index("25: how many fish?")
+    assert "1: how many fish?" not in first.replace("21: how", "").replace("11: how", "")
+    assert "Page 1 of 2" in first
+    second = client.get("/history/?page=2").content.decode()
+    assert "0: how many fish?" in second
+    assert client.get("/history/?page=nonsense").status_code == 200
+
+
+def test_nobody_sees_the_history_of_others(client: Client, alice: Labeler) -> None:
+    token = rank_one(client, alice, text="How many fish?")
+    bob = browser_of(make_labeler("bob"))
+    assert "How many fish?" not in bob.get("/history/").content.decode()
+    assert bob.get(f"/history/{token}/").status_code == 404
+
+
+def test_a_ranking_is_shown_best_first_with_ties_together(client: Client, alice: Labeler) -> None:
+    token = rank_one(client, alice)
+    html = client.get(f"/history/{token}/").content.decode()
+    order = [html.index(f">{letter}</h3>") for letter in "BCAD"]
+    assert order == sorted(order)
+    assert "Fails the task" in html
+    assert "Fine." in html
+    assert "Fishy." in html
+    assert "secret-model" not in html
+
+
+def test_the_last_revision_is_the_one_shown(client: Client, alice: Labeler) -> None:
+    token = rank_one(client, alice)
+    judgements = [Judgement(shown_position=position, rank=position, quality=4) for position in (1, 2, 3, 4)]
+    begun = start_revision(labeler=alice, token=token)
+    revise_ranking(
+        labeler=alice, token=str(begun.token), judgements=judgements, active_seconds=1, note="Second thoughts."
+    )
+    html = client.get(f"/history/{token}/").content.decode()
+    assert "Second thoughts." in html
+    assert "Revision 2" in html
+    assert "Fishy." not in html
+
+
+def test_a_demonstration_is_shown_with_its_conversation(client: Client, alice: Labeler) -> None:
+    make_prompt(make_campaign(), text="What is tea?")
+    held = claim_demonstration(labeler=alice)
+    assert held is not None
+    client.post(f"/work/{held.token}/submit/", {"text": "A **leaf** in hot water. <b>Hot</b>"})
+    html = client.get(f"/history/{held.token}/").content.decode()
+    assert "What is tea?" in html
+    assert "<strong>leaf</strong>" in html
+    assert "&lt;b&gt;Hot" in html
+
+
+def test_work_of_a_closed_campaign_stays_readable(client: Client, alice: Labeler) -> None:
+    token = rank_one(client, alice)
+    campaign = alice.assignments.get().campaign
+    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
+    assert client.get(f"/history/{token}/").status_code == 200
+
+
+def test_work_that_is_not_handed_in_is_no_history_yet(client: Client, alice: Labeler) -> None:
+    make_ready_task(make_prompt(make_campaign()))
+    held = claim_ranking(labeler=alice)
+    assert held is not None
+    assert client.get(f"/history/{held.token}/")["Location"] == f"/work/{held.token}/"
+    assert "Nothing handed in yet" in client.get("/history/").content.decode()

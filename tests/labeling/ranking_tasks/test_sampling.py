@@ -1,0 +1,147 @@
+"""Completions for a task: kept, resampled, set aside; workers that die; messages that are lost."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from labeling.base.states import TaskState
+from labeling.models import ModelVersion, RankingTask, SamplingRun
+from labeling.ranking_tasks.services.sampling import sample_tasks, take_undispatched
+from labeling.ranking_tasks.services.tasks import top_up
+from sampler.protocol import SampledCompletion, SampleRequest
+from tests.labeling.cast import make_campaign, make_prompt
+from tests.labeling.scripted_sampler import ScriptedSampler
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def model() -> ModelVersion:
+    return ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
+
+
+def make_task(k: int = 4, **fields: Any) -> RankingTask:
+    campaign = make_campaign(k_min=k, k_max=k, **fields)
+    make_prompt(campaign)
+    (task_id,) = top_up(campaign=campaign)
+    return RankingTask.objects.get(pk=task_id)
+
+
+def sample(task: RankingTask, model: ModelVersion, sampler: ScriptedSampler, *, limit: int = 2) -> None:
+    sample_tasks(task_ids=[task.pk], model=model, sampler=sampler, resample_limit=limit)
+    task.refresh_from_db()
+
+
+def test_a_task_becomes_ready_with_its_completions_and_their_provenance(model: ModelVersion) -> None:
+    task = make_task(temperature=0.7, top_p=0.9, max_new_tokens=12)
+    sampler = ScriptedSampler("a", "b", "c", "d")
+    sample(task, model, sampler)
+
+    assert task.state == TaskState.READY
+    assert task.k == 4
+    run = task.sampling_runs.get()
+    assert (run.temperature, run.top_p, run.max_new_tokens, run.model_version) == (0.7, 0.9, 12, model)
+    assert [(c.text, c.seed) for c in task.completions.all()] == [(text, run.seed) for text in "abcd"]
+    assert sampler.requests[0].messages == task.prompt.messages
+
+
+def test_duplicates_are_resampled_with_another_seed(model: ModelVersion) -> None:
+    task = make_task()
+    sampler = ScriptedSampler("a b", "a  b\n", "A b", "", "c", "d")
+    sample(task, model, sampler)
+
+    assert task.state == TaskState.READY
+    assert [c.text for c in task.completions.all()] == ["a b", "A b", "c", "d"]
+    assert [request.num_completions for request in sampler.requests] == [4, 2]
+    assert sampler.requests[0].seed != sampler.requests[1].seed
+    assert [run.duplicates_dropped for run in task.sampling_runs.order_by("pk")] == [2, 0]
+
+
+def test_a_task_goes_on_with_fewer_but_never_under_4(model: ModelVersion) -> None:
+    task = make_task(k=9)
+    sample(task, model, ScriptedSampler("a", "b", "c", "d", *["a"] * 40), limit=2)
+    assert task.state == TaskState.READY
+    assert task.k == 4
+
+
+def test_a_task_that_never_gets_4_is_set_aside_with_the_reason(model: ModelVersion) -> None:
+    task = make_task()
+    sampler = ScriptedSampler(*["same"] * 100)
+    sample(task, model, sampler, limit=3)
+    assert task.state == TaskState.SET_ASIDE
+    assert "Only 1 distinct completions" in task.set_aside_reason
+    assert len(sampler.requests) == 4  # the first round and three more
+
+
+def test_a_prompt_too_long_is_set_aside_and_its_neighbours_are_sampled(model: ModelVersion) -> None:
+    campaign = make_campaign(k_min=4, k_max=4)
+    make_prompt(campaign, text="short")
+    make_prompt(campaign, text="long " * 9)
+    ids = top_up(campaign=campaign)
+    sampler = ScriptedSampler(refuse=lambda request: request.messages[-1]["content"].startswith("long"))
+    sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=1)
+
+    short, long = RankingTask.objects.order_by("pk")
+    assert short.state == TaskState.READY
+    assert long.state == TaskState.SET_ASIDE
+    assert "3000 tokens" in long.set_aside_reason
+
+
+def test_a_worker_that_dies_in_the_middle_loses_nothing_that_was_kept(model: ModelVersion) -> None:
+    task = make_task()
+
+    class Dying(ScriptedSampler):
+        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+            if self.requests:
+                raise RuntimeError("CUDA error: device lost")
+            return super().sample(requests)
+
+    with pytest.raises(RuntimeError):
+        sample(task, model, Dying("a", "b", "b", "b"))
+    task.refresh_from_db()
+    assert task.state == TaskState.SAMPLING
+    assert SamplingRun.objects.get(state="failed").error == "RuntimeError: CUDA error: device lost"
+
+    sampler = ScriptedSampler("c", "d")
+    sample(task, model, sampler)
+    assert [c.text for c in task.completions.all()] == ["a", "b", "c", "d"]
+    assert sampler.requests[0].num_completions == 2  # it went on with what it had
+
+
+def test_a_message_delivered_twice_changes_nothing(model: ModelVersion) -> None:
+    task = make_task()
+    sample(task, model, ScriptedSampler("a", "b", "c", "d"))
+    sampler = ScriptedSampler()
+    sample(task, model, sampler)
+    assert sampler.requests == []
+    assert task.completions.count() == 4
+
+
+def test_characters_that_postgres_refuses_are_shown_as_replaced(model: ModelVersion) -> None:
+    task = make_task()
+    sample(task, model, ScriptedSampler("a\0b", "b", "c", "d"))
+    assert task.completions.all()[0].text == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_top_up_fills_to_the_depth_and_no_further() -> None:
+    campaign = make_campaign(ready_depth=3, ranking_tasks_per_prompt=2)
+    for _ in range(4):
+        make_prompt(campaign)
+    assert len(top_up(campaign=campaign)) == 3
+    assert top_up(campaign=campaign) == []
+    RankingTask.objects.update(state=TaskState.SET_ASIDE, set_aside_reason="spoiled")
+    assert len(top_up(campaign=campaign)) == 3
+    RankingTask.objects.update(state=TaskState.SET_ASIDE, set_aside_reason="spoiled")
+    assert len(top_up(campaign=campaign)) == 2  # 4 prompts × 2 tasks are all there is
+    RankingTask.objects.update(state=TaskState.SET_ASIDE, set_aside_reason="spoiled")
+    assert top_up(campaign=campaign) == []
+
+
+def test_a_task_is_sent_once_and_again_when_its_message_was_lost() -> None:
+    task = make_task()
+    assert take_undispatched(reserved=False, limit=10) == [task.pk]
+    assert take_undispatched(reserved=False, limit=10) == []
+    assert take_undispatched(reserved=False, limit=10, now=timezone.now() + timedelta(minutes=16)) == [task.pk]

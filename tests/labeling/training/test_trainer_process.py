@@ -1,0 +1,59 @@
+"""The training process: what it says is heard, how it ends is told, and it never outlives the worker."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from labeling.training.services.trainer_process import TrainerFailed, run_trainer
+from tests.processes import until
+
+PATIENCE = 20.0
+
+
+def trainer(script: str) -> list[str]:
+    return [sys.executable, "-c", script]
+
+
+def test_progress_is_heard_and_what_libraries_print_is_not(tmp_path: Path) -> None:
+    heard: list[dict[str, Any]] = []
+    said = """print('a library says hello'); print('{"event": "step", "step": 1}'); print('["no event"]')"""
+    run_trainer(command=trainer(said), log_path=tmp_path / "log", heard=heard.append)
+    assert heard == [{"event": "step", "step": 1}]
+
+
+def test_an_error_is_told_in_the_trainers_own_words(tmp_path: Path) -> None:
+    said = """print('{"event": "error", "message": "The snapshot is empty."}'); raise SystemExit(2)"""
+    with pytest.raises(TrainerFailed, match=r"^The snapshot is empty\.$"):
+        run_trainer(command=trainer(said), log_path=tmp_path / "log", heard=lambda _event: None)
+
+
+def test_a_death_without_a_word_brings_the_end_of_the_log(tmp_path: Path) -> None:
+    died = "import os, sys; sys.stderr.write('out of memory'); sys.stderr.flush(); os.kill(os.getpid(), 9)"
+    with pytest.raises(TrainerFailed, match=r"ended by SIGKILL(.|\n)*out of memory"):
+        run_trainer(command=trainer(died), log_path=tmp_path / "log", heard=lambda _event: None)
+
+
+def test_a_worker_that_is_killed_takes_its_trainer_along(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    training = (
+        f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(600)"
+    )
+    worker = subprocess.Popen(
+        trainer(
+            "from pathlib import Path; from labeling.training.services.trainer_process import run_trainer; "
+            f"run_trainer(command={trainer(training)!r}, log_path=Path({str(tmp_path / 'log')!r}), heard=print)"
+        )
+    )
+    try:
+        until(lambda: pid_file.exists() and pid_file.read_text(), seconds=PATIENCE)
+        trained_by = psutil.Process(int(pid_file.read_text()))
+        worker.send_signal(signal.SIGKILL)
+        trained_by.wait(timeout=PATIENCE)  # raises where it lives on
+    finally:
+        worker.kill()
+        worker.wait()
