@@ -7,7 +7,6 @@ HTTPS.
 """
 
 import os
-import sys
 from pathlib import Path
 
 import django_stubs_ext
@@ -169,8 +168,6 @@ RM_TRAIN_LAUNCHER = env.command(
     "python -m rm_trainer",
     about="Starts training: on one device, by torchrun on several, by a scheduler. python is the worker's own.",
 )
-if RM_TRAIN_LAUNCHER[0] == "python":
-    RM_TRAIN_LAUNCHER[0] = sys.executable
 
 env.section("Scoring")
 SCORE_BATCH_SIZE = env.integer(

@@ -171,7 +171,7 @@ class Up:
 
     def _workers(self) -> list[Child]:
         # Work that saturates the cores gives way to the web: a page must not wait for a completion.
-        clock = [*CELERY, "beat", "--loglevel", settings.LOG_LEVEL, "--pidfile="]
+        clock = [*CELERY, "beat", "--pidfile="]
         return [
             Child("default", _worker("default", pool="solo")),
             self._heavy_worker("sampling", niceness=5, first="suggestions,scoring"),
@@ -219,7 +219,7 @@ class Up:
 
 def _worker(queue: str, *, pool: str, first: str = "") -> list[str]:
     queues = f"{first},{queue}" if first else queue
-    options = ["--pool", pool, "--concurrency", "1", "--loglevel", settings.LOG_LEVEL]
+    options = ["--pool", pool, "--concurrency", "1"]
     return [*CELERY, "worker", "-Q", queues, "-n", f"{queue}@%h", "--without-gossip", "--without-mingle", *options]
 
 
