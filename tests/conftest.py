@@ -8,6 +8,22 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests import markers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    markers.add_markers(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    markers.begin()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    markers.refuse_what_is_not_said(item)
+
 
 @pytest.fixture
 def process_environment() -> dict[str, str]:

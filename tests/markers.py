@@ -1,0 +1,75 @@
+"""Markers that mean what they say, so that `make test-fast` can leave out what takes long.
+
+Where a marker follows from what a test uses it is put here, and nobody need write it: `browser` from the fixture,
+`processes` from a module that imports `subprocess` or tests.processes (a module in which some test is marked by hand is
+taken at its word instead). The other half is the truth: a test that starts a process, or trains a network, without
+saying so fails.
+"""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import tests.processes
+
+STARTERS = {"subprocess", tests.processes.__name__, "tests.laptop.running_up", "tests.rm_trainer.doors"}
+
+# What the test that runs has done so far.
+_done = {"processes": 0, "training": 0}
+_watched = {"processes": False, "training": False}
+
+
+def add_markers(items: list[pytest.Item]) -> None:
+    by_hand = {item.path for item in items if any(item.iter_markers("processes"))}
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        if item.path not in by_hand and _starts_processes(item):
+            item.add_marker("processes")
+
+
+def begin() -> None:
+    """Before a test's fixtures are made."""
+    _watch()
+    _done.update(processes=0, training=0)
+
+
+def refuse_what_is_not_said(item: pytest.Item) -> None:
+    """After a test, before its fixtures are ended. A browser is a process that its own marker stands for."""
+    for name in ("processes", "training"):
+        if _done[name] and not any(item.iter_markers(name)) and not any(item.iter_markers("browser")):
+            what = {"processes": "started a process", "training": "trained a network"}[name]
+            pytest.fail(f"This test {what} and does not say so: mark it with pytest.mark.{name}.", pytrace=False)
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    module = getattr(item, "module", None)
+    used = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(module).values()}
+    return bool(used & STARTERS)
+
+
+def _watch() -> None:
+    if not _watched["processes"]:
+        _watched["processes"] = True
+        subprocess.Popen.__init__ = _counted(subprocess.Popen.__init__)  # type: ignore[method-assign]
+        os.register_at_fork(before=lambda: _count("processes"))
+    if not _watched["training"] and "torch" in sys.modules:  # which most tests never import
+        _watched["training"] = True
+        from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+        register_optimizer_step_pre_hook(lambda *_: _count("training"))
+
+
+def _counted(start: Any) -> Any:
+    def counted(*arguments: Any, **options: Any) -> None:
+        _count("processes")
+        start(*arguments, **options)
+
+    return counted
+
+
+def _count(name: str) -> None:
+    _done[name] += 1
