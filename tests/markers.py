@@ -1,21 +1,24 @@
 """Markers that mean what they say, so that `make test-fast` can leave out what takes long.
 
 Where a marker follows from what a test uses it is put here, and nobody need write it: `browser` from the fixture,
-`processes` from a module that imports `subprocess` or tests.processes (a module in which some test is marked by hand is
-taken at its word instead). The other half is the truth: a test that starts a process, or trains a network, without
-saying so fails.
+`processes` and `training` from what its module imports (STARTERS, TRAINERS; a module in which some test is marked by
+hand is taken at its word instead). The other half is the truth: a test that starts a process, or trains a network,
+without saying so fails.
 """
 
 import os
 import subprocess
 import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 import tests.processes
 
-STARTERS = {"subprocess", tests.processes.__name__, "tests.laptop.running_up", "tests.rm_trainer.doors"}
+# Modules whose importers start processes, or train.
+STARTERS = {"subprocess", tests.processes.__name__, "tests.laptop.running_up"}
+TRAINERS = {"tests.rm_trainer.doors", "rm_trainer.train"}
 
 # What the test that runs has done so far.
 _done = {"processes": 0, "training": 0}
@@ -23,12 +26,14 @@ _watched = {"processes": False, "training": False}
 
 
 def add_markers(items: list[pytest.Item]) -> None:
-    by_hand = {item.path for item in items if any(item.iter_markers("processes"))}
+    for name, modules in (("processes", STARTERS), ("training", TRAINERS)):
+        by_hand = {item.path for item in items if any(item.iter_markers(name))}
+        for item in items:
+            if item.path not in by_hand and _imports(item) & modules:
+                item.add_marker(name)
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        if item.path not in by_hand and _starts_processes(item):
-            item.add_marker("processes")
 
 
 def begin() -> None:
@@ -45,10 +50,10 @@ def refuse_what_is_not_said(item: pytest.Item) -> None:
             pytest.fail(f"This test {what} and does not say so: mark it with pytest.mark.{name}.", pytrace=False)
 
 
-def _starts_processes(item: pytest.Item) -> bool:
-    module = getattr(item, "module", None)
-    used = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(module).values()}
-    return bool(used & STARTERS)
+def _imports(item: pytest.Item) -> set[str]:
+    """The modules that the test's module imports, or imports something from."""
+    names = vars(getattr(item, "module", None) or object).values()
+    return {value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) for value in names}
 
 
 def _watch() -> None:
