@@ -20,8 +20,9 @@ def pytest_runtest_setup() -> None:
     markers.begin()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    yield
     markers.refuse_what_is_not_said(item)
 
 

@@ -43,7 +43,7 @@ def begin() -> None:
 
 
 def refuse_what_is_not_said(item: pytest.Item) -> None:
-    """After a test, before its fixtures are ended. A browser is a process that its own marker stands for."""
+    """After a test and the end of its fixtures. A browser is a process that its own marker stands for."""
     for name in ("processes", "training"):
         if _done[name] and not any(item.iter_markers(name)) and not any(item.iter_markers("browser")):
             what = {"processes": "started a process", "training": "trained a network"}[name]

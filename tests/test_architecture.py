@@ -269,6 +269,7 @@ def test_listed_late_imports_of_torch_are_still_there() -> None:
     assert late >= HEAVY_LATE_IMPORTS
 
 
+@pytest.mark.processes
 def test_the_web_process_never_imports_torch() -> None:
     program = """
 import sys

@@ -47,6 +47,7 @@ def test_laptop_values_belong_to_settings_that_exist() -> None:
     assert LAPTOP_DEFAULTS.keys() <= settings.ENVIRONMENT.settings.keys()
 
 
+@pytest.mark.processes
 def test_the_example_environment_is_accepted_as_it_stands() -> None:
     pairs = re.findall(r"^#([A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
     given = {name: value for name, value in pairs if name != "DATABASE_URL"}

@@ -54,6 +54,7 @@ def test_nine_completions_pull_no_harder_than_four(model_and_groups: tuple[PreTr
         torch.testing.assert_close(gradient, (singles[0][name] + singles[1][name]) / 2, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.training
 def test_frozen_parameters_stay_and_have_no_optimizer_state(
     model_and_groups: tuple[PreTrainedModel, list[Group]],
 ) -> None:
@@ -68,6 +69,7 @@ def test_frozen_parameters_stay_and_have_no_optimizer_state(
     assert len(optimizer.state) == len(moved) < len(before)
 
 
+@pytest.mark.training
 def test_the_gradient_is_clipped_to_its_norm_or_left_alone(
     model_and_groups: tuple[PreTrainedModel, list[Group]],
 ) -> None:
@@ -94,6 +96,7 @@ def test_bfloat16_keeps_weights_and_gradients_in_float32(
     assert {parameter.grad.dtype for parameter in model.parameters() if parameter.grad is not None} == {torch.float32}
 
 
+@pytest.mark.training
 def test_a_loss_that_is_no_number_stops_with_the_batchs_rankings(
     model_and_groups: tuple[PreTrainedModel, list[Group]],
 ) -> None:
