@@ -8,6 +8,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,13 @@ HEAVY_LATE_IMPORTS = {
     ("labeling.worker_models", "sampler.transformers_sampler"),
 }
 HEAVY = frozenset({"torch", "transformers", "accelerate"})
-GROUND_FLOOR = ("lm", "sampler", "rm_trainer")
+# The programs that know no Django, and what they share under them.
+PROGRAMS = ("sampler", "rm_trainer")
+GROUND_FLOOR = ("lm", *PROGRAMS)
+# Parts of lm/ that bring torch; the web and the light workers import all the others.
+WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.rendering", "lm.training")
+# What labeling knows of the programs at import.
+WITHOUT_TORCH = ("rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
@@ -125,7 +132,7 @@ def later_layers_imported(root: Path) -> list[str]:
 
 def django_in_rules(root: Path) -> list[str]:
     """Rules know neither Django nor a database."""
-    foreign = {"django", "celery", "rest_framework", "config", *GROUND_FLOOR}
+    foreign = {"django", "celery", "rest_framework", "config", *PROGRAMS}
     return [
         str(each)
         for each in all_imports(root)
@@ -135,6 +142,18 @@ def django_in_rules(root: Path) -> list[str]:
 
 def import_circles(root: Path) -> list[str]:
     return [" ⇄ ".join(circle) for circle in circles(all_imports(root))]
+
+
+def folder_circles(root: Path) -> list[str]:
+    """What a folder's modules import, the folder imports."""
+    modules = modules_of(root, (*GROUND_FLOOR, "laptop", "config"))
+    folder = {module: path.relative_to(root).parent.as_posix() for module, path in modules.items()}
+    between = [
+        replace(each, source=folder[each.source], target=folder[each.target])
+        for each in imports_of(modules)
+        if each.target in folder and folder[each.source] != folder[each.target]
+    ]
+    return [" ⇄ ".join(circle) for circle in circles(between)]
 
 
 def django_on_the_ground_floor(root: Path) -> list[str]:
@@ -154,11 +173,20 @@ def rooms_that_look_up(root: Path) -> list[str]:
     ]
 
 
+def modules_without_torch(root: Path) -> list[str]:
+    lm = [
+        module
+        for module in modules_of(root, ("lm",))
+        if not f"{module}.".startswith(tuple(f"{one}." for one in WITH_TORCH))
+    ]
+    return [*modules_of(root, ("laptop", "config", "labeling")), *lm, *WITHOUT_TORCH]
+
+
 def torch_at_import(root: Path) -> list[str]:
     imports = all_imports(root)
     return [
         f"import {module} brings {', '.join(sorted(heavy))}"
-        for module in modules_of(root, ("laptop", "config", "labeling"))
+        for module in modules_without_torch(root)
         if (heavy := {top(name) for name in reached_at_import(module, imports)} & HEAVY)
     ]
 
@@ -220,6 +248,10 @@ RULES: dict[Rule, dict[str, str]] = {
         "labeling/services/a.py": "from labeling.services import b\n",
         "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
     },
+    folder_circles: {
+        "lm/errors.py": "def late():\n    from lm.training import processes\n",
+        "lm/training/processes.py": "from lm import errors\n",
+    },
     django_on_the_ground_floor: {"sampler/engine.py": "from django.conf import settings\n"},
     rooms_that_look_up: {
         "laptop/up.py": "def late():\n    from config.celery import app\n",
@@ -267,6 +299,20 @@ def test_the_rule_finds_a_tree_that_breaks_it(rule: Rule, tmp_path: Path) -> Non
 def test_listed_late_imports_of_torch_are_still_there() -> None:
     late = {(each.source, each.target) for each in all_imports(ROOT) if each.late}
     assert late >= HEAVY_LATE_IMPORTS
+
+
+@pytest.mark.processes
+def test_the_ground_floor_is_imported_without_torch_and_without_django() -> None:
+    """In a process of its own, as the web server and the light workers import it."""
+    modules = [module for module in modules_without_torch(ROOT) if top(module) in GROUND_FLOOR]
+    assert len(modules) > 10
+    program = f"""
+import importlib, sys
+for module in {modules!r}:
+    importlib.import_module(module)
+assert not {{"torch", "transformers", "django"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 @pytest.mark.processes

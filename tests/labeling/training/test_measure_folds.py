@@ -49,6 +49,7 @@ def reward_7(tmp_path: Path, snapshot: Snapshot | None) -> ModelVersion:
     )
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_the_folds_of_a_version_end_on_its_page(tmp_path: Path) -> None:
     version = reward_7(tmp_path, snapshot_of(4, tmp_path / "snapshot"))
