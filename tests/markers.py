@@ -53,7 +53,9 @@ def refuse_what_is_not_said(item: pytest.Item) -> None:
 def _imports(item: pytest.Item) -> set[str]:
     """The modules that the test's module imports, or imports something from."""
     names = vars(getattr(item, "module", None) or object).values()
-    return {value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) for value in names}
+    return {
+        value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", "")) for value in names
+    }
 
 
 def _watch() -> None:
