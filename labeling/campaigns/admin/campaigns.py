@@ -50,6 +50,7 @@ class CampaignAdmin(NounAdmin):
         shown("name", lazy("Name")),
         "show_state",
         "languages_in_short",
+        shown("priority", lazy("Priority")),
         "prompts",
         "demonstrations",
         "rankings",

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from labeling.base.refusals import LabelerNotActive
 from labeling.base.states import AssignmentKind, LabelerState
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import queue_of
+from labeling.desk.queries.available import waiting_for
 from labeling.desk.queries.work import with_versions
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.views import interruptions as calm
@@ -44,7 +44,7 @@ def next_work(kind: AssignmentKind) -> Callable[[HttpRequest], HttpResponse]:
             return calm.not_active(request, request.labeler)
         if request.method == "POST":
             return on_to_the_next(request, kind, otherwise=f"next_{kind}")
-        return render(request, "desk/queue.html", {"queue": queue_of(request.labeler, kind)})
+        return render(request, "desk/queue.html", {"queue": waiting_for(request.labeler, kind)})
 
     return view
 

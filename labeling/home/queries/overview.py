@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import available_by_campaign
+from labeling.desk.queries.available import COUNTED_AT_MOST, available_by_campaign, more_than_counted
 from labeling.home.queries.day import beginning_of_today
 from labeling.people.models import Labeler
 from labeling.writing.queries import OwnWriting, begun_by
@@ -36,8 +36,11 @@ class Unfinished:
 
 @dataclass(frozen=True, kw_only=True)
 class KindOfWork:
+    """`available_more`: there are more than were counted."""
+
     kind: str
     available: int
+    available_more: bool
     done_today: int
     held: Unfinished | None
 
@@ -47,8 +50,8 @@ class CampaignWork:
     slug: str
     name: str
     description: str
-    rankings: int
-    demonstrations: int
+    rankings: str
+    demonstrations: str
     own_writing: list[CompositionKind]
 
 
@@ -76,6 +79,7 @@ def overview_of(labeler: Labeler) -> Overview:
             KindOfWork(
                 kind=kind,
                 available=sum(available[kind].values()),
+                available_more=more_than_counted(available[kind].values()),
                 done_today=done.get(kind, 0),
                 held=held.get(kind),
             )
@@ -87,14 +91,19 @@ def overview_of(labeler: Labeler) -> Overview:
                 slug=campaign.slug,
                 name=campaign.name,
                 description=campaign.description,
-                rankings=available[AssignmentKind.RANKING].get(campaign.pk, 0),
-                demonstrations=available[AssignmentKind.DEMONSTRATION].get(campaign.pk, 0),
+                rankings=_as_counted(available[AssignmentKind.RANKING].get(campaign.pk, 0)),
+                demonstrations=_as_counted(available[AssignmentKind.DEMONSTRATION].get(campaign.pk, 0)),
                 own_writing=campaign.own_writing(),
             )
             for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)
         ],
         begun=begun_by(labeler),
     )
+
+
+def _as_counted(number: int) -> str:
+    """ "100+" where counting stopped."""
+    return f"{number}+" if number >= COUNTED_AT_MOST else str(number)
 
 
 def _unfinished(labeler: Labeler) -> list[Unfinished]:
