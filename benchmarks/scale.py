@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SIZES = (1_000, 100_000, 1_000_000)
 QUICK_SIZES = (1_000, 20_000)
-TIMES = 200
+TIMES = 150
 WARM_UP = 40  # plans are made, and a labeler's progress in what they have met is recorded
 
 
@@ -92,7 +92,7 @@ def _measured(mix: "Mix", tasks: int) -> Times:
         if number >= WARM_UP:
             times.ranking.append(claiming)
             times.submission.append(submitting)
-    times.pages = _pages_of_a_claim(labeler)
+    times.pages = pages_of_a_claim(labeler)
     for number in range(0 if mix.reserved else WARM_UP + TIMES):  # no prompt is reserved
         token, claiming = claimed(claim_demonstration)
         submit_demonstration(labeler=labeler, token=token, text=f"Answer {number}.", active_seconds=42.5)
@@ -101,7 +101,7 @@ def _measured(mix: "Mix", tasks: int) -> Times:
     return times
 
 
-def _pages_of_a_claim(labeler: "Labeler") -> int:
+def pages_of_a_claim(labeler: "Labeler") -> int:
     """Counted by PostgreSQL in a claim that is taken back."""
     from django.db import connection, transaction  # noqa: PLC0415  (needs Django set up)
 

@@ -1,7 +1,8 @@
 """A table full of work, most of it in a labeler's way: what lies in front of what they are given, and how much of it.
 
-Rows come from generate_series, a million in seconds. Foreign keys are not checked meanwhile, but the triggers that put
-work into its queue are at work as in production. Imports models, so it is imported only where Django is set up.
+Rows come from generate_series, a million in a minute. Triggers are off meanwhile: foreign keys are not checked, and
+each row is put into the queue and at the place where the triggers of migration 0003 would have put it
+(tests/test_benchmarks.py). Imports models, so it is imported only where Django is set up.
 """
 
 from collections.abc import Sequence
@@ -53,22 +54,27 @@ PROMPTS = """
 INSERT INTO labeling_prompt (
     campaign_id, submitter_id, messages, dedupe_key, source, use_case, language, content_warnings, set_aside_reason,
     demonstrations_needed, demonstrations_open, demonstrations_done, ranking_tasks_needed, ranking_tasks_made,
-    created_at
+    created_at, queue_id, queue_place
 )
 SELECT
     (%(campaigns)s::bigint[])[1 + number %% %(many)s], %(submitter)s,
     jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || number || ': why is the sky blue?')),
     md5(%(label)s || number), 'import', 'open_qa', %(language)s, %(content_warnings)s::varchar[], '',
-    %(needed)s, 0, 0, 1, 1, now()
+    %(needed)s, 0, 0, 1, 1, now(), (%(prompt_queues)s::bigint[])[1 + number %% %(many)s],
+    nextval('labeling_queue_place')
 FROM generate_series(0, %(rows)s - 1) AS number
 """
 TASKS = """
 INSERT INTO labeling_rankingtask (
     prompt_id, campaign_id, language, state, set_aside_reason, k_requested, k, given, reserved_for_id,
-    rankings_needed, rankings_open, rankings_done, created_at, ready_at
+    rankings_needed, rankings_open, rankings_done, created_at, ready_at, queue_id, queue_place
 )
-SELECT id, campaign_id, language, 'ready', '', %(k)s, %(k)s, true, %(reserved_for)s, %(needed)s, 0, 0, now(), now()
-FROM labeling_prompt WHERE id > %(after)s ORDER BY id
+SELECT prompt.id, campaign_id, prompt.language, 'ready', '', %(k)s, %(k)s, true, %(reserved_for)s, %(needed)s, 0, 0,
+    now(), now(), CASE WHEN %(reserved_for)s IS NULL THEN queue.id END, nextval('labeling_queue_place')
+FROM labeling_prompt AS prompt
+JOIN labeling_workqueue AS queue USING (campaign_id)
+WHERE prompt.id > %(after)s AND queue.id = ANY(%(task_queues)s)
+ORDER BY prompt.id
 """
 COMPLETIONS = """
 WITH run AS (
@@ -107,6 +113,7 @@ def set_up(mix: Mix, *, tasks: int, theirs: int) -> Labeler:
     """
     _empty()
     campaigns = [_campaign() for _ in range(mix.campaigns)]
+    theirs = -(-theirs // mix.campaigns) * mix.campaigns  # as many in each, for each has its turn
     labeler = _labeler(opt_outs=[MINDED])
     other = _labeler(opt_outs=[])
     crowd = campaigns if mix.own_campaign else [_campaign()]
@@ -176,10 +183,19 @@ def _work(
         "reserved_for": reserved_for and reserved_for.pk,
         "after": after,
         "k": K,
+        "prompt_queues": [_queue(campaign, "demonstration", mix) for campaign in campaigns],
+        "task_queues": [_queue(campaign, "ranking", mix) for campaign in campaigns],
     }
     _execute(PROMPTS, values)
     _execute(TASKS, values)
     return int(after)
+
+
+def _queue(campaign: Campaign, kind: str, mix: Mix) -> int:
+    with connection.cursor() as cursor:
+        values = [campaign.pk, kind, mix.language, list(mix.content_warnings)]
+        cursor.execute("SELECT concord_queue_of(%s, %s, %s, %s::varchar[], false)", values)
+        return int(cursor.fetchone()[0])
 
 
 def _completions(after: int) -> None:
@@ -188,9 +204,6 @@ def _completions(after: int) -> None:
 
 @transaction.atomic
 def _execute(statement: str, values: dict[str, object]) -> None:
-    """Without foreign keys and without those triggers that look at each completion."""
     with connection.cursor() as cursor:
-        for table in ("labeling_prompt", "labeling_rankingtask"):
-            cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER concord_is_queued")
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(statement, values)
