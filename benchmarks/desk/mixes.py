@@ -8,6 +8,7 @@ each row is put into the queue and at the place where the triggers of migration 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -117,12 +118,11 @@ def set_up(mix: Mix, *, tasks: int, theirs: int) -> Labeler:
     labeler = _labeler(opt_outs=[MINDED])
     other = _labeler(opt_outs=[])
     crowd = campaigns if mix.own_campaign else [_campaign()]
-    own = {"campaigns": campaigns, "rows": theirs, "label": "theirs"}
     if mix.in_front:
         _work(mix, campaigns=crowd, rows=tasks - theirs, label="in front", reserved_for=other if mix.reserved else None)
         if mix.met:
             _execute(SKIPPED, {"labeler": labeler.pk})
-    _completions(_work(PLAIN, **own))
+    _completions(_work(PLAIN, campaigns=campaigns, rows=theirs, label="theirs"))
     if not mix.in_front:
         _work(mix, campaigns=crowd, rows=tasks - theirs, label="behind", reserved_for=None)
     if not mix.own_campaign and mix.state != CampaignState.ACTIVE:
@@ -193,7 +193,7 @@ def _work(
 
 def _queue(campaign: Campaign, kind: str, mix: Mix) -> int:
     with connection.cursor() as cursor:
-        values = [campaign.pk, kind, mix.language, list(mix.content_warnings)]
+        values: list[Any] = [campaign.pk, kind, mix.language, list(mix.content_warnings)]
         cursor.execute("SELECT concord_queue_of(%s, %s, %s, %s::varchar[], false)", values)
         return int(cursor.fetchone()[0])
 
@@ -203,7 +203,7 @@ def _completions(after: int) -> None:
 
 
 @transaction.atomic
-def _execute(statement: str, values: dict[str, object]) -> None:
+def _execute(statement: str, values: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(statement, values)

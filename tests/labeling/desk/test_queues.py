@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -73,7 +74,7 @@ def progress_recorded_at_once() -> Iterator[None]:
         record_progress_every(migration.RECORDED_EVERY)
 
 
-def make_work(campaign: Campaign, *, rankings: int = 1, **prompt: object) -> RankingTask:
+def make_work(campaign: Campaign, *, rankings: int = 1, **prompt: Any) -> RankingTask:
     """A prompt that wants a demonstration, and its task."""
     task = make_ready_task(make_prompt(campaign, submitter=f"s{random.getrandbits(20)}", **prompt))
     RankingTask.objects.filter(pk=task.pk).update(rankings_needed=rankings)
@@ -186,7 +187,7 @@ def test_campaigns_share_fairly_among_labelers_at_work_at_the_same_time() -> Non
 class TestWhatComesFirst:
     def test_the_oldest_in_whatever_language_or_with_whatever_warning(self, kind: str) -> None:
         campaign = make_campaign()
-        mixed: list[dict[str, object]] = [
+        mixed: list[dict[str, Any]] = [
             {"language": "zh"}, {}, {"content_warnings": [VIOLENCE]},
             {"language": "zh", "content_warnings": [VIOLENCE]}, {},
         ]  # fmt: skip
@@ -365,9 +366,9 @@ class _Story:
             labeler.refresh_from_db()
             allowed = may_be_given(labeler, self.kind)
             if self.kind == AssignmentKind.RANKING:
-                found = RankingTask.objects.claimable_by(labeler).values_list("prompt", flat=True)
+                found = list(RankingTask.objects.claimable_by(labeler).values_list("prompt", flat=True))
             else:
-                found = Prompt.objects.claimable_by(labeler).values_list("pk", flat=True)
+                found = list(Prompt.objects.claimable_by(labeler).values_list("pk", flat=True))
             assert sorted(found) == sorted(allowed)
             assert sum(available_by_campaign(labeler, self.kind).values()) == len(allowed)
 
