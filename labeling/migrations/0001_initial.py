@@ -459,7 +459,7 @@ class Migration(migrations.Migration):
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('kept', 'Kept as it was')], default=labeling.base.states.RevisionState['OPEN'], max_length=16)),
                 ('handed_in', models.JSONField(help_text='What counted when it was begun, as the fields of the page.')),
-                ('draft', models.JSONField(blank=True, default=dict, help_text='Empty until something was changed.')),
+                ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
                 ('started_at', models.DateTimeField()),

@@ -4,9 +4,12 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminTextareaWidget,
+)
 
-from labeling.base.admin.fields import BODY_FIELDS, FlagsField, InstructionsForm, languages
+from labeling.base.admin.fields import languages
+from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, InstructionsForm
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
 from labeling.campaigns.services.starter import starter_flags
@@ -146,7 +149,7 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
         help_texts = {"slug": _("A short name in exports, such as everyday-2. It can't change later.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["initial"] = campaign_defaults() | {"flags": starter_flags()} | (kwargs.get("initial") or {})
+        kwargs["initial"] = {**campaign_defaults(), "flags": starter_flags(), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
 
 
@@ -156,7 +159,3 @@ NEW_FIELDSETS: list[Any] = [
     (_("What labelers flag, beside the 1–7 quality"), {"fields": ["flags"]}),
     *FIELDSETS[1:],
 ]
-
-
-class PublishRubricForm(forms.Form):
-    flags = FlagsField(required=False)

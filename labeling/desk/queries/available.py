@@ -88,3 +88,8 @@ def _being_sampled(labeler: Labeler) -> int:
 
 def more_than_counted(counts: Iterable[int]) -> bool:
     return any(count >= COUNTED_AT_MOST for count in counts)
+
+
+def as_counted(number: int) -> str:
+    """ "100+" where counting stopped."""
+    return f"{number}+" if number >= COUNTED_AT_MOST else str(number)

@@ -20,8 +20,10 @@ from labeling.base.text import clean_text
 from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
-from labeling.ranking_tasks.services.tasks import mark_ready, set_aside, text_key
-from sampler.protocol import SampledCompletion, Sampler, SampleRequest, UnusablePrompt
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
+from lm.errors import UnusablePrompt
+from sampler.protocol import SampledCompletion, Sampler, SampleRequest
 
 log = logging.getLogger(__name__)
 

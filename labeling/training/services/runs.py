@@ -1,7 +1,7 @@
 """Training runs: asked for, claimed by one worker, followed step by step, finished or failed in words."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -14,6 +14,9 @@ from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.training.models import TrainingPoint, TrainingRun
+from labeling.training.rules.promotion import PromotionNumbers
+from lm.progress import AliveEvent, Event
+from rm_trainer.evaluation.figures import Summary
 
 SILENT_AFTER = timedelta(minutes=3)
 """A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
@@ -23,6 +26,25 @@ QUEUED_TOO_LONG = timedelta(minutes=5)
 
 WAIT_AFTER_FAILURE = timedelta(hours=1)
 """A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
+
+
+class TrainingOptions(TypedDict, total=False):
+    """What TrainingRun.config keeps: options of `python -m rm_trainer train` or `folds`, by their names."""
+
+    learning_rate: float
+    rankings_per_batch: int
+    epochs: int
+    max_length: int
+    freeze_embeddings: bool
+    newest_since: str
+    folds: int
+
+
+class BothModels(TypedDict, total=False):
+    """What TrainingRun.evaluation keeps: figures of the new and of the current model on the same test rankings."""
+
+    new: Summary | None
+    current: Summary | None
 
 
 def request_retraining(*, trigger: str, note: str = "", include_simulated: bool = False) -> TrainingRun:
@@ -128,7 +150,7 @@ def begin_training(
     base: str,
     output_path: str,
     log_path: str,
-    config: dict[str, Any],
+    config: TrainingOptions,
 ) -> None:
     """Writes down what is about to be trained from what. Raises IllegalMove when the run was failed meanwhile."""
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
@@ -146,7 +168,7 @@ def begin_evaluating(*, run: TrainingRun, compared_with: ModelVersion | None) ->
     _move(run, RunState.EVALUATING)
 
 
-def note_progress(*, run: TrainingRun, event: dict[str, Any]) -> None:
+def note_progress(*, run: TrainingRun, event: Event | AliveEvent) -> None:
     """Keeps one progress line of the trainer (docs/data-contract.md). Raises RunAbandoned if the run was failed."""
     now = timezone.now()
     beating = TrainingRun.objects.filter(pk=run.pk, state__in=ACTIVE_RUN_STATES)
@@ -156,11 +178,11 @@ def note_progress(*, run: TrainingRun, event: dict[str, Any]) -> None:
     if not beating.update(**values):
         raise RunAbandoned(f"Training run {run.pk} was failed from outside; its process is stopped.")
     if event["event"] == "step":
-        defaults = {key: event.get(key) for key in ("loss", "accuracy", "learning_rate")}
+        defaults = {key: event[key] for key in ("loss", "accuracy", "learning_rate")}
         TrainingPoint.objects.update_or_create(run=run, step=event["step"], defaults=defaults)
     elif event["event"] == "valid":
         TrainingPoint.objects.filter(run=run, step=event["step"]).update(
-            valid_loss=event.get("loss"), valid_accuracy=event.get("accuracy")
+            valid_loss=event["loss"], valid_accuracy=event["accuracy"]
         )
 
 
@@ -173,9 +195,9 @@ def finish_run(
     *,
     run: TrainingRun,
     model_version: ModelVersion,
-    evaluation: dict[str, Any],
+    evaluation: BothModels,
     decision: str,
-    promotion: dict[str, Any] | None = None,
+    promotion: PromotionNumbers | None = None,
 ) -> None:
     """The run is done, with the version that came of it, and why and by which numbers that was promoted or not.
 

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import connection
@@ -18,12 +18,13 @@ from labeling.campaigns.rules.splits import split_of
 from labeling.desk.demonstrating.services import import_demonstration, revise_demonstration
 from labeling.desk.ranking.rules import usable_pairs
 from labeling.desk.ranking.services import revise_ranking
-from labeling.exports.rules import verify_snapshot
 from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Completion, Prompt, Ranking, SamplingRun, Submitter
 from labeling.ranking_tasks.services.tasks import make_task, mark_ready
-from rm_trainer.snapshot import open_snapshot
+from lm.snapshot.manifest import verify_snapshot
+from lm.snapshot.reading import open_snapshot
+from lm.snapshot.records import RankingRecord
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, talk, write
 
@@ -285,7 +286,7 @@ class TestPairs:
     def test_are_exactly_the_usable_pairs(self, ranks: list[int]) -> None:
         completions = [{"completion_id": i, "text": str(i), "rank": rank} for i, rank in enumerate(ranks)]
 
-        pairs = pair_records({"prompt": [], "completions": completions})
+        pairs = pair_records(cast("RankingRecord", {"prompt": [], "completions": completions}))
 
         told = [(int(pair["chosen"][0]["content"]), int(pair["rejected"][0]["content"])) for pair in pairs]
         assert sorted(told) == sorted(usable_pairs(ranks))
@@ -494,9 +495,7 @@ class TestManifest:
         as_of = settled_now()
         write_snapshot(tmp_path / "whole", kinds=["rankings"], as_of=as_of)
         whole = (tmp_path / "whole/rankings/train.jsonl").read_bytes()
-        monkeypatch.setattr(
-            "labeling.exports.services.snapshots.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2]))
-        )
+        monkeypatch.setattr("lm.snapshot.writing.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2])))
 
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings"], as_of=as_of)
         again = write_snapshot(tmp_path / "again", kinds=["rankings"], as_of=as_of)
