@@ -1,7 +1,9 @@
 """Snapshots: what each holds, its download, which is refused if a byte of it changed, and filters by what it holds."""
 
 import json
-from collections.abc import Mapping, Sequence
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,6 @@ from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.refusals import SnapshotRefused
 from labeling.exports.models import Snapshot
-from labeling.exports.services.archive import tar_gz
 from labeling.exports.services.records import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.errors import Refused
@@ -140,3 +141,29 @@ class RankingsOfSnapshotFilter(SnapshotFilter):
 
 class DemonstrationsOfSnapshotFilter(SnapshotFilter):
     labels_of = staticmethod(demonstrations_of)
+
+
+CHUNK_BYTES = 1 << 20
+
+
+BLOCK = tarfile.BLOCKSIZE
+
+
+def tar_gz(directory: Path, names: Sequence[str], *, prefix: str, modified: float) -> Iterator[bytes]:
+    """The named files of the directory under `prefix`/, all with one time stamp: the same files give the same bytes."""
+    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)  # 16: with gzip's header and checksum
+    for name in names:
+        for chunk in _entry(directory / name, f"{prefix}/{name}", modified):
+            yield compressor.compress(chunk)
+    yield compressor.compress(b"\0" * 2 * BLOCK)
+    yield compressor.flush()
+
+
+def _entry(path: Path, name: str, modified: float) -> Iterator[bytes]:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = path.stat().st_size, int(modified), 0o444
+    yield info.tobuf()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+    yield b"\0" * (-info.size % BLOCK)

@@ -11,8 +11,7 @@ from labeling.base.states import ModelKind
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
-from labeling.exports.services.registration import register_snapshot
-from labeling.exports.services.snapshots import write_snapshot
+from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.services import register_model
 from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
 from labeling.rewards.services.rewards import score_ahead

@@ -13,8 +13,7 @@ from django.db import transaction
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove, ModelKind
 from labeling.exports.models import Snapshot
-from labeling.exports.services.registration import register_snapshot
-from labeling.exports.services.snapshots import write_snapshot
+from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.model_versions.services import keep_as_candidate, promote, register_model

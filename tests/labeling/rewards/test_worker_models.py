@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -44,7 +45,7 @@ def plain_rewards(directory: Path) -> list[float]:
     model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
     found = []
     for text in TEXTS:
-        turns = [*PROMPT, {"role": "assistant", "content": text}]
+        turns: Any = [*PROMPT, {"role": "assistant", "content": text}]
         ids = tokenizer(
             tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False, return_tensors="pt"
         )

@@ -22,13 +22,14 @@ from labeling.writing.suggestions.services import (
     return_unsent_requests,
     take_unsent_requests,
 )
+from lm.prompt_format import Message
 from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
 
-QUESTION = [{"role": "user", "content": "How do bees find home?"}]
+QUESTION: list[Message] = [{"role": "user", "content": "How do bees find home?"}]
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def dialogue() -> Composition:
     return start_composition(labeler=make_labeler(), campaign=campaign, kind=CompositionKind.DIALOGUE)
 
 
-def ask(dialogue: Composition, messages: Sequence[dict[str, str]] = QUESTION) -> SuggestionRequest:
+def ask(dialogue: Composition, messages: Sequence[Message] = QUESTION) -> SuggestionRequest:
     return request_suggestions(
         labeler=dialogue.labeler, token=str(dialogue.token), position=len(messages) + 1, messages=messages
     )
@@ -131,7 +132,7 @@ def test_asking_anew_gives_the_earlier_request_up(dialogue: Composition, model: 
     "messages",
     [[], [{"role": "user", "content": " "}], [*QUESTION, {"role": "assistant", "content": "By the sun."}]],
 )
-def test_there_must_be_something_to_answer(dialogue: Composition, messages: list[dict[str, str]]) -> None:
+def test_there_must_be_something_to_answer(dialogue: Composition, messages: list[Message]) -> None:
     with pytest.raises(PromptRefused):
         ask(dialogue, messages)
 
