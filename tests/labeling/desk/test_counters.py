@@ -20,9 +20,8 @@ def writes_a_counter(source: str) -> bool:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr in {"update", "create"}
-        ):
-            if any(keyword.arg in COUNTERS for keyword in node.keywords):
-                return True
+        ) and any(keyword.arg in COUNTERS for keyword in node.keywords):
+            return True
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
             return True
     return False
