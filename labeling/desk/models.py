@@ -52,7 +52,7 @@ class HeldWork(models.Model):
 class Assignment(HeldWork):
     """Who holds which work until when. The draft lives here and outlives the lease."""
 
-    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments")
+    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="assignments")
     kind = models.CharField(max_length=16, choices=choices(AssignmentKind))
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="assignments")
@@ -104,6 +104,8 @@ class Assignment(HeldWork):
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="assignment_open_by_expiry"),
             models.Index(F("labeler"), F("closed_at").desc(), name="assignment_history"),  # queries/history.py
+            # services/next_task.py asks which campaign a labeler was given work from longest ago.
+            models.Index(fields=["labeler", "kind", "campaign", "id"], name="assignment_turns"),
         ]
 
     def __str__(self) -> str:

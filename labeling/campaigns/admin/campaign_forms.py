@@ -18,6 +18,7 @@ SETTINGS: tuple[str, ...] = (
     "name",
     "description",
     "languages",
+    "priority",
     "demonstrations_per_prompt",
     "ranking_tasks_per_prompt",
     "rankings_per_task",
@@ -43,6 +44,7 @@ LABELS = {
     "slug": _("Slug"),
     "name": _("Name"),
     "description": _("Description"),
+    "priority": _("Priority"),
     "demonstrations_per_prompt": _("Demonstrations per prompt"),
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
@@ -65,7 +67,7 @@ LABELS = {
 }
 
 FIELDSETS: list[Any] = [
-    (_("What it is"), {"fields": ["name", "description", "languages"]}),
+    (_("What it is"), {"fields": ["name", "description", "languages", "priority"]}),
     (
         _("How much is asked for"),
         {

@@ -42,6 +42,7 @@ class CampaignAdmin(NounAdmin):
         shown("name", lazy("Name")),
         "show_state",
         "languages_in_short",
+        shown("priority", lazy("Priority")),
         "prompts",
         "demonstrations",
     )

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from config.laptop import DEMO_MODEL
 from labeling.base.states import CampaignState, LabelerState, ModelKind, ModelState, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.rubric import RubricFlag
@@ -98,7 +97,7 @@ def accounts_with(*, password: str) -> list[str]:
 
 
 def first_model_path() -> Path:
-    return Path(settings.SFT_MODEL_PATH) if settings.SFT_MODEL_PATH else Path(settings.MODELS_DIR) / DEMO_MODEL
+    return Path(settings.SFT_MODEL_PATH or settings.DEMO_MODEL_DIR)
 
 
 @transaction.atomic

@@ -3,27 +3,18 @@
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotActive, LeaseLost
 from labeling.base.row_mapper import Rows, columns
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason
+from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import not_opted_out
 from labeling.desk.queries.work import own_assignment, with_versions
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES
 from labeling.desk.services.held_work import HeldTable
-from labeling.desk.services.leases import (
-    close_submitted,
-    release,
-    release_expired_leases,
-    take_demonstration_place,
-    take_place,
-)
-from labeling.desk.services.next_task import claim_next_task
+from labeling.desk.services.leases import close_submitted, release, release_expired_leases, take_place
+from labeling.desk.services.next_task import claim_next_prompt, claim_next_task
 from labeling.people.models import Labeler
 
 
@@ -32,12 +23,7 @@ def claim_ranking(*, labeler: Labeler) -> Assignment | None:
 
     Raises LabelerNotActive.
     """
-    # First the new one: who has just handed one in holds none, and that is when it must be quick.
-    return (
-        claim_next_task(labeler)
-        or _claim_once(labeler, AssignmentKind.RANKING)
-        or _claim_after_cleaning_up(labeler, AssignmentKind.RANKING)
-    )
+    return _claim(labeler, AssignmentKind.RANKING)
 
 
 def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
@@ -45,25 +31,25 @@ def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
 
     Raises LabelerNotActive.
     """
-    return _claim_once(labeler, AssignmentKind.DEMONSTRATION) or _claim_after_cleaning_up(
-        labeler, AssignmentKind.DEMONSTRATION
-    )
+    return _claim(labeler, AssignmentKind.DEMONSTRATION)
 
 
-def _claim_after_cleaning_up(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+CLAIM_NEXT = {AssignmentKind.RANKING: claim_next_task, AssignmentKind.DEMONSTRATION: claim_next_prompt}
+
+
+def _claim(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+    # First the new one: who has just handed one in holds none, and that is when it must be quick.
+    if (claimed := CLAIM_NEXT[kind](labeler) or _renew_held(labeler, kind)) is not None:
+        return claimed
     # Beat releases expired leases every minute; with beat down, labeling must go on without it.
-    if not release_expired_leases():
-        return None
-    return claim_next_task(labeler) if kind == AssignmentKind.RANKING else _claim_once(labeler, kind)
+    return CLAIM_NEXT[kind](labeler) if release_expired_leases() else None
 
 
 @transaction.atomic
-def _claim_once(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+def _renew_held(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     labeler = _lock_active(labeler)
     held = Assignment.objects.filter(labeler=labeler, kind=kind, state=AssignmentState.OPEN).first()
-    if held is not None:
-        return _renew(held)
-    return None if kind == AssignmentKind.RANKING else _take_next_prompt(labeler)
+    return None if held is None else _renew(held)
 
 
 # Of the row only what claiming goes by; the ORM would read and put together the rest before every task.
@@ -84,36 +70,6 @@ def _renew(assignment: Assignment) -> Assignment:
     assignment.expires_at = timezone.now() + timedelta(minutes=assignment.campaign.lease_minutes)
     assignment.save(update_fields=["expires_at"])
     return assignment
-
-
-def _take_next_prompt(labeler: Labeler) -> Assignment | None:
-    seen = Assignment.objects.filter(labeler=labeler, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
-    prompt = (
-        Prompt.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .select_related("campaign")
-        .filter(
-            ~Exists(seen),
-            *not_opted_out(labeler, "content_warnings"),
-            campaign__state=CampaignState.ACTIVE,
-            language__in=labeler.languages,
-            set_aside_reason="",
-            demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
-        )
-        .order_by("id")
-        .first()
-    )
-    if prompt is None or not take_demonstration_place(prompt.pk):
-        return None
-    now = timezone.now()
-    return Assignment.objects.create(
-        labeler=labeler,
-        campaign=prompt.campaign,
-        kind=AssignmentKind.DEMONSTRATION,
-        prompt=prompt,
-        instruction_version=prompt.campaign.instruction_versions.order_by("-version")[0],
-        claimed_at=now,
-        expires_at=now + timedelta(minutes=prompt.campaign.lease_minutes),
-    )
 
 
 LOCKED = Rows(assignment=columns(Assignment), labeler=columns(Labeler), campaign=columns(Campaign))

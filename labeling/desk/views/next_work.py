@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from labeling.base.states import AssignmentKind, LabelerState
-from labeling.desk.queries.available import queue_of
+from labeling.desk.queries.available import waiting_for
 from labeling.desk.views.kinds import HandedOutKind, asks_for_it_here
 from labeling.people.views.access import LabelerRequest, labeler_page, not_active
 
@@ -24,7 +24,7 @@ def next_work(request: LabelerRequest, kind: HandedOutKind) -> HttpResponse:
         return not_active(request, request.labeler)
     if request.method == "POST":
         return kind.next_page(request, otherwise=f"next_{kind.name}")
-    queue = queue_of(request.labeler, AssignmentKind(kind.name))
+    queue = waiting_for(request.labeler, AssignmentKind(kind.name))
     return render(request, "desk/queue.html", {"queue": queue, "kind": kind})
 
 

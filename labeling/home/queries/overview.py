@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import available_by_campaign
+from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.writing.queries import OwnWriting, begun_by
@@ -32,10 +32,14 @@ class Unfinished:
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """One kind of handed-out work: what waits, what is held, what was done."""
+    """One kind of handed-out work: what waits, what is held, what was done.
+
+    `available_more`: there are more than were counted.
+    """
 
     kind: str
     available: int
+    available_more: bool
     done_today: int
     held: Unfinished | None
 
@@ -45,8 +49,8 @@ class CampaignWork:
     slug: str
     name: str
     description: str
-    available: dict[str, int]
-    """By kind of handed-out work."""
+    available: dict[str, str]
+    """By kind of handed-out work; "100+" where counting stopped."""
     own_writing: list[CompositionKind]
 
 
@@ -71,6 +75,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
             Queue(
                 kind=kind,
                 available=sum(available[kind].values()),
+                available_more=more_than_counted(available[kind].values()),
                 done_today=done.get(kind, 0),
                 held=held.get(kind),
             )
@@ -82,7 +87,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 slug=campaign.slug,
                 name=campaign.name,
                 description=campaign.description,
-                available={kind: counts.get(campaign.pk, 0) for kind, counts in available.items()},
+                available={kind: as_counted(counts.get(campaign.pk, 0)) for kind, counts in available.items()},
                 own_writing=campaign.own_writing(),
             )
             for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)

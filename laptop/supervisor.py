@@ -2,11 +2,12 @@
 
 import os
 import re
+import selectors
 import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,12 @@ from typing import IO
 
 import psutil
 
-from config.processes import die_with_parent
+from lm.child_processes import die_with_parent
 
 STOP_SECONDS = 10.0
+LOOK_SECONDS = 0.2
+# A shell that starts a program in the background lets it ignore these, and whoever ignores a signal hands that on.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 LOG_BYTES = 10_000_000
 BACKOFF_SECONDS = (1, 2, 4, 8, 15, 30)
 # A child that ran this long was well; its next death starts the backoff anew.
@@ -39,7 +43,7 @@ class Child:
     command: Sequence[str]
     niceness: int = 0
     stop_signal: int = signal.SIGTERM
-    # What the kernel sends when the supervisor is killed. gunicorn needs a chance to end its own workers.
+    # What the kernel sends when the supervisor is killed; laptop/reaper.py ends what is left a little later.
     when_orphaned: int = signal.SIGKILL
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -56,6 +60,7 @@ class Supervisor:
     environment: dict[str, str]
     cwd: Path
     say: Callable[[str], None]
+    raise_if_stop_requested: Callable[[], None]
     children: list[Child] = field(default_factory=list)
 
     def start(self, child: Child) -> None:
@@ -68,14 +73,14 @@ class Supervisor:
         self._spawn(child)
 
     def run_to_end(self, command: Sequence[str], *, show: bool = False) -> str:
-        """Run `command` and return what it wrote; `show` passes each line on as it comes."""
+        """Runs `command` and returns what it wrote; `show` passes each line on as it comes. Raises CommandFailed."""
         lines = []
         process = self._popen(command, output=subprocess.PIPE, niceness=0, when_orphaned=signal.SIGKILL)
         try:
-            for raw in process.stdout or ():
-                lines.append(raw.decode(errors="replace").rstrip("\n"))
+            for line in self._lines_of(process):
+                lines.append(line)
                 if show:
-                    self.say(f"  {lines[-1]}")
+                    self.say(f"  {line}")
             if process.wait() != 0:
                 ended = _how_it_ended(process.returncode)
                 raise CommandFailed(f"`{shlex.join(command)}` {ended}:\n" + "\n".join(lines[-25:]))
@@ -88,13 +93,13 @@ class Supervisor:
         return self.log_dir / f"{child.name}.log"
 
     def look(self) -> None:
-        """One round: pass on what the children warn about, and restart those that died."""
+        """One round: passes on what the children warn about, and restarts those that died."""
         for child in self.children:
             self._pass_on_warnings(child)
             self._restart_if_dead(child)
 
     def stop(self) -> None:
-        """End every child and everything that it started, last started first; returns when all are gone."""
+        """Ends every child and everything that it started, last started first; returns when all are gone."""
         running = [(child, child.process) for child in reversed(self.children) if child.process is not None]
         # A training process is in a session of its own, which no signal to its worker's group reaches.
         offspring = [each for _, process in running for each in _descendants(process.pid)]
@@ -130,6 +135,8 @@ class Supervisor:
         def in_the_child() -> None:
             orphaned()
             os.nice(niceness)
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
 
         return subprocess.Popen(
             command,
@@ -141,6 +148,23 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops them in order
             preexec_fn=in_the_child,  # noqa: PLW1509  (the supervisor has no threads)
         )
+
+    def _lines_of(self, process: subprocess.Popen[bytes]) -> Iterator[str]:
+        """What the process writes, until it closes its output; raises between two lines where a stop is requested."""
+        assert process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            rest = b""
+            while True:
+                self.raise_if_stop_requested()
+                if not selector.select(LOOK_SECONDS):
+                    continue
+                data = os.read(process.stdout.fileno(), 65536)
+                *whole, rest = (rest + data).split(b"\n")
+                yield from (line.decode(errors="replace") for line in whole)
+                if not data:
+                    yield from [rest.decode(errors="replace")] if rest else []
+                    return
 
     def _restart_if_dead(self, child: Child) -> None:
         if child.process is None or child.process.poll() is None:
