@@ -16,13 +16,10 @@ def writes_a_counter(source: str) -> bool:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in COUNTERS:
             return True
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in WRITING_CALLS
-            and {keyword.arg for keyword in node.keywords} & set(COUNTERS)
-        ):
-            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITING_CALLS:
+            names = {keyword.arg for keyword in node.keywords}
+            if names & set(COUNTERS):
+                return True
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
             return True
     return False
