@@ -5,6 +5,7 @@ fail proves nothing.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +50,18 @@ CAPABILITIES = (
 # What a capability is made of, each of which knows those before it.
 LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
 # Modules of labeling/ that know every capability: addresses, Celery's tasks, commands, registrations.
-ABOVE_ALL = ("admin", "apps", "dispatch", "management", "models", "tasks", "templatetags", "urls", "worker_models")
+ABOVE_ALL = (
+    "admin",
+    "apps",
+    "dispatch",
+    "kinds_of_work",
+    "management",
+    "models",
+    "tasks",
+    "templatetags",
+    "urls",
+    "worker_models",
+)
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {
@@ -63,7 +75,7 @@ GROUND_FLOOR = ("lm", *PROGRAMS)
 # Parts of lm/ that bring torch; the web and the light workers import all the others.
 WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.rendering", "lm.training")
 # What labeling knows of the programs at import.
-WITHOUT_TORCH = ("rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
+WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
@@ -130,14 +142,17 @@ def later_layers_imported(root: Path) -> list[str]:
     return found
 
 
-def django_in_rules(root: Path) -> list[str]:
-    """Rules know neither Django nor a database."""
+def impure_rules(root: Path) -> list[str]:
+    """Rules know neither Django nor a database: of labeling/ only other rules and base."""
     foreign = {"django", "celery", "rest_framework", "config", *PROGRAMS}
-    return [
-        str(each)
-        for each in all_imports(root)
-        if layer_of(each.source) == LAYERS.index("rules") and top(each.target) in foreign
-    ]
+    rules = LAYERS.index("rules")
+    found = []
+    for each in all_imports(root):
+        program = top(each.target) in foreign and each.target not in WITHOUT_TORCH
+        other_layer = capability_of(each.target) not in {None, "base"} and layer_of(each.target) != rules
+        if layer_of(each.source) == rules and (program or other_layer):
+            found.append(str(each))
+    return found
 
 
 def import_circles(root: Path) -> list[str]:
@@ -145,13 +160,18 @@ def import_circles(root: Path) -> list[str]:
 
 
 def folder_circles(root: Path) -> list[str]:
-    """What a folder's modules import, the folder imports."""
-    modules = modules_of(root, (*GROUND_FLOOR, "laptop", "config"))
-    folder = {module: path.relative_to(root).parent.as_posix() for module, path in modules.items()}
+    """A folder is a package directory; a capability is one with all that is in it, for layers order its inside."""
+    modules = modules_of(root, PACKAGES)
+
+    def folder_of(module: str) -> str:
+        if capability := capability_of(module):
+            return f"labeling.{capability}"
+        return module if modules[module].name == "__init__.py" else module.rpartition(".")[0]
+
     between = [
-        replace(each, source=folder[each.source], target=folder[each.target])
+        replace(each, source=folder_of(each.source), target=folder_of(each.target))
         for each in imports_of(modules)
-        if each.target in folder and folder[each.source] != folder[each.target]
+        if each.target in modules and folder_of(each.source) != folder_of(each.target)
     ]
     return [" ⇄ ".join(circle) for circle in circles(between)]
 
@@ -243,14 +263,18 @@ RULES: dict[Rule, dict[str, str]] = {
         "labeling/desk/services/rankings.py": "def submit():\n    from labeling.desk.ranking.views import page\n",
         "labeling/desk/ranking/views.py": "",
     },
-    django_in_rules: {"labeling/desk/rules.py": "from django.db import models\n"},
+    impure_rules: {
+        "labeling/desk/rules.py": "from labeling.people.services import check\n",
+        "labeling/people/services.py": "",
+    },
     import_circles: {
         "labeling/services/a.py": "from labeling.services import b\n",
         "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
     },
     folder_circles: {
-        "lm/errors.py": "def late():\n    from lm.training import processes\n",
-        "lm/training/processes.py": "from lm import errors\n",
+        "sampler/engine.py": "def late():\n    from sampler.backends import vllm\n",
+        "sampler/backends/vllm.py": "from sampler.engine import Engine\n",
+        "sampler/backends/__init__.py": "",
     },
     django_on_the_ground_floor: {"sampler/engine.py": "from django.conf import settings\n"},
     rooms_that_look_up: {
@@ -270,6 +294,44 @@ RULES: dict[Rule, dict[str, str]] = {
     environment_read_elsewhere: {"labeling/export.py": "import os\nwhere = os.environ.get('OUT')\n"},
     names_that_say_nothing: {"labeling/desk/services/utils.py": ""},
 }
+
+
+def documented(heading: str) -> list[list[str]]:
+    """The cells of the tables under a heading of docs/architecture.md, row by row."""
+    section = (ROOT / "docs" / "architecture.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+
+
+def names_in(rows: list[list[str]]) -> list[str]:
+    return [name.rstrip("/") for row in rows for name in re.findall(r"`([^`]+)`", row[0])]
+
+
+def children(package: str) -> set[str]:
+    """What lies directly in a package, but for what runs it."""
+    there = [path for path in (ROOT / package).iterdir() if path.is_dir() or path.suffix == ".py"]
+    return {path.stem for path in there if not path.name.startswith("__")}
+
+
+def test_the_documented_packages_are_the_packages() -> None:
+    assert set(names_in(documented("The packages"))) == set(PACKAGES)
+
+
+def test_the_documented_capabilities_and_layers_are_those_of_the_rules_in_their_order() -> None:
+    assert names_in(documented("The capabilities of `labeling/`")) == [*CAPABILITIES, *LAYERS]
+
+
+def test_the_documented_parts_of_the_programs_are_all_there_are() -> None:
+    shared = documented("What programs share: `lm/`")
+    assert set(names_in(shared)) == children("lm") | children("lm/training")
+    assert {f"lm.{name}" for name in names_in([row for row in shared if row[-1] == "yes"])} == set(WITH_TORCH)
+    commands = {"train", "evaluate", "folds", "score"}
+    assert set(names_in(documented("The parts of `rm_trainer/`"))) == children("rm_trainer") - commands
+
+
+def test_what_stands_above_all_capabilities_is_documented() -> None:
+    text = " ".join((ROOT / "docs" / "architecture.md").read_text().split())
+    sentence = text.partition("Above all of them stand ")[2].partition(":")[0]
+    assert tuple(re.findall(r"`(\w+)`", sentence)) == ABOVE_ALL
 
 
 def test_rooms_stand_in_an_order() -> None:

@@ -71,6 +71,16 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("docs/**/*.md")) + sorted(ROOT.glob("*.md")), ids=lambda page: page.name
+)
+def test_files_that_pages_name_are_there(page: Path) -> None:
+    """Paths from the root of the project; capitals and … stand for something."""
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_.-]*(?:\.[a-z]+)?)`", page.read_text())
+    ours = [name for name in named if (ROOT / name.partition("/")[0] / "__init__.py").exists()]
+    assert [name for name in ours if not (ROOT / name).exists()] == []
+
+
 def test_every_documented_command_of_manage_py_exists() -> None:
     from django.core.management import get_commands
 

@@ -33,6 +33,7 @@ from labeling.campaigns.services.campaigns import acknowledge, change_campaign_s
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.leases import close_campaign
 from labeling.models import (
     Assignment,
     Campaign,
@@ -45,7 +46,9 @@ from labeling.models import (
     Submitter,
 )
 from labeling.people.services import create_labeler
-from labeling.ranking_tasks.services.tasks import render_ahead, text_key
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import render_ahead
+from lm.prompt_format import Message
 
 K = 7
 PASSWORD = "a password that only a benchmark uses"
@@ -80,7 +83,7 @@ class Stage:
 
     def close(self) -> None:
         """So that the next stage's labelers find only their own work."""
-        change_campaign_state(campaign=self.campaign, state=CampaignState.CLOSED)
+        close_campaign(campaign=self.campaign)
 
 
 @transaction.atomic
@@ -122,7 +125,7 @@ def _prompts(campaign: Campaign, how_many: int, chance: random.Random) -> list[P
     Submitter.objects.bulk_create(submitters)
     prompts = []
     for number in range(how_many):
-        messages = [{"role": "user", "content": f"Question {number}: {text_of(200, chance)}"}]
+        messages = [Message(role="user", content=f"Question {number}: {text_of(200, chance)}")]
         prompt = Prompt(
             campaign=campaign,
             submitter=submitters[number // PROMPTS_PER_SUBMITTER],

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -10,6 +9,7 @@ from django.db import transaction
 
 from labeling.base.states import CampaignState, LabelerState, ModelKind, ModelState, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.rules.rubric import RubricFlag
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.model_versions.models import ModelVersion
@@ -38,9 +38,9 @@ def starter_instructions() -> dict[str, str]:
     }
 
 
-def starter_flags() -> list[dict[str, Any]]:
+def starter_flags() -> list[RubricFlag]:
     """InstructGPT's Table 3, the binary fields."""
-    flags: list[dict[str, Any]] = json.loads((STARTER / "rubric.json").read_text(encoding="utf-8"))["flags"]
+    flags: list[RubricFlag] = json.loads((STARTER / "rubric.json").read_text(encoding="utf-8"))["flags"]
     return flags
 
 

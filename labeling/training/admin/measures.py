@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrPromise
 
-# prompt_accuracy is what promotion goes by (labeling/promotion.py), so it comes first.
+from labeling.training.admin.evaluation_charts import bounds_of
+from rm_trainer.metrics import Metrics
+
+# prompt_accuracy is what promotion goes by, so it comes first.
 MEASURES: dict[str, StrPromise] = {
     "prompt_accuracy": gettext_lazy("Accuracy, averaged over prompts"),
     "pair_accuracy": gettext_lazy("Accuracy over all pairs"),
@@ -28,28 +30,31 @@ class Measure:
     better: bool | None
 
 
-def headline(metrics: Mapping[str, Any]) -> str:
+def headline(metrics: Metrics) -> str:
     """The one number of a version: "72.4% on 120 validation rankings"; empty for models without metrics."""
-    valid = metrics.get("valid") or {}
-    accuracy, rankings = valid.get("prompt_accuracy"), valid.get("rankings", 0)
-    if accuracy is None:
+    valid = metrics.get("valid")
+    if not valid:
         return ""
+    accuracy, rankings = valid["prompt_accuracy"], valid["rankings"]
     text = ngettext(
         "%(accuracy)s on %(count)d validation ranking", "%(accuracy)s on %(count)d validation rankings", rankings
     )
     return text % {"accuracy": f"{accuracy:.1%}", "count": rankings}
 
 
-def compared(new: Mapping[str, Any], current: Mapping[str, Any] | None) -> list[Measure]:
+def compared(new: Mapping[str, object], current: Mapping[str, object] | None) -> list[Measure]:
     """Every measure of `new` beside that of `current`, taken on the same comparisons."""
-    return [_measure(name, new, current or {}) for name in MEASURES if new.get(name) is not None]
+    return [
+        _measure(name, measured, bounds_of(new, name), (current or {}).get(name))
+        for name in MEASURES
+        if isinstance(measured := new.get(name), float)
+    ]
 
 
-def _measure(name: str, new: Mapping[str, Any], current: Mapping[str, Any]) -> Measure:
+def _measure(name: str, after: float, interval: tuple[float, float] | None, current: object) -> Measure:
     share = name.endswith("accuracy")
-    before, after = current.get(name), float(new[name])
-    interval = new.get(f"{name}_interval")
-    gain = None if before is None else after - float(before)
+    before = current if isinstance(current, float) else None
+    gain = None if before is None else after - before
     return Measure(
         name=MEASURES[name],
         new=_shown(after, share=share),

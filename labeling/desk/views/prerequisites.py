@@ -13,28 +13,32 @@ from labeling.base.states import SkipReason
 from labeling.campaigns.queries import has_read, instruction_version, reading_of
 from labeling.desk.models import Assignment
 from labeling.people.views.access import LabelerRequest
-from labeling.writing.models import Composition
 
 SHOWN = "shown"
 """In the address of work whose warning was read: show it."""
 
 
-def gate_of(request: LabelerRequest, work: Assignment | Composition) -> HttpResponse | None:
-    """The page to show instead of the work; None when nothing stands before it."""
-    page = _what_stands_before(request, work)
+def unread_instructions(request: LabelerRequest, version_id: int) -> HttpResponse | None:
+    """Returns the page with instructions that the labeler has to read first; None when they have read them."""
+    return None if has_read(request.labeler, version_id) else _instructions(request, version_id)
+
+
+def prerequisite_of(request: LabelerRequest, assignment: Assignment) -> HttpResponse | None:
+    """Returns the page to show instead of the work; None when nothing stands before it."""
+    page = _what_stands_before(request, assignment)
     return page() if page else None
 
 
-def is_gated(request: LabelerRequest, work: Assignment | Composition) -> bool:
-    """Whether `gate_of` has a page. It makes none: what a page says once would be said to nobody."""
-    return _what_stands_before(request, work) is not None
+def has_prerequisite(request: LabelerRequest, assignment: Assignment) -> bool:
+    """Whether `prerequisite_of` has a page. It makes none: what a page says once would be said to nobody."""
+    return _what_stands_before(request, assignment) is not None
 
 
-def _what_stands_before(request: LabelerRequest, work: Assignment | Composition) -> Callable[[], HttpResponse] | None:
-    if not has_read(request.labeler, work.instruction_version_id):
-        return partial(_instructions, request, work)
-    if isinstance(work, Assignment) and _is_unexpected(request, work):
-        return partial(_warning, request, work)
+def _what_stands_before(request: LabelerRequest, assignment: Assignment) -> Callable[[], HttpResponse] | None:
+    if not has_read(request.labeler, assignment.instruction_version_id):
+        return partial(_instructions, request, assignment.instruction_version_id)
+    if _is_unexpected(request, assignment):
+        return partial(_warning, request, assignment)
     return None
 
 
@@ -43,8 +47,8 @@ def _is_unexpected(request: LabelerRequest, assignment: Assignment) -> bool:
     return bool(assignment.prompt.content_warnings) and not assignment.draft_version and SHOWN not in request.GET
 
 
-def _instructions(request: LabelerRequest, work: Assignment | Composition) -> HttpResponse:
-    version = instruction_version(work.instruction_version_id)
+def _instructions(request: LabelerRequest, version_id: int) -> HttpResponse:
+    version = instruction_version(version_id)
     reading = reading_of(request.labeler, version, interface_language=get_language() or "en")
     context = {"reading": reading, "page": reading.page, "version": version, "back": request.get_full_path()}
     return render(request, "desk/read_first.html", context)
