@@ -17,8 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from labeling.base.choices import STRENGTH_WORDS
-from labeling.base.states import SkipReason
+from labeling.base.states import SkipReason, Strength
 from labeling.base.text import UnstorableText, clean_text
 from labeling.desk.queries.work import Flag, RankingPage, ShownCompletion
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST
@@ -168,7 +167,7 @@ class StrengthsForm(forms.Form):
         super().__init__(data)
         for step in range(1, k):
             self.fields[f"strength-{step}"] = forms.TypedChoiceField(
-                coerce=int, empty_value=None, required=False, choices=list(STRENGTH_WORDS.items())
+                coerce=int, empty_value=None, required=False, choices=Strength.choices
             )
 
     def check_steps(self, ranks: int) -> None:
@@ -331,7 +330,7 @@ class RankingSheet:
                 lacking=self.checked and self.steps is not None and name in self.steps.errors,
                 options=[
                     Option(value=str(value), label=label, checked=self.data.get(name) == str(value))
-                    for value, label in STRENGTH_WORDS.items()
+                    for value, label in Strength.choices
                 ],
             )
             for step, name in enumerate(fields, start=1)

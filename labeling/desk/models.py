@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
 from labeling.base.states import AssignmentKind, AssignmentState, RevisionState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import Prompt
@@ -19,10 +19,10 @@ class Assignment(models.Model):
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="assignments")
-    kind = models.CharField(max_length=16, choices=choices(AssignmentKind))
+    kind = models.CharField(max_length=16, choices=AssignmentKind.choices)
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="assignments")
     task = models.ForeignKey(RankingTask, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments")
-    state = models.CharField(max_length=16, choices=choices(AssignmentState), default=AssignmentState.OPEN)
+    state = models.CharField(max_length=16, choices=AssignmentState.choices, default=AssignmentState.OPEN)
     instruction_version = models.ForeignKey(InstructionVersion, on_delete=models.PROTECT)
     rubric_version = models.ForeignKey(RubricVersion, null=True, blank=True, on_delete=models.PROTECT)
     shown_order = ArrayField(
@@ -34,7 +34,7 @@ class Assignment(models.Model):
     draft = models.JSONField(default=dict, blank=True)
     draft_version = models.PositiveIntegerField(default=0)
     draft_saved_at = models.DateTimeField(null=True, blank=True)
-    skip_reason = models.CharField(max_length=24, blank=True, choices=choices(SkipReason))
+    skip_reason = models.CharField(max_length=24, blank=True, choices=SkipReason.choices)
     skip_note = models.TextField(blank=True)
 
     class Meta:
@@ -109,7 +109,7 @@ class Revision(models.Model):
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="revisions")
-    state = models.CharField(max_length=16, choices=choices(RevisionState), default=RevisionState.OPEN)
+    state = models.CharField(max_length=16, choices=RevisionState.choices, default=RevisionState.OPEN)
     handed_in = models.JSONField(help_text="What counted when it was begun, as the fields of the page.")
     draft = models.JSONField(default=dict, blank=True, help_text="Empty until something was changed.")
     draft_version = models.PositiveIntegerField(default=0)

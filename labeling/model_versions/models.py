@@ -1,14 +1,14 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import ModelKind, ModelState
 
 
 class ModelVersion(models.Model):
     """A checkpoint on disk, safetensors only. Which weights it names never changes; only its state does."""
 
-    kind = models.CharField(max_length=8, choices=choices(ModelKind))
+    kind = models.CharField(max_length=8, choices=ModelKind.choices)
     name = models.CharField(max_length=200, unique=True)
     path = models.CharField(max_length=1000, help_text="A directory with config.json, a tokenizer and *.safetensors.")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
@@ -16,7 +16,7 @@ class ModelVersion(models.Model):
         "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
     )
     metrics = models.JSONField(default=dict, blank=True)
-    state = models.CharField(max_length=16, choices=choices(ModelState), default=ModelState.CANDIDATE)
+    state = models.CharField(max_length=16, choices=ModelState.choices, default=ModelState.CANDIDATE)
     state_reason = models.TextField(blank=True, help_text="Why it was promoted, kept as candidate or retired.")
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)

@@ -21,7 +21,6 @@ from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, column, door
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.choices import choices
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.console.queries.lists import labelers_with_work
 from labeling.people.models import Labeler
@@ -48,7 +47,7 @@ class NewLabelerForm(LabelerForm):
     username = text(lazy("Username"), max_length=150, validators=[User.username_validator])
     password = password(lazy("Password"), help_text=lazy("Tell it to the labeler; they can change it."))
     state = choice(
-        lazy("State"), choices(LabelerState), initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
+        lazy("State"), LabelerState.choices, initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
     )
 
     def clean_username(self) -> str:

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
 from labeling.base.states import SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -23,7 +23,7 @@ class RankingTask(models.Model):
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="ranking_tasks")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="ranking_tasks")
     language = models.CharField(max_length=16)
-    state = models.CharField(max_length=16, choices=choices(TaskState), default=TaskState.SAMPLING)
+    state = models.CharField(max_length=16, choices=TaskState.choices, default=TaskState.SAMPLING)
     set_aside_reason = models.TextField(blank=True)
     k_requested = models.PositiveSmallIntegerField()
     k = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Completions it has, once it is ready.")
@@ -106,7 +106,7 @@ class SamplingRun(models.Model):
     top_p = models.FloatField(null=True, blank=True)
     max_new_tokens = models.PositiveIntegerField(null=True, blank=True)
     seed = models.BigIntegerField(null=True, blank=True)
-    state = models.CharField(max_length=16, choices=choices(SamplingState), default=SamplingState.RUNNING)
+    state = models.CharField(max_length=16, choices=SamplingState.choices, default=SamplingState.RUNNING)
     error = models.TextField(blank=True)
     worker = models.CharField(max_length=200, blank=True)
     duplicates_dropped = models.PositiveSmallIntegerField(default=0)

@@ -1,7 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
 from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
@@ -12,10 +12,10 @@ TRIGGERS = ("rankings", "days", "manual")
 class TrainingRun(models.Model):
     """One retraining: snapshot + configuration → checkpoint → evaluation → registered version, or a stated failure."""
 
-    kind = models.CharField(max_length=8, choices=choices(ModelKind), default=ModelKind.REWARD)
+    kind = models.CharField(max_length=8, choices=ModelKind.choices, default=ModelKind.REWARD)
     trigger = models.CharField(max_length=16)
     trigger_note = models.TextField(blank=True, help_text="What set it off, in words.")
-    state = models.CharField(max_length=16, choices=choices(RunState), default=RunState.QUEUED)
+    state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
     failure = models.TextField(blank=True)
     include_simulated = models.BooleanField(default=False)
     config = models.JSONField(default=dict, blank=True)

@@ -25,7 +25,6 @@ from labeling.base.admin.filters import (
 )
 from labeling.base.admin.nouns import RecordAdmin, column, door, shown
 from labeling.base.admin.setting_aside import SetAsideAdmin
-from labeling.base.choices import choices
 from labeling.base.states import ContentWarning
 from labeling.campaigns.models.prompts import Prompt, Submitter
 from labeling.campaigns.services.prompts import warn_of_content
@@ -42,7 +41,7 @@ class WarningsForm(forms.Form):
     warnings = forms.TypedMultipleChoiceField(
         label=lazy("Content warnings"),
         coerce=ContentWarning,
-        choices=choices(ContentWarning),
+        choices=ContentWarning.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )

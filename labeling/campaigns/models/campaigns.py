@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
 from labeling.base.states import CampaignState, CompositionKind
 from labeling.campaigns.rules.completion_counts import K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
@@ -20,7 +20,7 @@ class Campaign(models.Model):
     description = models.TextField(
         blank=True, help_text=_("One or two sentences that labelers see on their start page.")
     )
-    state = models.CharField(max_length=16, choices=choices(CampaignState), default=CampaignState.DRAFT)
+    state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text=_("For example en, zh."))
 
     demonstrations_per_prompt = models.PositiveSmallIntegerField(

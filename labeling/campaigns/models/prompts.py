@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.splits import SPLITS
@@ -43,8 +43,8 @@ class Prompt(models.Model):
     submitter = models.ForeignKey(Submitter, on_delete=models.PROTECT, related_name="prompts")
     messages = models.JSONField(help_text="List of {role: system | user | assistant, content}.")
     dedupe_key = models.CharField(max_length=64, editable=False)
-    source = models.CharField(max_length=24, choices=choices(PromptSource))
-    use_case = models.CharField(max_length=24, choices=choices(UseCase), default=UseCase.OTHER)
+    source = models.CharField(max_length=24, choices=PromptSource.choices)
+    use_case = models.CharField(max_length=24, choices=UseCase.choices, default=UseCase.OTHER)
     language = models.CharField(max_length=16)
     content_warnings = ArrayField(
         models.CharField(max_length=24),

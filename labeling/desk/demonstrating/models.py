@@ -3,7 +3,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion
 from labeling.campaigns.models.prompts import Prompt
@@ -55,7 +55,7 @@ class Demonstration(models.Model):
     instruction_version = models.ForeignKey(InstructionVersion, null=True, blank=True, on_delete=models.PROTECT)
     active_seconds = models.FloatField(null=True, blank=True)
     # Both as they were on the day: a later change of the labeler must not change an export of that day.
-    labeler_group = models.CharField(max_length=16, choices=choices(LabelerGroup), default=LabelerGroup.TRAINING)
+    labeler_group = models.CharField(max_length=16, choices=LabelerGroup.choices, default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False)
     submitted_at = models.DateTimeField(db_default=Now())
 

@@ -4,7 +4,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
 from labeling.campaigns.rules.completion_counts import K_HIGHEST
@@ -35,7 +35,7 @@ class Ranking(models.Model):
     )
     active_seconds = models.FloatField()
     # Both as they were on the day: a later change of the labeler must not change an export of that day.
-    labeler_group = models.CharField(max_length=16, choices=choices(LabelerGroup))
+    labeler_group = models.CharField(max_length=16, choices=LabelerGroup.choices)
     simulated = models.BooleanField()
     submitted_at = models.DateTimeField(db_default=Now())
 

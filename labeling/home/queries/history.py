@@ -9,9 +9,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_stubs_ext import StrPromise
 
-from labeling.base.choices import STRENGTH_WORDS
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.base.states import AssignmentState, RevisionState
+from labeling.base.states import AssignmentState, RevisionState, Strength
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.work import Turn, flags_of, own_assignment, turns_of
@@ -162,7 +161,7 @@ def _edit_of(ranking: Ranking) -> str:
 def strength_in_words(ranking: Ranking, rank: int) -> StrPromise | str:
     """How much better this rank is than the next; empty for the last one and where nobody asked."""
     strengths = ranking.strengths or []
-    return STRENGTH_WORDS[strengths[rank - 1]] if rank <= len(strengths) else ""
+    return Strength(strengths[rank - 1]).label if rank <= len(strengths) else ""
 
 
 def _ranked_text(ranked: RankedCompletion, labels: dict[str, str]) -> RankedText:

@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise, StrPromise
 
 from labeling.base.admin.charts import LineChart
-from labeling.base.choices import STRENGTH_WORDS, choices
-from labeling.base.states import UseCase
+from labeling.base.states import Strength, UseCase
 from labeling.training.admin.evaluation_charts import best_of_n, bounds_of, reliability
 
 Metrics = Mapping[str, Any]
@@ -208,9 +207,8 @@ def _slice(kind: str, value: str, part: Metrics) -> Slice:
 
 def _word(kind: str, value: str) -> StrOrPromise:
     words: Mapping[str, Mapping[str, StrOrPromise]] = {
-        "strength": {str(number): word for number, word in STRENGTH_WORDS.items()}
-        | {"edited": lazy("Improved by hand")},
-        "use_case": dict(choices(UseCase)),
+        "strength": {str(number): word for number, word in Strength.choices} | {"edited": lazy("Improved by hand")},
+        "use_case": dict(UseCase.choices),
         "length": QUARTERS,
     }
     return _("unknown") if value == "unknown" else words.get(kind, {}).get(value, value)

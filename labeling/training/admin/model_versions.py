@@ -18,7 +18,6 @@ from labeling.base.admin.fields import ReasonForm, choice, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import RecordAdmin, column, door, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.choices import choices
 from labeling.base.states import ModelKind, ModelState, legal_moves
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.services import promote, register_model, retire, roll_back
@@ -33,7 +32,7 @@ EFFECT = {
 
 
 class RegisterForm(forms.Form):
-    kind = choice(lazy("Kind"), choices(ModelKind))
+    kind = choice(lazy("Kind"), ModelKind.choices)
     name = text(lazy("Name"), max_length=200, help_text=lazy("As it will stand in exports. It can't change later."))
     path = text(
         lazy("Path"),

@@ -11,7 +11,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from labeling.base.choices import WORDS
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.refusals import PromptRefused, StatementGone
 from labeling.base.states import UseCase
@@ -71,7 +70,7 @@ class OwnPromptComposer:
             "pairs": _cards(written.pairs, faults),
             "blank": PairCard(number=0, pair=Pair()),
             "most_pairs": MOST_PAIRS,
-            "use_cases": [(use_case.value, WORDS[use_case]) for use_case in UseCase],
+            "use_cases": UseCase.choices,
             "statements": statements,
             "statement": _statement(written, statements, composition),
             "language": language,
@@ -109,7 +108,7 @@ class OwnPromptComposer:
         context = {
             "composition": composition,
             "own": own,
-            "use_case": WORDS[own.use_case],
+            "use_case": own.get_use_case_display(),
             "html": _rendered(own.text),
             "answer": _rendered(answers[0]) if answers and not own.pairs else "",
             "pairs": [{name: _rendered(text) for name, text in pair.items()} for pair in own.pairs],
