@@ -209,7 +209,7 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     },
     AssignmentState: {
         AssignmentState.OPEN: (AssignmentState.SUBMITTED, AssignmentState.SKIPPED, AssignmentState.LAPSED),
-        AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED),
+        AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED, AssignmentState.SKIPPED),
     },
     SuggestionState: {
         SuggestionState.WAITING: (SuggestionState.READY, SuggestionState.FAILED, SuggestionState.CANCELLED),
@@ -239,6 +239,11 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
 def legal_moves(state: models.TextChoices) -> tuple[models.TextChoices, ...]:
     """The states that may follow `state`."""
     return LEGAL_MOVES.get(type(state), {}).get(state, ())
+
+
+def states_before(state: models.TextChoices) -> list[models.TextChoices]:
+    """The states that `state` may follow."""
+    return [old for old, following in LEGAL_MOVES[type(state)].items() if state in following]
 
 
 def check_move(*, old: models.TextChoices, new: models.TextChoices) -> None:

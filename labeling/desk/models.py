@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import AssignmentKind, AssignmentState, RevisionState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import Prompt
@@ -13,7 +14,7 @@ from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 
 
-class Assignment(models.Model):
+class Assignment(StatefulModel):
     """Who holds which work until when. The draft lives here and outlives the lease."""
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
@@ -101,7 +102,7 @@ class EarlierDraft(models.Model):
         return f"version {self.version} of {self.token}"
 
 
-class Revision(models.Model):
+class Revision(StatefulModel):
     """A second thought about something handed in: its own draft, until it becomes the label's next revision.
 
     What was handed in stays as it is; the label itself is a further row of Ranking or Demonstration.

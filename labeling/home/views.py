@@ -29,7 +29,7 @@ from labeling.home.queries.overview import overview_of
 from labeling.people.views.access import LabelerRequest, find_own, labeler_page
 from labeling.writing.queries import handed_in_by
 
-SUBMITTED = {
+SUBMITTED: dict[str, str] = {
     AssignmentKind.RANKING: "desk/ranking/submitted.html",
     AssignmentKind.DEMONSTRATION: "desk/demonstrating/submitted.html",
 }

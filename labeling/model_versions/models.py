@@ -2,10 +2,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import ModelKind, ModelState
 
 
-class ModelVersion(models.Model):
+class ModelVersion(StatefulModel):
     """A checkpoint on disk, safetensors only. Which weights it names never changes; only its state does."""
 
     kind = models.CharField(max_length=8, choices=ModelKind.choices)

@@ -5,10 +5,11 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import ContentWarning, LabelerGroup, LabelerState
 
 
-class Labeler(models.Model):
+class Labeler(StatefulModel):
     """A person who writes and ranks, or a simulated one that follows a planted rule."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="labeler")

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.refusals import LabelerRefused
-from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
+from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState
 from labeling.desk.models import Assignment
 from labeling.desk.services.leases import release
 from labeling.people.models import Labeler
@@ -50,9 +50,7 @@ def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
     Raises IllegalMove.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
-    check_move(old=LabelerState(labeler.state), new=state)
-    labeler.state = state
-    labeler.save(update_fields=["state"])
+    labeler.move(to=state)
     if state == LabelerState.SUSPENDED:
         held = Assignment.objects.select_for_update().filter(labeler=labeler, state=AssignmentState.OPEN)
         release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())

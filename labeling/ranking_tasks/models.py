@@ -3,6 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -11,7 +12,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 
 
-class RankingTask(models.Model):
+class RankingTask(StatefulModel):
     """A prompt with its 4 to 9 distinct completions and how many rankings it needs.
 
     Where 4 to 9 completions came in a file and some are the same, as few as 2 may be left: models that give the same
@@ -93,7 +94,7 @@ class RankingTask(models.Model):
 FINISH_REASONS = ("stop", "length", "imported")
 
 
-class SamplingRun(models.Model):
+class SamplingRun(StatefulModel):
     """One request for completions of a task, with all that is needed to sample them again."""
 
     task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="sampling_runs")

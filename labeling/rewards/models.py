@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import ScoringState
 from labeling.desk.ranking.models import Ranking
 from labeling.model_versions.models import ModelVersion
@@ -71,7 +72,7 @@ class PreferenceMargin(models.Model):
         return f"{self.ranking}: {self.mean:+.2f}"
 
 
-class ScoringRequest(models.Model):
+class ScoringRequest(StatefulModel):
     """A program asks through the API for rewards of completions that need not be in the database."""
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in its address.")

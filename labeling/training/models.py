@@ -2,6 +2,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
@@ -9,7 +10,7 @@ from labeling.model_versions.models import ModelVersion
 TRIGGERS = ("rankings", "days", "manual")
 
 
-class TrainingRun(models.Model):
+class TrainingRun(StatefulModel):
     """One retraining: snapshot + configuration → checkpoint → evaluation → registered version, or a stated failure."""
 
     kind = models.CharField(max_length=8, choices=ModelKind.choices, default=ModelKind.REWARD)

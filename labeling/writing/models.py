@@ -5,13 +5,14 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import CompositionKind, CompositionState
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 
 
-class Composition(models.Model):
+class Composition(StatefulModel):
     """A piece of writing that a labeler begins by themself, not handed out from a queue: nobody else waits for it."""
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")

@@ -76,8 +76,7 @@ def discard_composition(*, labeler: Labeler, token: str) -> Composition:
     if composition.state == CompositionState.SUBMITTED:
         raise AlreadySubmitted("This was handed in before; it can't be thrown away.")
     if composition.state == CompositionState.OPEN:
-        composition.state, composition.closed_at = CompositionState.DISCARDED, timezone.now()
-        composition.save(update_fields=["state", "closed_at"])
+        composition.move(to=CompositionState.DISCARDED, closed_at=timezone.now())
         cancel_waiting(composition)
     return composition
 
@@ -112,17 +111,13 @@ def check_may_hand_in(composition: Composition) -> None:
 
 def close_composition(composition: Composition, *, active_seconds: float, now: datetime) -> None:
     """The last step of handing in a locked composition."""
-    composition.state, composition.closed_at = CompositionState.SUBMITTED, now
-    composition.active_seconds = max(0.0, active_seconds)
-    composition.save(update_fields=["state", "closed_at", "active_seconds"])
+    composition.move(to=CompositionState.SUBMITTED, closed_at=now, active_seconds=max(0.0, active_seconds))
     cancel_waiting(composition)
 
 
 def cancel_waiting(composition: Composition) -> None:
     """Nobody waits any more for what a locked composition asked for; what arrived stays."""
-    composition.suggestion_requests.filter(state=SuggestionState.WAITING).update(
-        state=SuggestionState.CANCELLED, finished_at=timezone.now()
-    )
+    composition.suggestion_requests.move(to=SuggestionState.CANCELLED, finished_at=timezone.now())
 
 
 def store_composition_draft(composition: Composition, draft: dict[str, Any], *, settles: bool = False) -> None:

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import CampaignState, CompositionKind
 from labeling.campaigns.rules.completion_counts import K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
@@ -12,7 +13,7 @@ from labeling.people.models import Labeler
 K_VALIDATORS = [MinValueValidator(K_LOWEST), MaxValueValidator(K_HIGHEST)]
 
 
-class Campaign(models.Model):
+class Campaign(StatefulModel):
     """One body of labeling work: who is asked for what, under which instructions, and how much of it."""
 
     slug = models.SlugField(unique=True, help_text=_("Short name in exports; it can't change later."))

@@ -101,8 +101,7 @@ def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
         campaign.instruction_versions.exists() and campaign.rubric_versions.exists()
     ):
         raise CampaignRefused(f"Publish instructions and a rubric for “{campaign}” before opening it to labelers.")
-    campaign.state = state
-    campaign.save(update_fields=["state"])
+    campaign.move(to=state)
     if state == CampaignState.CLOSED:
         held = Assignment.objects.select_for_update().filter(campaign=campaign, state=AssignmentState.OPEN)
         release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())

@@ -183,8 +183,7 @@ def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") ->
     if assignment.state == AssignmentState.OPEN:
         release(assignments=[assignment], state=AssignmentState.SKIPPED, now=timezone.now())
     else:
-        assignment.state = AssignmentState.SKIPPED
-        assignment.save(update_fields=["state", "skip_reason", "skip_note"])
+        assignment.move(to=AssignmentState.SKIPPED, skip_reason=reason, skip_note=note)
     return assignment
 
 
@@ -248,6 +247,5 @@ def resume(*, labeler: Labeler, token: str) -> Assignment:
     if Assignment.objects.filter(labeler=labeler, kind=assignment.kind, state=AssignmentState.OPEN).exists():
         raise LeaseLost("Finish the task that you hold now before taking up an earlier one. The draft is kept.")
     hold_for_submission(assignment)
-    assignment.state, assignment.closed_at = AssignmentState.OPEN, None
-    assignment.save(update_fields=["state", "closed_at"])
+    assignment.move(to=AssignmentState.OPEN, closed_at=None)
     return _renew(assignment)

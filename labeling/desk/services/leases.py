@@ -41,9 +41,7 @@ WITH used AS (
 def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime) -> None:
     """Gives the places of open (locked) assignments back and leaves each in `state`."""
     for assignment in sorted(assignments, key=lambda held: (held.task_id or 0, held.prompt_id)):
-        assignment.state = state
-        assignment.closed_at = now
-        assignment.save(update_fields=["state", "closed_at", "skip_reason", "skip_note"])
+        assignment.move(to=state, closed_at=now, skip_reason=assignment.skip_reason, skip_note=assignment.skip_note)
         if assignment.task_id is not None:
             RankingTask.objects.filter(pk=assignment.task_id).update(rankings_open=F("rankings_open") - 1)
         else:

@@ -116,8 +116,7 @@ def keep_as_it_was(*, labeler: Labeler, token: str) -> Revision:
 
 def close_revision(revision: Revision, state: RevisionState) -> None:
     """The last step for a locked revision."""
-    revision.state, revision.closed_at = state, timezone.now()
-    revision.save(update_fields=["state", "closed_at"])
+    revision.move(to=state, closed_at=timezone.now())
 
 
 def store_revision_draft(revision: Revision, draft: dict[str, Any], *, settles: bool = False) -> None:

@@ -169,9 +169,7 @@ def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion
 
 
 def _finish_run(run: SamplingRun, state: SamplingState, *, error: str = "", duplicates_dropped: int = 0) -> None:
-    run.state, run.error, run.duplicates_dropped = state, error[:2000], duplicates_dropped
-    run.finished_at = timezone.now()
-    run.save(update_fields=["state", "error", "duplicates_dropped", "finished_at"])
+    run.move(to=state, error=error[:2000], duplicates_dropped=duplicates_dropped, finished_at=timezone.now())
 
 
 @transaction.atomic

@@ -105,8 +105,8 @@ def give_up_late_scoring(*, now: datetime | None = None) -> int:
     now = now or timezone.now()
     ScoringRequest.objects.filter(finished_at__lt=now - FORGET_AFTER).delete()
     late = ScoringRequest.objects.filter(state=ScoringState.WAITING, asked_at__lt=now - GIVE_UP_AFTER)
-    return late.update(
-        state=ScoringState.FAILED,
+    return late.move(
+        to=ScoringState.FAILED,
         failure=f"No scoring worker answered within {GIVE_UP_AFTER.seconds // 60} minutes.",
         finished_at=now,
     )
@@ -122,14 +122,14 @@ def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Re
     try:
         scored = rewarder.score(_items_of(request))
     except Exception as failure:
-        waiting.update(
-            state=ScoringState.FAILED,
+        waiting.move(
+            to=ScoringState.FAILED,
             failure=f"{type(failure).__name__}: {failure}"[:2000],
             finished_at=timezone.now(),
         )
         raise
-    waiting.update(
-        state=ScoringState.READY, scores=_by_item(request, scored), model_version=model, finished_at=timezone.now()
+    waiting.move(
+        to=ScoringState.READY, scores=_by_item(request, scored), model_version=model, finished_at=timezone.now()
     )
 
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from labeling.base.refusals import RetrainingRefused
-from labeling.base.states import ACTIVE_RUN_STATES, CampaignState, LabelerGroup, ModelKind, RunState, check_move
+from labeling.base.states import ACTIVE_RUN_STATES, CampaignState, LabelerGroup, ModelKind, RunState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
@@ -114,10 +114,7 @@ def claim_run(*, run_id: int, worker: str) -> TrainingRun | None:
     run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.state != RunState.QUEUED:
         return None
-    _move(run, RunState.EXPORTING)
-    run.worker = worker
-    run.save(update_fields=["worker"])
-    return run
+    return run.move(to=RunState.EXPORTING, heartbeat_at=timezone.now(), worker=worker)
 
 
 @transaction.atomic
@@ -132,18 +129,22 @@ def begin_training(
 ) -> None:
     """Writes down what is about to be trained from what. Raises IllegalMove when the run was failed meanwhile."""
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
-    run.snapshot, run.base, run.output_path, run.log_path, run.config = snapshot, base, output_path, log_path, config
-    run.save(update_fields=["snapshot", "base", "output_path", "log_path", "config"])
-    _move(run, RunState.TRAINING)
+    run.move(
+        to=RunState.TRAINING,
+        heartbeat_at=timezone.now(),
+        snapshot=snapshot,
+        base=base,
+        output_path=output_path,
+        log_path=log_path,
+        config=config,
+    )
 
 
 @transaction.atomic
 def begin_evaluating(*, run: TrainingRun, compared_with: ModelVersion | None) -> None:
     """The new weights exist; now they are compared with the current model. Raises IllegalMove."""
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
-    run.compared_with = compared_with
-    run.save(update_fields=["compared_with"])
-    _move(run, RunState.EVALUATING)
+    run.move(to=RunState.EVALUATING, heartbeat_at=timezone.now(), compared_with=compared_with)
 
 
 def note_progress(*, run: TrainingRun, event: dict[str, Any]) -> None:
@@ -182,10 +183,16 @@ def finish_run(
     Raises IllegalMove.
     """
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
-    run.model_version, run.evaluation, run.decision = model_version, evaluation, decision
-    run.promotion, run.finished_at = promotion or {}, timezone.now()
-    run.save(update_fields=["model_version", "evaluation", "decision", "promotion", "finished_at"])
-    _move(run, RunState.DONE)
+    now = timezone.now()
+    run.move(
+        to=RunState.DONE,
+        heartbeat_at=now,
+        finished_at=now,
+        model_version=model_version,
+        evaluation=evaluation,
+        decision=decision,
+        promotion=promotion or {},
+    )
 
 
 @transaction.atomic
@@ -194,9 +201,7 @@ def fail_run(*, run_id: int, reason: str) -> bool:
     run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.state not in ACTIVE_RUN_STATES:
         return False
-    run.failure, run.finished_at = reason[:10_000], timezone.now()
-    run.state = RunState.FAILED
-    run.save(update_fields=["state", "failure", "finished_at"])
+    run.move(to=RunState.FAILED, failure=reason[:10_000], finished_at=timezone.now())
     return True
 
 
@@ -208,9 +213,3 @@ def fail_silent_runs(*, now: datetime | None = None) -> list[int]:
     )
     reason = f"Nothing was heard of the training process for {SILENT_AFTER}; it was probably killed."
     return [run_id for run_id in silent.values_list("pk", flat=True) if fail_run(run_id=run_id, reason=reason)]
-
-
-def _move(run: TrainingRun, state: RunState) -> None:
-    check_move(old=RunState(run.state), new=state)
-    run.state, run.heartbeat_at = state, timezone.now()
-    run.save(update_fields=["state", "heartbeat_at"])

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import SuggestionFailure, SuggestionOutcome, SuggestionState
 from labeling.model_versions.models import ModelVersion
 from labeling.writing.models import Composition, Message
@@ -13,7 +14,7 @@ MOST_SUGGESTIONS = 5
 """For one turn: more are not read, and each costs the labeler seconds."""
 
 
-class SuggestionRequest(models.Model):
+class SuggestionRequest(StatefulModel):
     """A labeler at work asks the current model what the assistant could say next. Somebody waits for it."""
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the page.")

@@ -250,10 +250,8 @@ def _fail_if_waiting(request_id: int, failure: SuggestionFailure, error: Excepti
 
 
 def _fail(request: SuggestionRequest, failure: SuggestionFailure, *, note: str) -> None:
-    request.failure, request.failure_note = failure, note[:2000]
-    _finish(request, SuggestionState.FAILED)
+    request.move(to=SuggestionState.FAILED, failure=failure, failure_note=note[:2000], finished_at=timezone.now())
 
 
 def _finish(request: SuggestionRequest, state: SuggestionState) -> None:
-    request.state, request.finished_at = state, timezone.now()
-    request.save(update_fields=["state", "failure", "failure_note", "finished_at"])
+    request.move(to=state, finished_at=timezone.now())
