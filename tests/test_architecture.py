@@ -38,7 +38,7 @@ CAPABILITIES = (
 # What a capability is made of, each of which knows those before it.
 LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
 # Modules of labeling/ that know every capability: addresses, Celery's tasks, commands, registrations.
-ABOVE_ALL = ("admin", "apps", "dispatch", "management", "models", "tasks", "templatetags", "urls", "worker_models")
+ABOVE_ALL = ("admin", "apps", "management", "models", "tasks", "templatetags", "urls", "worker_models")
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {
@@ -50,7 +50,7 @@ GROUND_FLOOR = ("sampler", "rm_trainer")
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
-ENQUEUER = "labeling.dispatch"
+ENQUEUER = "labeling.base.outbox"
 
 Rule = Callable[[Path], list[str]]
 

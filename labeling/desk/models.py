@@ -1,17 +1,53 @@
 import uuid
+from datetime import datetime
+from typing import Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
-from labeling.base.states import AssignmentKind, AssignmentState, RevisionState, SkipReason
+from labeling.base.states import AssignmentKind, AssignmentState, LabelerGroup, RevisionState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
+
+Label = TypeVar("Label", bound=models.Model)
+
+FIRST_SUBMISSION = Q(revision=1)
+"""A label is counted once, however often it was revised."""
+BY_PEOPLE = Q(simulated=False)
+"""Labels of simulated labelers count nowhere unless somebody asks for them."""
+
+
+class LabelQuerySet(models.QuerySet[Label]):
+    """Rankings or demonstrations: which of them count, and as what."""
+
+    same_work: tuple[str, ...]
+    """The columns that all revisions of one label share."""
+
+    def first_submissions(self) -> Self:
+        """Each label once, as of the day on which its work was done: for counts of work."""
+        return self.filter(FIRST_SUBMISSION)
+
+    def last_revisions(self, *, as_of: datetime | None = None) -> Self:
+        """Each label as it counts now, or as it counted at `as_of`: its last revision.
+
+        Imported demonstrations have no labeler: SQL's NULL equals nothing, so each stands for itself.
+        """
+        by_then = {} if as_of is None else {"submitted_at__lte": as_of}
+        later = self.model._base_manager.filter(  # noqa: SLF001  (Django's own name for it)
+            **{column: OuterRef(column) for column in self.same_work}, revision__gt=OuterRef("revision"), **by_then
+        )
+        return self.filter(~Exists(later), **by_then)
+
+    def of_group(self, group: LabelerGroup, *, include_simulated: bool) -> Self:
+        """What reward models learn from (TRAINING), or what they are compared with (HELD_OUT)."""
+        labels = self.filter(labeler_group=group)
+        return labels if include_simulated else labels.filter(BY_PEOPLE)
 
 
 class Assignment(StatefulModel):

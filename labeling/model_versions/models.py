@@ -2,8 +2,15 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
-from labeling.base.moves import StatefulModel
+from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import ModelKind, ModelState
+
+
+class ModelVersionQuerySet(StatefulQuerySet["ModelVersion"]):
+    def current(self, kind: ModelKind | None = None) -> "ModelVersionQuerySet":
+        """The version of the kind that is in use, one at the most; of each kind unless one is named."""
+        current = self.filter(state=ModelState.CURRENT)
+        return current if kind is None else current.filter(kind=kind)
 
 
 class ModelVersion(StatefulModel):
@@ -22,13 +29,15 @@ class ModelVersion(StatefulModel):
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)
 
+    objects = ModelVersionQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
+
     class Meta:
         verbose_name = _("model version")
         verbose_name_plural = _("model versions")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind"], condition=models.Q(state="current"), name="model_one_current_per_kind"
+                fields=["kind"], condition=models.Q(state=ModelState.CURRENT.value), name="model_one_current_per_kind"
             ),
             one_of("kind", ModelKind, name="model_kind_known"),
             one_of("state", ModelState, name="model_state_known"),

@@ -94,7 +94,7 @@ def roll_back(*, kind: ModelKind) -> ModelVersion:
 
     Raises ModelRefused when there is none.
     """
-    current = ModelVersion.objects.filter(kind=kind, state=ModelState.CURRENT).first()
+    current = ModelVersion.objects.current(kind).first()
     earlier = ModelVersion.objects.filter(kind=kind, state=ModelState.RETIRED, promoted_at__isnull=False)
     before = earlier.filter(promoted_at__lt=current.promoted_at).order_by("-promoted_at").first() if current else None
     if before is None:

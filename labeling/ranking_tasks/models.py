@@ -1,15 +1,38 @@
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
-from labeling.base.moves import StatefulModel
-from labeling.base.states import SamplingState, TaskState
+from labeling.base.moves import StatefulModel, StatefulQuerySet
+from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
+
+HAS_A_FREE_PLACE = Q(state=TaskState.READY.value, rankings_needed__gt=F("rankings_open") + F("rankings_done"))
+"""A task that wants a ranking which nobody is making yet."""
+FREE_PLACES = F("rankings_needed") - F("rankings_open") - F("rankings_done")
+"""Of a ready task: how many rankings could be begun."""
+
+
+class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
+    def claimable_by(self, labeler: Labeler) -> "RankingTaskQuerySet":
+        """Tasks that the labeler may be given: the rule, in words of the ORM.
+
+        services/next_task.py finds the first of them without reading the others; tests hold it to this rule.
+        """
+        met = labeler.assignments.filter(task=OuterRef("pk"), kind=AssignmentKind.RANKING)
+        tasks = self.filter(
+            HAS_A_FREE_PLACE,
+            Q(reserved_for=None) | Q(reserved_for=labeler),
+            ~Exists(met),
+            campaign__state=CampaignState.ACTIVE,
+            language__in=labeler.languages,
+        )
+        # Without opt-outs the prompts need not be read.
+        return tasks.exclude(prompt__content_warnings__overlap=labeler.opt_outs) if labeler.opt_outs else tasks
 
 
 class RankingTask(StatefulModel):
@@ -44,6 +67,8 @@ class RankingTask(StatefulModel):
     created_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True, blank=True)
 
+    objects = RankingTaskQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
+
     class Meta:
         verbose_name = _("ranking task")
         verbose_name_plural = _("ranking tasks")
@@ -74,7 +99,7 @@ class RankingTask(StatefulModel):
             # services/next_task.py takes the oldest ready task with a free place; finished ones are not in the way.
             models.Index(
                 fields=["id"],
-                condition=Q(state="ready", rankings_needed__gt=F("rankings_open") + F("rankings_done")),
+                condition=HAS_A_FREE_PLACE,
                 name="task_claimable",
             ),
             # claim_ranking (services/assignments.py) looks here first.

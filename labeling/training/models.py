@@ -2,12 +2,18 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
-from labeling.base.moves import StatefulModel
+from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 
 TRIGGERS = ("rankings", "days", "manual")
+
+
+class TrainingRunQuerySet(StatefulQuerySet["TrainingRun"]):
+    def active(self) -> "TrainingRunQuerySet":
+        """Runs that are queued or under way: one of a kind at the most."""
+        return self.filter(state__in=ACTIVE_RUN_STATES)
 
 
 class TrainingRun(StatefulModel):
@@ -44,6 +50,8 @@ class TrainingRun(StatefulModel):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    objects = TrainingRunQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
+
     class Meta:
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
@@ -64,6 +72,9 @@ class TrainingRun(StatefulModel):
 
     def __str__(self) -> str:
         return f"Training run {self.pk}"
+
+    def is_active(self) -> bool:
+        return self.state in ACTIVE_RUN_STATES
 
 
 class TrainingPoint(models.Model):

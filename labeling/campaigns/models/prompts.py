@@ -1,10 +1,10 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
-from labeling.base.states import ContentWarning, PromptSource, UseCase
+from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.splits import SPLITS
 from labeling.people.models import Labeler
@@ -34,6 +34,21 @@ class Submitter(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+WANTS_DEMONSTRATION = Q(
+    set_aside_reason="", demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done")
+)
+"""A prompt that wants a demonstration which nobody is writing yet."""
+
+
+class PromptQuerySet(models.QuerySet["Prompt"]):
+    def claimable_by(self, labeler: Labeler) -> "PromptQuerySet":
+        """Prompts that the labeler may be given, to write a demonstration: the rule, in words of the ORM."""
+        met = labeler.assignments.filter(prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
+        return self.filter(
+            WANTS_DEMONSTRATION, ~Exists(met), campaign__state=CampaignState.ACTIVE, language__in=labeler.languages
+        ).exclude(content_warnings__overlap=labeler.opt_outs)
 
 
 class Prompt(models.Model):
@@ -68,6 +83,8 @@ class Prompt(models.Model):
     ranking_tasks_needed = models.PositiveSmallIntegerField(default=0)
     ranking_tasks_made = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PromptQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("prompt")

@@ -41,9 +41,9 @@ def labelers_with_work(labelers: QuerySet[Labeler]) -> QuerySet[Labeler]:
     moments = ("claimed_at", "draft_saved_at", "closed_at")
     latest = assignments.annotate(moment=Greatest(*moments)).order_by(F("moment").desc(nulls_last=True))
     return labelers.annotate(
-        rankings_done=_per(Ranking.objects.filter(labeler=OuterRef("pk"), revision=1), "labeler", Count("pk")),
+        rankings_done=_per(Ranking.objects.first_submissions().filter(labeler=OuterRef("pk")), "labeler", Count("pk")),
         demonstrations_done=_per(
-            Demonstration.objects.filter(labeler=OuterRef("pk"), revision=1), "labeler", Count("pk")
+            Demonstration.objects.first_submissions().filter(labeler=OuterRef("pk")), "labeler", Count("pk")
         ),
         held=_per(assignments.filter(state=AssignmentState.OPEN), "labeler", Count("pk")),
         last_active=Subquery(latest.values("moment")[:1], output_field=DateTimeField()),

@@ -10,7 +10,6 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from labeling.base.states import (
-    ACTIVE_RUN_STATES,
     AssignmentKind,
     AssignmentState,
     CampaignState,
@@ -21,11 +20,11 @@ from labeling.base.states import (
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment
+from labeling.desk.models import BY_PEOPLE, Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import FREE_PLACES, RankingTask
 from labeling.training.models import TrainingPoint, TrainingRun
 
 HOLDERS_SHOWN = 12
@@ -91,7 +90,7 @@ def pipeline() -> Pipeline:
         snapshots=Snapshot.objects.count(),
         last_snapshot=Snapshot.objects.order_by("-id").first(),
         runs=_runs(),
-        current={version.kind: version for version in ModelVersion.objects.filter(state=ModelState.CURRENT)},
+        current={version.kind: version for version in ModelVersion.objects.current()},
         candidates=ModelVersion.objects.filter(state=ModelState.CANDIDATE).count(),
     )
 
@@ -110,29 +109,28 @@ def _prompts() -> PromptCounts:
         set_aside=counts["total"] - counts["in_use"],
         wanted=counts["needed"] - counts["taken"],
         open=counts["open"],
-        done=Demonstration.objects.filter(revision=1).count(),
+        done=Demonstration.objects.first_submissions().count(),
     )
 
 
 def _tasks() -> TaskCounts:
     ready = Q(state=TaskState.READY)
-    free = F("rankings_needed") - F("rankings_open") - F("rankings_done")
     return TaskCounts(
         **RankingTask.objects.aggregate(
             sampling=Count("pk", filter=Q(state=TaskState.SAMPLING)),
             ready=Count("pk", filter=ready),
             done=Count("pk", filter=Q(state=TaskState.DONE)),
             set_aside=Count("pk", filter=Q(state=TaskState.SET_ASIDE)),
-            open_places=Sum(free, filter=ready, default=0),
+            open_places=Sum(FREE_PLACES, filter=ready, default=0),
         )
     )
 
 
 def _rankings() -> RankingCounts:
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    people = Q(simulated=False)
+    people = BY_PEOPLE
     return RankingCounts(
-        **Ranking.objects.filter(revision=1).aggregate(
+        **Ranking.objects.first_submissions().aggregate(
             total=Count("pk", filter=people),
             today=Count("pk", filter=people & Q(submitted_at__gte=today)),
             week=Count("pk", filter=people & Q(submitted_at__gte=today - timedelta(days=6))),
@@ -143,7 +141,7 @@ def _rankings() -> RankingCounts:
 
 def _runs() -> RunCounts:
     states = Counter(dict(TrainingRun.objects.order_by().values_list("state").annotate(count=Count("pk"))))
-    active = TrainingRun.objects.filter(state__in=ACTIVE_RUN_STATES).first()
+    active = TrainingRun.objects.active().first()
     return RunCounts(
         done=states[RunState.DONE],
         failed=states[RunState.FAILED],
@@ -177,9 +175,10 @@ def throughput(*, days: int) -> list[Day]:
     today = timezone.localdate()
     first = today - timedelta(days=days - 1)
     begin = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    rankings = _per_day(Ranking.objects.filter(revision=1, simulated=False), begin)
-    simulated = _per_day(Ranking.objects.filter(revision=1, simulated=True), begin)
-    demonstrations = _per_day(Demonstration.objects.filter(revision=1, source="labeler", simulated=False), begin)
+    rankings = _per_day(Ranking.objects.first_submissions().filter(BY_PEOPLE), begin)
+    simulated = _per_day(Ranking.objects.first_submissions().exclude(BY_PEOPLE), begin)
+    written = Demonstration.objects.first_submissions().filter(BY_PEOPLE, source="labeler")
+    demonstrations = _per_day(written, begin)
     return [
         Day(day=day, rankings=rankings[day], demonstrations=demonstrations[day], simulated=simulated[day])
         for day in (first + timedelta(days=number) for number in range(days))

@@ -7,12 +7,16 @@ from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion
 from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.models import Assignment
+from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion
 
 DEMONSTRATION_SOURCES = ("labeler", "import", "edit", "dialogue")
+
+
+class DemonstrationQuerySet(LabelQuerySet["Demonstration"]):
+    same_work = ("prompt", "source", "labeler")
 
 
 class Demonstration(models.Model):
@@ -58,6 +62,8 @@ class Demonstration(models.Model):
     labeler_group = models.CharField(max_length=16, choices=LabelerGroup.choices, default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False)
     submitted_at = models.DateTimeField(db_default=Now())
+
+    objects = DemonstrationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("demonstration")

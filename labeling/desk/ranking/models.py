@@ -8,10 +8,14 @@ from labeling.base.constraints import one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
 from labeling.campaigns.rules.completion_counts import K_HIGHEST
-from labeling.desk.models import Assignment
+from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask
+
+
+class RankingQuerySet(LabelQuerySet["Ranking"]):
+    same_work = ("task", "labeler")
 
 
 class Ranking(models.Model):
@@ -38,6 +42,8 @@ class Ranking(models.Model):
     labeler_group = models.CharField(max_length=16, choices=LabelerGroup.choices)
     simulated = models.BooleanField()
     submitted_at = models.DateTimeField(db_default=Now())
+
+    objects = RankingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("ranking")

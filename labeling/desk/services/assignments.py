@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, CampaignNotOpen, LabelerNotActive, LeaseLost
@@ -13,7 +12,6 @@ from labeling.base.states import AssignmentKind, AssignmentState, CampaignState,
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import not_opted_out
 from labeling.desk.queries.work import with_versions
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES
 from labeling.desk.services.drafts import check_base_version, keep_replaced
@@ -82,18 +80,10 @@ def _renew(assignment: Assignment) -> Assignment:
 
 
 def _take_next_prompt(labeler: Labeler) -> Assignment | None:
-    seen = Assignment.objects.filter(labeler=labeler, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
     prompt = (
-        Prompt.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        Prompt.objects.claimable_by(labeler)
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)
         .select_related("campaign")
-        .filter(
-            ~Exists(seen),
-            *not_opted_out(labeler, "content_warnings"),
-            campaign__state=CampaignState.ACTIVE,
-            language__in=labeler.languages,
-            set_aside_reason="",
-            demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
-        )
         .order_by("id")
         .first()
     )

@@ -10,10 +10,10 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from labeling.base.states import AssignmentState, TaskState
-from labeling.campaigns.models.prompts import Prompt
+from labeling.base.states import AssignmentState
+from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, Prompt
 from labeling.desk.models import Assignment
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 
 # One statement, for people wait for it between one task and the next.
 CLOSE = "UPDATE labeling_assignment SET state = 'submitted', closed_at = %(now)s WHERE id = %(assignment)s"
@@ -72,22 +72,15 @@ def release_expired_leases(*, limit: int = 500) -> int:
 
 def take_ranking_place(task_id: int) -> bool:
     """Takes one free place of a ready task; False when there is none (the row count is the verdict)."""
-    return (
-        RankingTask.objects.filter(
-            pk=task_id, state=TaskState.READY, rankings_needed__gt=F("rankings_open") + F("rankings_done")
-        ).update(rankings_open=F("rankings_open") + 1)
-        == 1
-    )
+    return RankingTask.objects.filter(HAS_A_FREE_PLACE, pk=task_id).update(rankings_open=F("rankings_open") + 1) == 1
 
 
 def take_demonstration_place(prompt_id: int) -> bool:
     """Takes one free place of a prompt that wants a demonstration; False when there is none."""
     return (
-        Prompt.objects.filter(
-            pk=prompt_id,
-            set_aside_reason="",
-            demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
-        ).update(demonstrations_open=F("demonstrations_open") + 1)
+        Prompt.objects.filter(WANTS_DEMONSTRATION, pk=prompt_id).update(
+            demonstrations_open=F("demonstrations_open") + 1
+        )
         == 1
     )
 

@@ -22,7 +22,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, Completion, RankingTask, RenderedCompletion, SamplingRun
 
 RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
@@ -38,10 +38,7 @@ def top_up(*, campaign: Campaign) -> list[int]:
     if campaign.state != CampaignState.ACTIVE:
         return []
     ahead = RankingTask.objects.filter(
-        campaign=campaign,
-        state__in=[TaskState.SAMPLING, TaskState.READY],
-        rankings_needed__gt=F("rankings_open") + F("rankings_done"),
-        reserved_for=None,
+        HAS_A_FREE_PLACE | Q(state=TaskState.SAMPLING), campaign=campaign, reserved_for=None
     ).count()
     prompts = Prompt.objects.filter(
         campaign=campaign, set_aside_reason="", ranking_tasks_needed__gt=F("ranking_tasks_made")

@@ -124,7 +124,7 @@ class ModelVersionAdmin(RecordAdmin):
     @door(lazy("Promote"), icon="arrow_upward", primary=True)
     def promote(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.find(request, object_id)
-        current = ModelVersion.objects.filter(kind=version.kind, state=ModelState.CURRENT).first()
+        current = ModelVersion.objects.current(version.kind).first()
 
         def answer(cleaned: dict[str, Any]) -> str:
             promote(version=version, reason=cleaned["reason"])
@@ -179,7 +179,7 @@ class ModelVersionAdmin(RecordAdmin):
         return self._roll_back(request, ModelKind.REWARD)
 
     def _roll_back(self, request: HttpRequest, kind: ModelKind) -> HttpResponse:
-        current = ModelVersion.objects.filter(kind=kind, state=ModelState.CURRENT).first()
+        current = ModelVersion.objects.current(kind).first()
 
         def answer(_cleaned: dict[str, Any]) -> str:
             version = roll_back(kind=kind)

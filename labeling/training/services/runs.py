@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.outbox import Outbox
 from labeling.base.refusals import RetrainingRefused
-from labeling.base.states import ACTIVE_RUN_STATES, CampaignState, LabelerGroup, ModelKind, RunState
+from labeling.base.states import CampaignState, LabelerGroup, ModelKind, RunState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
@@ -18,8 +19,12 @@ from labeling.training.models import TrainingPoint, TrainingRun
 SILENT_AFTER = timedelta(minutes=3)
 """A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
 
-QUEUED_TOO_LONG = timedelta(minutes=5)
-"""A queued run that no worker took up is sent again: its message was lost, or no training worker is up."""
+QUEUED_RUNS = Outbox(
+    model=TrainingRun,
+    waiting=Q(state=RunState.QUEUED),
+    task="labeling.tasks.train_reward_model",
+    send_again_after=timedelta(minutes=5),
+)
 
 WAIT_AFTER_FAILURE = timedelta(hours=1)
 """A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
@@ -31,7 +36,7 @@ def request_retraining(*, trigger: str, note: str = "", include_simulated: bool 
         with transaction.atomic():
             return TrainingRun.objects.create(trigger=trigger, trigger_note=note, include_simulated=include_simulated)
     except IntegrityError:
-        active = TrainingRun.objects.filter(kind=ModelKind.REWARD, state__in=ACTIVE_RUN_STATES).first()
+        active = TrainingRun.objects.active().filter(kind=ModelKind.REWARD).first()
         raise RetrainingRefused(
             f"Training run {active.pk if active else '?'} is under way; there is never more than one. "
             "Wait for it, or fail it in the admin."
@@ -43,7 +48,7 @@ def request_if_due(
 ) -> TrainingRun | None:
     """A queued run if some campaign has enough new rankings, or old ones waited long enough; otherwise None."""
     now = now or timezone.now()
-    if TrainingRun.objects.filter(kind=ModelKind.REWARD, state__in=ACTIVE_RUN_STATES).exists():
+    if TrainingRun.objects.active().filter(kind=ModelKind.REWARD).exists():
         return None
     if TrainingRun.objects.filter(state=RunState.FAILED, finished_at__gt=now - WAIT_AFTER_FAILURE).exists():
         return None
@@ -68,11 +73,11 @@ def _why_due(
     campaign: Campaign, *, after_rankings: int, after_days: int, include_simulated: bool, now: datetime
 ) -> tuple[str, str] | None:
     since = _learned_up_to()
-    fresh = Ranking.objects.filter(
-        task__campaign=campaign, revision=1, labeler_group=LabelerGroup.TRAINING, submitted_at__gt=since
+    fresh = (
+        Ranking.objects.first_submissions()
+        .of_group(LabelerGroup.TRAINING, include_simulated=include_simulated)
+        .filter(task__campaign=campaign, submitted_at__gt=since)
     )
-    if not include_simulated:
-        fresh = fresh.filter(simulated=False)
     count = fresh.count()
     needed = campaign.retrain_after_rankings or after_rankings
     days = campaign.retrain_after_days or after_days
@@ -89,23 +94,6 @@ def _learned_up_to() -> datetime:
     done = TrainingRun.objects.filter(kind=ModelKind.REWARD, state=RunState.DONE, snapshot__isnull=False)
     latest = done.order_by("-snapshot__as_of").values_list("snapshot__as_of", flat=True).first()
     return latest or datetime.fromtimestamp(0, tz=timezone.get_current_timezone())
-
-
-@transaction.atomic
-def take_undispatched_runs(*, now: datetime | None = None) -> list[int]:
-    """Ids of queued runs that no worker has been asked to do (or not lately), marked as asked for now."""
-    now = now or timezone.now()
-    waiting = TrainingRun.objects.select_for_update(skip_locked=True).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=now - QUEUED_TOO_LONG), state=RunState.QUEUED
-    )
-    ids = list(waiting.values_list("pk", flat=True))
-    TrainingRun.objects.filter(pk__in=ids).update(dispatched_at=now)
-    return ids
-
-
-def return_undispatched_runs(*, run_ids: list[int]) -> None:
-    """The broker could not take the message: the runs wait for the next round."""
-    TrainingRun.objects.filter(pk__in=run_ids, state=RunState.QUEUED).update(dispatched_at=None)
 
 
 @transaction.atomic
@@ -150,7 +138,7 @@ def begin_evaluating(*, run: TrainingRun, compared_with: ModelVersion | None) ->
 def note_progress(*, run: TrainingRun, event: dict[str, Any]) -> None:
     """Keeps one progress line of the trainer (docs/data-contract.md). Raises RunAbandoned if the run was failed."""
     now = timezone.now()
-    beating = TrainingRun.objects.filter(pk=run.pk, state__in=ACTIVE_RUN_STATES)
+    beating = TrainingRun.objects.active().filter(pk=run.pk)
     values: dict[str, Any] = {"heartbeat_at": now}
     if event["event"] == "start":
         values["steps_total"] = event["steps"]
@@ -199,7 +187,7 @@ def finish_run(
 def fail_run(*, run_id: int, reason: str) -> bool:
     """Ends an active run visibly; False when it had ended already."""
     run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
-    if run.state not in ACTIVE_RUN_STATES:
+    if not run.is_active():
         return False
     run.move(to=RunState.FAILED, failure=reason[:10_000], finished_at=timezone.now())
     return True
@@ -208,8 +196,6 @@ def fail_run(*, run_id: int, reason: str) -> bool:
 def fail_silent_runs(*, now: datetime | None = None) -> list[int]:
     """Fails runs whose worker died without a word; returns their ids."""
     now = now or timezone.now()
-    silent = TrainingRun.objects.filter(
-        heartbeat_at__lt=now - SILENT_AFTER, state__in=set(ACTIVE_RUN_STATES) - {RunState.QUEUED}
-    )
+    silent = TrainingRun.objects.active().filter(heartbeat_at__lt=now - SILENT_AFTER).exclude(state=RunState.QUEUED)
     reason = f"Nothing was heard of the training process for {SILENT_AFTER}; it was probably killed."
     return [run_id for run_id in silent.values_list("pk", flat=True) if fail_run(run_id=run_id, reason=reason)]

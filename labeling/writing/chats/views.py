@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -18,8 +17,8 @@ from labeling.base.text import UnstorableText, clean_text
 from labeling.desk.forms import ActiveSecondsField, Data, Problem
 from labeling.desk.rules.drafts import as_lists, draft_of, first
 from labeling.desk.views import interruptions as calm
-from labeling.dispatch import dispatch_sampling, dispatch_suggestions
 from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.ranking_tasks.services.sampling import send_unsampled
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
 from labeling.writing.dialogues.rules import LONGEST_TURN
 from labeling.writing.dialogues.views.dialogues import words_for_refused_prompt
@@ -28,7 +27,7 @@ from labeling.writing.models import Composition
 from labeling.writing.queries import holds_a_ranking, language_of, reserved_task, turns_said, writing_of
 from labeling.writing.services import keep_unsubmitted_composition
 from labeling.writing.suggestions.queries import Panel, panel_of
-from labeling.writing.suggestions.services import give_up_if_late, note_shown
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, note_shown
 from labeling.writing.suggestions.views import note_of
 from labeling.writing.views.kinds import CompositionRefused, within_wall_time
 
@@ -68,7 +67,7 @@ class ChatComposer:
             raise CompositionRefused(text) from refused
         except PromptRefused as refused:
             raise CompositionRefused(words_for_refused_prompt(refused)) from refused
-        dispatch_sampling()
+        send_unsampled()
         return _("Chat saved.")
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
@@ -89,7 +88,7 @@ def _thread(composition: Composition) -> dict[str, object]:
     asked = composition.suggestion_requests.order_by("-pk").first()
     panel: Panel | None = None
     if asked is not None:
-        give_up_if_late(request=asked, after_seconds=settings.SUGGESTION_WAIT_SECONDS)
+        SUGGESTION_REQUESTS.give_up_if_late(asked)
         panel = panel_of(asked)
         note_shown(request=asked)
     turns = turns_said(composition)
@@ -139,7 +138,7 @@ def speak(request: LabelerRequest, token: UUID) -> HttpResponse:
         draft = draft_of(request.POST.lists())
         keep_unsubmitted_composition(labeler=request.labeler, token=str(token), draft=draft)
         return calm.refused_composition(request, composition, refusal, draft=draft)
-    dispatch_suggestions()
+    SUGGESTION_REQUESTS.send()
     if "again" not in request.POST:
         messages.info(request, _("Sent."), extra_tags=f"quiet {token}")
     return redirect(f"{reverse('compose', args=[token])}#latest")
