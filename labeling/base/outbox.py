@@ -1,7 +1,7 @@
 """Work that workers are asked to do: rows in PostgreSQL first, messages in Redis second. The only place that enqueues.
 
 A message carries ids and only hints that there is work. Redis may be down: then nothing is raised, the rows wait, and
-the next beat (or the next call) sends them. A worker may die: what was sent and still waits after a while is sent again.
+the next beat (or the next call) sends them. A worker may die: what was sent and still waits after a while is sent anew.
 """
 
 import logging

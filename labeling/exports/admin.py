@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.nouns import RecordAdmin, column, door, shown
 from labeling.base.refusals import SnapshotRefused
+from labeling.campaigns.rules.splits import SPLITS
 from labeling.exports.models import Snapshot
 from labeling.exports.rules import MANIFEST_NAME, verify_snapshot
 from labeling.exports.services.archive import tar_gz
@@ -94,8 +95,7 @@ def _checked_files(snapshot: Snapshot, directory: Path) -> Sequence[str]:
 
 def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[int]]]:
     """(split, [rankings, usable pairs, prompts, labelers, demonstrations]) of a snapshot, train first."""
-    order = ("train", "valid", "test")
-    names = [split for split in order if split in counts] + sorted(set(counts) - set(order))
+    names = [split for split in SPLITS if split in counts] + sorted(set(counts) - set(SPLITS))
     columns = ("rankings", "usable_pairs", "prompts", "labelers", "demonstrations")
     return [(split, [counts[split].get(column, 0) for column in columns]) for split in names]
 

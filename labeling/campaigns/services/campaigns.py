@@ -14,6 +14,7 @@ from django.utils import timezone
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.rules.rubric import why_refused
 from labeling.desk.models import Assignment
 from labeling.desk.services.leases import release
 from labeling.people.models import Labeler
@@ -80,10 +81,9 @@ def publish_instructions(*, campaign: Campaign, body: dict[str, str]) -> Instruc
 
 @transaction.atomic
 def publish_rubric(*, campaign: Campaign, flags: list[dict[str, Any]]) -> RubricVersion:
-    """A new version of the rubric. Raises CampaignRefused for a flag without a key or with a key used twice."""
-    keys = [flag.get("key", "") for flag in flags]
-    if "" in keys or len(set(keys)) < len(keys):
-        raise CampaignRefused(f"Every flag of a rubric needs a key of its own, but the keys are: {', '.join(keys)}.")
+    """A new version of the rubric. Raises CampaignRefused: a flag without a key of its own, more flags than letters."""
+    if refused := why_refused([flag.get("key", "") for flag in flags]):
+        raise CampaignRefused(refused)
     Campaign.objects.select_for_update().get(pk=campaign.pk)
     latest = campaign.rubric_versions.aggregate(latest=Max("version"))["latest"] or 0
     return RubricVersion.objects.create(campaign=campaign, version=latest + 1, flags=flags)

@@ -1,4 +1,4 @@
-"""Every noun's states follow each other as base/states.py says: in Python, and in PostgreSQL for whoever goes around it."""
+"""The states of every table follow each other as base/states.py says, in Python and in PostgreSQL."""
 
 from itertools import product
 from typing import Any
