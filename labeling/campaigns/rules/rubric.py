@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 MOST_FLAGS = 12
-"""Each flag has a letter of the keyboard on the ranking page, and so many are left (static/desk/ranking/keyboard.js)."""
+"""Each flag has a letter of the keyboard on the ranking page; so many are left (static/desk/ranking/keyboard.js)."""
 
 
 def why_refused(keys: Sequence[str]) -> str:

@@ -193,7 +193,8 @@ def test_each_flag_that_a_rubric_may_have_has_a_letter_that_does_nothing_else() 
     script = (settings.BASE_DIR / "static/desk/ranking/keyboard.js").read_text()
     letters = re.search(r'FLAG_LETTERS = \[\.\.\."(\w+)"\]', script)
     others = re.search(r"const KEYS = \{(.*?)\};", script, re.DOTALL)
-    assert letters and others
+    assert letters
+    assert others
     assert len(set(letters[1])) == len(letters[1]) == MOST_FLAGS
     assert not set(letters[1]) & set(re.findall(r"(\w): ", others[1]))
 
