@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.nouns import RecordAdmin, column, door, shown
 from labeling.base.refusals import SnapshotRefused
-from labeling.campaigns.rules.splits import SPLITS
 from labeling.exports.models import Snapshot
 from labeling.exports.services.archive import tar_gz
 from lm.errors import Refused
 from lm.snapshot.manifest import MANIFEST_NAME, verify_snapshot
+from lm.snapshot.records import SPLITS
 
 
 @admin.register(Snapshot)

@@ -7,9 +7,9 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
+from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
 HAS_A_FREE_PLACE = Q(state=TaskState.READY.value, rankings_needed__gt=F("rankings_open") + F("rankings_done"))
 """A task that wants a ranking which nobody is making yet."""
@@ -76,12 +76,13 @@ class RankingTask(StatefulModel):
         constraints = [
             one_of("state", TaskState, name="task_state_known"),
             models.CheckConstraint(
-                condition=Q(k_requested__gte=K_LOWEST, k_requested__lte=K_HIGHEST), name="task_k_requested_range"
+                condition=Q(k_requested__gte=RANKED_LOWEST, k_requested__lte=RANKED_HIGHEST),
+                name="task_k_requested_range",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["ready", "done"])
-                | Q(k__gte=K_LOWEST, k__lte=K_HIGHEST, k__isnull=False)
-                | Q(given=True, k__gte=DISTINCT_LOWEST, k__lte=K_HIGHEST, k__isnull=False),
+                | Q(k__gte=RANKED_LOWEST, k__lte=RANKED_HIGHEST, k__isnull=False)
+                | Q(given=True, k__gte=DISTINCT_LOWEST, k__lte=RANKED_HIGHEST, k__isnull=False),
                 name="task_ready_has_4_to_9_completions",
             ),
             models.CheckConstraint(

@@ -13,10 +13,10 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
-from labeling.campaigns.rules.splits import SPLITS
 from labeling.exports.models import Snapshot
 from labeling.exports.services.records import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
+from lm.snapshot.records import SPLITS
 
 if TYPE_CHECKING:
     from django.contrib.admin import SimpleListFilter as DropdownFilter

@@ -7,10 +7,10 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
 from labeling.base.states import CampaignState, CompositionKind
-from labeling.campaigns.rules.completion_counts import K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
+from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
 
-K_VALIDATORS = [MinValueValidator(K_LOWEST), MaxValueValidator(K_HIGHEST)]
+K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
 
 
 class Campaign(StatefulModel):
@@ -52,8 +52,8 @@ class Campaign(StatefulModel):
         blank=True,
         help_text=_("One a line, each beginning with the code of its language, such as en: You plan a trip."),
     )
-    k_min = models.PositiveSmallIntegerField(default=K_LOWEST, validators=K_VALIDATORS)
-    k_max = models.PositiveSmallIntegerField(default=K_HIGHEST, validators=K_VALIDATORS)
+    k_min = models.PositiveSmallIntegerField(default=RANKED_LOWEST, validators=K_VALIDATORS)
+    k_max = models.PositiveSmallIntegerField(default=RANKED_HIGHEST, validators=K_VALIDATORS)
 
     temperature = models.FloatField(default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(2.0)])
     top_p = models.FloatField(default=1.0, validators=[MinValueValidator(0.01), MaxValueValidator(1.0)])
@@ -89,7 +89,8 @@ class Campaign(StatefulModel):
         constraints = [
             one_of("state", CampaignState, name="campaign_state_known"),
             models.CheckConstraint(
-                condition=Q(k_min__gte=K_LOWEST, k_max__lte=K_HIGHEST, k_min__lte=F("k_max")), name="campaign_k_range"
+                condition=Q(k_min__gte=RANKED_LOWEST, k_max__lte=RANKED_HIGHEST, k_min__lte=F("k_max")),
+                name="campaign_k_range",
             ),
             models.CheckConstraint(
                 condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=5), name="campaign_suggestions_range"

@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.rules.splits import SPLITS
 from labeling.people.models import Labeler
+from lm.snapshot.records import SPLITS
 
 PROMPTS_PER_SUBMITTER = 200
 """InstructGPT §3.2: at most 200 prompts per user id, so that no customer dominates."""

@@ -2,7 +2,8 @@
 
 import hashlib
 
-SPLITS = TRAIN, VALID, TEST = ("train", "valid", "test")
+from lm.snapshot.records import TEST, TRAIN, VALID
+
 TRAIN_PERCENT, VALID_PERCENT = 80, 10
 
 

@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
-from labeling.campaigns.rules.completion_counts import K_HIGHEST
 from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask
+from lm.snapshot.records import RANKED_HIGHEST
 
 
 class RankingQuerySet(LabelQuerySet["Ranking"]):
@@ -83,13 +83,14 @@ class RankedCompletion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["ranking", "completion"], name="ranked_completion_once"),
             models.UniqueConstraint(fields=["ranking", "shown_position"], name="ranked_completion_position_once"),
-            models.CheckConstraint(condition=Q(rank__gte=1, rank__lte=K_HIGHEST), name="ranked_completion_rank"),
+            models.CheckConstraint(condition=Q(rank__gte=1, rank__lte=RANKED_HIGHEST), name="ranked_completion_rank"),
             models.CheckConstraint(
                 condition=Q(quality=None) | Q(quality__gte=QUALITY_LOWEST, quality__lte=QUALITY_HIGHEST),
                 name="ranked_completion_quality",
             ),
             models.CheckConstraint(
-                condition=Q(shown_position__gte=1, shown_position__lte=K_HIGHEST), name="ranked_completion_position"
+                condition=Q(shown_position__gte=1, shown_position__lte=RANKED_HIGHEST),
+                name="ranked_completion_position",
             ),
         ]
 

@@ -13,10 +13,10 @@ from labeling.base.states import LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import RankedCompletion, Ranking, RankingQuerySet
 from labeling.desk.ranking.rules import usable_pairs
-from labeling.exports.services.selection import HELD_OUT, Selection
+from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord
+from lm.snapshot.records import HELD_OUT, CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord
 
 T = TypeVar("T")
 L = TypeVar("L", RankingQuerySet, DemonstrationQuerySet)

@@ -15,8 +15,9 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import BY_PEOPLE, FIRST_SUBMISSION
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.people.models import Labeler
-from labeling.quality.rules import MIN_PAIRS, Agreement, agreement_of
+from labeling.quality.rules import Agreement, agreement_of
 from labeling.writing.models import Composition
+from lm.snapshot.records import FEWEST_PAIRS
 
 DAYS_SHOWN = 14
 TASKS_COMPARED = 200
@@ -60,7 +61,7 @@ class DayPage:
     campaigns: list[tuple[str, Done]]
     days: list[Day]
     agreement: Agreement
-    pairs_needed: int = MIN_PAIRS
+    pairs_needed: int = FEWEST_PAIRS
 
 
 @dataclass(kw_only=True)

@@ -19,11 +19,11 @@ from django.utils import timezone
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
 from labeling.base.states import SamplingState, TaskState
 from labeling.base.text import clean_text
-from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside, text_key
 from lm.errors import UnusablePrompt
+from lm.snapshot.records import RANKED_LOWEST
 from sampler.protocol import SampledCompletion, Sampler, SampleRequest
 
 log = logging.getLogger(__name__)
@@ -187,12 +187,12 @@ def _settle(task: RankingTask) -> None:
     if task.state != TaskState.SAMPLING:
         return  # another worker was quicker
     count = task.completions.count()
-    if count >= K_LOWEST:
+    if count >= RANKED_LOWEST:
         mark_ready(task)
     else:
         set_aside(
             task,
-            reason=f"Only {count} distinct completions could be sampled, and a ranking needs {K_LOWEST}. "
+            reason=f"Only {count} distinct completions could be sampled, and a ranking needs {RANKED_LOWEST}. "
             "Raise the campaign's temperature, or set the prompt aside.",
         )
 

@@ -8,9 +8,9 @@ from django.db import transaction
 from labeling.base.refusals import NotSetAside, ReasonMissing
 from labeling.base.states import TaskState
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.ranking_tasks.models import RankingTask
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
+from lm.snapshot.records import RANKED_LOWEST
 
 
 @transaction.atomic
@@ -65,7 +65,7 @@ def _with_its_prompt(prompt: Prompt) -> str:
 
 
 def _restore(task: RankingTask) -> None:
-    if task.given or task.completions.count() >= K_LOWEST:
+    if task.given or task.completions.count() >= RANKED_LOWEST:
         mark_ready(task)
         if task.rankings_done == task.rankings_needed:  # its last ranking came in while it was aside
             task.move(to=TaskState.DONE)

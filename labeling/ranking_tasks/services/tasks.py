@@ -20,9 +20,9 @@ from labeling.base.states import AssignmentState, CampaignState, LabelerState, S
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, Completion, RankingTask, RenderedCompletion, SamplingRun
+from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
 RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
@@ -78,9 +78,9 @@ def make_task_of_given(*, prompt: Prompt, completions: Sequence[GivenCompletion]
 
     Raises InvalidCompletions unless 4 to 9 were given and at least 2 are distinct and not empty.
     """
-    if not K_LOWEST <= len(completions) <= K_HIGHEST:
+    if not RANKED_LOWEST <= len(completions) <= RANKED_HIGHEST:
         raise InvalidCompletions(
-            f"{len(completions)} completions were given; a ranking task needs {K_LOWEST} to {K_HIGHEST}."
+            f"{len(completions)} completions were given; a ranking task needs {RANKED_LOWEST} to {RANKED_HIGHEST}."
         )
     distinct = _distinct(completions)
     if len(distinct) < DISTINCT_LOWEST:

@@ -11,7 +11,6 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
 
 from labeling.base.states import TaskState
-from labeling.campaigns.rules.splits import TRAIN
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.services.records import rankings_of
 from labeling.exports.services.selection import Selection
@@ -19,6 +18,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask
 from labeling.rewards.models import PreferenceMargin, RewardScore
 from labeling.rewards.services.scoring_requests import messages_of
+from lm.snapshot.records import TRAIN
 from rm_trainer.protocol import Item, Rewarder
 
 TASKS_AT_ONCE = 8
