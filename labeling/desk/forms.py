@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from labeling.base.states import SkipReason, Strength
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import LONGEST_ANSWER, UnstorableText, clean_text
 from labeling.desk.queries.work import Flag, RankingPage, ShownCompletion
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST
 from labeling.desk.ranking.services import Judgement
@@ -27,7 +27,6 @@ from labeling.desk.rules.drafts import as_lists
 LONGEST_NOTE = 10_000
 LONGEST_UNFOLDED = 1500
 """Characters of a completion; a longer one shows its beginning and a button for the rest, where there are scripts."""
-LONGEST_DEMONSTRATION = 100_000
 
 Data = MultiValueDict[str, str]
 
@@ -362,7 +361,7 @@ def _problems_of(form: forms.Form, **anchors: str) -> list[Problem]:
 
 class DemonstrationForm(forms.Form):
     text = TextField(
-        longest=LONGEST_DEMONSTRATION,
+        longest=LONGEST_ANSWER,
         error_messages={
             "required": gettext_lazy("There is no text yet. Write an answer, or skip the task with a reason.")
         },
@@ -388,7 +387,7 @@ class DemonstrationSheet:
 
     @property
     def longest(self) -> int:
-        return LONGEST_DEMONSTRATION
+        return LONGEST_ANSWER
 
     @cached_property
     def problems(self) -> list[Problem]:

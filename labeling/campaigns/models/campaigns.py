@@ -10,6 +10,8 @@ from labeling.base.states import CampaignState, CompositionKind
 from labeling.people.models import Labeler
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
 
+MOST_SUGGESTIONS = 5
+"""For one turn: more are not read, and each costs the labeler seconds."""
 K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
 
 
@@ -41,7 +43,7 @@ class Campaign(StatefulModel):
     )
     suggestions_per_turn = models.PositiveSmallIntegerField(
         default=3,
-        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_SUGGESTIONS)],
         help_text=_("How many suggestions of the model a labeler gets who asks for some, 1 to 5."),
     )
     ask_own_prompts = models.BooleanField(
@@ -93,7 +95,8 @@ class Campaign(StatefulModel):
                 name="campaign_k_range",
             ),
             models.CheckConstraint(
-                condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=5), name="campaign_suggestions_range"
+                condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=MOST_SUGGESTIONS),
+                name="campaign_suggestions_range",
             ),
             models.CheckConstraint(condition=Q(rankings_per_task__gte=1), name="campaign_rankings_per_task_positive"),
             models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),

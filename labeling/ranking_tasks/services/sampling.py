@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
 from labeling.base.states import SamplingState, TaskState
-from labeling.base.text import clean_text
+from labeling.base.text import LONGEST_ERROR, clean_text
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside, text_key
@@ -177,7 +177,7 @@ def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion
 
 
 def _finish_run(run: SamplingRun, state: SamplingState, *, error: str = "", duplicates_dropped: int = 0) -> None:
-    run.move(to=state, error=error[:2000], duplicates_dropped=duplicates_dropped, finished_at=timezone.now())
+    run.move(to=state, error=error[:LONGEST_ERROR], duplicates_dropped=duplicates_dropped, finished_at=timezone.now())
 
 
 @transaction.atomic

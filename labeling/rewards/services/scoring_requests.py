@@ -18,7 +18,7 @@ from django.utils import timezone
 from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
 from labeling.base.states import ScoringState
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import LONGEST_ERROR, UnstorableText, clean_text
 from labeling.campaigns.services.prompts import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model
@@ -117,7 +117,7 @@ def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Re
     except Exception as failure:
         waiting.move(
             to=ScoringState.FAILED,
-            failure=f"{type(failure).__name__}: {failure}"[:2000],
+            failure=f"{type(failure).__name__}: {failure}"[:LONGEST_ERROR],
             finished_at=timezone.now(),
         )
         raise

@@ -13,14 +13,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from labeling.base.refusals import AlreadySubmitted, ChatRefused, PromptRefused, Refusal
 from labeling.base.states import TaskState
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import LONGEST_TURN, UnstorableText, clean_text
 from labeling.desk.forms import ActiveSecondsField, Data, Problem
 from labeling.desk.rules.drafts import as_lists, draft_of, first
 from labeling.desk.views import interruptions as calm
 from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
 from labeling.ranking_tasks.services.sampling import send_unsampled
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
-from labeling.writing.dialogues.rules import LONGEST_TURN
 from labeling.writing.dialogues.views.dialogues import words_for_refused_prompt
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.refusals import PromptRefused, StatementGone
 from labeling.base.states import UseCase
+from labeling.base.text import LONGEST_ANSWER, LONGEST_TURN
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt
 from labeling.desk.forms import Data, Problem
 from labeling.desk.rules.drafts import as_lists, draft_of
@@ -23,8 +24,6 @@ from labeling.writing.models import Composition
 from labeling.writing.own_prompts.models import OwnPrompt
 from labeling.writing.own_prompts.rules import (
     FEWEST_PAIRS,
-    LONGEST_ANSWER,
-    LONGEST_PROMPT,
     MOST_PAIRS,
     Fault,
     FieldFault,
@@ -172,7 +171,7 @@ def _words_for(fault: FieldFault) -> str:
         Fault.TOO_LONG: _(
             "A text is too long: an answer may have %(answer)s characters, any other text %(text)s. Nothing was cut."
         )
-        % {"answer": f"{LONGEST_ANSWER:,}", "text": f"{LONGEST_PROMPT:,}"},
+        % {"answer": f"{LONGEST_ANSWER:,}", "text": f"{LONGEST_TURN:,}"},
         Fault.UNSTORABLE: _("The text has a character that can't be stored (such as U+0000). Remove it and try again."),
     }
     return words[fault.fault]

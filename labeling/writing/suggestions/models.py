@@ -7,11 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.moves import StatefulModel
 from labeling.base.states import SuggestionFailure, SuggestionOutcome, SuggestionState
+from labeling.campaigns.models.campaigns import MOST_SUGGESTIONS
 from labeling.model_versions.models import ModelVersion
 from labeling.writing.models import Composition, Message
-
-MOST_SUGGESTIONS = 5
-"""For one turn: more are not read, and each costs the labeler seconds."""
 
 
 class SuggestionRequest(StatefulModel):

@@ -22,7 +22,7 @@ from labeling.base.states import (
     SuggestionOutcome,
     SuggestionState,
 )
-from labeling.base.text import clean_text
+from labeling.base.text import LONGEST_ERROR, clean_text
 from labeling.campaigns.services.prompts import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model
@@ -232,7 +232,9 @@ def _fail_if_waiting(request_id: int, failure: SuggestionFailure, error: Excepti
 
 
 def _fail(request: SuggestionRequest, failure: SuggestionFailure, *, note: str) -> None:
-    request.move(to=SuggestionState.FAILED, failure=failure, failure_note=note[:2000], finished_at=timezone.now())
+    request.move(
+        to=SuggestionState.FAILED, failure=failure, failure_note=note[:LONGEST_ERROR], finished_at=timezone.now()
+    )
 
 
 def _finish(request: SuggestionRequest, state: SuggestionState) -> None:
