@@ -7,6 +7,7 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.queues import WorkQueue
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
@@ -66,6 +67,12 @@ class RankingTask(StatefulModel):
     dispatched_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked to sample it.")
     created_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True, blank=True)
+    # Kept by a trigger (migration 0003): where it waits for a ranking, if it does and is reserved for nobody.
+    queue = models.ForeignKey(
+        WorkQueue, null=True, editable=False, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False,
+        db_index=False,
+    )  # fmt: skip
+    queue_place = models.BigIntegerField(null=True, editable=False)
 
     objects = RankingTaskQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
 
@@ -97,19 +104,23 @@ class RankingTask(StatefulModel):
             ),
         ]
         indexes = [
-            # services/next_task.py takes the oldest ready task with a free place; finished ones are not in the way.
+            # services/next_task.py takes the first task of a queue that has a free place.
             models.Index(
-                fields=["id"],
-                condition=HAS_A_FREE_PLACE,
+                fields=["queue", "queue_place"],
+                condition=HAS_A_FREE_PLACE & Q(reserved_for=None),
                 name="task_claimable",
             ),
-            # claim_ranking (services/assignments.py) looks here first.
+            # services/next_task.py looks here first.
             models.Index(
                 fields=["reserved_for", "id"],
-                condition=Q(state="ready", reserved_for__isnull=False),
+                condition=HAS_A_FREE_PLACE & Q(reserved_for__isnull=False),
                 name="task_reserved",
             ),
-            # dispatch catches up on tasks whose message was lost.
+            # queries/available.py says how many are on their way.
+            models.Index(
+                fields=["campaign", "language"], condition=Q(state=TaskState.SAMPLING.value), name="task_on_its_way"
+            ),
+            # The outbox (services/sampling.py) catches up on tasks whose message was lost.
             models.Index(fields=["dispatched_at"], condition=Q(state="sampling"), name="task_sampling"),
         ]
 

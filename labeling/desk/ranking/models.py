@@ -3,9 +3,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
 
 from labeling.base.constraints import one_of
-from labeling.base.states import LabelerGroup
+from labeling.base.states import LabelerGroup, Strength
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
 from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
@@ -63,6 +64,11 @@ class Ranking(models.Model):
 
     def __str__(self) -> str:
         return f"Ranking {self.pk}"
+
+    def strength_in_words(self, rank: int) -> StrPromise | str:
+        """How much better this rank is than the next; empty for the last one and where nobody asked."""
+        strengths = self.strengths or []
+        return Strength(strengths[rank - 1]).label if rank <= len(strengths) else ""
 
 
 class RankedCompletion(models.Model):

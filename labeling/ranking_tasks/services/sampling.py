@@ -21,7 +21,8 @@ from labeling.base.states import SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_text
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
-from labeling.ranking_tasks.services.tasks import mark_ready, set_aside, text_key
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
 from lm.snapshot.records import RANKED_LOWEST
 from sampler.protocol import SampledCompletion, Sampler, SampleRequest

@@ -18,7 +18,7 @@ from labeling.base.states import CompositionKind
 from labeling.models import ModelVersion, RankingTask, ScoringRequest, SuggestionRequest, TrainingRun
 from labeling.ranking_tasks.services.sampling import OTHER_TASKS, RESERVED_TASKS
 from labeling.ranking_tasks.services.tasks import top_up
-from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, request_scores
+from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, ScoringItem, request_scores
 from labeling.training.services.runs import QUEUED_RUNS, request_retraining
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, request_suggestions
@@ -72,7 +72,7 @@ def test_with_redis_down_nothing_is_lost_and_the_next_round_catches_up(
     run = request_retraining(trigger="manual")
     asked = ask_for_suggestions()
     current_reward_model()
-    item = {"prompt": [{"role": "user", "content": "Hi"}], "completions": ["Hello!"]}
+    item = ScoringItem(prompt=[{"role": "user", "content": "Hi"}], completions=["Hello!"])
     scoring = request_scores(user=User.objects.create_user("petra"), items=[item], per_minute=9)
     down = {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0", "SAMPLING_PROMPTS_PER_BATCH": "2"}
 
@@ -96,6 +96,7 @@ def test_with_redis_down_nothing_is_lost_and_the_next_round_catches_up(
 
 
 def test_every_outbox_names_a_task_that_workers_know_and_a_table_that_says_when_it_was_sent() -> None:
+    current_app.loader.import_default_modules()
     for outbox in OUTBOXES:
         assert outbox.task in current_app.tasks
         assert outbox.model._meta.get_field("dispatched_at")
