@@ -53,7 +53,6 @@ LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
 ABOVE_ALL = (
     "admin",
     "apps",
-    "dispatch",
     "kinds_of_work",
     "management",
     "models",
@@ -79,7 +78,7 @@ WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trai
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
-ENQUEUER = "labeling.dispatch"
+ENQUEUER = "labeling.base.outbox"
 
 Rule = Callable[[Path], list[str]]
 

@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.base.states import ModelKind
-from labeling.dispatch import dispatch_suggestions
 from labeling.model_versions.services import promote, register_model
 from labeling.models import (
     Campaign,
@@ -27,7 +26,7 @@ from labeling.models import (
     SuggestionRequest,
 )
 from labeling.writing.suggestions import services as suggestions
-from labeling.writing.suggestions.services import answer_request
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
 from tests.e2e.desk import fits, held_back, log_in, says, scripts_listen, until
 from tests.labeling.cast import make_campaign
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -210,7 +209,7 @@ def test_a_worker_killed_in_the_middle_of_a_suggestion_costs_no_text(
         text_of(page, 2).fill("I begin to answer, and go on.")
         if rescued:
             # Not at the first look where PostgreSQL still holds the dead worker's lock on the request.
-            started.wait_for("the request is sent again", dispatch_suggestions)
+            started.wait_for("the request is sent again", SUGGESTION_REQUESTS.send)
             started.worker("second", "suggestions,sampling")
             expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3, timeout=FOR_A_MODEL)
         else:

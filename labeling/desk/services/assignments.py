@@ -177,6 +177,5 @@ def resume(*, labeler: Labeler, token: str) -> Assignment:
         raise LeaseLost("Finish the task that you hold now before taking up an earlier one. The draft is kept.")
     ASSIGNMENTS.check_standing(assignment)
     _take_back_if_lapsed(assignment)
-    assignment.state, assignment.closed_at = AssignmentState.OPEN, None
-    assignment.save(update_fields=["state", "closed_at"])
+    assignment.move(to=AssignmentState.OPEN, closed_at=None)
     return _renew(assignment)

@@ -18,7 +18,7 @@ from labeling.home.queries.day import day_of
 from labeling.models import Assignment, Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.people.services import change_preferences
-from labeling.quality.rules import MIN_PAIRS
+from lm.snapshot.records import FEWEST_PAIRS
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def test_the_overview_counts_the_same_day(client: Client, alice: Labeler) -> Non
 
 def test_agreement_is_shown_once_there_are_enough_pairs(client: Client, alice: Labeler) -> None:
     bob, campaign = make_labeler("bob"), make_campaign(rankings_per_task=2)
-    needed = -(-MIN_PAIRS // 6)
+    needed = -(-FEWEST_PAIRS // 6)
     for _ in range(needed - 1):
         make_ready_task(make_prompt(campaign))
     for _ in range(needed - 1):

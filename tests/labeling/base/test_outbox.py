@@ -5,27 +5,37 @@ import os
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection, transaction
 
 from labeling.base.states import CompositionKind
 from labeling.models import ModelVersion, RankingTask, ScoringRequest, SuggestionRequest, TrainingRun
+from labeling.ranking_tasks.services.sampling import OTHER_TASKS, RESERVED_TASKS
 from labeling.ranking_tasks.services.tasks import top_up
-from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
-from labeling.training.services.runs import request_retraining
+from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, ScoringItem, request_scores
+from labeling.training.services.runs import QUEUED_RUNS, request_retraining
 from labeling.writing.services import start_composition
-from labeling.writing.suggestions.services import request_suggestions
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, request_suggestions
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.labeling.scripted_rewarder import current_reward_model
 from tests.processes import Processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SENT = "dispatch_suggestions(), dispatch_scoring(), dispatch_sampling(), dispatch_training()"
-SEND = f"from labeling.dispatch import *; print({SENT})"
+OUTBOXES = (SUGGESTION_REQUESTS, SCORING_REQUESTS, RESERVED_TASKS, OTHER_TASKS, QUEUED_RUNS)
+SEND = """
+from labeling.ranking_tasks.services.sampling import send_unsampled
+from labeling.rewards.services.scoring_requests import SCORING_REQUESTS
+from labeling.training.services.runs import QUEUED_RUNS
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS
+print(SUGGESTION_REQUESTS.send(), SCORING_REQUESTS.send(), send_unsampled(), QUEUED_RUNS.send())
+"""
 
 
 @pytest.fixture
@@ -51,7 +61,7 @@ def ask_for_suggestions() -> SuggestionRequest:
     )
 
 
-def test_with_redis_down_nothing_is_lost_and_dispatch_catches_up(
+def test_with_redis_down_nothing_is_lost_and_the_next_round_catches_up(
     broker: redis.Redis, process_environment: dict[str, str], tmp_path: Path
 ) -> None:
     ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
@@ -83,3 +93,26 @@ def test_with_redis_down_nothing_is_lost_and_dispatch_catches_up(
 
     said = Processes(process_environment | up, tmp_path).run("shell", "--verbosity", "0", "-c", SEND)
     assert said.strip() == "0 0 0 0"  # sent once
+
+
+def test_every_outbox_names_a_task_that_workers_know_and_a_table_that_says_when_it_was_sent() -> None:
+    current_app.loader.import_default_modules()
+    for outbox in OUTBOXES:
+        assert outbox.task in current_app.tasks
+        assert outbox.model._meta.get_field("dispatched_at")
+
+
+def test_what_is_being_sent_is_passed_over_by_others() -> None:
+    run = request_retraining(trigger="manual")
+    elsewhere: list[list[int]] = []
+
+    def take_elsewhere() -> None:
+        elsewhere.append(QUEUED_RUNS.take())
+        connection.close()
+
+    with transaction.atomic():
+        assert QUEUED_RUNS.take() == [run.pk]
+        other = Thread(target=take_elsewhere)
+        other.start()
+        other.join(10)
+    assert elsewhere == [[]]
