@@ -1,5 +1,6 @@
 """Ranking tasks: how far each is, what it holds, who works at it; set aside and put back."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -69,7 +70,7 @@ class RankingTaskAdmin(SetAsideAdmin):
                 )
                 for completion in completions
             ],
-            "best_reward": max(rewards, default=None),
+            "best_reward": max(rewards, default=math.inf),
             "assignments": task.assignments.select_related("labeler__user").order_by("-id"),
             "sampling_runs": task.sampling_runs.select_related("model_version").order_by("-id"),
             "rankings": task.rankings.select_related("labeler__user").order_by("-id"),

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 from labeling.base.states import AssignmentState, CampaignState
 from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions
 from labeling.models import Assignment, Demonstration, Ranking
-from tests.e2e.desk import board, held_back, letters_by_text, says, scripts_listen, serious
+from tests.e2e.desk import held_back, letters_by_text, says, scripts_listen, serious, tiers_shown
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -104,7 +104,7 @@ def test_the_document_stays_and_what_it_says_of_itself_changes(page: Page) -> No
     assert page.title() == "Ranking · Concord"
     assert page.evaluate("[scrollY, document.activeElement.id]") == [0, "main"]
     assert page.locator("[data-token]").count() == 1
-    assert board(page) == ["?ABCD"]
+    assert tiers_shown(page) == ["?ABCD"]
     assert serious(page) == []
 
 
@@ -150,7 +150,7 @@ def test_what_is_fetched_when_first_asked_for_works_on_the_next_page(page: Page)
     for _ in range(6):
         if page.locator("[data-duel]").is_visible():
             page.keyboard.press("ArrowDown")
-    assert board(page) == ["ABCD"]
+    assert tiers_shown(page) == ["ABCD"]
 
 
 def test_a_pause_on_the_next_page_holds_the_next_task(page: Page) -> None:
@@ -175,9 +175,9 @@ def test_dragging_and_strengths_on_the_next_page(page: Page) -> None:
     second = submit(page, after=first)
     letters = list(letters_by_text(page).values())
     for at, letter in enumerate(letters[:2]):
-        onto = page.locator("[data-tier=start]") if at == 0 else page.locator("[data-board] [data-tier='1']")
+        onto = page.locator("[data-tier=start]") if at == 0 else page.locator("[data-order] [data-tier='1']")
         page.locator(f"[data-chip={letter}]").drag_to(onto)
-    assert board(page)[0] == "".join(sorted(letters[:2]))
+    assert tiers_shown(page)[0] == "".join(sorted(letters[:2]))
     rate_all(page)
     page.keyboard.press("=")
     page.keyboard.press("0")
@@ -286,7 +286,7 @@ def test_an_error_of_the_server_is_shown_and_the_way_back_has_everything(page: P
     page.unroute("**/submit/**")
     page.goto(f"/work/{first}/")
     scripts_listen(page)
-    assert len(board(page)) == 4
+    assert len(tiers_shown(page)) == 4
     submit(page, after=first)
 
 

@@ -14,6 +14,7 @@ from labeling.desk.services.leases import release_expired_leases
 from labeling.models import Assignment, Labeler
 from labeling.people.services import change_labeler_state
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -246,15 +247,15 @@ def test_the_overview_says_what_there_is_and_what_is_held(client: Client, alice:
     for number in range(3):
         make_ready_task(make_prompt(campaign, text=f"{number} is a number?"))
     make_ready_task(make_prompt(make_campaign(), language="de"))
-    html = client.get("/").content.decode()
+    html = compact(client.get("/").content.decode())
     assert 'data-available="ranking">3<' in html
     assert 'data-available="demonstration">3<' in html
     assert "Questions of every day." in html
     client.post("/next/ranking/")
-    html = client.get("/").content.decode()
+    html = compact(client.get("/").content.decode())
     assert 'data-available="ranking">2<' in html
     assert "Continue ranking" in html
     held = alice.assignments.get()
     client.post(f"/work/{held.token}/submit/", ENTRY)
-    html = client.get("/").content.decode()
+    html = compact(client.get("/").content.decode())
     assert 'data-done-today="ranking">1<' in html

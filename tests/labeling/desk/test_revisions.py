@@ -16,6 +16,7 @@ from labeling.home.queries.overview import done_today
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +69,7 @@ def revisions_of(assignment: Assignment) -> list[str]:
 
 class TestRevisingARanking:
     def test_the_page_is_filled_with_what_was_handed_in(self, client: Client, ranked: Assignment) -> None:
-        html = client.get(open_again(client, ranked)).content.decode()
+        html = compact(client.get(open_again(client, ranked)).content.decode())
         assert "You revise what you handed in" in html
         assert "Fishy." in html
         assert "Fine." in html
