@@ -25,6 +25,7 @@ FROM base AS code
 COPY manage.py ./
 COPY config config
 COPY labeling labeling
+COPY lm lm
 COPY sampler sampler
 COPY rm_trainer rm_trainer
 COPY templates templates

@@ -13,7 +13,7 @@ SHELL := bash
 VENV := .venv
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
-PACKAGES := config labeling sampler rm_trainer benchmarks tests manage.py
+PACKAGES := config labeling lm sampler rm_trainer benchmarks tests manage.py
 LOCKS := base gpu laptop dev bench
 # Collecting, downloading and installing, one line each: an installation that says nothing for minutes looks dead.
 PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off

@@ -9,7 +9,9 @@ The last row is one ranking whose nine sequences have 2,048 tokens: does it fit.
 records nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from time import perf_counter
 from typing import Any
 
@@ -18,15 +20,18 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 from benchmarks.harness import command
 from benchmarks.harness.measure import Measure
-from benchmarks.training.our_step import ARGUMENTS, ranking_group
+from benchmarks.training.our_step import ARGUMENTS, tokenized_ranking
 from benchmarks.training.shape import random_sequences
-from rm_trainer.arguments import Optimizer, TrainArguments
-from rm_trainer.batches import Group
-from rm_trainer.model import recompute_activations
-from rm_trainer.norms import fuse_norms
-from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer
-from rm_trainer.precision import Runtime
-from rm_trainer.sharing.attention import use_shared_prompts
+from lm.fused_rms_norm import fuse_rms_norms
+from lm.layers import recompute_activations
+from lm.prefix_sharing.attention import use_row_attention
+from lm.prefix_sharing.strategy import choose_strategy
+from lm.training.arguments import Optimizer
+from lm.training.optimizer import make_optimizer
+from lm.training.runtime import Runtime
+from rm_trainer.arguments import TrainArguments
+from rm_trainer.steps import StepResult
+from rm_trainer.train import training_steps
 
 YI_6B: dict[str, Any] = {
     "vocab_size": 64_000,
@@ -93,23 +98,28 @@ class Trainer:
         self.model = random_llama(config, device)
         self.runtime = Runtime(device=device, dtype=torch.bfloat16, keeps_casts=False)
         optimizer: Optimizer = "adamw8bit" if device.type == "cuda" else "adamw"
-        self.optimizer = make_optimizer(self.model, TrainArguments(**ARGUMENTS, optimizer=optimizer))
+        self.arguments = TrainArguments(
+            **ARGUMENTS, optimizer=optimizer, spike_factor=0, final_learning_rate_fraction=1
+        )
+        self.optimizer = make_optimizer(self.model, self.arguments)
+        self.sharing = choose_strategy(self.model, device)
 
     def step(self, shape: Shape, *, repeats: int) -> Step:
         """The fastest of `repeats` steps, after one that sets up kernels and the optimizer's state."""
-        batch = [self._group(shape)] * shape.rankings
-        seconds = [self._seconds(batch) for _ in range(1 + repeats)]
+        ranking = tokenized_ranking(random_sequences(self.model, shape.k, shape.prompt, shape.completion))
+        batches = repeat([ranking] * shape.rankings, 1 + repeats)
+        loop = training_steps(
+            self.model, self.optimizer, self.runtime, self.sharing, batches, self.arguments,
+            steps=1 + repeats, results=[],
+        )  # fmt: skip
+        seconds = [self._seconds(loop) for _ in range(1 + repeats)]
         cuda = self.runtime.device.type == "cuda"
         return Step(min(seconds[1:]), torch.cuda.max_memory_allocated(self.runtime.device) if cuda else 0)
 
-    def _group(self, shape: Shape) -> Group:
-        return ranking_group(random_sequences(self.model, shape.k, shape.prompt, shape.completion))
-
-    def _seconds(self, batch: list[Group]) -> float:
+    def _seconds(self, loop: Iterator[StepResult]) -> float:
         _wait(self.runtime.device)
         began = perf_counter()
-        accumulate_gradients(self.model, self.runtime, batch, tokens=TrainArguments.tokens_per_microbatch)
-        apply_gradients(self.model, self.optimizer, learning_rate=9e-6, clip=1.0)
+        next(loop)
         _wait(self.runtime.device)
         return perf_counter() - began
 
@@ -120,7 +130,7 @@ def random_llama(config: dict[str, Any], device: torch.device) -> PreTrainedMode
     shape = AutoConfig.for_model("llama", **config, num_labels=1, pad_token_id=0)
     with torch.device(device):
         model: PreTrainedModel = AutoModelForSequenceClassification.from_config(shape).eval()  # type: ignore[no-untyped-call]
-    use_shared_prompts(fuse_norms(model))
+    use_row_attention(fuse_rms_norms(model))
     recompute_activations(model)
     return model
 

@@ -31,13 +31,14 @@ from benchmarks.harness.measure import Measure
 from benchmarks.train_step import trl_version
 from benchmarks.training import oasst
 from benchmarks.training.side import PEERS_PYTHON, ask
-from rm_trainer.errors import Refused
+from lm.errors import Refused
+from lm.prompt_format import Message
+from lm.rendering import Renderer
+from lm.snapshot.records import Ranking, parse_ranking
 from rm_trainer.evaluate import read_outcomes
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
-from rm_trainer.model import load_base
-from rm_trainer.records import Message, Ranking, parse_ranking
-from rm_trainer.render import Renderer
+from rm_trainer.model import load_base_model
 from sampler.demo_model import DemoModelUnavailable, make_demo_model
 
 TREES = Path(os.environ.get("OASST_TREES", "oasst_en_100_tree.jsonl"))
@@ -97,9 +98,10 @@ def measures_of(seeds: list[Seed]) -> list[Measure]:
     a, b = summarise(ours), summarise(trl)
     whole = f"{_count(seeds)}, {a['rankings']} rankings, {a['pairs']} pairs"
     found.append(_accuracy(f"held-out pair accuracy, {whole}", a["pair_accuracy"], b["pair_accuracy"], peer))
-    for end, name in enumerate(("lower", "upper")):
-        ends = (a["pair_accuracy_interval"][end], b["pair_accuracy_interval"][end])
-        found.append(_accuracy(f"{name} end of its 95% interval", *ends, peer))
+    for name, our_end, their_end in zip(
+        ("lower", "upper"), a["pair_accuracy_interval"] or (), b["pair_accuracy_interval"] or (), strict=True
+    ):
+        found.append(_accuracy(f"{name} end of its 95% interval", our_end, their_end, peer))
     paired = compare(ours, trl)
     ends = paired["interval"]
     found += [
@@ -155,7 +157,7 @@ def _seed(seed: int, rankings: list[oasst.RankedReplies]) -> Seed:
     held_out = set(trees[seed::FOLDS])
     with tempfile.TemporaryDirectory(dir=ROOT / "var") as name:
         directory = Path(name)
-        model, renderer = load_base(str(BASE), max_length=MAX_LENGTH, seed=seed)
+        model, renderer = load_base_model(str(BASE), max_length=MAX_LENGTH, seed=seed)
         model.save_pretrained(directory / "base")
         renderer.tokenizer.save_pretrained(directory / "base")
         del model
@@ -172,7 +174,7 @@ def _seed(seed: int, rankings: list[oasst.RankedReplies]) -> Seed:
 
 def _fits(renderer: Renderer, one: oasst.RankedReplies) -> bool:
     try:
-        renderer.render([Message(**message) for message in one.messages], one.replies)
+        renderer.render([Message(role=each["role"], content=each["content"]) for each in one.messages], one.replies)
     except Refused:
         return False
     return True
@@ -219,7 +221,7 @@ def _read(path: Path) -> list[Ranking]:
 
 
 def _ids(ranking: Ranking, renderer: Renderer) -> list[list[int]]:
-    return [sequence.tolist() for sequence in renderer.render(ranking.prompt, ranking.completions).sequences]
+    return [sequence.tolist() for sequence in renderer.render(ranking.prompt, ranking.completions).sequences()]
 
 
 def _pairs(ranking: Ranking, renderer: Renderer) -> list[dict[str, list[int]]]:

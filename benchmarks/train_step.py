@@ -5,7 +5,7 @@
 Every side is a process of its own with the same random weights, tokens, precision and recomputation of activations.
 TRL runs in the peers' virtual environment; it is given all K(K−1)/2 pairs of the ranking, parted into batches of about
 its default size of 8 pairs where they fit into memory. The other peer reads the K full sequences once each, through
-plain transformers. A step is one of 64 prompts, as InstructGPT's: a prompt's gradients and a 64th of clipping and
+plain transformers. A step is one of 64 prompts, as InstructGPT's: a prompt's gradients, clipped, and a 64th of
 AdamW, each the fastest of a few. Ours and full sequences have up to 2,048 tokens in memory at a time, our default, or
 one prompt's if those are more; TRL's batches have more. Memory is the process's high-water mark, libraries included.
 The model's shape is that of Gemma 3 270M with frozen embeddings; with --quick it is a thousand times smaller.

@@ -1,19 +1,16 @@
 """Everything that a training run reads, checked before the first step."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rm_trainer.batches import Group
-from rm_trainer.errors import Refused
-from rm_trainer.render import Rendered, Renderer
-from rm_trainer.snapshot import Snapshot, open_snapshot
-from rm_trainer.stored import Stored, shortened, stored_demonstrations, stored_rankings, with_pairs
+from lm.errors import Refused
+from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.rendering import Renderer
+from lm.snapshot.reading import Snapshot, open_snapshot
+from rm_trainer.dataset import TokenDataset, shortened, tokenized_demonstrations, tokenized_rankings, with_pairs
 from rm_trainer.token_cache import default_cache, forget_unused
+from rm_trainer.token_file import TokenizedRanking
 
 SPLITS = ("train", "valid", "test")
 
@@ -31,12 +28,10 @@ class Records:
 class TrainingData:
     """Rankings with at least one usable pair, by split, and demonstrations; an item is read when it's asked for."""
 
-    train: Sequence[Group]
-    valid: Sequence[Group]
-    test: Sequence[Group]
-    demonstrations: Sequence[Rendered]
-    prompts: NDArray[np.int64]
-    """Of every ranking in `train`."""
+    train: TokenDataset[TokenizedRanking]
+    valid: TokenDataset[TokenizedRanking]
+    test: TokenDataset[TokenizedRanking]
+    demonstrations: TokenDataset[SharedPrompt]
     counts: dict[str, dict[str, int]]
 
 
@@ -58,45 +53,43 @@ def render_records(records: Records, renderer: Renderer, cache: Path | None) -> 
     """Raises Refused when a record can't be used or doesn't fit the model, or every training ranking is one tie."""
     cache = cache or default_cache()
     forget_unused(cache)
-    rankings = {split: stored_rankings(records.snapshot, split, renderer, cache) for split in SPLITS}
+    rankings = {split: tokenized_rankings(records.snapshot, split, renderer, cache) for split in SPLITS}
     usable = {split: with_pairs(one) for split, one in rankings.items()}
     if not usable["train"]:
         raise Refused(
             f"All {len(rankings['train'])} training rankings in {records.snapshot.directory} are ties, so there is no "
             f"pair to learn from. Collect more rankings and export again."
         )
-    demonstrations = stored_demonstrations(records.shown, "train", renderer, cache)
+    demonstrations = tokenized_demonstrations(records.shown, "train", renderer, cache)
     return TrainingData(
         train=usable["train"],
         valid=usable["valid"],
         test=usable["test"],
         demonstrations=demonstrations,
-        prompts=rankings["train"].column("prompt_id")[rankings["train"].column("pairs") > 0],
         counts={split: _counts(one, rankings["train"]) for split, one in rankings.items()}
         | {"demonstrations": {"demonstrations": len(demonstrations), **shortened(demonstrations)}},
     )
 
 
-def _counts(rankings: Stored[Group], train: Stored[Group]) -> dict[str, int]:
+def _counts(rankings: TokenDataset[TokenizedRanking], train: TokenDataset[TokenizedRanking]) -> dict[str, int]:
     """`tokens`: of K full sequences a ranking; `unique_tokens`: with what they begin with once. `also_in_train`: of
     another split the prompts that are trained on as well, so that its figures say less than they seem to.
     """
-    pairs = rankings.column("pairs")
-    usable = pairs > 0
-    completions, prefix = rankings.column("completions")[usable], rankings.column("prefix")[usable]
-    prompts = set(rankings.column("prompt_id")[usable].tolist())
+    usable = with_pairs(rankings)
+    completions, prefix = usable.column("completions"), usable.column("prefix")
+    prompts = set(usable.column("prompt_id").tolist())
     learned = set() if rankings is train else prompts & set(train.column("prompt_id").tolist())
-    branches = int(rankings.column("branches")[usable].sum())
+    own = int(usable.column("lengths").sum())
     return {
         "rankings": len(rankings),
-        "tied_rankings": int((~usable).sum()),
+        "tied_rankings": len(rankings) - len(usable),
         "prompts": len(prompts),
         "also_in_train": len(learned),
-        "pairs": int(pairs.sum()),
+        "pairs": int(usable.column("pairs").sum()),
         "completions": int(completions.sum()),
-        "tokens": int((completions * prefix).sum()) + branches,
-        "unique_tokens": int(prefix.sum()) + branches,
-        **shortened(rankings, only_with_pairs=True),
+        "tokens": int((completions * prefix).sum()) + own,
+        "unique_tokens": int(prefix.sum()) + own,
+        **shortened(usable),
     }
 
 

@@ -21,12 +21,19 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lm.atomic_files import write_json_file
+from lm.errors import Failed, Refused
+from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.progress import Progress
+from lm.rendering import Renderer
+from lm.snapshot.reading import Snapshot, open_snapshot
+from lm.training.dealing import own_parts
+from lm.training.processes import ALONE, Processes
+from lm.training.runtime import Runtime, prepare_runtime
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import Chosen, Group, parts, unique_tokens
-from rm_trainer.checkpoint import write_json_file
-from rm_trainer.distributed.dealing import own_parts
-from rm_trainer.distributed.ranks import ALONE, Ranks
-from rm_trainer.errors import Failed, Refused
+from rm_trainer.batches import parts
+from rm_trainer.dataset import TokenDataset, shortened, tokenized_rankings, with_pairs
 from rm_trainer.evaluation.analysis import analyse
 from rm_trainer.evaluation.ceiling import in_words
 from rm_trainer.evaluation.metrics import Outcome, summarise
@@ -34,37 +41,33 @@ from rm_trainer.evaluation.newest import SPLITS, newest_part, submitted_after
 from rm_trainer.evaluation.paired import compare
 from rm_trainer.evaluation.recency import parse_time, recent
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
-from rm_trainer.model import load_reward_model, reward_shift
-from rm_trainer.precision import Runtime, prepare_runtime
-from rm_trainer.progress import Progress
+from rm_trainer.model import load_reward_model, reward_bias, score_hidden
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.render import Rendered, Renderer
-from rm_trainer.sharing.choice import score
-from rm_trainer.snapshot import Snapshot, open_snapshot
-from rm_trainer.stored import shortened, stored_rankings, with_pairs
 from rm_trainer.token_cache import default_cache
+from rm_trainer.token_file import TokenizedRanking
 
 AT_ONCE = 256
 """Rankings that are read from the disk at a time: some megabytes."""
 
 
-def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = ALONE) -> None:
+def evaluate(arguments: EvaluateArguments, progress: Progress, processes: Processes = ALONE) -> None:
     """Writes `output`. Raises Refused when the split has no ranking with a usable pair."""
-    with ranks.in_turn():
-        runtime = prepare_runtime(arguments, arguments.dtype, ranks)
+    with processes.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, processes)
         snapshot = open_snapshot(arguments.data)
         model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
         cache = arguments.cache_directory or default_cache()
-        rankings = stored_rankings(snapshot, arguments.split, renderer, cache)
-        groups = with_pairs(rankings)
-        if not groups:
+        rankings = tokenized_rankings(snapshot, arguments.split, renderer, cache)
+        usable = with_pairs(rankings)
+        if not usable:
             raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
         fresh = _newest_batch(arguments, snapshot, renderer, cache)
         runtime.place(model)
-    judge = partial(outcomes_of, model, runtime, tokens=arguments.tokens_per_microbatch)
-    outcomes = judge(groups)
+    sharing = choose_strategy(model, runtime.device)
+    judge = partial(outcomes_of, model, runtime, sharing, tokens=arguments.tokens_per_microbatch)
+    outcomes = judge(usable)
     newest = None if fresh is None else _judged(judge, fresh, outcomes)
-    if not ranks.first:
+    if not processes.first:
         return
     analysis = analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
@@ -75,19 +78,19 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
             "model": str(arguments.model),
             "snapshot_sha256": snapshot.sha256,
             "split": arguments.split,
-            "reward_shift": reward_shift(model),
+            "reward_bias": reward_bias(model),
             **runtime.describe(),
             "metrics": {
                 **metrics,
-                "tied_rankings": len(rankings) - len(groups),
-                **shortened(rankings, only_with_pairs=True),
+                "tied_rankings": len(rankings) - len(usable),
+                **shortened(usable),
             },
             "comparison": compare(
                 outcomes, _current(arguments, "rankings"), confidence=arguments.confidence, seed=arguments.seed
             ),
             "analysis": analysis,
-            "rankings": [_per_ranking(outcome, reward_shift(model)) for outcome in outcomes],
-            "newest": None if newest is None else _newest_part(arguments, newest, reward_shift(model)),
+            "rankings": [_per_ranking(outcome, reward_bias(model)) for outcome in outcomes],
+            "newest": None if newest is None else _newest_part(arguments, newest, reward_bias(model)),
         },
     )
     progress.note(
@@ -98,28 +101,33 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, ranks: Ranks = AL
 
 def _newest_batch(
     arguments: EvaluateArguments, snapshot: Snapshot, renderer: Renderer, cache: Path
-) -> list[Sequence[Group]] | None:
+) -> list[TokenDataset[TokenizedRanking]] | None:
     """The rankings of SPLITS that were handed in after --newest-since; None where nobody asks for them."""
     if arguments.newest_since is None:
         return None
     since = parse_time(arguments.newest_since)
-    splits = [with_pairs(stored_rankings(snapshot, split, renderer, cache)) for split in SPLITS]
-    return [submitted_after(groups, since) for groups in splits]
+    splits = [with_pairs(tokenized_rankings(snapshot, split, renderer, cache)) for split in SPLITS]
+    return [
+        split.select([place for place, one in enumerate(split) if submitted_after(one.ranking, since)])
+        for split in splits
+    ]
 
 
 def _judged(
-    judge: Callable[[Sequence[Group]], list[Outcome]], fresh: Sequence[Sequence[Group]], judged: Sequence[Outcome]
+    judge: Callable[[Sequence[TokenizedRanking]], list[Outcome]],
+    fresh: Sequence[TokenDataset[TokenizedRanking]],
+    judged: Sequence[Outcome],
 ) -> list[Outcome]:
     """What was judged already is not read again."""
     known = {outcome.ranking_id: outcome for outcome in judged}
-    ids = [[group.ranking.ranking_id for group in groups] for groups in fresh]
-    for groups, names in zip(fresh, ids, strict=True):
+    ids = [split.column("id").tolist() for split in fresh]
+    for split, names in zip(fresh, ids, strict=True):
         unknown = [place for place, name in enumerate(names) if name not in known]
-        known |= {outcome.ranking_id: outcome for outcome in judge(Chosen(groups, unknown))} if unknown else {}
+        known |= {outcome.ranking_id: outcome for outcome in judge(split.select(unknown))} if unknown else {}
     return [known[name] for names in ids for name in names]
 
 
-def _newest_part(arguments: EvaluateArguments, newest: Sequence[Outcome], shift: float) -> dict[str, Any]:
+def _newest_part(arguments: EvaluateArguments, newest: Sequence[Outcome], bias: float) -> dict[str, Any]:
     assert arguments.newest_since is not None  # or there would be no newest
     return newest_part(
         arguments.newest_since,
@@ -127,7 +135,7 @@ def _newest_part(arguments: EvaluateArguments, newest: Sequence[Outcome], shift:
         _current(arguments, "newest", "rankings"),
         confidence=arguments.confidence,
         seed=arguments.seed,
-        per_ranking=lambda outcome: _per_ranking(outcome, shift),
+        per_ranking=lambda outcome: _per_ranking(outcome, bias),
     )
 
 
@@ -148,57 +156,77 @@ def read_outcomes(path: Path, *keys: str) -> list[Outcome]:
         ) from error
 
 
-def outcomes_of(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], *, tokens: int) -> list[Outcome]:
-    """What the unshifted rewards say of each group; each must have a usable pair.
+def outcomes_of(
+    model: PreTrainedModel,
+    runtime: Runtime,
+    sharing: Strategy,
+    rankings: Sequence[TokenizedRanking],
+    *,
+    tokens: int,
+) -> list[Outcome]:
+    """What the rewards say of each ranking; each must have a usable pair.
 
     As many go through the network at a time as have `tokens` together. Of what is on the disk AT_ONCE are in memory.
     """
-    with ReadAhead(list(some) for some in parts(groups, AT_ONCE)) as read:
-        return [outcome for some in read for outcome in _outcomes(model, runtime, some, tokens)]
+    with ReadAhead(list(some) for some in parts(rankings, AT_ONCE)) as read:
+        return [outcome for some in read for outcome in _outcomes(model, runtime, sharing, some, tokens)]
 
 
-def _outcomes(model: PreTrainedModel, runtime: Runtime, groups: Sequence[Group], tokens: int) -> list[Outcome]:
-    rewards = rewards_of(model, runtime, [group.rendered for group in groups], tokens=tokens)
-    margins = batch_margins(rewards, [group.ranks for group in groups])
-    scores = torch.split(rewards, [len(group.ranks) for group in groups])
+def _outcomes(
+    model: PreTrainedModel, runtime: Runtime, sharing: Strategy, rankings: Sequence[TokenizedRanking], tokens: int
+) -> list[Outcome]:
+    rewards = rewards_of(model, runtime, sharing, [one.tokens for one in rankings], tokens=tokens)  # [ΣK]
+    ranks = [one.ranks for one in rankings]
+    scores = torch.split(rewards, [len(one) for one in ranks])
     return [
-        Outcome(
-            ranking_id=group.ranking.ranking_id,
-            prompt_id=group.ranking.prompt_id,
-            completion_ids=group.ranking.completion_ids,
-            rewards=tuple(score.tolist()),
-            pairs=margin.numel(),
-            correct=float(correct_pairs(margin)),
-            log_loss=float(ranking_loss(margin)) * margin.numel(),
-            ranks=group.ranking.ranks,
-            tokens=tuple(len(sequence) for sequence in group.rendered.sequences),
-            use_case=group.ranking.use_case,
-            language=group.ranking.language,
-            policies=tuple(sorted({model for model in group.ranking.models if model})),
-            task_id=group.ranking.task_id,
-            labeler=group.ranking.labeler,
-            submitted_at=group.ranking.submitted_at,
-            strengths=group.ranking.strengths,
-            qualities=group.ranking.qualities,
-        )
-        for group, score, margin in zip(groups, scores, margins, strict=True)
+        _outcome(one, score, margins)
+        for one, score, margins in zip(rankings, scores, batch_margins(rewards, ranks), strict=True)
     ]
 
 
-@torch.no_grad()
-def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered], *, tokens: int) -> Tensor:
-    """Unshifted rewards of all sequences in order, on the CPU. Raises Failed when one isn't a number.
+def _outcome(one: TokenizedRanking, scores: Tensor, margins: Tensor) -> Outcome:
+    ranking = one.ranking
+    return Outcome(
+        ranking_id=ranking.ranking_id,
+        prompt_id=ranking.prompt_id,
+        completion_ids=ranking.completion_ids,
+        rewards=tuple(scores.tolist()),
+        pairs=margins.numel(),
+        correct=float(correct_pairs(margins)),
+        log_loss=float(ranking_loss(margins)) * margins.numel(),
+        ranks=ranking.ranks,
+        tokens=one.tokens.lengths,
+        use_case=ranking.use_case,
+        language=ranking.language,
+        policies=tuple(sorted({model for model in ranking.models if model})),
+        task_id=ranking.task_id,
+        labeler=ranking.labeler,
+        submitted_at=ranking.submitted_at,
+        strengths=ranking.strengths,
+        qualities=ranking.qualities,
+    )
 
-    Each rank scores its share and learns the others' rewards.
+
+@torch.no_grad()
+def rewards_of(
+    model: PreTrainedModel, runtime: Runtime, sharing: Strategy, prompts: Sequence[SharedPrompt], *, tokens: int
+) -> Tensor:
+    """Rewards without their bias [ΣK] of all completions in order, on the CPU. Raises Failed when one isn't a number.
+
+    Each process scores its share and learns the others' rewards.
     """
-    lengths = [len(one.sequences) for one in rendered]
-    rewards = torch.zeros(sum(lengths))
-    places = torch.split(rewards, lengths)
-    for part, counts in own_parts([unique_tokens(one) for one in rendered], budget=tokens, ranks=runtime.ranks):
-        scored = score(model, runtime, [rendered[one] for one in part]).cpu()
-        for one, own in zip(part, torch.split(scored, [lengths[one] for one in part]), strict=True):
-            places[one].add_(own, alpha=int(counts))
-    runtime.ranks.add_up(rewards)
+    rewards = torch.zeros(sum(len(one.completions) for one in prompts))
+    places = torch.split(rewards, [len(one.completions) for one in prompts])  # of each prompt [K]
+    sizes = [len(one.ids) for one in prompts]
+    for numbers, counts in own_parts(sizes, budget=tokens, processes=runtime.processes):
+        some = [prompts[number] for number in numbers]
+        with runtime.autocast():
+            hidden = sharing.last_hidden_states(model, some)  # [S, d]
+            scored = score_hidden(model, hidden).cpu()  # [S]
+        own = torch.split(scored, [len(one.completions) for one in some])
+        for number, score in zip(numbers, own, strict=True):
+            places[number].add_(score, alpha=int(counts))
+    runtime.processes.add_up(rewards)
     if not rewards.isfinite().all():
         raise Failed(
             "The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."
@@ -206,8 +234,8 @@ def rewards_of(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rend
     return rewards
 
 
-def _per_ranking(outcome: Outcome, shift: float) -> dict[str, Any]:
-    return {**asdict(outcome), "rewards": [reward + shift for reward in outcome.rewards]}
+def _per_ranking(outcome: Outcome, bias: float) -> dict[str, Any]:
+    return {**asdict(outcome), "rewards": [reward + bias for reward in outcome.rewards]}
 
 
 def _nothing_to_evaluate(snapshot: Snapshot, split: str, rankings: int) -> str:

@@ -15,22 +15,21 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from lm.atomic_files import write_json_file
+from lm.errors import Refused
+from lm.progress import Progress
+from lm.snapshot.reading import open_snapshot
+from lm.training.output import sole_writer
 from rm_trainer.arguments import EvaluateArguments, FoldsArguments, TrainArguments
-from rm_trainer.checkpoint import write_json_file
-from rm_trainer.errors import Refused
 from rm_trainer.evaluate import evaluate
 from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.folding.labeler_groups import labeler_groups
 from rm_trainer.folding.leaving_out import leave_out, pairs_by_labeler
 from rm_trainer.folding.pooled import pooled
-from rm_trainer.guards import sole_writer
-from rm_trainer.progress import Progress
-from rm_trainer.resume import NOT_OF_THE_RUN
-from rm_trainer.snapshot import open_snapshot
 from rm_trainer.train import train
 
 SPLITS = {"own": "valid", "held_out": "held_out"}
@@ -39,7 +38,7 @@ SPLITS = {"own": "valid", "held_out": "held_out"}
 def folds(arguments: FoldsArguments, progress: Progress) -> None:
     """Leaves folds.json in `output`. Raises Refused with fewer labelers than folds, Failed as `train` does."""
     snapshot = open_snapshot(arguments.data)
-    groups = labeler_groups(pairs_by_labeler(arguments.data), folds=arguments.folds)
+    groups = labeler_groups(pairs_by_labeler(snapshot), folds=arguments.folds)
     arguments.output.mkdir(parents=True, exist_ok=True)
     with sole_writer(arguments.output):
         _keep_plan(arguments, {"snapshot_sha256": snapshot.sha256, "groups": groups})
@@ -49,7 +48,7 @@ def folds(arguments: FoldsArguments, progress: Progress) -> None:
                 progress.note(f"Fold {number} is done already.")
             else:
                 progress.note(f"Fold {number} of {len(groups)}: without {', '.join(held_out)}.")
-                leave_out(arguments.data, fold / "data", held_out)
+                leave_out(snapshot, fold / "data", held_out)
                 if not (fold / "model").exists():
                     train(_training(arguments, fold), Progress(progress.style))
                 judged = {name: _judge(arguments, fold, name, progress) for name in SPLITS}
@@ -101,8 +100,7 @@ def _write_summary(arguments: FoldsArguments, snapshot_sha256: str, count: int) 
 
 def _keep_plan(arguments: FoldsArguments, what: dict[str, Any]) -> None:
     """Raises Refused when the directory holds the folds of other options or data."""
-    options = {key: str(value) for key, value in asdict(arguments).items() if key not in NOT_OF_THE_RUN}
-    name = hashlib.sha256(json.dumps([options, what], sort_keys=True).encode()).hexdigest()
+    name = hashlib.sha256(json.dumps([arguments.of_the_run(), what], sort_keys=True).encode()).hexdigest()
     path = arguments.output / "plan.json"
     if not path.exists():
         if any(arguments.output.iterdir()):

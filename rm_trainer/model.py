@@ -2,9 +2,8 @@
 §3.5).
 
 It is transformers' own `…ForSequenceClassification` with one label, so the checkpoint is an ordinary one. Those heads
-have no bias to hold the shift that gives demonstrations mean reward 0, so **the network's output is the unshifted
-reward** and config.json carries `reward_shift`, to be added: reward = logit + reward_shift. `python -m rm_trainer
-score` adds it.
+have no bias. The one that gives demonstrations mean reward 0 (InstructGPT C.2) is `reward_bias` in config.json:
+**reward = logit + reward_bias**. `python -m rm_trainer score` adds it.
 """
 
 from typing import Any, cast
@@ -12,44 +11,33 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
-from rm_trainer.base import locate
-from rm_trainer.batches import Batch
-from rm_trainer.errors import Refused
-from rm_trainer.norms import fuse_norms
-from rm_trainer.render import Renderer
-from rm_trainer.sharing.attention import use_shared_prompts
+from lm.errors import Refused
+from lm.fused_rms_norm import fuse_rms_norms
+from lm.hub import directory_or_hub_id
+from lm.prefix_sharing.attention import use_row_attention
+from lm.rendering import Renderer
 
 HEAD = "score.weight"
 
 
-def score_group(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """Unshifted rewards [S], float32, of a batch's S sequences, each read at its last token.
-
-    The position is passed explicitly: the stock head looks for the last token that isn't padding, which is the wrong
-    one where padding and end-of-sequence are one token. Every completion is one full sequence here; rm_trainer/sharing
-    reads the prompt once.
-    """
-    hidden = model.base_model(
-        input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False
-    ).last_hidden_state  # [S, T, d]
-    return score_hidden(model, hidden[torch.arange(len(hidden), device=hidden.device), batch.last])
-
-
 def score_hidden(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Unshifted rewards [S], float32 even inside autocast, of last-layer states [S, d]."""
+    """Returns the rewards without their bias [S], float32 even inside autocast, of the last tokens' states [S, d].
+
+    The stock head looks for that token itself: the last one that isn't padding, which is the wrong one where padding
+    and end-of-sequence are one token.
+    """
     with torch.autocast(hidden.device.type, enabled=False):
         scores: Tensor = head(model)(hidden.float())  # [S, 1]
     return scores.squeeze(-1)
 
 
-def load_base(base: str, *, max_length: int, seed: int) -> tuple[PreTrainedModel, Renderer]:
+def load_base_model(base: str, *, max_length: int, seed: int) -> tuple[PreTrainedModel, Renderer]:
     """A model to train, float32 on the CPU, and its renderer. A language model gets a new head, drawn from N(0,
     1/(d+1)) (Stiennon et al. 2020, C.2, d the width); a reward model keeps its own. Raises Refused.
     """
-    model, tokenizer, missing = _load(locate(base))
+    model, tokenizer, missing = _load(directory_or_hub_id(base))
     if missing - {HEAD}:
         raise Refused(f"The weights of {base} lack {', '.join(sorted(missing - {HEAD}))}. Give a complete checkpoint.")
     if HEAD in missing:
@@ -58,62 +46,23 @@ def load_base(base: str, *, max_length: int, seed: int) -> tuple[PreTrainedModel
         nn.init.normal_(weight, std=(weight.shape[1] + 1) ** -0.5, generator=generator)
     renderer = _renderer(model, tokenizer, max_length)
     _choose_padding(model, renderer)
-    model.config.reward_shift = 0.0
+    model.config.reward_bias = 0.0
     model.config.reward_max_length = renderer.max_length
     return model, renderer
 
 
 def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTrainedModel, Renderer]:
     """A trained model on the CPU; `max_length` None: what it was trained with. Raises Refused when it has no head."""
-    model, tokenizer, missing = _load(locate(directory))
+    model, tokenizer, missing = _load(directory_or_hub_id(directory))
     if missing:
         raise Refused(f"{directory} is not a reward model: its weights lack {', '.join(sorted(missing))}.")
     trained_with = int(getattr(model.config, "reward_max_length", 2048))
     return model, _renderer(model, tokenizer, max_length or trained_with)
 
 
-def reward_shift(model: PreTrainedModel) -> float:
+def reward_bias(model: PreTrainedModel) -> float:
     """What is added to the network's output to get the reward; 0 for a checkpoint that stores none."""
-    return float(getattr(model.config, "reward_shift", 0.0))
-
-
-def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
-    """Takes the token embeddings, or the first `layers` layers with the embeddings, out of training. Raises Refused."""
-    blocks = transformer_layers(model)
-    if layers > len(blocks):
-        raise Refused(f"--freeze-layers {layers} is more than the {len(blocks)} layers that the model has.")
-    if embeddings or layers:
-        model.get_input_embeddings().requires_grad_(False)
-    for block in blocks[:layers]:
-        block.requires_grad_(False)
-
-
-def recompute_activations(model: PreTrainedModel) -> None:
-    """Layers keep their inputs only and are computed again in the backward pass: less memory for about a third more
-    time.
-
-    Of all modules only the layers themselves are put into training mode, which is what the library asks for; what they
-    hold stays in evaluation mode, so that nothing drops out.
-    """
-    model.activation_checkpointing_enable({"use_reentrant": False})
-    for layer in transformer_layers(model):
-        layer.training = True
-
-
-def recomputes_activations(model: PreTrainedModel) -> bool:
-    layers = transformer_layers(model)
-    return any(layer.training and getattr(layer, "gradient_checkpointing", False) for layer in layers)
-
-
-def is_sharded(model: PreTrainedModel) -> bool:
-    """Whether the weights are spread over several processes (rm_trainer/distributed)."""
-    return isinstance(model.base_model, FSDPModule)
-
-
-def transformer_layers(model: PreTrainedModel) -> list[nn.Module]:
-    """The blocks from the bottom up: the longest module list in the backbone (`layers`; `h` in GPT-2 and GPT-J)."""
-    lists = [list(child) for child in model.base_model.children() if isinstance(child, nn.ModuleList)]
-    return max(lists, key=len, default=[])
+    return float(getattr(model.config, "reward_bias", 0.0))
 
 
 def head(model: PreTrainedModel) -> nn.Linear:
@@ -136,7 +85,7 @@ def _load(location: str) -> tuple[PreTrainedModel, Any, set[str]]:
     head(model)
     # Only dropout depends on the mode. Without it a batch's gradient is the same however the batch is split, and the K
     # completions of a prompt are compared through one and the same network.
-    return use_shared_prompts(fuse_norms(model.eval())), tokenizer, set(info["missing_keys"])
+    return use_row_attention(fuse_rms_norms(model.eval())), tokenizer, set(info["missing_keys"])
 
 
 def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Renderer:
@@ -147,7 +96,7 @@ def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Render
 
 
 def _choose_padding(model: PreTrainedModel, renderer: Renderer) -> None:
-    """Makes the stock head read a sequence at its last token, as `score_group` does.
+    """Makes the stock head read a sequence at its last token, as `score_hidden` is given it.
 
     It reads at the rightmost token that isn't padding, so padding must be a token that never ends a sequence and that
     the model knows: the tokenizer's own padding, else end, begin or unknown. Where every one of them ends the sequences

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rm_trainer.records import Message
+from lm.prompt_format import Message
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Scored:
-    """`reward` has the model's shift in it: 0 is as good as the demonstrations. None where `problem` says why not.
+    """`reward` has the model's bias in it: 0 is as good as the demonstrations. None where `problem` says why not.
 
     `dropped`: tokens that the prompt lost at its start.
     """

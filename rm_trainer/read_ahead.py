@@ -1,4 +1,9 @@
-"""The next item is made in a thread while the current one is used."""
+"""The next item is made in a thread while the current one is used.
+
+Why not `torch.utils.data.DataLoader`: its workers are processes. Over 30 batches of 64 rankings that took 50 ms each to
+use (2026-11) one worker let the reader wait for 10.8 s in all, since each batch's tensors travel between processes, and
+0.6 s for the first; this thread 59 ms and 23 ms. It also wraps a refusal's words in the worker's traceback.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

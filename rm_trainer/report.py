@@ -2,32 +2,38 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from lm.atomic_files import write_json_file, write_text_file
+from lm.prefix_sharing.strategy import Strategy
+from lm.progress import Progress
+from lm.rendering import Renderer
+from lm.training.provenance import write_manifest
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import Group
-from rm_trainer.card import model_card
-from rm_trainer.checkpoint import write_json_file, write_text_file
 from rm_trainer.data import TrainingData
 from rm_trainer.evaluation.analysis import analyse
 from rm_trainer.evaluation.ceiling import in_words
+from rm_trainer.evaluation.figures import Analysis, Summary
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.recency import recent
-from rm_trainer.optimization import BatchResult
-from rm_trainer.progress import Progress
-from rm_trainer.provenance import write_manifest
-from rm_trainer.render import Renderer
-from rm_trainer.sharing.choice import Choice
+from rm_trainer.metrics import Metrics, PromptReading, TrainFigures
+from rm_trainer.model_card import model_card
+from rm_trainer.steps import StepResult
+from rm_trainer.token_file import TokenizedRanking
+
+OF_THE_RUN = (
+    "base", "snapshot_sha256", "demonstrations_sha256", "code", "device", "dtype", "threads", "seed", "schedule",
+    "config", "seconds", "tokens", "energy",
+)  # fmt: skip
+"""What manifest.json repeats of metrics.json."""
 
 
 def note_what_is_unusual(
-    data: TrainingData, renderer: Renderer, choice: Choice, arguments: TrainArguments, progress: Progress
+    data: TrainingData, renderer: Renderer, sharing: Strategy, arguments: TrainArguments, progress: Progress
 ) -> None:
     """Tells people before the first step what the run leaves out, so that nothing is dropped in silence."""
-    if choice.fallback:
-        progress.note(f"Every prompt is read once per completion, not once: {choice.fallback}.")
+    if sharing.fallback:
+        progress.note(f"Every prompt is read once per completion, not once: {sharing.fallback}.")
     if renderer.max_length < arguments.max_length:
         progress.note(f"The model reads {renderer.max_length} tokens, less than --max-length {arguments.max_length}.")
     for split, counts in data.counts.items():
@@ -45,30 +51,28 @@ def note_what_is_unusual(
     if not data.valid:
         progress.note("There is nothing to validate on, so metrics.json will have no validation metrics.")
     if not data.demonstrations:
-        progress.note("There are no demonstrations, so the rewards will not be shifted: their level will mean nothing.")
+        progress.note("There are no demonstrations, so the rewards have no bias: their level will mean nothing.")
 
 
-def reading(choice: Choice, counts: dict[str, int], results: Sequence[BatchResult], *, epochs: int) -> dict[str, Any]:
-    """How the prompts are read, for metrics.json, with the tokens of one pass over a split, shared and unshared.
-
-    `padding`: the share of padding among the tokens that the layers computed in the whole run.
-    """
+def reading(sharing: Strategy, counts: dict[str, int], results: Sequence[StepResult], *, epochs: int) -> PromptReading:
+    """Returns how the prompts were read."""
     full = counts["tokens"]
-    tokens = full if choice.way == "full" else counts["unique_tokens"]
+    tokens = full if sharing.name == "full" else counts["unique_tokens"]
     padding = 1 - epochs * tokens / sum(result.computed_tokens for result in results)
-    return {**asdict(choice), "tokens": tokens, "tokens_unshared": full, "padding": padding}
+    return {
+        "strategy": sharing.name,
+        "fallback": sharing.fallback,
+        "tokens": tokens,
+        "tokens_unshared": full,
+        "padding": padding,
+    }
 
 
-def tokens_of(batch: Sequence[Group]) -> int:
-    """Of its K full sequences each, as metrics.json counts them."""
-    return sum(len(sequence) for group in batch for sequence in group.rendered.sequences)
-
-
-def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> dict[str, Any]:
-    """Averages over the whole run, each batch measured before its own step: the model was still learning."""
+def train_metrics(results: Sequence[StepResult], rankings: Sequence[TokenizedRanking]) -> TrainFigures:
+    """Returns the averages over the whole run."""
     pairs = sum(result.pairs for result in results)
     return {
-        "rankings": len(groups),
+        "rankings": len(rankings),
         "pairs": pairs,
         "loss": sum(result.loss for result in results) / len(results),
         "pair_accuracy": sum(result.correct for result in results) / pairs,
@@ -77,24 +81,25 @@ def train_metrics(results: Sequence[BatchResult], groups: Sequence[Group]) -> di
     }
 
 
-def metrics_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> dict[str, Any] | None:
-    """None for a split without a usable pair."""
+def metrics_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> Summary | None:
+    """Returns None for a split without a usable pair."""
     return summarise(outcomes, seed=arguments.seed) if outcomes else None
 
 
-def analysis_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> dict[str, Any] | None:
-    """None for a split without a usable pair."""
+def analysis_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> Analysis | None:
+    """Returns None for a split without a usable pair."""
     if not outcomes:
         return None
     return analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
 
 
-def write(directory: Path, metrics: dict[str, Any], progress: Progress) -> None:
-    """metrics.json, training_log.jsonl with every event of the run so far, the model card and the manifest."""
+def write(directory: Path, metrics: Metrics, progress: Progress) -> None:
+    """Writes metrics.json, training_log.jsonl with every event of the run so far, the model card and the manifest."""
     write_json_file(directory / "metrics.json", metrics)
-    if metrics["valid"] is not None:
-        progress.note(in_words(metrics["analysis"]["valid"]["ceiling"]))
+    analysis = metrics["analysis"]["valid"]
+    if analysis is not None:
+        progress.note(in_words(analysis["ceiling"]))
     lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in progress.events]
     write_text_file(directory / "training_log.jsonl", lines)
     write_text_file(directory / "README.md", [model_card(metrics, name=metrics["config"]["output"])])
-    write_manifest(directory, metrics)
+    write_manifest(directory, {name: metrics.get(name) for name in OF_THE_RUN})

@@ -3,7 +3,7 @@
     echo '{"prompt": [{"role": "user", "content": "Hi"}], "completion": "Hello!"}' | \\
         python -m rm_trainer score --model DIR --input - --output -
 
-A line keeps all its keys and gets "reward": the network's output plus the model's stored shift, so 0 means as good as
+A line keeps all its keys and gets "reward": the network's output plus the model's stored bias, so 0 means as good as
 the demonstrations that it was trained with. Lines of one batch that have the same prompt have it read once.
 """
 
@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lm.atomic_files import write_text_file
+from lm.errors import Refused
+from lm.progress import Progress
+from lm.snapshot.records import parse_prompt_and_completion
 from rm_trainer.arguments import ScoreArguments
-from rm_trainer.checkpoint import write_text_file
-from rm_trainer.errors import Refused
-from rm_trainer.progress import Progress
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.records import parse_prompt_and_completion
 from rm_trainer.scorer import Scorer
 
 Line = tuple[int, dict[str, Any], Item]

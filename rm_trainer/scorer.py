@@ -5,16 +5,18 @@ from typing import Self
 
 from transformers import PreTrainedModel
 
-from rm_trainer.arguments import Precision, RuntimeArguments
+from lm.errors import Refused
+from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
+from lm.prefix_sharing.strategy import choose_strategy
+from lm.rendering import Renderer
+from lm.training.arguments import Precision, RuntimeArguments
+from lm.training.runtime import Runtime, prepare_runtime
 from rm_trainer.batches import parts
-from rm_trainer.errors import Refused
 from rm_trainer.evaluate import rewards_of
-from rm_trainer.model import load_reward_model, reward_shift
-from rm_trainer.precision import Runtime, prepare_runtime
+from rm_trainer.model import load_reward_model, reward_bias
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.render import Rendered, Renderer
 
-Numbered = tuple[int, Rendered]
+Numbered = tuple[int, SharedPrompt]
 """The item's number, and its one sequence."""
 
 TOKENS_AT_ONCE = 8192
@@ -28,8 +30,9 @@ class Scorer:
         self.renderer = renderer
         self._model = runtime.place(model)
         self._runtime = runtime
+        self._sharing = choose_strategy(model, runtime.device)
         self._batch_size = batch_size
-        self._shift = reward_shift(model)
+        self._bias = reward_bias(model)
 
     @classmethod
     def load(
@@ -49,22 +52,21 @@ class Scorer:
     def score(self, items: Sequence[Item]) -> list[Scored]:
         """In order; what can't be scored says why. Raises Failed when a reward is not a finite number."""
         found: dict[int, Scored] = {}
-        rendered: dict[int, Rendered] = {}
+        rendered: dict[int, SharedPrompt] = {}
         for number, item in enumerate(items):
             try:
                 rendered[number] = self.renderer.render(item.prompt, [item.completion])
             except Refused as refusal:
                 found[number] = Scored(None, problem=str(refusal))
         for batch in self._batches(items, rendered):
-            rewards = rewards_of(
-                self._model, self._runtime, [_together(group) for group in batch], tokens=TOKENS_AT_ONCE
-            )
+            together = [_together(group) for group in batch]
+            rewards = rewards_of(self._model, self._runtime, self._sharing, together, tokens=TOKENS_AT_ONCE)
             numbered = [each for group in batch for each in group]
             for (number, one), reward in zip(numbered, rewards.tolist(), strict=True):
-                found[number] = Scored(reward + self._shift, dropped=one.dropped)
+                found[number] = Scored(reward + self._bias, dropped=one.dropped)
         return [found[number] for number in range(len(items))]
 
-    def _batches(self, items: Sequence[Item], rendered: dict[int, Rendered]) -> Iterator[list[Sequence[Numbered]]]:
+    def _batches(self, items: Sequence[Item], rendered: dict[int, SharedPrompt]) -> Iterator[list[Sequence[Numbered]]]:
         """Groups that share a prompt, whole where they fit, as many at a time as the batch has room for."""
         batch: list[Sequence[Numbered]] = []
         room = self._batch_size
@@ -79,15 +81,15 @@ class Scorer:
             yield batch
 
 
-def _groups(items: Sequence[Item], rendered: dict[int, Rendered]) -> list[list[Numbered]]:
+def _groups(items: Sequence[Item], rendered: dict[int, SharedPrompt]) -> list[list[Numbered]]:
     """Each completion was cut by itself, so that its reward is its own; those cut differently share no prompt."""
     groups: dict[tuple[object, int], list[Numbered]] = {}
     for number, one in rendered.items():
-        groups.setdefault((items[number].prompt, one.dropped), []).append((number, one))
+        turns = tuple((message["role"], message["content"]) for message in items[number].prompt)
+        groups.setdefault((turns, one.dropped), []).append((number, one))
     return list(groups.values())
 
 
-def _together(group: Sequence[Numbered]) -> Rendered:
-    return Rendered(
-        sequences=tuple(sequence for _, one in group for sequence in one.sequences), dropped=group[0][1].dropped
-    )
+def _together(group: Sequence[Numbered]) -> SharedPrompt:
+    sequences = [sequence for _, one in group for sequence in one.sequences()]
+    return share_prefix(sequences, dropped=group[0][1].dropped)

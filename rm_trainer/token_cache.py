@@ -1,6 +1,6 @@
 """Where tokens are kept between runs, so that a snapshot is tokenised once.
 
-    CACHE/KEY/rows.bin, tokens.bin    as rm_trainer/tokens.py has them
+    CACHE/KEY/rows.bin, tokens.bin    as rm_trainer/token_file.py has them
     CACHE/KEY/entry.json              the sha256 of both
 
 KEY is the sha256 of all that decides the content: the sha256 of the snapshot's file, and Renderer.fingerprint. Of a
@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import time
 
-from rm_trainer.checkpoint import whole_directory, write_json_file
-from rm_trainer.errors import Refused
-from rm_trainer.render import Renderer
-from rm_trainer.snapshot import Shard
-from rm_trainer.tokens import IDS, LAYOUT, ROWS, Tokens, write_tokens
+from lm.atomic_files import atomic_directory, write_json_file
+from lm.errors import Refused
+from lm.rendering import Renderer
+from lm.snapshot.reading import Shard
+from rm_trainer.token_file import IDS, LAYOUT, ROWS, TokenFile, write_tokens
 
 KEY = re.compile(r"[0-9a-f]{64}")
 UNUSED_SECONDS = 30 * 24 * 3600
@@ -33,7 +33,7 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "concord" / "tokens"
 
 
-def open_tokens(shard: Shard, renderer: Renderer, cache: Path) -> Tokens:
+def open_tokens(shard: Shard, renderer: Renderer, cache: Path) -> TokenFile:
     """The shard's entry, made first where there is none or a damaged one; several processes may ask at once.
 
     Raises Refused for a record that can't be used, or a directory that can't be written to.
@@ -43,11 +43,11 @@ def open_tokens(shard: Shard, renderer: Renderer, cache: Path) -> Tokens:
     with _alone(entry):
         if not _whole(entry):
             shutil.rmtree(entry, ignore_errors=True)
-            with whole_directory(entry) as unfinished:
+            with atomic_directory(entry) as unfinished:
                 write_tokens(shard, renderer, unfinished)
                 write_json_file(unfinished / "entry.json", _hashes(unfinished))
         os.utime(entry)
-    return Tokens.open(shard, entry)
+    return TokenFile.open(shard, entry)
 
 
 def forget_unused(cache: Path) -> None:

@@ -8,8 +8,8 @@ import random
 import sys
 import time
 
-from sampler.model_files import UnusableModel
-from sampler.protocol import SampleRequest, UnusablePrompt
+from lm.errors import UnusableModel, UnusablePrompt
+from sampler.protocol import SampleRequest
 from sampler.transformers_sampler import TransformersSampler
 
 

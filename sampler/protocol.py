@@ -3,12 +3,12 @@
 The labeling side and every sampler meet in these classes alone, so this module imports neither torch nor Django.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Message = Mapping[str, str]
-"""`{"role": "system" | "user" | "assistant", "content": "…"}`, as in the record format on disk."""
+from lm.errors import UnusablePrompt
+from lm.prompt_format import Message
 
 FinishReason = Literal["stop", "length"]
 
@@ -64,17 +64,6 @@ class Sampler(Protocol):
     def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
         """The completions of each request, in order. Raises `UnusablePrompt` before anything is sampled."""
         ...
-
-
-class UnusablePrompt(ValueError):
-    """The model cannot continue this conversation, however often it is asked."""
-
-
-class RefusedByTemplate(UnusablePrompt):
-    """The model's own chat template does not take the conversation: no system message, roles that must alternate, …"""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The model's chat template refuses the conversation: {reason}")
 
 
 class PromptTooLong(UnusablePrompt):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from jinja2 import TemplateError
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
@@ -17,10 +16,12 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from lm.device import fastest_dtype, find_device
+from lm.model_directory import check_model_directory, context_length
+from lm.prompt_format import plain_completion
+from lm.rendering import prompt_text
 from sampler.batches import Row, batches_of, rows_of
-from sampler.model_files import check_model_directory, context_length
-from sampler.prompt_format import plain_completion, plain_prompt
-from sampler.protocol import Message, PromptTooLong, RefusedByTemplate, SampledCompletion, SampleRequest
+from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
 from sampler.seeded_draw import SeededDraw, seeded_uniforms
 from sampler.turn_end import TurnEnd, end_token_ids
 
@@ -33,7 +34,7 @@ class ModelFault(RuntimeError):
 class TransformersSampler:
     """Implements `sampler.protocol.Sampler`; make one with `load`.
 
-    A model with a chat template is prompted with it, any other in the plain format of `sampler.prompt_format`. Sampling
+    A model with a chat template is prompted with it, any other in the plain format of `lm.prompt_format`. Sampling
     settings of the model's own generation_config.json (top_k, repetition_penalty, …) are left out, so that the
     temperature, top_p and seed of its request are a completion's whole provenance.
     """
@@ -56,7 +57,8 @@ class TransformersSampler:
         with padding, and new tokens of what is generated together; 32,768 tokens of a model like GPT-J 6B take 15 GB.
         """
         check_model_directory(path)
-        placed = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        # Draws are made in float64, which other accelerators than CUDA's don't have.
+        placed = find_device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
         model: Any = AutoModelForCausalLM.from_pretrained(
             path,
@@ -92,19 +94,11 @@ class TransformersSampler:
 
     def _prompt_tokens(self, request: SampleRequest) -> list[int]:
         chat = bool(self.tokenizer.chat_template)
-        text = self._chat_prompt(request.messages) if chat else plain_prompt(request.messages)
+        text = prompt_text(self.tokenizer, request.messages)
         tokens: list[int] = self.tokenizer(text, add_special_tokens=not chat, verbose=False)["input_ids"]
         if len(tokens) > self.context - request.max_new_tokens:
             raise PromptTooLong(tokens=len(tokens), context=self.context, max_new_tokens=request.max_new_tokens)
         return tokens
-
-    def _chat_prompt(self, messages: Sequence[Message]) -> str:
-        conversation = [dict(message) for message in messages]
-        try:
-            text: str = self.tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
-        except TemplateError as error:
-            raise RefusedByTemplate(str(error)) from error
-        return text
 
     @torch.inference_mode()
     def _generate(self, rows: Sequence[Row]) -> list[SampledCompletion]:
@@ -161,19 +155,6 @@ class TransformersSampler:
 
 def _greedy(steps: int, padding: int) -> GenerationConfig:
     return GenerationConfig(max_new_tokens=steps, do_sample=False, pad_token_id=padding)  # type: ignore[no-untyped-call]
-
-
-def fastest_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it, else float32.
-
-    On two cores of an AMD EPYC with AVX512-BF16, a 270M model samples nearly three times as many tokens a second in
-    bfloat16 as in float32; processors without such instructions emulate bfloat16.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    capabilities = torch.cpu.get_capabilities()
-    native = device.type == "cpu" and (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-    return torch.bfloat16 if native else torch.float32
 
 
 def _left_padded(prompts: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:

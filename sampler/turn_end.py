@@ -8,7 +8,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCriteria
 
-from sampler.prompt_format import NEXT_TURN_MARKERS
+from lm.prompt_format import NEXT_TURN_MARKERS
 
 _MARKER_TOKENS = max(len(marker.encode()) for marker in NEXT_TURN_MARKERS) + 3
 """A tail of this many tokens holds a marker even if every byte is a token (and the tail starts within a character)."""

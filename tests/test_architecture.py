@@ -8,6 +8,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("config", "labeling", "sampler", "rm_trainer", "benchmarks")
+PACKAGES = ("config", "labeling", "lm", "sampler", "rm_trainer", "benchmarks")
 
 # The capabilities of labeling/, each of which knows those before it (docs/architecture.md).
 CAPABILITIES = (
@@ -46,7 +47,14 @@ HEAVY_LATE_IMPORTS = {
     ("labeling.worker_models", "sampler.transformers_sampler"),
 }
 HEAVY = frozenset({"torch", "transformers", "accelerate"})
-GROUND_FLOOR = ("sampler", "rm_trainer")
+# The programs that know no Django, and what they share under them.
+PROGRAMS = ("sampler", "rm_trainer")
+GROUND_FLOOR = ("lm", *PROGRAMS)
+MAY_KNOW = {"lm": frozenset({"lm"}), **{program: frozenset({"lm", program}) for program in PROGRAMS}}
+# Parts of lm/ that bring torch; the web and the light workers import all the others.
+WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.rendering", "lm.training")
+# What labeling knows of the programs at import.
+WITHOUT_TORCH = ("rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
@@ -115,7 +123,7 @@ def later_layers_imported(root: Path) -> list[str]:
 
 def django_in_rules(root: Path) -> list[str]:
     """Rules know neither Django nor a database."""
-    foreign = {"django", "celery", "rest_framework", "config", *GROUND_FLOOR}
+    foreign = {"django", "celery", "rest_framework", "config", *PROGRAMS}
     return [
         str(each)
         for each in all_imports(root)
@@ -127,11 +135,23 @@ def import_circles(root: Path) -> list[str]:
     return [" ⇄ ".join(circle) for circle in circles(all_imports(root))]
 
 
+def folder_circles(root: Path) -> list[str]:
+    """What a folder's modules import, the folder imports."""
+    modules = modules_of(root, GROUND_FLOOR)
+    folder = {module: path.relative_to(root).parent.as_posix() for module, path in modules.items()}
+    between = [
+        replace(each, source=folder[each.source], target=folder[each.target])
+        for each in imports_of(modules)
+        if each.target in folder and folder[each.source] != folder[each.target]
+    ]
+    return [" ⇄ ".join(circle) for circle in circles(between)]
+
+
 def ground_floor_that_looks_up(root: Path) -> list[str]:
     found = []
     for each in all_imports(root):
         floor = top(each.source)
-        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - {floor}:
+        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - MAY_KNOW[floor]:
             found.append(str(each))
     return found
 
@@ -147,11 +167,20 @@ def config_that_imports_labeling(root: Path) -> list[str]:
     ]
 
 
+def modules_without_torch(root: Path) -> list[str]:
+    lm = [
+        module
+        for module in modules_of(root, ("lm",))
+        if not f"{module}.".startswith(tuple(f"{one}." for one in WITH_TORCH))
+    ]
+    return [*modules_of(root, ("config", "labeling")), *lm, *WITHOUT_TORCH]
+
+
 def torch_at_import(root: Path) -> list[str]:
     imports = all_imports(root)
     return [
         f"import {module} brings {', '.join(sorted(heavy))}"
-        for module in modules_of(root, ("config", "labeling"))
+        for module in modules_without_torch(root)
         if (heavy := {top(name) for name in reached_at_import(module, imports)} & HEAVY)
     ]
 
@@ -213,6 +242,10 @@ RULES: dict[Rule, dict[str, str]] = {
         "labeling/services/a.py": "from labeling.services import b\n",
         "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
     },
+    folder_circles: {
+        "lm/errors.py": "def late():\n    from lm.training import processes\n",
+        "lm/training/processes.py": "from lm import errors\n",
+    },
     ground_floor_that_looks_up: {"sampler/engine.py": "import rm_trainer.loss\n", "rm_trainer/loss.py": ""},
     config_that_imports_labeling: {
         "config/urls.py": "from labeling import models\n",
@@ -255,6 +288,19 @@ def test_the_rule_finds_a_tree_that_breaks_it(rule: Rule, tmp_path: Path) -> Non
 def test_listed_late_imports_of_torch_are_still_there() -> None:
     late = {(each.source, each.target) for each in all_imports(ROOT) if each.late}
     assert late >= HEAVY_LATE_IMPORTS
+
+
+def test_the_ground_floor_is_imported_without_torch_and_without_django() -> None:
+    """In a process of its own, as the web server and the light workers import it."""
+    modules = [module for module in modules_without_torch(ROOT) if top(module) in GROUND_FLOOR]
+    assert len(modules) > 10
+    program = f"""
+import importlib, sys
+for module in {modules!r}:
+    importlib.import_module(module)
+assert not {{"torch", "transformers", "django"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def test_the_web_process_never_imports_torch() -> None:

@@ -11,9 +11,9 @@ from benchmarks.reward_quality import Seed, Side
 from benchmarks.train_step import Row, rows
 from benchmarks.training import oasst, our_step
 from benchmarks.training.side import Answer, PeerMissing, Task, ask, peak_memory
+from lm.snapshot.reading import open_snapshot
 from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.model import head
-from rm_trainer.snapshot import open_snapshot
 
 SMALL = {"k": 4, "prompt": 20, "completion": 10, "dtype": "float32", "steps": 1, "small": True}
 

@@ -100,7 +100,7 @@ def log_in(port: int, account: str, password: str) -> Session:
 
 
 def work(plan: Plan, session: Session, numbers: "count[int]", done: Done, deadline: float) -> None:
-    """Ranks until the plan is fulfilled, nothing is left or too much went wrong."""
+    """Processes until the plan is fulfilled, nothing is left or too much went wrong."""
     location, page = "", b""
     submit = "submit/" if plan.without_scripts else "submit/?next=here"
     while next(numbers) < plan.operations and time.monotonic() < deadline and len(done.errors) < MOST_ERRORS:

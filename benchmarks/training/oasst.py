@@ -1,13 +1,13 @@
 """Open-Assistant's conversation trees as rankings: replies to the same turn, in the order that people gave them."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rm_trainer.snapshot import manifest_sha256
+from lm.snapshot.writing import SnapshotWriter
 
 ROLES = {"prompter": "user", "assistant": "assistant"}
 
@@ -48,25 +48,12 @@ def _below(message: dict[str, Any], tree: str, before: tuple[dict[str, str], ...
 
 def write_snapshot(directory: Path, splits: dict[str, list[tuple[int, RankedReplies]]]) -> None:
     """A snapshot as an export writes it (docs/data-contract.md), of numbered rankings by split."""
-    files = [_file(directory, split, numbered) for split, numbered in splits.items()]
-    manifest: dict[str, Any] = {"schema": 1, "as_of": "2023-04-12T00:00:00.000000Z", "files": files, "counts": {}}
-    manifest["sha256"] = manifest_sha256(manifest)
-    (directory / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-
-
-def _file(directory: Path, split: str, numbered: list[tuple[int, RankedReplies]]) -> dict[str, Any]:
-    path = directory / "rankings" / f"{split}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(_record(number, one)) + "\n" for number, one in numbered), encoding="utf-8")
-    content = path.read_bytes()
-    return {
-        "path": f"rankings/{split}.jsonl",
-        "kind": "rankings",
-        "split": split,
-        "records": len(numbered),
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    directory.mkdir(parents=True, exist_ok=True)
+    with SnapshotWriter(directory) as files:
+        for split, numbered in splits.items():
+            for number, one in numbered:
+                files.write_line("rankings", split, json.dumps(_record(number, one)).encode() + b"\n")
+        files.finish(as_of=datetime(2023, 4, 12, tzinfo=UTC), filters={}, counts={})
 
 
 def _record(number: int, one: RankedReplies) -> dict[str, Any]:

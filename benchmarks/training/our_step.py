@@ -6,6 +6,7 @@ prompts a pass as the trainer's default budget of tokens holds, one at least; ou
 
 import json
 import sys
+from itertools import repeat
 from time import perf_counter
 from typing import Any
 
@@ -13,18 +14,40 @@ import torch
 
 from benchmarks.training.shape import random_model, random_sequences
 from benchmarks.training.side import Task, answer
+from lm.fused_rms_norm import fuse_rms_norms
+from lm.layers import recompute_activations
+from lm.prefix_sharing.attention import use_row_attention
+from lm.prefix_sharing.shared_prompt import share_prefix
+from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.snapshot.records import Ranking
+from lm.training.optimizer import make_optimizer
+from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import Group
-from rm_trainer.model import recompute_activations
-from rm_trainer.norms import fuse_norms
-from rm_trainer.optimization import accumulate_gradients, apply_gradients, make_optimizer
-from rm_trainer.precision import Runtime
-from rm_trainer.records import Ranking
-from rm_trainer.render import Rendered
-from rm_trainer.sharing import choice
-from rm_trainer.sharing.attention import use_shared_prompts
+from rm_trainer.token_file import TokenizedRanking
+from rm_trainer.train import training_steps
 
 ARGUMENTS: dict[str, Any] = {"data": "", "base": "", "output": ""}
+
+
+class Clock:
+    """Seconds of a step's gradients, until they are clipped, and of its optimizer; TRL's are taken alike."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.gradients: list[float] = []
+        self.steps: list[float] = []
+        self.began = perf_counter()
+        optimizer.register_step_pre_hook(self._before)
+        optimizer.register_step_post_hook(self._after)
+
+    def start(self) -> None:
+        self.began = perf_counter()
+
+    def _before(self, *_: Any) -> None:
+        self.gradients.append(perf_counter() - self.began)
+        self.began = perf_counter()
+
+    def _after(self, *_: Any) -> None:
+        self.steps.append(perf_counter() - self.began)
 
 
 def main(given: dict[str, Any]) -> None:
@@ -32,27 +55,25 @@ def main(given: dict[str, Any]) -> None:
     task = Task(**given)
     model = random_model(small=task.small)
     if way == "ours":
-        use_shared_prompts(fuse_norms(model))
-    else:
-        choice.SUPPORTED = frozenset()
+        use_row_attention(fuse_rms_norms(model))
     if task.checkpointing:
         recompute_activations(model)
     runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, task.dtype), keeps_casts=not task.checkpointing)
-    optimizer = make_optimizer(model, TrainArguments(**ARGUMENTS))
+    sharing = choose_strategy(model, runtime.device) if way == "ours" else Strategy("full")
+    arguments = TrainArguments(**ARGUMENTS, spike_factor=0, final_learning_rate_fraction=1)
+    optimizer = make_optimizer(model, arguments)
     prompts = prompts_a_pass(task, way)
-    part = [ranking_group(random_sequences(model, task.k, task.prompt, task.completion))] * prompts
-    # The first pass sets up buffers and kernels.
-    accumulate_gradients(model, runtime, part, tokens=TrainArguments.tokens_per_microbatch)
-    model.zero_grad(set_to_none=True)
-    gradients, steps, losses = [], [], []
-    for _ in range(task.steps):
-        began = perf_counter()
-        losses.append(accumulate_gradients(model, runtime, part, tokens=TrainArguments.tokens_per_microbatch).loss)
-        gradients.append((perf_counter() - began) / prompts)
-        began = perf_counter()
-        apply_gradients(model, optimizer, learning_rate=9e-6, clip=1.0)
-        steps.append(perf_counter() - began)
-    answer(gradients, steps, losses[0])
+    batch = [tokenized_ranking(random_sequences(model, task.k, task.prompt, task.completion))] * prompts
+    clock = Clock(optimizer)
+    # The first step sets up buffers and kernels, and the optimizer's moments.
+    loop = training_steps(
+        model, optimizer, runtime, sharing, repeat(batch), arguments, steps=1 + task.steps, results=[]
+    )
+    losses = []
+    for _ in range(1 + task.steps):
+        clock.start()
+        losses.append(next(loop).loss)
+    answer([seconds / prompts for seconds in clock.gradients[1:]], clock.steps[1:], losses[0])
 
 
 def prompts_a_pass(task: Task, way: str) -> int:
@@ -61,7 +82,7 @@ def prompts_a_pass(task: Task, way: str) -> int:
     return full if way == "full" else max(1, min(budget, full * task.full_tokens) // task.unique_tokens)
 
 
-def ranking_group(sequences: list[torch.Tensor]) -> Group:
+def tokenized_ranking(sequences: list[torch.Tensor]) -> TokenizedRanking:
     """The sequences as a ranking, the earlier the better."""
     k = len(sequences)
     ranking = Ranking(
@@ -72,7 +93,7 @@ def ranking_group(sequences: list[torch.Tensor]) -> Group:
         completions=("",) * k,
         ranks=tuple(range(1, k + 1)),
     )
-    return Group(ranking=ranking, rendered=Rendered(sequences=tuple(sequences), dropped=0))
+    return TokenizedRanking(ranking=ranking, tokens=share_prefix(sequences))
 
 
 if __name__ == "__main__":

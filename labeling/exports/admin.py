@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.nouns import RecordAdmin, column, door, shown
 from labeling.base.refusals import SnapshotRefused
 from labeling.exports.models import Snapshot
-from labeling.exports.rules import MANIFEST_NAME, verify_snapshot
 from labeling.exports.services.archive import tar_gz
+from lm.errors import Refused
+from lm.snapshot.manifest import MANIFEST_NAME, verify_snapshot
 
 
 @admin.register(Snapshot)
@@ -73,7 +74,7 @@ class SnapshotAdmin(RecordAdmin):
         directory = Path(snapshot.path)
         try:
             names = _checked_files(snapshot, directory)
-        except SnapshotRefused as refused:
+        except (SnapshotRefused, Refused) as refused:
             messages.error(request, _("It can't be downloaded: %(why)s") % {"why": refused})
             return HttpResponseRedirect(self.page_of(snapshot))
         stem = f"snapshot-{snapshot.pk}-{snapshot.sha256[:8]}"

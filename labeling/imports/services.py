@@ -14,9 +14,10 @@ from labeling.desk.demonstrating.services import import_demonstration
 from labeling.imports.rules.rows import RefusedRow, Row
 from labeling.model_versions.queries import current_sft_model
 from labeling.ranking_tasks.services.tasks import make_task_of_given
-from sampler.model_files import UnusableModel, context_length
-from sampler.prompt_tokens import count_tokens
-from sampler.protocol import PromptTooLong, UnusablePrompt
+from lm.errors import UnusableModel, UnusablePrompt
+from lm.model_directory import context_length
+from lm.prompt_tokens import count_tokens
+from sampler.protocol import PromptTooLong
 
 IMPORT_LOCK = 0x436F6E49  # "ConI"
 

@@ -9,8 +9,8 @@ import logging
 
 from labeling.base.states import ModelKind, ModelState
 from labeling.model_versions.models import ModelVersion
-from sampler.model_files import UnusableModel
-from sampler.prompt_tokens import count_text_tokens
+from lm.errors import UnusableModel
+from lm.prompt_tokens import count_text_tokens
 
 
 def current_reward_model() -> ModelVersion | None:

@@ -9,8 +9,9 @@ from django.utils import timezone
 from labeling.base.refusals import ModelRefused
 from labeling.base.states import ModelKind, ModelState, check_move
 from labeling.model_versions.models import ModelVersion
-from sampler.hub import fetch, is_hub_id
-from sampler.model_files import UnusableModel, check_model_directory
+from lm.errors import UnusableModel
+from lm.hub import fetch, is_hub_id
+from lm.model_directory import check_model_directory
 
 
 @transaction.atomic

@@ -1,13 +1,13 @@
 """What stands behind an accuracy, ready for metrics.json. Pure maths."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rm_trainer.evaluation.best_of_n import best_of_n
 from rm_trainer.evaluation.bootstrap import RESAMPLES
 from rm_trainer.evaluation.calibration import calibration
 from rm_trainer.evaluation.ceiling import ceiling
 from rm_trainer.evaluation.comparisons import comparisons_of
+from rm_trainer.evaluation.figures import Analysis
 from rm_trainer.evaluation.length import length
 from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.evaluation.recency import Recent, newest
@@ -16,7 +16,7 @@ from rm_trainer.evaluation.slices import slices
 
 def analyse(
     outcomes: Sequence[Outcome], *, recent: Recent | None = None, samples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Any]:
+) -> Analysis:
     """Of at least one outcome, each with at least one pair. All intervals are 95% and draw whole prompts."""
     pairs = comparisons_of(outcomes)
     return {

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from math import comb, log
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rm_trainer.evaluation.bootstrap import RESAMPLES, Floats, places, ratio, sums
+from rm_trainer.evaluation.figures import BestOfN
 from rm_trainer.evaluation.metrics import Outcome
 
 
-def best_of_n(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int = 0) -> list[dict[str, Any]]:
+def best_of_n(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int = 0) -> list[BestOfN]:
     """One row for each n from 1 to the largest K, over the rankings with at least n completions.
 
     `win_rate`: how often the labeler ranked what the model picks of n above a random other completion of the prompt, a
@@ -57,7 +57,7 @@ def _curves(one: Outcome) -> tuple[int, Floats] | None:
     return one.prompt_id, np.stack([expected(rewards, wins), expected(-ranks, wins), quality])
 
 
-def _row(n: int, curves: Sequence[tuple[int, Floats]], *, samples: int, seed: int) -> dict[str, Any]:
+def _row(n: int, curves: Sequence[tuple[int, Floats]], *, samples: int, seed: int) -> BestOfN:
     win, labelers, quality = np.array([curve[:, n - 1] for _, curve in curves]).T
     rated = np.isfinite(quality)
     per_prompt = sums(

@@ -1,17 +1,16 @@
 """Whether a reward model knows how sure it may be. Pure maths."""
 
-from typing import Any
-
 import numpy as np
 
 from rm_trainer.evaluation.bootstrap import RESAMPLES, Floats, interval, resampled, sums
 from rm_trainer.evaluation.comparisons import Comparisons
+from rm_trainer.evaluation.figures import Calibration, CalibrationBin
 
 BINS = 10
 TEMPERATURES = np.geomspace(0.05, 20, 300)
 
 
-def calibration(pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+def calibration(pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0) -> Calibration:
     """Whether σ(|margin|) is the share of right pairs (Bai et al. 2022, §4.1).
 
     `bins`: pairs by the predicted probability of the completion the model prefers, from 0.5 to 1. `ece`: mean over
@@ -51,7 +50,7 @@ def _ece(totals: Floats) -> Floats:
     return gaps
 
 
-def _rows(totals: Floats, drawn: Floats) -> list[dict[str, Any]]:
+def _rows(totals: Floats, drawn: Floats) -> list[CalibrationBin]:
     count, probability, right = np.split(totals, 3)
     drawn_count, _, drawn_right = np.split(drawn, 3, axis=1)
     with np.errstate(invalid="ignore"):

@@ -1,18 +1,18 @@
 """How often labelers agree with each other on the same completions: no model can be expected to agree more. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
 from rm_trainer.evaluation.bootstrap import RESAMPLES, interval, places, resampled, sums
+from rm_trainer.evaluation.figures import Ceiling
 from rm_trainer.evaluation.metrics import Outcome, summarise
 
 FEWEST_PAIRS = 30
 """Fewer say nothing: at 30 the standard error of a share is still nine points of a hundred."""
 
 
-def ceiling(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+def ceiling(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int = 0) -> Ceiling:
     """Agreement of pairs of labelers on shared tasks (Stiennon et al. 2020, C.2): the share of the pairs of
     completions in which both prefer the same one, without those about which either is indifferent.
 
@@ -21,18 +21,18 @@ def ceiling(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int 
     shared = _shared(outcomes)
     votes = [(one.prompt_id, same, pairs) for one, other in _couples(shared) for same, pairs in [_agree(one, other)]]
     pairs = sum(count for _, _, count in votes)
-    counts = {"tasks": len(shared), "pairs": pairs}
     if pairs < FEWEST_PAIRS:
         note = f"Not enough shared tasks: {len(shared)} with {pairs} pairs that two labelers both ordered, "
         note += f"and {FEWEST_PAIRS} are the fewest that say something."
-        return {**counts, "agreement": None, "agreement_interval": None, "standard_error": None, "model": None,
-                "note": note}  # fmt: skip
+        return {"tasks": len(shared), "pairs": pairs, "agreement": None, "agreement_interval": None,
+                "standard_error": None, "model": None, "note": note}  # fmt: skip
     per_prompt = sums(places([one[0] for one in votes]), [one[1] for one in votes], [one[2] for one in votes])
     drawn = resampled(per_prompt, samples=max(samples, RESAMPLES), seed=seed)
     drawn = drawn[drawn[:, 1] > 0]
     ranked = [one for task in shared for one in task]
     return {
-        **counts,
+        "tasks": len(shared),
+        "pairs": pairs,
         "agreement": float(per_prompt[:, 0].sum() / pairs),
         "agreement_interval": interval(drawn[:, 0] / drawn[:, 1]),
         "standard_error": float((drawn[:, 0] / drawn[:, 1]).std()),
@@ -41,9 +41,9 @@ def ceiling(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int 
     }
 
 
-def in_words(made: Mapping[str, Any]) -> str:
+def in_words(made: Ceiling) -> str:
     """One sentence that puts the ceiling beside the model."""
-    if made["agreement"] is None:
+    if made["agreement"] is None or made["model"] is None:
         return str(made["note"])
     return (
         f"Labelers agree with each other on {made['agreement']:.1%} ± {made['standard_error']:.1%} of {made['pairs']} "

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lm.snapshot.records import STRONGEST
 from rm_trainer.evaluation.bootstrap import Floats, Places, places
 from rm_trainer.evaluation.metrics import Outcome
-from rm_trainer.objective import STRONGEST
 
 EDITED = "edited"
 """A pair whose better one the labeler wrote: how much better it is nobody was asked."""
@@ -49,7 +49,7 @@ def _columns(one: Outcome) -> tuple[Floats, Floats, Floats, NDArray[np.int64], N
 
 
 def _strengths(one: Outcome, ranks: Places, chosen: Places, rejected: Places) -> NDArray[np.str_]:
-    """As `objective.pair_strengths` adds them up: a pair further apart has the sum of its steps, at most STRONGEST."""
+    """As `loss.pair_strengths` adds them up: a pair further apart has the sum of its steps, at most STRONGEST."""
     if one.strengths is None:
         return np.full(len(chosen), "", dtype="<U6")
     heights = np.concatenate([[0], np.cumsum(one.strengths)])[ranks - 1]

@@ -1,18 +1,16 @@
 """How much of a reward is only length. Pure maths."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from rm_trainer.evaluation.bootstrap import RESAMPLES, places, ratio, sums
 from rm_trainer.evaluation.comparisons import Comparisons
+from rm_trainer.evaluation.figures import Length
 from rm_trainer.evaluation.metrics import Outcome
 
 
-def length(
-    outcomes: Sequence[Outcome], pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Any]:
+def length(outcomes: Sequence[Outcome], pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0) -> Length:
     """How far the rewards follow length (Stiennon et al. 2020, §4.3; Singhal et al. 2023), each with its interval.
 
     `correlation`: mean over rankings of Pearson's r between reward and tokens, where both vary.
@@ -28,15 +26,17 @@ def length(
         [one or 0.0 for one in correlations],
         [one is not None for one in correlations],
     )
-    figures = {
-        "correlation": ratio(by_ranking, 0, 1, samples=samples, seed=seed),
-        "shorter_won_accuracy": ratio(by_pair, 3, 2, samples=samples, seed=seed),
-        "longer_is_better_accuracy": ratio(by_pair, 1, 0, samples=samples, seed=seed),
-    }
+    correlation, correlation_interval = ratio(by_ranking, 0, 1, samples=samples, seed=seed)
+    shorter_won, shorter_won_interval = ratio(by_pair, 3, 2, samples=samples, seed=seed)
+    longer_is_better, longer_is_better_interval = ratio(by_pair, 1, 0, samples=samples, seed=seed)
     return {
         "shorter_won_pairs": int(shorter.sum()),
-        **{name: value for name, (value, _) in figures.items()},
-        **{f"{name}_interval": bounds for name, (_, bounds) in figures.items()},
+        "correlation": correlation,
+        "shorter_won_accuracy": shorter_won,
+        "longer_is_better_accuracy": longer_is_better,
+        "correlation_interval": correlation_interval,
+        "shorter_won_accuracy_interval": shorter_won_interval,
+        "longer_is_better_accuracy_interval": longer_is_better_interval,
     }
 
 

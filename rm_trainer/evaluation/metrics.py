@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from rm_trainer.evaluation.bootstrap import Floats, interval, places, resampled, sums
+from rm_trainer.evaluation.figures import Summary
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Outcome:
     qualities: tuple[int | None, ...] = ()
 
 
-def summarise(outcomes: Sequence[Outcome], *, bootstrap_samples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def summarise(outcomes: Sequence[Outcome], *, bootstrap_samples: int = 1000, seed: int = 0) -> Summary:
     """Metrics of at least one outcome, ready for JSON.
 
     * `pair_accuracy`: correct pairs / pairs. `log_loss`: mean over pairs.
@@ -54,13 +54,20 @@ def summarise(outcomes: Sequence[Outcome], *, bootstrap_samples: int = 1000, see
         np.ones(len(outcomes)),
     )
     per_prompt = np.column_stack([per_prompt, per_prompt[:, 1] / per_prompt[:, 0], np.ones(len(per_prompt))])
+    figures = _figures(per_prompt.sum(axis=0))
     drawn = _figures(resampled(per_prompt, samples=bootstrap_samples, seed=seed))
     return {
         "rankings": len(outcomes),
         "prompts": len(per_prompt),
         "pairs": int(per_prompt[:, 0].sum()),
-        **{name: float(value) for name, value in _figures(per_prompt.sum(axis=0)).items()},
-        **{f"{name}_interval": interval(values) for name, values in drawn.items()},
+        "pair_accuracy": float(figures["pair_accuracy"]),
+        "prompt_accuracy": float(figures["prompt_accuracy"]),
+        "log_loss": float(figures["log_loss"]),
+        "loss": float(figures["loss"]),
+        "pair_accuracy_interval": interval(drawn["pair_accuracy"]),
+        "prompt_accuracy_interval": interval(drawn["prompt_accuracy"]),
+        "log_loss_interval": interval(drawn["log_loss"]),
+        "loss_interval": interval(drawn["loss"]),
     }
 
 

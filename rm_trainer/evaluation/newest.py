@@ -4,20 +4,21 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from rm_trainer.batches import Chosen, Group
-from rm_trainer.errors import Refused
+from lm.errors import Refused
+from lm.snapshot.records import Ranking
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
 from rm_trainer.evaluation.recency import parse_time
-from rm_trainer.records import Ranking
 
 SPLITS = ("valid", "test")
 """Never `train`: a model is not asked about what it learned."""
 
 
-def submitted_after(groups: Sequence[Group], since: datetime) -> Sequence[Group]:
+def submitted_after(ranking: Ranking, since: datetime) -> bool:
     """Raises Refused for a ranking that does not say when it was handed in."""
-    return Chosen(groups, [place for place, group in enumerate(groups) if _time_of(group.ranking) > since])
+    if not ranking.submitted_at:
+        raise Refused(f"Ranking {ranking.ranking_id} has no submitted_at, so nobody can say whether it is new.")
+    return parse_time(ranking.submitted_at) > since
 
 
 def newest_part(
@@ -37,9 +38,3 @@ def newest_part(
         "comparison": compare(judged, current, confidence=confidence, seed=seed) if judged else None,
         "rankings": [per_ranking(outcome) for outcome in judged],
     }
-
-
-def _time_of(ranking: Ranking) -> datetime:
-    if not ranking.submitted_at:
-        raise Refused(f"Ranking {ranking.ranking_id} has no submitted_at, so nobody can say whether it is new.")
-    return parse_time(ranking.submitted_at)

@@ -1,12 +1,12 @@
 """Two models on the same rankings: is the new one better, and how sure is that. Pure maths."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
+from rm_trainer.evaluation.figures import Comparison
 from rm_trainer.evaluation.metrics import Outcome
 
 SAMPLES = 10_000
@@ -15,7 +15,7 @@ SAMPLES = 10_000
 
 def compare(
     new: Sequence[Outcome], current: Sequence[Outcome] | None, *, confidence: float = 0.95, seed: int = 0
-) -> dict[str, Any]:
+) -> Comparison:
     """Difference, new − current, in the pair accuracy of each prompt averaged over prompts, by a paired bootstrap.
 
     Whole prompts are drawn, for both models together: a prompt that is hard for one is hard for the other, so the

@@ -2,15 +2,15 @@
 and prompts move on (Llama 2, §3.2, holds out a part of every batch for that).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
+from lm.snapshot.manifest import read_manifest
 from rm_trainer.evaluation.bootstrap import RESAMPLES
+from rm_trainer.evaluation.figures import Newest
 from rm_trainer.evaluation.metrics import Outcome, summarise
 
 DAYS = 7
@@ -28,13 +28,12 @@ def recent(snapshot: Path, since: str | None) -> Recent:
     """After the given time, or else in the last DAYS days before the snapshot's own time. Raises Refused."""
     if since is not None:
         return Recent(parse_time(since), f"handed in after {since}, when the model before was made (--newest-since)")
-    as_of = json.loads((snapshot / "manifest.json").read_bytes()).get("as_of")
-    until = parse_time(as_of) if as_of else datetime.now(UTC)
+    until = read_manifest(snapshot).as_of
     rule = f"handed in within the last {DAYS} days of the snapshot, as --newest-since isn't given"
     return Recent(until - timedelta(days=DAYS), rule)
 
 
-def newest(outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+def newest(outcomes: Sequence[Outcome], batch: Recent, *, samples: int = RESAMPLES, seed: int = 0) -> Newest:
     """`metrics` are None when no ranking is that new, or none says when it was handed in."""
     new = [one for one in outcomes if one.submitted_at and parse_time(one.submitted_at) > batch.since]
     return {

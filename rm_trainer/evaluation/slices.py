@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rm_trainer.evaluation.bootstrap import RESAMPLES
 from rm_trainer.evaluation.comparisons import Comparisons
+from rm_trainer.evaluation.figures import Summary
 from rm_trainer.evaluation.metrics import Outcome, summarise
 
 UNKNOWN = "unknown"
@@ -24,7 +24,7 @@ PARTS: dict[str, Callable[[Outcome], str]] = {
 
 def slices(
     outcomes: Sequence[Outcome], pairs: Comparisons, *, samples: int = RESAMPLES, seed: int = 0
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, Summary]]:
     """`metrics.summarise` of each part by its name.
 
     `length`: quartile of the longest completion's sequence among the split's rankings, "1" the shortest. `strength`:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 
 
 def labeler_groups(pairs: Mapping[str, int], *, folds: int) -> list[list[str]]:

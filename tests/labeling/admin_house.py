@@ -17,6 +17,7 @@ from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, S
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import answer_scoring_request, request_scores
 from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
+from lm.progress import StepEvent
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import ask, rank, talk, write
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -69,10 +70,18 @@ def run_in_training(snapshot: Snapshot, *, log: str = "/nowhere.log", steps: int
     begin_training(run=run, snapshot=snapshot, base="/base", output_path="/o", log_path=log, config={"epochs": 1})
     note_progress(run=run, event={"event": "start", "steps": 10})
     for step in range(1, steps + 1):
-        note_progress(run=run, event={"event": "step", "step": step, "loss": 0.7 - step / 100, "accuracy": 0.5})
+        note_progress(run=run, event=stepped(step, loss=0.7 - step / 100))
     note_progress(run=run, event={"event": "valid", "step": steps, "loss": 0.66, "accuracy": 0.6})
     run.refresh_from_db()
     return run
+
+
+def stepped(step: int, *, loss: float) -> StepEvent:
+    """What the trainer says after a step."""
+    return {
+        "event": "step", "step": step, "steps": 10, "loss": loss, "accuracy": 0.5, "learning_rate": 1e-5,
+        "seconds": 1.0, "tokens": 100,
+    }  # fmt: skip
 
 
 def doubted(labeler: Labeler) -> PreferenceMargin:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.rm_trainer.snapshots import Record, demonstration, ranking, write_snapshot
+from tests.lm.snapshots import Record, demonstration, ranking, write_snapshot
 from tests.tiny_models import make_tiny_model
 
 # A busy machine is no counterexample: the first example of a test also pays for loading libraries.

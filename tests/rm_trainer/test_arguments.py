@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from lm.errors import Refused
+from lm.training.options import add_options, from_namespace
 from rm_trainer.arguments import EvaluateArguments, ScoreArguments, TrainArguments
-from rm_trainer.errors import Refused
-from rm_trainer.options import add_options, from_namespace
 
 NEEDED: dict[str, Any] = {"data": Path("snapshot"), "base": "model", "output": Path("out")}
 

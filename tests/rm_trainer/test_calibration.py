@@ -31,8 +31,10 @@ def test_the_intervals_are_of_the_width_that_so_many_prompts_allow() -> None:
     """
     made = calibration(pairs_with([log(3) if number % 4 else -log(3) for number in range(400)]), samples=1000)
     assert made["bins"][0]["accuracy_interval"] == pytest.approx([0.707, 0.793], abs=0.01)
+    assert made["temperature_interval"] is not None
     low, high = made["temperature_interval"]
     assert low < 1 < high < 2
+    assert made["ece_interval"] is not None
     assert 0 <= made["ece_interval"][0] <= made["ece_interval"][1] < 0.06
 
 

@@ -46,6 +46,7 @@ def test_the_model_stands_beside_the_ceiling_on_the_same_rankings() -> None:
     shared = [ranked(t, name, r) for t in range(1, 6) for name, r in (("L1", (1, 2, 3, 4)), ("L2", (1, 2, 4, 3)))]
     made = ceiling([*shared, ranked(99, "L1", (4, 3, 2, 1))])
     assert made["agreement"] == pytest.approx(5 / 6)
+    assert made["model"] is not None
     assert made["model"]["rankings"] == 10
     assert made["model"]["pair_accuracy"] == pytest.approx(11 / 12)
 
@@ -62,5 +63,6 @@ def test_the_model_stands_beside_the_ceiling_on_the_same_rankings() -> None:
 )
 def test_too_little_to_say_is_said(outcomes: list[Outcome]) -> None:
     made = ceiling(outcomes)
-    assert made["agreement"] is made["model"] is None
-    assert made["note"].startswith("Not enough shared tasks")
+    assert made["agreement"] is None
+    assert made["model"] is None
+    assert str(made["note"]).startswith("Not enough shared tasks")

@@ -12,9 +12,9 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from rm_trainer.__main__ import main
+from tests.lm.snapshots import ranking, write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import ROOT, read_json, train
-from tests.rm_trainer.snapshots import ranking, write_snapshot
 from tests.tiny_models import make_tiny_model
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -165,7 +165,7 @@ def test_a_score_is_plain_transformers_logit_plus_the_shift(trained: Path, tmp_p
     text = tokenizer.apply_chat_template([*HI, {"role": "assistant", "content": "Hello, zebra!"}], tokenize=False)
     with torch.no_grad():
         logit = model(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits.item()
-    assert line["reward"] == pytest.approx(logit + model.config.reward_shift, abs=1e-5)
+    assert line["reward"] == pytest.approx(logit + model.config.reward_bias, abs=1e-5)
 
 
 @pytest.mark.parametrize("lost", [("pad_token",), ("pad_token", "bos_token")])
@@ -183,7 +183,7 @@ def test_the_same_holds_for_a_base_model_without_template_and_padding(
     ids = tokenizer("User: Hi\n\nAssistant: A zebra.<eos>", return_tensors="pt")["input_ids"]
     with torch.no_grad():
         logit = model(ids).logits.item()
-    assert line["reward"] == pytest.approx(logit + model.config.reward_shift, abs=1e-5)
+    assert line["reward"] == pytest.approx(logit + model.config.reward_bias, abs=1e-5)
 
 
 def test_batches_keep_the_order_and_change_no_reward(trained: Path, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_missing_input_and_a_language_model_are_refused(
 def test_a_reward_that_is_no_number_fails(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("rm_trainer.evaluate.score", lambda *_: torch.full((1,), torch.nan))
+    monkeypatch.setattr("rm_trainer.evaluate.score_hidden", lambda *_: torch.full((1,), torch.nan))
     monkeypatch.setattr(
         "sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps({"prompt": HI, "completion": "x"}).encode()))
     )

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm.errors import Failed
+from lm.snapshot.reading import open_snapshot
 from rm_trainer.__main__ import main
-from rm_trainer.errors import Failed
 from rm_trainer.folding.labeler_groups import labeler_groups
 from rm_trainer.folding.leaving_out import leave_out, pairs_by_labeler
 from rm_trainer.folding.pooled import pooled
-from rm_trainer.snapshot import open_snapshot
 from rm_trainer.train import train
+from tests.lm.snapshots import Record, write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train_argv
 from tests.rm_trainer.outcomes import outcome
-from tests.rm_trainer.snapshots import Record, write_snapshot
 
 
 def by(labelers: list[str], ids: range) -> list[Record]:
@@ -58,14 +58,14 @@ def test_groups_hold_everybody_once_and_are_about_equally_large(pairs: dict[str,
 
 def test_a_snapshot_is_parted_without_a_ranking_in_two_places(data: Path, tmp_path: Path) -> None:
     for directory in ("a", "b"):
-        leave_out(data, tmp_path / directory, ["Zed", "L2"])
+        leave_out(open_snapshot(data), tmp_path / directory, ["Zed", "L2"])
     part = open_snapshot(tmp_path / "a")
     assert part.sha256 == open_snapshot(tmp_path / "b").sha256
     assert {one.labeler for one in part.rankings("train")} == {one.labeler for one in part.rankings("valid")}
     assert {one.labeler for one in part.rankings("held_out")} == {"L2", "Zed"}
     valid = {one.ranking_id for one in part.rankings("valid")} | {one.ranking_id for one in part.rankings("held_out")}
     assert valid == set(range(1001, 1041))
-    assert set(pairs_by_labeler(tmp_path / "a")) == {"L1", "L3"}
+    assert set(pairs_by_labeler(part)) == {"L1", "L3"}
 
 
 def test_a_labeler_who_judges_otherwise_is_seen(data: Path, tiny_base: Path, tmp_path: Path) -> None:

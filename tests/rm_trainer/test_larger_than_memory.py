@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lm.snapshots import ranking, write_snapshot
 from tests.rm_trainer.doors import ROOT
-from tests.rm_trainer.snapshots import ranking, write_snapshot
 
 RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
 """As int32 the two sequences of every ranking take 400 · 2 · 25,000 · 4 bytes = 80 MB, and 24 MiB are there."""
@@ -18,39 +18,38 @@ RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from rm_trainer.batches import shuffled_batches, unique_tokens
-from rm_trainer.model import load_base
+from rm_trainer.batches import shuffled_batches
+from rm_trainer.dataset import tokenized_rankings
+from lm.training.dealing import pack
+from rm_trainer.model import load_base_model
 from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.render import Renderer
-from rm_trainer.sharing.rows import pack
-from rm_trainer.snapshot import open_snapshot
-from rm_trainer.stored import stored_rankings
+from lm.rendering import Renderer
+from lm.snapshot.reading import open_snapshot
 
 class Letters(Renderer):  # a token of every letter, as the tiny tokenizer has it, in a hundredth of the time
     def _tokenise(self, texts):
         return [list(text.encode()) for text in texts]
 
 base, data, small, cache = sys.argv[1:]
-_, renderer = load_base(base, max_length=512, seed=0)
+_, renderer = load_base_model(base, max_length=512, seed=0)
 letters = Letters(renderer.tokenizer, max_length=10**6, vocabulary=261)
 
 def rankings(snapshot):
-    return stored_rankings(open_snapshot(Path(snapshot)), "train", letters, Path(cache))
+    return tokenized_rankings(open_snapshot(Path(snapshot)), "train", letters, Path(cache))
 
-def read(groups):
-    prompts = groups.column("prompt_id")
-    shuffled = shuffled_batches(groups, prompts=prompts, size=8, epochs=1, seed=0)
-    with ReadAhead(list(batch) for batch in shuffled) as batches:
-        sizes = ([unique_tokens(group.rendered) for group in batch] for batch in batches)
+def read(dataset):
+    shuffled = shuffled_batches(dataset.column("prompt_id"), size=8, epochs=1, seed=0)
+    with ReadAhead(list(dataset.select(batch)) for batch in shuffled) as batches:
+        sizes = ([len(one.tokens.ids) for one in batch] for batch in batches)
         return sum(len(part) for batch in sizes for part in pack(batch, 60_000))
 
 read(rankings(small))  # buffers and threads are made now
 taken = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
 resource.setrlimit(resource.RLIMIT_DATA, (taken + ROOM, taken + ROOM))
-groups = rankings(data)
-print(read(groups))
+dataset = rankings(data)
+print(read(dataset))
 try:
-    list(groups)
+    list(dataset)
 except (MemoryError, RuntimeError) as full:  # torch has no class of its own for it
     print(full)
 """.replace("ROOM", str(ROOM))

@@ -3,12 +3,13 @@
 import pytest
 
 from rm_trainer.evaluation.comparisons import comparisons_of
+from rm_trainer.evaluation.figures import Length
 from rm_trainer.evaluation.length import length
 from rm_trainer.evaluation.metrics import Outcome
 from tests.rm_trainer.outcomes import outcome
 
 
-def figures(*outcomes: Outcome) -> dict[str, float]:
+def figures(*outcomes: Outcome) -> Length:
     return length(outcomes, comparisons_of(outcomes))
 
 
@@ -25,7 +26,9 @@ def test_a_model_that_follows_length_is_seen_through() -> None:
 
 def test_where_all_are_equally_long_there_is_no_correlation_and_the_rule_guesses() -> None:
     made = figures(outcome(1, (2.0, 1.0), (5, 5)))
-    assert made["correlation"] is made["correlation_interval"] is made["shorter_won_accuracy"] is None
+    assert made["correlation"] is None
+    assert made["correlation_interval"] is None
+    assert made["shorter_won_accuracy"] is None
     assert made["longer_is_better_accuracy"] == 0.5
 
 

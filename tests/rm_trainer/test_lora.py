@@ -1,4 +1,4 @@
-"""Adapters instead of all weights: what trains, what is written, and that both ways of sharing see them."""
+"""Adapters instead of all weights: what trains, what is written, and that every strategy of sharing sees them."""
 
 from pathlib import Path
 
@@ -8,48 +8,54 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from rm_trainer.lora import add_adapters, merge_adapters
-from rm_trainer.model import load_base
-from rm_trainer.records import Message
-from rm_trainer.render import Rendered
-from rm_trainer.sharing.choice import WAYS
+from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.prefix_sharing.strategy import Name, Strategy
+from lm.prompt_format import Message
+from lm.training.lora import add_adapters, merge_adapters
+from rm_trainer.model import load_base_model, score_hidden
+from tests.lm.snapshots import demonstration, write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train
-from tests.rm_trainer.snapshots import demonstration, write_snapshot
 from tests.tiny_models import ARCHITECTURES, make_tiny_model
 
-CPU = torch.device("cpu")
 OPTIONS = ("--lora-rank", "4", "--epochs", "4")
 
 
-def adapted(directory: Path) -> tuple[PreTrainedModel, Rendered]:
+def adapted(directory: Path) -> tuple[PreTrainedModel, SharedPrompt]:
     """A model whose adapters do something: fresh ones add nothing."""
-    model, renderer = load_base(str(directory), max_length=512, seed=0)
+    model, renderer = load_base_model(str(directory), max_length=512, seed=0)
     add_adapters(model, rank=4, alpha=8, seed=0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.1, generator=torch.Generator().manual_seed(len(name)))
-    return model, renderer.render([Message("user", "Name an animal.")], ["a zebra", "a zebra and a cow", "no"])
+    return model, renderer.render(
+        [Message(role="user", content="Name an animal.")], ["a zebra", "a zebra and a cow", "no"]
+    )
+
+
+def scores_of(model: PreTrainedModel, name: Name, prompt: SharedPrompt) -> torch.Tensor:
+    return score_hidden(model, Strategy(name).last_hidden_states(model, [prompt]))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_only_adapters_and_head_train_and_every_way_of_reading_sees_them(tmp_path: Path, architecture: str) -> None:
+def test_only_adapters_and_head_train_and_every_strategy_sees_them(tmp_path: Path, architecture: str) -> None:
     directory = make_tiny_model(tmp_path, architecture=architecture)
-    model, rendered = adapted(directory)
+    model, prompt = adapted(directory)
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert all("lora_" in name or name == "score.weight" for name in trained)
     assert "score.weight" in trained
     assert len(trained) > 2 * 2 * 4
 
-    plain, _ = load_base(str(directory), max_length=512, seed=0)
+    plain, _ = load_base_model(str(directory), max_length=512, seed=0)
     with torch.no_grad():
-        unadapted = WAYS["full"](plain, [rendered], CPU)
-        full, tree, cache = (WAYS[way](model, [rendered], CPU) for way in ("full", "tree", "cache"))
+        unadapted = scores_of(plain, "full", prompt)
+        full = scores_of(model, "full", prompt)
+        shared = scores_of(model, "masked" if architecture == "gptj" else "packed", prompt)
         merge_adapters(model)
-        merged = WAYS["full"](model, [rendered], CPU)
+        merged = scores_of(model, "full", prompt)
     assert (full - unadapted).abs().max() > 1e-3
-    for other in (tree, cache, merged):
+    for other in (shared, merged):
         assert_close(other, full, rtol=1e-5, atol=1e-5)
 
 

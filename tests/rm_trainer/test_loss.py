@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rm_trainer.loss import batch_margins, correct_pairs, pair_margins, ranking_loss, usable_pairs
+from rm_trainer.loss import batch_margins, correct_pairs, pair_margins, pair_strengths, ranking_loss, usable_pairs
 
 RANKINGS = st.integers(2, 9).flatmap(
     lambda k: st.tuples(
@@ -77,7 +77,43 @@ def test_the_tensors_say_what_a_plain_loop_says(ranking: tuple[list[float], list
 
 
 @given(RANKINGS, st.floats(-3, 3, width=32))
-def test_a_shift_of_all_rewards_changes_nothing(ranking: tuple[list[float], list[int]], shift: float) -> None:
+def test_a_bias_of_all_rewards_changes_nothing(ranking: tuple[list[float], list[int]], bias: float) -> None:
     scores, ranks = torch.tensor(ranking[0]), torch.tensor(ranking[1])
-    shifted = ranking_loss(pair_margins(scores + shift, ranks))
+    shifted = ranking_loss(pair_margins(scores + bias, ranks))
     assert shifted.item() == pytest.approx(ranking_loss(pair_margins(scores, ranks)).item(), rel=1e-4, abs=1e-5)
+
+
+MARGINS = torch.tensor([2.0, 1.0])
+STRENGTHS = torch.tensor([4.0, 1.0])
+
+
+def test_without_options_strengths_do_nothing() -> None:
+    assert torch.equal(ranking_loss(MARGINS, STRENGTHS), ranking_loss(MARGINS))
+
+
+def test_a_stronger_preference_asks_for_a_larger_margin() -> None:
+    """Strengths 4 and 1 have m = 1 and 0: (ln(1+e⁻¹) + ln(1+e⁻¹)) / 2 = 0.313262."""
+    assert ranking_loss(MARGINS, STRENGTHS, strength="margin").item() == pytest.approx(0.313262, abs=1e-6)
+
+
+def test_a_stronger_preference_weighs_more() -> None:
+    """(4 · ln(1+e⁻²) + 1 · ln(1+e⁻¹)) / 2 = (4 · 0.126928 + 0.313262) / 2 = 0.410487."""
+    assert ranking_loss(MARGINS, STRENGTHS, strength="scale").item() == pytest.approx(0.410487, abs=1e-6)
+
+
+def test_smoothing_counts_a_part_of_the_reversed_pair() -> None:
+    """ε = 0.1, margin 2: 0.9 · ln(1+e⁻²) + 0.1 · ln(1+e²) = 0.9 · 0.126928 + 0.1 · 2.126928 = 0.326928."""
+    loss = ranking_loss(torch.tensor([2.0]), torch.ones(1), label_smoothing=0.1)
+    assert loss.item() == pytest.approx(0.326928, abs=1e-6)
+
+
+def test_strengths_of_distant_ranks_add_up_to_the_strongest() -> None:
+    """Ranks 2 1 3 with the steps 1 (first to second) and 4: 0>2 is 4, 1>0 is 1, 1>2 is 1 + 4, capped at 4."""
+    ranks = torch.tensor([2, 1, 3])
+    assert pair_strengths(ranks, (1, 4)).tolist() == [4, 1, 4]
+    assert pair_strengths(ranks, None).tolist() == [1, 1, 1]
+    assert pair_margins(torch.tensor([0.0, 1.0, 2.0]), ranks).tolist() == [-2, 1, -1]
+
+
+def test_one_single_tie_has_no_loss_whatever_the_options() -> None:
+    assert ranking_loss(torch.zeros(0), pair_strengths(torch.tensor([1, 1]), ()), strength="scale").item() == 0

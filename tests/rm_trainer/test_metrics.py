@@ -74,7 +74,11 @@ def test_every_figure_lies_where_it_must(rows: list[tuple[int, int, float, float
         ],
         bootstrap_samples=20,
     )
-    for name in ("pair_accuracy", "prompt_accuracy"):
-        low, high = metrics[f"{name}_interval"]
+    for value, bounds in (
+        (metrics["pair_accuracy"], metrics["pair_accuracy_interval"]),
+        (metrics["prompt_accuracy"], metrics["prompt_accuracy_interval"]),
+    ):
+        assert bounds is not None
+        low, high = bounds
         assert -1e-9 <= low <= high <= 1 + 1e-9
-        assert -1e-9 <= metrics[name] <= 1 + 1e-9
+        assert -1e-9 <= value <= 1 + 1e-9

@@ -14,26 +14,26 @@ from transformers import (
     PreTrainedModel,
 )
 
-from rm_trainer.base import locate
-from rm_trainer.batches import collate
-from rm_trainer.errors import Refused
-from rm_trainer.model import freeze, head, load_base, load_reward_model, score_group, transformer_layers
-from rm_trainer.records import Message
-from rm_trainer.render import Renderer
+from lm.errors import Refused
+from lm.layers import freeze, transformer_layers
+from lm.prefix_sharing.strategy import Strategy
+from lm.prompt_format import Message
+from lm.rendering import Renderer
+from rm_trainer.model import head, load_base_model, load_reward_model, score_hidden
 from tests.tiny_models import ARCHITECTURES, BOS_ID, EOS_ID, PAD_ID, make_tiny_model
 
-PROMPT = (Message("user", "Name an animal."),)
+PROMPT = (Message(role="user", content="Name an animal."),)
 COMPLETIONS = ["A zebra.", "A very long-necked giraffe.", "猫"]
-CPU = torch.device("cpu")
+FULL = Strategy("full")
 
 
 def base(path: Path) -> tuple[PreTrainedModel, Renderer]:
-    return load_base(str(path), max_length=512, seed=0)
+    return load_base_model(str(path), max_length=512, seed=0)
 
 
 def scores_of(model: PreTrainedModel, renderer: Renderer, completions: list[str]) -> torch.Tensor:
     with torch.no_grad():
-        return score_group(model, collate([renderer.render(PROMPT, completions)], CPU))
+        return score_hidden(model, FULL.last_hidden_states(model, [renderer.render(PROMPT, completions)]))
 
 
 def without_special_tokens(directory: Path, *names: str) -> Path:
@@ -130,7 +130,7 @@ def test_without_an_end_token_the_score_is_read_at_the_texts_last_token(tmp_path
         make_tiny_model(tmp_path / "base", chat_template=False), "eos_token", "pad_token"
     )
     model, renderer = base(directory)
-    assert renderer.render(PROMPT, ["zebra"]).sequences[0][-1] == ord("a") - ord("!")  # the alphabet starts there
+    assert renderer.render(PROMPT, ["zebra"]).sequences()[0][-1] == ord("a") - ord("!")  # the alphabet starts there
     assert model.config.pad_token_id == BOS_ID
     model.save_pretrained(tmp_path / "saved")
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
@@ -154,20 +154,20 @@ def test_a_base_with_another_vocabulary_is_refused_before_the_first_step(tmp_pat
 def test_a_new_head_is_drawn_as_in_the_paper(tiny_base: Path) -> None:
     """N(0, 1/(d+1)) at d = 32: over 400 heads the variance of the weights is 1/33 ≈ 0.0303 to a few per cent."""
     model, _ = base(tiny_base)
-    assert not torch.equal(head(model).weight, head(load_base(str(tiny_base), max_length=512, seed=1)[0]).weight)
+    assert not torch.equal(head(model).weight, head(load_base_model(str(tiny_base), max_length=512, seed=1)[0]).weight)
     assert torch.equal(head(model).weight, head(base(tiny_base)[0]).weight)
-    heads = [head(load_base(str(tiny_base), max_length=512, seed=seed)[0]).weight for seed in range(20)]
+    heads = [head(load_base_model(str(tiny_base), max_length=512, seed=seed)[0]).weight for seed in range(20)]
     assert torch.cat(heads).var().item() == pytest.approx(1 / 33, rel=0.2)
 
 
 def test_a_reward_model_as_base_keeps_its_head_and_forgets_its_shift(tiny_base: Path, tmp_path: Path) -> None:
     model, renderer = base(tiny_base)
-    model.config.reward_shift = 2.5
+    model.config.reward_bias = 2.5
     model.save_pretrained(tmp_path)
     renderer.tokenizer.save_pretrained(tmp_path)
-    again, _ = load_base(str(tmp_path), max_length=512, seed=7)
+    again, _ = load_base_model(str(tmp_path), max_length=512, seed=7)
     assert torch.equal(head(again).weight, head(model).weight)
-    assert again.config.reward_shift == 0
+    assert again.config.reward_bias == 0
 
 
 def test_freezing_takes_embeddings_and_the_lowest_layers_out_of_training(tiny_base: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_layers_of_every_architecture_are_found(tmp_path: Path, architecture
 
 
 def test_the_models_own_limit_caps_the_length(tiny_base: Path) -> None:
-    model, renderer = load_base(str(tiny_base), max_length=2048, seed=0)
+    model, renderer = load_base_model(str(tiny_base), max_length=2048, seed=0)
     assert renderer.max_length == model.config.reward_max_length == 512
 
 
@@ -203,7 +203,7 @@ def test_a_cut_off_weights_file_is_refused(tiny_base: Path, tmp_path: Path) -> N
     broken = shutil.copytree(tiny_base, tmp_path / "broken")
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(Refused, match="can't be loaded as a model"):
+    with pytest.raises(Refused, match=r"model\.safetensors is cut off inside its header"):
         base(broken)
 
 
@@ -213,28 +213,3 @@ def test_an_incomplete_checkpoint_is_refused(tiny_base: Path, tmp_path: Path) ->
     (broken / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(Refused, match=r"lack model\.layers\.2"):
         base(broken)
-
-
-@pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        (["config.json", "pytorch_model.bin"], "pickled weights only"),
-        (["config.json"], r"has no \*\.safetensors file"),
-        (["model.safetensors"], r"has no config\.json"),
-    ],
-)
-def test_directories_that_are_no_safe_model_are_refused(tmp_path: Path, files: list[str], words: str) -> None:
-    for name in files:
-        (tmp_path / name).write_text("{}")
-    with pytest.raises(Refused, match=words):
-        locate(str(tmp_path))
-
-
-def test_names_that_are_no_path_and_no_id_are_refused(tmp_path: Path) -> None:
-    for name in ("/nowhere/at/all", "./missing", "var/models/missing"):
-        with pytest.raises(Refused, match="does not exist"):
-            locate(name)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(Refused, match="is a file"):
-        locate(str(tmp_path / "file"))
-    assert locate("google/gemma-3-270m") == "google/gemma-3-270m"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.evaluation.paired import compare
 
@@ -40,7 +40,7 @@ def test_the_bounds_of_two_prompts_by_hand() -> None:
     new, current = [outcome(1, right=3), outcome(2, right=2)], [outcome(1, right=0), outcome(2, right=2)]
     result = compare(new, current)
     assert (result["rankings"], result["prompts"], result["pairs"]) == (2, 2, 6)
-    assert (result["new"], result["current"]) == (pytest.approx(5 / 6), pytest.approx(1 / 3))
+    assert [result["new"], result["current"]] == pytest.approx([5 / 6, 1 / 3])
     assert result["difference"] == pytest.approx(0.5)
     assert result["probability_better"] == pytest.approx(0.75, abs=0.02)
     assert (result["lower"], result["interval"]) == (0, [0, 1])
@@ -68,7 +68,7 @@ def test_two_rankings_of_a_prompt_are_drawn_together() -> None:
 def test_chance_has_half_of_the_pairs_right() -> None:
     """2 of 3 and 1 of 3 are a sixth above and a sixth below it."""
     result = compare([outcome(1, right=2), outcome(2, right=1)], None)
-    assert (result["new"], result["current"]) == (pytest.approx(0.5), 0.5)
+    assert [result["new"], result["current"]] == pytest.approx([0.5, 0.5])
     assert result["difference"] == pytest.approx(0)
     assert result["interval"] == pytest.approx([-1 / 6, 1 / 6])
 

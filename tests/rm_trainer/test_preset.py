@@ -7,30 +7,29 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, GPTJConfig, LlamaConfig
 
-from rm_trainer.__main__ import main
-from rm_trainer.errors import Refused
-from rm_trainer.preset import PRESETS, names, read_preset
+from lm.errors import Refused
+from rm_trainer.__main__ import PRESETS, main
 from tests.rm_trainer.doors import read_json
 
 DOCUMENTED = ["6b", "6b-gptj", "demo-270m", "tiny"]
 
 
 def test_the_presets_are_there() -> None:
-    assert names() == DOCUMENTED
+    assert PRESETS.names() == DOCUMENTED
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_every_preset_opens_with_the_command_that_runs_it(name: str) -> None:
-    text = (PRESETS / f"{name}.toml").read_text()
+    text = (PRESETS.directory / f"{name}.toml").read_text()
     head = "".join(line[1:] for line in text.splitlines() if line.startswith("#"))
     assert f"python -m rm_trainer train --preset {name} --data SNAPSHOT" in head
-    assert ("--base" in head.split("--output")[0]) == ("base" not in read_preset(name))
+    assert ("--base" in head.split("--output")[0]) == ("base" not in PRESETS.read(name))
 
 
 def test_the_6b_presets_are_instructgpts_numbers() -> None:
     """Ouyang et al. 2022, C.2: 64 prompts a batch, one epoch, 9e-6 by cosine to 10%, Adam 0.9 and 0.95."""
     for name in ("6b", "6b-gptj"):
-        preset = read_preset(name)
+        preset = PRESETS.read(name)
         assert (preset["rankings_per_batch"], preset["epochs"]) == (64, 1)
         assert (preset["learning_rate"], preset["final_learning_rate_fraction"]) == (9e-6, 0.1)
         assert (preset["beta1"], preset["beta2"]) == (0.9, 0.95)
@@ -47,11 +46,11 @@ def test_the_6b_presets_fit_one_card_with_8_bits_and_several_without(name: str, 
     weights = sum(parameter.numel() for parameter in model.parameters())
     assert weights == pytest.approx(5.8e9, rel=0.01)
     assert 10 * weights < 60e9 < 80e9 < 16 * weights
-    text = (PRESETS / f"{name}.toml").read_text()
+    text = (PRESETS.directory / f"{name}.toml").read_text()
     assert f"torchrun --standalone --nproc-per-node 8 -m rm_trainer train --preset {name} --optimizer adamw" in text
-    assert read_preset(name)["optimizer"] == "adamw8bit"
+    assert PRESETS.read(name)["optimizer"] == "adamw8bit"
     for said in (f"{round(10 * 5.8)} GB", f"{round(16 * 5.8)} GB", f"{round(16 * 5.8 / 8)} GB of eight"):
-        assert said in (PRESETS / "6b.toml").read_text()
+        assert said in (PRESETS.directory / "6b.toml").read_text()
 
 
 def test_a_preset_fills_in_and_the_command_line_wins(tmp_path: Path, zebra_snapshot: Path, tiny_base: Path) -> None:
@@ -78,7 +77,7 @@ def test_a_preset_that_says_nonsense_is_refused(tmp_path: Path, text: str, compl
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(Refused, match=re.escape(complaint)):
-        read_preset(str(path))
+        PRESETS.read(str(path))
 
 
 def test_an_unknown_preset_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

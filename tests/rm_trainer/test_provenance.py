@@ -4,17 +4,18 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from huggingface_hub import ModelCard
 
-from rm_trainer.card import model_card
-from rm_trainer.provenance import code_version
+from lm.training.provenance import code_version
+from rm_trainer.metrics import Metrics
+from rm_trainer.model_card import model_card
+from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import read_json, train
-from tests.rm_trainer.snapshots import write_snapshot
 
 ONE_STEP = ("--rankings-per-batch", "200")
 
@@ -57,7 +58,8 @@ def test_code_is_known_by_its_commit_and_by_its_text(tmp_path: Path) -> None:
     code.mkdir()
     (code / "a.py").write_text("1")
     unknown = code_version(code)
-    assert unknown["commit"] is unknown["modified"] is None
+    assert unknown["commit"] is None
+    assert unknown["modified"] is None
 
     git(tmp_path, "init")
     assert code_version(code)["commit"] is None  # somebody else's work tree that doesn't hold this code
@@ -115,6 +117,6 @@ def test_a_card_of_little_says_what_is_missing(tmp_path: Path, tiny_base: Path) 
     assert "base_model" not in text  # a directory is no name on the hub
     metrics["base"] = "google/gemma-3-270m"
     metrics["snapshot"]["filters"]["include_simulated"] = True
-    card = model_card(metrics, name="out")
+    card = model_card(cast("Metrics", metrics), name="out")
     assert vars(ModelCard(card).data)["base_model"] == "google/gemma-3-270m"
     assert "planted rule, not people" in card

@@ -6,7 +6,7 @@ from time import sleep
 
 import pytest
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 from rm_trainer.read_ahead import ReadAhead
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rm_trainer.errors import Refused
+from lm.errors import Refused
 from rm_trainer.evaluation.recency import newest, parse_time, recent
+from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.outcomes import outcome
-from tests.rm_trainer.snapshots import write_snapshot
 
 
 def test_after_the_model_before_when_that_is_known_else_the_last_week_of_the_snapshot(tmp_path: Path) -> None:
@@ -21,10 +21,12 @@ def test_after_the_model_before_when_that_is_known_else_the_last_week_of_the_sna
         )
     ]
     week = newest(outcomes, recent(snapshot, None))
+    assert week["metrics"] is not None
     assert week["metrics"]["rankings"] == 1
     assert week["since"] == "2025-12-26T03:04:05.000006Z"
     assert "last 7 days" in week["rule"]
     given = newest(outcomes, recent(snapshot, "2025-12-24T00:00:00Z"))
+    assert given["metrics"] is not None
     assert given["metrics"]["rankings"] == 2
     assert "--newest-since" in given["rule"]
     assert newest(outcomes, recent(snapshot, "2026-01-01T12:00:00+08:00"))["metrics"] is None

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from rm_trainer.errors import Failed, Refused
-from rm_trainer.guards import refuse_full_disk, sole_writer
-from rm_trainer.model import load_base
-from rm_trainer.optimization import BatchResult, refuse_spike
+from lm.errors import Failed, Refused
+from lm.training.output import refuse_full_disk, sole_writer
+from rm_trainer.model import load_base_model
+from rm_trainer.steps import StepResult, refuse_spike
+from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, read_json, started, train, train_argv
-from tests.rm_trainer.snapshots import write_snapshot
 
 OPTIONS = ("--rankings-per-batch", "2", "--epochs", "100")
 
@@ -73,12 +73,12 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_bytes(
 def test_the_checkpoint_of_another_run_is_refused(
     tmp_path: Path, data: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(*_: Any) -> None:
+    def explode(*_: Any, **__: Any) -> None:
         raise Failed("a reason")
 
     options = [*OPTIONS, "--checkpoint-every", "1"]
     with monkeypatch.context() as patched:
-        patched.setattr("rm_trainer.train._validate", explode)
+        patched.setattr("rm_trainer.train.Run.validate", explode)
         assert train(data, tiny_base, tmp_path / "out", *options, "--eval-every", "2") == 1
     assert [path.name for path in (tmp_path / ".out.checkpoints").iterdir()] == ["step-00000001"]
     assert train(data, tiny_base, tmp_path / "out", *options, "--seed", "1") == 2
@@ -102,10 +102,10 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(
     """Weights W; with checkpoints W + 2 (W + 2 W) = 7 W; with moments in 8 bits W + 2 (W + W / 2) = 4 W. What an
     earlier start of the run left counts as room.
     """
-    model, _ = load_base(str(tiny_base), max_length=512, seed=0)
+    model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
     size = sum(parameter.numel() * 4 for parameter in model.parameters())
     usage = type("Usage", (), {"free": 7 * size - 1})
-    monkeypatch.setattr("rm_trainer.guards.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("lm.training.output.shutil.disk_usage", lambda _: usage)
     refuse_full_disk(tmp_path / "out", model, checkpoints=False)
     with pytest.raises(Refused, match="GiB free and the run needs"):
         refuse_full_disk(tmp_path / "out", model, checkpoints=True)
@@ -117,11 +117,11 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(
 
 def test_a_loss_that_jumps_stops_the_run() -> None:
     """Usual is 0.9, so 8 times that is 7.2; in a run whose losses are small it is log 2, so 5.55."""
-    usual = [BatchResult(loss=loss, correct=1, pairs=2) for loss in (0.8, 0.9, 1.0)]
+    usual = [StepResult(loss=loss, correct=1, pairs=2) for loss in (0.8, 0.9, 1.0)]
     refuse_spike(4, [], 7.1, usual, 8)
     with pytest.raises(Failed, match=r"Step 4: the loss jumped to 7\.300; 0\.900 was usual"):
         refuse_spike(4, [], 7.3, usual, 8)
-    small = [BatchResult(loss=0.01, correct=2, pairs=2)]
+    small = [StepResult(loss=0.01, correct=2, pairs=2)]
     refuse_spike(2, [], 5.5, small, 8)
     with pytest.raises(Failed, match=r"0\.693 was usual"):
         refuse_spike(2, [], 5.6, small, 8)

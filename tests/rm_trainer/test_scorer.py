@@ -7,12 +7,11 @@ import pytest
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from rm_trainer.precision import Runtime
+from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.prefix_sharing.strategy import Strategy
+from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.records import Message
-from rm_trainer.render import Rendered
 from rm_trainer.scorer import Scorer
-from rm_trainer.sharing.choice import score
 from tests.rm_trainer.doors import train
 
 Passes = list[list[int]]
@@ -26,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, zebra_snapshot: Path, tiny
 
 
 def items(*pairs: tuple[str, str]) -> list[Item]:
-    return [Item((Message("user", prompt),), completion) for prompt, completion in pairs]
+    return [Item((Message(role="user", content=prompt),), completion) for prompt, completion in pairs]
 
 
 def rewards(scored: Sequence[Scored]) -> list[float]:
@@ -39,11 +38,13 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
     """How many completions each prompt of each pass through the network has."""
     seen: Passes = []
 
-    def watched(model: PreTrainedModel, runtime: Runtime, rendered: Sequence[Rendered]) -> Tensor:
-        seen.append([len(one.sequences) for one in rendered])
-        return score(model, runtime, rendered)
+    read = Strategy.last_hidden_states
 
-    monkeypatch.setattr("rm_trainer.evaluate.score", watched)
+    def watched(self: Strategy, model: PreTrainedModel, prompts: Sequence[SharedPrompt]) -> Tensor:
+        seen.append([len(one.completions) for one in prompts])
+        return read(self, model, prompts)
+
+    monkeypatch.setattr(Strategy, "last_hidden_states", watched)
     return seen
 
 

@@ -12,9 +12,9 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from rm_trainer.__main__ import main
+from tests.lm.snapshots import Record, demonstration, ranking, write_snapshot
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.doors import events, read_json, train, train_argv
-from tests.rm_trainer.snapshots import Record, demonstration, ranking, write_snapshot
 from tests.tiny_models import make_tiny_model
 
 FEW = zebra_rankings(range(1, 5))
@@ -108,8 +108,8 @@ def test_demonstrations_have_mean_reward_zero(tmp_path: Path, zebra_snapshot: Pa
     metrics = read_json(tmp_path / "out" / "metrics.json")
     assert metrics["demonstrations"]["count"] == 5
     assert abs(metrics["demonstrations"]["mean_reward"]) < 1e-3
-    assert metrics["reward_shift"] == read_json(tmp_path / "out" / "config.json")["reward_shift"]
-    assert abs(metrics["reward_shift"]) > 0.1
+    assert metrics["reward_bias"] == read_json(tmp_path / "out" / "config.json")["reward_bias"]
+    assert abs(metrics["reward_bias"]) > 0.1
 
 
 def test_demonstrations_may_come_from_another_snapshot(tmp_path: Path, zebra_snapshot: Path, tiny_base: Path) -> None:
@@ -122,18 +122,18 @@ def test_demonstrations_may_come_from_another_snapshot(tmp_path: Path, zebra_sna
     assert metrics["demonstrations_sha256"] == read_json(ideals / "manifest.json")["sha256"]
 
 
-def test_without_demonstrations_the_shift_is_zero_and_that_is_said(
+def test_without_demonstrations_the_bias_is_zero_and_that_is_said(
     tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_snapshot(tmp_path / "data", rankings={"train": FEW})
     assert train(data, tiny_base, tmp_path / "out") == 0
     metrics = read_json(tmp_path / "out" / "metrics.json")
-    assert metrics["reward_shift"] == 0
+    assert metrics["reward_bias"] == 0
     assert "no demonstrations" in metrics["demonstrations"]["note"]
     assert metrics["valid"] is metrics["test"] is None
     said = capsys.readouterr().err
     assert "nothing to validate on" in said
-    assert "will not be shifted" in said
+    assert "the rewards have no bias" in said
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(tmp_path: Path, tiny_base: Path) -> None:
@@ -349,7 +349,7 @@ def test_an_unexpected_error_reaches_the_reader_of_the_progress_lines(
     def explode(*_: object, **__: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access")
 
-    monkeypatch.setattr("rm_trainer.train.accumulate_gradients", explode)
+    monkeypatch.setattr("rm_trainer.train.ranking_loss", explode)
     assert train(zebra_snapshot, tiny_base, tmp_path / "out") == 1
     captured = capsys.readouterr()
     last = json.loads(captured.out.splitlines()[-1])

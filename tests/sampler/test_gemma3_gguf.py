@@ -9,10 +9,10 @@ import torch
 from gguf.quants import quantize
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from lm.model_directory import check_model_directory
 from sampler.gemma3_gguf import write_checkpoint
 from sampler.gguf_file import GgufFile
 from sampler.gguf_tokenizer import merges
-from sampler.model_files import check_model_directory
 from sampler.protocol import SampleRequest
 from sampler.transformers_sampler import TransformersSampler
 

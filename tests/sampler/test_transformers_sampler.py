@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sampler.model_files import UnusableModel
-from sampler.prompt_format import plain_prompt
-from sampler.protocol import Message, PromptTooLong, RefusedByTemplate, Sampler, SampleRequest
+from lm.errors import RefusedByTemplate, UnusableModel
+from lm.prompt_format import Message, plain_prompt
+from sampler.protocol import PromptTooLong, Sampler, SampleRequest
 from sampler.transformers_sampler import ModelFault, TransformersSampler
 from tests.sampler.conftest import SamplerOf
 from tests.tiny_models import ARCHITECTURES, END_OF_TURN, SPECIAL_TOKENS, make_tiny_model
@@ -197,7 +197,7 @@ def test_a_prompt_may_fill_the_context_to_the_last_token_and_no_more(
     sampler_of: SamplerOf, chat_template: bool
 ) -> None:
     sampler = sampler_of("gptj", chat_template=chat_template)  # its positions are a table, which ends at the context
-    fits, too_long = ([{"role": "user", "content": "é" * 100 + "x" * extra}] for extra in _fill(sampler))
+    fits, too_long = ([Message(role="user", content="é" * 100 + "x" * extra)] for extra in _fill(sampler))
     assert sampler.sample([request(fits, max_new_tokens=30)])[0][0].token_count <= 30
     with pytest.raises(PromptTooLong, match=r"483 tokens; at most 482 fit.*context is 512.*30 of them") as refusal:
         sampler.sample([request(SHORT), request(too_long, max_new_tokens=30)])

@@ -15,10 +15,11 @@ from labeling.base.states import LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.ranking.rules import usable_pairs
-from labeling.exports.rules import SCHEMA, utc_text
 from labeling.exports.services.selection import HELD_OUT, Selection
+from lm.prompt_format import Message
+from lm.snapshot.manifest import SCHEMA, utc_text
+from lm.snapshot.records import CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord
 
-Record = dict[str, Any]
 T = TypeVar("T")
 L = TypeVar("L", Ranking, Demonstration)
 
@@ -26,7 +27,7 @@ RANKINGS_AT_ONCE = 500
 """Measured: 100 cost 4% more processor time, 2,000 save 10% and hold 17 MB of completions (benchmarks/export.py)."""
 
 
-def ranking_records(selection: Selection) -> Iterator[Record]:
+def ranking_records(selection: Selection) -> Iterator[RankingRecord]:
     """One record for each ranking whose last revision as of the time is selected. Call inside a transaction."""
     rows = rankings_of(selection).values_list(
         "id",
@@ -56,7 +57,7 @@ def ranking_records(selection: Selection) -> Iterator[Record]:
             yield with_edit(_ranking_record(selection, row, completions[row[0]]), edits.get(row[0]))
 
 
-def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: list[Record]) -> Record:
+def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: list[CompletionRecord]) -> RankingRecord:
     (ranking_id, revision, task_id, prompt_id, campaign, split, messages, labeler_id, group, simulated) = row[:10]
     (use_case, language, source, instructions, rubric, active_seconds, submitted_at) = row[10:17]
     (strengths, none_acceptable) = row[17:]
@@ -85,7 +86,7 @@ def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: lis
     }
 
 
-def _completions_of(ranking_ids: list[int]) -> dict[int, list[Record]]:
+def _completions_of(ranking_ids: list[int]) -> dict[int, list[CompletionRecord]]:
     rows = (
         RankedCompletion.objects.filter(ranking_id__in=ranking_ids)
         .order_by("ranking_id", "completion_id")
@@ -110,7 +111,7 @@ def _completions_of(ranking_ids: list[int]) -> dict[int, list[Record]]:
             "completion__mean_logprob",
         )
     )
-    completions: dict[int, list[Record]] = defaultdict(list)
+    completions: dict[int, list[CompletionRecord]] = defaultdict(list)
     for row in rows:
         completions[row[0]].append(_completion_record(row))
     return completions
@@ -122,19 +123,43 @@ def _edits_of(selection: Selection, ranking_ids: list[int]) -> dict[int, tuple[i
     return {edit.ranking_id: (edit.pk, edit.text) for edit in edits if edit.ranking_id is not None}
 
 
-def with_edit(ranking: Record, edit: tuple[int, str] | None) -> Record:
+def with_edit(ranking: RankingRecord, edit: tuple[int, str] | None) -> RankingRecord:
     """With what the labeler made of the best as one more completion above all; how much better it is nobody asked."""
     if edit is None:
         return ranking
     demonstration_id, text = edit
-    lower = [each | {"rank": each["rank"] + 1} for each in ranking["completions"]]
-    edited: Record = dict.fromkeys(lower[0]) | {"text": text, "rank": 1, "flags": [], "note": ""}
-    edited |= {"edited": True, "demonstration_id": demonstration_id}
-    steps = ranking["strengths"]
-    return ranking | {"completions": [*lower, edited], "strengths": None if steps is None else [None, *steps]}
+    lower: list[CompletionRecord] = [{**each, "rank": each["rank"] + 1} for each in ranking["completions"]]
+    strengths = ranking["strengths"]
+    return {
+        **ranking,
+        "completions": [*lower, _edited_completion(demonstration_id, text)],
+        "strengths": None if strengths is None else [None, *strengths],
+    }
 
 
-def _completion_record(row: tuple[Any, ...]) -> Record:
+def _edited_completion(demonstration_id: int, text: str) -> CompletionRecord:
+    return {
+        "completion_id": None,
+        "text": text,
+        "rank": 1,
+        "quality": None,
+        "flags": [],
+        "note": "",
+        "shown_position": None,
+        "model": None,
+        "model_version_id": None,
+        "temperature": None,
+        "top_p": None,
+        "seed": None,
+        "tokens": None,
+        "finish_reason": None,
+        "mean_logprob": None,
+        "edited": True,
+        "demonstration_id": demonstration_id,
+    }
+
+
+def _completion_record(row: tuple[Any, ...]) -> CompletionRecord:
     (_, completion_id, text, rank, quality, flags, note, shown_position) = row[:8]
     (imported_name, model, model_id, temperature, top_p, seed, run_seed, tokens, finish_reason, logprob) = row[8:]
     return {
@@ -158,7 +183,7 @@ def _completion_record(row: tuple[Any, ...]) -> Record:
     }
 
 
-def pair_records(ranking: Record) -> list[Record]:
+def pair_records(ranking: RankingRecord) -> list[PairRecord]:
     """TRL's conversational preferences: one for each usable pair, by chosen's rank, chosen's id, rejected's id."""
     completions = ranking["completions"]
     pairs = [
@@ -172,7 +197,7 @@ def pair_records(ranking: Record) -> list[Record]:
     ]
 
 
-def demonstration_records(selection: Selection) -> Iterator[Record]:
+def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]:
     """One record for each demonstration whose last revision as of the time is selected. Call inside a transaction."""
     rows = demonstrations_of(selection).values_list(
         "id",
@@ -199,7 +224,7 @@ def demonstration_records(selection: Selection) -> Iterator[Record]:
         yield _demonstration_record(selection, row)
 
 
-def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Record:
+def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> DemonstrationRecord:
     (demonstration_id, revision, prompt_id, campaign, split, messages, text, labeler_id) = row[:8]
     (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:16]
     (outcome, edit_distance, model) = row[16:]
@@ -265,11 +290,11 @@ def _in_campaign_and_split(selection: Selection, *, campaign: str, prompt: str) 
     return {lookup: value for lookup, value in wanted.items() if value is not None}
 
 
-def _messages(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+def _messages(messages: list[dict[str, str]]) -> list[Message]:
     return [{"role": message["role"], "content": message["content"]} for message in messages]
 
 
-def _answer(text: str) -> list[dict[str, str]]:
+def _answer(text: str) -> list[Message]:
     return [{"role": "assistant", "content": text}]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from labeling.base.refusals import SnapshotRefused
 from labeling.exports.models import Snapshot
-from labeling.exports.rules import Manifest
+from lm.snapshot.manifest import Manifest
 
 
 def register_snapshot(*, manifest: Manifest, path: Path) -> Snapshot:

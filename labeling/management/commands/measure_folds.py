@@ -7,6 +7,7 @@ from labeling.base.states import ModelKind
 from labeling.models import ModelVersion
 from labeling.training.services.retraining import CannotTrain, measure_folds
 from labeling.training.services.trainer_process import TrainerFailed
+from lm.progress import AliveEvent, Event
 
 
 class Command(BaseCommand):
@@ -31,6 +32,6 @@ class Command(BaseCommand):
             raise CommandError(str(failure)) from failure
         self.stdout.write(self.style.SUCCESS(f"{path} is written, and shown on the page of {version}."))
 
-    def _say(self, event: dict[str, Any]) -> None:
+    def _say(self, event: Event | AliveEvent) -> None:
         if event["event"] == "done":
             self.stdout.write(f"{event['output']} is done.")

@@ -21,7 +21,8 @@ from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside, text_key
-from sampler.protocol import SampledCompletion, Sampler, SampleRequest, UnusablePrompt
+from lm.errors import UnusablePrompt
+from sampler.protocol import SampledCompletion, Sampler, SampleRequest
 
 log = logging.getLogger(__name__)
 

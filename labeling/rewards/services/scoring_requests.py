@@ -22,8 +22,8 @@ from labeling.campaigns.services.prompts import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model
 from labeling.rewards.models import ScoringRequest
+from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Rewarder, Scored
-from rm_trainer.records import Message
 
 MOST_COMPLETIONS = 64
 MOST_CHARACTERS = 200_000

@@ -34,7 +34,7 @@ def facts(metrics: Metrics) -> list[tuple[StrOrPromise, str]]:
         _("Time"): _time(seconds.get("total")),
         _("Tokens"): f"{metrics['tokens']['trained']:,}" if metrics.get("tokens") else None,
         _("Energy"): _energy(metrics.get("energy") or {}),
-        _("Reward shift"): _shift(metrics),
+        _("Reward bias"): _bias(metrics),
         _("Packages"): ", ".join(f"{name} {version}" for name, version in (metrics.get("versions") or {}).items()),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
@@ -63,12 +63,12 @@ def _energy(energy: Metrics) -> str:
     return f"{energy['joules'] / 3.6e6:.3f} kWh"
 
 
-def _shift(metrics: Metrics) -> str:
+def _bias(metrics: Metrics) -> str:
     ideal = metrics.get("demonstrations") or {}
     if not ideal.get("count"):
         return _("none: there were no demonstrations")
-    return _("%(shift)s, so that %(count)d demonstrations have mean %(mean)s") % {
-        "shift": f"{metrics['reward_shift']:+.4f}",
+    return _("%(bias)s, so that %(count)d demonstrations have mean %(mean)s") % {
+        "bias": f"{metrics['reward_bias']:+.4f}",
         "count": ideal["count"],
         "mean": f"{ideal['mean_reward']:+.6f}",
     }

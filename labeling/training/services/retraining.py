@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,6 @@ from django.db import transaction
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove, ModelKind
 from labeling.exports.models import Snapshot
-from labeling.exports.rules import utc_text
 from labeling.exports.services.registration import register_snapshot
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.model_versions.models import ModelVersion
@@ -31,7 +29,8 @@ from labeling.training.services.runs import (
     finish_run,
     note_progress,
 )
-from labeling.training.services.trainer_process import TrainerFailed, run_trainer
+from labeling.training.services.trainer_process import Heard, TrainerFailed, run_trainer
+from lm.snapshot.manifest import utc_text
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +76,7 @@ def _retrain(run: TrainingRun) -> None:
     _register(run, snapshot, output, current, _evaluate_both(trainer, snapshot, output, current))
 
 
-def measure_folds(version: ModelVersion, *, folds: int, heard: Callable[[dict[str, Any]], None]) -> Path:
+def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
     """How a model trained like `version` carries over to labelers whom it never learned from: NAME.folds beside it.
 
     Goes on where an earlier call was stopped. Raises CannotTrain and TrainerFailed.
@@ -176,7 +175,7 @@ def _newest_batch() -> dict[str, Any]:
 class _Trainer:
     """The commands of rm_trainer, with one log and one listener."""
 
-    def __init__(self, log_path: Path, heard: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, log_path: Path, heard: Heard) -> None:
         self._log_path = log_path
         self._heard = heard
 

@@ -14,6 +14,7 @@ from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.training.models import TrainingPoint, TrainingRun
+from lm.progress import AliveEvent, Event
 
 SILENT_AFTER = timedelta(minutes=3)
 """A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
@@ -146,7 +147,7 @@ def begin_evaluating(*, run: TrainingRun, compared_with: ModelVersion | None) ->
     _move(run, RunState.EVALUATING)
 
 
-def note_progress(*, run: TrainingRun, event: dict[str, Any]) -> None:
+def note_progress(*, run: TrainingRun, event: Event | AliveEvent) -> None:
     """Keeps one progress line of the trainer (docs/data-contract.md). Raises RunAbandoned if the run was failed."""
     now = timezone.now()
     beating = TrainingRun.objects.filter(pk=run.pk, state__in=ACTIVE_RUN_STATES)
@@ -156,11 +157,11 @@ def note_progress(*, run: TrainingRun, event: dict[str, Any]) -> None:
     if not beating.update(**values):
         raise RunAbandoned(f"Training run {run.pk} was failed from outside; its process is stopped.")
     if event["event"] == "step":
-        defaults = {key: event.get(key) for key in ("loss", "accuracy", "learning_rate")}
+        defaults = {key: event[key] for key in ("loss", "accuracy", "learning_rate")}
         TrainingPoint.objects.update_or_create(run=run, step=event["step"], defaults=defaults)
     elif event["event"] == "valid":
         TrainingPoint.objects.filter(run=run, step=event["step"]).update(
-            valid_loss=event.get("loss"), valid_accuracy=event.get("accuracy")
+            valid_loss=event["loss"], valid_accuracy=event["accuracy"]
         )
 
 

@@ -1,20 +1,20 @@
 """`python -m rm_trainer` in a process of its own, so that a CUDA fault can't take the worker down."""
 
-import json
 import os
 import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from config.processes import die_with_parent
+from lm.progress import AliveEvent, Event, parse_event
 
 HEARTBEAT_SECONDS = 20.0
 """How often the worker says that the process is alive while that prints nothing."""
 
-Heard = Callable[[dict[str, Any]], None]
+Heard = Callable[[Event | AliveEvent], None]
 
 
 class TrainerFailed(Exception):
@@ -72,20 +72,11 @@ def _listen(stdout: IO[bytes], heard: Heard) -> str | None:
             line = stdout.readline()
             if not line:
                 return error
-            event = _parse(line)
+            event = parse_event(line)
             if event is not None and event["event"] == "error":
-                error = str(event.get("message"))
+                error = event["message"]
             elif event is not None:
                 heard(event)
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """A progress object; None for anything else that a library may print."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _how_it_ended(status: int) -> str:

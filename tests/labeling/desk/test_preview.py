@@ -96,7 +96,7 @@ def test_the_tokenizer_is_read_once(
     django_assert_num_queries: Callable[..., Any],
 ) -> None:
     assert preview(client, "Tea").json()["tokens"] == 3
-    monkeypatch.setattr("sampler.prompt_tokens.Tokenizer", None)
+    monkeypatch.setattr("lm.prompt_tokens.Tokenizer", None)
     with django_assert_num_queries(3):  # session, user, the current model
         assert preview(client, "Tea.").json()["tokens"] == 4
 

@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 
 from labeling.base.export_lock import settled_now
 from labeling.desk.demonstrating.services import import_demonstration
-from labeling.exports.rules import utc_text, verify_snapshot
 from labeling.exports.services.snapshots import write_snapshot
+from lm.snapshot.manifest import utc_text, verify_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.labeling.handed_in import a_task, bytes_of, in_split, rank
 
@@ -155,7 +155,7 @@ class TestDatasets:
     def test_a_split_of_several_files_loads_as_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         rank_one_in_each_split()
         run("export_comparisons", "--output", tmp_path / "whole", "--format", "pairs")
-        monkeypatch.setattr("labeling.exports.services.snapshots.SHARD_BYTES", 1)
+        monkeypatch.setattr("lm.snapshot.writing.SHARD_BYTES", 1)
         run("export_comparisons", "--output", tmp_path / "sharded", "--format", "pairs")
 
         assert len(list((tmp_path / "sharded/pairs").glob("train-0000?.jsonl"))) == 5

@@ -18,12 +18,12 @@ from labeling.campaigns.rules.splits import split_of
 from labeling.desk.demonstrating.services import import_demonstration, revise_demonstration
 from labeling.desk.ranking.rules import usable_pairs
 from labeling.desk.ranking.services import revise_ranking
-from labeling.exports.rules import verify_snapshot
 from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Completion, Prompt, Ranking, SamplingRun, Submitter
 from labeling.ranking_tasks.services.tasks import make_task, mark_ready
-from rm_trainer.snapshot import open_snapshot
+from lm.snapshot.manifest import verify_snapshot
+from lm.snapshot.reading import open_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, talk, write
 
@@ -494,9 +494,7 @@ class TestManifest:
         as_of = settled_now()
         write_snapshot(tmp_path / "whole", kinds=["rankings"], as_of=as_of)
         whole = (tmp_path / "whole/rankings/train.jsonl").read_bytes()
-        monkeypatch.setattr(
-            "labeling.exports.services.snapshots.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2]))
-        )
+        monkeypatch.setattr("lm.snapshot.writing.SHARD_BYTES", len(b"".join(whole.splitlines(keepends=True)[:2])))
 
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings"], as_of=as_of)
         again = write_snapshot(tmp_path / "again", kinds=["rankings"], as_of=as_of)

@@ -17,11 +17,12 @@ from django.db import connection
 from labeling.base.refusals import SnapshotRefused
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
-from labeling.exports.rules import Manifest, verify_snapshot
-from labeling.exports.services import snapshots as snapshot_module
 from labeling.exports.services.registration import register_snapshot
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Ranking
+from lm.errors import Refused
+from lm.snapshot import writing
+from lm.snapshot.manifest import Manifest, verify_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, bytes_of, rank
 
@@ -49,16 +50,16 @@ class TestDisk:
     def test_full_leaves_nothing_behind_and_says_so(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, succeeding_writes: int
     ) -> None:
-        written: list[dict[str, Any]] = []
-        write_line = snapshot_module._HashedFile.write_line
+        written: list[bytes] = []
+        write = writing._HashedFile.write
 
-        def until_full(self: Any, record: dict[str, Any]) -> None:
+        def until_full(self: Any, line: bytes) -> None:
             if len(written) == succeeding_writes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            written.append(record)
-            write_line(self, record)
+            written.append(line)
+            write(self, line)
 
-        monkeypatch.setattr(snapshot_module._HashedFile, "write_line", until_full)
+        monkeypatch.setattr(writing._HashedFile, "write", until_full)
 
         with pytest.raises(SnapshotRefused, match=r"out could not be written: No space left on device.*make room"):
             write_snapshot(tmp_path / "out", kinds=["rankings", "pairs"])
@@ -77,7 +78,7 @@ class TestDisk:
         def full(*_: object) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr(snapshot_module, "_write_manifest", full)
+        monkeypatch.setattr(writing, "write_manifest", full)
 
         with pytest.raises(SnapshotRefused, match="No space left"):
             write_snapshot(tmp_path / "out", kinds=["rankings"])
@@ -116,13 +117,13 @@ class TestImmutable:
 
     def test_nothing_is_visible_until_it_is_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[str] = []
-        write_manifest = snapshot_module._write_manifest
+        write_manifest = writing.write_manifest
 
         def look(directory: Path, manifest: Any) -> None:
             seen.extend(path.name for path in tmp_path.iterdir())
             write_manifest(directory, manifest)
 
-        monkeypatch.setattr(snapshot_module, "_write_manifest", look)
+        monkeypatch.setattr(writing, "write_manifest", look)
         write_snapshot(tmp_path / "out", kinds=["rankings"])
 
         (partial,) = seen
@@ -130,13 +131,13 @@ class TestImmutable:
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
     def test_the_first_of_two_exports_at_once_wins(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        write_manifest = snapshot_module._write_manifest
+        write_manifest = writing.write_manifest
 
         def somebody_else_is_quicker(directory: Path, manifest: Any) -> None:
             write_manifest(directory, manifest)
             shutil.copytree(directory, tmp_path / "out")
 
-        monkeypatch.setattr(snapshot_module, "_write_manifest", somebody_else_is_quicker)
+        monkeypatch.setattr(writing, "write_manifest", somebody_else_is_quicker)
 
         with pytest.raises(SnapshotRefused, match="exists already"):
             write_snapshot(tmp_path / "out", kinds=["rankings"])
@@ -186,19 +187,19 @@ class TestDamage:
         file = directory / "rankings" / "train.jsonl"
         file.write_bytes(file.read_bytes().replace(b"Red", b"Rad"))
 
-        with pytest.raises(SnapshotRefused, match=r"rankings/train\.jsonl does not match its sha256"):
+        with pytest.raises(Refused, match=r"rankings/train\.jsonl does not match its sha256"):
             verify_snapshot(directory)
 
     def test_of_a_missing_file_is_found(self, directory: Path) -> None:
         (directory / "rankings" / "train.jsonl").unlink()
 
-        with pytest.raises(SnapshotRefused, match=r"rankings/train\.jsonl can't be read"):
+        with pytest.raises(Refused, match=r"rankings/train\.jsonl can't be read"):
             verify_snapshot(directory)
 
     def test_of_an_added_file_is_found(self, directory: Path) -> None:
         (directory / "rankings" / "valid.jsonl").touch()
 
-        with pytest.raises(SnapshotRefused, match=r"rankings/valid\.jsonl is not in the manifest"):
+        with pytest.raises(Refused, match=r"rankings/valid\.jsonl is not in the manifest"):
             verify_snapshot(directory)
 
     @pytest.mark.parametrize(
@@ -214,11 +215,11 @@ class TestDamage:
         manifest = directory / "manifest.json"
         manifest.write_text(manifest.read_text().replace(old, new, 1))
 
-        with pytest.raises(SnapshotRefused, match=words):
+        with pytest.raises(Refused, match=words):
             verify_snapshot(directory)
 
     def test_a_directory_that_is_no_snapshot_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(SnapshotRefused, match="is not a snapshot"):
+        with pytest.raises(Refused, match="is not a snapshot"):
             verify_snapshot(tmp_path)
 
 

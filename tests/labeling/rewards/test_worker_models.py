@@ -15,8 +15,8 @@ from labeling.model_versions.services import promote, register_model
 from labeling.models import ModelVersion, PreferenceMargin, RewardScore, ScoringRequest
 from labeling.rewards.services.scoring_requests import request_scores
 from labeling.worker_models import loaded_rewarder
+from lm.prompt_format import Message
 from rm_trainer.protocol import Item
-from rm_trainer.records import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 from tests.processes import Processes, processes
@@ -32,7 +32,7 @@ def reward_model(directory: Path, *, seed: int) -> Path:
     base = make_tiny_model(directory.with_name(f"{directory.name}-base"), seed=seed)
     torch.manual_seed(seed)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
-    model.config.reward_shift, model.config.reward_max_length = 0.5, 256
+    model.config.reward_bias, model.config.reward_max_length = 0.5, 256
     model.save_pretrained(directory)
     AutoTokenizer.from_pretrained(base).save_pretrained(directory)
     return directory
@@ -49,7 +49,7 @@ def plain_rewards(directory: Path) -> list[float]:
             tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False, return_tensors="pt"
         )
         with torch.no_grad():
-            found.append(model(**ids).logits.item() + model.config.reward_shift)
+            found.append(model(**ids).logits.item() + model.config.reward_bias)
     return found
 
 
@@ -60,7 +60,7 @@ def test_a_model_is_loaded_once_and_the_one_before_leaves_memory_first(
     first, second = (str(reward_model(tmp_path / name, seed=seed)) for seed, name in enumerate(("one", "two")))
     warm = loaded_rewarder(first)
     assert loaded_rewarder(first) is warm
-    item = Item((Message("user", "Hi"),), "Hello!")
+    item = Item((Message(role="user", content="Hi"),), "Hello!")
     before = warm.score([item])[0].reward
     in_memory_while_loading: list[int] = []
     from rm_trainer.scorer import Scorer

@@ -11,11 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.base.states import ModelKind, RunState
-from labeling.exports.rules import verify_snapshot
 from labeling.model_versions.services import promote
 from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import begin_evaluating, fail_run, finish_run, request_retraining
+from lm.snapshot.manifest import verify_snapshot
 from tests.labeling.admin_house import admin_browser, model_in, run_in_training, snapshot_in, texts_of
 from tests.labeling.cast import make_labeler
 from tests.labeling.handed_in import a_task, rank

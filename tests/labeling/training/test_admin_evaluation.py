@@ -70,7 +70,7 @@ def measured() -> dict[str, Any]:
         "device": "NVIDIA H100", "dtype": "bfloat16", "seed": 5,
         "schedule": {"steps": 516}, "seconds": {"total": 3725.4}, "tokens": {"trained": 1234567},
         "energy": {"joules": 7.2e6, "parts": {}, "note": None},
-        "demonstrations": {"count": 200, "mean_reward": 0.000004}, "reward_shift": -1.25,
+        "demonstrations": {"count": 200, "mean_reward": 0.000004}, "reward_bias": -1.25,
         "versions": {"torch": "2.13.0"},
     }  # fmt: skip
 

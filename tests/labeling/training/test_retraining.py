@@ -8,13 +8,13 @@ import pytest
 from pytest_django import Settings
 
 from labeling.base.states import ModelKind, ModelState, RunState
-from labeling.exports.rules import utc_text
 from labeling.model_versions.services import promote, register_model
 from labeling.models import ModelVersion, TrainingRun
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers
 from labeling.training.services.retraining import retrain
 from labeling.training.services.runs import claim_run, request_retraining
+from lm.snapshot.manifest import utc_text
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.tiny_models import make_tiny_model
 

@@ -25,6 +25,7 @@ from labeling.training.services.runs import (
     request_retraining,
     take_undispatched_runs,
 )
+from tests.labeling.admin_house import stepped
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +127,7 @@ def test_a_message_delivered_twice_is_one_training() -> None:
 def test_progress_reaches_the_database_while_it_runs() -> None:
     run = in_training()
     note_progress(run=run, event={"event": "start", "steps": 2})
-    note_progress(run=run, event={"event": "step", "step": 1, "steps": 2, "loss": 0.7, "accuracy": 0.5})
+    note_progress(run=run, event=stepped(1, loss=0.7))
     note_progress(run=run, event={"event": "valid", "step": 1, "loss": 0.6, "accuracy": 0.8})
     run.refresh_from_db()
     assert run.steps_total == 2

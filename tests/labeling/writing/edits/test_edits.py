@@ -15,7 +15,7 @@ from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
 from labeling.writing.edits.services import offer_edit, submit_edit
-from rm_trainer.records import parse_ranking
+from lm.snapshot.records import parse_ranking
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.handed_in import judgements, lines, reopened
 

@@ -1,0 +1,51 @@
+"""Models by their Hugging Face id. Nothing is fetched unless somebody gave the id."""
+
+import re
+from pathlib import Path
+
+from lm.errors import UnusableModel
+from lm.model_directory import check_weights
+
+_NAME = r"[A-Za-z0-9][\w.-]*"
+_ID = re.compile(rf"{_NAME}/{_NAME}")
+_ID_OR_BARE_NAME = re.compile(rf"({_NAME}/)?{_NAME}")  # a few old models, such as gpt2, have no owner
+WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt"]
+"""Safetensors, configuration and tokenizer; pickled weights are never downloaded."""
+
+
+def is_hub_id(model: str, *, owner_needed: bool = True) -> bool:
+    """Returns whether `model` reads as `owner/name` (or `name`) and is not a directory that is there."""
+    pattern = _ID if owner_needed else _ID_OR_BARE_NAME
+    return pattern.fullmatch(model) is not None and not Path(model).exists()
+
+
+def directory_or_hub_id(model: str) -> str:
+    """Returns `model`, the path of a directory with safetensors weights or a Hugging Face id. Raises UnusableModel.
+
+    A path that exists is always meant as a path; anything else is an id only if it reads as one (`name`, `owner/name`).
+    """
+    if Path(model).exists():
+        check_weights(Path(model))
+    elif not is_hub_id(model, owner_needed=False):
+        raise UnusableModel(
+            f"{model} does not exist. Give a model directory, or a Hugging Face id such as google/gemma-3-270m."
+        )
+    return model
+
+
+def fetch(hub_id: str, models_dir: Path) -> Path:
+    """Returns the model's directory under `models_dir`, downloading what is missing there. Raises UnusableModel."""
+    try:
+        from huggingface_hub import snapshot_download  # noqa: PLC0415  (the web's installation does not have it)
+        from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
+    except ImportError as missing:
+        raise UnusableModel(
+            f"{hub_id} can't be downloaded here: huggingface_hub is not installed. Run this where the workers run, "
+            "or download the model yourself and give its directory."
+        ) from missing
+    directory = models_dir / hub_id.replace("/", "--")
+    try:
+        snapshot_download(hub_id, local_dir=directory, allow_patterns=WANTED)
+    except (OSError, ValueError, HfHubHTTPError) as failure:
+        raise UnusableModel(f"{hub_id} could not be downloaded: {failure}") from failure
+    return directory

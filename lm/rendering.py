@@ -1,0 +1,121 @@
+"""Turns conversations into token ids, the same for sampling, training, evaluation and scoring.
+
+The rendered text is all that a model ever sees, so anyone gets the same tokens with plain transformers.
+
+* The tokenizer has a chat template: the text is the template's rendering of the prompt and one assistant message with
+  the completion, special tokens included; it is tokenised without adding any more.
+* It has none (base models): the plain format of `lm.prompt_format`. The completion follows as one more `Assistant:`
+  block that ends with the tokenizer's end-of-sequence text: `User: Hi\\n\\nAssistant: Hello<eos>`. It is tokenised
+  with the tokenizer's own special tokens (a leading <bos>, if it adds one).
+
+**A reward is read at the sequence's last token**: the last one that the chat template puts after an assistant turn (for
+Gemma the line break after <end_of_turn>), or the plain format's end-of-sequence token.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from jinja2 import TemplateError
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from lm.errors import Refused, RefusedByTemplate
+from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
+from lm.prompt_format import Message, plain_prompt
+
+RENDERING = 1
+"""Counted up whenever this module makes other tokens of the same text, so that none are taken from an earlier cache."""
+
+
+class Renderer:
+    """Renders with one tokenizer, for a model that knows `vocabulary` tokens and reads at most `max_length` of them."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, max_length: int, vocabulary: int) -> None:
+        self.tokenizer: Any = tokenizer
+        self.max_length = max_length
+        self.vocabulary = vocabulary
+        self.plain = not self.tokenizer.chat_template
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of all that decides which tokens a text becomes: tokenizer, chat template, limits and versions."""
+        with TemporaryDirectory() as directory:
+            self.tokenizer.save_pretrained(directory)
+            files = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in Path(directory).iterdir()]
+        packages = [version("transformers"), version("tokenizers")]
+        decisive = [RENDERING, sorted(files), self.max_length, self.vocabulary, packages]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+
+    def text(self, prompt: Sequence[Message], completion: str) -> str:
+        """Returns the prompt with the completion as one text. Raises UnusablePrompt."""
+        if self.plain:
+            return f"{plain_prompt(prompt)} {completion}{self.tokenizer.eos_token or ''}"
+        answered = [*prompt, Message(role="assistant", content=completion)]
+        return _chat_text(self.tokenizer, answered, add_generation_prompt=False)
+
+    def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
+        """Token ids of the prompt with each completion.
+
+        When the longest is over `max_length`, as many tokens as it is over leave all K at the start of the prompt
+        (after a leading begin-of-sequence token), so that all keep the same prompt. Raises Refused when the prompt
+        can't give as many: a completion is never cut.
+        """
+        texts = [prompt_text(self.tokenizer, prompt), *(self.text(prompt, one) for one in completions)]
+        opening, *ids = (np.array(one, dtype=np.int32) for one in self._tokenise(texts))
+        head = 1 if opening[:1].tolist() == [self.tokenizer.bos_token_id] else 0
+        droppable = min(_common_prefix(opening, one) for one in ids) - head
+        longest = max(map(len, ids))
+        dropped = max(0, longest - self.max_length)
+        if dropped > droppable:
+            raise Refused(
+                f"its longest completion takes {longest - droppable} tokens by itself and the limit "
+                f"is {self.max_length}; a completion is never cut. Raise --max-length or leave it out"
+            )
+        kept = [torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids]
+        return share_prefix(kept, dropped=dropped)
+
+    def last_token(self) -> int:
+        """The token that the score is read at, whatever the completion: see the module's docstring."""
+        (ids,) = self._tokenise([self.text([Message(role="user", content="a")], "b")])
+        return ids[-1]
+
+    def _tokenise(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=self.plain, verbose=False)["input_ids"]
+        highest = max(max(one, default=0) for one in ids)
+        if highest >= self.vocabulary:
+            raise Refused(
+                f"the tokenizer makes token {highest} and the model knows {self.vocabulary}: they don't belong together"
+            )
+        return ids
+
+
+def prompt_text(tokenizer: Any, prompt: Sequence[Message]) -> str:
+    """Returns the prompt up to where the assistant's completion begins. Raises UnusablePrompt."""
+    return (
+        _chat_text(tokenizer, prompt, add_generation_prompt=True) if tokenizer.chat_template else plain_prompt(prompt)
+    )
+
+
+def _chat_text(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+    conversation = [{"role": message["role"], "content": message["content"]} for message in messages]
+    try:
+        text: str = tokenizer.apply_chat_template(
+            conversation, tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+    except TemplateError as error:
+        raise RefusedByTemplate(str(error)) from error
+    return text
+
+
+def _common_prefix(left: NDArray[np.int32], right: NDArray[np.int32]) -> int:
+    shorter = min(len(left), len(right))
+    different = left[:shorter] != right[:shorter]
+    return int(different.argmax()) if different.any() else shorter

@@ -1,0 +1,118 @@
+"""Reads a snapshot directory (docs/data-contract.md) and refuses it when a single byte isn't what its manifest says.
+
+Records are read one at a time, never a file as a whole: a snapshot may be larger than memory.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from lm.errors import Refused
+from lm.snapshot.manifest import Manifest, check_files
+from lm.snapshot.records import Demonstration, Ranking, parse_demonstration, parse_ranking
+
+T = TypeVar("T")
+Kind = Literal["rankings", "demonstrations"]
+
+
+class Place(NamedTuple):
+    """Where a record's line is in its file, in bytes."""
+
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a snapshot: some records of one kind and split, one a line."""
+
+    path: Path
+    kind: str
+    split: str
+    records: int
+    sha256: str
+
+    def read(self, parse: Callable[[dict[str, Any]], T]) -> Iterator[tuple[Place, T]]:
+        """Yields every record with its place, in file order. Raises Refused with the line's number."""
+        start = number = 0
+        for number, line in enumerate(self.lines(), start=1):
+            try:
+                yield Place(start, len(line)), parse(_record(line))
+            except (ValueError, Refused) as error:
+                raise Refused(f"Line {number} of {self.path} can't be used: {error}.") from error
+            start += len(line)
+        if number != self.records:
+            raise Refused(
+                f"{self.path} holds {number} records and its manifest says {self.records}. Export the snapshot again."
+            )
+
+    def read_at(self, place: Place, parse: Callable[[dict[str, Any]], T]) -> T:
+        """Returns one record that `read` gave before."""
+        with self.path.open("rb") as file:
+            file.seek(place.start)
+            return parse(_record(file.read(place.length)))
+
+    def lines(self) -> Iterator[bytes]:
+        """Yields every record's line as it is in the file, its line end included."""
+        with self.path.open("rb") as lines:
+            yield from lines
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A verified snapshot."""
+
+    directory: Path
+    manifest: Manifest
+    files: tuple[Shard, ...]
+
+    @property
+    def sha256(self) -> str:
+        return self.manifest.sha256
+
+    def splits(self, kind: Kind) -> list[str]:
+        return sorted({shard.split for shard in self.files if shard.kind == kind})
+
+    def shards(self, kind: Kind, split: str) -> list[Shard]:
+        """Returns the split's files in the order of their names, which is that of their records; there may be none."""
+        chosen = [shard for shard in self.files if (shard.kind, shard.split) == (kind, split)]
+        return sorted(chosen, key=lambda shard: shard.path)
+
+    def records(self, kind: Kind, split: str) -> int:
+        """Returns how many there are, as the manifest says; reading a file proves it."""
+        return sum(shard.records for shard in self.shards(kind, split))
+
+    def rankings(self, split: str) -> Iterator[Ranking]:
+        """Yields the split's rankings in file order. Raises Refused."""
+        for shard in self.shards("rankings", split):
+            yield from (ranking for _, ranking in shard.read(parse_ranking))
+
+    def demonstrations(self, split: str) -> Iterator[Demonstration]:
+        """Yields the split's demonstrations in file order. Raises Refused."""
+        for shard in self.shards("demonstrations", split):
+            yield from (ideal for _, ideal in shard.read(parse_demonstration))
+
+
+def open_snapshot(directory: Path) -> Snapshot:
+    """Checks the manifest's own hash, then every file's, before anything is read from them. Raises Refused."""
+    manifest = check_files(directory)
+    shards = tuple(
+        Shard(
+            path=directory / entry.path,
+            kind=entry.kind,
+            split=entry.split,
+            records=entry.records,
+            sha256=entry.sha256,
+        )
+        for entry in manifest.files
+    )
+    return Snapshot(directory=directory, manifest=manifest, files=shards)
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    record = json.loads(line)
+    if not isinstance(record, dict):
+        raise Refused("it is not a JSON object")
+    return record

@@ -1,0 +1,249 @@
+"""One line of a snapshot: the shapes that are written, and what a trainer reads of them, strictly.
+
+docs/data-contract.md says what every field means.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from lm.errors import Refused
+from lm.prompt_format import Message
+
+K_LOWEST, K_HIGHEST = 2, 10
+"""Campaigns rank 4 to 9 completions (InstructGPT §3.5), and one more where the labeler improved the best; imported
+comparisons may have as few as 2."""
+STRONGEST = 4
+"""Strengths run from 1 (negligibly better) to 4 (significantly better), as in Llama 2 (Touvron et al. 2023)."""
+
+
+class CompletionRecord(TypedDict):
+    """One completion of a ranking; of one that a labeler wrote, all that a model would have is None."""
+
+    completion_id: int | None
+    text: str
+    rank: int
+    quality: int | None
+    flags: list[str]
+    note: str
+    shown_position: int | None
+    model: str | None
+    model_version_id: int | None
+    temperature: float | None
+    top_p: float | None
+    seed: int | None
+    tokens: int | None
+    finish_reason: str | None
+    mean_logprob: float | None
+    edited: bool | None
+    demonstration_id: int | None
+
+
+class RankingRecord(TypedDict):
+    """A line of rankings/SPLIT.jsonl."""
+
+    schema: int
+    ranking_id: int
+    revision: int
+    task_id: int
+    prompt_id: int
+    campaign: str
+    split: str
+    prompt: list[Message]
+    completions: list[CompletionRecord]
+    strengths: list[int | None] | None
+    none_acceptable: bool | None
+    labeler: str
+    labeler_group: str
+    simulated: bool
+    use_case: str
+    language: str
+    source: str
+    instruction_version: int
+    rubric_version: int
+    active_seconds: float
+    submitted_at: str
+
+
+class PairRecord(TypedDict):
+    """A line of pairs/SPLIT.jsonl: TRL's conversational preferences."""
+
+    prompt: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+
+
+class SuggestionRecord(TypedDict):
+    """What a demonstration was made from."""
+
+    outcome: str
+    edit_distance: int | None
+    model: str | None
+
+
+class DemonstrationRecord(TypedDict):
+    """A line of demonstrations/SPLIT.jsonl; of an imported one nobody knows the labeler."""
+
+    schema: int
+    demonstration_id: int
+    revision: int
+    prompt_id: int
+    campaign: str
+    split: str
+    prompt: list[Message]
+    completion: list[Message]
+    labeler: str | None
+    labeler_group: str
+    simulated: bool
+    use_case: str
+    language: str
+    source: str
+    instruction_version: int | None
+    active_seconds: float | None
+    submitted_at: str
+    suggestion: SuggestionRecord | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One labeler's order of K completions: `ranks[i]` belongs to `completions[i]`, 1 is best, equal ranks are ties."""
+
+    ranking_id: int
+    prompt_id: int
+    prompt: tuple[Message, ...]
+    completion_ids: tuple[int, ...]
+    completions: tuple[str, ...]
+    ranks: tuple[int, ...]
+    strengths: tuple[int, ...] | None = None
+    """How much better each rank is than the next one, 1 to 4; None where labelers weren't asked."""
+    use_case: str = ""
+    language: str = ""
+    models: tuple[str, ...] = ()
+    """The policy that wrote each completion, "" where the record doesn't say."""
+    submitted_at: str = ""
+    """ISO 8601 with its zone, "" where the record doesn't say."""
+    task_id: int | None = None
+    labeler: str = ""
+    """A pseudonym, "" where the record doesn't say."""
+    qualities: tuple[int | None, ...] = ()
+    """The labeler's rating of each completion, 1 to 7, where there is one."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A labeler's own answer to a prompt."""
+
+    demonstration_id: int
+    prompt: tuple[Message, ...]
+    completion: str
+
+
+def parse_ranking(record: dict[str, Any]) -> Ranking:
+    """Raises Refused (without the place, which the caller knows) when a field is missing or wrong."""
+    _check_schema(record)
+    ranking_id = _field(record, "ranking_id", int)
+    completions = _field(record, "completions", list)
+    if not K_LOWEST <= len(completions) <= K_HIGHEST:
+        raise Refused(
+            f"ranking {ranking_id} has {len(completions)} completions; it must have {K_LOWEST} to {K_HIGHEST}"
+        )
+    texts = tuple(_field(completion, "text", str) for completion in completions)
+    completion_ids = tuple(_completion_id(completion) for completion in completions)
+    for text, completion_id in zip(texts, completion_ids, strict=True):
+        if not text.strip():
+            raise Refused(f"completion {completion_id} of ranking {ranking_id} is empty; there is nothing to score")
+    ranks = tuple(_rank(completion) for completion in completions)
+    return Ranking(
+        ranking_id=ranking_id,
+        prompt_id=_field(record, "prompt_id", int),
+        prompt=parse_messages(_field(record, "prompt", list)),
+        completion_ids=completion_ids,
+        completions=texts,
+        ranks=ranks,
+        use_case=str(record.get("use_case") or ""),
+        language=str(record.get("language") or ""),
+        models=tuple(str(completion.get("model") or "") for completion in completions),
+        submitted_at=str(record.get("submitted_at") or ""),
+        task_id=record.get("task_id"),
+        labeler=str(record.get("labeler") or ""),
+        qualities=tuple(completion.get("quality") for completion in completions),
+        strengths=_strengths(_with_edit_step(record), steps=len(set(ranks)) - 1),
+    )
+
+
+def parse_demonstration(record: dict[str, Any]) -> Demonstration:
+    """Raises Refused (without the place) when a field is missing or wrong."""
+    _check_schema(record)
+    demonstration_id = _field(record, "demonstration_id", int)
+    completion = parse_messages(_field(record, "completion", list))
+    if [message["role"] for message in completion] != ["assistant"]:
+        raise Refused(f"demonstration {demonstration_id} must have a completion of exactly one assistant message")
+    if not completion[0]["content"].strip():
+        raise Refused(f"the completion of demonstration {demonstration_id} is empty")
+    return Demonstration(
+        demonstration_id=demonstration_id,
+        prompt=parse_messages(_field(record, "prompt", list)),
+        completion=completion[0]["content"],
+    )
+
+
+def parse_messages(messages: list[Any]) -> tuple[Message, ...]:
+    """Raises Refused unless there is at least one message and each has a role and a content."""
+    if not messages:
+        raise Refused("the list of messages is empty; a prompt has at least one")
+    return tuple(Message(role=_field(one, "role", str), content=_field(one, "content", str)) for one in messages)
+
+
+def parse_prompt_and_completion(record: Any) -> tuple[tuple[Message, ...], str]:
+    """A line to score, whatever else it holds. Raises Refused (without the place) when either is missing or empty."""
+    completion: str = _field(record, "completion", str)
+    if not completion.strip():
+        raise Refused("its completion is empty; there is nothing to score")
+    return parse_messages(_field(record, "prompt", list)), completion
+
+
+def _check_schema(record: dict[str, Any]) -> None:
+    if record.get("schema") != 1:
+        raise Refused(f"its schema is {record.get('schema')!r}; this trainer reads schema 1")
+
+
+def _rank(completion: dict[str, Any]) -> int:
+    rank: int = _field(completion, "rank", int)
+    if rank < 1:
+        raise Refused(f"completion {_completion_id(completion)} has rank {rank}; ranks count from 1 (best)")
+    return rank
+
+
+def _completion_id(completion: Any) -> int:
+    """Of a completion that a labeler improved, the demonstration's, negative: no model's completion has such an id."""
+    if isinstance(completion, dict) and completion.get("edited") is True:
+        return -int(_field(completion, "demonstration_id", int))
+    return int(_field(completion, "completion_id", int))
+
+
+def _with_edit_step(record: dict[str, Any]) -> Any:
+    """How much better an edit is nobody was asked: the weakest strength, which is no margin and no scaling."""
+    strengths = record.get("strengths")
+    edited = any(completion.get("edited") is True for completion in record["completions"])
+    if edited and isinstance(strengths, list) and strengths[:1] == [None]:
+        return [1, *strengths[1:]]
+    return strengths
+
+
+def _strengths(strengths: Any, *, steps: int) -> tuple[int, ...] | None:
+    if strengths is None:
+        return None
+    whole = isinstance(strengths, list) and all(type(one) is int and 1 <= one <= STRONGEST for one in strengths)
+    if not whole or len(strengths) != steps:
+        raise Refused(
+            f'"strengths" must be {steps} whole numbers from 1 to {STRONGEST}, one between neighbouring ranks'
+        )
+    return tuple(strengths)
+
+
+def _field(record: Any, name: str, kind: type) -> Any:
+    if not isinstance(record, dict) or name not in record:
+        raise Refused(f'"{name}" is missing')
+    value = record[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise Refused(f'"{name}" is {type(value).__name__}, not {kind.__name__}')
+    return value
