@@ -247,7 +247,7 @@ def test_the_labeler_goes_on_without_waiting(page: Page, model: None) -> None:
     begin_dialogue(page)
     text_of(page, 1).fill("How do bees find their way home?")
     ask(page, 2)
-    page.get_by_role("button", name="Go on without them").click()
+    page.get_by_role("button", name="Continue without them").click()
     expect(turn(page, 2).locator(".asking")).to_have_count(0)
     assert Composition.objects.get().suggestion_requests.get().state == "cancelled"
 

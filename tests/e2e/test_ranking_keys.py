@@ -175,7 +175,7 @@ def test_the_keys_of_the_flags_are_on_them_and_the_question_mark_shows_the_other
     press(page, "b")
     expect(page.locator("[data-card=A]").get_by_label("Hallucination")).to_be_checked()
     press(page, "Escape", "?")
-    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Take the last step back")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Undo the last step")
 
 
 def test_keys_work_where_the_layout_has_another_script(page: Page) -> None:

@@ -54,7 +54,7 @@ def test_a_long_text_says_how_much_there_is_and_unfolds(page: Page) -> None:
     assert folded is not None
     assert opened is not None
     assert folded["height"] < 700 < opened["height"]
-    expect(card.get_by_role("button", name="Fold again")).to_have_attribute("aria-expanded", "true")
+    expect(card.get_by_role("button", name="Show less")).to_have_attribute("aria-expanded", "true")
     press(page, "o")
     expect(unfold).to_have_attribute("aria-expanded", "false")
 

@@ -55,7 +55,7 @@ def restore(request: LabelerRequest, token: UUID, number: int) -> HttpResponse:
         raise Http404 from None
     except Refusal:
         return redirect(back)  # the page there says what became of the work
-    messages.info(request, _("The earlier version is back. What it replaced is kept as well."))
+    messages.info(request, _("The earlier version is restored. What it replaced is kept as well."))
     return redirect(back)
 
 

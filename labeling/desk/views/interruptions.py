@@ -72,7 +72,7 @@ def no_profile(request: HttpRequest) -> HttpResponse:
 
 def not_active(request: HttpRequest, labeler: Labeler) -> HttpResponse:
     title, text = _words_for(LabelerState(labeler.state))
-    past = Action(label=_("Your past work"), url=reverse("history"))
+    past = Action(label=_("Your submissions"), url=reverse("history"))
     return show(request, CalmPage(title=title, text=text, icon="pause", actions=[past]))
 
 
@@ -126,8 +126,8 @@ def refused_composition(
         title, text = _words_for(LabelerState(composition.labeler.state))
         return show(request, CalmPage(title=title, text=text, icon="pause", actions=[overview], kept=kept), status=409)
     if isinstance(refusal, AlreadyDiscarded):
-        text = _("You threw this away. What you had written can still be read and copied here.")
-        page = CalmPage(title=_("Thrown away"), text=text, icon="skip", actions=[overview], kept=kept)
+        text = _("You discarded this. What you had written can still be read and copied here.")
+        page = CalmPage(title=_("Discarded"), text=text, icon="skip", actions=[overview], kept=kept)
         return show(request, page, status=410)
     assert isinstance(refusal, CampaignNotOpen), refusal
     text = _("“%(campaign)s” was closed while you were at it, so it takes no more work. Your text is kept.")
@@ -146,8 +146,8 @@ def refused_revision(
 ) -> HttpResponse:
     """Why what was handed in can't be revised, with what was changed. 409: not now; 410: not any more."""
     actions = [
-        Action(label=_("What you handed in"), url=reverse("submission", args=[assignment.token])),
-        Action(label=_("Your past work"), url=reverse("history")),
+        Action(label=_("What you submitted"), url=reverse("submission", args=[assignment.token])),
+        Action(label=_("Your submissions"), url=reverse("history")),
     ]
     kept = kept_of(assignment, draft or {})
     if isinstance(refusal, LabelerNotActive):
@@ -160,10 +160,10 @@ def refused_revision(
 
 def _words_for_revision(assignment: Assignment, refusal: Refusal) -> tuple[str, str, str]:
     if isinstance(refusal, CampaignNotOpen):
-        text = _("“%(campaign)s” was closed, so it takes no revisions. What you handed in counts as it is.")
+        text = _("“%(campaign)s” was closed, so it takes no revisions. Your submission counts as it is.")
         return _("This campaign is closed"), text % {"campaign": assignment.campaign.name}, "closed"
     if isinstance(refusal, WorkSetAside):
-        text = _("Somebody found it unfit, so nobody works on it any more. What you handed in stays as it is.")
+        text = _("Somebody found it unfit, so nobody works on it any more. Your submission stays as it is.")
         return _("This was set aside"), text, "closed"
     assert isinstance(refusal, NotRevisable), refusal
     text = _("You can revise your last %(count)d submissions. This one is older: it can be read.")
@@ -176,11 +176,11 @@ def lapsed(
     """The lease ran out: taken up again if there is a place, otherwise kept to read."""
     other = other_open_work(assignment)
     if other:
-        text = _("You hold another task of this kind. Finish or skip that one first, then come back to this one.")
-        action = Action(label=_("Go to the task that you hold"), url=reverse("work", args=[other]))
+        text = _("You have another task of this kind in progress. Finish or skip it first, then come back to this one.")
+        action = Action(label=_("Go to your other task"), url=reverse("work", args=[other]))
     elif has_free_place(assignment):
         text = _("It went back to the queue because nothing was saved for a while. Nobody has taken it yet.")
-        action = Action(label=_("Take it up again"), url=reverse("resume", args=[assignment.token]), posts=True)
+        action = Action(label=_("Continue this task"), url=reverse("resume", args=[assignment.token]), posts=True)
     else:
         text = _("It went back to the queue because nothing was saved for a while, and somebody else took it.")
         action = next_of_kind(assignment.kind)

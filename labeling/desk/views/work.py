@@ -125,7 +125,7 @@ def _keep(request: LabelerRequest, token: UUID) -> Draft:
 
 
 def _handed_in_before(request: LabelerRequest, token: UUID) -> HttpResponse:
-    text = _("This was handed in already. What you sent first counts; here it is.")
+    text = _("This was submitted already. The first submission counts; here it is.")
     messages.info(request, text, extra_tags=f"handed-in {token}")
     return redirect("submission", token=token)
 

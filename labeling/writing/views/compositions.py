@@ -110,7 +110,7 @@ def discard(request: LabelerRequest, token: UUID) -> HttpResponse:
     if composition.kind == CompositionKind.EDIT:
         messages.info(request, _("Left as it was."), extra_tags=f"handed-in {token}")
         return on_to_the_next(request, AssignmentKind.RANKING)
-    messages.info(request, _("Thrown away."), extra_tags=f"handed-in {token}")
+    messages.info(request, _("Discarded."), extra_tags=f"handed-in {token}")
     return redirect("overview")
 
 
@@ -135,6 +135,6 @@ def _keep(request: LabelerRequest, token: UUID) -> None:
 
 
 def _handed_in_before(request: LabelerRequest, token: UUID) -> HttpResponse:
-    text = _("This was handed in already. What you sent first counts; here it is.")
+    text = _("This was submitted already. The first submission counts; here it is.")
     messages.info(request, text, extra_tags=f"handed-in {token}")
     return redirect("compose", token=token)

@@ -48,7 +48,7 @@ def test_a_draft_is_saved_and_comes_back_with_the_page(client: Client, held: Ass
     assert 'name="1-rank" value="2" checked' in html
     assert 'name="1-flags" value="fails_task" checked' in html
     assert "Half way." in html
-    assert "Not handed in yet" not in html
+    assert "Not submitted yet" not in html
 
 
 def test_the_second_of_two_tabs_is_told_what_the_first_saved(client: Client, held: Assignment) -> None:

@@ -73,7 +73,7 @@ def test_an_untouched_page_has_nothing_chosen_and_is_not_taken(client: Client, t
     page = client.post(f"/work/{held.token}/submit/", {"active_seconds": "3"})
     assert page.status_code == 422
     html = page.content.decode()
-    assert "Still without a quality:" in html
+    assert "Still without a rating:" in html
     assert "Still without a rank:" in html
     assert 'href="#card-4-rank"' in html
     assert 'id="card-4-rank"' in html
@@ -160,7 +160,7 @@ def test_what_makes_no_ranking_is_refused_in_words(client: Client, task: Ranking
     held = claim(client)
     page = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], **changes))
     assert page.status_code == 422
-    assert "Not handed in yet" in page.content.decode()
+    assert "Not submitted yet" in page.content.decode()
     assert not task.rankings.exists()
     assert client.get(f"/work/{held.token}/").status_code == 200
 
