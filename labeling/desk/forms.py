@@ -341,7 +341,7 @@ class RankingSheet:
         return bool(self.data.get("none_acceptable"))
 
     def duel(self) -> str:
-        """The answers of a duel that was left in the middle (duel-order.js); of the draft, never a label."""
+        """The answers of a duel that was left in the middle (binary-insertion.js); of the draft, never a label."""
         return str(self.data.get("duel") or "")
 
     def _without(self, field: str, text: str) -> Problem | None:

@@ -69,7 +69,7 @@ function preview(pane, signal) {
       const answer = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
       if (!response.ok) return say([answer.text ?? texts.previewFailed].flat().join(" "));
       drawn = text;
-      body.innerHTML = answer.html; // made harmless by labeling/markdown.py
+      body.innerHTML = answer.html; // made harmless by labeling/base/markdown.py
       say("");
       count(answer.tokens);
       scrollAlong();

@@ -41,7 +41,7 @@ def earlier(request: LabelerRequest, token: UUID) -> HttpResponse:
 @require_safe
 @labeler_page
 def page_of_draft(request: LabelerRequest, token: UUID) -> HttpResponse:
-    """Where work of any kind goes on that this browser still holds changes of (static/desk/drafts-kept-here.js)."""
+    """Where work of any kind goes on that this browser still holds changes of (static/desk/drafts/unsent.js)."""
     return redirect(_back(request, token))
 
 
