@@ -159,7 +159,7 @@ def test_work_goes_on_offline_and_is_sent_on_return(page: Page, context: Browser
     page.get_by_label(LABEL).fill("In a tunnel.")
     says(page, "No connection: kept in this browser")
     page.get_by_role("button", name="Submit demonstration").click()
-    says(page, "be handed in without a connection")
+    says(page, "be submitted without a connection")
     holds(page, "In a tunnel.")
     context.set_offline(offline=False)
     is_on_the_server(page, held, "In a tunnel.")

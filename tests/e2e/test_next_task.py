@@ -203,7 +203,7 @@ def test_nothing_is_entered_into_what_is_on_its_way(page: Page, arrives: bool) -
         assert Ranking.objects.get().note == "Sent."
     else:
         on_their_way[0].abort()
-        says(page, "It can’t be handed in without a connection")
+        says(page, "It can’t be submitted without a connection")
         page.keyboard.type(" And on.")  # where one was
         expect(note).to_have_value("Sent. And on.")
 
@@ -245,7 +245,7 @@ def test_a_server_that_can_not_be_reached_keeps_the_page_and_takes_it_later(
     says(page, "Saved on the server")
     page.route("**/submit/**", lambda route: route.abort())
     page.keyboard.press("Control+Enter")
-    says(page, "It can’t be handed in without a connection")
+    says(page, "It can’t be submitted without a connection")
     page.get_by_label("Note on the whole").fill("Still here.")
     page.unroute("**/submit/**")
     page.get_by_label("Note on the whole").press("Control+Enter")
@@ -265,10 +265,10 @@ def test_an_answer_that_got_lost_is_found_by_handing_in_again(page: Page) -> Non
 
     page.route("**/submit/**", lose_the_answer)
     page.keyboard.press("Control+Enter")
-    says(page, "It can’t be handed in without a connection")
+    says(page, "It can’t be submitted without a connection")
     page.unroute("**/submit/**")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("This was handed in already")).to_be_visible()
+    expect(page.get_by_text("This was submitted already")).to_be_visible()
     assert page.url.endswith(f"/history/{first}/")
     assert Ranking.objects.count() == 1
 

@@ -87,7 +87,7 @@ def test_every_step_can_be_taken_back(page: Page) -> None:
     press(page, "z", "z", "z")
     assert page.locator("[data-cards] input:checked").count() == 0
     press(page, "z")
-    announced(page, "nothing to take back")
+    announced(page, "nothing to undo")
 
 
 def test_the_order_follows_the_ratings_until_it_is_refined_and_again_on_request(page: Page) -> None:

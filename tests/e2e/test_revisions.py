@@ -32,7 +32,7 @@ def written(alice: Labeler) -> Assignment:
 def open_again(page: Page, assignment: Assignment) -> None:
     page.goto(f"/history/{assignment.token}/")
     page.get_by_role("button", name="Revise").click()
-    expect(page.get_by_text("You revise what you handed in")).to_be_visible()
+    expect(page.get_by_text("You are revising your submission")).to_be_visible()
     scripts_listen(page)
 
 

@@ -64,7 +64,7 @@ def test_handing_in_twice_leads_to_what_was_handed_in(client: Client, alice: Lab
     client.post(f"/work/{held.token}/submit/", ENTRY)
     again = client.post(f"/work/{held.token}/submit/", ENTRY, follow=True)
     assert again.redirect_chain == [(f"/history/{held.token}/", 302)]
-    assert "handed in already" in again.content.decode()
+    assert "submitted already" in again.content.decode()
     assert labels_of(held) == 1
 
 
@@ -132,7 +132,7 @@ def test_earlier_work_waits_while_other_work_of_its_kind_is_held(client: Client,
     later = hold(alice)
     for page in (client.get(f"/work/{earlier.token}/"), client.post(f"/work/{earlier.token}/resume/")):
         html = page.content.decode()
-        assert "Finish or skip that one first" in html
+        assert "Finish or skip it first" in html
         assert f'href="/work/{later.token}/"' in html
 
 
@@ -223,7 +223,7 @@ def test_nothing_to_do_says_what_is_going_on(client: Client) -> None:
     assert answer.redirect_chain == [("/next/ranking/", 302)]
     assert "No campaign is open in your languages" in answer.content.decode()
     campaign = make_campaign(ready_depth=3)
-    assert "You have done everything" in client.get("/next/ranking/").content.decode()
+    assert "You have done every task" in client.get("/next/ranking/").content.decode()
     prompt = make_prompt(campaign)
     from labeling.ranking_tasks.services.tasks import make_task
 

@@ -70,7 +70,7 @@ def revisions_of(assignment: Assignment) -> list[str]:
 class TestRevisingARanking:
     def test_the_page_is_filled_with_what_was_handed_in(self, client: Client, ranked: Assignment) -> None:
         html = compact(client.get(open_again(client, ranked)).content.decode())
-        assert "You revise what you handed in" in html
+        assert "You are revising your submission" in html
         assert "Fishy." in html
         assert "Fine." in html
         for name, value in (("1-rank", 2), ("2-rank", 1), ("3-rank", 1), ("4-rank", 3), ("2-quality", 7)):

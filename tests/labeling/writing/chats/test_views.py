@@ -134,7 +134,7 @@ def test_other_work_that_is_held_comes_first(client: Client, chat: Composition, 
     sample_tasks(
         task_ids=[RankingTask.objects.latest("pk").pk], model=model, sampler=ScriptedSampler(), resample_limit=1
     )
-    assert "You hold a ranking already" in html_of(client, chat)
+    assert "You have another ranking in progress" in html_of(client, chat)
 
 
 def test_a_ranking_that_could_not_be_made_is_said(client: Client, chat: Composition, model: ModelVersion) -> None:

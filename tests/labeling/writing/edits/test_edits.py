@@ -130,7 +130,7 @@ def test_handing_in_twice_counts_once(client: Client, alice: Labeler) -> None:
     page = ranked(client, [1, 2, 3, 4])
     client.post(f"{page}submit/", {"best": "1", "text": "First."})
     again = client.post(f"{page}submit/", {"best": "1", "text": "Second."}, follow=True)
-    assert "handed in already" in again.content.decode()
+    assert "submitted already" in again.content.decode()
     token = str(Composition.objects.get().token)
     with pytest.raises(AlreadySubmitted):
         submit_edit(labeler=alice, token=token, shown_position=1, text="Third.", active_seconds=1)
