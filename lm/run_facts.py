@@ -1,5 +1,6 @@
 """The shape of what a training run writes of itself, whatever it trains: parts of metrics.json and manifest.json."""
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 
@@ -36,7 +37,7 @@ class SnapshotFacts(TypedDict):
 
     sha256: str
     as_of: str
-    filters: dict[str, Any]
+    filters: Mapping[str, object]
     counts: dict[str, dict[str, int]]
 
 

@@ -8,7 +8,7 @@ One batch element is one prompt with all its completions: the prompt's tokens pa
 completion's once (lm/prefix_sharing), and the K scores make up to K(K−1)/2 pairs of one loss. Shuffled as separate
 pairs they would overfit within an epoch, each completion being seen K−1 times.
 
-Several processes do the same steps as one (rm_trainer/distributed): all of them run these lines, the first one talks
+Several processes do the same steps as one (lm/training/processes.py): all of them run these lines, the first one talks
 and writes. `training_steps` is the loop; `train` prepares it, keeps what it yields, and writes the checkpoint.
 """
 

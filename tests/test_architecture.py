@@ -5,6 +5,7 @@ fail proves nothing.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,17 @@ import pytest
 from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("config", "labeling", "lm", "sampler", "rm_trainer", "benchmarks")
+# The rooms, and which others each may import: only earlier ones, so that rooms form no circle.
+MAY_IMPORT = {
+    "lm": set[str](),
+    "sampler": {"lm"},
+    "rm_trainer": {"lm"},
+    "laptop": {"lm"},
+    "config": {"laptop"},
+    "labeling": {"config", "rm_trainer", "sampler", "lm"},
+    "benchmarks": {"labeling", "config", "laptop", "rm_trainer", "sampler", "lm"},
+}
+PACKAGES = tuple(MAY_IMPORT)
 
 # The capabilities of labeling/, each of which knows those before it (docs/architecture.md).
 CAPABILITIES = (
@@ -39,7 +50,18 @@ CAPABILITIES = (
 # What a capability is made of, each of which knows those before it.
 LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
 # Modules of labeling/ that know every capability: addresses, Celery's tasks, commands, registrations.
-ABOVE_ALL = ("admin", "apps", "dispatch", "management", "models", "tasks", "templatetags", "urls", "worker_models")
+ABOVE_ALL = (
+    "admin",
+    "apps",
+    "dispatch",
+    "kinds_of_work",
+    "management",
+    "models",
+    "tasks",
+    "templatetags",
+    "urls",
+    "worker_models",
+)
 
 # Late imports of code that brings torch, each in the one place that only workers run.
 HEAVY_LATE_IMPORTS = {
@@ -50,12 +72,11 @@ HEAVY = frozenset({"torch", "transformers", "accelerate"})
 # The programs that know no Django, and what they share under them.
 PROGRAMS = ("sampler", "rm_trainer")
 GROUND_FLOOR = ("lm", *PROGRAMS)
-MAY_KNOW = {"lm": frozenset({"lm"}), **{program: frozenset({"lm", program}) for program in PROGRAMS}}
 # Parts of lm/ that bring torch; the web and the light workers import all the others.
 WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.rendering", "lm.training")
 # What labeling knows of the programs at import.
-WITHOUT_TORCH = ("rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
-NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})
+WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
+NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
 ENQUEUER = "labeling.dispatch"
@@ -121,14 +142,17 @@ def later_layers_imported(root: Path) -> list[str]:
     return found
 
 
-def django_in_rules(root: Path) -> list[str]:
-    """Rules know neither Django nor a database."""
+def impure_rules(root: Path) -> list[str]:
+    """Rules know neither Django nor a database: of labeling/ only other rules and base."""
     foreign = {"django", "celery", "rest_framework", "config", *PROGRAMS}
-    return [
-        str(each)
-        for each in all_imports(root)
-        if layer_of(each.source) == LAYERS.index("rules") and top(each.target) in foreign
-    ]
+    rules = LAYERS.index("rules")
+    found = []
+    for each in all_imports(root):
+        program = top(each.target) in foreign and each.target not in WITHOUT_TORCH
+        other_layer = capability_of(each.target) not in {None, "base"} and layer_of(each.target) != rules
+        if layer_of(each.source) == rules and (program or other_layer):
+            found.append(str(each))
+    return found
 
 
 def import_circles(root: Path) -> list[str]:
@@ -136,34 +160,36 @@ def import_circles(root: Path) -> list[str]:
 
 
 def folder_circles(root: Path) -> list[str]:
-    """What a folder's modules import, the folder imports."""
-    modules = modules_of(root, GROUND_FLOOR)
-    folder = {module: path.relative_to(root).parent.as_posix() for module, path in modules.items()}
+    """A folder is a package directory; a capability is one with all that is in it, for layers order its inside."""
+    modules = modules_of(root, PACKAGES)
+
+    def folder_of(module: str) -> str:
+        if capability := capability_of(module):
+            return f"labeling.{capability}"
+        return module if modules[module].name == "__init__.py" else module.rpartition(".")[0]
+
     between = [
-        replace(each, source=folder[each.source], target=folder[each.target])
+        replace(each, source=folder_of(each.source), target=folder_of(each.target))
         for each in imports_of(modules)
-        if each.target in folder and folder[each.source] != folder[each.target]
+        if each.target in modules and folder_of(each.source) != folder_of(each.target)
     ]
     return [" ⇄ ".join(circle) for circle in circles(between)]
 
 
-def ground_floor_that_looks_up(root: Path) -> list[str]:
-    found = []
-    for each in all_imports(root):
-        floor = top(each.source)
-        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - MAY_KNOW[floor]:
-            found.append(str(each))
-    return found
-
-
-def config_that_imports_labeling(root: Path) -> list[str]:
-    """The project knows the app by its name in settings, urls and beat entries only."""
+def django_on_the_ground_floor(root: Path) -> list[str]:
     return [
         str(each)
         for each in all_imports(root)
-        if top(each.source) == "config"
-        and top(each.target) != "config"
-        and top(each.target) in {"labeling", *GROUND_FLOOR}
+        if top(each.source) in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR
+    ]
+
+
+def rooms_that_look_up(root: Path) -> list[str]:
+    """The project, for one, knows the app by its name in settings, urls and beat entries only."""
+    return [
+        str(each)
+        for each in all_imports(root)
+        if top(each.target) in MAY_IMPORT and top(each.target) not in MAY_IMPORT[top(each.source)] | {top(each.source)}
     ]
 
 
@@ -173,7 +199,7 @@ def modules_without_torch(root: Path) -> list[str]:
         for module in modules_of(root, ("lm",))
         if not f"{module}.".startswith(tuple(f"{one}." for one in WITH_TORCH))
     ]
-    return [*modules_of(root, ("config", "labeling")), *lm, *WITHOUT_TORCH]
+    return [*modules_of(root, ("laptop", "config", "labeling")), *lm, *WITHOUT_TORCH]
 
 
 def torch_at_import(root: Path) -> list[str]:
@@ -191,7 +217,7 @@ def unlisted_late_torch(root: Path) -> list[str]:
         str(each)
         for each in imports
         if each.late
-        and top(each.source) in {"config", "labeling"}
+        and top(each.source) in {"laptop", "config", "labeling"}
         and {top(name) for name in reached_at_import(each.target, imports)} & HEAVY
         and (each.source, each.target) not in HEAVY_LATE_IMPORTS
     ]
@@ -200,7 +226,7 @@ def unlisted_late_torch(root: Path) -> list[str]:
 def enqueuing_elsewhere(root: Path) -> list[str]:
     return [
         f"{module}:{node.lineno} calls .{node.func.attr}()"
-        for module, node in _calls(modules_of(root, ("config", "labeling")))
+        for module, node in _calls(modules_of(root, ("laptop", "config", "labeling")))
         if isinstance(node.func, ast.Attribute) and node.func.attr in ENQUEUING_CALLS and module != ENQUEUER
     ]
 
@@ -208,7 +234,7 @@ def enqueuing_elsewhere(root: Path) -> list[str]:
 def environment_read_elsewhere(root: Path) -> list[str]:
     """Settings are read once, in config/settings.py; what a variable of libraries needs is passed on as a whole."""
     found = []
-    for module, node in _calls(modules_of(root, ("config", "labeling"))):
+    for module, node in _calls(modules_of(root, ("laptop", "config", "labeling"))):
         if ast.unparse(node.func) in {"os.getenv", "os.environ.get"} and module != "config.settings":
             found.append(f"{module}:{node.lineno} reads the environment")
     return found
@@ -237,19 +263,23 @@ RULES: dict[Rule, dict[str, str]] = {
         "labeling/desk/services/rankings.py": "def submit():\n    from labeling.desk.ranking.views import page\n",
         "labeling/desk/ranking/views.py": "",
     },
-    django_in_rules: {"labeling/desk/rules.py": "from django.db import models\n"},
+    impure_rules: {
+        "labeling/desk/rules.py": "from labeling.people.services import check\n",
+        "labeling/people/services.py": "",
+    },
     import_circles: {
         "labeling/services/a.py": "from labeling.services import b\n",
         "labeling/services/b.py": "def late():\n    from labeling.services.a import something\n",
     },
     folder_circles: {
-        "lm/errors.py": "def late():\n    from lm.training import processes\n",
-        "lm/training/processes.py": "from lm import errors\n",
+        "sampler/engine.py": "def late():\n    from sampler.backends import vllm\n",
+        "sampler/backends/vllm.py": "from sampler.engine import Engine\n",
+        "sampler/backends/__init__.py": "",
     },
-    ground_floor_that_looks_up: {"sampler/engine.py": "import rm_trainer.loss\n", "rm_trainer/loss.py": ""},
-    config_that_imports_labeling: {
-        "config/urls.py": "from labeling import models\n",
-        "labeling/models/__init__.py": "",
+    django_on_the_ground_floor: {"sampler/engine.py": "from django.conf import settings\n"},
+    rooms_that_look_up: {
+        "laptop/up.py": "def late():\n    from config.celery import app\n",
+        "config/celery.py": "",
     },
     torch_at_import: {
         "labeling/views/desk.py": "from labeling.services import sampling\n",
@@ -264,6 +294,49 @@ RULES: dict[Rule, dict[str, str]] = {
     environment_read_elsewhere: {"labeling/export.py": "import os\nwhere = os.environ.get('OUT')\n"},
     names_that_say_nothing: {"labeling/desk/services/utils.py": ""},
 }
+
+
+def documented(heading: str) -> list[list[str]]:
+    """The cells of the tables under a heading of docs/architecture.md, row by row."""
+    section = (ROOT / "docs" / "architecture.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+
+
+def names_in(rows: list[list[str]]) -> list[str]:
+    return [name.rstrip("/") for row in rows for name in re.findall(r"`([^`]+)`", row[0])]
+
+
+def children(package: str) -> set[str]:
+    """What lies directly in a package, but for what runs it."""
+    there = [path for path in (ROOT / package).iterdir() if path.is_dir() or path.suffix == ".py"]
+    return {path.stem for path in there if not path.name.startswith("__")}
+
+
+def test_the_documented_packages_are_the_packages() -> None:
+    assert set(names_in(documented("The packages"))) == set(PACKAGES)
+
+
+def test_the_documented_capabilities_and_layers_are_those_of_the_rules_in_their_order() -> None:
+    assert names_in(documented("The capabilities of `labeling/`")) == [*CAPABILITIES, *LAYERS]
+
+
+def test_the_documented_parts_of_the_programs_are_all_there_are() -> None:
+    shared = documented("What programs share: `lm/`")
+    assert set(names_in(shared)) == children("lm") | children("lm/training")
+    assert {f"lm.{name}" for name in names_in([row for row in shared if row[-1] == "yes"])} == set(WITH_TORCH)
+    commands = {"train", "evaluate", "folds", "score"}
+    assert set(names_in(documented("The parts of `rm_trainer/`"))) == children("rm_trainer") - commands
+
+
+def test_what_stands_above_all_capabilities_is_documented() -> None:
+    text = " ".join((ROOT / "docs" / "architecture.md").read_text().split())
+    sentence = text.partition("Above all of them stand ")[2].partition(":")[0]
+    assert tuple(re.findall(r"`(\w+)`", sentence)) == ABOVE_ALL
+
+
+def test_rooms_stand_in_an_order() -> None:
+    rooms = list(MAY_IMPORT)
+    assert all(rooms.index(other) < rooms.index(room) for room, others in MAY_IMPORT.items() for other in others)
 
 
 def test_the_rules_look_at_a_tree_that_is_there() -> None:
@@ -290,6 +363,7 @@ def test_listed_late_imports_of_torch_are_still_there() -> None:
     assert late >= HEAVY_LATE_IMPORTS
 
 
+@pytest.mark.processes
 def test_the_ground_floor_is_imported_without_torch_and_without_django() -> None:
     """In a process of its own, as the web server and the light workers import it."""
     modules = [module for module in modules_without_torch(ROOT) if top(module) in GROUND_FLOOR]
@@ -303,6 +377,7 @@ assert not {{"torch", "transformers", "django"}} & set(sys.modules)
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+@pytest.mark.processes
 def test_the_web_process_never_imports_torch() -> None:
     program = """
 import sys

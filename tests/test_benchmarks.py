@@ -12,16 +12,17 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from benchmarks import __main__ as everything
-from benchmarks import export
-from benchmarks.desk import clients, stage
+from benchmarks import export, scale
+from benchmarks.desk import clients, mixes, stage
 from benchmarks.desk.outcome import Load, Outcome, measures_of, percentile
 from benchmarks.desk.web import cpu_seconds
 from benchmarks.harness import command, machine
 from benchmarks.harness.measure import Measure, json_line, table
 from benchmarks.harness.page import last_run, with_figures
-from labeling.desk.services.assignments import claim_ranking
+from labeling.base.states import SkipReason
+from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.exports.services.snapshots import write_snapshot
-from labeling.models import Assignment, RankingTask
+from labeling.models import Assignment, Prompt, RankingTask
 from tests.labeling.handed_in import lines
 
 FAST = Measure(
@@ -271,3 +272,28 @@ def test_what_export_is_measured_beside_holds_the_same_records(tmp_path: Path) -
     for each in (*ours, *theirs):
         del each["submitted_at"]  # Postgres writes times in its own way
     assert theirs == sorted(ours, key=lambda ranking: ranking["ranking_id"])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestMixes:
+    @pytest.mark.parametrize("mix", mixes.MIXES, ids=lambda mix: mix.name)
+    def test_the_labeler_is_given_what_is_theirs_and_by_as_few_pages_whatever_is_in_front(self, mix: mixes.Mix) -> None:
+        pages = []
+        for tasks in (400, 1600):
+            labeler = mixes.set_up(mix, tasks=tasks, theirs=3)
+            for _ in range(2):
+                assignment = claim_ranking(labeler=labeler)
+                assert assignment is not None
+                assert assignment.prompt.submitter.name == "theirs"
+                skip(labeler=labeler, token=str(assignment.token), reason=SkipReason.UNCLEAR)
+            pages.append(scale.pages_of_a_claim(labeler))
+        assert pages[1] < 1.3 * pages[0]
+
+    def test_rows_are_where_the_triggers_would_have_put_them(self) -> None:
+        mixes.set_up(mixes.MIXES[0], tasks=6, theirs=3)
+        for work in (RankingTask, Prompt):
+            before = list(work.objects.order_by("queue_place").values_list("pk", "queue"))
+            work.objects.update(queue=None)  # the triggers draw anew
+            after = list(work.objects.order_by("pk").values_list("pk", "queue__language", "queue__kind"))
+            assert [pk for pk, *_ in after] == [pk for pk, _ in before]
+            assert {row[1:] for row in after} == {("en", "ranking" if work is RankingTask else "demonstration")}

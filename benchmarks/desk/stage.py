@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import psutil
 from django.conf import settings
@@ -34,6 +33,7 @@ from labeling.campaigns.services.campaigns import acknowledge, change_campaign_s
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.leases import close_campaign
 from labeling.models import (
     Assignment,
     Campaign,
@@ -46,7 +46,9 @@ from labeling.models import (
     Submitter,
 )
 from labeling.people.services import create_labeler
-from labeling.ranking_tasks.services.tasks import render_ahead, text_key
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import render_ahead
+from lm.prompt_format import Message
 
 K = 7
 PASSWORD = "a password that only a benchmark uses"
@@ -81,7 +83,7 @@ class Stage:
 
     def close(self) -> None:
         """So that the next stage's labelers find only their own work."""
-        change_campaign_state(campaign=self.campaign, state=CampaignState.CLOSED)
+        close_campaign(campaign=self.campaign)
 
 
 @transaction.atomic
@@ -123,7 +125,7 @@ def _prompts(campaign: Campaign, how_many: int, chance: random.Random) -> list[P
     Submitter.objects.bulk_create(submitters)
     prompts = []
     for number in range(how_many):
-        messages = [{"role": "user", "content": f"Question {number}: {text_of(200, chance)}"}]
+        messages = [Message(role="user", content=f"Question {number}: {text_of(200, chance)}")]
         prompt = Prompt(
             campaign=campaign,
             submitter=submitters[number // PROMPTS_PER_SUBMITTER],
@@ -242,6 +244,7 @@ def _whole_rankings(stage: Stage) -> int:
 
 def postgres_processes() -> list[psutil.Process]:
     """The embedded server and its backends, while they live."""
-    pid_file = Path(settings.EMBEDDED_SERVICES.directory) / "postgres" / "postmaster.pid"
+    assert settings.EMBEDDED_SERVICES is not None  # a benchmark has a Concord of its own
+    pid_file = settings.EMBEDDED_SERVICES.directory / "postgres" / "postmaster.pid"
     server = psutil.Process(int(pid_file.read_text().splitlines()[0]))
     return [server, *server.children()]

@@ -1,21 +1,22 @@
-"""What Django would answer with a bare page."""
+"""What Django would answer with a bare page, and where a button leads back to."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import Resolver404, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """A form was sent without a token that fits: mostly after logging in again. Leads back to the page of the work."""
-    return render(request, "403_csrf.html", {"back": _page_of(request.path)}, status=403)
+    return render(request, "403_csrf.html", {"back": page_of_button(request.path)}, status=403)
 
 
-def _page_of(path: str) -> str | None:
+def page_of_button(path: str) -> str | None:
+    """Returns the page of the work whose button posts to `path`; None where there is no such page.
+
+    The addresses of one page and its buttons have names that begin alike: work, work_submit, work_skip.
+    """
     try:
         match = resolve(path)
-    except Resolver404:
+        return reverse(str(match.url_name).partition("_")[0], args=[match.kwargs["token"]])
+    except (Resolver404, NoReverseMatch, KeyError):
         return None
-    token, name = match.kwargs.get("token"), str(match.url_name)
-    if token is None:
-        return None
-    return reverse("compose" if name.startswith("compose") else "work", args=[token])

@@ -95,3 +95,21 @@ def instruction_version(pk: int) -> InstructionVersion:
 @lru_cache(maxsize=KEPT)
 def rubric_version(pk: int) -> RubricVersion:
     return RubricVersion.objects.get(pk=pk)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    key: str
+    label: str
+    help: str
+
+
+def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag]:
+    return [
+        Flag(
+            key=flag["key"],
+            label=in_language(flag.get("label", {}), interface_language) or flag["key"],
+            help=in_language(flag.get("help", {}), interface_language),
+        )
+        for flag in (rubric.flags if rubric else [])
+    ]

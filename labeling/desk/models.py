@@ -1,4 +1,6 @@
 import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -13,11 +15,44 @@ from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 
 
-class Assignment(models.Model):
-    """Who holds which work until when. The draft lives here and outlives the lease."""
+class HeldWork(models.Model):
+    """Work that one labeler holds: named by a token, with a draft until it is handed in or discarded, once.
+
+    Assignments, revisions and compositions are held in the same way (services/held_work.py).
+    """
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
-    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments")
+    draft = models.JSONField(default=dict, blank=True)
+    draft_version = models.PositiveIntegerField(default=0)
+    draft_saved_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    if TYPE_CHECKING:  # each table has these in its own way
+
+        @property
+        def labeler(self) -> Labeler: ...
+
+        @property
+        def campaign(self) -> Campaign: ...
+
+        @property
+        def state(self) -> str: ...
+
+        @property
+        def begun_at(self) -> datetime: ...
+
+    class Meta:
+        abstract = True
+
+    def fields(self) -> dict[str, object]:
+        """What the page begins with."""
+        return dict(self.draft)
+
+
+class Assignment(HeldWork):
+    """Who holds which work until when. The draft lives here and outlives the lease."""
+
+    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="assignments")
     kind = models.CharField(max_length=16, choices=choices(AssignmentKind))
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="assignments")
@@ -30,10 +65,6 @@ class Assignment(models.Model):
     )
     claimed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
-    draft = models.JSONField(default=dict, blank=True)
-    draft_version = models.PositiveIntegerField(default=0)
-    draft_saved_at = models.DateTimeField(null=True, blank=True)
     skip_reason = models.CharField(max_length=24, blank=True, choices=choices(SkipReason))
     skip_note = models.TextField(blank=True)
 
@@ -73,16 +104,22 @@ class Assignment(models.Model):
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="assignment_open_by_expiry"),
             models.Index(F("labeler"), F("closed_at").desc(), name="assignment_history"),  # queries/history.py
+            # services/next_task.py asks which campaign a labeler was given work from longest ago.
+            models.Index(fields=["labeler", "kind", "campaign", "id"], name="assignment_turns"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.labeler}"
 
+    @property
+    def begun_at(self) -> datetime:
+        return self.claimed_at
+
 
 class EarlierDraft(models.Model):
-    """A draft as it was before something replaced it, so that its author can go back (services/drafts.py).
+    """A draft as it was before something replaced it, so that its author can go back (services/held_work.py).
 
-    The token is that of an assignment or of a composition: both keep drafts in the same way.
+    The token is that of an assignment, a revision or a composition.
     """
 
     token = models.UUIDField()
@@ -101,21 +138,16 @@ class EarlierDraft(models.Model):
         return f"version {self.version} of {self.token}"
 
 
-class Revision(models.Model):
+class Revision(HeldWork):
     """A second thought about something handed in: its own draft, until it becomes the label's next revision.
 
     What was handed in stays as it is; the label itself is a further row of Ranking or Demonstration.
     """
 
-    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="revisions")
     state = models.CharField(max_length=16, choices=choices(RevisionState), default=RevisionState.OPEN)
     handed_in = models.JSONField(help_text="What counted when it was begun, as the fields of the page.")
-    draft = models.JSONField(default=dict, blank=True, help_text="Empty until something was changed.")
-    draft_version = models.PositiveIntegerField(default=0)
-    draft_saved_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("revision")
@@ -136,8 +168,16 @@ class Revision(models.Model):
         return f"revision of {self.assignment}"
 
     @property
-    def labeler_id(self) -> int:
-        return self.assignment.labeler_id
+    def labeler(self) -> Labeler:
+        return self.assignment.labeler
+
+    @property
+    def campaign(self) -> Campaign:
+        return self.assignment.campaign
+
+    @property
+    def begun_at(self) -> datetime:
+        return self.started_at
 
     def fields(self) -> dict[str, object]:
         """What the page begins with: the draft, or what was handed in where nothing has been changed yet."""

@@ -1,23 +1,31 @@
-"""Snapshots: what each holds, and its download, which is refused if a byte of it changed."""
+"""Snapshots: what each holds, its download, which is refused if a byte of it changed, and filters by what it holds."""
 
 import json
-from collections.abc import Mapping, Sequence
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
+from labeling.base.admin.filters import DropdownFilter
+from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.refusals import SnapshotRefused
 from labeling.exports.models import Snapshot
-from labeling.exports.services.archive import tar_gz
+from labeling.exports.services.records import demonstrations_of, rankings_of
+from labeling.exports.services.selection import Selection
 from lm.errors import Refused
 from lm.snapshot.manifest import MANIFEST_NAME, verify_snapshot
+
+SNAPSHOTS_OFFERED = 50
+"""The latest ones are offered; an address may name any."""
 
 
 @admin.register(Snapshot)
@@ -36,16 +44,12 @@ class SnapshotAdmin(RecordAdmin):
     readonly_fields = ("size", "filters_text")
     actions_detail = ("download",)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        snapshot = self.find(request, object_id)
-        shown = {
+    def page_context(self, request: HttpRequest, snapshot: Snapshot) -> dict[str, Any]:
+        return super().page_context(request, snapshot) | {
             "snapshot": snapshot,
             "splits": split_sizes(snapshot.counts),
             "runs": snapshot.training_runs.select_related("model_version").order_by("-id"),
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
     @column(lazy("Snapshot"), ordering="pk")
     def name(self, snapshot: Snapshot) -> str:
@@ -67,7 +71,7 @@ class SnapshotAdmin(RecordAdmin):
     def filters_text(self, snapshot: Snapshot) -> str:
         return format_html('<pre class="cc-code">{}</pre>', json.dumps(snapshot.filters, ensure_ascii=False, indent=2))
 
-    @door(lazy("Download"), icon="download", primary=True)
+    @button(lazy("Download"), icon="download", primary=True)
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse | StreamingHttpResponse:
         """A .tar.gz, after every hash was checked; a refusal is a message on the snapshot's page."""
         snapshot = self.find(request, object_id)
@@ -109,3 +113,57 @@ def in_short(counts: Mapping[str, Mapping[str, int]]) -> str:
         "rankings": f"{rankings:,}",
         "demonstrations": f"{demonstrations:,}",
     }
+
+
+class SnapshotFilter(DropdownFilter):
+    """Exactly the labels that a snapshot holds: as of its time, with its filters, and of revisions the last."""
+
+    title = lazy("snapshot")
+    parameter_name = "snapshot"
+    labels_of: Any
+    """Selection → the labels that it holds (services/records.py)."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [(str(snapshot.pk), str(snapshot)) for snapshot in Snapshot.objects.order_by("-id")[:SNAPSHOTS_OFFERED]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        number = self.value() or ""
+        snapshot = Snapshot.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        if snapshot is None:
+            return queryset
+        selection = Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters)
+        return queryset.filter(pk__in=type(self).labels_of(selection).order_by().values("pk"))
+
+
+class RankingsOfSnapshotFilter(SnapshotFilter):
+    labels_of = staticmethod(rankings_of)
+
+
+class DemonstrationsOfSnapshotFilter(SnapshotFilter):
+    labels_of = staticmethod(demonstrations_of)
+
+
+CHUNK_BYTES = 1 << 20
+
+
+BLOCK = tarfile.BLOCKSIZE
+
+
+def tar_gz(directory: Path, names: Sequence[str], *, prefix: str, modified: float) -> Iterator[bytes]:
+    """The named files of the directory under `prefix`/, all with one time stamp: the same files give the same bytes."""
+    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)  # 16: with gzip's header and checksum
+    for name in names:
+        for chunk in _entry(directory / name, f"{prefix}/{name}", modified):
+            yield compressor.compress(chunk)
+    yield compressor.compress(b"\0" * 2 * BLOCK)
+    yield compressor.flush()
+
+
+def _entry(path: Path, name: str, modified: float) -> Iterator[bytes]:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = path.stat().st_size, int(modified), 0o444
+    yield info.tobuf()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+    yield b"\0" * (-info.size % BLOCK)

@@ -1,47 +1,60 @@
-"""A labeler's own past work."""
+"""A labeler's start page, days and past work."""
 
-from uuid import UUID
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.translation import get_language
+from django.http import HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from labeling.base.states import AssignmentKind, AssignmentState, LabelerState
-from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment
-from labeling.desk.ranking.models import Ranking
+from labeling.base.states import LabelerState
 from labeling.desk.rules.working_time import IDLE_SECONDS, LONGEST_TASK_SECONDS
-from labeling.desk.services.revisions import REVISABLE, handed_in_since
-from labeling.desk.views import interruptions as calm
+from labeling.desk.services.revisions import REVISABLE
+from labeling.desk.views.kinds import HandedOutKind, KindOfWork
 from labeling.home.queries.day import day_of
-from labeling.home.queries.history import (
-    DemonstrationSubmission,
-    RankingSubmission,
-    begun_revision,
-    demonstration_submission,
-    history_row,
-    ranking_submission,
-    submitted_by,
-)
+from labeling.home.queries.history import history_row, submitted_by
 from labeling.home.queries.overview import overview_of
-from labeling.people.views.access import LabelerRequest, find_own, labeler_page
+from labeling.people.views.access import LabelerRequest, labeler_page, not_active
 from labeling.writing.queries import handed_in_by
 
-SUBMITTED = {
-    AssignmentKind.RANKING: "desk/ranking/submitted.html",
-    AssignmentKind.DEMONSTRATION: "desk/demonstrating/submitted.html",
-}
-"""What was handed in, by the kind of work."""
+ROWS_PER_PAGE = 25
+
+Row = TypeVar("Row", bound="OfAKind")
+
+Kinds = Mapping[str, KindOfWork[Any]]
+"""Every kind of work, by its name (labeling/kinds_of_work.py)."""
+
+
+class OfAKind(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+
+def with_kinds(rows: Iterable[Row], kinds: Kinds) -> list[tuple[KindOfWork[Any], Row]]:
+    """Each row after its kind, which has the words and the icon for it."""
+    return [(kinds[row.kind], row) for row in rows]
 
 
 @require_safe
 @labeler_page
-def overview(request: LabelerRequest) -> HttpResponse:
+def overview(request: LabelerRequest, kinds: Kinds) -> HttpResponse:
     if request.labeler.state != LabelerState.ACTIVE:
-        return calm.not_active(request, request.labeler)
-    return render(request, "home/overview.html", {"page": overview_of(request.labeler)})
+        return not_active(request, request.labeler)
+    handed_out = [name for name, kind in kinds.items() if isinstance(kind, HandedOutKind)]
+    page = overview_of(request.labeler, handed_out)
+    context = {
+        "page": page,
+        "queues": with_kinds(page.queues, kinds),
+        "lapsed": with_kinds(page.lapsed, kinds),
+        "begun": with_kinds(page.begun, kinds),
+        "starts": [(kinds[name], campaign) for campaign in page.campaigns for name in campaign.own_writing],
+        "campaigns": [
+            (campaign, [(kinds[name], count) for name, count in campaign.available.items()])
+            for campaign in page.campaigns
+        ],
+    }
+    return render(request, "home/overview.html", context)
 
 
 @require_safe
@@ -53,37 +66,11 @@ def day(request: LabelerRequest) -> HttpResponse:
     )
 
 
-ROWS_PER_PAGE = 25
-
-
 @require_safe
 @labeler_page
-def history(request: LabelerRequest) -> HttpResponse:
+def history(request: LabelerRequest, kinds: Kinds) -> HttpResponse:
     page = Paginator(submitted_by(request.labeler), ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = [history_row(assignment) for assignment in page]
-    own = handed_in_by(request.labeler) if page.number == 1 else []
-    return render(request, "home/history.html", {"rows": rows, "own": own, "page": page, "revisable": REVISABLE})
-
-
-@require_safe
-@labeler_page
-def submission(request: LabelerRequest, token: UUID, revision: int | None = None) -> HttpResponse:
-    """The last revision, or the one asked for; with the way to a further one."""
-    assignment = find_own(request, token)
-    if assignment.state != AssignmentState.SUBMITTED:
-        return redirect("work", token=token)
-    context = {
-        "page": _page_of(assignment, revision),
-        "begun": begun_revision(assignment),
-        "may_revise": handed_in_since(assignment) < REVISABLE,
-    }
-    return render(request, SUBMITTED[assignment.kind], context)
-
-
-def _page_of(assignment: Assignment, revision: int | None) -> RankingSubmission | DemonstrationSubmission:
-    try:
-        if assignment.kind == AssignmentKind.RANKING:
-            return ranking_submission(assignment, interface_language=get_language() or "en", revision=revision)
-        return demonstration_submission(assignment, revision=revision)
-    except (Ranking.DoesNotExist, Demonstration.DoesNotExist):
-        raise Http404 from None
+    rows = with_kinds([history_row(assignment) for assignment in page], kinds)
+    own = with_kinds(handed_in_by(request.labeler) if page.number == 1 else [], kinds)
+    context = {"rows": rows, "own": own, "page": page, "revisable": REVISABLE}
+    return render(request, "home/history.html", context)

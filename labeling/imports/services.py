@@ -16,6 +16,7 @@ from labeling.model_versions.queries import current_sft_model
 from labeling.ranking_tasks.services.tasks import make_task_of_given
 from lm.errors import UnusableModel, UnusablePrompt
 from lm.model_directory import context_length
+from lm.prompt_format import Message
 from lm.prompt_tokens import count_tokens
 from sampler.protocol import PromptTooLong
 
@@ -135,6 +136,7 @@ def _prompt_check(campaign: Campaign, result: ImportResult) -> CheckPrompt | Non
 
 
 def _check_length(row: Row, *, path: str, context: int, max_new_tokens: int) -> None:
-    tokens = count_tokens(path, row.messages)
+    messages = [Message(role=each["role"], content=each["content"]) for each in row.messages]
+    tokens = count_tokens(path, messages)
     if tokens > context - max_new_tokens:
         raise PromptTooLong(tokens=tokens, context=context, max_new_tokens=max_new_tokens)

@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 ('description', models.TextField(blank=True, help_text='One or two sentences that labelers see on their start page.')),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default=labeling.base.states.CampaignState['DRAFT'], max_length=16)),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, help_text='For example en, zh.', size=None)),
+                ('priority', models.SmallIntegerField(default=0, help_text='Work of a higher number is handed out first. Campaigns of the same number take turns.')),
                 ('demonstrations_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many labelers write an ideal answer to each prompt.')),
                 ('ranking_tasks_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many sets of completions are sampled for each prompt.')),
                 ('rankings_per_task', models.PositiveSmallIntegerField(default=1, help_text='How many labelers rank each set of completions.')),
@@ -269,6 +270,7 @@ class Migration(migrations.Migration):
                 ('ranking_tasks_needed', models.PositiveSmallIntegerField(default=0)),
                 ('ranking_tasks_made', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('queue_place', models.BigIntegerField(editable=False, null=True)),
                 ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.labeler')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.campaign')),
                 ('picked_message', models.OneToOneField(blank=True, help_text='The model-written message whose alternatives are ranked, where the prompt came from a conversation.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompt', to='labeling.message')),
@@ -311,7 +313,7 @@ class Migration(migrations.Migration):
                 ('skip_note', models.TextField(blank=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='labeling.campaign')),
                 ('instruction_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='labeling.instructionversion')),
-                ('labeler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='labeling.labeler')),
+                ('labeler', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='labeling.labeler')),
                 ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='labeling.prompt')),
             ],
             options={
@@ -424,6 +426,7 @@ class Migration(migrations.Migration):
                 ('dispatched_at', models.DateTimeField(blank=True, help_text='When a worker was last asked to sample it.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('ready_at', models.DateTimeField(blank=True, null=True)),
+                ('queue_place', models.BigIntegerField(editable=False, null=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ranking_tasks', to='labeling.campaign')),
                 ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ranking_tasks', to='labeling.prompt')),
                 ('reserved_for', models.ForeignKey(blank=True, help_text='Whose chat it came from: only they are offered it, before all else.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reserved_tasks', to='labeling.labeler')),
@@ -456,7 +459,7 @@ class Migration(migrations.Migration):
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in the address.', unique=True)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('kept', 'Kept as it was')], default=labeling.base.states.RevisionState['OPEN'], max_length=16)),
                 ('handed_in', models.JSONField(help_text='What counted when it was begun, as the fields of the page.')),
-                ('draft', models.JSONField(blank=True, default=dict, help_text='Empty until something was changed.')),
+                ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
                 ('started_at', models.DateTimeField()),
@@ -904,14 +907,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rankingtask',
-            index=models.Index(condition=models.Q(('rankings_needed__gt', django.db.models.expressions.CombinedExpression(models.F('rankings_open'), '+', models.F('rankings_done'))), ('state', 'ready')), fields=['id'], name='task_claimable'),
-        ),
-        migrations.AddIndex(
-            model_name='rankingtask',
-            index=models.Index(condition=models.Q(('reserved_for__isnull', False), ('state', 'ready')), fields=['reserved_for', 'id'], name='task_reserved'),
-        ),
-        migrations.AddIndex(
-            model_name='rankingtask',
             index=models.Index(condition=models.Q(('state', 'sampling')), fields=['dispatched_at'], name='task_sampling'),
         ),
         migrations.AddConstraint(
@@ -1088,10 +1083,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='prompt',
-            index=models.Index(condition=models.Q(('demonstrations_needed__gt', django.db.models.expressions.CombinedExpression(models.F('demonstrations_open'), '+', models.F('demonstrations_done')))), fields=['campaign', 'id'], name='prompt_wants_demonstration'),
-        ),
-        migrations.AddIndex(
-            model_name='prompt',
             index=models.Index(condition=models.Q(('ranking_tasks_needed__gt', models.F('ranking_tasks_made'))), fields=['campaign', 'ranking_tasks_made', 'id'], name='prompt_wants_ranking_task'),
         ),
         migrations.AddConstraint(
@@ -1185,5 +1176,88 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='trainingpoint',
             constraint=models.UniqueConstraint(fields=('run', 'step'), name='training_point_step_unique'),
+        ),
+        migrations.CreateModel(
+            name='QueueProgress',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('passed', models.BigIntegerField()),
+            ],
+            options={
+                'verbose_name': 'progress in a queue',
+                'verbose_name_plural': 'progress in queues',
+            },
+        ),
+        migrations.CreateModel(
+            name='WorkQueue',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('demonstration', 'Demonstration'), ('ranking', 'Ranking')], max_length=16)),
+                ('language', models.CharField(max_length=16)),
+                ('content_warnings', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, size=None)),
+                ('returned', models.BooleanField(default=False, help_text='Holds what was given back, put back or wanted again, which is handed out first.')),
+            ],
+            options={
+                'verbose_name': 'work queue',
+                'verbose_name_plural': 'work queues',
+                'ordering': ['id'],
+            },
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(fields=['labeler', 'kind', 'campaign', 'id'], name='assignment_turns'),
+        ),
+        migrations.AddField(
+            model_name='queueprogress',
+            name='labeler',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='labeling.labeler'),
+        ),
+        migrations.AddField(
+            model_name='workqueue',
+            name='campaign',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='queues', to='labeling.campaign'),
+        ),
+        migrations.AddField(
+            model_name='queueprogress',
+            name='queue',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='progress', to='labeling.workqueue'),
+        ),
+        migrations.AddField(
+            model_name='prompt',
+            name='queue',
+            field=models.ForeignKey(db_constraint=False, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='labeling.workqueue'),
+        ),
+        migrations.AddField(
+            model_name='rankingtask',
+            name='queue',
+            field=models.ForeignKey(db_constraint=False, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='labeling.workqueue'),
+        ),
+        migrations.AddIndex(
+            model_name='prompt',
+            index=models.Index(condition=models.Q(('demonstrations_needed__gt', django.db.models.expressions.CombinedExpression(models.F('demonstrations_open'), '+', models.F('demonstrations_done'))), ('set_aside_reason', '')), fields=['queue', 'queue_place'], name='prompt_wants_demonstration'),
+        ),
+        migrations.AddIndex(
+            model_name='rankingtask',
+            index=models.Index(condition=models.Q(('rankings_needed__gt', django.db.models.expressions.CombinedExpression(models.F('rankings_open'), '+', models.F('rankings_done'))), ('state', 'ready'), ('reserved_for', None)), fields=['queue', 'queue_place'], name='task_claimable'),
+        ),
+        migrations.AddIndex(
+            model_name='rankingtask',
+            index=models.Index(condition=models.Q(('rankings_needed__gt', django.db.models.expressions.CombinedExpression(models.F('rankings_open'), '+', models.F('rankings_done'))), ('state', 'ready'), ('reserved_for__isnull', False)), fields=['reserved_for', 'id'], name='task_reserved'),
+        ),
+        migrations.AddIndex(
+            model_name='rankingtask',
+            index=models.Index(condition=models.Q(('state', 'sampling')), fields=['campaign', 'language'], name='task_on_its_way'),
+        ),
+        migrations.AddIndex(
+            model_name='workqueue',
+            index=models.Index(fields=['campaign', 'kind', 'language'], name='work_queue_of_campaign'),
+        ),
+        migrations.AddConstraint(
+            model_name='workqueue',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['demonstration', 'ranking'])), name='work_queue_kind_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='queueprogress',
+            constraint=models.UniqueConstraint(fields=('labeler', 'queue'), name='queue_progress_unique'),
         ),
     ]

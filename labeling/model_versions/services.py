@@ -1,7 +1,6 @@
 """Model versions: registered, promoted, rolled back, retired."""
 
 from pathlib import Path
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,6 +11,7 @@ from labeling.model_versions.models import ModelVersion
 from lm.errors import UnusableModel
 from lm.hub import fetch, is_hub_id
 from lm.model_directory import check_model_directory
+from rm_trainer.metrics import Metrics
 
 
 @transaction.atomic
@@ -22,7 +22,7 @@ def register_model(
     path: Path,
     parent: ModelVersion | None = None,
     snapshot_id: int | None = None,
-    metrics: dict[str, Any] | None = None,
+    metrics: Metrics | None = None,
 ) -> ModelVersion:
     """A new candidate. The directory must hold a safetensors checkpoint with its tokenizer.
 

@@ -1,5 +1,6 @@
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
@@ -32,6 +33,7 @@ __all__ = [
     "OwnPromptExample",
     "PreferenceMargin",
     "Prompt",
+    "QueueProgress",
     "RankedCompletion",
     "Ranking",
     "RankingTask",
@@ -47,4 +49,5 @@ __all__ = [
     "SuggestionRequest",
     "TrainingPoint",
     "TrainingRun",
+    "WorkQueue",
 ]

@@ -1,37 +1,29 @@
 """Labelers: made with their account, admitted, suspended, put into a group."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, column, door
+from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.choices import choices
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
-from labeling.console.queries.lists import labelers_with_work
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler
 
 GROUP_HELP = lazy("Held-out labelers produce no training data; models are compared on their work.")
 LANGUAGES_HELP = lazy("Work is offered in these. Codes with commas between, such as: en, zh.")
-
-
-DOORS = {LabelerState.SCREENING: "to_screening", LabelerState.ACTIVE: "admit", LabelerState.SUSPENDED: "suspend"}
 
 
 class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
@@ -63,24 +55,15 @@ class NewLabelerForm(LabelerForm):
         return secret
 
 
-@admin.register(Labeler)
 class LabelerAdmin(NounAdmin):
-    list_display = (
-        "name", "show_state", "show_group", "languages_in_short", "rankings", "demonstrations", "holds", "last_seen",
-    )  # fmt: skip
+    list_display: tuple[Any, ...] = ("name", "show_state", "show_group", "languages_in_short")
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
-    fieldsets = ((None, {"fields": ("account", "state_word", "group", "languages")}),
-                 (lazy("Work so far"), {"fields": ("rankings", "demonstrations", "holds", "last_seen")}))  # fmt: skip
+    fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
     add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
-    readonly_fields = (
-        "account", "state_word", "rankings", "demonstrations", "holds", "last_seen",
-    )  # fmt: skip
-    actions_detail = ("to_screening", "admit", "suspend")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
-        return labelers_with_work(super().get_queryset(request))
+    readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
+    actions_detail: tuple[Any, ...] = ("to_screening", "admit")
 
     def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = LabelerForm if obj else NewLabelerForm
@@ -101,13 +84,9 @@ class LabelerAdmin(NounAdmin):
         )
         obj.pk, obj.user = created.pk, created.user
 
-    def sensible_doors(self, row: Labeler) -> Iterable[str]:
-        moves = {
-            LabelerState.SCREENING: "to_screening",
-            LabelerState.ACTIVE: "admit",
-            LabelerState.SUSPENDED: "suspend",
-        }
-        return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state))]
+    def buttons_for(self, row: Labeler) -> Iterable[str]:
+        moves = {LabelerState.SCREENING: "to_screening", LabelerState.ACTIVE: "admit"}
+        return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state)) if state in moves]
 
     @column(lazy("Labeler"), ordering="user__username")
     def name(self, labeler: Labeler) -> str:
@@ -135,48 +114,18 @@ class LabelerAdmin(NounAdmin):
     def languages_in_short(self, labeler: Labeler) -> str:
         return ", ".join(labeler.languages)
 
-    @column(lazy("Rankings"), ordering="rankings_done")
-    def rankings(self, labeler: Any) -> str:
-        return _linked("ranking", labeler, labeler.rankings_done)
-
-    @column(lazy("Demonstrations"), ordering="demonstrations_done")
-    def demonstrations(self, labeler: Any) -> str:
-        return _linked("demonstration", labeler, labeler.demonstrations_done)
-
-    @column(lazy("Holds now"), ordering="held")
-    def holds(self, labeler: Any) -> str:
-        return _linked("assignment", labeler, labeler.held, state__exact="open")
-
-    @column(lazy("Last active"), ordering="last_active")
-    def last_seen(self, labeler: Any) -> str:
-        return naturaltime(labeler.last_active) if labeler.last_active else _("never")
-
-    @door(lazy("Admit"), icon="check_circle", primary=True)
+    @button(lazy("Admit"), icon="check_circle", primary=True)
     def admit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("From now on %(labeler)s is offered work in the languages of the profile.")
-        return self._ask_state(request, object_id, LabelerState.ACTIVE, _("Admit %(labeler)s?"), [text], _("Admit"))
+        return self._confirm_state(request, object_id, LabelerState.ACTIVE, _("Admit %(labeler)s?"), [text], _("Admit"))
 
-    @door(lazy("To screening"), icon="fact_check")
+    @button(lazy("To screening"), icon="fact_check")
     def to_screening(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("%(labeler)s is offered no work until admitted.")
         title = _("Put %(labeler)s into screening?")
-        return self._ask_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
+        return self._confirm_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
 
-    @door(lazy("Suspend"), icon="person_off")
-    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        held = self.find(request, object_id).held
-        text = [
-            _("%(labeler)s is offered no work any more. Everything handed in stays."),
-            ngettext(
-                "%(count)d piece of work is held now; it goes back to the queue and its draft is kept.",
-                "%(count)d pieces of work are held now; they go back to the queue and their drafts are kept.",
-                held,
-            ).replace("%(count)d", str(held)),
-        ]
-        title = _("Suspend %(labeler)s?")
-        return self._ask_state(request, object_id, LabelerState.SUSPENDED, title, text, _("Suspend"), danger=True)
-
-    def _ask_state(
+    def _confirm_state(
         self,
         request: HttpRequest,
         object_id: str,
@@ -184,13 +133,11 @@ class LabelerAdmin(NounAdmin):
         title: str,
         consequences: list[str],
         button: str,
-        *,
-        danger: bool = False,
     ) -> HttpResponse:
         labeler = self.find(request, object_id)
         named = {"labeler": labeler}
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             change_labeler_state(labeler=labeler, state=state)
             labeler.state = state
             return _("%(labeler)s is now in the state “%(state)s”.") % {
@@ -198,19 +145,11 @@ class LabelerAdmin(NounAdmin):
                 "state": labeler.get_state_display(),
             }
 
-        question = Question(
+        confirmation = Confirmation(
             title=title % named,
             consequences=[text % named for text in consequences],
             button=button,
             back=self.page_of(labeler),
             about=[labeler],
-            danger=danger,
         )
-        return ask(self, request, question, answer)
-
-
-def _linked(model: str, labeler: Labeler, count: int, **filters: str) -> str:
-    if not count:
-        return "0"
-    query = {"labeler__id__exact": labeler.pk, **filters}
-    return format_html('<a href="{}">{}</a>', reverse(f"admin:labeling_{model}_changelist", query=query), f"{count:,}")
+        return confirm(self, request, confirmation, act)

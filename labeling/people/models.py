@@ -9,7 +9,7 @@ from labeling.base.states import ContentWarning, LabelerGroup, LabelerState
 
 
 class Labeler(models.Model):
-    """A person who writes and ranks, or a simulated one that follows a planted rule."""
+    """A person who writes and ranks, or a simulated one that follows a known rule."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="labeler")
     state = models.CharField(max_length=16, choices=choices(LabelerState), default=LabelerState.INVITED)

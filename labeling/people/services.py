@@ -8,12 +8,9 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
 from labeling.base.refusals import LabelerRefused
 from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
-from labeling.desk.models import Assignment
-from labeling.desk.services.leases import release
 from labeling.people.models import Labeler
 
 
@@ -45,17 +42,16 @@ def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence
 
 @transaction.atomic
 def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
-    """Admits or suspends. A suspended labeler's held work goes back to the queue; the drafts stay.
+    """Admits, or suspends a labeler who holds nothing; `suspend_labeler` gives held work back first.
 
-    Raises IllegalMove.
+    Raises IllegalMove, and LabelerRefused when somebody who holds work is suspended.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     check_move(old=LabelerState(labeler.state), new=state)
+    if state == LabelerState.SUSPENDED and labeler.assignments.filter(state=AssignmentState.OPEN).exists():
+        raise LabelerRefused(f"{labeler} holds work; give it back before suspending.")
     labeler.state = state
     labeler.save(update_fields=["state"])
-    if state == LabelerState.SUSPENDED:
-        held = Assignment.objects.select_for_update().filter(labeler=labeler, state=AssignmentState.OPEN)
-        release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())
 
 
 BREAK_MINUTES_HIGHEST = 240

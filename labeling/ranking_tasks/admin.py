@@ -1,33 +1,34 @@
-"""Ranking tasks: how far each is, what it holds, who works at it; set aside and put back."""
+"""Ranking tasks: how far each is, what it holds, who works at it; set aside and put back, or with their prompt."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.columns import bar, excerpt
+from labeling.base.admin.columns import bar, excerpt, measured_per
 from labeling.base.admin.filters import LanguageFilter, by_choice, by_relation
-from labeling.base.admin.nouns import column, shown
+from labeling.base.admin.nouns import NounAdmin, column, shown
 from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.base.states import TaskState
-from labeling.desk.queries.work import turns_of
-from labeling.model_versions.queries import current_reward_model
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import Prompt
 from labeling.ranking_tasks.models import RankingTask
-from labeling.ranking_tasks.services.setting_aside import restore_task, set_task_aside
-from labeling.rewards.queries import scores_of_task
+from labeling.ranking_tasks.services.setting_aside import (
+    restore_prompt,
+    restore_task,
+    set_prompt_aside,
+    set_task_aside,
+)
 
-CONSEQUENCES = [lazy("No labeler is offered it any more. Whoever holds it now may finish; it can be put back.")]
 
-
-@admin.register(RankingTask)
 class RankingTaskAdmin(SetAsideAdmin):
     list_display = (
         "number",
@@ -50,34 +51,23 @@ class RankingTaskAdmin(SetAsideAdmin):
         "campaign", "prompt", "language", "state", "set_aside_reason", "k_requested", "k", "rankings_needed",
         "rankings_open", "rankings_done", "created_at", "dispatched_at", "ready_at",
     )  # fmt: skip
-    consequences = CONSEQUENCES
+    consequences = (lazy("No labeler is offered it any more. Whoever holds it now may finish; it can be put back."),)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        task = self.find(request, object_id)
+    def page_context(self, request: HttpRequest, task: RankingTask) -> dict[str, Any]:
         completions = task.completions.select_related("run__model_version").order_by("pk")
-        scores = scores_of_task(task, current_reward_model())
-        rewards = [score.reward for score in scores.values() if score.reward is not None]
-        shown = {
+        return super().page_context(request, task) | {
             "task": task,
             "turns": turns_of(task.prompt.messages),
             "completions": [
-                (
-                    completion,
-                    render_markdown(completion.text, headings_from=TEXT_HEADINGS_FROM),
-                    scores.get(completion.pk),
-                )
+                (completion, render_markdown(completion.text, headings_from=TEXT_HEADINGS_FROM))
                 for completion in completions
             ],
-            "best_reward": max(rewards, default=math.inf),
             "assignments": task.assignments.select_related("labeler__user").order_by("-id"),
             "sampling_runs": task.sampling_runs.select_related("model_version").order_by("-id"),
             "rankings": task.rankings.select_related("labeler__user").order_by("-id"),
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
-    def sensible_doors(self, row: RankingTask) -> Iterable[str]:
+    def buttons_for(self, row: RankingTask) -> Iterable[str]:
         if row.state == TaskState.SET_ASIDE:
             return ["restore"]
         return [] if row.state == TaskState.DONE else ["set_aside"]
@@ -124,3 +114,63 @@ class RankingTaskAdmin(SetAsideAdmin):
     def restoring(self, row: RankingTask) -> tuple[str, list[str]]:
         title = _("Put ranking task %(number)d back into the queue?") % {"number": row.pk}
         return title, [_("With enough completions it is ready at once; otherwise the missing ones are sampled.")]
+
+
+class CampaignTasks(NounAdmin):
+    """How far the rankings of a campaign are."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        """Adds rankings_done / _wanted and tasks_ready.
+
+        Wanted is all that the prompts ask for; what is set aside counts only as far as it was done.
+        """
+        prompts = Prompt.objects.filter(campaign=OuterRef("pk"))
+        tasks = RankingTask.objects.filter(campaign=OuterRef("pk"))
+        to_come = Sum(F("ranking_tasks_needed") - F("ranking_tasks_made"), filter=Q(set_aside_reason=""))
+        still_ranked = ~Q(state=TaskState.SET_ASIDE)
+        found: QuerySet[Campaign] = super().get_queryset(request)
+        return found.annotate(
+            rankings_done=measured_per("campaign", tasks, Sum("rankings_done")),
+            rankings_wanted=measured_per("campaign", tasks, Sum("rankings_needed", filter=still_ranked))
+            + measured_per("campaign", prompts, to_come) * F("rankings_per_task"),
+            tasks_ready=measured_per("campaign", tasks, Count("pk", filter=Q(state=TaskState.READY))),
+        )
+
+    def page_context(self, request: HttpRequest, campaign: Any) -> dict[str, Any]:
+        return super().page_context(request, campaign) | {"rankings": self.rankings(campaign)}
+
+    @column(lazy("Rankings"), ordering="rankings_done")
+    def rankings(self, campaign: Any) -> str:
+        return bar(campaign.rankings_done, campaign.rankings_wanted)
+
+    @column(lazy("Tasks ready"), ordering="tasks_ready")
+    def ready(self, campaign: Any) -> str:
+        return f"{campaign.tasks_ready:,}"
+
+
+class PromptSetAside(SetAsideAdmin):
+    """A prompt is set aside with its tasks, and comes back with them."""
+
+    consequences = (
+        lazy(
+            "No demonstration is asked for and no ranking task is made any more, and its open tasks go aside with it."
+        ),
+        lazy("What labelers hold now they may finish. Nothing is deleted; the prompt can be put back."),
+    )
+
+    def page_context(self, request: HttpRequest, prompt: Prompt) -> dict[str, Any]:
+        return super().page_context(request, prompt) | {"tasks": prompt.ranking_tasks.order_by("-id")[:20]}
+
+    def buttons_for(self, row: Prompt) -> Iterable[str]:
+        return ["restore" if row.set_aside_reason else "set_aside", *super().buttons_for(row)]
+
+    def put_aside(self, row: Prompt, *, reason: str) -> None:
+        set_prompt_aside(prompt=row, reason=reason)
+
+    def take_back(self, row: Prompt) -> str:
+        restore_prompt(prompt=row)
+        return _("Prompt %(number)d is in the queue again.") % {"number": row.pk}
+
+    def restoring(self, row: Prompt) -> tuple[str, list[str]]:
+        title = _("Put prompt %(number)d back into the queue?") % {"number": row.pk}
+        return title, [_("Work is handed out again, and the tasks that went aside with it come back.")]

@@ -3,7 +3,9 @@
 What programs asked of the reward model, and what became of it.
 """
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -16,15 +18,18 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from labeling.base.admin.columns import excerpt
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
+from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.base.refusals import Refusal
-from labeling.desk.queries.work import turns_of
+from labeling.desk.ranking.models import RankedCompletion
+from labeling.model_versions.queries import current_reward_model
+from labeling.ranking_tasks.models import RankingTask
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
-from labeling.rewards.models import PreferenceMargin, ScoringRequest
+from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.rewards.queries import doubtful, scores_of_task
 
 
@@ -56,26 +61,22 @@ class DoubtfulLabelAdmin(RecordAdmin):
             return None
         return PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=object_id).first()
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        margin = self.find(request, object_id)
+    def page_context(self, request: HttpRequest, margin: PreferenceMargin) -> dict[str, Any]:
         task = margin.ranking.task
         scores = scores_of_task(task, margin.model_version)
         ranked = margin.ranking.ranked_completions.select_related("completion").order_by("rank", "completion")
-        shown = {
+        return super().page_context(request, margin) | {
             "margin": margin,
             "task": task,
             "turns": turns_of(task.prompt.messages),
             "tiers": [
-                (rank, [_card(each, scores) for each in together])
+                (rank, [_scored(each, scores) for each in together])
                 for rank, together in groupby(ranked, key=lambda each: each.rank)
             ],
             "others": task.rankings.exclude(assignment=margin.ranking.assignment_id).select_related("labeler__user"),
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
-    def sensible_doors(self, row: PreferenceMargin) -> Iterable[str]:
+    def buttons_for(self, row: PreferenceMargin) -> Iterable[str]:
         task = row.ranking.task
         return self.actions_detail if task.rankings_done >= task.rankings_needed else ()
 
@@ -112,15 +113,15 @@ class DoubtfulLabelAdmin(RecordAdmin):
             return done
         return format_html('{} <span class="cc-chip">{}</span>', done, _("another is on its way"))
 
-    @door(lazy("Ask for another ranking"), icon="group_add", primary=True)
+    @button(lazy("Ask for another ranking"), icon="group_add", primary=True)
     def ask_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         margin = self.find(request, object_id)
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             task = ask_for_another_ranking(task=margin.ranking.task)
             return _("Ranking task %(task)d waits for one more ranking.") % {"task": task.pk}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Have task %(task)d ranked by somebody else as well?") % {"task": margin.ranking.task_id},
             consequences=[
                 _("A labeler who has not met it is offered it, without a word of the first ranking or of any reward."),
@@ -130,7 +131,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
             back=self.page_of(margin),
             about=[margin.ranking.task],
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @admin.action(description=lazy("Ask for another ranking"), permissions=["operate"])
     def ask_again_ticked(self, request: HttpRequest, ticked: QuerySet[PreferenceMargin]) -> None:
@@ -149,13 +150,34 @@ class DoubtfulLabelAdmin(RecordAdmin):
             messages.success(request, said % {"count": asked})
 
 
-def _card(ranked: Any, scores: dict[int, Any]) -> dict[str, Any]:
-    return {
-        "number": ranked.completion_id,
-        "quality": ranked.quality,
-        "score": scores.get(ranked.completion_id),
-        "html": render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
-    }
+@dataclass(frozen=True, kw_only=True)
+class ScoredCompletion:
+    """A ranked completion beside what the model says of it."""
+
+    number: int
+    quality: int | None
+    score: RewardScore | None
+    html: str
+
+
+def _scored(ranked: RankedCompletion, scores: dict[int, RewardScore]) -> ScoredCompletion:
+    return ScoredCompletion(
+        number=ranked.completion_id,
+        quality=ranked.quality,
+        score=scores.get(ranked.completion_id),
+        html=render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
+    )
+
+
+class TaskRewards(NounAdmin):
+    """What the current reward model says of a task's completions."""
+
+    def page_context(self, request: HttpRequest, task: RankingTask) -> dict[str, Any]:
+        context = super().page_context(request, task)
+        scores = scores_of_task(task, current_reward_model())
+        rewards = [score.reward for score in scores.values() if score.reward is not None]
+        scored = [(completion, html, scores.get(completion.pk)) for completion, html in context["completions"]]
+        return context | {"completions": scored, "best_reward": max(rewards, default=math.inf)}
 
 
 @admin.register(ScoringRequest)

@@ -40,7 +40,7 @@ def rule_named(name: str) -> Score:
     return RULES[name][1]
 
 
-def planted_ranks(texts: Sequence[str], *, score: Score, noise: float, chance: random.Random) -> list[int]:
+def simulated_ranks(texts: Sequence[str], *, score: Score, noise: float, chance: random.Random) -> list[int]:
     """A rank for each text, 1 for the best; equal scores tie.
 
     `noise` is the probability that two neighbours of the rule's order are seen the wrong way round, from 0 to 0.5.

@@ -9,7 +9,7 @@ from labeling.desk.services.assignments import claim_ranking
 from labeling.people.models import Labeler
 from labeling.people.services import create_labeler
 from labeling.ranking_tasks.models import Completion
-from labeling.simulation.rules import Score, planted_ranks, quality_of
+from labeling.simulation.rules import Score, quality_of, simulated_ranks
 
 LANGUAGES = ("en", "zh")
 
@@ -30,13 +30,13 @@ def simulated_labelers(*, count: int) -> list[Labeler]:
 
 
 def rank_next(*, labeler: Labeler, score: Score, noise: float, chance: random.Random) -> bool:
-    """Claims the next ranking and hands it in by the planted rule; False when nothing is ready."""
+    """Claims the next ranking and hands it in by its rule; False when nothing is ready."""
     assignment = claim_ranking(labeler=labeler)
     if assignment is None:
         return False
     texts = dict(Completion.objects.filter(pk__in=assignment.shown_order).values_list("pk", "text"))
     shown = [texts[completion_id] for completion_id in assignment.shown_order]
-    ranks = planted_ranks(shown, score=score, noise=noise, chance=chance)
+    ranks = simulated_ranks(shown, score=score, noise=noise, chance=chance)
     submit_ranking(
         labeler=labeler,
         token=str(assignment.token),

@@ -13,7 +13,7 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.nouns import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.desk.queries.work import turns_of
+from labeling.base.messages import turns_of
 from labeling.desk.rules.drafts import kept_texts
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt
@@ -36,10 +36,10 @@ class CompositionAdmin(RecordAdmin):
     search_fields = ("labeler__user__username",)
     list_per_page = 50
     fields = (
-        "writer", "campaign", "kind", "state", "talk", "started_at", "closed_at", "active_seconds", "draft_saved_at",
-        "draft_version", "draft", "instruction_version",
+        "writer", "campaign", "kind", "state", "conversation", "started_at", "closed_at", "active_seconds",
+        "draft_saved_at", "draft_version", "draft", "instruction_version",
     )  # fmt: skip
-    readonly_fields = ("writer", "talk")
+    readonly_fields = ("writer", "conversation")
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
     def writer(self, composition: Composition) -> str:
@@ -54,12 +54,12 @@ class CompositionAdmin(RecordAdmin):
         return state_label(composition)
 
     @column(lazy("Conversation"))
-    def talk(self, composition: Composition) -> str:
-        talk = Conversation.objects.filter(composition=composition).first()
-        if talk is None:
+    def conversation(self, composition: Composition) -> str:
+        found = Conversation.objects.filter(composition=composition).first()
+        if found is None:
             return "–"
-        link = reverse("admin:labeling_conversation_change", args=[talk.pk])
-        return format_html('<a href="{}">#{}</a>', link, talk.pk)
+        link = reverse("admin:labeling_conversation_change", args=[found.pk])
+        return format_html('<a href="{}">#{}</a>', link, found.pk)
 
 
 @admin.register(OwnPrompt)
@@ -121,32 +121,30 @@ class ConversationAdmin(RecordAdmin):
         found: QuerySet[Conversation] = super().get_queryset(request)
         return found.annotate(turn_count=Count("messages")).prefetch_related("messages")
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        said = Message.objects.filter(conversation=self.find(request, object_id)).order_by("position")
+    def page_context(self, request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
+        said = Message.objects.filter(conversation=conversation).order_by("position")
         messages = [
             (message, render_markdown(message.content, headings_from=TEXT_HEADINGS_FROM))
             for message in said.select_related("model_version", "suggestion", "prompt")
         ]
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | {"said": messages})
+        return super().page_context(request, conversation) | {"said": messages}
 
     @column("#", ordering="pk")
-    def number(self, talk: Conversation) -> str:
-        return f"{talk.pk}"
+    def number(self, conversation: Conversation) -> str:
+        return f"{conversation.pk}"
 
     @column(lazy("Began with"))
-    def began_with(self, talk: Conversation) -> str:
-        first = next((message.content for message in talk.messages.all() if message.role == "user"), "")
-        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', talk.language, first[:100])
+    def began_with(self, conversation: Conversation) -> str:
+        first = next((message.content for message in conversation.messages.all() if message.role == "user"), "")
+        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', conversation.language, first[:100])
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
-    def writer(self, talk: Conversation) -> str:
-        return str(talk.labeler)
+    def writer(self, conversation: Conversation) -> str:
+        return str(conversation.labeler)
 
     @column(lazy("Turns"), ordering="turn_count")
-    def turns(self, talk: Any) -> str:
-        return f"{talk.turn_count:,}"
+    def turns(self, conversation: Any) -> str:
+        return f"{conversation.turn_count:,}"
 
 
 @admin.register(SuggestionRequest)
@@ -177,16 +175,12 @@ class SuggestionRequestAdmin(RecordAdmin):
         found: QuerySet[SuggestionRequest] = super().get_queryset(request)
         return found.annotate(arrived_count=Count("suggestions"))
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        asked = self.find(request, object_id)
+    def page_context(self, request: HttpRequest, asked: SuggestionRequest) -> dict[str, Any]:
         suggestions = [
             (suggestion, render_markdown(suggestion.text, headings_from=TEXT_HEADINGS_FROM))
             for suggestion in asked.suggestions.select_related("model_version", "message").order_by("number")
         ]
-        shown = {"turns": turns_of(asked.messages), "suggestions": suggestions}
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
+        return super().page_context(request, asked) | {"turns": turns_of(asked.messages), "suggestions": suggestions}
 
     @column("#", ordering="pk")
     def number(self, asked: SuggestionRequest) -> str:

@@ -1,4 +1,4 @@
-import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -7,14 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.choices import choices, not_blank, one_of
 from labeling.base.states import CompositionKind, CompositionState
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion
+from labeling.desk.models import HeldWork
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 
 
-class Composition(models.Model):
+class Composition(HeldWork):
     """A piece of writing that a labeler begins by themself, not handed out from a queue: nobody else waits for it."""
 
-    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the address.")
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="compositions")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="compositions")
     kind = models.CharField(max_length=16, choices=choices(CompositionKind))
@@ -28,11 +28,7 @@ class Composition(models.Model):
         help_text="Whose best completion is improved; of edits alone.",
     )
     instruction_version = models.ForeignKey(InstructionVersion, on_delete=models.PROTECT)
-    draft = models.JSONField(default=dict, blank=True)
-    draft_version = models.PositiveIntegerField(default=0)
-    draft_saved_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
     active_seconds = models.FloatField(null=True, blank=True)
 
     class Meta:
@@ -61,6 +57,10 @@ class Composition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.labeler}"
+
+    @property
+    def begun_at(self) -> datetime:
+        return self.started_at
 
 
 ROLES = ("system", "user", "assistant")

@@ -9,9 +9,9 @@ from django.utils.translation import get_language_info
 
 from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import Turn, turns_of
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind, CompositionState
 from labeling.desk.models import Assignment
-from labeling.desk.queries.work import Turn, turns_of
 from labeling.desk.rules.drafts import as_lists
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask

@@ -1,11 +1,6 @@
-"""A labeler's own writing: begun, saved as a draft, handed in or thrown away.
-
-Conversations, message by message.
-"""
+"""What labelers begin by themselves: compositions, and the conversations that they become, message by message."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,10 +9,12 @@ from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, CampaignN
 from labeling.base.states import CampaignState, CompositionKind, CompositionState, LabelerState, SuggestionState
 from labeling.base.text import clean_text
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.desk.services.drafts import check_base_version, keep_replaced
+from labeling.desk.services.held_work import HeldTable
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition, Conversation, Message
+from labeling.writing.queries import own_composition
+from lm.prompt_format import Message as PromptMessage
 
 
 @transaction.atomic
@@ -27,7 +24,8 @@ def start_composition(*, labeler: Labeler, campaign: Campaign, kind: Composition
     Raises LabelerNotActive, CampaignNotOpen, NotOffered.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
-    _check_labeler(labeler)
+    if labeler.state != LabelerState.ACTIVE:
+        raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
     if campaign.state != CampaignState.ACTIVE:
         raise CampaignNotOpen(f"“{campaign}” is {campaign.state}, so nothing new is begun in it.")
     if kind not in campaign.own_writing() or not set(campaign.languages) & set(labeler.languages):
@@ -44,78 +42,35 @@ def start_composition(*, labeler: Labeler, campaign: Campaign, kind: Composition
     )
 
 
-@transaction.atomic
-def save_composition_draft(
-    *, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int, settles: bool = False
-) -> Composition:
-    """Keeps the draft as version `base_version` + 1.
+class CompositionTable(HeldTable[Composition]):
+    model = Composition
+    closed = {
+        CompositionState.SUBMITTED: (AlreadySubmitted, "This was handed in; its draft can't change any more."),
+        CompositionState.DISCARDED: (AlreadyDiscarded, "This was thrown away; its draft can't change any more."),
+    }
+    discarded = CompositionState.DISCARDED
 
-    `settles`: it was chosen over the one that it replaces, which is kept as an earlier version.
+    def find_own(self, *, labeler: Labeler, token: str) -> Composition:
+        return own_composition(labeler, token)
 
-    Raises DraftConflict when somebody saved meanwhile, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
-    """
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_open(composition)
-    check_base_version(composition, base_version)
-    store_composition_draft(composition, draft, settles=settles)
-    return composition
+    def lock_own(self, *, labeler: Labeler, token: str) -> Composition:
+        return (
+            Composition.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("campaign", "labeler", "instruction_version")
+            .get(token=token, labeler=labeler)
+        )
 
-
-@transaction.atomic
-def keep_unsubmitted_composition(*, labeler: Labeler, token: str, draft: dict[str, Any]) -> None:
-    """Saves what a refused submission held, so that a refusal costs nobody their work."""
-    composition = lock_own_composition(labeler=labeler, token=token)
-    if composition.state == CompositionState.OPEN:
-        store_composition_draft(composition, draft)
+    def close(self, held: Composition, state: str, **said: object) -> None:
+        super().close(held, state, **said)
+        cancel_waiting(held)
 
 
-@transaction.atomic
-def discard_composition(*, labeler: Labeler, token: str) -> Composition:
-    """Closes it without handing it in. The draft stays in the database; twice is once. Raises AlreadySubmitted."""
-    composition = lock_own_composition(labeler=labeler, token=token)
-    if composition.state == CompositionState.SUBMITTED:
-        raise AlreadySubmitted("This was handed in before; it can't be thrown away.")
-    if composition.state == CompositionState.OPEN:
-        composition.state, composition.closed_at = CompositionState.DISCARDED, timezone.now()
-        composition.save(update_fields=["state", "closed_at"])
-        cancel_waiting(composition)
-    return composition
+COMPOSITIONS = CompositionTable()
 
 
-def lock_own_composition(*, labeler: Labeler, token: str) -> Composition:
-    """The labeler's own, locked. Raises Composition.DoesNotExist for anybody else's."""
-    return (
-        Composition.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("campaign", "labeler", "instruction_version")
-        .get(token=token, labeler=labeler)
-    )
-
-
-def check_open(composition: Composition) -> None:
-    """Raises AlreadySubmitted or AlreadyDiscarded."""
-    if composition.state == CompositionState.SUBMITTED:
-        raise AlreadySubmitted("This was handed in; its draft can't change any more.")
-    if composition.state == CompositionState.DISCARDED:
-        raise AlreadyDiscarded("This was thrown away; its draft can't change any more.")
-
-
-def check_may_hand_in(composition: Composition) -> None:
-    """For a locked composition, before it is handed in. Paused campaigns take what was begun.
-
-    Raises LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded.
-    """
-    check_open(composition)
-    _check_labeler(composition.labeler)
-    if composition.campaign.state == CampaignState.CLOSED:
-        raise CampaignNotOpen(f"“{composition.campaign}” was closed, so it takes no more work. The draft is kept.")
-
-
-def close_composition(composition: Composition, *, active_seconds: float, now: datetime) -> None:
+def close_submitted(composition: Composition, *, active_seconds: float) -> None:
     """The last step of handing in a locked composition."""
-    composition.state, composition.closed_at = CompositionState.SUBMITTED, now
-    composition.active_seconds = max(0.0, active_seconds)
-    composition.save(update_fields=["state", "closed_at", "active_seconds"])
-    cancel_waiting(composition)
+    COMPOSITIONS.close(composition, CompositionState.SUBMITTED, active_seconds=max(0.0, active_seconds))
 
 
 def cancel_waiting(composition: Composition) -> None:
@@ -123,20 +78,6 @@ def cancel_waiting(composition: Composition) -> None:
     composition.suggestion_requests.filter(state=SuggestionState.WAITING).update(
         state=SuggestionState.CANCELLED, finished_at=timezone.now()
     )
-
-
-def store_composition_draft(composition: Composition, draft: dict[str, Any], *, settles: bool = False) -> None:
-    """Writes the draft of a locked composition, whatever version it was at."""
-    keep_replaced(composition, draft, always=settles)
-    composition.draft = draft
-    composition.draft_version += 1
-    composition.draft_saved_at = timezone.now()
-    composition.save(update_fields=["draft", "draft_version", "draft_saved_at"])
-
-
-def _check_labeler(labeler: Labeler) -> None:
-    if labeler.state != LabelerState.ACTIVE:
-        raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
 
 
 def begin_conversation(composition: Composition, *, language: str) -> Conversation:
@@ -159,6 +100,6 @@ def message_of(
     )
 
 
-def as_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+def as_messages(messages: Sequence[Message]) -> list[PromptMessage]:
     """As the record format has them."""
-    return [{"role": message.role, "content": message.content} for message in messages]
+    return [PromptMessage(role=message.role, content=message.content) for message in messages]

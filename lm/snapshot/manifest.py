@@ -35,7 +35,7 @@ class Manifest:
     """`filters`: what was selected (docs/data-contract.md)."""
 
     as_of: datetime
-    filters: dict[str, Any]
+    filters: Mapping[str, object]
     files: tuple[FileEntry, ...]
     counts: Counts
 

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from lm.errors import Refused
 from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, Manifest
@@ -74,7 +75,7 @@ class SnapshotWriter:
             ]
         return tuple(sorted(entries, key=lambda entry: entry.path))
 
-    def finish(self, *, as_of: datetime, filters: dict[str, Any], counts: Counts) -> Manifest:
+    def finish(self, *, as_of: datetime, filters: Mapping[str, object], counts: Counts) -> Manifest:
         """Closes the files and writes the manifest of them."""
         self._open.close()
         manifest = Manifest(as_of=as_of, filters=filters, files=self.entries(), counts=counts)

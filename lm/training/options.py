@@ -1,7 +1,7 @@
 """Makes command-line options of argument dataclasses, which stay the one place that names, types and explains a value.
 
-A field reads `name: Annotated[type, "what it means"] = default`; one without a default must be given. Libraries
-that were considered: `transformers.HfArgumentParser` has no `--no-X` to take back what a preset turned on and no way to say
+A field reads `name: Annotated[type, "what it means"] = default`; one without a default must be given. Libraries that
+were considered: `transformers.HfArgumentParser` has no `--no-X` to take back what a preset turned on and no way to say
 that a preset gives a required value, with which fifteen lines less would be left of this module; jsonargparse writes
 options with underscores and flags as `--x true`.
 """

@@ -64,7 +64,7 @@ def write_manifest(directory: Path, facts: Mapping[str, object]) -> None:
 
 
 def code_version(*packages: Path) -> CodeVersion:
-    """Returns which code the packages, directories of one work tree or of none, hold."""
+    """Returns which code the packages hold: one directory or more, of one work tree or of none."""
     digest = hashlib.sha256()
     for package in packages:
         for path in sorted(package.rglob("*.py")):

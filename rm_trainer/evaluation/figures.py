@@ -108,3 +108,56 @@ class Comparison(TypedDict):
     pair_difference: float
     samples: int
     seed: int
+
+
+class NewestEvaluation(TypedDict):
+    """Without a ranking neither metrics nor comparison."""
+
+    since: str
+    splits: list[str]
+    metrics: Summary | None
+    comparison: Comparison | None
+
+
+class Evaluation(TypedDict):
+    """What evaluation.json says of a model beside another one, or beside chance (docs/data-contract.md)."""
+
+    metrics: Summary
+    comparison: Comparison
+    newest: NewestEvaluation | None
+
+
+class FoldFigures(TypedDict):
+    """One training without the `labelers`: figures on the others' rankings (`own`) and on theirs (`held_out`)."""
+
+    number: int
+    labelers: list[str]
+    own: Summary | None
+    held_out: Summary | None
+
+
+class FoldsDifference(TypedDict):
+    pair_accuracy: float
+    interval: Interval
+
+
+class AcrossFolds(TypedDict):
+    folds: int
+    mean: float | None
+    standard_error: float | None
+
+
+class BetweenFolds(TypedDict):
+    own: AcrossFolds
+    held_out: AcrossFolds
+
+
+class FoldsFigures(TypedDict):
+    """What folds.json says (`folding.pooled` says what each figure is)."""
+
+    folds: list[FoldFigures]
+    own: Summary | None
+    held_out: Summary | None
+    difference: FoldsDifference | None
+    between_folds: BetweenFolds
+    ceiling: Ceiling

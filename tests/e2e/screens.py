@@ -19,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from labeling.base.states import ContentWarning
 from labeling.campaigns.services.prompts import warn_of_content
-from labeling.desk.services.assignments import save_draft
+from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt, RankingTask, SuggestionRequest
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers
@@ -305,7 +305,7 @@ def test_two_devices(studio: Studio, keep: Keep) -> None:
     page.wait_for_load_state("networkidle")
     held = studio.alice.assignments.get()
     there, here = TEXTS["email"]["answers"][:2]
-    save_draft(labeler=studio.alice, token=str(held.token), draft={"text": [there]}, base_version=0)
+    ASSIGNMENTS.save_draft(labeler=studio.alice, token=str(held.token), draft={"text": [there]}, base_version=0)
     page.locator("#text").fill(here)
     expect(page.locator("[data-conflict]")).to_be_visible()
     page.evaluate("scrollTo(0, 0)")

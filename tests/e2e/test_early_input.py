@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
-from labeling.desk.services.assignments import claim_demonstration, claim_ranking, save_draft
+from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking
 from labeling.models import Assignment, EarlierDraft, Labeler
 from tests.e2e.desk import SAVED_WITHIN_S, says, server_has, tiers_shown, until
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
@@ -39,7 +39,7 @@ def held(alice: Labeler) -> Assignment:
     make_prompt(make_campaign())
     claimed = claim_demonstration(labeler=alice)
     assert claimed is not None
-    return save_draft(labeler=alice, token=str(claimed.token), draft={"text": ["Begun."]}, base_version=0)
+    return ASSIGNMENTS.save_draft(labeler=alice, token=str(claimed.token), draft={"text": ["Begun."]}, base_version=0)
 
 
 def field(page: Page) -> Locator:
@@ -86,7 +86,7 @@ def test_a_page_that_is_opened_again_shows_what_is_newest(
         field(page).fill("On this device.")
     if again == "go_back":
         page.goto("/")
-    save_draft(labeler=alice, token=str(held.token), draft={"text": ["On another, later."]}, base_version=2)
+    ASSIGNMENTS.save_draft(labeler=alice, token=str(held.token), draft={"text": ["On another, later."]}, base_version=2)
     getattr(page, again)()
     expect(field(page)).to_have_value("On another, later.")
     page.wait_for_load_state("networkidle")

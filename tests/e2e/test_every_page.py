@@ -18,10 +18,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(trans
 
 # What answers with no page of its own: it redirects, or answers scripts.
 NO_PAGES = {
-    "logout", "next_demonstration", "hold", "draft", "preview", "compose_start", "compose_pairs", "compose_turns",
-    "compose_suggest", "compose_suggestions", "compose_say", "compose_thread", "compose_discard", "compose_draft",
-    "page_of_draft", "restore_draft", "past_revision", "start_revision", "keep_as_it_was", "revision_draft",
-    "acknowledge", "skip", "resume", "submit_revision", "scores", "score",
+    "logout", "next_demonstration", "work_hold", "work_draft", "preview", "compose_start", "compose_pairs",
+    "compose_turns", "compose_suggest", "compose_suggestions", "compose_say", "compose_thread", "compose_discard",
+    "compose_draft", "drafts_page", "drafts_restore", "submission_revision", "submission_revise", "revise_discard",
+    "revise_draft", "acknowledge", "work_skip", "work_resume", "revise_submit", "scores", "score",
 }  # fmt: skip
 UNFINISHED = re.compile(r"\bundefined\b|\bNaN\b|\bnull\b|\{\w+\}|%\(\w+\)s")
 

@@ -11,10 +11,8 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
 
-from labeling.base.states import CampaignState, LabelerState
-from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.leases import close_campaign, suspend_labeler
 from labeling.models import Assignment, EarlierDraft, Labeler
-from labeling.people.services import change_labeler_state
 from tests.e2e import desk
 from tests.e2e.desk import PATIENCE_S, until
 from tests.labeling.cast import PASSWORD, make_labeler
@@ -282,7 +280,7 @@ def test_a_campaign_that_closes_in_the_middle_of_a_ranking_keeps_it(page: Page) 
     held = start_ranking(page)
     page.get_by_label("Note on the whole").fill("Half way through.")
     says(page, "Saved on the server")
-    change_campaign_state(campaign=held.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=held.campaign)
     page.get_by_label("Note on the whole").fill("Half way through, and on.")
     server_has(page, held, {"note": ["Half way through, and on."]})
     page.reload()
@@ -294,7 +292,7 @@ def test_a_labeler_who_is_suspended_in_the_middle_keeps_the_text(page: Page, ali
     start_writing(page)
     page.get_by_label(LABEL).fill("Until I was suspended.")
     says(page, "Saved on the server")
-    change_labeler_state(labeler=alice, state=LabelerState.SUSPENDED)
+    suspend_labeler(labeler=alice)
     page.get_by_role("button", name="Submit demonstration").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your account is paused")
     expect(page.get_by_role("main")).to_contain_text("Until I was suspended.")

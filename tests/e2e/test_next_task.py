@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
-from labeling.base.states import AssignmentState, CampaignState
-from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions
+from labeling.base.states import AssignmentState
+from labeling.campaigns.services.campaigns import publish_instructions
+from labeling.desk.services.leases import close_campaign
 from labeling.models import Assignment, Demonstration, Ranking
 from tests.e2e.desk import held_back, letters_by_text, says, scripts_listen, serious, tiers_shown
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
@@ -295,7 +296,7 @@ def test_a_campaign_that_was_closed_meanwhile_is_told_with_what_was_kept(page: P
     rate_all(page)
     says(page, "Saved on the server")
     campaign = Assignment.objects.get().campaign
-    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=campaign)
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("main")).to_contain_text("This campaign is closed")
 

@@ -11,14 +11,13 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, CampaignState, ContentWarning, LabelerState, SkipReason
-from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions
+from labeling.base.states import AssignmentState, ContentWarning, SkipReason
+from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
-from labeling.desk.services.assignments import claim_demonstration, claim_ranking, save_draft, skip
-from labeling.desk.services.leases import release_expired_leases
+from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
+from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Campaign, Labeler, ModelVersion, RankingTask, SuggestionRequest
-from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
@@ -302,7 +301,7 @@ def offline(tour: Tour) -> None:
 def two_devices(tour: Tour) -> None:
     held = tour.alice.assignments.get(state=AssignmentState.OPEN)
     draft = {"text": [tour.words["question"]]}
-    save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=held.draft_version)
+    ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=held.draft_version)
     tour.context.set_offline(offline=False)
     expect(tour.page.locator("[data-conflict]")).to_be_visible()
 
@@ -494,7 +493,8 @@ def instructions_that_changed(tour: Tour) -> None:
 @stop
 def lease_ran_out(tour: Tour) -> None:
     held = tour.demonstration()
-    save_draft(labeler=tour.alice, token=str(held.token), draft={"text": [tour.words["need"]]}, base_version=0)
+    draft = {"text": [tour.words["need"]]}
+    ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=0)
     Assignment.objects.filter(pk=held.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
     release_expired_leases()
     tour.open(f"/work/{held.token}/")
@@ -523,12 +523,13 @@ def not_there(tour: Tour) -> None:
 @stop
 def campaign_closed(tour: Tour) -> None:
     held = tour.demonstration()
-    save_draft(labeler=tour.alice, token=str(held.token), draft={"text": [tour.words["need"]]}, base_version=0)
-    change_campaign_state(campaign=tour.campaign, state=CampaignState.CLOSED)
+    draft = {"text": [tour.words["need"]]}
+    ASSIGNMENTS.save_draft(labeler=tour.alice, token=str(held.token), draft=draft, base_version=0)
+    close_campaign(campaign=tour.campaign)
     tour.open(f"/work/{held.token}/")
 
 
 @stop
 def suspended(tour: Tour) -> None:
-    change_labeler_state(labeler=tour.alice, state=LabelerState.SUSPENDED)
+    suspend_labeler(labeler=tour.alice)
     tour.open("/")

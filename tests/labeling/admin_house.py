@@ -8,16 +8,17 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from labeling.base.states import ModelKind
+from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
-from labeling.exports.services.registration import register_snapshot
-from labeling.exports.services.snapshots import write_snapshot
+from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.services import register_model
 from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
 from labeling.rewards.services.rewards import score_ahead
-from labeling.rewards.services.scoring_requests import answer_scoring_request, request_scores
+from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
 from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
 from lm.progress import StepEvent
+from lm.prompt_format import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import ask, rank, talk, write
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -41,7 +42,9 @@ def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
         labeler = make_labeler(name)
         for _ in range(2):
             make_ready_task(make_prompt(campaign))
-        start_revision(labeler=labeler, token=str(rank(labeler, [1, 2, 2, 3]).assignment.token))
+        start_revision(
+            labeler=labeler, token=str(rank(labeler, [1, 2, 2, 3]).assignment.token), fields_of=fields_of_ranking
+        )
         write(labeler, f"What {name} would answer.")
         talk(labeler, campaign)
         ask(labeler, campaign)
@@ -96,7 +99,7 @@ def doubted(labeler: Labeler) -> PreferenceMargin:
 def asked_for_rewards(name: str = "petra") -> ScoringRequest:
     """A program's request that was answered by the current reward model."""
     user, _ = User.objects.get_or_create(username=name)
-    item = {"prompt": [{"role": "user", "content": "Hi"}], "completions": ["Hello!"]}
+    item = ScoringItem(prompt=[Message(role="user", content="Hi")], completions=["Hello!"])
     asked = request_scores(user=user, items=[item], per_minute=100)
     model = ModelVersion.objects.get(kind="reward", state="current")
     answer_scoring_request(request_id=asked.pk, model=model, rewarder=ScriptedRewarder())

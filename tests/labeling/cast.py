@@ -10,6 +10,7 @@ from typing import Any
 from django.test import Client
 
 from labeling.base.states import CampaignState, LabelerState, PromptSource, UseCase
+from labeling.campaigns.rules.rubric import RubricFlag
 from labeling.campaigns.services.campaigns import (
     acknowledge,
     change_campaign_state,
@@ -19,11 +20,12 @@ from labeling.campaigns.services.campaigns import (
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
 from labeling.people.services import create_labeler
-from labeling.ranking_tasks.services.tasks import GivenCompletion, make_task_of_given
+from labeling.ranking_tasks.rules import GivenCompletion
+from labeling.ranking_tasks.services.tasks import make_task_of_given
 
 PASSWORD = "correct horse battery"
 
-FLAGS = [
+FLAGS: list[RubricFlag] = [
     {
         "key": "fails_task",
         "label": {"en": "Fails the task", "zh-hans": "没有完成任务"},
@@ -48,7 +50,7 @@ def make_campaign(
     name: str = "",
     state: CampaignState = CampaignState.ACTIVE,
     instructions: Mapping[str, str] = INSTRUCTIONS,
-    flags: Sequence[dict[str, Any]] = FLAGS,
+    flags: Sequence[RubricFlag] = FLAGS,
     read: bool = True,
     **fields: Any,
 ) -> Campaign:

@@ -7,8 +7,8 @@ from typing import Any
 
 from labeling.base.states import CompositionKind
 from labeling.campaigns.rules.splits import split_of
-from labeling.desk.demonstrating.services import submit_demonstration
-from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.demonstrating.services import fields_of_demonstration, submit_demonstration
+from labeling.desk.ranking.services import Judgement, fields_of_ranking, submit_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
 from labeling.models import Assignment, Campaign, Labeler, ModelVersion, OwnPrompt, Ranking, RankingTask
@@ -107,7 +107,8 @@ def bytes_of(directory: Path) -> dict[str, bytes]:
 
 def reopened(labeler: Labeler, assignment: Assignment) -> str:
     """The token of a revision that the labeler begins of what they handed in."""
-    return str(start_revision(labeler=labeler, token=str(assignment.token)).token)
+    fields_of = fields_of_ranking if assignment.task_id else fields_of_demonstration
+    return str(start_revision(labeler=labeler, token=str(assignment.token), fields_of=fields_of).token)
 
 
 def ask(labeler: Labeler, campaign: Campaign) -> OwnPrompt:

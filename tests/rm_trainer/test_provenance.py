@@ -10,7 +10,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 
-from lm.training.provenance import code_version
+from lm.training.provenance import LM, code_version
 from rm_trainer.metrics import Metrics
 from rm_trainer.model_card import model_card
 from tests.lm.snapshots import write_snapshot
@@ -78,7 +78,7 @@ def test_code_is_known_by_its_commit_and_by_its_text(tmp_path: Path) -> None:
 
 def test_without_git_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert code_version()["commit"] is None
+    assert code_version(LM)["commit"] is None
 
 
 def test_the_card_is_one_that_the_hub_reads(trained: Path) -> None:

@@ -1,13 +1,15 @@
-"""Done of wanted, as a bar with its numbers.
+"""What cells of lists are made of."""
 
-A prompt in one line of a list.
-"""
-
+from django.db.models import IntegerField, Model, QuerySet, Subquery, Value
+from django.db.models.expressions import BaseExpression, Combinable
+from django.db.models.functions import Coalesce
 from django.utils.html import format_html
+
+EXCERPT_LENGTH = 140
 
 
 def bar(done: int, wanted: int) -> str:
-    """Full where more was done than is wanted now (something was set aside meanwhile)."""
+    """Done of wanted, as a bar with its numbers; full where more was done than is wanted now."""
     share = 100 if wanted and done >= wanted else 100 * done // wanted if wanted else 0
     return format_html(
         '<span class="cc-progress" title="{}%"><span class="cc-progress-numbers">{} / {}</span>'
@@ -19,9 +21,12 @@ def bar(done: int, wanted: int) -> str:
     )
 
 
-LENGTH = 140
-
-
 def excerpt(text: str, *, language: str) -> str:
-    """The beginning of a text, for one line of a list."""
-    return format_html('<span class="cc-excerpt" lang="{}">{}</span>', language, text[:LENGTH])
+    """The beginning of a text, in one line."""
+    return format_html('<span class="cc-excerpt" lang="{}">{}</span>', language, text[:EXCERPT_LENGTH])
+
+
+def measured_per(key: str, rows: QuerySet[Model], measure: BaseExpression) -> Combinable:
+    """An annotation: `measure` of the `rows` that belong to the outer row by `key`, 0 where there are none."""
+    grouped = rows.order_by().values(key).annotate(measured=measure).values("measured")
+    return Coalesce(Subquery(grouped, output_field=IntegerField()), Value(0))

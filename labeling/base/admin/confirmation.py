@@ -18,7 +18,7 @@ from labeling.base.admin.nouns import NounAdmin
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
-Answer = Callable[[dict[str, Any]], str]
+Act = Callable[[dict[str, Any]], str]
 """Does it with the form's cleaned data and says, in one sentence, what was done."""
 
 
@@ -27,8 +27,8 @@ class NothingToFill(forms.Form):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """`consequences` are paragraphs; `about` are the rows whose history keeps the answer."""
+class Confirmation:
+    """`consequences` are paragraphs; `about` are the rows whose history keeps what was done."""
 
     title: StrOrPromise
     consequences: Sequence[StrOrPromise]
@@ -41,22 +41,22 @@ class Question:
     """A template with more to read between the consequences and the form."""
 
 
-def ask(admin: NounAdmin, request: HttpRequest, question: Question, answer: Answer) -> HttpResponse:
-    """Renders the question, or does what the answer says and goes back with a message."""
-    form = question.form(request.POST, request.FILES) if request.method == "POST" else question.form()
+def confirm(admin: NounAdmin, request: HttpRequest, confirmation: Confirmation, act: Act) -> HttpResponse:
+    """Renders the confirmation, or does what `act` does and goes back with a message."""
+    form = confirmation.form(request.POST, request.FILES) if request.method == "POST" else confirmation.form()
     if request.method == "POST" and form.is_valid():
         try:
-            said = answer(form.cleaned_data)
+            said = act(form.cleaned_data)
         except (Refusal, IllegalMove) as refusal:
             form.add_error(None, str(refusal))
         else:
-            for row in question.about:
+            for row in confirmation.about:
                 admin.log_change(request, row, said)
             messages.success(request, said)
-            return HttpResponseRedirect(question.back)
+            return HttpResponseRedirect(confirmation.back)
     context = admin.admin_site.each_context(request) | {
-        "title": question.title,
-        "question": question,
+        "title": confirmation.title,
+        "confirmation": confirmation,
         "form": form,
         "opts": admin.opts,
         "multipart": form.is_multipart(),

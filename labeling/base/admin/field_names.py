@@ -5,7 +5,7 @@ They are listed here so that translators find them.
 
 from django.utils.translation import gettext_lazy as _
 
-FIELD_WORDS = (
+FIELD_NAMES = (
     _("active seconds"),
     _("as of"),
     _("asked at"),

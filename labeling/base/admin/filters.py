@@ -1,4 +1,7 @@
-"""The theme's filters, each under a name that is translated; by_…("field") goes into list_filter."""
+"""The theme's filters, each under a name that is translated; by_…("field") goes into list_filter.
+
+Filters of one noun stand beside its admin, on DropdownFilter.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,23 +16,17 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
-from labeling.campaigns.rules.splits import SPLITS
-from labeling.exports.models import Snapshot
-from labeling.exports.services.records import demonstrations_of, rankings_of
-from labeling.exports.services.selection import Selection
+if TYPE_CHECKING:  # unfold is not typed
+    from django.contrib.admin import SimpleListFilter
 
-if TYPE_CHECKING:
-    from django.contrib.admin import SimpleListFilter as DropdownFilter
+    class DropdownFilter(SimpleListFilter):
+        pass
 else:
     from unfold.contrib.filters.admin import DropdownFilter
 
 
-SNAPSHOTS = 50
-"""The latest ones are offered; an address may name any."""
-
-
 def _translated(theme: Any) -> Any:
-    """The theme's filter with the field's name translated (labeling/admin/field_words.py)."""
+    """The theme's filter with the field's name translated (field_names.py)."""
 
     class Translated(theme):  # type: ignore[misc]
         title: Any
@@ -73,64 +70,3 @@ class LanguageFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         return queryset.filter(language=self.value()) if self.value() else queryset
-
-
-class SplitFilter(DropdownFilter):
-    """train, valid or test, of the prompt's submitter."""
-
-    title = _("split")
-    parameter_name = "split"
-    lookup = "submitter__split"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        return [(split, split) for split in SPLITS]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        return queryset.filter(**{self.lookup: self.value()}) if self.value() else queryset
-
-
-class SnapshotFilter(DropdownFilter):
-    """Exactly the labels that a snapshot holds: as of its time, with its filters, and of revisions the last."""
-
-    title = _("snapshot")
-    parameter_name = "snapshot"
-    labels: Any
-    """Selection → the labels that it holds (labeling/export)."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
-        return [(str(snapshot.pk), str(snapshot)) for snapshot in Snapshot.objects.order_by("-id")[:SNAPSHOTS]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        number = self.value() or ""
-        snapshot = Snapshot.objects.filter(pk=int(number)).first() if number.isdecimal() else None
-        if snapshot is None:
-            return queryset
-        selection = Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters)
-        return queryset.filter(pk__in=type(self).labels(selection).order_by().values("pk"))
-
-
-class RankingsOfSnapshotFilter(SnapshotFilter):
-    labels = staticmethod(rankings_of)
-
-
-class DemonstrationsOfSnapshotFilter(SnapshotFilter):
-    labels = staticmethod(demonstrations_of)
-
-
-class OwnSplitFilter(SplitFilter):
-    lookup = "split"
-
-
-class SetAsideFilter(DropdownFilter):
-    """Prompts in use, or those that were set aside."""
-
-    title = _("set aside")
-    parameter_name = "aside"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
-        return [("no", _("In use")), ("yes", _("Set aside"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        if self.value() == "yes":
-            return queryset.exclude(set_aside_reason="")
-        return queryset.filter(set_aside_reason="") if self.value() == "no" else queryset

@@ -1,4 +1,8 @@
-"""What every noun's admin is built from: a page to look at, and doors to the services that may change it."""
+"""What every noun's admin is built from: a page to look at, and buttons that call the services that may change it.
+
+A noun's admin stands in the noun's capability. What a later capability knows of it comes as a mixin: a NounAdmin with
+columns, buttons and `page_context` of its own. labeling/admin.py puts them together and registers the page.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from django.contrib import messages
 from django.contrib.admin.utils import quote
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django_stubs_ext import StrOrPromise, StrPromise
 from unfold.dataclasses import UnfoldAction
@@ -26,8 +30,8 @@ else:
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def door(description: StrPromise, *, icon: str, primary: bool = False) -> Callable[[Method], Method]:
-    """A button on a page that leads to a question (labeling/admin/asking.py); for those who may change the noun."""
+def button(description: StrPromise, *, icon: str, primary: bool = False) -> Callable[[Method], Method]:
+    """A button on a page that leads to a confirmation (confirmation.py); for those who may change the noun."""
     variant = ActionVariant.PRIMARY if primary else ActionVariant.DEFAULT
     return cast(
         "Callable[[Method], Method]",
@@ -86,6 +90,23 @@ class NounAdmin(ThemedAdmin):
             messages.error(request, str(refusal))
             return HttpResponseRedirect(request.get_full_path())
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002
+        change: bool = False,  # noqa: FBT001, FBT002
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context |= self.page_context(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ARG002
+        """What the template of the row's page shows beside its fields; mixins add to what super() returns."""
+        return {}
+
     def find(self, request: HttpRequest, object_id: str) -> Any:
         """The row of the page. Raises Http404."""
         found = self.get_object(request, object_id)
@@ -98,15 +119,15 @@ class NounAdmin(ThemedAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """The buttons that make sense for this row."""
-        buttons = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        every = super().get_actions_detail(request, object_id)  # type: ignore[misc]
         row = self.get_object(request, str(object_id))
         if row is None:
             return []
-        sensible = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in self.sensible_doors(row)}
-        return [button for button in buttons if button.action_name in sensible]
+        offered = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in self.buttons_for(row)}
+        return [each for each in every if each.action_name in offered]
 
-    def sensible_doors(self, row: Any) -> Iterable[str]:  # noqa: ARG002
-        """Names of the doors to offer: what would only be refused wastes a person's time."""
+    def buttons_for(self, row: Any) -> Iterable[str]:  # noqa: ARG002
+        """Names of the buttons to offer: what would only be refused wastes a person's time."""
         return [name for name in self.actions_detail if isinstance(name, str)]
 
 

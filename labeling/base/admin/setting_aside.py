@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 from django_stubs_ext import StrOrPromise
 
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
-from labeling.base.admin.nouns import RecordAdmin, door
+from labeling.base.admin.nouns import RecordAdmin, button
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
@@ -37,7 +37,7 @@ class SetAsideAdmin(RecordAdmin):
         raise NotImplementedError
 
     def restoring(self, row: Any) -> tuple[str, Sequence[StrOrPromise]]:
-        """The question before a row is put back, and what follows from it."""
+        """The confirmation before a row is put back, and what follows from it."""
         raise NotImplementedError
 
     def get_actions_list(self, request: HttpRequest) -> list[Any]:  # noqa: ARG002
@@ -66,30 +66,32 @@ class SetAsideAdmin(RecordAdmin):
             said = ngettext("%(count)d put back into the queue.", "%(count)d put back into the queue.", done)
             messages.success(request, said % {"count": done})
 
-    @door(lazy("Set aside"), icon="block")
+    @button(lazy("Set aside"), icon="block")
     def set_aside_many(self, request: HttpRequest) -> HttpResponse:
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        return self._ask_why(request, list(self.get_queryset(request).filter(pk__in=ids_in(request))), back)
+        return self._confirm_setting_aside(
+            request, list(self.get_queryset(request).filter(pk__in=ids_in(request))), back
+        )
 
-    @door(lazy("Set aside"), icon="block")
+    @button(lazy("Set aside"), icon="block")
     def set_aside(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.find(request, object_id)
-        return self._ask_why(request, [row], self.page_of(row))
+        return self._confirm_setting_aside(request, [row], self.page_of(row))
 
-    @door(lazy("Put back into the queue"), icon="undo", primary=True)
+    @button(lazy("Put back into the queue"), icon="undo", primary=True)
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.find(request, object_id)
         title, consequences = self.restoring(row)
-        question = Question(
+        confirmation = Confirmation(
             title=title, consequences=consequences, button=_("Put back"), back=self.page_of(row), about=[row]
         )
-        return ask(self, request, question, lambda _cleaned: self.take_back(row))
+        return confirm(self, request, confirmation, lambda _cleaned: self.take_back(row))
 
-    def _ask_why(self, request: HttpRequest, rows: Sequence[Model], back: str) -> HttpResponse:
+    def _confirm_setting_aside(self, request: HttpRequest, rows: Sequence[Model], back: str) -> HttpResponse:
         """One reason for all rows, and all of them or none."""
         names = ", ".join(str(row) for row in rows[:5]) + (" …" if len(rows) > 5 else "")
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             with transaction.atomic():
                 for row in rows:
                     self.put_aside(row, reason=cleaned["reason"])
@@ -98,7 +100,7 @@ class SetAsideAdmin(RecordAdmin):
                 "reason": cleaned["reason"],
             }
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Set aside: %(names)s") % {"names": names},
             consequences=self.consequences,
             button=_("Set aside"),
@@ -106,7 +108,7 @@ class SetAsideAdmin(RecordAdmin):
             about=rows,
             form=ReasonForm,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
 
 def ids_in(request: HttpRequest) -> list[int]:

@@ -4,9 +4,12 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminTextareaWidget,
+)
 
-from labeling.base.admin.fields import BODY_FIELDS, FlagsField, InstructionsForm, languages
+from labeling.base.admin.fields import languages
+from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, InstructionsForm
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
 from labeling.campaigns.services.starter import starter_flags
@@ -15,6 +18,7 @@ SETTINGS: tuple[str, ...] = (
     "name",
     "description",
     "languages",
+    "priority",
     "demonstrations_per_prompt",
     "ranking_tasks_per_prompt",
     "rankings_per_task",
@@ -40,6 +44,7 @@ LABELS = {
     "slug": _("Slug"),
     "name": _("Name"),
     "description": _("Description"),
+    "priority": _("Priority"),
     "demonstrations_per_prompt": _("Demonstrations per prompt"),
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
@@ -62,7 +67,7 @@ LABELS = {
 }
 
 FIELDSETS: list[Any] = [
-    (_("What it is"), {"fields": ["name", "description", "languages"]}),
+    (_("What it is"), {"fields": ["name", "description", "languages", "priority"]}),
     (
         _("How much is asked for"),
         {
@@ -144,7 +149,7 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
         help_texts = {"slug": _("A short name in exports, such as everyday-2. It can't change later.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["initial"] = campaign_defaults() | {"flags": starter_flags()} | (kwargs.get("initial") or {})
+        kwargs["initial"] = {**campaign_defaults(), "flags": starter_flags(), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
 
 
@@ -154,7 +159,3 @@ NEW_FIELDSETS: list[Any] = [
     (_("What labelers flag, beside the 1–7 quality"), {"fields": ["flags"]}),
     *FIELDSETS[1:],
 ]
-
-
-class PublishRubricForm(forms.Form):
-    flags = FlagsField(required=False)

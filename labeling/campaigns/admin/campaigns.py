@@ -1,37 +1,33 @@
-"""Campaigns: described, opened and closed, told anew what labelers are told; and the way in for prompts."""
+"""Campaigns: described, opened and closed, with new versions of what labelers are told."""
 
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
-from labeling.base.admin.columns import bar
-from labeling.base.admin.confirmation import NothingToFill, Question, ask
-from labeling.base.admin.fields import BODY_FIELDS, InstructionsForm, written_bodies
+from labeling.base.admin.columns import bar, measured_per
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, column, door, shown
+from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState, legal_moves
-from labeling.campaigns.admin.campaign_forms import (
-    FIELDSETS,
-    NEW_FIELDSETS,
-    CampaignForm,
-    NewCampaignForm,
-    PublishRubricForm,
-)
+from labeling.campaigns.admin.campaign_forms import FIELDSETS, NEW_FIELDSETS, CampaignForm, NewCampaignForm
+from labeling.campaigns.admin.version_forms import BODY_FIELDS, InstructionsForm, PublishRubricForm, written_bodies
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
+from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.queries import flags_of
 from labeling.campaigns.services.campaigns import (
     change_campaign,
     change_campaign_state,
@@ -39,21 +35,16 @@ from labeling.campaigns.services.campaigns import (
     publish_instructions,
     publish_rubric,
 )
-from labeling.console.queries.lists import campaigns_with_progress
-from labeling.desk.queries.work import flags_of
-from labeling.imports.admin.prompt_import import import_prompts
 
 
-@admin.register(Campaign)
 class CampaignAdmin(NounAdmin):
-    list_display = (
+    list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         "show_state",
         "languages_in_short",
+        shown("priority", lazy("Priority")),
         "prompts",
         "demonstrations",
-        "rankings",
-        "ready",
     )
     list_filter = by_choice("state")
     search_fields = ("name", "slug")
@@ -61,16 +52,22 @@ class CampaignAdmin(NounAdmin):
     fieldsets = FIELDSETS
     change_form_outer_before_template = "campaigns/admin/campaign.html"
     warn_unsaved_form = True
-    actions_detail = (
+    actions_detail: tuple[Any, ...] = (
         "open",
         "pause",
-        "close",
         {"title": lazy("Publish"), "icon": "menu_book", "items": ["publish_instructions", "publish_rubric"]},
-        "import_prompts",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
-        return campaigns_with_progress(super().get_queryset(request))
+        """Adds prompt_count and demonstrations_done / _wanted; of what is set aside only what was done counts."""
+        prompts = Prompt.objects.filter(campaign=OuterRef("pk"))
+        wanted = Sum("demonstrations_needed", filter=Q(set_aside_reason=""))
+        found: QuerySet[Campaign] = super().get_queryset(request)
+        return found.annotate(
+            prompt_count=measured_per("campaign", prompts, Count("pk")),
+            demonstrations_done=measured_per("campaign", prompts, Sum("demonstrations_done")),
+            demonstrations_wanted=measured_per("campaign", prompts, wanted),
+        )
 
     def get_form(self, request: HttpRequest, obj: Campaign | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = CampaignForm if obj else NewCampaignForm
@@ -85,29 +82,19 @@ class CampaignAdmin(NounAdmin):
         fields = {name: value for name, value in cleaned.items() if name not in beside}
         obj.pk = create_campaign(instructions=written_bodies(cleaned), flags=cleaned["flags"], **fields).pk
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        campaign = self.find(request, object_id)
-        return super().change_view(
-            request,
-            object_id,
-            form_url,
-            (extra_context or {})
-            | {
-                "campaign": campaign,
-                "demonstrations": bar(campaign.demonstrations_done, campaign.demonstrations_wanted),
-                "rankings": bar(campaign.rankings_done, campaign.rankings_wanted),
-                "instruction_versions": campaign.instruction_versions.order_by("-version"),
-                "rubric_versions": campaign.rubric_versions.order_by("-version"),
-                "state_colour": STATE_COLOURS[campaign.state],
-            },
-        )
+    def page_context(self, request: HttpRequest, campaign: Any) -> dict[str, Any]:
+        return super().page_context(request, campaign) | {
+            "campaign": campaign,
+            "demonstrations": bar(campaign.demonstrations_done, campaign.demonstrations_wanted),
+            "instruction_versions": campaign.instruction_versions.order_by("-version"),
+            "rubric_versions": campaign.rubric_versions.order_by("-version"),
+            "state_colour": STATE_COLOURS[campaign.state],
+        }
 
-    def sensible_doors(self, row: Campaign) -> Iterable[str]:
-        moves = {CampaignState.ACTIVE: "open", CampaignState.PAUSED: "pause", CampaignState.CLOSED: "close"}
-        possible = [moves[CampaignState(state)] for state in legal_moves(CampaignState(row.state))]
-        return [*possible, "import_prompts", "publish_instructions", "publish_rubric"]
+    def buttons_for(self, row: Campaign) -> Iterable[str]:
+        moves = {CampaignState.ACTIVE: "open", CampaignState.PAUSED: "pause"}
+        possible = [moves[CampaignState(state)] for state in legal_moves(CampaignState(row.state)) if state in moves]
+        return [*possible, "publish_instructions", "publish_rubric"]
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, campaign: Campaign) -> tuple[str, str]:
@@ -126,17 +113,9 @@ class CampaignAdmin(NounAdmin):
     def demonstrations(self, campaign: Any) -> str:
         return bar(campaign.demonstrations_done, campaign.demonstrations_wanted)
 
-    @column(lazy("Rankings"), ordering="rankings_done")
-    def rankings(self, campaign: Any) -> str:
-        return bar(campaign.rankings_done, campaign.rankings_wanted)
-
-    @column(lazy("Tasks ready"), ordering="tasks_ready")
-    def ready(self, campaign: Any) -> str:
-        return f"{campaign.tasks_ready:,}"
-
-    @door(lazy("Open to labelers"), icon="play_arrow", primary=True)
+    @button(lazy("Open to labelers"), icon="play_arrow", primary=True)
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_state(
+        return self._confirm_state(
             request,
             object_id,
             CampaignState.ACTIVE,
@@ -146,9 +125,9 @@ class CampaignAdmin(NounAdmin):
             said=_("“%(campaign)s” is open."),
         )
 
-    @door(lazy("Pause"), icon="pause")
+    @button(lazy("Pause"), icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask_state(
+        return self._confirm_state(
             request,
             object_id,
             CampaignState.PAUSED,
@@ -158,29 +137,7 @@ class CampaignAdmin(NounAdmin):
             said=_("“%(campaign)s” is paused."),
         )
 
-    @door(lazy("Close"), icon="stop")
-    def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        held = self.find(request, object_id).assignments.filter(state="open").count()
-        return self._ask_state(
-            request,
-            object_id,
-            CampaignState.CLOSED,
-            title=_("Close “%(campaign)s”?"),
-            consequences=[
-                _("No work is handed out or taken any more. Closed campaigns can be reopened, paused at first."),
-                ngettext(
-                    "%(count)d piece of work is held now; it goes back and its draft is kept.",
-                    "%(count)d pieces of work are held now; they go back and their drafts are kept.",
-                    held,
-                )
-                % {"count": held},
-            ],
-            button=_("Close"),
-            said=_("“%(campaign)s” is closed."),
-            danger=True,
-        )
-
-    def _ask_state(
+    def _confirm_state(
         self,
         request: HttpRequest,
         object_id: str,
@@ -190,37 +147,34 @@ class CampaignAdmin(NounAdmin):
         consequences: list[StrOrPromise],
         button: str,
         said: str,
-        danger: bool = False,
     ) -> HttpResponse:
         campaign = self.find(request, object_id)
         named = {"campaign": campaign}
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             change_campaign_state(campaign=campaign, state=state)
             return said % named
 
-        question = Question(
+        confirmation = Confirmation(
             title=title % named,
             consequences=consequences,
             button=button,
             back=self.page_of(campaign),
             about=[campaign],
-            form=NothingToFill,
-            danger=danger,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
-    @door(lazy("New instructions"), icon="menu_book")
+    @button(lazy("New instructions"), icon="menu_book")
     def publish_instructions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         campaign = self.find(request, object_id)
         latest = campaign.instruction_versions.order_by("-version").first()
         body = latest.body if latest else {}
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             version = publish_instructions(campaign=campaign, body=written_bodies(cleaned))
             return _("Version %(version)d of the instructions is published.") % {"version": version.version}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("A new version of the instructions of “%(campaign)s”") % {"campaign": campaign},
             consequences=[
                 _("Work claimed from now on is done under it. What was labeled before keeps the version of its day.")
@@ -230,18 +184,18 @@ class CampaignAdmin(NounAdmin):
             about=[campaign],
             form=partial(InstructionsForm, initial={field: body.get(code, "") for code, field in BODY_FIELDS.items()}),
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
-    @door(lazy("New rubric"), icon="flag")
+    @button(lazy("New rubric"), icon="flag")
     def publish_rubric(self, request: HttpRequest, object_id: str) -> HttpResponse:
         campaign = self.find(request, object_id)
         latest = campaign.rubric_versions.order_by("-version").first()
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             version = publish_rubric(campaign=campaign, flags=cleaned["flags"])
             return _("Version %(version)d of the rubric is published.") % {"version": version.version}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("A new version of the rubric of “%(campaign)s”") % {"campaign": campaign},
             consequences=[
                 _("Work claimed from now on is flagged by it. What was labeled before keeps the version of its day.")
@@ -251,11 +205,7 @@ class CampaignAdmin(NounAdmin):
             about=[campaign],
             form=partial(PublishRubricForm, initial={"flags": latest.flags if latest else []}),
         )
-        return ask(self, request, question, answer)
-
-    @door(lazy("Import prompts"), icon="upload_file", primary=True)
-    def import_prompts(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return import_prompts(self, request, self.find(request, object_id))
+        return confirm(self, request, confirmation, act)
 
 
 @admin.register(InstructionVersion)

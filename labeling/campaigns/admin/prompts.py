@@ -1,4 +1,4 @@
-"""Prompts and whoever they came from. Text and origin never change; a prompt can be set aside and put back."""
+"""Prompts and whoever they came from. Text and origin never change."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -14,28 +15,48 @@ from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from labeling.base.admin.columns import bar
-from labeling.base.admin.confirmation import Question, ask
-from labeling.base.admin.filters import (
-    LanguageFilter,
-    OwnSplitFilter,
-    SetAsideFilter,
-    SplitFilter,
-    by_choice,
-    by_relation,
-)
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
-from labeling.base.admin.setting_aside import SetAsideAdmin
+from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
+from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.choices import choices
+from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
 from labeling.campaigns.models.prompts import Prompt, Submitter
+from labeling.campaigns.rules.splits import SPLITS
 from labeling.campaigns.services.prompts import warn_of_content
-from labeling.desk.queries.work import turns_of
-from labeling.ranking_tasks.services.setting_aside import restore_prompt, set_prompt_aside
 
-CONSEQUENCES = [
-    lazy("No demonstration is asked for and no ranking task is made any more, and its open tasks go aside with it."),
-    lazy("What labelers hold now they may finish. Nothing is deleted; the prompt can be put back."),
-]
+
+class SplitFilter(DropdownFilter):
+    """train, valid or test, of the prompt's submitter."""
+
+    title = lazy("split")
+    parameter_name = "split"
+    lookup = "submitter__split"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [(split, split) for split in SPLITS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        return queryset.filter(**{self.lookup: self.value()}) if self.value() else queryset
+
+
+class OwnSplitFilter(SplitFilter):
+    lookup = "split"
+
+
+class SetAsideFilter(DropdownFilter):
+    """Prompts in use, or those that were set aside."""
+
+    title = lazy("set aside")
+    parameter_name = "aside"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [("no", _("In use")), ("yes", _("Set aside"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        if self.value() == "yes":
+            return queryset.exclude(set_aside_reason="")
+        return queryset.filter(set_aside_reason="") if self.value() == "no" else queryset
 
 
 class WarningsForm(forms.Form):
@@ -48,9 +69,8 @@ class WarningsForm(forms.Form):
     )
 
 
-@admin.register(Prompt)
-class PromptAdmin(SetAsideAdmin):
-    actions_detail = ("set_aside", "restore", "warn")
+class PromptAdmin(RecordAdmin):
+    actions_detail: tuple[Any, ...] = ("warn",)
     list_display = (
         "number",
         "opening",
@@ -82,32 +102,26 @@ class PromptAdmin(SetAsideAdmin):
         "ranking_tasks_made", "created_at",
     )  # fmt: skip
     readonly_fields = ("split",)
-    consequences = CONSEQUENCES
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        prompt = self.find(request, object_id)
-        shown = {
+    def page_context(self, request: HttpRequest, prompt: Prompt) -> dict[str, Any]:
+        return super().page_context(request, prompt) | {
             "turns": turns_of(prompt.messages),
             "prompt": prompt,
             "demonstrations": prompt.demonstrations.select_related("labeler__user").order_by("-id")[:20],
-            "tasks": prompt.ranking_tasks.order_by("-id")[:20],
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
-    def sensible_doors(self, row: Prompt) -> Iterable[str]:
-        return ["restore" if row.set_aside_reason else "set_aside", "warn"]
+    def buttons_for(self, row: Prompt) -> Iterable[str]:  # noqa: ARG002
+        return ["warn"]
 
-    @door(lazy("Content warnings"), icon="warning")
+    @button(lazy("Content warnings"), icon="warning")
     def warn(self, request: HttpRequest, object_id: str) -> HttpResponse:
         prompt = self.find(request, object_id)
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             warned = warn_of_content(prompt=prompt, warnings=cleaned["warnings"])
             return _("Content warnings: %(warnings)s.") % {"warnings": ", ".join(warned.content_warnings) or _("none")}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("What does prompt %(number)d hold?") % {"number": prompt.pk},
             consequences=[
                 _("Labelers are told before they see the text, and those who opted out of it are not offered it."),
@@ -118,7 +132,7 @@ class PromptAdmin(SetAsideAdmin):
             about=[prompt],
             form=partial(WarningsForm, initial={"warnings": prompt.content_warnings}),
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
     @column("#", ordering="pk")
     def number(self, prompt: Prompt) -> int:
@@ -141,17 +155,6 @@ class PromptAdmin(SetAsideAdmin):
     @column(lazy("Set aside"), label={"aside": "warning"}, ordering="set_aside_reason")
     def aside(self, prompt: Prompt) -> tuple[str, str] | None:
         return ("aside", prompt.set_aside_reason[:40]) if prompt.set_aside_reason else None
-
-    def put_aside(self, row: Prompt, *, reason: str) -> None:
-        set_prompt_aside(prompt=row, reason=reason)
-
-    def take_back(self, row: Prompt) -> str:
-        restore_prompt(prompt=row)
-        return _("Prompt %(number)d is in the queue again.") % {"number": row.pk}
-
-    def restoring(self, row: Prompt) -> tuple[str, list[str]]:
-        title = _("Put prompt %(number)d back into the queue?") % {"number": row.pk}
-        return title, [_("Work is handed out again, and the tasks that went aside with it come back.")]
 
 
 @admin.register(Submitter)

@@ -22,6 +22,10 @@ class Campaign(models.Model):
     )
     state = models.CharField(max_length=16, choices=choices(CampaignState), default=CampaignState.DRAFT)
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text=_("For example en, zh."))
+    priority = models.SmallIntegerField(
+        default=0,
+        help_text=_("Work of a higher number is handed out first. Campaigns of the same number take turns."),
+    )
 
     demonstrations_per_prompt = models.PositiveSmallIntegerField(
         default=1, help_text=_("How many labelers write an ideal answer to each prompt.")

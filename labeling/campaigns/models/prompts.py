@@ -1,11 +1,12 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.choices import choices, not_blank, one_of
-from labeling.base.states import ContentWarning, PromptSource, UseCase
+from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.queues import WorkQueue
 from labeling.campaigns.rules.splits import SPLITS
 from labeling.people.models import Labeler
 
@@ -34,6 +35,24 @@ class Submitter(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+WANTS_DEMONSTRATION = Q(
+    set_aside_reason="", demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done")
+)
+"""A prompt that wants a demonstration which nobody is writing yet."""
+
+
+class PromptQuerySet(models.QuerySet["Prompt"]):
+    def claimable_by(self, labeler: Labeler) -> "PromptQuerySet":
+        """Prompts that the labeler may be given, to write a demonstration: the rule, in words of the ORM.
+
+        services/next_task.py finds the first of them without reading the others; tests hold it to this rule.
+        """
+        met = labeler.assignments.filter(prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
+        return self.filter(
+            WANTS_DEMONSTRATION, ~Exists(met), campaign__state=CampaignState.ACTIVE, language__in=labeler.languages
+        ).exclude(content_warnings__overlap=labeler.opt_outs)
 
 
 class Prompt(models.Model):
@@ -68,6 +87,14 @@ class Prompt(models.Model):
     ranking_tasks_needed = models.PositiveSmallIntegerField(default=0)
     ranking_tasks_made = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Kept by a trigger (migration 0003): where it waits for a demonstration, if it does.
+    queue = models.ForeignKey(
+        WorkQueue, null=True, editable=False, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False,
+        db_index=False,
+    )  # fmt: skip
+    queue_place = models.BigIntegerField(null=True, editable=False)
+
+    objects = PromptQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("prompt")
@@ -91,11 +118,9 @@ class Prompt(models.Model):
             ),
         ]
         indexes = [
-            # claim_demonstration (services/assignments.py) walks the prompts that still want one, oldest first.
+            # services/next_task.py takes the first prompt of a queue that still wants a demonstration.
             models.Index(
-                fields=["campaign", "id"],
-                condition=Q(demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done")),
-                name="prompt_wants_demonstration",
+                fields=["queue", "queue_place"], condition=WANTS_DEMONSTRATION, name="prompt_wants_demonstration"
             ),
             # top_up (services/tasks.py) walks the prompts that still want a ranking task.
             models.Index(

@@ -6,7 +6,9 @@ length is not given. Here: the first 200 columns of the normalised text, where a
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+from lm.prompt_format import Message
 
 PREFIX_COLUMNS = 200
 
@@ -26,7 +28,7 @@ def prefix(text: str, columns: int = PREFIX_COLUMNS) -> str:
     return text
 
 
-def prompt_key(messages: Sequence[Mapping[str, str]]) -> str:
+def prompt_key(messages: Sequence[Message]) -> str:
     """Hex sha256 that two prompts share if and only if they are near-duplicates.
 
     System messages are left out: prompts of one product share theirs without being duplicates.

@@ -4,32 +4,40 @@ Instructions read.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.desk.models import Assignment
-from labeling.desk.services.leases import release
+from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.people.models import Labeler
 
 
-def campaign_defaults() -> dict[str, Any]:
+class CampaignDefaults(TypedDict):
+    k_min: int
+    k_max: int
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    ready_depth: int
+    lease_minutes: int
+
+
+def campaign_defaults() -> CampaignDefaults:
     """What a new campaign starts with where nobody says otherwise: the settings."""
-    return {
-        "k_min": settings.K_MIN,
-        "k_max": settings.K_MAX,
-        "temperature": settings.SAMPLING_TEMPERATURE,
-        "top_p": settings.SAMPLING_TOP_P,
-        "max_new_tokens": settings.SAMPLING_MAX_NEW_TOKENS,
-        "ready_depth": settings.READY_QUEUE_DEPTH,
-        "lease_minutes": settings.LEASE_MINUTES,
-    }
+    return CampaignDefaults(
+        k_min=settings.K_MIN,
+        k_max=settings.K_MAX,
+        temperature=settings.SAMPLING_TEMPERATURE,
+        top_p=settings.SAMPLING_TOP_P,
+        max_new_tokens=settings.SAMPLING_MAX_NEW_TOKENS,
+        ready_depth=settings.READY_QUEUE_DEPTH,
+        lease_minutes=settings.LEASE_MINUTES,
+    )
 
 
 @transaction.atomic
@@ -39,14 +47,14 @@ def create_campaign(
     name: str,
     languages: Sequence[str],
     instructions: dict[str, str],
-    flags: list[dict[str, Any]],
+    flags: list[RubricFlag],
     **fields: Any,
 ) -> Campaign:
     """A draft with version 1 of its instructions and rubric; `fields` override the settings' defaults.
 
     Raises ValidationError: a taken or malformed slug, numbers out of range; CampaignRefused: a broken rubric.
     """
-    campaign = Campaign(slug=slug, name=name, languages=list(languages), **campaign_defaults() | fields)
+    campaign = Campaign(slug=slug, name=name, languages=list(languages), **{**campaign_defaults(), **fields})
     campaign.full_clean()
     campaign.save()
     publish_instructions(campaign=campaign, body=instructions)
@@ -79,11 +87,9 @@ def publish_instructions(*, campaign: Campaign, body: dict[str, str]) -> Instruc
 
 
 @transaction.atomic
-def publish_rubric(*, campaign: Campaign, flags: list[dict[str, Any]]) -> RubricVersion:
+def publish_rubric(*, campaign: Campaign, flags: list[RubricFlag]) -> RubricVersion:
     """A new version of the rubric. Raises CampaignRefused for a flag without a key or with a key used twice."""
-    keys = [flag.get("key", "") for flag in flags]
-    if "" in keys or len(set(keys)) < len(keys):
-        raise CampaignRefused(f"Every flag of a rubric needs a key of its own, but the keys are: {', '.join(keys)}.")
+    check_flags(flags)
     Campaign.objects.select_for_update().get(pk=campaign.pk)
     latest = campaign.rubric_versions.aggregate(latest=Max("version"))["latest"] or 0
     return RubricVersion.objects.create(campaign=campaign, version=latest + 1, flags=flags)
@@ -91,7 +97,7 @@ def publish_rubric(*, campaign: Campaign, flags: list[dict[str, Any]]) -> Rubric
 
 @transaction.atomic
 def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
-    """Opens, pauses or closes. Closing gives every held piece of work back to the queue; the drafts stay.
+    """Opens, pauses, or closes a campaign of which nothing is held; `close_campaign` gives held work back first.
 
     Raises IllegalMove, and CampaignRefused when a campaign without instructions or rubric is opened.
     """
@@ -101,11 +107,10 @@ def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
         campaign.instruction_versions.exists() and campaign.rubric_versions.exists()
     ):
         raise CampaignRefused(f"Publish instructions and a rubric for “{campaign}” before opening it to labelers.")
+    if state == CampaignState.CLOSED and campaign.assignments.filter(state=AssignmentState.OPEN).exists():
+        raise CampaignRefused(f"Work of “{campaign}” is held; give it back before closing.")
     campaign.state = state
     campaign.save(update_fields=["state"])
-    if state == CampaignState.CLOSED:
-        held = Assignment.objects.select_for_update().filter(campaign=campaign, state=AssignmentState.OPEN)
-        release(assignments=list(held), state=AssignmentState.LAPSED, now=timezone.now())
 
 
 def acknowledge(*, labeler: Labeler, instruction_version: InstructionVersion) -> None:

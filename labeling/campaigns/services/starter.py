@@ -2,15 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from config.laptop import DEMO_MODEL
 from labeling.base.states import CampaignState, LabelerState, ModelKind, ModelState, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.rules.rubric import RubricFlag
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.model_versions.models import ModelVersion
@@ -39,9 +38,9 @@ def starter_instructions() -> dict[str, str]:
     }
 
 
-def starter_flags() -> list[dict[str, Any]]:
+def starter_flags() -> list[RubricFlag]:
     """InstructGPT's Table 3, the binary fields."""
-    flags: list[dict[str, Any]] = json.loads((STARTER / "rubric.json").read_text(encoding="utf-8"))["flags"]
+    flags: list[RubricFlag] = json.loads((STARTER / "rubric.json").read_text(encoding="utf-8"))["flags"]
     return flags
 
 
@@ -98,7 +97,7 @@ def accounts_with(*, password: str) -> list[str]:
 
 
 def first_model_path() -> Path:
-    return Path(settings.SFT_MODEL_PATH) if settings.SFT_MODEL_PATH else Path(settings.MODELS_DIR) / DEMO_MODEL
+    return Path(settings.SFT_MODEL_PATH or settings.DEMO_MODEL_DIR)
 
 
 @transaction.atomic

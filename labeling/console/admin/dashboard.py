@@ -1,5 +1,6 @@
-"""The admin's front page: the pipeline's counts, who is at work, and what needs attention."""
+"""The admin's front page: the pipeline's counts, who is at work, and the notices."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -9,8 +10,10 @@ from django.utils.translation import gettext as _
 from labeling.base.admin.charts import BarChart, bar_chart
 from labeling.base.states import ModelKind
 from labeling.console.admin.notices import notices
-from labeling.console.queries.pipeline import Day, Pipeline, holders, open_campaigns, pipeline, throughput
-from labeling.training.admin.metrics import headline
+from labeling.console.queries.activity import Day, holders, throughput
+from labeling.console.queries.pipeline import Pipeline, open_campaigns, pipeline
+from labeling.model_versions.models import ModelVersion
+from labeling.training.admin.measures import headline
 
 DAYS_SHOWN = 14
 
@@ -33,9 +36,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _current(state: Pipeline, kind: ModelKind) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class CurrentModel:
+    kind: ModelKind
+    version: ModelVersion | None
+    headline: str
+
+
+def _current(state: Pipeline, kind: ModelKind) -> CurrentModel:
     version = state.current.get(kind)
-    return {"kind": kind, "version": version, "headline": headline(version.metrics) if version else ""}
+    return CurrentModel(kind=kind, version=version, headline=headline(version.metrics) if version else "")
 
 
 def _chart(days: list[Day]) -> BarChart:

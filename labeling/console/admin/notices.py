@@ -1,4 +1,4 @@
-"""What needs a person, in words, with the page where it is mended."""
+"""What stands still or went wrong, in words, with the page where an admin can act on it."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from config.health import redis_state
 from labeling.base.states import LabelerState, ModelKind, TaskState
-from labeling.console.queries.notices import Attention, attention
+from labeling.console.queries.notices import NoticeFacts, notice_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Notice:
 
 def notices() -> list[Notice]:
     """Urgent ones first."""
-    found = attention()
+    found = notice_facts()
     every = [*_servers(), *_models(found), *_work(found), *_runs(found), *_people(found)]
     return sorted(every, key=lambda notice: not notice.urgent)
 
@@ -41,7 +41,7 @@ def _servers() -> list[Notice]:
     ]
 
 
-def _models(found: Attention) -> list[Notice]:
+def _models(found: NoticeFacts) -> list[Notice]:
     if found.has_sft_model or not found.has_campaign:
         return []
     return [
@@ -54,7 +54,7 @@ def _models(found: Attention) -> list[Notice]:
     ]
 
 
-def _work(found: Attention) -> list[Notice]:
+def _work(found: NoticeFacts) -> list[Notice]:
     empty = [
         Notice(
             text=_("Nothing to rank in “%(campaign)s”") % {"campaign": campaign},
@@ -75,7 +75,7 @@ def _work(found: Attention) -> list[Notice]:
     return [*empty, *_sampling(found), *aside]
 
 
-def _sampling(found: Attention) -> list[Notice]:
+def _sampling(found: NoticeFacts) -> list[Notice]:
     if not found.waiting_sampling or not found.has_sft_model:
         return []
     text = ngettext(
@@ -92,7 +92,7 @@ def _sampling(found: Attention) -> list[Notice]:
     ]
 
 
-def _runs(found: Attention) -> list[Notice]:
+def _runs(found: NoticeFacts) -> list[Notice]:
     if run := found.failed_run:
         return [
             Notice(
@@ -113,7 +113,7 @@ def _runs(found: Attention) -> list[Notice]:
     return []
 
 
-def _people(found: Attention) -> list[Notice]:
+def _people(found: NoticeFacts) -> list[Notice]:
     if not found.waiting_labelers:
         return []
     text = ngettext(

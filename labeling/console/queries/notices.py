@@ -1,4 +1,4 @@
-"""What stands still or went wrong and needs a person, for the admin's front page."""
+"""What stands still or went wrong, for the notices of the admin's front page."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ class SetAside:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attention:
+class NoticeFacts:
     set_aside: list[SetAside]
     failed_run: TrainingRun | None
     """The last run, where that failed."""
@@ -40,14 +40,14 @@ class Attention:
     waiting_labelers: int
 
 
-def attention() -> Attention:
+def notice_facts() -> NoticeFacts:
     long_ago = timezone.now() - WAITS_TOO_LONG
     last_run = TrainingRun.objects.order_by("-id").first()
     sampling = RankingTask.objects.filter(state=TaskState.SAMPLING, created_at__lt=long_ago).aggregate(
         count=Count("pk"), since=Min("created_at")
     )
     waiting = last_run if last_run and last_run.state == RunState.QUEUED and last_run.created_at < long_ago else None
-    return Attention(
+    return NoticeFacts(
         set_aside=_set_aside(),
         failed_run=last_run if last_run and last_run.state == RunState.FAILED else None,
         waiting_run=waiting,

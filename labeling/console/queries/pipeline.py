@@ -2,17 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from labeling.base.states import (
     ACTIVE_RUN_STATES,
-    AssignmentKind,
-    AssignmentState,
     CampaignState,
     ModelState,
     RunState,
@@ -21,14 +17,11 @@ from labeling.base.states import (
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import RankingTask
 from labeling.training.models import TrainingPoint, TrainingRun
-
-HOLDERS_SHOWN = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,84 +150,6 @@ def last_step(run: TrainingRun) -> int | None:
     return TrainingPoint.objects.filter(run=run).order_by("-step").values_list("step", flat=True).first()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Day:
-    """First submissions of one day. `rankings` and `demonstrations` are people's."""
-
-    day: date
-    rankings: int
-    demonstrations: int
-    simulated: int
-
-
 def open_campaigns(*, limit: int) -> list[Campaign]:
     """The newest campaigns that are open to labelers."""
     return list(Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-id")[:limit])
-
-
-def throughput(*, days: int) -> list[Day]:
-    """The last `days` days, today last, in the current time zone."""
-    today = timezone.localdate()
-    first = today - timedelta(days=days - 1)
-    begin = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    rankings = _per_day(Ranking.objects.filter(revision=1, simulated=False), begin)
-    simulated = _per_day(Ranking.objects.filter(revision=1, simulated=True), begin)
-    demonstrations = _per_day(Demonstration.objects.filter(revision=1, source="labeler", simulated=False), begin)
-    return [
-        Day(day=day, rankings=rankings[day], demonstrations=demonstrations[day], simulated=simulated[day])
-        for day in (first + timedelta(days=number) for number in range(days))
-    ]
-
-
-def _per_day(submitted: QuerySet[Any], begin: datetime) -> Counter[date]:
-    by_day = submitted.filter(submitted_at__gte=begin).order_by().annotate(day=TruncDate("submitted_at"))
-    return Counter(dict(by_day.values_list("day").annotate(count=Count("pk"))))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Holder:
-    """Somebody at work. `touched_at` is the last draft, or the claim; `overdue` once the lease ran out."""
-
-    assignment_id: int
-    labeler_id: int
-    name: str
-    simulated: bool
-    kind: str
-    prompt_id: int
-    task_id: int | None
-    campaign: str
-    claimed_at: datetime
-    touched_at: datetime
-    expires_at: datetime
-    overdue: bool
-
-    @property
-    def is_ranking(self) -> bool:
-        return self.kind == AssignmentKind.RANKING
-
-
-def holders() -> tuple[list[Holder], int]:
-    """Who holds what, whoever was active last first, and how many pieces of work are held in all."""
-    held = Assignment.objects.filter(state=AssignmentState.OPEN)
-    latest = held.select_related("labeler__user", "campaign").order_by(
-        F("draft_saved_at").desc(nulls_last=True), "-claimed_at"
-    )
-    now = timezone.now()
-    return [_holder(assignment, now) for assignment in latest[:HOLDERS_SHOWN]], held.count()
-
-
-def _holder(assignment: Assignment, now: datetime) -> Holder:
-    return Holder(
-        assignment_id=assignment.pk,
-        labeler_id=assignment.labeler_id,
-        name=str(assignment.labeler),
-        simulated=assignment.labeler.simulated,
-        kind=assignment.kind,
-        prompt_id=assignment.prompt_id,
-        task_id=assignment.task_id,
-        campaign=str(assignment.campaign),
-        claimed_at=assignment.claimed_at,
-        touched_at=assignment.draft_saved_at or assignment.claimed_at,
-        expires_at=assignment.expires_at,
-        overdue=assignment.expires_at < now,
-    )

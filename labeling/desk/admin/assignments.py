@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_relation
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
+from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentState
 from labeling.desk.models import Assignment
@@ -46,7 +46,7 @@ class AssignmentAdmin(RecordAdmin):
     actions = ("give_back_ticked",)
     actions_detail = ("give_back",)
 
-    def sensible_doors(self, row: Assignment) -> Iterable[str]:
+    def buttons_for(self, row: Assignment) -> Iterable[str]:
         return self.actions_detail if row.state == AssignmentState.OPEN else ()
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
@@ -83,14 +83,14 @@ class AssignmentAdmin(RecordAdmin):
         else:
             messages.warning(request, _("None of them is held now, so there is nothing to give back."))
 
-    @door(lazy("Give back to the queue"), icon="undo")
+    @button(lazy("Give back to the queue"), icon="undo")
     def give_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         assignment = self.find(request, object_id)
 
-        def answer(_cleaned: dict[str, Any]) -> str:
+        def act(_cleaned: dict[str, Any]) -> str:
             return _given_back(give_back(assignment_ids=[assignment.pk]))
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Give the work of %(labeler)s back to the queue?") % {"labeler": assignment.labeler},
             consequences=[
                 _("Somebody else may take it. The draft is kept, and its author may go on while a place is free.")
@@ -100,7 +100,7 @@ class AssignmentAdmin(RecordAdmin):
             about=[assignment],
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
 
 def _given_back(count: int) -> str:

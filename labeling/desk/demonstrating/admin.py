@@ -1,21 +1,19 @@
 """Demonstrations as they were handed in, with their revisions. Nothing can be changed."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.filters import DemonstrationsOfSnapshotFilter, by_choice, by_day, by_relation, yes_or_no
+from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.nouns import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.queries.work import turns_of
 
 
-@admin.register(Demonstration)
 class DemonstrationAdmin(RecordAdmin):
     list_display = (
         "number",
@@ -26,11 +24,10 @@ class DemonstrationAdmin(RecordAdmin):
         shown("submitted_at", lazy("Handed in")),
     )
     list_display_links = ("number", "asked")
-    list_filter = (
+    list_filter: ClassVar[tuple[Any, ...]] = (
         *by_relation("prompt__campaign"),
         *by_choice("labeler_group"),
         *yes_or_no("simulated"),
-        DemonstrationsOfSnapshotFilter,
         *by_day("submitted_at"),
     )
     list_select_related = ("labeler__user", "prompt__campaign")
@@ -45,22 +42,18 @@ class DemonstrationAdmin(RecordAdmin):
     )  # fmt: skip
     readonly_fields = ("author", "seconds")
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        demonstration = self.find(request, object_id)
+    def page_context(self, request: HttpRequest, demonstration: Demonstration) -> dict[str, Any]:
         revisions = Demonstration.objects.filter(
             prompt=demonstration.prompt_id, labeler=demonstration.labeler_id, source=demonstration.source
         )
         if demonstration.labeler_id is None or demonstration.source == "edit":
             revisions = revisions.filter(pk=demonstration.pk)
-        shown = {
+        return super().page_context(request, demonstration) | {
             "demonstration": demonstration,
             "turns": turns_of(demonstration.prompt.messages),
             "html": render_markdown(demonstration.text, headings_from=TEXT_HEADINGS_FROM),
             "revisions": revisions.order_by("revision"),
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
     @column("#", ordering="pk")
     def number(self, demonstration: Demonstration) -> str:

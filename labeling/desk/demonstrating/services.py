@@ -1,19 +1,17 @@
 """Demonstrations handed in."""
 
 from django.db import transaction
-from django.utils import timezone
 
 from labeling.base.export_lock import while_no_export_looks
-from labeling.base.refusals import EmptyText
+from labeling.base.refusals import AlreadySubmitted, EmptyText
 from labeling.base.states import AssignmentState, RevisionState
 from labeling.base.text import clean_text
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
-from labeling.desk.ranking.services import check_may_submit
-from labeling.desk.services.assignments import hold_for_submission, lock_own
-from labeling.desk.services.leases import close_submitted
-from labeling.desk.services.revisions import check_may_revise, check_open_revision, close_revision, lock_own_revision
+from labeling.desk.rules.drafts import Draft
+from labeling.desk.services.assignments import ASSIGNMENTS
+from labeling.desk.services.revisions import REVISIONS
 from labeling.people.models import Labeler
 
 
@@ -24,15 +22,12 @@ def submit_demonstration(*, labeler: Labeler, token: str, text: str, active_seco
     Raises EmptyText, UnstorableText, LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped,
     Assignment.DoesNotExist.
     """
-    while_no_export_looks()
-    assignment = lock_own(labeler=labeler, token=token)
-    if assignment.state == AssignmentState.SUBMITTED:
-        return assignment.demonstrations.latest("revision")
-    check_may_submit(assignment)
-    text = _checked(text)
-    hold_for_submission(assignment)
-    demonstration = _write(assignment, text=text, revision=1, active_seconds=active_seconds)
-    close_submitted(assignment, now=timezone.now())
+    try:
+        assignment = ASSIGNMENTS.lock_to_hand_in(labeler=labeler, token=token)
+    except AlreadySubmitted:
+        return Demonstration.objects.filter(assignment__token=token).latest("revision")
+    demonstration = _write(assignment, text=_checked(text), revision=1, active_seconds=active_seconds)
+    ASSIGNMENTS.close(assignment, AssignmentState.SUBMITTED)
     return demonstration
 
 
@@ -43,16 +38,13 @@ def revise_demonstration(*, labeler: Labeler, token: str, text: str, active_seco
     Raises EmptyText, UnstorableText, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen,
     WorkSetAside, Revision.DoesNotExist.
     """
-    while_no_export_looks()
-    revision = lock_own_revision(labeler=labeler, token=token)
-    check_open_revision(revision)
-    check_may_revise(revision.assignment)
+    revision = REVISIONS.lock_to_hand_in(labeler=labeler, token=token)
     text = _checked(text)
     latest = revision.assignment.demonstrations.latest("revision")
     if latest.text == text:
-        close_revision(revision, RevisionState.KEPT)
+        REVISIONS.close(revision, RevisionState.KEPT)
         return None
-    close_revision(revision, RevisionState.SUBMITTED)
+    REVISIONS.close(revision, RevisionState.SUBMITTED)
     return _write(revision.assignment, text=text, revision=latest.revision + 1, active_seconds=active_seconds)
 
 
@@ -82,3 +74,8 @@ def _write(assignment: Assignment, *, text: str, revision: int, active_seconds: 
         labeler_group=assignment.labeler.group,
         simulated=assignment.labeler.simulated,
     )
+
+
+def fields_of_demonstration(assignment: Assignment) -> Draft:
+    """What counts now, as the fields of the page."""
+    return {"text": [assignment.demonstrations.latest("revision").text]}

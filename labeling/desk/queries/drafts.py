@@ -1,12 +1,11 @@
-"""A labeler's own drafts: whose they are, and how they were before."""
+"""A labeler's own drafts as they were before."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from labeling.desk.models import Assignment, EarlierDraft, Revision
+from labeling.desk.models import EarlierDraft
 from labeling.desk.rules.drafts import as_lists
 from labeling.people.models import Labeler
-from labeling.writing.models import Composition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,16 +16,6 @@ class Earlier:
     kept_at: datetime
     texts: list[str]
     choices: int
-
-
-def page_of(labeler: Labeler, token: str) -> str | None:
-    """The name of the page of that labeler's work or writing; None where the token names nothing of theirs."""
-    for name, model in (("work", Assignment), ("compose", Composition)):
-        if model.objects.filter(labeler=labeler, token=token).exists():
-            return name
-    if Revision.objects.filter(assignment__labeler=labeler, token=token).exists():
-        return "revise"
-    return None
 
 
 def earlier_drafts(labeler: Labeler, token: str) -> list[Earlier]:

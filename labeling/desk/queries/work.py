@@ -1,45 +1,21 @@
-"""One piece of work on the desk. No completion's id or model is read here, so neither can reach the page."""
+"""One piece of work that is handed out, and its revision: found by its token, and as its page shows it."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
 from labeling.base.language import in_language
-from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
+from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import Turn, turns_of
 from labeling.base.row_mapper import Rows, columns
 from labeling.base.states import AssignmentState, TaskState
-from labeling.campaigns.models.campaigns import Campaign, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.queries import instruction_version, rubric_version
 from labeling.desk.models import Assignment, Revision
-from labeling.desk.rules.drafts import letter_of
 from labeling.people.models import Labeler
-
-
-@dataclass(frozen=True, kw_only=True)
-class Turn:
-    role: str
-    html: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShownCompletion:
-    """A completion by the place where this labeler sees it: position from 1, letter from A."""
-
-    position: int
-    letter: str
-    html: str
-    raw: str
-    length: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flag:
-    key: str
-    label: str
-    help: str
+from labeling.people.queries import beginning_of_today
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +31,6 @@ class Work:
     guidance: str
     draft_version: int
     saved_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankingPage:
-    work: Work
-    completions: list[ShownCompletion]
-    flags: list[Flag]
-    asks_strength: bool
 
 
 OWN = Rows(
@@ -117,18 +85,14 @@ def has_free_place(assignment: Assignment) -> bool:
     return not prompt.set_aside_reason and prompt.demonstrations_needed > taken
 
 
-def ranking_page(assignment: Assignment, *, interface_language: str, revising: Revision | None = None) -> RankingPage:
-    return RankingPage(
-        work=work_of(assignment, interface_language=interface_language, revising=revising),
-        completions=shown_completions(assignment),
-        flags=flags_of(assignment.rubric_version, interface_language),
-        asks_strength=assignment.campaign.ask_strength,
-    )
+def assignment_of(held: Assignment | Revision) -> Assignment:
+    """The assignment itself, or the one that the revision revises."""
+    return held.assignment if isinstance(held, Revision) else held
 
 
-def work_of(assignment: Assignment, *, interface_language: str, revising: Revision | None = None) -> Work:
-    """With the draft of the revision, where there is one."""
-    held = revising or assignment
+def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
+    """With the draft of the assignment, or of its revision."""
+    assignment = assignment_of(held)
     guidance = in_language(assignment.instruction_version.body, interface_language)
     return Work(
         token=str(held.token),
@@ -143,44 +107,27 @@ def work_of(assignment: Assignment, *, interface_language: str, revising: Revisi
     )
 
 
-def turns_of(messages: Sequence[Mapping[str, str]]) -> list[Turn]:
-    return [
-        Turn(role=message["role"], html=render_markdown(message["content"], headings_from=TEXT_HEADINGS_FROM))
-        for message in messages
-    ]
-
-
-# The text itself only where it was not rendered ahead.
-COMPLETIONS = """
-SELECT completion.id, length(completion.text), rendered.html, rendered.raw,
-    CASE WHEN rendered.html IS NULL THEN completion.text END
-FROM labeling_completion AS completion
-LEFT JOIN labeling_renderedcompletion AS rendered ON rendered.completion_id = completion.id AND rendered.renderer = %s
-WHERE completion.task_id = %s
+DONE_TODAY = """
+SELECT count(*) FROM labeling_assignment
+WHERE labeler_id = %s AND closed_at >= %s AND closed_at < %s AND kind = %s AND state = 'submitted'
 """
 
 
-def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
-    """In the order that was drawn for this labeler."""
-    with connection.cursor() as cursor:
-        cursor.execute(COMPLETIONS, [RENDERER, assignment.task_id])
-        found = {row[0]: row[1:] for row in cursor.fetchall()}
-    return [_shown(position, *found[pk]) for position, pk in enumerate(assignment.shown_order, start=1)]
+def done_today(labeler: Labeler, kind: str) -> int:
+    """How many pieces of that kind the labeler handed in since midnight."""
+    begin = beginning_of_today(labeler)
+    with connection.cursor() as cursor:  # asked after each submission
+        cursor.execute(DONE_TODAY, [labeler.pk, begin, begin + timedelta(days=1), kind])
+        count: int = cursor.fetchone()[0]
+    return count
 
 
-def _shown(position: int, length: int, html: str | None, raw: str | None, text: str | None) -> ShownCompletion:
-    if html is None or raw is None:
-        assert text is not None  # the statement above gives one or the other
-        html, raw = render_markdown(text, headings_from=TEXT_HEADINGS_FROM), raw_text(text)
-    return ShownCompletion(position=position, letter=letter_of(position), html=html, raw=raw, length=length)
-
-
-def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag]:
-    return [
-        Flag(
-            key=flag["key"],
-            label=in_language(flag.get("label", {}), interface_language) or flag["key"],
-            help=in_language(flag.get("help", {}), interface_language),
-        )
-        for flag in (rubric.flags if rubric else [])
-    ]
+def own_revision(labeler: Labeler, token: str) -> Revision:
+    """With its work, as own_assignment has it. Raises Revision.DoesNotExist for anybody else's."""
+    revision = Revision.objects.select_related("assignment__prompt", "assignment__task").get(
+        token=token, assignment__labeler=labeler
+    )
+    prompt, task = revision.assignment.prompt, revision.assignment.task
+    revision.assignment = own_assignment(labeler, str(revision.assignment.token))
+    revision.assignment.prompt, revision.assignment.task = prompt, task
+    return revision

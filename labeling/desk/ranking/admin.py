@@ -1,25 +1,25 @@
 """Rankings as they were handed in: the completions side by side, best first. Nothing can be changed."""
 
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.filters import RankingsOfSnapshotFilter, by_choice, by_day, by_relation, yes_or_no
+from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.nouns import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.desk.queries.work import flags_of, turns_of
+from labeling.base.messages import turns_of
+from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.ranking.rules import usable_pairs
-from labeling.home.queries.history import strength_in_words
+from labeling.ranking_tasks.models import SamplingRun
 
 
-@admin.register(Ranking)
 class RankingAdmin(RecordAdmin):
     list_display = (
         "number",
@@ -32,11 +32,10 @@ class RankingAdmin(RecordAdmin):
         shown("submitted_at", lazy("Handed in")),
     )
     list_display_links = ("number", "opening")
-    list_filter = (
+    list_filter: ClassVar[tuple[Any, ...]] = (
         *by_relation("task__campaign"),
         *by_choice("labeler_group"),
         *yes_or_no("simulated"),
-        RankingsOfSnapshotFilter,
         *by_day("submitted_at"),
     )
     list_select_related = ("labeler__user", "task__prompt", "task__campaign")
@@ -51,28 +50,24 @@ class RankingAdmin(RecordAdmin):
     )  # fmt: skip
     readonly_fields = ("seconds",)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        ranking = self.find(request, object_id)
+    def page_context(self, request: HttpRequest, ranking: Ranking) -> dict[str, Any]:
         ranked = list(
             ranking.ranked_completions.select_related("completion__run__model_version").order_by(
                 "rank", "shown_position"
             )
         )
         labels = {flag.key: flag.label for flag in flags_of(ranking.rubric_version, get_language() or "en")}
-        shown = {
+        return super().page_context(request, ranking) | {
             "ranking": ranking,
             "edit": getattr(ranking, "edit", None),
             "turns": turns_of(ranking.task.prompt.messages),
             "tiers": [
-                (rank, [_card(each, labels) for each in together], strength_in_words(ranking, rank))
+                (rank, [_shown(each, labels) for each in together], ranking.strength_in_words(rank))
                 for rank, together in groupby(ranked, key=lambda each: each.rank)
             ],
             "pairs": len(usable_pairs([each.rank for each in ranked])),
             "revisions": Ranking.objects.filter(task=ranking.task_id, labeler=ranking.labeler_id).order_by("revision"),
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
     @column("#", ordering="pk")
     def number(self, ranking: Ranking) -> str:
@@ -104,16 +99,29 @@ class RankingAdmin(RecordAdmin):
         return f"{ranking.active_seconds:,.0f}"
 
 
-def _card(ranked: RankedCompletion, labels: dict[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ShownCompletion:
+    """A ranked completion with where it came from; `flags` are their labels, `model_link` is "" for imported ones."""
+
+    ranked: RankedCompletion
+    html: str
+    flags: list[str]
+    run: SamplingRun
+    model: str
+    model_link: str
+    seed: int | None
+
+
+def _shown(ranked: RankedCompletion, labels: dict[str, str]) -> ShownCompletion:
     run = ranked.completion.run
-    return {
-        "ranked": ranked,
-        "html": render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
-        "flags": [labels.get(key, key) for key in ranked.flags],
-        "run": run,
-        "model": run.model_name(),
-        "model_link": reverse("admin:labeling_modelversion_change", args=[run.model_version_id])
+    return ShownCompletion(
+        ranked=ranked,
+        html=render_markdown(ranked.completion.text, headings_from=TEXT_HEADINGS_FROM),
+        flags=[labels.get(key, key) for key in ranked.flags],
+        run=run,
+        model=run.model_name(),
+        model_link=reverse("admin:labeling_modelversion_change", args=[run.model_version_id])
         if run.model_version_id
         else "",
-        "seed": run.seed if ranked.completion.seed is None else ranked.completion.seed,
-    }
+        seed=run.seed if ranked.completion.seed is None else ranked.completion.seed,
+    )

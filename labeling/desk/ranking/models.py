@@ -3,8 +3,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
 
-from labeling.base.choices import choices, one_of
+from labeling.base.choices import STRENGTH_WORDS, choices, one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
 from labeling.campaigns.rules.completion_counts import K_HIGHEST
@@ -57,6 +58,11 @@ class Ranking(models.Model):
 
     def __str__(self) -> str:
         return f"Ranking {self.pk}"
+
+    def strength_in_words(self, rank: int) -> StrPromise | str:
+        """How much better this rank is than the next; empty for the last one and where nobody asked."""
+        strengths = self.strengths or []
+        return STRENGTH_WORDS[strengths[rank - 1]] if rank <= len(strengths) else ""
 
 
 class RankedCompletion(models.Model):

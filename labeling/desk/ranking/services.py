@@ -6,17 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
-from labeling.base.export_lock import while_no_export_looks
-from labeling.base.refusals import LabelerNotActive
-from labeling.base.states import AssignmentState, LabelerState, RevisionState
+from labeling.base.refusals import AlreadySubmitted
+from labeling.base.states import AssignmentState, RevisionState
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, check_strengths, densify
-from labeling.desk.services.assignments import hold_for_submission, lock_own
-from labeling.desk.services.leases import close_submitted
-from labeling.desk.services.revisions import check_may_revise, check_open_revision, close_revision, lock_own_revision
+from labeling.desk.rules.drafts import Draft
+from labeling.desk.services.assignments import ASSIGNMENTS
+from labeling.desk.services.revisions import REVISIONS
 from labeling.people.models import Labeler
 
 
@@ -78,16 +76,14 @@ def submit_ranking(
 
     Raises InvalidRanking, LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped, Assignment.DoesNotExist.
     """
-    while_no_export_looks()
-    assignment = lock_own(labeler=labeler, token=token)
-    if assignment.state == AssignmentState.SUBMITTED:
-        return assignment.rankings.latest("revision")
-    check_may_submit(assignment)
+    try:
+        assignment = ASSIGNMENTS.lock_to_hand_in(labeler=labeler, token=token)
+    except AlreadySubmitted:
+        return Ranking.objects.filter(assignment__token=token).latest("revision")
     ranks = check_judgements(assignment, judgements)
-    hold_for_submission(assignment)
     whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
     ranking = _write(assignment, judgements, ranks, revision=1, active_seconds=active_seconds, whole=whole)
-    close_submitted(assignment, now=timezone.now())
+    ASSIGNMENTS.close(assignment, AssignmentState.SUBMITTED)
     return ranking
 
 
@@ -107,18 +103,15 @@ def revise_ranking(
     Raises InvalidRanking, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen, WorkSetAside,
     Revision.DoesNotExist.
     """
-    while_no_export_looks()
-    revision = lock_own_revision(labeler=labeler, token=token)
-    check_open_revision(revision)
+    revision = REVISIONS.lock_to_hand_in(labeler=labeler, token=token)
     assignment = revision.assignment
-    check_may_revise(assignment)
     ranks = check_judgements(assignment, judgements)
     whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
     latest = assignment.rankings.latest("revision")
     if _says_the_same(latest, judgements, ranks, whole):
-        close_revision(revision, RevisionState.KEPT)
+        REVISIONS.close(revision, RevisionState.KEPT)
         return None
-    close_revision(revision, RevisionState.SUBMITTED)
+    REVISIONS.close(revision, RevisionState.SUBMITTED)
     return _write(
         assignment, judgements, ranks, revision=latest.revision + 1, active_seconds=active_seconds, whole=whole
     )
@@ -137,12 +130,6 @@ def _says_the_same(
         for each in judgements
     }
     return said == now and all(getattr(latest, name) == value for name, value in whole.items())
-
-
-def check_may_submit(assignment: Assignment) -> None:
-    """Raises LabelerNotActive when the labeler was suspended in the middle of the work."""
-    if assignment.labeler.state != LabelerState.ACTIVE:
-        raise LabelerNotActive(f"Labeler {assignment.labeler_id} is {assignment.labeler.state}. The draft is kept.")
 
 
 def check_judgements(assignment: Assignment, judgements: Sequence[Judgement]) -> dict[int, int]:
@@ -213,3 +200,21 @@ def _write(
         ranking.pk, ranking.submitted_at = cursor.fetchone()
     ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
     return ranking
+
+
+def fields_of_ranking(assignment: Assignment) -> Draft:
+    """What counts now, as the fields of the page. The time begins anew: a revision's active seconds are its own."""
+    ranking = assignment.rankings.latest("revision")
+    fields: Draft = {"note": [ranking.note]}
+    for ranked in ranking.ranked_completions.all():
+        fields |= {
+            f"{ranked.shown_position}-rank": [str(ranked.rank)],
+            f"{ranked.shown_position}-quality": [] if ranked.quality is None else [str(ranked.quality)],
+            f"{ranked.shown_position}-flags": list(ranked.flags),
+            f"{ranked.shown_position}-note": [ranked.note],
+        }
+    for step, strength in enumerate(ranking.strengths or [], start=1):
+        fields[f"strength-{step}"] = [str(strength)]
+    if ranking.none_acceptable:
+        fields["none_acceptable"] = ["on"]
+    return fields

@@ -1,24 +1,20 @@
-"""Work handed out: claimed, saved as a draft, skipped, taken up again."""
+"""Work that is handed out: claimed, held under a lease, skipped, taken up again."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
-from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, CampaignNotOpen, LabelerNotActive, LeaseLost
+from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotActive, LeaseLost
 from labeling.base.row_mapper import Rows, columns
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerState, SkipReason
+from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import not_opted_out
-from labeling.desk.queries.work import with_versions
+from labeling.desk.queries.work import own_assignment, with_versions
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES
-from labeling.desk.services.drafts import check_base_version, keep_replaced
-from labeling.desk.services.leases import release, release_expired_leases, take_demonstration_place, take_ranking_place
-from labeling.desk.services.next_task import claim_next_task
+from labeling.desk.services.held_work import HeldTable
+from labeling.desk.services.leases import close_submitted, release, release_expired_leases, take_place
+from labeling.desk.services.next_task import claim_next_prompt, claim_next_task
 from labeling.people.models import Labeler
 
 
@@ -27,12 +23,7 @@ def claim_ranking(*, labeler: Labeler) -> Assignment | None:
 
     Raises LabelerNotActive.
     """
-    # First the new one: who has just handed one in holds none, and that is when it must be quick.
-    return (
-        claim_next_task(labeler)
-        or _claim_once(labeler, AssignmentKind.RANKING)
-        or _claim_after_cleaning_up(labeler, AssignmentKind.RANKING)
-    )
+    return _claim(labeler, AssignmentKind.RANKING)
 
 
 def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
@@ -40,25 +31,25 @@ def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
 
     Raises LabelerNotActive.
     """
-    return _claim_once(labeler, AssignmentKind.DEMONSTRATION) or _claim_after_cleaning_up(
-        labeler, AssignmentKind.DEMONSTRATION
-    )
+    return _claim(labeler, AssignmentKind.DEMONSTRATION)
 
 
-def _claim_after_cleaning_up(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+CLAIM_NEXT = {AssignmentKind.RANKING: claim_next_task, AssignmentKind.DEMONSTRATION: claim_next_prompt}
+
+
+def _claim(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+    # First the new one: who has just handed one in holds none, and that is when it must be quick.
+    if (claimed := CLAIM_NEXT[kind](labeler) or _renew_held(labeler, kind)) is not None:
+        return claimed
     # Beat releases expired leases every minute; with beat down, labeling must go on without it.
-    if not release_expired_leases():
-        return None
-    return claim_next_task(labeler) if kind == AssignmentKind.RANKING else _claim_once(labeler, kind)
+    return CLAIM_NEXT[kind](labeler) if release_expired_leases() else None
 
 
 @transaction.atomic
-def _claim_once(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
+def _renew_held(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     labeler = _lock_active(labeler)
     held = Assignment.objects.filter(labeler=labeler, kind=kind, state=AssignmentState.OPEN).first()
-    if held is not None:
-        return _renew(held)
-    return None if kind == AssignmentKind.RANKING else _take_next_prompt(labeler)
+    return None if held is None else _renew(held)
 
 
 # Of the row only what claiming goes by; the ORM would read and put together the rest before every task.
@@ -81,113 +72,6 @@ def _renew(assignment: Assignment) -> Assignment:
     return assignment
 
 
-def _take_next_prompt(labeler: Labeler) -> Assignment | None:
-    seen = Assignment.objects.filter(labeler=labeler, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
-    prompt = (
-        Prompt.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .select_related("campaign")
-        .filter(
-            ~Exists(seen),
-            *not_opted_out(labeler, "content_warnings"),
-            campaign__state=CampaignState.ACTIVE,
-            language__in=labeler.languages,
-            set_aside_reason="",
-            demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
-        )
-        .order_by("id")
-        .first()
-    )
-    if prompt is None or not take_demonstration_place(prompt.pk):
-        return None
-    now = timezone.now()
-    return Assignment.objects.create(
-        labeler=labeler,
-        campaign=prompt.campaign,
-        kind=AssignmentKind.DEMONSTRATION,
-        prompt=prompt,
-        instruction_version=prompt.campaign.instruction_versions.order_by("-version")[0],
-        claimed_at=now,
-        expires_at=now + timedelta(minutes=prompt.campaign.lease_minutes),
-    )
-
-
-@transaction.atomic
-def save_draft(
-    *, labeler: Labeler, token: str, draft: dict[str, Any], base_version: int, settles: bool = False
-) -> Assignment:
-    """Keeps the draft as version `base_version` + 1 and renews an open lease. A lapsed lease keeps drafts as well.
-
-    `settles`: it was chosen over the one that it replaces, which is kept as an earlier version.
-
-    Raises DraftConflict when somebody saved meanwhile, AlreadySubmitted, AlreadySkipped,
-    Assignment.DoesNotExist.
-    """
-    assignment = lock_own(labeler=labeler, token=token)
-    if assignment.state == AssignmentState.SUBMITTED:
-        raise AlreadySubmitted("This work was handed in; its draft can't change any more.")
-    if assignment.state == AssignmentState.SKIPPED:
-        raise AlreadySkipped("This work was skipped; its draft can't change any more.")
-    check_base_version(assignment, base_version)
-    store_draft(assignment, draft, settles=settles)
-    return assignment
-
-
-def store_draft(assignment: Assignment, draft: dict[str, Any], *, settles: bool = False) -> None:
-    """Writes the draft of a locked assignment, whatever version it was at."""
-    now = timezone.now()
-    keep_replaced(assignment, draft, always=settles)
-    assignment.draft = draft
-    assignment.draft_version += 1
-    assignment.draft_saved_at = now
-    if assignment.state == AssignmentState.OPEN:
-        assignment.expires_at = now + timedelta(minutes=assignment.campaign.lease_minutes)
-    assignment.save(update_fields=["draft", "draft_version", "draft_saved_at", "expires_at"])
-
-
-@transaction.atomic
-def hold_through_pause(*, labeler: Labeler, token: str) -> Assignment:
-    """Renews an open lease while its holder takes a break, up to LONGEST_PAUSE_MINUTES past the last sign of work.
-
-    Raises Assignment.DoesNotExist.
-    """
-    assignment = lock_own(labeler=labeler, token=token)
-    if assignment.state == AssignmentState.OPEN:
-        last_sign = max(assignment.claimed_at, assignment.draft_saved_at or assignment.claimed_at)
-        lease = timedelta(minutes=assignment.campaign.lease_minutes)
-        latest = last_sign + lease + timedelta(minutes=LONGEST_PAUSE_MINUTES)
-        assignment.expires_at = max(assignment.expires_at, min(timezone.now() + lease, latest))
-        assignment.save(update_fields=["expires_at"])
-    return assignment
-
-
-@transaction.atomic
-def keep_unsubmitted(*, labeler: Labeler, token: str, draft: dict[str, Any]) -> None:
-    """Saves what a refused submission held, so that a refusal costs nobody their work."""
-    assignment = lock_own(labeler=labeler, token=token)
-    if assignment.state in (AssignmentState.OPEN, AssignmentState.LAPSED):
-        store_draft(assignment, draft)
-
-
-@transaction.atomic
-def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") -> Assignment:
-    """Gives the work back for good: this labeler is not offered it again. Skipping twice is one skip.
-
-    Raises AlreadySubmitted.
-    """
-    assignment = lock_own(labeler=labeler, token=token)
-    if assignment.state == AssignmentState.SUBMITTED:
-        raise AlreadySubmitted("This work was handed in before; it can't be skipped.")
-    if assignment.state == AssignmentState.SKIPPED:
-        return assignment
-    assignment.skip_reason, assignment.skip_note = reason, note
-    if assignment.state == AssignmentState.OPEN:
-        release(assignments=[assignment], state=AssignmentState.SKIPPED, now=timezone.now())
-    else:
-        assignment.state = AssignmentState.SKIPPED
-        assignment.save(update_fields=["state", "skip_reason", "skip_note"])
-    return assignment
-
-
 LOCKED = Rows(assignment=columns(Assignment), labeler=columns(Labeler), campaign=columns(Campaign))
 LOCK_OWN = f"""
 SELECT {LOCKED.sql} FROM labeling_assignment AS assignment
@@ -198,40 +82,84 @@ FOR NO KEY UPDATE OF assignment
 """  # noqa: S608  (put together from constants)
 
 
-def lock_own(*, labeler: Labeler, token: str) -> Assignment:
-    """The labeler's own assignment, locked, with its labeler and campaign as they are now and its versions.
+class AssignmentTable(HeldTable[Assignment]):
+    """Work that is handed out: while it is open it has a lease, and a place of its task or prompt."""
 
-    Raises Assignment.DoesNotExist for anybody else's.
+    model = Assignment
+    closed = {
+        AssignmentState.SUBMITTED: (AlreadySubmitted, "This work was handed in; its draft can't change any more."),
+        AssignmentState.SKIPPED: (AlreadySkipped, "This work was skipped; its draft can't change any more."),
+    }
+    discarded = AssignmentState.SKIPPED
+
+    def find_own(self, *, labeler: Labeler, token: str) -> Assignment:
+        return own_assignment(labeler, token)
+
+    def lock_own(self, *, labeler: Labeler, token: str) -> Assignment:
+        """With its versions as well."""
+        found = LOCKED.first(LOCK_OWN, [token, labeler.pk])
+        if found is None:
+            raise Assignment.DoesNotExist
+        assignment: Assignment
+        assignment, assignment.labeler, assignment.campaign = found
+        return with_versions(assignment)
+
+    def renew(self, held: Assignment) -> list[str]:
+        """A lapsed lease keeps drafts as well, and stays lapsed."""
+        if held.state == AssignmentState.OPEN:
+            held.expires_at = timezone.now() + timedelta(minutes=held.campaign.lease_minutes)
+        return ["expires_at"]
+
+    def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Assignment:
+        """A lapsed lease gets its place back if one is free: whoever did the work should not lose it to a clock.
+
+        Raises LeaseLost where none is.
+        """
+        assignment = super().lock_to_hand_in(labeler=labeler, token=token)
+        _take_back_if_lapsed(assignment)
+        return assignment
+
+    def close(self, held: Assignment, state: str, **said: object) -> None:
+        for name, value in said.items():
+            setattr(held, name, value)
+        if state == AssignmentState.SUBMITTED:
+            close_submitted(held, now=timezone.now())
+        elif held.state == AssignmentState.OPEN:
+            release(assignments=[held], state=AssignmentState(state), now=timezone.now())
+        else:  # its place was given back when its lease ran out
+            held.state = state
+            held.save(update_fields=["state", *said])
+
+
+ASSIGNMENTS = AssignmentTable()
+
+
+def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") -> Assignment:
+    """Gives the work back for good: this labeler is not offered it again. Skipping twice is one skip.
+
+    Raises AlreadySubmitted, Assignment.DoesNotExist.
     """
-    found = LOCKED.first(LOCK_OWN, [token, labeler.pk])
-    if found is None:
-        raise Assignment.DoesNotExist
-    assignment: Assignment
-    assignment, assignment.labeler, assignment.campaign = found
-    return with_versions(assignment)
+    return ASSIGNMENTS.discard(labeler=labeler, token=token, skip_reason=reason, skip_note=note)
 
 
-def hold_for_submission(assignment: Assignment) -> None:
-    """Makes sure that a locked assignment has its place before work is handed in.
+@transaction.atomic
+def hold_through_pause(*, labeler: Labeler, token: str) -> Assignment:
+    """Renews an open lease while its holder takes a break, up to LONGEST_PAUSE_MINUTES past the last sign of work.
 
-    A lapsed lease gets its place back if one is free: whoever did the work should not lose it to a clock.
-    Raises CampaignNotOpen, LeaseLost, AlreadySkipped.
+    Raises Assignment.DoesNotExist.
     """
-    if assignment.campaign.state == CampaignState.CLOSED:
-        raise CampaignNotOpen(f"“{assignment.campaign}” was closed, so it takes no more work. The draft is kept.")
-    if assignment.state == AssignmentState.SKIPPED:
-        raise AlreadySkipped("This work was skipped and went to somebody else.")
-    if assignment.state == AssignmentState.LAPSED:
-        _take_back(assignment)
+    assignment = ASSIGNMENTS.lock_own(labeler=labeler, token=token)
+    if assignment.state == AssignmentState.OPEN:
+        last_sign = max(assignment.claimed_at, assignment.draft_saved_at or assignment.claimed_at)
+        lease = timedelta(minutes=assignment.campaign.lease_minutes)
+        latest = last_sign + lease + timedelta(minutes=LONGEST_PAUSE_MINUTES)
+        assignment.expires_at = max(assignment.expires_at, min(timezone.now() + lease, latest))
+        assignment.save(update_fields=["expires_at"])
+    return assignment
 
 
-def _take_back(assignment: Assignment) -> None:
-    taken = (
-        take_ranking_place(assignment.task_id)
-        if assignment.task_id is not None
-        else take_demonstration_place(assignment.prompt_id)
-    )
-    if not taken:
+def _take_back_if_lapsed(assignment: Assignment) -> None:
+    if assignment.state == AssignmentState.LAPSED and not take_place(assignment):
         raise LeaseLost("The lease ran out and somebody else finished this work. The draft is kept.")
 
 
@@ -242,12 +170,13 @@ def resume(*, labeler: Labeler, token: str) -> Assignment:
     Raises LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped.
     """
     labeler = _lock_active(labeler)
-    assignment = lock_own(labeler=labeler, token=token)
+    assignment = ASSIGNMENTS.lock_own(labeler=labeler, token=token)
     if assignment.state in (AssignmentState.OPEN, AssignmentState.SUBMITTED):
         return assignment
     if Assignment.objects.filter(labeler=labeler, kind=assignment.kind, state=AssignmentState.OPEN).exists():
         raise LeaseLost("Finish the task that you hold now before taking up an earlier one. The draft is kept.")
-    hold_for_submission(assignment)
+    ASSIGNMENTS.check_standing(assignment)
+    _take_back_if_lapsed(assignment)
     assignment.state, assignment.closed_at = AssignmentState.OPEN, None
     assignment.save(update_fields=["state", "closed_at"])
     return _renew(assignment)

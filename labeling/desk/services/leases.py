@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from labeling.base.states import AssignmentState, TaskState
+from labeling.base.states import AssignmentState, CampaignState, LabelerState, TaskState
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.models import Assignment
+from labeling.people.models import Labeler
+from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.models import RankingTask
 
 # One statement, for people wait for it between one task and the next.
@@ -53,10 +57,29 @@ def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: d
 @transaction.atomic
 def give_back(*, assignment_ids: Sequence[int]) -> int:
     """Puts held work back into the queue before its time; returns how many. The drafts stay with their authors."""
-    held = Assignment.objects.select_for_update().filter(pk__in=assignment_ids, state=AssignmentState.OPEN)
-    released = list(held.order_by("pk"))
-    release(assignments=released, state=AssignmentState.LAPSED, now=timezone.now())
-    return len(released)
+    return _release_all(Assignment.objects.filter(pk__in=assignment_ids))
+
+
+@transaction.atomic
+def close_campaign(*, campaign: Campaign) -> None:
+    """Every held piece of its work goes back to the queue, and the drafts stay. Raises IllegalMove."""
+    campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    _release_all(Assignment.objects.filter(campaign=campaign))
+    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
+
+
+@transaction.atomic
+def suspend_labeler(*, labeler: Labeler) -> None:
+    """Everything that they hold goes back to the queue, and the drafts stay. Raises IllegalMove."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    _release_all(Assignment.objects.filter(labeler=labeler))
+    change_labeler_state(labeler=labeler, state=LabelerState.SUSPENDED)
+
+
+def _release_all(assignments: QuerySet[Assignment]) -> int:
+    held = list(assignments.select_for_update().filter(state=AssignmentState.OPEN).order_by("pk"))
+    release(assignments=held, state=AssignmentState.LAPSED, now=timezone.now())
+    return len(held)
 
 
 @transaction.atomic
@@ -70,6 +93,13 @@ def release_expired_leases(*, limit: int = 500) -> int:
     )
     release(assignments=expired, state=AssignmentState.LAPSED, now=now)
     return len(expired)
+
+
+def take_place(assignment: Assignment) -> bool:
+    """Takes a free place of the assignment's task or prompt; False when there is none."""
+    if assignment.task_id is not None:
+        return take_ranking_place(assignment.task_id)
+    return take_demonstration_place(assignment.prompt_id)
 
 
 def take_ranking_place(task_id: int) -> bool:

@@ -1,10 +1,12 @@
-"""The next ranking task of a labeler: found, locked, taken and leased in one call of a function of PostgreSQL.
+"""The next piece of work of a labeler: found, locked, taken and leased in one call of a function of PostgreSQL.
 
 Everybody waits for it between one ranking and the next. Planning the search takes longer than the search; a function's
-plans are kept by each connection. It is in migration 0003, for a function belongs to the tables that it reads.
+plans are kept by each connection. They are in migration 0003, for functions belong to the tables that they read.
 """
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 from django.utils import timezone
 
@@ -20,19 +22,30 @@ TAKEN = Rows(
     campaign=columns(Campaign, "id", "slug", "name", "state", "ask_strength", "ask_edit", "lease_minutes"),
 )
 TAKE = f"""
-SELECT {TAKEN.sql} FROM concord_take_next_task(%s, %s, %s) AS claimed
+SELECT {TAKEN.sql} FROM {{claim}} AS claimed
 JOIN labeling_prompt AS prompt ON prompt.id = claimed.prompt_id
 JOIN labeling_campaign AS campaign ON campaign.id = claimed.campaign_id
 """  # noqa: S608  (put together from constants)
+TAKE_TASK = TAKE.format(claim="concord_take_next_task(%s, %s, %s)")
+TAKE_PROMPT = TAKE.format(claim="concord_take_next_prompt(%s, %s)")
 
 
 def claim_next_task(labeler: Labeler) -> Assignment | None:
-    """A lease on the oldest task that the labeler could rank; None when there is none, when they hold one already, or
+    """A lease on the next task that the labeler may rank; None when there is none, when they hold one already, or
     when they are not active.
 
     Of its prompt and campaign it brings what the page shows; Django looks the rest up when it is asked for.
     """
-    found = TAKEN.first(TAKE, [labeler.pk, str(random.getrandbits(64)), timezone.now()])
+    return _claim(labeler, TAKE_TASK, [labeler.pk, str(random.getrandbits(64)), timezone.now()])
+
+
+def claim_next_prompt(labeler: Labeler) -> Assignment | None:
+    """The same for the next prompt that the labeler may write a demonstration for."""
+    return _claim(labeler, TAKE_PROMPT, [labeler.pk, timezone.now()])
+
+
+def _claim(labeler: Labeler, statement: str, values: Sequence[Any]) -> Assignment | None:
+    found = TAKEN.first(statement, values)
     if found is None:
         return None
     assignment: Assignment

@@ -1,9 +1,7 @@
-"""How a draft was before, and the way back to it.
+"""Drafts of held work: saved by its page within a second of each change, read and restored as they were."""
 
-Saving unfinished work, as the page does within a second of each change.
-"""
-
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,66 +17,67 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.base.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubmitted, DraftConflict, Refusal
-from labeling.desk.models import Assignment, EarlierDraft, Revision
-from labeling.desk.queries.drafts import earlier_drafts, page_of
+from labeling.desk.models import EarlierDraft
+from labeling.desk.queries.drafts import earlier_drafts
 from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
-from labeling.desk.services.assignments import save_draft
-from labeling.desk.services.drafts import keep_aside
-from labeling.desk.services.restoring import restore_draft
+from labeling.desk.services.held_work import HeldTable, keep_aside
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of
 from labeling.people.views.access import LabelerRequest, labeler_page
-from labeling.writing.models import Composition
+
+AnyTable = HeldTable[Any]
+Tables = Mapping[str, AnyTable]
+"""Every table of held work, by the name of the address of its page."""
+
+
+class HasTable(Protocol):
+    """The pages of a table (held_work.py), which make the address of its drafts."""
+
+    table: AnyTable
+
+
+def page_of_draft(labeler: Labeler, token: UUID, tables: Tables) -> tuple[str, AnyTable]:
+    """The name of the page of the labeler's work, and the table that holds it. Raises Http404 for anybody else's."""
+    for page, table in tables.items():
+        if table.holds(labeler=labeler, token=str(token)):
+            return page, table
+    raise Http404
 
 
 @require_safe
 @labeler_page
-def earlier(request: LabelerRequest, token: UUID) -> HttpResponse:
-    context = {"earlier": earlier_drafts(request.labeler, str(token)), "token": token, "back": _back(request, token)}
+def earlier(request: LabelerRequest, token: UUID, tables: Tables) -> HttpResponse:
+    page, _table = page_of_draft(request.labeler, token, tables)
+    back = reverse(page, args=[token])
+    context = {"earlier": earlier_drafts(request.labeler, str(token)), "token": token, "back": back}
     return render(request, "desk/earlier_drafts.html", context)
 
 
 @require_safe
 @labeler_page
-def page_of_draft(request: LabelerRequest, token: UUID) -> HttpResponse:
+def go_on(request: LabelerRequest, token: UUID, tables: Tables) -> HttpResponse:
     """Where work of any kind goes on that this browser still holds changes of (static/desk/drafts/unsent.js)."""
-    return redirect(_back(request, token))
+    return redirect(page_of_draft(request.labeler, token, tables)[0], token=token)
 
 
 @require_POST
 @labeler_page
-def restore(request: LabelerRequest, token: UUID, number: int) -> HttpResponse:
-    back = _back(request, token)
+def restore(request: LabelerRequest, token: UUID, number: int, tables: Tables) -> HttpResponse:
+    page, table = page_of_draft(request.labeler, token, tables)
     try:
-        restore_draft(labeler=request.labeler, token=str(token), number=number)
+        table.restore_draft(labeler=request.labeler, token=str(token), number=number)
     except EarlierDraft.DoesNotExist:
         raise Http404 from None
     except Refusal:
-        return redirect(back)  # the page there says what became of the work
+        return redirect(page, token=token)  # the page there says what became of the work
     messages.info(request, _("The earlier version is restored. What it replaced is kept as well."))
-    return redirect(back)
-
-
-def _back(request: LabelerRequest, token: UUID) -> str:
-    """The page of the work. Raises Http404 for anybody else's."""
-    page = page_of(request.labeler, str(token))
-    if page is None:
-        raise Http404
-    return reverse(page, args=[token])
-
-
-class Save(Protocol):
-    """Keeps a draft of one kind of work."""
-
-    def __call__(
-        self, *, labeler: Labeler, token: str, draft: Draft, base_version: int, settles: bool = False
-    ) -> Assignment | Composition | Revision: ...
+    return redirect(page, token=token)
 
 
 CLOSED = {AlreadySubmitted: "submitted", AlreadySkipped: "skipped", AlreadyDiscarded: "discarded"}
 
 
-class DraftSerializer(serializers.Serializer[Assignment]):
+class DraftSerializer(serializers.Serializer[None]):
     draft = serializers.JSONField()
     base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
     settles = serializers.BooleanField(default=False)
@@ -99,17 +98,11 @@ class DraftView(APIView):
     409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in, skipped or discarded, {state}.
     """
 
-    save: Save = staticmethod(save_draft)
-
-    def put(self, request: Request, token: UUID) -> Response:
-        labeler = labeler_of(request.user)
-        if labeler is None:
-            raise PermissionDenied
-        sent = DraftSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
+    def put(self, request: Request, token: UUID, pages: HasTable) -> Response:
+        labeler, sent = self._sent(request)
         try:
-            saved = self.save(labeler=labeler, token=str(token), **sent.validated_data)
-        except (Assignment.DoesNotExist, Composition.DoesNotExist, Revision.DoesNotExist):
+            saved = pages.table.save_draft(labeler=labeler, token=str(token), **sent)
+        except pages.table.model.DoesNotExist:
             raise NotFound from None
         except DraftConflict as conflict:
             return Response({"version": conflict.current_version, "draft": conflict.current_draft}, status=409)
@@ -117,14 +110,17 @@ class DraftView(APIView):
             return Response({"state": CLOSED[type(closed)]}, status=410)
         return Response({"version": saved.draft_version, "saved_at": saved.draft_saved_at})
 
-    def post(self, request: Request, token: UUID) -> Response:
+    def post(self, request: Request, token: UUID, pages: HasTable) -> Response:
+        labeler, sent = self._sent(request)
+        if not pages.table.holds(labeler=labeler, token=str(token)):
+            raise NotFound
+        keep_aside(labeler=labeler, token=str(token), draft=sent["draft"], base_version=sent["base_version"])
+        return Response(status=204)
+
+    def _sent(self, request: Request) -> tuple[Labeler, dict[str, Any]]:
         labeler = labeler_of(request.user)
         if labeler is None:
             raise PermissionDenied
-        if page_of(labeler, str(token)) is None:
-            raise NotFound
         sent = DraftSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        kept = {name: sent.validated_data[name] for name in ("draft", "base_version")}
-        keep_aside(labeler=labeler, token=str(token), **kept)
-        return Response(status=204)
+        return labeler, sent.validated_data

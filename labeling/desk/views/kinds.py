@@ -1,174 +1,209 @@
-"""How each kind of work is drawn and handed in. The doors to both are in views/work.py."""
+"""What every kind of work brings: its page, how it is handed in, and what is shown of it afterwards and in lists.
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+A kind is one object. labeling/kinds_of_work.py lists them all; addresses, lists and pages are made from that list.
+"""
 
-from django.http import HttpResponse
-from django.shortcuts import render
-from django.urls import reverse
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from labeling.base.refusals import EmptyText
-from labeling.base.states import AssignmentKind
-from labeling.desk.demonstrating.services import revise_demonstration, submit_demonstration
-from labeling.desk.forms import Data, DemonstrationSheet, Problem, RankingEntry, RankingSheet, SkipForm, data_of_draft
-from labeling.desk.models import Assignment, Revision
-from labeling.desk.queries.work import ranking_page, work_of
-from labeling.desk.ranking.rules import InvalidRanking
-from labeling.desk.ranking.services import revise_ranking, submit_ranking
-from labeling.desk.ranking.views import card_html
+from labeling.base.interruptions import Action
+from labeling.base.refusals import LabelerNotActive
+from labeling.desk.forms import Data, Problem, SkipForm, data_of_draft
+from labeling.desk.models import Assignment, HeldWork, Revision
+from labeling.desk.queries.work import done_today, with_versions
+from labeling.desk.rules.drafts import Draft
 from labeling.desk.rules.working_time import believable
+from labeling.desk.views.interruptions import Kept
+from labeling.desk.views.prerequisites import has_prerequisite
+from labeling.people.models import Labeler
 from labeling.people.views.access import LabelerRequest
 
-
-class EntryRefused(Exception):
-    """What was sent does not make a label yet; the page shows why."""
+H_contra = TypeVar("H_contra", bound=HeldWork, contravariant=True)
 
 
-class Desk(Protocol):
-    """One kind of work: its page, and handing it in."""
+class NotHandedIn(Exception):
+    """What was sent can't be handed in yet; the page shows why. `problems` are said beside those of the form."""
+
+    def __init__(self, *problems: str, address: str = "") -> None:
+        super().__init__(*problems)
+        places = [(_("Show"), address)] if address else []
+        self.problems = [Problem(text=text, places=places) for text in problems]
+
+
+class NotSkipped(NotHandedIn):
+    """The form that asks why work is skipped is not filled in."""
+
+    def __init__(self, form: SkipForm) -> None:
+        super().__init__()
+        self.form = form
+
+
+class KindOfWork(ABC, Generic[H_contra]):
+    """One kind of work, for every table that holds such work."""
+
+    name: ClassVar[str]
+    """What the column `kind` says."""
+    title: ClassVar[Promise]
+    """What lists call a piece of it."""
+    icon: ClassVar[str]
+    """A template of templates/icons/."""
+    template: ClassVar[str]
+    """The page on which it is done."""
+
+    def urls(self) -> list[URLPattern]:
+        """The addresses that only this kind has."""
+        return []
 
     def show(
         self,
         request: LabelerRequest,
-        assignment: Assignment,
+        held: H_contra,
         *,
-        data: Data | None = None,
-        skip: SkipForm | None = None,
-        revising: Revision | None = None,
+        sent: Data | None = None,
+        refused: NotHandedIn | None = None,
     ) -> HttpResponse:
-        """The page with `data`, checked aloud, or with the draft. 422 when something is wrong with what was sent.
+        """The page with what was `sent`, checked aloud where `refused` says why (422), or with the draft."""
+        context = self.context(held, sent=sent, refused=refused)
+        return render(request, self.template, context, status=422 if refused else 200)
 
-        `revising`: a revision of what was handed in, with a draft of its own.
+    @abstractmethod
+    def context(self, held: H_contra, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
+        """What the template is given."""
+
+    @abstractmethod
+    def hand_in(self, request: LabelerRequest, held: H_contra) -> str:
+        """Hands in what was sent; returns what to say of it. Raises NotHandedIn and what the service raises."""
+
+    @abstractmethod
+    def after_hand_in(self, request: LabelerRequest, held: H_contra) -> HttpResponse:
+        """Where the labeler goes on once it is handed in."""
+
+
+class LabelForm(Protocol):
+    """The form of a ranking or a demonstration."""
+
+    @property
+    def problems(self) -> list[Problem]: ...
+
+
+class HandedOutKind(KindOfWork[Assignment | Revision]):
+    """A kind of work that comes from a queue, under a lease. What was handed in can be revised."""
+
+    submitted_template: ClassVar[str]
+    plural: ClassVar[Promise]
+    invitation: ClassVar[Promise]
+    """What the start page calls it, and in `about` what it asks for."""
+    about: ClassVar[Promise]
+    start: ClassVar[Promise]
+    go_on: ClassVar[Promise]
+    next_one: ClassVar[Promise]
+    nothing: ClassVar[Promise]
+    """What is said when none waits."""
+
+    @abstractmethod
+    def claim(self, labeler: Labeler) -> Assignment | None:
+        """Returns what the labeler holds, or a lease on the next one, or None. Raises LabelerNotActive."""
+
+    @abstractmethod
+    def form_context(
+        self, held: Assignment | Revision, data: Data, *, checked: bool
+    ) -> tuple[LabelForm, dict[str, object]]:
+        """The form with `data`, and what else the template is given."""
+
+    @abstractmethod
+    def fields_handed_in(self, assignment: Assignment) -> Draft:
+        """What counts now, as the fields of the page: what a revision begins with."""
+
+    @abstractmethod
+    def submitted_page(self, assignment: Assignment, revision: int | None) -> object:
+        """That revision of what was handed in, or the last. Raises the label's DoesNotExist."""
+
+    @abstractmethod
+    def kept(self, assignment: Assignment, draft: Mapping[str, object]) -> Kept | None:
+        """What a draft holds, to be read."""
+
+    @abstractmethod
+    def saved(self, count: int) -> str:
+        """What is said after handing in; `count`: how many today."""
+
+    def context(
+        self, held: Assignment | Revision, *, sent: Data | None, refused: NotHandedIn | None
+    ) -> dict[str, object]:
+        data = sent or data_of_draft(held.fields())
+        skip = refused.form if isinstance(refused, NotSkipped) else SkipForm(data)
+        checked = refused is not None and not isinstance(refused, NotSkipped)
+        form, context = self.form_context(held, data, checked=checked)
+        problems = form.problems + skip.problems + (refused.problems if refused else [])
+        urls = self.addresses(held)
+        revising = held if isinstance(held, Revision) else None
+        common = {"form": form, "skip": skip, "problems": problems, "urls": urls, "revising": revising}
+        return {**context, **common, "back": urls["page"]}
+
+    def addresses(self, held: Assignment | Revision) -> dict[str, str]:
+        """The addresses of the page, and of where it sends its work and its drafts."""
+        page = "revise" if isinstance(held, Revision) else "work"
+        names = {"page": page, "submit": f"{page}_submit", "draft": f"{page}_draft"}
+        return {key: reverse(name, args=[held.token]) for key, name in names.items()}
+
+    def said(self, request: LabelerRequest, held: Assignment | Revision, *, changed: bool) -> str:
+        """`changed`: whether a revision says anything new."""
+        if isinstance(held, Assignment):
+            return self.saved(done_today(request.labeler, self.name))
+        if changed:
+            return _("Revision saved. It counts from now on.")
+        return _("Nothing was changed, so it stays as it was.")
+
+    def after_hand_in(self, request: LabelerRequest, held: Assignment | Revision) -> HttpResponse:
+        if isinstance(held, Revision):
+            return redirect("submission", token=held.assignment.token)
+        return self.next_page(request)
+
+    def next_page(self, request: LabelerRequest, *, otherwise: str = "overview") -> HttpResponse:
+        """Straight to the next work of this kind, or to the page named `otherwise` if there is none.
+
+        A page that can show another in its place (next-page.js) asks for the next one as the answer itself, which
+        saves a round trip and half of the server's work; all others are sent there.
         """
-
-    def hand_in(self, request: LabelerRequest, assignment: Assignment, *, revising: Revision | None = None) -> bool:
-        """False: the revision changes nothing. Raises EntryRefused and what the service raises."""
-
-
-class RankingDesk:
-    def show(
-        self,
-        request: LabelerRequest,
-        assignment: Assignment,
-        *,
-        data: Data | None = None,
-        skip: SkipForm | None = None,
-        revising: Revision | None = None,
-    ) -> HttpResponse:
-        page = ranking_page(assignment, interface_language=get_language() or "en", revising=revising)
-        draft = data_of_draft(revising.fields() if revising else assignment.draft)
-        sheet = RankingSheet(page, data or draft, checked=data is not None and skip is None)
-        skip = skip or SkipForm(data or draft)
-        problems = sheet.problems + skip.problems or ([_cannot_be_kept()] if sheet.checked else [])
-        cards = [card_html(card, language=page.work.language) for card in sheet.cards]
-        context = {"page": page, "work": page.work, "sheet": sheet, "cards": cards, "skip": skip, "problems": problems}
-        context |= _doors_of(assignment, revising)
-        return render(request, "desk/ranking/ranking.html", context, status=422 if problems else 200)
-
-    def hand_in(self, request: LabelerRequest, assignment: Assignment, *, revising: Revision | None = None) -> bool:
-        assert assignment.rubric_version is not None  # a CHECK constraint: every ranking assignment has its rubric
-        flag_keys = assignment.rubric_version.flag_keys()
-        entry = RankingEntry(
-            request.POST,
-            k=len(assignment.shown_order),
-            flag_keys=flag_keys,
-            asks_strength=assignment.campaign.ask_strength,
-        )
-        if not entry.is_valid():
-            raise EntryRefused
-        hand_in = revise_ranking if revising else submit_ranking
-        seconds = entry.whole.cleaned_data["active_seconds"]
         try:
-            label = hand_in(
-                labeler=request.labeler,
-                token=str((revising or assignment).token),
-                judgements=entry.judgements(),
-                note=entry.whole.cleaned_data["note"],
-                strengths=entry.strengths(),
-                none_acceptable=entry.whole.cleaned_data["none_acceptable"],
-                active_seconds=within_wall_time(_begun_at(assignment, revising), seconds),
-            )
-        except InvalidRanking as invalid:
-            raise EntryRefused from invalid
-        return label is not None
+            assignment = self.claim(request.labeler)
+        except LabelerNotActive:
+            return redirect("overview")
+        if assignment is None:
+            return redirect(otherwise)
+        if asks_for_it_here(request):
+            return self._shown_here(request, assignment)
+        return redirect("work", token=assignment.token)
+
+    def _shown_here(self, request: LabelerRequest, assignment: Assignment) -> HttpResponse:
+        if has_prerequisite(request, with_versions(assignment)):
+            return redirect("work", token=assignment.token)
+        address = reverse("work", args=[assignment.token])
+        request.path = request.path_info = address  # where the page's own links, such as the other language's, lead to
+        request.META["QUERY_STRING"] = ""
+        response = self.show(request, assignment)
+        response.headers["Content-Location"] = address
+        return response
+
+    def next_url(self) -> str:
+        return reverse(f"next_{self.name}")
+
+    def next_action(self) -> Action:
+        return Action(label=str(self.next_one), url=self.next_url(), posts=True)
 
 
-class DemonstrationDesk:
-    def show(
-        self,
-        request: LabelerRequest,
-        assignment: Assignment,
-        *,
-        data: Data | None = None,
-        skip: SkipForm | None = None,
-        revising: Revision | None = None,
-    ) -> HttpResponse:
-        work = work_of(assignment, interface_language=get_language() or "en", revising=revising)
-        draft = data_of_draft(revising.fields() if revising else assignment.draft)
-        sheet = DemonstrationSheet(data or draft, checked=data is not None and skip is None)
-        skip = skip or SkipForm(data or draft)
-        problems = sheet.problems + skip.problems
-        context = {"work": work, "sheet": sheet, "skip": skip, "problems": problems}
-        return render(
-            request,
-            "desk/demonstrating/demonstration.html",
-            context | _doors_of(assignment, revising),
-            status=422 if problems else 200,
-        )
-
-    def hand_in(self, request: LabelerRequest, assignment: Assignment, *, revising: Revision | None = None) -> bool:
-        sheet = DemonstrationSheet(request.POST, checked=True)
-        if not sheet.is_valid():
-            raise EntryRefused
-        hand_in = revise_demonstration if revising else submit_demonstration
-        seconds = sheet.form.cleaned_data["active_seconds"]
-        try:
-            label = hand_in(
-                labeler=request.labeler,
-                token=str((revising or assignment).token),
-                text=sheet.form.cleaned_data["text"],
-                active_seconds=within_wall_time(_begun_at(assignment, revising), seconds),
-            )
-        except EmptyText as empty:
-            raise EntryRefused from empty
-        return label is not None
+def asks_for_it_here(request: HttpRequest) -> bool:
+    """Whether the page that asks can show the next one in its place."""
+    return request.GET.get("next") == "here"
 
 
-DESKS: dict[str, Desk] = {
-    AssignmentKind.RANKING: RankingDesk(),
-    AssignmentKind.DEMONSTRATION: DemonstrationDesk(),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Doors:
-    """The addresses of a page on the desk: its own, and where it sends its work and its drafts."""
-
-    page: str
-    submit: str
-    draft: str
-
-
-def _doors_of(assignment: Assignment, revising: Revision | None) -> dict[str, object]:
-    """What the page needs to send to the right place: to the work, or to the revision of what was handed in."""
-    names = ("revise", "submit_revision", "revision_draft") if revising else ("work", "submit", "draft")
-    token = (revising or assignment).token
-    page, submit, draft = (reverse(name, args=[token]) for name in names)
-    return {"doors": Doors(page=page, submit=submit, draft=draft), "back": page, "revising": revising}
-
-
-def _begun_at(assignment: Assignment, revising: Revision | None) -> datetime:
-    return revising.started_at if revising else assignment.claimed_at
-
-
-def within_wall_time(begun_at: datetime, seconds: float) -> float:
+def within_wall_time(held: HeldWork, seconds: float) -> float:
     """Nobody is active for longer than they have held the work, whatever their browser says."""
-    return believable(seconds, held_for=(timezone.now() - begun_at).total_seconds())
-
-
-def _cannot_be_kept() -> Problem:
-    return Problem(text=_("This ranking can't be taken as it is. Reload the page and try again."), places=[])
+    return believable(seconds, held_for=(timezone.now() - held.begun_at).total_seconds())

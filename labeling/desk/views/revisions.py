@@ -1,94 +1,117 @@
-"""Second thoughts: a submission opened again, revised and handed in, or kept as it was."""
+"""What was handed in, to read; and second thoughts: opened again, revised and handed in, or kept as it was."""
 
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
-from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, Refusal
-from labeling.base.states import RevisionState
-from labeling.desk.models import Revision
-from labeling.desk.rules.drafts import draft_of
+from labeling.base.interruptions import Action
+from labeling.base.refusals import AlreadyDiscarded, CampaignNotOpen, NotRevisable, Refusal, WorkSetAside
+from labeling.base.states import AssignmentState, RevisionState
+from labeling.desk.models import Assignment, Revision
+from labeling.desk.queries.submissions import begun_revision
 from labeling.desk.services import revisions
-from labeling.desk.views import interruptions as calm
-from labeling.desk.views.kinds import DESKS, EntryRefused
-from labeling.desk.views.work import page_or_button
-from labeling.people.views.access import LabelerRequest, find_own, find_own_revision, labeler_page
+from labeling.desk.services.assignments import ASSIGNMENTS
+from labeling.desk.services.revisions import REVISABLE, REVISIONS, handed_in_since
+from labeling.desk.views.held_work import HeldPages, discard, find_own, page_or_button
+from labeling.desk.views.interruptions import Words, refused
+from labeling.desk.views.kinds import HandedOutKind
+from labeling.people.views.access import LabelerRequest, labeler_page
 
 
-@page_or_button
-@labeler_page
-def start_revision(request: LabelerRequest, token: UUID) -> HttpResponse:
-    assignment = find_own(request, token)
-    if request.method != "POST":
-        return redirect("submission", token=token)
-    try:
-        begun = revisions.start_revision(labeler=request.labeler, token=str(token))
-    except Refusal as refusal:
-        return calm.refused_revision(request, assignment, refusal)
-    return redirect("revise", token=begun.token)
+class RevisionPages(HeldPages[Revision]):
+    table = REVISIONS
+    page = "revise"
+    closed_before = gettext_lazy("This revision was closed already, here or in another tab. This is what counts.")
+
+    def __init__(self, kinds: Iterable[HandedOutKind]) -> None:
+        self.kinds = {kind.name: kind for kind in kinds}
+
+    def kind_of(self, held: Revision) -> HandedOutKind:
+        return self.kinds[held.assignment.kind]
+
+    def submitted(self, request: LabelerRequest, held: Revision) -> HttpResponse | None:  # noqa: ARG002
+        return None if held.state == RevisionState.OPEN else self.way_to_closed(held)
+
+    def way_to_closed(self, held: Revision) -> HttpResponse:
+        return redirect("submission", token=held.assignment.token)
+
+    def refused(
+        self, request: LabelerRequest, held: Revision, refusal: Refusal, *, draft: Mapping[str, object]
+    ) -> HttpResponse:
+        if isinstance(refusal, AlreadyDiscarded):
+            return self.was_closed_before(request, held)
+        return self.not_revisable(request, held.assignment, refusal, draft=draft)
+
+    def not_revisable(
+        self, request: LabelerRequest, assignment: Assignment, refusal: Refusal, *, draft: Mapping[str, object]
+    ) -> HttpResponse:
+        """Why what was handed in can't be revised, with what was changed."""
+        actions = [
+            Action(label=_("What you submitted"), url=reverse("submission", args=[assignment.token])),
+            Action(label=_("Your submissions"), url=reverse("history")),
+        ]
+        closed = _("“%(campaign)s” was closed, so it takes no revisions. Your submission counts as it is.")
+        unfit = _("Somebody found it unfit, so nobody works on it any more. Your submission stays as it is.")
+        old = _("You can revise your last %(count)d submissions. This one is older: it can be read.")
+        words: dict[type[Refusal], Words] = {
+            CampaignNotOpen: Words(
+                title=_("This campaign is closed"), text=closed % {"campaign": assignment.campaign.name}, icon="closed"
+            ),
+            WorkSetAside: Words(title=_("This was set aside"), text=unfit, icon="closed"),
+            NotRevisable: Words(title=_("Too long ago to revise"), text=old % {"count": REVISABLE}, icon="history"),
+        }
+        kept = self.kinds[assignment.kind].kept(assignment, draft)
+        return refused(request, assignment, refusal, words=words, actions=actions, kept=kept)
+
+    def after_discard(self, request: LabelerRequest, held: Revision) -> HttpResponse:
+        messages.info(request, _("Kept as it was."), extra_tags=f"handed-in {held.token}")
+        return self.way_to_closed(held)
+
+    def urls(self) -> list[URLPattern]:
+        at, pages = "history/<uuid:token>/", {"pages": self}
+        return [
+            *super().urls(),
+            self.address("discard", discard),
+            path(at, submission, pages, name="submission"),
+            path(f"{at}<int:revision>/", submission, pages, name="submission_revision"),
+            path(f"{at}revise/", start_revision, pages, name="submission_revise"),
+        ]
 
 
 @require_safe
 @labeler_page
-def revise(request: LabelerRequest, token: UUID) -> HttpResponse:
-    revision = find_own_revision(request, token)
-    if revision.state != RevisionState.OPEN:
-        return redirect("submission", token=revision.assignment.token)
+def submission(request: LabelerRequest, token: UUID, pages: RevisionPages, revision: int | None = None) -> HttpResponse:
+    """The last revision of what was handed in, or the one asked for; with the way to a further one."""
+    assignment = find_own(ASSIGNMENTS, request, token)
+    if assignment.state != AssignmentState.SUBMITTED:
+        return redirect("work", token=token)
+    kind = pages.kinds[assignment.kind]
     try:
-        revisions.check_may_revise(revision.assignment)
-    except Refusal as refusal:
-        return calm.refused_revision(request, revision.assignment, refusal, draft=revision.draft)
-    return DESKS[revision.assignment.kind].show(request, revision.assignment, revising=revision)
+        page = kind.submitted_page(assignment, revision)
+    except ObjectDoesNotExist:
+        raise Http404 from None
+    may_revise = handed_in_since(assignment) < REVISABLE
+    context = {"page": page, "begun": begun_revision(assignment), "may_revise": may_revise}
+    return render(request, kind.submitted_template, context)
 
 
 @page_or_button
 @labeler_page
-def submit_revision(request: LabelerRequest, token: UUID) -> HttpResponse:
-    revision = find_own_revision(request, token)
+def start_revision(request: LabelerRequest, token: UUID, pages: RevisionPages) -> HttpResponse:
+    assignment = find_own(ASSIGNMENTS, request, token)
     if request.method != "POST":
-        return redirect("revise", token=token)
-    assignment = revision.assignment
-    desk = DESKS[assignment.kind]
+        return redirect("submission", token=token)
+    fields_of = pages.kinds[assignment.kind].fields_handed_in
     try:
-        revisions.check_may_revise(assignment)
-        revisions.check_open_revision(revision)
-        changed = desk.hand_in(request, assignment, revising=revision)
-    except (AlreadySubmitted, AlreadyDiscarded):
-        return _closed_before(request, revision)
+        begun = revisions.start_revision(labeler=request.labeler, token=str(token), fields_of=fields_of)
     except Refusal as refusal:
-        _keep(request, token)
-        return calm.refused_revision(request, assignment, refusal, draft=draft_of(request.POST.lists()))
-    except EntryRefused:
-        _keep(request, token)
-        revision = find_own_revision(request, token)
-        return desk.show(request, revision.assignment, data=request.POST, revising=revision)
-    said = _("Revision saved. It counts from now on.") if changed else _("Nothing was changed, so it stays as it was.")
-    messages.success(request, said, extra_tags=f"handed-in {token}")
-    return redirect("submission", token=assignment.token)
-
-
-@require_POST
-@labeler_page
-def keep_as_it_was(request: LabelerRequest, token: UUID) -> HttpResponse:
-    revision = find_own_revision(request, token)
-    try:
-        revisions.keep_as_it_was(labeler=request.labeler, token=str(token))
-    except AlreadySubmitted:
-        return _closed_before(request, revision)
-    messages.info(request, _("Kept as it was."), extra_tags=f"handed-in {token}")
-    return redirect("submission", token=revision.assignment.token)
-
-
-def _keep(request: LabelerRequest, token: UUID) -> None:
-    draft = draft_of(request.POST.lists())
-    revisions.keep_unsubmitted_revision(labeler=request.labeler, token=str(token), draft=draft)
-
-
-def _closed_before(request: LabelerRequest, revision: Revision) -> HttpResponse:
-    text = _("This revision was closed already, here or in another tab. This is what counts.")
-    messages.info(request, text, extra_tags=f"handed-in {revision.token}")
-    return redirect("submission", token=revision.assignment.token)
+        return pages.not_revisable(request, assignment, refusal, draft={})
+    return redirect("revise", token=begun.token)

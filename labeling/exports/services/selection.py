@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self, TypedDict
 
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import SnapshotRefused
@@ -13,6 +13,16 @@ from labeling.campaigns.rules.splits import SPLITS
 KINDS = ("demonstrations", "pairs", "rankings")
 HELD_OUT = "held_out"
 """The split name of held-out labelers' work: it is in none of train, valid and test (InstructGPT §3.4)."""
+
+
+class Filters(TypedDict):
+    """A selection but for its time, as manifest.json states it (docs/data-contract.md)."""
+
+    kinds: list[str]
+    campaign: str | None
+    split: str | None
+    include_simulated: bool
+    held_out: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +37,26 @@ class Selection:
     held_out: bool = False
 
     @classmethod
-    def of_snapshot(cls, *, as_of: datetime, filters: dict[str, Any]) -> Self:
+    def of_snapshot(cls, *, as_of: datetime, filters: Filters) -> Self:
         """What `filters` below, read from a manifest, selected."""
-        return cls(as_of=as_of, **{**filters, "kinds": tuple(filters["kinds"])})
+        return cls(
+            as_of=as_of,
+            kinds=tuple(filters["kinds"]),
+            campaign=filters["campaign"],
+            split=filters["split"],
+            include_simulated=filters["include_simulated"],
+            held_out=filters["held_out"],
+        )
 
-    def filters(self) -> dict[str, Any]:
+    def filters(self) -> Filters:
         """As the manifest states them."""
-        return {
-            "kinds": list(self.kinds),
-            "campaign": self.campaign,
-            "split": self.split,
-            "include_simulated": self.include_simulated,
-            "held_out": self.held_out,
-        }
+        return Filters(
+            kinds=list(self.kinds),
+            campaign=self.campaign,
+            split=self.split,
+            include_simulated=self.include_simulated,
+            held_out=self.held_out,
+        )
 
 
 def select(

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.desk.ranking.rules import usable_pairs
+from labeling.exports.models import Snapshot
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
 from labeling.exports.services.selection import Selection, select
 from lm.atomic_files import atomic_directory
@@ -115,3 +116,20 @@ class _Tally:
             split: dict(numbers) | {"prompts": len(self._prompts[split]), "labelers": len(self._labelers[split])}
             for split, numbers in sorted(self._numbers.items())
         }
+
+
+def register_snapshot(*, manifest: Manifest, path: Path) -> Snapshot:
+    """The directory's row, new or the one it has. Raises SnapshotRefused when the row is of another manifest."""
+    snapshot, _ = Snapshot.objects.get_or_create(
+        path=str(path.resolve()),
+        defaults={
+            "as_of": manifest.as_of,
+            "filters": manifest.filters,
+            "counts": manifest.counts,
+            "sha256": manifest.sha256,
+            "bytes": manifest.bytes,
+        },
+    )
+    if snapshot.sha256 != manifest.sha256:
+        raise SnapshotRefused(f"{path} is on record as snapshot {snapshot.pk} with other content; it was overwritten.")
+    return snapshot

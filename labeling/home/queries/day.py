@@ -4,16 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
-from django.utils import timezone
 
 from labeling.base.states import CompositionState
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.people.models import Labeler
+from labeling.people.queries import beginning_of_today, zone_of
 from labeling.quality.rules import MIN_PAIRS, Agreement, agreement_of
 from labeling.writing.models import Composition
 
@@ -66,15 +65,6 @@ class DayPage:
 class _Tally:
     days: defaultdict[date, Done] = field(default_factory=lambda: defaultdict(Done))
     campaigns: defaultdict[str, Done] = field(default_factory=lambda: defaultdict(Done))
-
-
-def zone_of(labeler: Labeler) -> ZoneInfo:
-    return ZoneInfo(labeler.time_zone or "UTC")
-
-
-def beginning_of_today(labeler: Labeler) -> datetime:
-    """Midnight where the labeler lives."""
-    return timezone.localtime(timezone=zone_of(labeler)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def day_of(labeler: Labeler) -> DayPage:

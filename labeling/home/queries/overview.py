@@ -1,24 +1,20 @@
 """The start page: what there is to do, what lies unfinished, what was done today."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Count, Q
 
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import available_by_campaign
-from labeling.home.queries.day import beginning_of_today
+from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted
 from labeling.people.models import Labeler
+from labeling.people.queries import beginning_of_today
 from labeling.writing.queries import OwnWriting, begun_by
 
 UNFINISHED_SHOWN = 12
-DONE_TODAY = """
-SELECT count(*) FROM labeling_assignment
-WHERE labeler_id = %s AND closed_at >= %s AND closed_at < %s AND kind = %s AND state = 'submitted'
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +31,15 @@ class Unfinished:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KindOfWork:
+class Queue:
+    """One kind of handed-out work: what waits, what is held, what was done.
+
+    `available_more`: there are more than were counted.
+    """
+
     kind: str
     available: int
+    available_more: bool
     done_today: int
     held: Unfinished | None
 
@@ -47,8 +49,8 @@ class CampaignWork:
     slug: str
     name: str
     description: str
-    rankings: int
-    demonstrations: int
+    available: dict[str, str]
+    """By kind of handed-out work; "100+" where counting stopped."""
     own_writing: list[CompositionKind]
 
 
@@ -56,30 +58,28 @@ class CampaignWork:
 class Overview:
     """`begun` is the labeler's own writing that is not handed in yet."""
 
-    kinds: list[KindOfWork]
+    queues: list[Queue]
     lapsed: list[Unfinished]
     campaigns: list[CampaignWork]
     begun: list[OwnWriting]
 
-    @property
-    def has_own_writing(self) -> bool:
-        return bool(self.begun) or any(campaign.own_writing for campaign in self.campaigns)
 
-
-def overview_of(labeler: Labeler) -> Overview:
-    available = {kind: available_by_campaign(labeler, kind) for kind in AssignmentKind}
+def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
+    """`handed_out`: the kinds of work that come from a queue, in the order to show them."""
+    available = {kind: available_by_campaign(labeler, AssignmentKind(kind)) for kind in handed_out}
     unfinished = _unfinished(labeler)
     held = {each.kind: each for each in unfinished if not each.lapsed}
     done = _done_today(labeler)
     return Overview(
-        kinds=[
-            KindOfWork(
+        queues=[
+            Queue(
                 kind=kind,
                 available=sum(available[kind].values()),
+                available_more=more_than_counted(available[kind].values()),
                 done_today=done.get(kind, 0),
                 held=held.get(kind),
             )
-            for kind in (AssignmentKind.RANKING, AssignmentKind.DEMONSTRATION)
+            for kind in handed_out
         ],
         lapsed=[each for each in unfinished if each.lapsed],
         campaigns=[
@@ -87,8 +87,7 @@ def overview_of(labeler: Labeler) -> Overview:
                 slug=campaign.slug,
                 name=campaign.name,
                 description=campaign.description,
-                rankings=available[AssignmentKind.RANKING].get(campaign.pk, 0),
-                demonstrations=available[AssignmentKind.DEMONSTRATION].get(campaign.pk, 0),
+                available={kind: as_counted(counts.get(campaign.pk, 0)) for kind, counts in available.items()},
                 own_writing=campaign.own_writing(),
             )
             for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)
@@ -129,12 +128,3 @@ def _done_today(labeler: Labeler) -> dict[str, int]:
         closed_at__lt=begin + timedelta(days=1),
     )
     return dict(done.order_by().values_list("kind").annotate(count=Count("pk")))
-
-
-def done_today(labeler: Labeler, kind: str) -> int:
-    """How many pieces of that kind the labeler handed in since midnight."""
-    begin = beginning_of_today(labeler)
-    with connection.cursor() as cursor:  # asked after each submission
-        cursor.execute(DONE_TODAY, [labeler.pk, begin, begin + timedelta(days=1), kind])
-        count: int = cursor.fetchone()[0]
-    return count

@@ -1,6 +1,7 @@
 """Prompts out of a file: uploaded, previewed with every refusal and its reason, then taken in whole or in part."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -14,13 +15,13 @@ from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from labeling.base.admin.fields import choice, switch, text
-from labeling.base.admin.nouns import NounAdmin
+from labeling.base.admin.nouns import NounAdmin, button
 from labeling.base.choices import choices
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.splits import split_of
-from labeling.imports.admin.uploads import Shelved, shelve, take
+from labeling.imports.admin.uploads import KeptUpload, keep_upload, kept_upload
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.rules.rows import Defaults, RefusedRow, Row
 from labeling.imports.services import ImportResult, import_rows, preview
@@ -76,7 +77,14 @@ class UploadForm(DefaultsForm):
     field_order = ("file",)
 
 
-class Peek:
+@dataclass(frozen=True, kw_only=True)
+class AcceptedRow:
+    row: Row
+    split: str
+    text: str
+
+
+class FirstRows:
     """Passes rows on and remembers the first ones, to be shown."""
 
     def __init__(self, rows: Iterable[Row | RefusedRow]) -> None:
@@ -89,11 +97,22 @@ class Peek:
                 self._first.append(row)
             yield row
 
-    def accepted(self, result: ImportResult) -> list[dict[str, Any]]:
+    def accepted(self, result: ImportResult) -> list[AcceptedRow]:
         """The first rows that were not refused after all, with the split that each falls into."""
         refused = {row.line for row in result.refused}
         rows = [row for row in self._first if row.line not in refused][:ACCEPTED_SHOWN]
-        return [{"row": row, "split": split_of(row.submitter), "text": row.messages[-1]["content"]} for row in rows]
+        return [AcceptedRow(row=row, split=split_of(row.submitter), text=row.messages[-1]["content"]) for row in rows]
+
+
+class CampaignImport(NounAdmin):
+    """The button on a campaign's page."""
+
+    def buttons_for(self, row: Campaign) -> Iterable[str]:
+        return [*super().buttons_for(row), "import_prompts"]
+
+    @button(lazy("Import prompts"), icon="upload_file", primary=True)
+    def import_prompts(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return import_prompts(self, request, self.find(request, object_id))
 
 
 def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
@@ -111,18 +130,18 @@ def _preview(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> Http
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(admin, request, campaign, {"form": form}, status=422)
-    shelved = shelve(form.cleaned_data["file"], campaign_id=campaign.pk)
-    return _show_preview(admin, request, campaign, shelved, form)
+    upload = keep_upload(form.cleaned_data["file"], campaign_id=campaign.pk)
+    return _show_preview(admin, request, campaign, upload, form)
 
 
 def _show_preview(
-    admin: NounAdmin, request: HttpRequest, campaign: Campaign, shelved: Shelved, form: DefaultsForm
+    admin: NounAdmin, request: HttpRequest, campaign: Campaign, upload: KeptUpload, form: DefaultsForm
 ) -> HttpResponse:
-    with shelved.opened() as file:
-        rows = Peek(read_prompts(file, filename=shelved.name, defaults=form.defaults()))
+    with upload.opened() as file:
+        rows = FirstRows(read_prompts(file, filename=upload.name, defaults=form.defaults()))
         result = preview(campaign, rows)
     shown = {
-        "shelved": shelved,
+        "upload": upload,
         "result": result,
         "accepted": rows.accepted(result),
         "refused": result.refused[:REFUSED_SHOWN],
@@ -136,21 +155,21 @@ def _import(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpR
     form = DefaultsForm(request.POST)
     if not form.is_valid():
         raise ImportRefused(_("The preview's form was changed on the way. Upload the file again."))
-    shelved = take(request.POST["ticket"], campaign_id=campaign.pk)
-    with shelved.opened() as file:
-        rows = read_prompts(file, filename=shelved.name, defaults=form.defaults())
+    upload = kept_upload(request.POST["ticket"], campaign_id=campaign.pk)
+    with upload.opened() as file:
+        rows = read_prompts(file, filename=upload.name, defaults=form.defaults())
         result = import_rows(campaign, rows, keep_good="keep_good" in request.POST)
     if not result.written:
         messages.error(request, _("Nothing was imported: the campaign changed since the preview. Look again."))
-        return _show_preview(admin, request, campaign, shelved, form)
-    said = _said(result, shelved)
-    admin.log_change(request, campaign, said)
-    messages.success(request, said)
-    shelved.path.unlink(missing_ok=True)
+        return _show_preview(admin, request, campaign, upload, form)
+    outcome = _outcome(result, upload)
+    admin.log_change(request, campaign, outcome)
+    messages.success(request, outcome)
+    upload.path.unlink(missing_ok=True)
     return HttpResponseRedirect(reverse("admin:labeling_prompt_changelist", query={"campaign__id__exact": campaign.pk}))
 
 
-def _said(result: ImportResult, shelved: Shelved) -> str:
+def _outcome(result: ImportResult, upload: KeptUpload) -> str:
     prompts = ngettext("%(count)d prompt imported", "%(count)d prompts imported", result.prompts)
     parts = [prompts % {"count": result.prompts}]
     if result.demonstrations:
@@ -162,7 +181,7 @@ def _said(result: ImportResult, shelved: Shelved) -> str:
     if result.refused:
         text = ngettext("%(count)d line left out", "%(count)d lines left out", len(result.refused))
         parts.append(text % {"count": len(result.refused)})
-    return f"{shelved.name}: {', '.join(parts)}."
+    return f"{upload.name}: {', '.join(parts)}."
 
 
 def _page(

@@ -24,7 +24,7 @@ KEPT_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
-class Shelved:
+class KeptUpload:
     """`name` is what the person called the file."""
 
     ticket: str
@@ -41,34 +41,34 @@ class Shelved:
             yield file
 
 
-def shelve(upload: UploadedFile[bytes], *, campaign_id: int) -> Shelved:
-    """Keeps the upload and removes what was forgotten here."""
-    _remove_forgotten()
-    path = _shelf() / secrets.token_hex(16)
+def keep_upload(upload: UploadedFile[bytes], *, campaign_id: int) -> KeptUpload:
+    """Keeps the upload for a day, and removes those that were kept longer."""
+    _remove_old()
+    path = _directory() / secrets.token_hex(16)
     name = upload.name or "upload"
     with path.open("xb") as file:
         shutil.copyfileobj(upload, file)
-    return Shelved(signing.dumps([path.name, name, campaign_id], salt=SALT), name, path)
+    return KeptUpload(signing.dumps([path.name, name, campaign_id], salt=SALT), name, path)
 
 
-def take(ticket: str, *, campaign_id: int) -> Shelved:
+def kept_upload(ticket: str, *, campaign_id: int) -> KeptUpload:
     """Raises ImportRefused for a ticket of another campaign, another day, or nobody's."""
     try:
-        stored, name, wanted = signing.loads(ticket, salt=SALT, max_age=KEPT_SECONDS)
+        file, name, wanted = signing.loads(ticket, salt=SALT, max_age=KEPT_SECONDS)
     except (signing.BadSignature, ValueError) as wrong:
         raise ImportRefused("This preview is too old. Upload the file again.") from wrong
     if wanted != campaign_id:
         raise ImportRefused("This preview belongs to another campaign. Upload the file again.")
-    return Shelved(ticket, name, _shelf() / stored)
+    return KeptUpload(ticket, name, _directory() / file)
 
 
-def _shelf() -> Path:
-    shelf = Path(settings.VAR_DIR) / "uploads"
-    shelf.mkdir(parents=True, exist_ok=True)
-    return shelf
+def _directory() -> Path:
+    directory = Path(settings.VAR_DIR) / "uploads"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
-def _remove_forgotten() -> None:
-    for path in _shelf().iterdir():
+def _remove_old() -> None:
+    for path in _directory().iterdir():
         if path.stat().st_mtime < time.time() - KEPT_SECONDS:
             path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from labeling.imports.rules.encoding import whole_file_refusal, wrong_bytes_refusal
 from labeling.imports.rules.records import rows_of
@@ -104,7 +104,7 @@ def _rows_of_json(number: int, text: str, defaults: Defaults) -> Iterator[Row | 
         yield RefusedRow(line=number, column=1, reason=f"The JSON can't be read: {error}.")
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     record = dict(pairs)
     if len(record) < len(pairs):
         names = [name for name, _ in pairs]

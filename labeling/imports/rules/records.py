@@ -8,12 +8,13 @@ from labeling.base.language import detect_language
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.base.text import UnstorableText, clean_text
+from labeling.campaigns.rules.messages import check_messages
 from labeling.campaigns.rules.near_duplicates import prompt_key
-from labeling.campaigns.services.prompts import check_messages
 from labeling.imports.rules.rows import Defaults, FieldRefused, Row
-from labeling.ranking_tasks.services.tasks import GivenCompletion
+from labeling.ranking_tasks.rules import GivenCompletion
+from lm.prompt_format import Message
 
-Record = Mapping[str, Any]
+Record = Mapping[str, object]
 
 FORMS = ("messages", "prompt", "instruction")
 OF_EVERY_FORM = (
@@ -67,10 +68,10 @@ def _instances(record: Record) -> list[Record]:
     if "input" in record:
         raise FieldRefused("It has input and instances; only one of them can be the input.", field="instances")
     rest = {name: value for name, value in record.items() if name != "instances"}
-    return [rest | _instance(number, instance) for number, instance in enumerate(instances, start=1)]
+    return [{**rest, **_instance(number, instance)} for number, instance in enumerate(instances, start=1)]
 
 
-def _instance(number: int, instance: object) -> dict[str, Any]:
+def _instance(number: int, instance: object) -> Record:
     if not isinstance(instance, dict) or not set(instance) <= {"input", "output"}:
         raise FieldRefused(f"Instance {number} is no object of input and output.", field="instances")
     taken = {"input": "input", "output": "demonstration"}
@@ -97,7 +98,7 @@ def _row(record: Record, form: str, line: int, defaults: Defaults) -> Row:
     )
 
 
-def _messages(record: Record, form: str) -> tuple[dict[str, str], ...]:
+def _messages(record: Record, form: str) -> tuple[Message, ...]:
     try:
         if form == "messages":
             return tuple(check_messages(_list(record, "messages")))
@@ -142,7 +143,7 @@ def _checked_demonstration(text: object, field: str) -> str:
         raise FieldRefused(str(unstorable), field=field) from unstorable
 
 
-def _submitter(record: Record, messages: tuple[dict[str, str], ...], defaults: Defaults) -> str:
+def _submitter(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
     """Without a name the prompt is its own submitter, so that the split stays a function of the prompt alone."""
     name = _text(record, "submitter")
     if name is None:
@@ -185,7 +186,7 @@ def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
     return tuple(ContentWarning(name) for name in names)
 
 
-def _language(record: Record, messages: tuple[dict[str, str], ...], defaults: Defaults) -> str:
+def _language(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
     users = "\n".join(message["content"] for message in messages if message["role"] == "user")
     language = _text(record, "language") or defaults.language or detect_language(users)
     if language is None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from labeling.base.states import ContentWarning, PromptSource, UseCase
-from labeling.ranking_tasks.services.tasks import GivenCompletion
+from labeling.ranking_tasks.rules import GivenCompletion
+from lm.prompt_format import Message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +12,7 @@ class Row:
     """A prompt that can be added as it is. `line` counts from 1."""
 
     line: int
-    messages: tuple[dict[str, str], ...]
+    messages: tuple[Message, ...]
     submitter: str
     source: PromptSource
     use_case: UseCase

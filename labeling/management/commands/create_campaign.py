@@ -10,6 +10,7 @@ from labeling.campaigns.services.campaigns import campaign_defaults, change_camp
 from labeling.campaigns.services.starter import LANGUAGES, starter_flags, starter_instructions
 
 NUMBERS = {
+    "priority": int,
     "demonstrations_per_prompt": int,
     "ranking_tasks_per_prompt": int,
     "rankings_per_task": int,

@@ -13,14 +13,14 @@ POLL_SECONDS = 2.0
 
 class Command(BaseCommand):
     help = (
-        "Ranks like people do, through the same services, by a planted rule with noise. Simulated rankings are "
+        "Ranks like people do, through the same services, by a known rule with noise. Simulated rankings are "
         "marked, and stay out of exports and retraining unless those are given --include-simulated."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rankings", type=int, required=True, help="How many rankings to hand in.")
         parser.add_argument(
-            "--rule", default="shorter", help=f"The planted preference: {', '.join(RULES)} or contains:WORD."
+            "--rule", default="shorter", help=f"The rule that they follow: {', '.join(RULES)} or contains:WORD."
         )
         parser.add_argument(
             "--noise",

@@ -1,28 +1,23 @@
-"""Who may see what: the only place where views look people and their work up."""
+"""Who may see a page for labelers, and what everybody else sees instead."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
 
-from labeling.desk.models import Assignment, Revision
-from labeling.desk.queries.work import own_assignment
-from labeling.desk.views import interruptions as calm
-from labeling.home.queries.history import own_revision
+from labeling.base.interruptions import Action, Interruption, show_interruption
+from labeling.base.states import LabelerState
+from labeling.base.views import page_of_button
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of
-from labeling.writing.models import Composition
-from labeling.writing.queries import own_composition
 
 P = ParamSpec("P")
-
-REVISION_BUTTONS = ("submit_revision", "keep_as_it_was")
 
 
 class LabelerRequest(HttpRequest):
@@ -38,52 +33,51 @@ def labeler_page(
     """Strangers log in first and come back; people without a profile are told what to do."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
             return redirect_to_login(_page_to_return_to(request))
         labeler = labeler_of(request.user)
         if labeler is None:
-            return calm.no_profile(request)
+            return no_profile(request)
         request.labeler = labeler  # type: ignore[attr-defined]
         response = view(request, *args, **kwargs)  # type: ignore[arg-type]
         add_never_cache_headers(response)  # Back must not show a draft as it was an hour ago
         return response
 
-    return guarded  # type: ignore[return-value]
+    return checked  # type: ignore[return-value]
 
 
 def _page_to_return_to(request: HttpRequest) -> str:
     """After logging in: the same page; for a button that was pressed, the page that the button is on."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
-    match = request.resolver_match
-    token = match.kwargs.get("token") if match else None
-    if not match or not token:
-        return reverse("overview")
-    name = str(match.url_name)
-    page = "compose" if name.startswith("compose") else "revise" if name in REVISION_BUTTONS else "work"
-    return reverse(page, args=[token])
+    return page_of_button(request.path) or reverse("overview")
 
 
-def find_own(request: LabelerRequest, token: UUID) -> Assignment:
-    """The labeler's own assignment. Raises Http404 for anybody else's: that it exists is nobody's business."""
-    try:
-        return own_assignment(request.labeler, str(token))
-    except Assignment.DoesNotExist:
-        raise Http404 from None
+def no_profile(request: HttpRequest) -> HttpResponse:
+    """For staff, whose place is the admin, and for accounts that nobody made a labeler yet."""
+    if request.user.is_staff:
+        admin = Action(label=_("Open the admin"), url=reverse("admin:index"))
+        text = _("You run Concord; your account has no labeler's profile, so there is nothing to label here.")
+        page = Interruption(title=_("Your place is the admin"), text=text, icon="desk", actions=[admin])
+        return show_interruption(request, page)
+    text = _("You are logged in, but nobody has made you a labeler yet. Ask whoever gave you this account.")
+    return show_interruption(request, Interruption(title=_("Almost there"), text=text, icon="pause", actions=[]))
 
 
-def find_own_composition(request: LabelerRequest, token: UUID) -> Composition:
-    """The labeler's own writing. Raises Http404 for anybody else's."""
-    try:
-        return own_composition(request.labeler, str(token))
-    except Composition.DoesNotExist:
-        raise Http404 from None
+def not_active(request: HttpRequest, labeler: Labeler) -> HttpResponse:
+    title, text = words_for_state(LabelerState(labeler.state))
+    past = Action(label=_("Your submissions"), url=reverse("history"))
+    return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[past]))
 
 
-def find_own_revision(request: LabelerRequest, token: UUID) -> Revision:
-    """The labeler's own revision. Raises Http404 for anybody else's."""
-    try:
-        return own_revision(request.labeler, str(token))
-    except Revision.DoesNotExist:
-        raise Http404 from None
+def words_for_state(state: LabelerState) -> tuple[str, str]:
+    """The title and the text that tell a labeler who is not active why there is no work."""
+    if state == LabelerState.SUSPENDED:
+        text = _("Your account is paused, so no work is handed out to it. What you did and what you began are kept.")
+        return _("Your account is paused"), text
+    if state == LabelerState.SCREENING:
+        return _("You are being screened"), _(
+            "Your answers are being looked at. You'll find work here once that is done."
+        )
+    return _("Welcome to Concord"), _("Your account is ready. You'll find work here once you have been admitted.")

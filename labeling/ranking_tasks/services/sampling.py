@@ -20,7 +20,8 @@ from labeling.base.text import clean_text
 from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
-from labeling.ranking_tasks.services.tasks import mark_ready, set_aside, text_key
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
 from sampler.protocol import SampledCompletion, Sampler, SampleRequest
 

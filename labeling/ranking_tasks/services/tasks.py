@@ -3,11 +3,8 @@
 HTML made ahead of its readers.
 """
 
-import hashlib
 import random
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -15,15 +12,13 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
-from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, InvalidCompletions, WorkSetAside
+from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
 from labeling.base.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState, check_move
-from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
-from labeling.desk.models import Assignment
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 
 RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
@@ -68,29 +63,13 @@ def make_task(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class GivenCompletion:
-    """A completion that came in a file, with the name of whatever wrote it."""
-
-    text: str
-    model: str
-
-
 @transaction.atomic
 def make_task_of_given(*, prompt: Prompt, completions: Sequence[GivenCompletion]) -> RankingTask:
     """A ready task of completions that were not sampled here. Identical texts count once, the first stays.
 
     Raises InvalidCompletions unless 4 to 9 were given and at least 2 are distinct and not empty.
     """
-    if not K_LOWEST <= len(completions) <= K_HIGHEST:
-        raise InvalidCompletions(
-            f"{len(completions)} completions were given; a ranking task needs {K_LOWEST} to {K_HIGHEST}."
-        )
-    distinct = _distinct(completions)
-    if len(distinct) < DISTINCT_LOWEST:
-        raise InvalidCompletions(
-            f"Of {len(completions)} completions only {len(distinct)} is distinct and not empty: nothing to compare."
-        )
+    distinct = checked_completions(completions)
     task = RankingTask.objects.create(
         prompt=prompt,
         campaign_id=prompt.campaign_id,
@@ -114,28 +93,6 @@ def make_task_of_given(*, prompt: Prompt, completions: Sequence[GivenCompletion]
         )
     mark_ready(task)
     return task
-
-
-def _distinct(completions: Sequence[GivenCompletion]) -> list[GivenCompletion]:
-    kept: dict[str, GivenCompletion] = {}
-    for number, given in enumerate(completions, start=1):
-        try:
-            text = clean_text(given.text).strip()
-        except UnstorableText as unstorable:
-            raise InvalidCompletions(f"Completion {number}: {unstorable}") from unstorable
-        if text and given.model.strip():
-            kept.setdefault(text_key(text), GivenCompletion(text=text, model=given.model))
-        elif text:
-            raise InvalidCompletions(f"Completion {number} does not name the model that wrote it.")
-    return list(kept.values())
-
-
-def text_key(text: str) -> str:
-    """What two completions of one task may not share: sha256 of the text, where all white space counts alike.
-
-    Case counts: an answer may differ from another in nothing else.
-    """
-    return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
 
 
 @transaction.atomic
@@ -165,8 +122,8 @@ def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
 @transaction.atomic
 def release_reservations(*, now: datetime | None = None) -> int:
     """Opens to everybody what its labeler skipped, left for days or may not rank any more. Returns how many."""
-    skipped = Assignment.objects.filter(
-        task=OuterRef("pk"), labeler=OuterRef("reserved_for"), state=AssignmentState.SKIPPED
+    skipped = RankingTask.objects.filter(
+        pk=OuterRef("pk"), assignments__labeler=F("reserved_for"), assignments__state=AssignmentState.SKIPPED
     )
     return RankingTask.objects.filter(
         Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)

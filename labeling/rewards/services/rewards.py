@@ -12,7 +12,6 @@ from labeling.base.states import TaskState
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask
 from labeling.rewards.models import RewardScore
-from labeling.rewards.services.scoring_requests import messages_of
 from rm_trainer.protocol import Item, Rewarder
 
 TASKS_AT_ONCE = 8
@@ -63,7 +62,7 @@ def _score(tasks: Sequence[RankingTask], model: ModelVersion, load: Callable[[],
             completions += unscored.filter(task=task)
     if not completions:
         return 0
-    items = [Item(messages_of(each.task.prompt.messages), each.text) for each in completions]
+    items = [Item(tuple(each.task.prompt.messages), each.text) for each in completions]
     RewardScore.objects.bulk_create(
         RewardScore(completion=completion, model_version=model, reward=scored.reward, problem=scored.problem)
         for completion, scored in zip(completions, load().score(items), strict=True)

@@ -5,10 +5,10 @@ again.
 """
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import TypedDict
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -18,7 +18,7 @@ from django.utils import timezone
 from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
 from labeling.base.states import ScoringState
 from labeling.base.text import UnstorableText, clean_text
-from labeling.campaigns.services.prompts import check_messages
+from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model
 from labeling.rewards.models import ScoringRequest
@@ -36,8 +36,22 @@ GIVE_UP_AFTER = timedelta(minutes=10)
 FORGET_AFTER = timedelta(days=7)
 
 
+class ScoringItem(TypedDict):
+    """A prompt's messages and the completions to be scored after it."""
+
+    prompt: list[Message]
+    completions: list[str]
+
+
+class ItemScores(TypedDict):
+    """Of each completion in order: its reward, or why it has none; "" where it has one."""
+
+    rewards: list[float | None]
+    problems: list[str]
+
+
 @transaction.atomic
-def request_scores(*, user: User, items: Sequence[Mapping[str, Any]], per_minute: int) -> ScoringRequest:
+def request_scores(*, user: User, items: Sequence[ScoringItem], per_minute: int) -> ScoringRequest:
     """Asks for the rewards of each item's completions after its prompt, by the model that is current when it answers.
 
     Raises NoRewardModel, ScoringRefused (which item is wrong, and how), TooManyRequests.
@@ -51,7 +65,7 @@ def request_scores(*, user: User, items: Sequence[Mapping[str, Any]], per_minute
     return ScoringRequest.objects.create(asked_by=user, items=clean, asked_at=now)
 
 
-def _clean(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+def _clean(number: int, item: ScoringItem) -> ScoringItem:
     try:
         prompt = check_messages(item["prompt"])
         completions = [clean_text(text) for text in item["completions"]]
@@ -59,10 +73,10 @@ def _clean(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         raise ScoringRefused(f"Item {number}: {refusal}") from refusal
     if not completions or not all(text.strip() for text in completions):
         raise ScoringRefused(f"Item {number} has no completion, or an empty one: there is nothing to score.")
-    return {"prompt": prompt, "completions": completions}
+    return ScoringItem(prompt=prompt, completions=completions)
 
 
-def _check_size(items: Sequence[Mapping[str, Any]]) -> None:
+def _check_size(items: Sequence[ScoringItem]) -> None:
     completions = sum(len(item["completions"]) for item in items)
     characters = sum(
         sum(len(message["content"]) for message in item["prompt"]) + sum(map(len, item["completions"]))
@@ -134,20 +148,13 @@ def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Re
 
 
 def _items_of(request: ScoringRequest) -> list[Item]:
-    return [
-        Item(messages_of(item["prompt"]), completion) for item in request.items for completion in item["completions"]
-    ]
+    return [Item(tuple(item["prompt"]), completion) for item in request.items for completion in item["completions"]]
 
 
-def messages_of(prompt: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
-    """A prompt as the reward model takes it."""
-    return tuple(Message(role=message["role"], content=message["content"]) for message in prompt)
-
-
-def _by_item(request: ScoringRequest, scored: Sequence[Scored]) -> list[dict[str, Any]]:
+def _by_item(request: ScoringRequest, scored: Sequence[Scored]) -> list[ItemScores]:
     remaining = iter(scored)
     found = []
     for item in request.items:
         own = [next(remaining) for _ in item["completions"]]
-        found.append({"rewards": [each.reward for each in own], "problems": [each.problem for each in own]})
+        found.append(ItemScores(rewards=[each.reward for each in own], problems=[each.problem for each in own]))
     return found

@@ -5,7 +5,6 @@ Figures that an older file doesn't have are left out.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -15,10 +14,9 @@ from labeling.base.admin.charts import LineChart
 from labeling.base.choices import STRENGTH_WORDS, choices
 from labeling.base.states import UseCase
 from labeling.training.admin.evaluation_charts import best_of_n, bounds_of, reliability
+from rm_trainer.evaluation.figures import Analysis, BestOfN, Ceiling, Newest, Summary
+from rm_trainer.metrics import Metrics
 
-Metrics = Mapping[str, Any]
-
-SPLITS = {"valid": lazy("On the validation split"), "test": lazy("On the test split")}
 SLICES: dict[str, StrPromise] = {
     "completions": lazy("Completions ranked (K)"),
     "strength": lazy("How much better, as labelers said"),
@@ -89,53 +87,51 @@ class Shown:
 
 def evaluations(metrics: Metrics) -> list[Shown]:
     """Of metrics.json; the splits that were measured, validation first."""
-    return [
-        _split(title, metrics[split], (metrics.get("analysis") or {}).get(split) or {})
-        for split, title in SPLITS.items()
-        if metrics.get(split)
-    ]
+    analysis = metrics.get("analysis") or {}
+    measured = ((_("On the validation split"), "valid", metrics.get("valid")),
+                (_("On the test split"), "test", metrics.get("test")))  # fmt: skip
+    return [_split(title, figures, analysis.get(split)) for title, split, figures in measured if figures]
 
 
-def _split(title: StrPromise, figures: Metrics, analysis: Metrics) -> Shown:
-    picks = analysis.get("best_of_n") or []
-    newest = analysis.get("newest") or {}
+def _split(title: str, figures: Summary, analysis: Analysis | None) -> Shown:
+    picks = analysis["best_of_n"] if analysis else []
     return Shown(
         title=title,
-        rankings=figures.get("rankings", 0),
-        prompts=figures.get("prompts", 0),
-        pairs=figures.get("pairs", 0),
+        rankings=figures["rankings"],
+        prompts=figures["prompts"],
+        pairs=figures["pairs"],
         headlines=list(_headlines(figures, analysis)),
         figures=list(_figures(figures, analysis)),
-        ceiling_note=_no_ceiling(analysis.get("ceiling") or {}),
-        newest_rule=_since(newest),
-        reliability=reliability((analysis.get("calibration") or {}).get("bins") or []),
+        ceiling_note=_no_ceiling(analysis["ceiling"]) if analysis else "",
+        newest_rule=_since(analysis["newest"]) if analysis else "",
+        reliability=reliability(analysis["calibration"]["bins"]) if analysis else None,
         best_of_n=best_of_n(picks),
         picks=[_picks(row) for row in picks],
         slices=[
             (name, [_slice(kind, value, part) for value, part in parts.items()])
             for kind, name in SLICES.items()
-            if (parts := (analysis.get("parts") or {}).get(kind))
+            if analysis and (parts := analysis["parts"].get(kind))
         ],
     )
 
 
-def _headlines(figures: Metrics, analysis: Metrics) -> Iterator[Figure]:
+def _headlines(figures: Summary, analysis: Analysis | None) -> Iterator[Figure]:
     yield share(figures, "prompt_accuracy", _("Accuracy, averaged over prompts"))
-    ceiling = analysis.get("ceiling") or {}
-    if ceiling.get("agreement") is not None:
+    if analysis is None:
+        return
+    ceiling, newest = analysis["ceiling"], analysis["newest"]
+    if ceiling["agreement"] is not None and ceiling["model"] is not None:
         beside = _("the model on the same tasks: %(share)s") % {"share": f"{ceiling['model']['pair_accuracy']:.1%}"}
         yield share(ceiling, "agreement", _("Labelers agree with each other"), beside)
-    newest = (analysis.get("newest") or {}).get("metrics")
-    if newest:
-        yield share(newest, "prompt_accuracy", _("On the newest batch"))
-    picks = analysis.get("best_of_n") or []
-    common = [row for row in picks if 2 * row["rankings"] >= figures["rankings"] and row["n"] > 1]
+    if newest is not None and newest["metrics"] is not None:
+        yield share(newest["metrics"], "prompt_accuracy", _("On the newest batch"))
+    common = [row for row in analysis["best_of_n"] if 2 * row["rankings"] >= figures["rankings"] and row["n"] > 1]
     if common:  # the largest n that at least half of the rankings have
         name = _("Best of %(n)d beats another completion") % {"n": common[-1]["n"]}
         yield share(common[-1], "win_rate", name)
 
 
-def _figures(figures: Metrics, analysis: Metrics) -> Iterator[Figure]:
+def _figures(figures: Summary, analysis: Analysis | None) -> Iterator[Figure]:
     yield share(figures, "pair_accuracy", _("Accuracy over all pairs"))
     yield share(
         figures,
@@ -144,22 +140,20 @@ def _figures(figures: Metrics, analysis: Metrics) -> Iterator[Figure]:
         _("Each prompt counts the same, whatever its K."),
     )
     yield _number(figures, "log_loss", _("Log loss"), _("0.693 is guessing."))
-    calibration, length = analysis.get("calibration") or {}, analysis.get("length") or {}
-    if calibration:
-        yield share(
-            calibration, "ece", _("Calibration error (ECE)"), _("How far its certainty is from its share right.")
-        )
-        yield _number(calibration, "temperature", _("Temperature"), _("Over 1 it is too sure of itself."))
-    if length:
-        yield _number(length, "correlation", _("Correlation of reward with length"))
-        yield share(length, "shorter_won_accuracy", _("Accuracy where the shorter one won"))
-        yield share(
-            length, "longer_is_better_accuracy", _("Accuracy of “longer is better”"), _("A rule that sees only length.")
-        )
+    if analysis is None:
+        return
+    calibration, length = analysis["calibration"], analysis["length"]
+    yield share(calibration, "ece", _("Calibration error (ECE)"), _("How far its certainty is from its share right."))
+    yield _number(calibration, "temperature", _("Temperature"), _("Over 1 it is too sure of itself."))
+    yield _number(length, "correlation", _("Correlation of reward with length"))
+    yield share(length, "shorter_won_accuracy", _("Accuracy where the shorter one won"))
+    yield share(
+        length, "longer_is_better_accuracy", _("Accuracy of “longer is better”"), _("A rule that sees only length.")
+    )
 
 
-def _no_ceiling(ceiling: Metrics) -> str:
-    if not ceiling or ceiling.get("agreement") is not None:
+def _no_ceiling(ceiling: Ceiling) -> str:
+    if ceiling["agreement"] is not None:
         return ""
     return _(
         "How far labelers agree with each other is unknown: there are not enough tasks that two of them ranked "
@@ -167,8 +161,8 @@ def _no_ceiling(ceiling: Metrics) -> str:
     ) % {"tasks": ceiling["tasks"], "pairs": ceiling["pairs"]}
 
 
-def _since(newest: Metrics) -> str:
-    if not newest:
+def _since(newest: Newest | None) -> str:
+    if newest is None:
         return ""
     since = {"since": newest["since"][:16].replace("T", " ")}
     if newest["metrics"] is None:
@@ -178,21 +172,21 @@ def _since(newest: Metrics) -> str:
     )
 
 
-def _picks(row: Metrics) -> Picks:
-    quality = row.get("quality")
+def _picks(row: BestOfN) -> Picks:
+    quality, win_rate = row["quality"], row["win_rate"]
     return Picks(
         n=row["n"],
         kl=f"{row['kl']:.2f}",
         rankings=row["rankings"],
-        value=f"{row['win_rate']:.1%}",
+        value="–" if win_rate is None else f"{win_rate:.1%}",
         interval=_interval(row, "win_rate", "{:.1%}"),
         labelers=f"{row['labelers_win_rate']:.1%}",
         quality="–" if quality is None else f"{quality:.2f}",
     )
 
 
-def _slice(kind: str, value: str, part: Metrics) -> Slice:
-    share, interval = float(part["pair_accuracy"]), bounds_of(part, "pair_accuracy")
+def _slice(kind: str, value: str, part: Summary) -> Slice:
+    share, interval = part["pair_accuracy"], bounds_of(part, "pair_accuracy")
     low, high = interval or (share, share)
     return Slice(
         name=_word(kind, value),
@@ -216,20 +210,20 @@ def _word(kind: str, value: str) -> StrOrPromise:
     return _("unknown") if value == "unknown" else words.get(kind, {}).get(value, value)
 
 
-def share(figures: Metrics, name: str, words: str, meaning: str = "") -> Figure:
+def share(figures: Mapping[str, object], name: str, words: str, meaning: str = "") -> Figure:
     return _figure(figures, name, words, meaning, "{:.1%}")
 
 
-def _number(figures: Metrics, name: str, words: str, meaning: str = "") -> Figure:
+def _number(figures: Mapping[str, object], name: str, words: str, meaning: str = "") -> Figure:
     return _figure(figures, name, words, meaning, "{:.3f}")
 
 
-def _figure(figures: Metrics, name: str, words: str, meaning: str, form: str) -> Figure:
+def _figure(figures: Mapping[str, object], name: str, words: str, meaning: str, form: str) -> Figure:
     value = figures.get(name)
     shown = "–" if value is None else form.format(value)
     return Figure(name=words, value=shown, interval=_interval(figures, name, form), meaning=meaning)
 
 
-def _interval(figures: Metrics, name: str, form: str) -> str:
+def _interval(figures: Mapping[str, object], name: str, form: str) -> str:
     bounds = bounds_of(figures, name)
     return " – ".join(form.format(bound) for bound in bounds) if bounds else ""

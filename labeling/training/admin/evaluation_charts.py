@@ -1,18 +1,16 @@
 """The two pictures of an evaluation, each estimate with its 95% interval. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.utils.translation import gettext as _
 
 from labeling.base.admin.charts import Estimate, LineChart, line_chart
+from rm_trainer.evaluation.figures import BestOfN, CalibrationBin
 
-Metrics = Mapping[str, Any]
 
-
-def reliability(bins: Sequence[Metrics]) -> LineChart | None:
+def reliability(bins: Sequence[CalibrationBin]) -> LineChart | None:
     """The share right (up) beside the certainty (across); on the diagonal the model is as good as it thinks."""
-    points = [(float(one["probability"]), float(one["accuracy"])) for one in bins]
+    points = [(one["probability"], one["accuracy"]) for one in bins]
     if not points:
         return None
     return line_chart(
@@ -26,7 +24,7 @@ def reliability(bins: Sequence[Metrics]) -> LineChart | None:
     )
 
 
-def _bin(one: Metrics) -> Estimate:
+def _bin(one: CalibrationBin) -> Estimate:
     title = _("says %(probability)s, is right in %(accuracy)s of %(pairs)d comparisons") % {
         "probability": f"{one['probability']:.1%}",
         "accuracy": f"{one['accuracy']:.1%}",
@@ -35,14 +33,15 @@ def _bin(one: Metrics) -> Estimate:
     return Estimate(one["probability"], one["accuracy"], bounds_of(one, "accuracy"), title)
 
 
-def best_of_n(rows: Sequence[Metrics]) -> LineChart | None:
+def best_of_n(rows: Sequence[BestOfN]) -> LineChart | None:
     """How often the pick of n beats another completion; above it what the labelers themselves would have reached."""
     if len(rows) < 2:
         return None
+    won = [(row, row["win_rate"]) for row in rows if row["win_rate"] is not None]
     return line_chart(
         {
-            "labelers": [(float(row["n"]), float(row["labelers_win_rate"])) for row in rows],
-            "model": [(float(row["n"]), float(row["win_rate"])) for row in rows],
+            "labelers": [(float(row["n"]), row["labelers_win_rate"]) for row in rows],
+            "model": [(float(row["n"]), rate) for row, rate in won],
         },
         x_min=1,
         x_max=rows[-1]["n"],
@@ -51,12 +50,12 @@ def best_of_n(rows: Sequence[Metrics]) -> LineChart | None:
         y_range=(0.5, 1),
         percent=True,
         estimates=[
-            Estimate(row["n"], row["win_rate"], bounds_of(row, "win_rate"), f"n = {row['n']}: {row['win_rate']:.1%}")
-            for row in rows
+            Estimate(row["n"], rate, bounds_of(row, "win_rate"), f"n = {row['n']}: {rate:.1%}") for row, rate in won
         ],
     )
 
 
-def bounds_of(figures: Metrics, name: str) -> tuple[float, float] | None:
+def bounds_of(figures: Mapping[str, object], name: str) -> tuple[float, float] | None:
+    """The 95% interval that the figure of this name has."""
     bounds = figures.get(f"{name}_interval")
-    return (float(bounds[0]), float(bounds[1])) if bounds else None
+    return (float(bounds[0]), float(bounds[1])) if isinstance(bounds, list) else None

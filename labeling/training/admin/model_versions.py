@@ -1,202 +1,33 @@
-"""Model versions: registered, promoted, rolled back, retired. Which weights a version names never changes."""
+"""How good a model version is and what it was made of, for the model versions' list and page."""
 
-import json
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from django import forms
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.translation import gettext as _
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.confirmation import Question, ask
-from labeling.base.admin.fields import ReasonForm, choice, text
-from labeling.base.admin.filters import by_choice
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
-from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.choices import choices
-from labeling.base.states import ModelKind, ModelState, legal_moves
+from labeling.base.admin.nouns import NounAdmin, column
+from labeling.base.admin.state_labels import STATE_COLOURS
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.services import promote, register_model, retire, roll_back
-from labeling.training.admin.metrics import compared, headline
+from labeling.training.admin.measures import compared, headline
 from labeling.training.admin.promotions import numbers_of
-from labeling.training.admin.provenance import learned
-
-EFFECT = {
-    ModelKind.SFT: lazy("Completions are sampled from it from the next task on."),
-    ModelKind.REWARD: lazy("New reward models are compared with it."),
-}
+from labeling.training.admin.provenance import evaluation_context
 
 
-class RegisterForm(forms.Form):
-    kind = choice(lazy("Kind"), choices(ModelKind))
-    name = text(lazy("Name"), max_length=200, help_text=lazy("As it will stand in exports. It can't change later."))
-    path = text(
-        lazy("Path"),
-        max_length=1000,
-        help_text=lazy("A directory with config.json, a tokenizer and *.safetensors that web and workers can read."),
-    )
-
-
-@admin.register(ModelVersion)
-class ModelVersionAdmin(RecordAdmin):
-    list_display = (
-        shown("name", lazy("Name")),
-        shown("kind", lazy("Kind")),
-        "show_state",
-        "accuracy",
-        shown("parent", lazy("Parent")),
-        "learned_from",
-        shown("created_at", lazy("Created")),
-        shown("promoted_at", lazy("Promoted")),
-    )
-    list_filter = by_choice("kind", "state")
-    list_select_related = ("parent", "snapshot")
-    search_fields = ("name", "path")
+class ModelMeasures(NounAdmin):
     change_form_outer_before_template = "training/admin/model_version.html"
-    fields = (
-        "kind", "name", "path", "state", "state_reason", "parent", "snapshot", "created_at", "promoted_at",
-        "metrics_text",
-    )  # fmt: skip
-    readonly_fields = ("metrics_text",)
-    actions_list = ("register", "roll_back_sft", "roll_back_reward")
-    actions_detail = ("promote", "retire")
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        version = self.find(request, object_id)
+    def page_context(self, request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
         run = getattr(version, "training_run", None)
-        shown = {
+        return super().page_context(request, version) | {
             "version": version,
             "run": run,
             "measures": compared(version.metrics.get("valid") or {}, None),
             "headline": headline(version.metrics),
-            **learned(version),
+            **evaluation_context(version),
             "promotion": numbers_of(run.promotion) if run else None,
             "state_colour": STATE_COLOURS[version.state],
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
-
-    def sensible_doors(self, row: ModelVersion) -> Iterable[str]:
-        moves = {ModelState.CURRENT: "promote", ModelState.RETIRED: "retire"}
-        return [moves[ModelState(state)] for state in legal_moves(ModelState(row.state)) if state in moves]
-
-    @column(lazy("State"), label=STATE_COLOURS, ordering="state")
-    def show_state(self, version: ModelVersion) -> tuple[str, str]:
-        return state_label(version)
 
     @column(lazy("Accuracy"))
     def accuracy(self, version: ModelVersion) -> str:
         return headline(version.metrics)
-
-    @column(lazy("Learned from"), ordering="snapshot")
-    def learned_from(self, version: ModelVersion) -> str:
-        if version.snapshot is None:
-            return ""
-        link = reverse("admin:labeling_snapshot_change", args=[version.snapshot_id])
-        return format_html('<a href="{}">{}</a>', link, _("Snapshot %(number)d") % {"number": version.snapshot_id})
-
-    @column(lazy("Metrics"))
-    def metrics_text(self, version: ModelVersion) -> str:
-        return format_html('<pre class="cc-code">{}</pre>', json.dumps(version.metrics, ensure_ascii=False, indent=2))
-
-    @door(lazy("Register a model"), icon="add", primary=True)
-    def register(self, request: HttpRequest) -> HttpResponse:
-        def answer(cleaned: dict[str, Any]) -> str:
-            kind, path = ModelKind(cleaned["kind"]), Path(cleaned["path"].strip())
-            version = register_model(kind=kind, name=cleaned["name"], path=path)
-            self.log_addition(request, version, [{"added": {}}])
-            return _("“%(version)s” is registered as a candidate.") % {"version": version}
-
-        question = Question(
-            title=_("Register a model version"),
-            consequences=[_("It becomes a candidate. Nothing uses it before you promote it.")],
-            button=_("Register"),
-            back=reverse("admin:labeling_modelversion_changelist"),
-            form=RegisterForm,
-        )
-        return ask(self, request, question, answer)
-
-    @door(lazy("Promote"), icon="arrow_upward", primary=True)
-    def promote(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        version = self.find(request, object_id)
-        current = ModelVersion.objects.filter(kind=version.kind, state=ModelState.CURRENT).first()
-
-        def answer(cleaned: dict[str, Any]) -> str:
-            promote(version=version, reason=cleaned["reason"])
-            return _("“%(version)s” is the current %(kind)s model.") % {
-                "version": version,
-                "kind": version.get_kind_display(),
-            }
-
-        question = Question(
-            title=_("Make “%(version)s” the current model?") % {"version": version},
-            consequences=[
-                EFFECT[ModelKind(version.kind)],
-                _("“%(current)s” is retired; rolling back brings it back.") % {"current": current}
-                if current
-                else _("There is no current model of this kind yet."),
-            ],
-            button=_("Promote"),
-            back=self.page_of(version),
-            about=[version],
-            form=ReasonForm,
-        )
-        return ask(self, request, question, answer)
-
-    @door(lazy("Retire"), icon="archive")
-    def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        version = self.find(request, object_id)
-
-        def answer(cleaned: dict[str, Any]) -> str:
-            retire(version=version, reason=cleaned["reason"])
-            return _("“%(version)s” is retired.") % {"version": version}
-
-        consequences = [_("It stays on record with everything that came of it, and can be promoted again.")]
-        if version.state == ModelState.CURRENT:
-            consequences.append(_("No model of its kind is current then: what needs one waits until you promote one."))
-        question = Question(
-            title=_("Retire “%(version)s”?") % {"version": version},
-            consequences=consequences,
-            button=_("Retire"),
-            back=self.page_of(version),
-            about=[version],
-            form=ReasonForm,
-            danger=True,
-        )
-        return ask(self, request, question, answer)
-
-    @door(lazy("Roll back SFT"), icon="history")
-    def roll_back_sft(self, request: HttpRequest) -> HttpResponse:
-        return self._roll_back(request, ModelKind.SFT)
-
-    @door(lazy("Roll back reward"), icon="history")
-    def roll_back_reward(self, request: HttpRequest) -> HttpResponse:
-        return self._roll_back(request, ModelKind.REWARD)
-
-    def _roll_back(self, request: HttpRequest, kind: ModelKind) -> HttpResponse:
-        current = ModelVersion.objects.filter(kind=kind, state=ModelState.CURRENT).first()
-
-        def answer(_cleaned: dict[str, Any]) -> str:
-            version = roll_back(kind=kind)
-            self.log_change(request, version, _("Rolled back to."))
-            return _("“%(version)s” is current again.") % {"version": version}
-
-        question = Question(
-            title=_("Roll the %(kind)s model back?") % {"kind": kind.upper() if kind == ModelKind.SFT else kind},
-            consequences=[
-                _("The version that was current before “%(current)s” becomes current again.") % {"current": current}
-                if current
-                else _("There is no current model of this kind, so there is nothing to roll back."),
-                EFFECT[kind],
-            ],
-            button=_("Roll back"),
-            back=reverse("admin:labeling_modelversion_changelist"),
-            danger=True,
-        )
-        return ask(self, request, question, answer)

@@ -1,17 +1,12 @@
 """The numbers by which a new reward model was promoted or not, as rows that people read. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
-PARTS: dict[str, tuple[StrPromise, str]] = {
-    "test": (_("Not worse on the frozen test set"), "≥"),
-    "newest": (_("Better on the newest batch"), ">"),
-}
+from labeling.training.rules.promotion import PartNumbers, PromotionNumbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,43 +37,46 @@ class Numbers:
     rows: list[Row]
 
 
-def numbers_of(promotion: Mapping[str, Any]) -> Numbers | None:
-    """Of `TrainingRun.promotion` (labeling/promotion.py); None before a run was decided."""
+def numbers_of(promotion: PromotionNumbers | None) -> Numbers | None:
+    """Of `TrainingRun.promotion`; None before a run was decided."""
     if not promotion:
         return None
     rule = promotion["rule"]
-    needed = {"test": rule["min_test_rankings"], "newest": rule["min_new_rankings"]}
+    test, newest = promotion["test"], promotion["newest"]
     return Numbers(
         against=promotion["against"],
         since=datetime.fromisoformat(promotion["since"]),
         confidence=f"{rule['confidence']:.0%}",
-        rows=[_row(part, promotion[part], needed[part]) for part in PARTS],
+        rows=[
+            _row(_("Not worse on the frozen test set"), "≥", test, needed=rule["min_test_rankings"]),
+            _row(_("Better on the newest batch"), ">", newest, needed=rule["min_new_rankings"]),
+        ],
     )
 
 
-def _row(part: str, numbers: Mapping[str, Any], needed: int) -> Row:
-    name, relation = PARTS[part]
-    measured = numbers["comparison"] or {}
+def _row(name: StrPromise, relation: str, numbers: PartNumbers, *, needed: int) -> Row:
+    measured = numbers["comparison"]
+    must_be = f"{relation}\N{NO-BREAK SPACE}{_signed(numbers['floor'])}"
+    if measured is None:
+        return Row(
+            name=name, holds=numbers["holds"], rankings=0, prompts=0, needed=needed, new="–", current="–",
+            difference="–", interval="–", lower="–", must_be=must_be, better="–",
+        )  # fmt: skip
     return Row(
         name=name,
         holds=numbers["holds"],
-        rankings=measured.get("rankings", 0),
-        prompts=measured.get("prompts", 0),
+        rankings=measured["rankings"],
+        prompts=measured["prompts"],
         needed=needed,
-        new=_share(measured.get("new")),
-        current=_share(measured.get("current")),
-        difference=_signed(measured.get("difference")),
-        interval="\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(_signed(bound) for bound in measured.get("interval", []))
-        or "–",
-        lower=_signed(measured.get("lower")),
-        must_be=f"{relation}\N{NO-BREAK SPACE}{_signed(numbers['floor'])}",
-        better=_share(measured.get("probability_better")),
+        new=f"{measured['new']:.1%}",
+        current=f"{measured['current']:.1%}",
+        difference=_signed(measured["difference"]),
+        interval="\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(_signed(bound) for bound in measured["interval"]),
+        lower=_signed(measured["lower"]),
+        must_be=must_be,
+        better=f"{measured['probability_better']:.1%}",
     )
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
-
-
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value + 0.0:+.1%}"
+def _signed(value: float) -> str:
+    return f"{value + 0.0:+.1%}"

@@ -4,7 +4,6 @@ What the pages of a model version and of its training run show alike.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,36 +14,37 @@ from django_stubs_ext import StrOrPromise
 from labeling.model_versions.models import ModelVersion
 from labeling.training.admin.evaluation import Figure, evaluations, share
 from labeling.training.services.retraining import FOLDS
-
-Metrics = Mapping[str, Any]
+from lm.run_facts import CodeVersion, Energy
+from rm_trainer.evaluation.figures import AcrossFolds, FoldFigures, FoldsFigures
+from rm_trainer.metrics import Metrics
 
 
 def facts(metrics: Metrics) -> list[tuple[StrOrPromise, str]]:
     """(what, value), of metrics.json; nothing for a model that wasn't trained here."""
     if "config" not in metrics:
         return []
-    code, seconds = metrics.get("code") or {}, metrics.get("seconds") or {}
+    seconds = metrics.get("seconds")
     found = {
         _("Base"): metrics.get("base"),
         _("Snapshot"): metrics.get("snapshot_sha256"),
-        _("Code"): _code(code),
+        _("Code"): _code(metrics.get("code")),
         _("Device"): f"{metrics.get('device')}, {metrics.get('dtype')}",
         _("Seed"): metrics.get("seed"),
         _("Steps"): f"{metrics['schedule']['steps']:,}" if metrics.get("schedule") else None,
-        _("Time"): _time(seconds.get("total")),
+        _("Time"): _time(seconds["total"] if seconds else None),
         _("Tokens"): f"{metrics['tokens']['trained']:,}" if metrics.get("tokens") else None,
-        _("Energy"): _energy(metrics.get("energy") or {}),
+        _("Energy"): _energy(metrics.get("energy")),
         _("Reward bias"): _bias(metrics),
         _("Packages"): ", ".join(f"{name} {version}" for name, version in (metrics.get("versions") or {}).items()),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
 
 
-def _code(code: Metrics) -> str:
-    if not code:
+def _code(code: CodeVersion | None) -> str:
+    if code is None:
         return ""
-    commit = code.get("commit")
-    changed = _(" with changes that were not committed") if code.get("modified") else ""
+    commit = code["commit"]
+    changed = _(" with changes that were not committed") if code["modified"] else ""
     text = f"{commit[:12]}{changed}, " if commit else ""
     return f"{text}sha256 {code['sources_sha256'][:12]}"
 
@@ -57,15 +57,17 @@ def _time(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
-def _energy(energy: Metrics) -> str:
-    if energy.get("joules") is None:
-        return _("unknown: %(why)s") % {"why": energy["note"]} if energy.get("note") else ""
+def _energy(energy: Energy | None) -> str:
+    if energy is None:
+        return ""
+    if energy["joules"] is None:
+        return _("unknown: %(why)s") % {"why": energy["note"]} if energy["note"] else ""
     return f"{energy['joules'] / 3.6e6:.3f} kWh"
 
 
 def _bias(metrics: Metrics) -> str:
-    ideal = metrics.get("demonstrations") or {}
-    if not ideal.get("count"):
+    ideal = metrics.get("demonstrations")
+    if not ideal or ideal["mean_reward"] is None:
         return _("none: there were no demonstrations")
     return _("%(bias)s, so that %(count)d demonstrations have mean %(mean)s") % {
         "bias": f"{metrics['reward_bias']:+.4f}",
@@ -94,14 +96,14 @@ class Folds:
 def folds_of(model: str) -> Folds | None:
     """What `python -m rm_trainer folds` left beside the model as NAME.folds/folds.json; None where it didn't."""
     try:
-        content = json.loads(Path(f"{model}{FOLDS}", "folds.json").read_text(encoding="utf-8"))
+        content: FoldsFigures = json.loads(Path(f"{model}{FOLDS}", "folds.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    names = {
-        "own": _("Labelers it learned from"),
-        "held_out": _("Labelers it never learned from"),
-    }
-    figures = [share(content[key], "pair_accuracy", words) for key, words in names.items() if content[key]]
+    both = (
+        (_("Labelers it learned from"), content["own"]),
+        (_("Labelers it never learned from"), content["held_out"]),
+    )
+    figures = [share(measured, "pair_accuracy", words) for words, measured in both if measured]
     if content["difference"]:
         difference = {**content["difference"], "pair_accuracy_interval": content["difference"]["interval"]}
         figures.append(share(difference, "pair_accuracy", _("Difference")))
@@ -115,7 +117,7 @@ def folds_of(model: str) -> Folds | None:
     )
 
 
-def _fold(fold: Metrics) -> Fold:
+def _fold(fold: FoldFigures) -> Fold:
     return Fold(
         number=fold["number"],
         labelers=", ".join(fold["labelers"]),
@@ -124,15 +126,15 @@ def _fold(fold: Metrics) -> Fold:
     )
 
 
-def _plus_minus(between: Metrics) -> str:
+def _plus_minus(between: AcrossFolds) -> str:
     if between["mean"] is None:
         return "–"
     error = between["standard_error"]
     return f"{between['mean']:.1%}" if error is None else f"{between['mean']:.1%} ± {error:.1%}"
 
 
-def learned(version: ModelVersion | None) -> dict[str, Any]:
-    """For admin/concord/evaluation.html; nothing is shown of what isn't known."""
+def evaluation_context(version: ModelVersion | None) -> dict[str, Any]:
+    """What training/admin/evaluation.html shows; nothing of a model that is not known."""
     if version is None:
         return {}
     return {

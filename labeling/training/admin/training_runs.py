@@ -17,16 +17,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.charts import LineChart, line_chart, smoothed
-from labeling.base.admin.confirmation import Question, ask
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, long_text, switch
 from labeling.base.admin.filters import by_choice
-from labeling.base.admin.nouns import RecordAdmin, column, door, shown
+from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ACTIVE_RUN_STATES
 from labeling.dispatch import dispatch_training
-from labeling.training.admin.metrics import compared
+from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
-from labeling.training.admin.provenance import learned
+from labeling.training.admin.provenance import evaluation_context
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress, progress_of, runs_with_last_step
 from labeling.training.services.runs import fail_run, request_retraining
@@ -77,19 +77,15 @@ class TrainingRunAdmin(RecordAdmin):
         )
         return [live, *super().get_urls()]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        run = self.find(request, object_id)
-        shown = {
+    def page_context(self, request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
+        return super().page_context(request, run) | {
             "run": run,
             "live": live_context(run),
             "measures": compared(run.evaluation.get("new") or {}, run.evaluation.get("current")),
             "promotion": numbers_of(run.promotion),
             "active": run.state in ACTIVE_RUN_STATES,
-            **learned(run.model_version),
+            **evaluation_context(run.model_version),
         }
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | shown)
 
     def progress_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What changes while the run goes on, drawn by the same template as the page: {active, html}."""
@@ -99,7 +95,7 @@ class TrainingRunAdmin(RecordAdmin):
         html = render_to_string("training/admin/training_progress.html", {"live": live_context(run), "run": run})
         return JsonResponse({"active": run.state in ACTIVE_RUN_STATES, "html": html})
 
-    def sensible_doors(self, row: TrainingRun) -> Iterable[str]:
+    def buttons_for(self, row: TrainingRun) -> Iterable[str]:
         return self.actions_detail if row.state in ACTIVE_RUN_STATES else ()
 
     @column(lazy("Training run"), ordering="pk")
@@ -125,9 +121,9 @@ class TrainingRunAdmin(RecordAdmin):
     def config_text(self, run: TrainingRun) -> str:
         return format_html('<pre class="cc-code">{}</pre>', json.dumps(run.config, ensure_ascii=False, indent=2))
 
-    @door(lazy("Retrain now"), icon="model_training", primary=True)
+    @button(lazy("Retrain now"), icon="model_training", primary=True)
     def retrain_now(self, request: HttpRequest) -> HttpResponse:
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             run = request_retraining(
                 trigger="manual", note=cleaned["note"], include_simulated=cleaned["include_simulated"]
             )
@@ -136,7 +132,7 @@ class TrainingRunAdmin(RecordAdmin):
                 return _("Training run %(run)d is on its way to a training worker.") % {"run": run.pk}
             return _("Training run %(run)d waits: Redis can't be reached, beat sends it later.") % {"run": run.pk}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("Retrain the reward model now?"),
             consequences=[
                 _("Every ranking so far is exported, and a reward model is trained from it in a process of its own. "
@@ -147,19 +143,19 @@ class TrainingRunAdmin(RecordAdmin):
             back=reverse("admin:labeling_trainingrun_changelist"),
             form=RetrainForm,
         )  # fmt: skip
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
-    @door(lazy("End this run"), icon="cancel")
+    @button(lazy("End this run"), icon="cancel")
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.find(request, object_id)
 
-        def answer(cleaned: dict[str, Any]) -> str:
+        def act(cleaned: dict[str, Any]) -> str:
             ended = fail_run(run_id=run.pk, reason=_("Ended by an admin: %(reason)s") % cleaned)
             if ended:
                 return _("Training run %(run)d is ended; its process stops with its next word.") % {"run": run.pk}
             return _("Training run %(run)d had ended already.") % {"run": run.pk}
 
-        question = Question(
+        confirmation = Confirmation(
             title=_("End training run %(run)d?") % {"run": run.pk},
             consequences=[_("It counts as failed, and nothing of it is registered or promoted.")],
             button=_("End it"),
@@ -168,7 +164,7 @@ class TrainingRunAdmin(RecordAdmin):
             form=ReasonForm,
             danger=True,
         )
-        return ask(self, request, question, answer)
+        return confirm(self, request, confirmation, act)
 
 
 def live_context(run: TrainingRun) -> dict[str, Any]:

@@ -11,13 +11,13 @@ Bounds are those of a bootstrap over prompts that draws both models together (rm
 no model is current, chance stands in its place, which has half of every prompt's pairs right; everything is new then.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
+
+from rm_trainer.evaluation.figures import Comparison
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(TypedDict):
     """Accuracies and their differences are shares: 0.02 is two points."""
 
     tolerance: float
@@ -27,13 +27,33 @@ class Rule:
     min_new_rankings: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """`numbers` is what it was decided by, ready for JSON."""
+class PartNumbers(TypedDict):
+    """One half of the rule: the measured difference's lower bound must reach `floor`."""
+
+    comparison: Comparison | None
+    floor: float
+    holds: bool
+
+
+class PromotionNumbers(TypedDict):
+    """What a decision was made by, as TrainingRun.promotion keeps it.
+
+    `against` names the current model, "" for chance; rankings after `since` are new.
+    """
 
     promote: bool
+    against: str
+    since: str
+    rule: Rule
+    test: PartNumbers
+    newest: PartNumbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    promote: bool
     reason: str
-    numbers: dict[str, Any]
+    numbers: PromotionNumbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +61,7 @@ class _Part:
     """One half of the rule: `floor` is what the difference's lower bound must exceed, or just reach where it may."""
 
     name: str
-    comparison: Mapping[str, Any] | None
+    comparison: Comparison | None
     floor: float
     may_equal: bool
     min_rankings: int
@@ -49,7 +69,7 @@ class _Part:
 
     @property
     def rankings(self) -> int:
-        return int(self.comparison["rankings"]) if self.comparison else 0
+        return self.comparison["rankings"] if self.comparison else 0
 
     @property
     def is_large_enough(self) -> bool:
@@ -59,29 +79,30 @@ class _Part:
     def holds(self) -> bool:
         if self.comparison is None or not self.is_large_enough:
             return False
-        lower: float = self.comparison["lower"]
+        lower = self.comparison["lower"]
         return lower > self.floor or (self.may_equal and lower == self.floor)
 
-    def numbers(self) -> dict[str, Any]:
-        return {"comparison": self.comparison, "floor": self.floor, "holds": self.holds}
+    def numbers(self) -> PartNumbers:
+        return PartNumbers(comparison=self.comparison, floor=self.floor, holds=self.holds)
 
     def too_small(self) -> str:
         return f"{self.name} has {self.rankings} rankings with comparisons, and the rule asks for {self.min_rankings} "
 
     def told(self) -> str:
         assert self.comparison is not None
-        new, current, difference, lower = (self.comparison[key] for key in ("new", "current", "difference", "lower"))
+        found = self.comparison
         return (
-            f"{new:.1%} against {current:.1%} on {self.name} ({self.rankings} rankings; difference {difference:+.1%}, "
-            f"with {self.comparison['confidence']:.0%} confidence above {lower:+.1%}, must be "
+            f"{found['new']:.1%} against {found['current']:.1%} on {self.name} ({self.rankings} rankings; "
+            f"difference {found['difference']:+.1%}, with {found['confidence']:.0%} confidence above "
+            f"{found['lower']:+.1%}, must be "
             f"{'at least' if self.may_equal else 'above'} {self.floor:+.1%})"
         )
 
 
 def decide(
     *,
-    test: Mapping[str, Any] | None,
-    newest: Mapping[str, Any] | None,
+    test: Comparison | None,
+    newest: Comparison | None,
     against: str,
     since: str,
     rule: Rule,
@@ -93,28 +114,23 @@ def decide(
     frozen = _Part(
         name="the frozen test set",
         comparison=test,
-        floor=-rule.tolerance,
+        floor=-rule["tolerance"],
         may_equal=True,
-        min_rankings=rule.min_test_rankings,
+        min_rankings=rule["min_test_rankings"],
         setting="PROMOTE_MIN_TEST_RANKINGS",
     )
     batch = _Part(
         name="the newest batch",
         comparison=newest,
-        floor=rule.min_gain,
+        floor=rule["min_gain"],
         may_equal=False,
-        min_rankings=rule.min_new_rankings,
+        min_rankings=rule["min_new_rankings"],
         setting="PROMOTE_MIN_NEW_RANKINGS",
     )
     promote = frozen.holds and batch.holds
-    numbers = {
-        "promote": promote,
-        "against": against,
-        "since": since,
-        "rule": asdict(rule),
-        "test": frozen.numbers(),
-        "newest": batch.numbers(),
-    }
+    numbers = PromotionNumbers(
+        promote=promote, against=against, since=since, rule=rule, test=frozen.numbers(), newest=batch.numbers()
+    )
     return Decision(promote=promote, reason=_reason(frozen, batch, against), numbers=numbers)
 
 

@@ -3,10 +3,9 @@
 import json
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -14,15 +13,16 @@ from django.db import transaction
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove, ModelKind
 from labeling.exports.models import Snapshot
-from labeling.exports.services.registration import register_snapshot
-from labeling.exports.services.snapshots import write_snapshot
+from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.model_versions.services import keep_as_candidate, promote, register_model
 from labeling.training.models import TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import (
+    BothModels,
     RunAbandoned,
+    TrainingOptions,
     begin_evaluating,
     begin_training,
     fail_run,
@@ -31,6 +31,8 @@ from labeling.training.services.runs import (
 )
 from labeling.training.services.trainer_process import Heard, TrainerFailed, run_trainer
 from lm.snapshot.manifest import utc_text
+from rm_trainer.evaluation.figures import Comparison, Evaluation
+from rm_trainer.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,11 @@ def _retrain(run: TrainingRun) -> None:
     base = _base_model()
     output = Path(settings.CHECKPOINTS_DIR) / _name(run, "reward")
     log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
-    options = _training_options() | _newest_batch()
+    options = _training_options()
+    current = current_reward_model()
+    if current is not None and current.snapshot is not None:
+        # New is what the current model can't have learned from; without one the trainer has its own rule.
+        options["newest_since"] = utc_text(current.snapshot.as_of)
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
@@ -85,7 +91,8 @@ def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
         raise CannotTrain(f"{version} was not trained here, so nobody knows from which base and rankings.")
     output = Path(f"{version.path}{FOLDS}")
     log_path = Path(settings.VAR_DIR) / "log" / f"{output.name}.log"
-    options = _training_options() | {"folds": folds}
+    options = _training_options()
+    options["folds"] = folds
     trainer = _Trainer(log_path, heard)
     trainer.train(
         command="folds", data=version.snapshot.path, base=version.metrics["base"], output=output, options=options
@@ -95,25 +102,27 @@ def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class _Evaluations:
-    """What `evaluate` wrote of the new and of the current model; empty where nothing could be measured.
+    """What `evaluate` wrote of the new and of the current model; None where nothing could be measured.
 
     `since`: rankings after it are new to the current model.
     """
 
     since: str
-    new: dict[str, Any] = field(default_factory=dict)
-    current: dict[str, Any] = field(default_factory=dict)
+    new: Evaluation | None = None
+    current: Evaluation | None = None
 
-    def comparison(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self.new.get("comparison")
-        return found
+    def comparison(self) -> Comparison | None:
+        return self.new["comparison"] if self.new else None
 
-    def newest(self) -> dict[str, Any] | None:
-        return (self.new.get("newest") or {}).get("comparison")
+    def newest(self) -> Comparison | None:
+        newest = self.new["newest"] if self.new else None
+        return newest["comparison"] if newest else None
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> BothModels:
         """Both models' figures on the frozen test set, for the run's page."""
-        return {"new": self.new.get("metrics", {}), "current": self.current.get("metrics")}
+        return BothModels(
+            new=self.new["metrics"] if self.new else None, current=self.current["metrics"] if self.current else None
+        )
 
 
 def _evaluate_both(trainer: "_Trainer", snapshot: Snapshot, output: Path, current: ModelVersion | None) -> _Evaluations:
@@ -155,21 +164,15 @@ def _base_model() -> str:
     return sft.path
 
 
-def _training_options() -> dict[str, Any]:
-    """What the settings say of training, by the names of rm_trainer's own options."""
-    return {
-        "learning_rate": settings.RM_LEARNING_RATE,
-        "rankings_per_batch": settings.RM_BATCH_RANKINGS,
-        "epochs": settings.RM_EPOCHS,
-        "max_length": settings.RM_MAX_LENGTH,
-        "freeze_embeddings": settings.RM_FREEZE_EMBEDDINGS,
-    }
-
-
-def _newest_batch() -> dict[str, Any]:
-    """What is new is what the current model can't have learned from; without one the trainer has its own rule."""
-    current = current_reward_model()
-    return {"newest_since": utc_text(current.snapshot.as_of)} if current and current.snapshot else {}
+def _training_options() -> TrainingOptions:
+    """What the settings say of training."""
+    return TrainingOptions(
+        learning_rate=settings.RM_LEARNING_RATE,
+        rankings_per_batch=settings.RM_BATCH_RANKINGS,
+        epochs=settings.RM_EPOCHS,
+        max_length=settings.RM_MAX_LENGTH,
+        freeze_embeddings=settings.RM_FREEZE_EMBEDDINGS,
+    )
 
 
 class _Trainer:
@@ -179,7 +182,7 @@ class _Trainer:
         self._log_path = log_path
         self._heard = heard
 
-    def train(self, *, data: str, base: str, output: Path, options: dict[str, Any], command: str = "train") -> None:
+    def train(self, *, data: str, base: str, output: Path, options: TrainingOptions, command: str = "train") -> None:
         arguments = ["--data", data, "--base", base, "--output", str(output), "--progress", "jsonl"]
         for name, value in options.items():
             flag = f"--{name.replace('_', '-')}"
@@ -189,12 +192,12 @@ class _Trainer:
                 arguments += [flag, str(value)]
         self._run(command, arguments)
 
-    def evaluate(self, *, data: str, model: Path, since: str, to: Path, current: Path | None = None) -> dict[str, Any]:
+    def evaluate(self, *, data: str, model: Path, since: str, to: Path, current: Path | None = None) -> Evaluation:
         """What `python -m rm_trainer evaluate` writes of `model`; compared with what it wrote of the current one."""
         arguments = ["--data", data, "--model", str(model), "--split", "test", "--newest-since", since]
         arguments += ["--confidence", str(settings.PROMOTE_CONFIDENCE), "--output", str(to)]
         self._run("evaluate", arguments + (["--current", str(current)] if current else []))
-        written: dict[str, Any] = json.loads(to.read_text())
+        written: Evaluation = json.loads(to.read_text())
         return written
 
     def _run(self, command: str, arguments: list[str]) -> None:
@@ -216,7 +219,7 @@ def _register(
     current: ModelVersion | None,
     evaluations: _Evaluations,
 ) -> None:
-    metrics = json.loads((output / "metrics.json").read_text())
+    metrics: Metrics = json.loads((output / "metrics.json").read_text())
     version = register_model(
         kind=ModelKind.REWARD,
         name=f"reward-{run.pk}",

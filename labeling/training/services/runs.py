@@ -1,7 +1,7 @@
 """Training runs: asked for, claimed by one worker, followed step by step, finished or failed in words."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -14,7 +14,9 @@ from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.training.models import TrainingPoint, TrainingRun
+from labeling.training.rules.promotion import PromotionNumbers
 from lm.progress import AliveEvent, Event
+from rm_trainer.evaluation.figures import Summary
 
 SILENT_AFTER = timedelta(minutes=3)
 """A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
@@ -24,6 +26,25 @@ QUEUED_TOO_LONG = timedelta(minutes=5)
 
 WAIT_AFTER_FAILURE = timedelta(hours=1)
 """A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
+
+
+class TrainingOptions(TypedDict, total=False):
+    """What TrainingRun.config keeps: options of `python -m rm_trainer train` or `folds`, by their names."""
+
+    learning_rate: float
+    rankings_per_batch: int
+    epochs: int
+    max_length: int
+    freeze_embeddings: bool
+    newest_since: str
+    folds: int
+
+
+class BothModels(TypedDict, total=False):
+    """What TrainingRun.evaluation keeps: figures of the new and of the current model on the same test rankings."""
+
+    new: Summary | None
+    current: Summary | None
 
 
 def request_retraining(*, trigger: str, note: str = "", include_simulated: bool = False) -> TrainingRun:
@@ -129,7 +150,7 @@ def begin_training(
     base: str,
     output_path: str,
     log_path: str,
-    config: dict[str, Any],
+    config: TrainingOptions,
 ) -> None:
     """Writes down what is about to be trained from what. Raises IllegalMove when the run was failed meanwhile."""
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
@@ -174,9 +195,9 @@ def finish_run(
     *,
     run: TrainingRun,
     model_version: ModelVersion,
-    evaluation: dict[str, Any],
+    evaluation: BothModels,
     decision: str,
-    promotion: dict[str, Any] | None = None,
+    promotion: PromotionNumbers | None = None,
 ) -> None:
     """The run is done, with the version that came of it, and why and by which numbers that was promoted or not.
 

@@ -5,23 +5,21 @@ import random
 from django.db import transaction
 from django.utils import timezone
 
-from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import ChatRefused, PromptRefused
 from labeling.base.states import PromptSource, SamplingState, SuggestionState, UseCase
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
-from labeling.ranking_tasks.services.tasks import make_task, text_key
+from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.tasks import make_task
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.services import (
+    COMPOSITIONS,
     as_messages,
     begin_conversation,
-    check_may_hand_in,
-    close_composition,
-    lock_own_composition,
+    close_submitted,
     message_of,
-    store_composition_draft,
 )
 from labeling.writing.suggestions.services import ask
 
@@ -36,8 +34,8 @@ def say(*, labeler: Labeler, token: str, text: str, language: str) -> Conversati
     Raises ChatRefused: it is the model's turn, or there have been MOST_CHAT_TURNS; PromptRefused: an empty text;
     LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_may_hand_in(composition)
+    composition = COMPOSITIONS.lock_own(labeler=labeler, token=token)
+    COMPOSITIONS.check_standing(composition)
     conversation = Conversation.objects.filter(composition=composition).first()
     said = list(conversation.messages.order_by("position")) if conversation else []
     _check_turn(said)
@@ -45,7 +43,7 @@ def say(*, labeler: Labeler, token: str, text: str, language: str) -> Conversati
     conversation = conversation or begin_conversation(composition, language=language)
     request = ask(composition, position=len(asked) + 1, messages=asked, wanted=1)
     message_of(conversation, position=len(asked), role="user", content=request.messages[-1]["content"]).save()
-    store_composition_draft(composition, {})
+    COMPOSITIONS.store_draft(composition, {})
     return conversation
 
 
@@ -62,8 +60,8 @@ def ask_again(*, labeler: Labeler, token: str) -> None:
 
     Raises as `say` does.
     """
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_may_hand_in(composition)
+    composition = COMPOSITIONS.lock_own(labeler=labeler, token=token)
+    COMPOSITIONS.check_standing(composition)
     said = list(Message.objects.filter(conversation__composition=composition).order_by("position"))
     waited_for = composition.suggestion_requests.filter(state=SuggestionState.WAITING).exists()
     if said and said[-1].role == "user" and not waited_for:
@@ -80,9 +78,7 @@ def end_chat(
     campaign has, another message is picked. Raises ChatRefused: the model has said nothing yet; PromptRefused: no
     message can be picked; LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded.
     """
-    while_no_export_looks()
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_may_hand_in(composition)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
     said = list(
         Message.objects.filter(conversation__composition=composition)
         .select_related("conversation", "model_version", "suggestion__request")
@@ -92,9 +88,8 @@ def end_chat(
         raise ChatRefused("The model has not said anything yet, so there is nothing to rank.")
     prompt, picked = _pick(composition, said, chance or random.Random())
     task = _make_reserved_task(composition, prompt, picked)
-    now = timezone.now()
-    Conversation.objects.filter(composition=composition).update(submitted_at=now)
-    close_composition(composition, active_seconds=active_seconds, now=now)
+    Conversation.objects.filter(composition=composition).update(submitted_at=timezone.now())
+    close_submitted(composition, active_seconds=active_seconds)
     return task
 
 

@@ -7,67 +7,74 @@ from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.urls import reverse
-from django.utils.translation import get_language
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from labeling.base.refusals import AlreadySubmitted, ChatRefused, PromptRefused, Refusal
-from labeling.base.states import TaskState
+from labeling.base.states import CompositionKind, TaskState
 from labeling.base.text import UnstorableText, clean_text
-from labeling.desk.forms import ActiveSecondsField, Data, Problem
+from labeling.desk.forms import ActiveSecondsField, Data
 from labeling.desk.rules.drafts import as_lists, draft_of, first
-from labeling.desk.views import interruptions as calm
+from labeling.desk.views.held_work import find_own, keep_sent
+from labeling.desk.views.kinds import NotHandedIn, within_wall_time
 from labeling.dispatch import dispatch_sampling, dispatch_suggestions
-from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
 from labeling.writing.dialogues.rules import LONGEST_TURN
 from labeling.writing.dialogues.views.dialogues import words_for_refused_prompt
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
 from labeling.writing.queries import holds_a_ranking, language_of, reserved_task, turns_said, writing_of
-from labeling.writing.services import keep_unsubmitted_composition
+from labeling.writing.services import COMPOSITIONS
 from labeling.writing.suggestions.queries import Panel, panel_of
 from labeling.writing.suggestions.services import give_up_if_late, note_shown
 from labeling.writing.suggestions.views import note_of
-from labeling.writing.views.kinds import CompositionRefused, within_wall_time
+from labeling.writing.views.compositions import refused_composition
+from labeling.writing.views.kinds import OwnKind
 
 
-class ChatComposer:
-    def show(
-        self,
-        request: LabelerRequest,
-        composition: Composition,
-        *,
-        data: Data | None = None,
-        refused: CompositionRefused | None = None,
-    ) -> HttpResponse:
-        draft = draft_of(data.lists()) if data is not None else as_lists(composition.draft)
-        work = writing_of(composition, interface_language=get_language() or "en")
-        context = _thread(composition) | {
+class ChatKind(OwnKind):
+    name = CompositionKind.CHAT
+    title = gettext_lazy("Chat with the model")
+    icon = "icons/dialogue.svg"
+    template = "writing/chats/chat.html"
+    start = gettext_lazy("Chat with the model, then rank")
+
+    def urls(self) -> list[URLPattern]:
+        at = "compose/<uuid:token>/"
+        return [
+            path(f"{at}say/", speak, {"kind": self}, name="compose_say"),
+            path(f"{at}thread/", thread, name="compose_thread"),
+        ]
+
+    def context(self, held: Composition, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
+        draft = draft_of(sent.lists()) if sent is not None else as_lists(held.draft)
+        work = writing_of(held, interface_language=get_language() or "en")
+        return _thread(held) | {
             "work": work,
             "text": first(draft, "text"),
-            "chosen": language_of(composition) or chosen_language(draft, work.languages),
+            "chosen": language_of(held) or chosen_language(draft, work.languages),
             "active_seconds": first(draft, "active_seconds"),
-            "problems": [Problem(text=text, places=[]) for text in (refused.problems if refused else ())],
+            "problems": refused.problems if refused else [],
             "most_turns": MOST_CHAT_TURNS,
             "back": reverse("compose", args=[work.token]),
         }
-        return render(request, "writing/chats/chat.html", context, status=422 if refused else 200)
 
-    def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
+    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
         seconds = ActiveSecondsField().to_python(request.POST.get("active_seconds"))
         try:
             end_chat(
                 labeler=request.labeler,
-                token=str(composition.token),
-                active_seconds=within_wall_time(composition, seconds),
+                token=str(held.token),
+                active_seconds=within_wall_time(held, seconds),
             )
         except ChatRefused as refused:
             text = _("The model has not said anything yet, so there is nothing to rank.")
-            raise CompositionRefused(text) from refused
+            raise NotHandedIn(text) from refused
         except PromptRefused as refused:
-            raise CompositionRefused(words_for_refused_prompt(refused)) from refused
+            raise NotHandedIn(words_for_refused_prompt(refused)) from refused
         dispatch_sampling()
         return _("Chat saved.")
 
@@ -107,7 +114,7 @@ def _thread(composition: Composition) -> dict[str, object]:
 @labeler_page
 def thread(request: LabelerRequest, token: UUID) -> HttpResponse:
     """{state, said, html} for the page's script, which looks every second while the model writes."""
-    context = _thread(find_own_composition(request, token))
+    context = _thread(find_own(COMPOSITIONS, request, token))
     panel, turns = context["panel"], context["turns"]
     assert isinstance(panel, Panel | None)
     assert isinstance(turns, list)
@@ -119,9 +126,9 @@ def thread(request: LabelerRequest, token: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @labeler_page
-def speak(request: LabelerRequest, token: UUID) -> HttpResponse:
+def speak(request: LabelerRequest, token: UUID, kind: ChatKind) -> HttpResponse:
     """Sends the labeler's turn, or asks again for an answer that did not come (`again`)."""
-    composition = find_own_composition(request, token)
+    composition = find_own(COMPOSITIONS, request, token)
     if request.method != "POST":
         return redirect("compose", token=token)
     text = request.POST.get("text", "")
@@ -130,15 +137,13 @@ def speak(request: LabelerRequest, token: UUID) -> HttpResponse:
             ask_again(labeler=request.labeler, token=str(token))
         else:
             _say(request, composition, text)
-    except CompositionRefused as refused:
-        keep_unsubmitted_composition(labeler=request.labeler, token=str(token), draft=draft_of(request.POST.lists()))
-        return ChatComposer().show(request, find_own_composition(request, token), data=request.POST, refused=refused)
+    except NotHandedIn as refused:
+        keep_sent(COMPOSITIONS, request, token)
+        return kind.show(request, find_own(COMPOSITIONS, request, token), sent=request.POST, refused=refused)
     except AlreadySubmitted:
         return redirect("compose", token=token)
     except Refusal as refusal:
-        draft = draft_of(request.POST.lists())
-        keep_unsubmitted_composition(labeler=request.labeler, token=str(token), draft=draft)
-        return calm.refused_composition(request, composition, refusal, draft=draft)
+        return refused_composition(request, composition, refusal, draft=keep_sent(COMPOSITIONS, request, token))
     dispatch_suggestions()
     if "again" not in request.POST:
         messages.info(request, _("Sent."), extra_tags=f"quiet {token}")
@@ -146,23 +151,23 @@ def speak(request: LabelerRequest, token: UUID) -> HttpResponse:
 
 
 def _say(request: LabelerRequest, composition: Composition, text: str) -> None:
-    """Raises CompositionRefused with words for the labeler."""
+    """Raises NotHandedIn with words for the labeler."""
     work = writing_of(composition, interface_language=get_language() or "en")
     if not text.strip():
-        raise CompositionRefused(_("Write something to the model first."))
+        raise NotHandedIn(_("Write something to the model first."))
     if len(text) > LONGEST_TURN:
         limit = {"limit": f"{LONGEST_TURN:,}"}
-        raise CompositionRefused(_("A turn is longer than %(limit)s characters. Nothing was cut; shorten it.") % limit)
+        raise NotHandedIn(_("A turn is longer than %(limit)s characters. Nothing was cut; shorten it.") % limit)
     language = chosen_language(draft_of(request.POST.lists()), work.languages)
     try:
         clean_text(text)
         say(labeler=request.labeler, token=str(composition.token), text=text, language=language)
     except UnstorableText as unstorable:
-        raise CompositionRefused(
+        raise NotHandedIn(
             _("The text has a character that can't be stored (such as U+0000). Remove it and try again.")
         ) from unstorable
     except ChatRefused as refused:
-        raise CompositionRefused(
+        raise NotHandedIn(
             _("Wait for the model's answer, or ask it again; after %(limit)d turns of yours, end the chat.")
             % {"limit": MOST_CHAT_TURNS}
         ) from refused

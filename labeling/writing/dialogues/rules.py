@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from labeling.desk.rules.drafts import Draft, as_lists, first
+from lm.prompt_format import Message
 
 MOST_TURNS = 60
 LONGEST_TURN = 20_000
@@ -82,7 +83,7 @@ def with_changed(turns: Sequence[Turn], position: int, **changes: str) -> list[T
     return [replace(turn, **changes) if number == position else turn for number, turn in enumerate(turns, start=1)]
 
 
-def messages_before(turns: Sequence[Turn], position: int) -> list[dict[str, str]]:
+def messages_before(turns: Sequence[Turn], position: int) -> list[Message]:
     """What the model reads when it is asked for the turn at `position`."""
     return [{"role": turn.role, "content": turn.text} for turn in turns[: position - 1]]
 

@@ -6,7 +6,6 @@ from django.db import transaction
 from django.utils import timezone
 from rapidfuzz.distance import Levenshtein
 
-from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import LabelerGroup, PromptSource, SuggestionOutcome, UseCase
 from labeling.base.text import clean_text
@@ -17,10 +16,9 @@ from labeling.people.models import Labeler
 from labeling.writing.dialogues.rules import Turn, messages_before
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.services import (
+    COMPOSITIONS,
     begin_conversation,
-    check_may_hand_in,
-    close_composition,
-    lock_own_composition,
+    close_submitted,
     message_of,
 )
 from labeling.writing.suggestions.models import Suggestion
@@ -35,18 +33,15 @@ def submit_dialogue(
     Raises PromptRefused (turns that do not alternate, a near-duplicate, too many prompts), UnstorableText,
     LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
-    while_no_export_looks()
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_may_hand_in(composition)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
     _check_ends_with_an_answer(turns)
     conversation = begin_conversation(composition, language=language)
     prompt = _prompt_of(composition, turns, language)
     answer = _write(conversation, turns)
     _demonstrate(composition, prompt, answer, active_seconds)
-    now = timezone.now()
-    conversation.submitted_at = now
+    conversation.submitted_at = timezone.now()
     conversation.save(update_fields=["submitted_at"])
-    close_composition(composition, active_seconds=active_seconds, now=now)
+    close_submitted(composition, active_seconds=active_seconds)
     return conversation
 
 

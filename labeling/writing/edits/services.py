@@ -3,7 +3,6 @@
 from django.db import transaction
 from django.utils import timezone
 
-from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import EditRefused, EmptyText
 from labeling.base.states import CompositionKind
 from labeling.base.text import clean_text
@@ -11,7 +10,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition
-from labeling.writing.services import check_may_hand_in, close_composition, lock_own_composition
+from labeling.writing.services import COMPOSITIONS, close_submitted
 
 
 @transaction.atomic
@@ -42,9 +41,7 @@ def submit_edit(
     Raises EditRefused, EmptyText, UnstorableText, LabelerNotActive, CampaignNotOpen, AlreadySubmitted,
     AlreadyDiscarded, Composition.DoesNotExist.
     """
-    while_no_export_looks()
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_may_hand_in(composition)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
     ranking = composition.ranking
     assert ranking is not None  # a CHECK constraint: every edit has its ranking
     best = ranking.ranked_completions.select_related("completion").filter(rank=1, shown_position=shown_position).first()
@@ -67,5 +64,5 @@ def submit_edit(
         labeler_group=labeler.group,
         simulated=labeler.simulated,
     )
-    close_composition(composition, active_seconds=active_seconds, now=timezone.now())
+    close_submitted(composition, active_seconds=active_seconds)
     return demonstration

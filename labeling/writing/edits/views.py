@@ -1,78 +1,100 @@
 """The best completion of a ranking, improved after it: offered, written, handed in."""
 
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.base.refusals import EditRefused, EmptyText
-from labeling.base.states import AssignmentKind
-from labeling.desk.forms import Data, DemonstrationSheet, Problem, data_of_draft
+from labeling.base.states import CompositionKind
+from labeling.desk.demonstrating.forms import DemonstrationForm
+from labeling.desk.forms import Data, data_of_draft
 from labeling.desk.models import Assignment
-from labeling.desk.queries.work import turns_of
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.desk.rules.drafts import letter_of
+from labeling.desk.views.kinds import HandedOutKind, NotHandedIn, within_wall_time
 from labeling.people.views.access import LabelerRequest
 from labeling.writing.edits.services import offer_edit, submit_edit
 from labeling.writing.models import Composition
 from labeling.writing.queries import writing_of
-from labeling.writing.views.kinds import CompositionRefused, within_wall_time
+from labeling.writing.views.kinds import OwnKind
 
 
-def to_the_edit(assignment: Assignment) -> HttpResponse | None:
+def page_of_edit(assignment: Assignment) -> HttpResponse | None:
     """After a ranking: on to improving its best, where the campaign asks."""
-    if assignment.kind != AssignmentKind.RANKING or not assignment.campaign.ask_edit:
+    if not assignment.campaign.ask_edit:
         return None
     offered = offer_edit(ranking=assignment.rankings.select_related("task__campaign").latest("revision"))
     return redirect("compose", token=offered.token) if offered else None
 
 
-class EditComposer:
+class EditKind(OwnKind):
+    name = CompositionKind.EDIT
+    title = gettext_lazy("Improve the best completion")
+    icon = "icons/note.svg"
+    template = "writing/edits/edit.html"
+    discarded = gettext_lazy("Left as it was.")
+
+    def __init__(self, *, ranking: HandedOutKind) -> None:
+        self.ranking = ranking
+
     def show(
         self,
         request: LabelerRequest,
-        composition: Composition,
+        held: Composition,
         *,
-        data: Data | None = None,
-        refused: CompositionRefused | None = None,
+        sent: Data | None = None,
+        refused: NotHandedIn | None = None,
     ) -> HttpResponse:
-        entry = data if data is not None else data_of_draft(composition.draft)
-        best = best_of(composition)
-        chosen = _chosen(best, str(entry.get("best", "")) or request.GET.get("best", ""))
-        entry = entry if "text" in entry or chosen is None else Data({"text": [chosen.completion.text]})
-        sheet = DemonstrationSheet(entry, checked=refused is not None)
-        said = [Problem(text=text, places=[(_("Show"), "#text")]) for text in (refused.problems if refused else ())]
-        context = _prompt_of(composition) | {
-            "work": writing_of(composition, interface_language=get_language() or "en"),
-            "sheet": sheet,
-            "problems": said + sheet.problems,
+        """Which of the best is improved may be in the address as well."""
+        data = sent if sent is not None else data_of_draft(held.draft)
+        if not data.get("best") and (best := request.GET.get("best")):
+            data = Data({**dict(data.lists()), "best": [best]})
+        return super().show(request, held, sent=data, refused=refused)
+
+    def context(self, held: Composition, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
+        data = sent if sent is not None else data_of_draft(held.draft)
+        best = best_of(held)
+        chosen = _chosen(best, str(data.get("best", "")))
+        data = data if "text" in data or chosen is None else Data({"text": [chosen.completion.text]})
+        form = DemonstrationForm(data, checked=refused is not None)
+        return _prompt_of(held) | {
+            "work": writing_of(held, interface_language=get_language() or "en"),
+            "form": form,
+            "problems": (refused.problems if refused else []) + form.problems,
             "best": [_shown(each) for each in best],
             "chosen": _shown(chosen) if chosen else None,
-            "back": reverse("compose", args=[composition.token]),
+            "back": reverse("compose", args=[held.token]),
         }
-        return render(request, "writing/edits/edit.html", context, status=422 if refused else 200)
 
-    def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
-        sheet = DemonstrationSheet(request.POST, checked=True)
-        chosen = _chosen(best_of(composition), request.POST.get("best", ""))
+    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
+        form = DemonstrationForm(request.POST)
+        chosen = _chosen(best_of(held), request.POST.get("best", ""))
         if chosen is None:
-            raise CompositionRefused(_("Choose first which of the best you improve."))
-        if not sheet.is_valid():
-            raise CompositionRefused
+            raise NotHandedIn(_("Choose first which of the best you improve."), address="#text")
+        if not form.is_valid():
+            raise NotHandedIn
         try:
             submit_edit(
                 labeler=request.labeler,
-                token=str(composition.token),
+                token=str(held.token),
                 shown_position=chosen.shown_position,
-                text=sheet.form.cleaned_data["text"],
-                active_seconds=within_wall_time(composition, sheet.form.cleaned_data["active_seconds"]),
+                text=form.cleaned_data["text"],
+                active_seconds=within_wall_time(held, form.cleaned_data["active_seconds"]),
             )
         except (EditRefused, EmptyText) as refused:
             text = _("Nothing was changed yet. Improve the text, or leave it as it is.")
-            raise CompositionRefused(text) from refused
+            raise NotHandedIn(text, address="#text") from refused
         return _("Improvement saved.")
+
+    def after_hand_in(self, request: LabelerRequest, held: Composition) -> HttpResponse:  # noqa: ARG002
+        return self.ranking.next_page(request)
+
+    def after_discard(self, request: LabelerRequest) -> HttpResponse:
+        return self.ranking.next_page(request)
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
         assert composition.ranking is not None  # a CHECK constraint

@@ -12,6 +12,7 @@ from labeling.base.states import PromptSource, UseCase
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.desk.rules.drafts import Draft, as_lists, first
+from lm.prompt_format import Message
 
 FEWEST_PAIRS, MOST_PAIRS = 2, 10
 LONGEST_PROMPT = 20_000
@@ -57,7 +58,7 @@ class OwnWriting:
 class Example:
     """A prompt that an own prompt makes, with the answer that was written for it, if one was."""
 
-    messages: list[dict[str, str]]
+    messages: list[Message]
     answer: str
 
 
@@ -102,8 +103,8 @@ def expansions(*, instruction: str, pairs: Sequence[Pair]) -> list[Example]:
     ]
 
 
-def _asked_after(instruction: str, context: Sequence[Pair], asked: Pair) -> list[dict[str, str]]:
-    messages = [{"role": "system", "content": instruction}]
+def _asked_after(instruction: str, context: Sequence[Pair], asked: Pair) -> list[Message]:
+    messages: list[Message] = [{"role": "system", "content": instruction}]
     for pair in context:
         messages += [{"role": "user", "content": pair.query}, {"role": "assistant", "content": pair.response}]
     return [*messages, {"role": "user", "content": asked.query}]

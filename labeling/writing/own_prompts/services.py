@@ -1,9 +1,7 @@
 """Prompts that labelers think of themselves, handed in: stored as written, and expanded into prompts to label."""
 
 from django.db import transaction
-from django.utils import timezone
 
-from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import StatementGone
 from labeling.base.states import LabelerGroup, UseCase
 from labeling.base.text import clean_text
@@ -14,7 +12,7 @@ from labeling.people.models import Labeler
 from labeling.writing.models import Composition
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
 from labeling.writing.own_prompts.rules import KINDS, Example, OwnWriting, examples_of
-from labeling.writing.services import check_may_hand_in, close_composition, lock_own_composition
+from labeling.writing.services import COMPOSITIONS, close_submitted
 
 
 @transaction.atomic
@@ -25,9 +23,7 @@ def submit_own_prompt(*, labeler: Labeler, token: str, writing: OwnWriting, acti
     prompts), StatementGone, LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded,
     Composition.DoesNotExist.
     """
-    while_no_export_looks()
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_may_hand_in(composition)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
     own = _store(composition, writing)
     examples = examples_of(writing)
     for number, example in enumerate(examples, start=1):
@@ -35,7 +31,7 @@ def submit_own_prompt(*, labeler: Labeler, token: str, writing: OwnWriting, acti
         OwnPromptExample.objects.create(own_prompt=own, number=number, prompt=prompt)
         if example.answer.strip():
             _demonstrate(own, prompt, example.answer, max(0.0, active_seconds) / len(examples))
-    close_composition(composition, active_seconds=active_seconds, now=timezone.now())
+    close_submitted(composition, active_seconds=active_seconds)
     return own
 
 

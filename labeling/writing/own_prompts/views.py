@@ -6,19 +6,21 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.translation import get_language
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from labeling.base.choices import WORDS
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.refusals import PromptRefused, StatementGone
-from labeling.base.states import UseCase
+from labeling.base.states import CompositionKind, UseCase
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt
 from labeling.desk.forms import Data, Problem
 from labeling.desk.rules.drafts import as_lists, draft_of
-from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.desk.views.held_work import find_own
+from labeling.desk.views.kinds import NotHandedIn, within_wall_time
+from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
 from labeling.writing.own_prompts.models import OwnPrompt
@@ -37,8 +39,8 @@ from labeling.writing.own_prompts.rules import (
 )
 from labeling.writing.own_prompts.services import submit_own_prompt
 from labeling.writing.queries import writing_of
-from labeling.writing.services import keep_unsubmitted_composition
-from labeling.writing.views.kinds import CompositionRefused, seconds_in, within_wall_time
+from labeling.writing.services import COMPOSITIONS
+from labeling.writing.views.kinds import OwnKind, seconds_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,23 +50,25 @@ class PairCard:
     faulty: Sequence[str] = ()
 
 
-class OwnPromptComposer:
-    def show(
-        self,
-        request: LabelerRequest,
-        composition: Composition,
-        *,
-        data: Data | None = None,
-        refused: CompositionRefused | None = None,
-    ) -> HttpResponse:
-        draft = draft_of(data.lists()) if data is not None else as_lists(composition.draft)
+class OwnPromptKind(OwnKind):
+    name = CompositionKind.OWN_PROMPT
+    title = gettext_lazy("Own prompt")
+    icon = "icons/note.svg"
+    template = "writing/own_prompts/own_prompt.html"
+    start = gettext_lazy("Write your own prompt")
+
+    def urls(self) -> list[URLPattern]:
+        return [path("compose/<uuid:token>/pairs/", change_pairs, name="compose_pairs")]
+
+    def context(self, held: Composition, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
+        draft = draft_of(sent.lists()) if sent is not None else as_lists(held.draft)
         written = writing_in(draft)
-        work = writing_of(composition, interface_language=get_language() or "en")
+        work = writing_of(held, interface_language=get_language() or "en")
         language = chosen_language(draft, work.languages)
         # Judged as it was sent: a draft shows what can't be stored by another character.
-        faults = faults_of(writing_in(dict(data.lists())) if data is not None else written) if refused else []
-        statements = composition.campaign.statements(language)
-        context = {
+        faults = faults_of(writing_in(dict(sent.lists())) if sent is not None else written) if refused else []
+        statements = held.campaign.statements(language)
+        return {
             "work": work,
             "written": written,
             "faulty": [each.field for each in faults],
@@ -73,33 +77,32 @@ class OwnPromptComposer:
             "most_pairs": MOST_PAIRS,
             "use_cases": [(use_case.value, WORDS[use_case]) for use_case in UseCase],
             "statements": statements,
-            "statement": _statement(written, statements, composition),
+            "statement": _statement(written, statements, held),
             "language": language,
-            "problems": [Problem(text=text, places=[]) for text in (refused.problems if refused else ())]
+            "problems": (refused.problems if refused else [])
             + [Problem(text=_words_for(each), places=[(_("Show"), f"#{each.field}")]) for each in faults],
             "active_seconds": seconds_in(draft),
             "back": reverse("compose", args=[work.token]),
         }
-        return render(request, "writing/own_prompts/own_prompt.html", context, status=422 if refused else 200)
 
-    def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
+    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
         sent = {name: request.POST.getlist(name) for name in request.POST}
-        work = writing_of(composition, interface_language=get_language() or "en")
+        work = writing_of(held, interface_language=get_language() or "en")
         written = writing_in(sent | {"language": [chosen_language(sent, work.languages)]})
         if faults_of(written):
-            raise CompositionRefused
+            raise NotHandedIn
         try:
             submit_own_prompt(
                 labeler=request.labeler,
-                token=str(composition.token),
+                token=str(held.token),
                 writing=written,
-                active_seconds=within_wall_time(composition, seconds_in(sent)),
+                active_seconds=within_wall_time(held, seconds_in(sent)),
             )
         except StatementGone as gone:
             text = _("The use case that you wrote for is not asked for any more. Look at the one that is shown now.")
-            raise CompositionRefused(text) from gone
+            raise NotHandedIn(text) from gone
         except PromptRefused as refused:
-            raise CompositionRefused(_words_for_refused(refused)) from refused
+            raise NotHandedIn(_words_for_refused(refused)) from refused
         return _("Prompt saved. Thank you.")
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
@@ -121,7 +124,7 @@ class OwnPromptComposer:
 @labeler_page
 def change_pairs(request: LabelerRequest, token: UUID) -> HttpResponse:
     """The buttons of the page where there is no script: a pair more or less, another use case. The text is kept."""
-    composition = find_own_composition(request, token)
+    composition = find_own(COMPOSITIONS, request, token)
     draft = draft_of((name, values) for name, values in request.POST.lists() if name != "do")
     action, _dash, number = request.POST.get("do", "").partition("-")
     written = writing_in(draft)
@@ -134,7 +137,7 @@ def change_pairs(request: LabelerRequest, token: UUID) -> HttpResponse:
     elif action == "another":
         statements = composition.campaign.statements(written.language)
         others["statement"] = [_after(written.statement, statements)]
-    keep_unsubmitted_composition(labeler=request.labeler, token=str(token), draft=others | pairs_as_draft(pairs))
+    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=others | pairs_as_draft(pairs))
     return redirect("compose", token=token)
 
 

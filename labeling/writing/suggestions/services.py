@@ -21,12 +21,12 @@ from labeling.base.states import (
     SuggestionState,
 )
 from labeling.base.text import clean_text
-from labeling.campaigns.services.prompts import check_messages
+from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition
-from labeling.writing.services import cancel_waiting, check_may_hand_in, lock_own_composition, message_of
+from labeling.writing.services import COMPOSITIONS, cancel_waiting, message_of
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 from sampler.protocol import PromptTooLong, SampledCompletion, Sampler, SampleRequest
 
@@ -45,8 +45,8 @@ def request_suggestions(
     Without a model it fails at once, visibly. Raises PromptRefused: `messages` do not end with a user turn;
     LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
-    composition = lock_own_composition(labeler=labeler, token=token)
-    check_may_hand_in(composition)
+    composition = COMPOSITIONS.lock_own(labeler=labeler, token=token)
+    COMPOSITIONS.check_standing(composition)
     return ask(composition, position=position, messages=messages, wanted=composition.campaign.suggestions_per_turn)
 
 
@@ -76,7 +76,7 @@ def ask(
 @transaction.atomic
 def cancel_request(*, labeler: Labeler, token: str, request_token: str) -> None:
     """The labeler goes on without. Raises SuggestionRequest.DoesNotExist."""
-    composition = lock_own_composition(labeler=labeler, token=token)
+    composition = COMPOSITIONS.lock_own(labeler=labeler, token=token)
     request = composition.suggestion_requests.get(token=request_token)
     if request.state == SuggestionState.WAITING:
         _finish(request, SuggestionState.CANCELLED)
@@ -85,7 +85,7 @@ def cancel_request(*, labeler: Labeler, token: str, request_token: str) -> None:
 @transaction.atomic
 def dismiss_suggestion(*, labeler: Labeler, token: str, request_token: str, number: int) -> None:
     """The labeler does not want to see it. Raises Suggestion.DoesNotExist."""
-    composition = lock_own_composition(labeler=labeler, token=token)
+    composition = COMPOSITIONS.lock_own(labeler=labeler, token=token)
     suggestion = Suggestion.objects.get(request__token=request_token, request__composition=composition, number=number)
     if not suggestion.outcome:
         suggestion.outcome = SuggestionOutcome.DISMISSED

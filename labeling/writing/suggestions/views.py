@@ -15,10 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from labeling.base.refusals import PromptRefused, Refusal
 from labeling.base.states import SuggestionFailure, SuggestionState
 from labeling.desk.rules.drafts import draft_of
+from labeling.desk.views.held_work import find_own
 from labeling.dispatch import dispatch_suggestions
-from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.rules import messages_before, turns_in
 from labeling.writing.models import Composition
+from labeling.writing.services import COMPOSITIONS
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 from labeling.writing.suggestions.queries import Panel, own_request, panel_of
 from labeling.writing.suggestions.services import (
@@ -34,7 +36,7 @@ from labeling.writing.suggestions.services import (
 @labeler_page
 def suggest(request: LabelerRequest, token: UUID) -> HttpResponse:
     """Asks for the turn at `position` of the dialogue that was sent along, as it stands on the page."""
-    composition = find_own_composition(request, token)
+    composition = find_own(COMPOSITIONS, request, token)
     position = request.POST.get("position", "")
     if not position.isdecimal():
         raise Http404
@@ -67,7 +69,7 @@ def nothing_to_answer() -> str:
 @labeler_page
 def suggestions(request: LabelerRequest, token: UUID, request_token: UUID) -> HttpResponse:
     """GET looks; POST gives up what is waited for (`cancel`), or one that arrived (`dismiss`, its number)."""
-    composition = find_own_composition(request, token)
+    composition = find_own(COMPOSITIONS, request, token)
     try:
         if request.method == "POST":
             _change(request, token, request_token)

@@ -1,51 +1,35 @@
-"""What each kind of a labeler's own writing brings: its page, handing it in, and what is shown of it afterwards.
+"""What every kind of work that labelers begin by themselves brings."""
 
-The doors are in views/compositions.py.
-"""
-
-from typing import Protocol
+from abc import abstractmethod
+from typing import ClassVar
 
 from django.http import HttpResponse
-from django.utils import timezone
+from django.shortcuts import redirect
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
-from labeling.desk.forms import ActiveSecondsField, Data
+from labeling.desk.forms import ActiveSecondsField
 from labeling.desk.rules.drafts import Draft, first
-from labeling.desk.rules.working_time import believable
+from labeling.desk.views.kinds import KindOfWork
 from labeling.people.views.access import LabelerRequest
 from labeling.writing.models import Composition
 
 
-class CompositionRefused(Exception):
-    """What was sent can't be handed in yet; the page shows why. `problems` are said beside those of the form."""
+class OwnKind(KindOfWork[Composition]):
+    start: ClassVar[Promise | None] = None
+    """The words of the button that begins one; None where there is no such button."""
+    discarded: ClassVar[Promise] = gettext_lazy("Discarded.")
+    """What is said once one was discarded."""
 
-    def __init__(self, *problems: str) -> None:
-        super().__init__(*problems)
-        self.problems = problems
-
-
-class Composer(Protocol):
-    """One kind of own writing."""
-
-    def show(
-        self,
-        request: LabelerRequest,
-        composition: Composition,
-        *,
-        data: Data | None = None,
-        refused: CompositionRefused | None = None,
-    ) -> HttpResponse:
-        """The page with `data`, checked aloud where `refused` says why, or with the draft. 422 when it was refused."""
-
-    def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
-        """Returns what to say of it. Raises CompositionRefused and what the service raises."""
-
+    @abstractmethod
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
         """What was handed in, to read."""
 
+    def after_hand_in(self, request: LabelerRequest, held: Composition) -> HttpResponse:  # noqa: ARG002
+        return redirect("compose", token=held.token)
 
-def within_wall_time(composition: Composition, seconds: float) -> float:
-    """Nobody is active for longer than since they began, whatever their browser says."""
-    return believable(seconds, held_for=(timezone.now() - composition.started_at).total_seconds())
+    def after_discard(self, request: LabelerRequest) -> HttpResponse:  # noqa: ARG002
+        return redirect("overview")
 
 
 def seconds_in(draft: Draft) -> float:

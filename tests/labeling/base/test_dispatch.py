@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from labeling.base.states import CompositionKind
 from labeling.models import ModelVersion, RankingTask, ScoringRequest, SuggestionRequest, TrainingRun
 from labeling.ranking_tasks.services.tasks import top_up
-from labeling.rewards.services.scoring_requests import request_scores
+from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
 from labeling.training.services.runs import request_retraining
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import request_suggestions
@@ -62,7 +62,7 @@ def test_with_redis_down_nothing_is_lost_and_dispatch_catches_up(
     run = request_retraining(trigger="manual")
     asked = ask_for_suggestions()
     current_reward_model()
-    item = {"prompt": [{"role": "user", "content": "Hi"}], "completions": ["Hello!"]}
+    item = ScoringItem(prompt=[{"role": "user", "content": "Hi"}], completions=["Hello!"])
     scoring = request_scores(user=User.objects.create_user("petra"), items=[item], per_minute=9)
     down = {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0", "SAMPLING_PROMPTS_PER_BATCH": "2"}
 

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from labeling.base.states import CompositionKind
-from labeling.desk.ranking.services import Judgement, submit_ranking
+from labeling.desk.ranking.services import Judgement, fields_of_ranking, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.revisions import start_revision
 from labeling.models import (
@@ -230,7 +230,7 @@ def make_suggestion(text: str) -> Suggestion:
 
 
 def test_a_revision_is_open_once_and_remembers_what_it_began_from(ranking: Ranking) -> None:
-    begun = start_revision(labeler=ranking.labeler, token=str(ranking.assignment.token))
+    begun = start_revision(labeler=ranking.labeler, token=str(ranking.assignment.token), fields_of=fields_of_ranking)
     again = {"assignment": begun.assignment, "handed_in": {}, "started_at": begun.started_at}
     refuses(lambda: Revision.objects.create(**again), "revision_one_open_per_assignment")
     refuses(lambda: Revision.objects.update(handed_in={}), "never change")

@@ -11,7 +11,7 @@ from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import SPLITS, split_of
 from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, densify, usable_pairs
-from labeling.simulation.rules import UnknownRule, planted_ranks, quality_of, rule_named
+from labeling.simulation.rules import UnknownRule, quality_of, rule_named, simulated_ranks
 
 ranks = st.lists(st.integers(1, 9), min_size=1, max_size=9)
 
@@ -100,19 +100,19 @@ def test_text_that_postgres_cannot_hold_is_refused_with_its_place() -> None:
         clean_text("\ud800")
 
 
-def test_planted_ranks_follow_the_rule_without_noise_and_differ_with_it() -> None:
+def test_simulated_ranks_follow_the_rule_without_noise_and_differ_with_it() -> None:
     texts = ["ccc", "a", "bb", "b"]
-    assert planted_ranks(texts, score=rule_named("shorter"), noise=0, chance=random.Random(0)) == [3, 1, 2, 1]
-    assert planted_ranks(texts, score=rule_named("longer"), noise=0, chance=random.Random(0)) == [1, 3, 2, 3]
-    assert planted_ranks(texts, score=rule_named("contains:C"), noise=0, chance=random.Random(0)) == [1, 2, 2, 2]
-    noisy = [planted_ranks(texts, score=rule_named("shorter"), noise=0.5, chance=random.Random(n)) for n in range(50)]
+    assert simulated_ranks(texts, score=rule_named("shorter"), noise=0, chance=random.Random(0)) == [3, 1, 2, 1]
+    assert simulated_ranks(texts, score=rule_named("longer"), noise=0, chance=random.Random(0)) == [1, 3, 2, 3]
+    assert simulated_ranks(texts, score=rule_named("contains:C"), noise=0, chance=random.Random(0)) == [1, 2, 2, 2]
+    noisy = [simulated_ranks(texts, score=rule_named("shorter"), noise=0.5, chance=random.Random(n)) for n in range(50)]
     assert [3, 1, 2, 1] in noisy
     assert len({tuple(found) for found in noisy}) > 1
 
 
 @given(ranks, st.floats(0, 0.5), st.integers())
 def test_noise_never_leaves_a_gap(lengths: list[int], noise: float, seed: int) -> None:
-    found = planted_ranks(
+    found = simulated_ranks(
         ["x" * n for n in lengths], score=rule_named("longer"), noise=noise, chance=random.Random(seed)
     )
     assert set(found) == set(range(1, len(set(lengths)) + 1))

@@ -39,7 +39,7 @@ ENTRY = {
 ADD = reverse("admin:labeling_campaign_add")
 
 
-def door(campaign: Campaign, name: str) -> str:
+def address_of(campaign: Campaign, name: str) -> str:
     return reverse(f"admin:labeling_campaign_{name}", args=[campaign.pk])
 
 
@@ -116,11 +116,11 @@ def test_use_cases_are_edited_a_line_each_and_a_line_without_its_language_is_ref
 def test_a_campaign_is_paused_opened_and_closed_after_a_question() -> None:
     campaign = make_campaign()
     client = admin_browser()
-    assert "No new work is handed out" in client.get(door(campaign, "pause")).text
+    assert "No new work is handed out" in client.get(address_of(campaign, "pause")).text
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.ACTIVE  # looking does nothing
     for name, state in (("pause", "paused"), ("open", "active"), ("close", "closed")):
-        response = client.post(door(campaign, name), follow=True)
+        response = client.post(address_of(campaign, name), follow=True)
         campaign.refresh_from_db()
         assert campaign.state == state
         assert campaign.name in texts_of(response)[0]
@@ -132,15 +132,15 @@ def test_closing_says_how_much_is_held_and_gives_it_back() -> None:
     make_ready_task(make_prompt(campaign))
     claim_ranking(labeler=make_labeler())
     client = admin_browser()
-    assert "1 piece of work is held now" in client.get(door(campaign, "close")).text
-    client.post(door(campaign, "close"))
+    assert "1 piece of work is held now" in client.get(address_of(campaign, "close")).text
+    client.post(address_of(campaign, "close"))
     assert Assignment.objects.get().state == "lapsed"
     assert RankingTask.objects.get().rankings_open == 0
 
 
 def test_an_impossible_move_is_refused_in_words() -> None:
     campaign = make_campaign(state=CampaignState.CLOSED)
-    response = admin_browser().post(door(campaign, "open"))
+    response = admin_browser().post(address_of(campaign, "open"))
     assert response.status_code == 422
     assert "closed can&#x27;t become active" in response.text
 
@@ -155,9 +155,9 @@ def test_only_sensible_buttons_are_offered() -> None:
 def test_new_instructions_are_a_new_version_and_the_old_one_stays_readable() -> None:
     campaign = make_campaign()
     client = admin_browser()
-    asked = client.get(door(campaign, "publish_instructions"))
+    asked = client.get(address_of(campaign, "publish_instructions"))
     assert "Be helpful" in asked.text  # the last version to start from
-    client.post(door(campaign, "publish_instructions"), {"body_en": "# Be **very** helpful", "body_zh_hans": ""})
+    client.post(address_of(campaign, "publish_instructions"), {"body_en": "# Be **very** helpful", "body_zh_hans": ""})
     versions = list(campaign.instruction_versions.order_by("version"))
     assert [version.body for version in versions] == [INSTRUCTIONS, {"en": "# Be **very** helpful"}]
     old = client.get(reverse("admin:labeling_instructionversion_change", args=[versions[0].pk]))
@@ -168,9 +168,9 @@ def test_new_instructions_are_a_new_version_and_the_old_one_stays_readable() -> 
 def test_a_new_rubric_is_a_new_version_and_a_broken_one_is_refused() -> None:
     campaign = make_campaign()
     client = admin_browser()
-    broken = client.post(door(campaign, "publish_rubric"), {"flags": "[1]"})
+    broken = client.post(address_of(campaign, "publish_rubric"), {"flags": "[1]"})
     assert broken.status_code == 422
-    client.post(door(campaign, "publish_rubric"), {"flags": json.dumps(FLAGS[:1])})
+    client.post(address_of(campaign, "publish_rubric"), {"flags": json.dumps(FLAGS[:1])})
     assert campaign.rubric_versions.count() == 2
     latest = campaign.rubric_versions.order_by("-version")[0]
     assert "Fails the task" in client.get(reverse("admin:labeling_rubricversion_change", args=[latest.pk])).text

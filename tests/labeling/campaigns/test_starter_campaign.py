@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from labeling.base.states import CampaignState, ModelState
-from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration
+from labeling.desk.services.leases import close_campaign
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt
 from tests.tiny_models import make_tiny_model
 
@@ -59,7 +59,7 @@ class TestLoadStarterCampaign:
 
     def test_changes_nothing_and_says_nothing_the_second_time(self) -> None:
         run("load_starter_campaign")
-        change_campaign_state(campaign=Campaign.objects.get(), state=CampaignState.CLOSED)
+        close_campaign(campaign=Campaign.objects.get())
 
         assert run("load_starter_campaign") == ""
         assert Campaign.objects.get().state == CampaignState.CLOSED

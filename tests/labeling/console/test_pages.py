@@ -175,8 +175,8 @@ def test_those_who_only_look_find_no_buttons_and_closed_doors(house: Campaign) -
     page = client.get(page_of(house))
     assert page.status_code == 200
     assert "import_prompts" not in page.text
-    for door in ("pause", "close", "import_prompts", "publish_rubric"):
-        assert client.post(reverse(f"admin:labeling_campaign_{door}", args=[house.pk])).status_code == 403
+    for button in ("pause", "close", "import_prompts", "publish_rubric"):
+        assert client.post(reverse(f"admin:labeling_campaign_{button}", args=[house.pk])).status_code == 403
     assert client.post(reverse("admin:labeling_trainingrun_retrain_now")).status_code == 403
     assert client.post(reverse("admin:labeling_prompt_set_aside_many") + "?ids=1", {"reason": "x"}).status_code == 403
 

@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from labeling.base.refusals import LabelerRefused, NotSetAside, ReasonMissing
 from labeling.base.states import ContentWarning, IllegalMove, LabelerGroup, LabelerState, TaskState
-from labeling.desk.services.assignments import claim_demonstration, claim_ranking, save_draft
-from labeling.desk.services.revisions import save_revision_draft, start_revision
+from labeling.desk.demonstrating.services import fields_of_demonstration
+from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking
+from labeling.desk.services.revisions import REVISIONS, start_revision
 from labeling.models import Assignment, Labeler, Prompt, RankingTask
 from labeling.people.services import change_labeler, change_preferences
 from labeling.ranking_tasks.services.setting_aside import restore_task, set_prompt_aside, set_task_aside
@@ -22,7 +23,7 @@ from tests.labeling.handed_in import rank, write
 pytestmark = pytest.mark.django_db
 
 
-def door(row: Prompt | RankingTask | Assignment | Labeler, name: str) -> str:
+def address_of(row: Prompt | RankingTask | Assignment | Labeler, name: str) -> str:
     return reverse(f"admin:labeling_{row._meta.model_name}_{name}", args=[row.pk])
 
 
@@ -34,20 +35,20 @@ def tick(client: Client, model: str, action: str, *ids: int) -> Any:
 def test_a_task_set_aside_is_offered_to_nobody_until_it_is_put_back() -> None:
     client, alice = admin_browser(), make_labeler()
     task = make_ready_task(make_prompt(make_campaign()))
-    assert client.post(door(task, "set_aside"), {"reason": " "}).status_code == 422
-    client.post(door(task, "set_aside"), {"reason": "It is about a real person."})
+    assert client.post(address_of(task, "set_aside"), {"reason": " "}).status_code == 422
+    client.post(address_of(task, "set_aside"), {"reason": "It is about a real person."})
     task.refresh_from_db()
     assert (task.state, task.set_aside_reason) == ("set_aside", "It is about a real person.")
     assert claim_ranking(labeler=alice) is None
     assert "It is about a real person." in client.get(reverse("admin:labeling_rankingtask_change", args=[task.pk])).text
-    client.post(door(task, "restore"))
+    client.post(address_of(task, "restore"))
     assert claim_ranking(labeler=alice) is not None
 
 
 def test_a_done_task_can_t_be_set_aside() -> None:
     make_ready_task(make_prompt(make_campaign()))
     task = rank(make_labeler(), [1, 2, 3, 4]).task
-    response = admin_browser().post(door(task, "set_aside"), {"reason": "why not"})
+    response = admin_browser().post(address_of(task, "set_aside"), {"reason": "why not"})
     assert response.status_code == 422
     assert "done can&#x27;t become set_aside" in response.text
 
@@ -75,15 +76,15 @@ def test_a_prompt_takes_its_open_tasks_aside_and_brings_them_back() -> None:
     prompt = make_prompt(make_campaign())
     ready, other = make_ready_task(prompt), make_ready_task(prompt, texts=["A", "B", "C", "D"])
     set_task_aside(task=other, reason="Bad completions.")
-    client.post(door(prompt, "set_aside"), {"reason": "Harmful."})
+    client.post(address_of(prompt, "set_aside"), {"reason": "Harmful."})
     assert claim_ranking(labeler=alice) is None
     assert claim_demonstration(labeler=alice) is None
     with pytest.raises(NotSetAside, match="put the prompt back"):
         restore_task(task=ready)
-    client.post(door(prompt, "restore"))
+    client.post(address_of(prompt, "restore"))
     states = dict(RankingTask.objects.values_list("pk", "state"))
     assert states == {ready.pk: "ready", other.pk: "set_aside"}  # what went aside for its own reason stays there
-    response = client.post(door(prompt, "restore"))
+    response = client.post(address_of(prompt, "restore"))
     assert "is not set aside" in response.text
 
 
@@ -92,14 +93,14 @@ def test_content_warnings_are_set_on_the_prompts_page_and_keep_it_from_who_opted
     prompt = make_prompt(make_campaign())
     make_ready_task(prompt)
     change_preferences(labeler=alice, time_zone="", break_minutes=50, opt_outs=[ContentWarning.VIOLENCE])
-    assert "What does prompt" in client.get(door(prompt, "warn")).text
-    client.post(door(prompt, "warn"), {"warnings": ["violence", "hate"]})
+    assert "What does prompt" in client.get(address_of(prompt, "warn")).text
+    client.post(address_of(prompt, "warn"), {"warnings": ["violence", "hate"]})
     prompt.refresh_from_db()
     assert prompt.content_warnings == ["hate", "violence"]
     alice.refresh_from_db()
     assert claim_ranking(labeler=alice) is None
-    assert client.post(door(prompt, "warn"), {"warnings": ["boring"]}).status_code == 422
-    client.post(door(prompt, "warn"), {})
+    assert client.post(address_of(prompt, "warn"), {"warnings": ["boring"]}).status_code == 422
+    client.post(address_of(prompt, "warn"), {})
     prompt.refresh_from_db()
     assert prompt.content_warnings == []
     assert claim_ranking(labeler=alice) is not None
@@ -140,11 +141,11 @@ def test_held_work_goes_back_to_the_queue_and_its_draft_stays() -> None:
     make_ready_task(make_prompt(make_campaign()))
     held = claim_ranking(labeler=alice)
     assert held is not None
-    save_draft(labeler=alice, token=str(held.token), draft={"1-rank": ["1"]}, base_version=0)
+    ASSIGNMENTS.save_draft(labeler=alice, token=str(held.token), draft={"1-rank": ["1"]}, base_version=0)
     listed = client.get(reverse("admin:labeling_assignment_changelist"), {"state__exact": "open"})
     assert "alice" in listed.text
     assert claim_ranking(labeler=bob) is None
-    response = client.post(door(held, "give_back"), follow=True)
+    response = client.post(address_of(held, "give_back"), follow=True)
     assert texts_of(response) == ["1 piece of work is in the queue again."]
     held.refresh_from_db()
     assert (held.state, held.draft) == ("lapsed", {"1-rank": ["1"]})
@@ -205,14 +206,14 @@ def test_a_labeler_is_admitted_and_suspended_and_held_work_comes_back() -> None:
     client, alice = admin_browser(), make_labeler(state=LabelerState.INVITED)
     make_ready_task(make_prompt(make_campaign()))
     for name in ("to_screening", "admit"):
-        client.post(door(alice, name))
+        client.post(address_of(alice, name))
     assert claim_ranking(labeler=alice)
-    assert "1 piece of work is held now" in client.get(door(alice, "suspend")).text
-    client.post(door(alice, "suspend"))
+    assert "1 piece of work is held now" in client.get(address_of(alice, "suspend")).text
+    client.post(address_of(alice, "suspend"))
     alice.refresh_from_db()
     assert alice.state == LabelerState.SUSPENDED
     assert RankingTask.objects.get().rankings_open == 0
-    again = client.post(door(alice, "suspend"))
+    again = client.post(address_of(alice, "suspend"))
     assert again.status_code == 422
 
 
@@ -236,8 +237,8 @@ def test_a_revision_is_read_with_its_draft_and_all_that_was_handed_in() -> None:
     alice = make_labeler()
     make_prompt(make_campaign())
     held = write(alice, "As it was.")
-    begun = start_revision(labeler=alice, token=str(held.token))
-    save_revision_draft(labeler=alice, token=str(begun.token), draft={"text": ["Better."]}, base_version=0)
+    begun = start_revision(labeler=alice, token=str(held.token), fields_of=fields_of_demonstration)
+    REVISIONS.save_draft(labeler=alice, token=str(begun.token), draft={"text": ["Better."]}, base_version=0)
     page = admin_browser().get(reverse("admin:labeling_revision_change", args=[begun.pk])).text
     assert "Better." in page
     assert "As it was." in page

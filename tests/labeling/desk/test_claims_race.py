@@ -9,7 +9,7 @@ from django.db import connection
 
 from labeling.base.states import AssignmentState, SkipReason, TaskState
 from labeling.desk.ranking.services import Judgement, submit_ranking
-from labeling.desk.services.assignments import claim_ranking, save_draft, skip
+from labeling.desk.services.assignments import ASSIGNMENTS, claim_ranking, skip
 from labeling.desk.services.leases import release_expired_leases
 from labeling.models import Assignment, Labeler, Ranking, RankingTask
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -117,7 +117,7 @@ def test_drafts_saved_from_eight_tabs_at_once_leave_one_winner_and_seven_told() 
     assert assignment is not None
 
     def save(number: int) -> None:
-        save_draft(labeler=alice, token=str(assignment.token), draft={"tab": number}, base_version=0)
+        ASSIGNMENTS.save_draft(labeler=alice, token=str(assignment.token), draft={"tab": number}, base_version=0)
 
     errors = in_threads(8, save)
     assert [type(error).__name__ for error in errors] == ["DraftConflict"] * 7

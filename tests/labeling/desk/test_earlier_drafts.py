@@ -7,10 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from labeling.base.states import CampaignState, CompositionKind
-from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.base.states import CompositionKind
 from labeling.desk.services.assignments import claim_demonstration
-from labeling.desk.services.drafts import EARLIER_KEPT
+from labeling.desk.services.held_work import EARLIER_KEPT
+from labeling.desk.services.leases import close_campaign
 from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
@@ -130,7 +130,7 @@ def test_work_that_is_over_is_not_brought_back(client: Client, held: Assignment)
 def test_a_closed_campaign_keeps_the_way_back(client: Client, held: Assignment) -> None:
     for version, text in enumerate([LONG, ""]):
         save(client, held, text, version)
-    change_campaign_state(campaign=held.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=held.campaign)
     kept = EarlierDraft.objects.get()
     answer = client.post(f"/drafts/{held.token}/{kept.pk}/restore/", follow=True)
     assert answer.status_code == 410

@@ -7,12 +7,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerState
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignState
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
-from labeling.desk.services.leases import release_expired_leases
+from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Labeler
-from labeling.people.services import change_labeler_state
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.markup import compact
 
@@ -139,7 +138,7 @@ def test_earlier_work_waits_while_other_work_of_its_kind_is_held(client: Client,
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_campaign_that_closes_keeps_the_text(client: Client, alice: Labeler, kind: AssignmentKind) -> None:
     held = hold(alice, kind)
-    change_campaign_state(campaign=held.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=held.campaign)
     page = client.post(f"/work/{held.token}/submit/", ENTRY)
     assert page.status_code == 410
     assert "campaign is closed" in page.content.decode()
@@ -160,7 +159,7 @@ def test_a_campaign_that_pauses_lets_held_work_be_finished(client: Client, alice
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_labeler_suspended_in_the_middle_loses_nothing(client: Client, alice: Labeler, kind: AssignmentKind) -> None:
     held = hold(alice, kind)
-    change_labeler_state(labeler=alice, state=LabelerState.SUSPENDED)
+    suspend_labeler(labeler=alice)
     page = client.post(f"/work/{held.token}/submit/", ENTRY)
     assert page.status_code == 409
     assert "account is paused" in page.content.decode()

@@ -16,9 +16,10 @@ from django.utils.datastructures import MultiValueDict
 
 from labeling.base.markdown import RENDERER
 from labeling.base.states import TaskState
-from labeling.desk.forms import LONGEST_UNFOLDED, Card, RankingSheet
-from labeling.desk.queries.work import own_assignment, ranking_page
-from labeling.desk.ranking.views import HTML_MARK, card_html
+from labeling.desk.queries.work import own_assignment
+from labeling.desk.ranking.forms import LONGEST_UNFOLDED, RankingForm
+from labeling.desk.ranking.queries import ranking_page
+from labeling.desk.ranking.views import HTML_MARK, Card, card_html, cards_of
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.next_task import claim_next_task
 from labeling.models import Assignment, Labeler, RankingTask, RenderedCompletion
@@ -139,7 +140,8 @@ class TestBlankCards:
         assert held is not None
         page = ranking_page(own_assignment(alice, str(held.token)), interface_language="en")
         data = MultiValueDict({name: [value] for name, value in (entry or {}).items()})
-        return RankingSheet(page, data, checked=False).cards
+        keys = [flag.key for flag in page.flags]
+        return cards_of(page, RankingForm(data, k=len(page.completions), flag_keys=keys))
 
     @pytest.mark.parametrize("language", ["en", "zh-hans"])
     def test_filled_moulds_are_what_the_template_draws(self, alice: Labeler, language: str) -> None:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from labeling.base.states import CampaignState, LabelerState, RevisionState
 from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
+from labeling.desk.queries.work import done_today
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import REVISABLE
-from labeling.home.queries.overview import done_today
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
@@ -170,7 +171,7 @@ class TestTheRevisionsDraft:
 
     def test_once_it_is_closed_it_takes_no_draft(self, client: Client, written: Assignment) -> None:
         address = open_again(client, written)
-        client.post(f"{address}keep/")
+        client.post(f"{address}discard/")
         answer = save(client, address, "Too late.")
         assert (answer.status_code, answer.json()) == (410, {"state": "discarded"})
 
@@ -179,7 +180,7 @@ class TestKeepingItAsItWas:
     def test_the_changes_are_dropped(self, client: Client, written: Assignment) -> None:
         address = open_again(client, written)
         save(client, address, "Never mind.")
-        answer = client.post(f"{address}keep/", follow=True)
+        answer = client.post(f"{address}discard/", follow=True)
         assert answer.redirect_chain == [(f"/history/{written.token}/", 302)]
         assert "Kept as it was." in answer.content.decode()
         assert revisions_of(written) == ["A leaf."]
@@ -224,7 +225,7 @@ class TestTwice:
     def test_what_was_handed_in_is_not_dropped_by_an_old_tab(self, client: Client, written: Assignment) -> None:
         address = open_again(client, written)
         client.post(f"{address}submit/", {"text": "A leaf, dried."})
-        assert "closed already" in client.post(f"{address}keep/", follow=True).content.decode()
+        assert "closed already" in client.post(f"{address}discard/", follow=True).content.decode()
         assert revisions_of(written) == ["A leaf.", "A leaf, dried."]
 
     def test_a_third_revision_builds_on_the_second(self, client: Client, written: Assignment) -> None:
@@ -272,7 +273,7 @@ class TestRefusals:
         assert Demonstration.objects.count() == 1
 
     def test_a_closed_campaign(self, client: Client, written: Assignment, opened: str) -> None:
-        change_campaign_state(campaign=written.campaign, state=CampaignState.CLOSED)
+        close_campaign(campaign=written.campaign)
         self.refused(client, opened, saying="takes no revisions", status=410)
         assert client.post(f"/history/{written.token}/revise/").status_code == 410
 
@@ -301,7 +302,7 @@ class TestRefusals:
         assert bob.post(f"/history/{written.token}/revise/").status_code == 404
         assert bob.get(opened).status_code == 404
         assert bob.post(f"{opened}submit/", {"text": "Mine."}).status_code == 404
-        assert bob.post(f"{opened}keep/").status_code == 404
+        assert bob.post(f"{opened}discard/").status_code == 404
         assert save(bob, opened, "Mine.").status_code == 404
 
     def test_what_is_older_than_the_last_fifty(self, client: Client, alice: Labeler, written: Assignment) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from labeling.base.refusals import AlreadySubmitted
-from labeling.desk.demonstrating.services import revise_demonstration
+from labeling.desk.demonstrating.services import fields_of_demonstration, revise_demonstration
 from labeling.desk.services.revisions import start_revision
 from labeling.models import Assignment, Demonstration, Labeler, Revision
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
@@ -26,7 +26,7 @@ def written(alice: Labeler) -> Assignment:
 
 def test_eight_clicks_begin_one_revision(alice: Labeler, written: Assignment) -> None:
     def begin(_number: int) -> None:
-        start_revision(labeler=alice, token=str(written.token))
+        start_revision(labeler=alice, token=str(written.token), fields_of=fields_of_demonstration)
 
     assert in_threads(8, begin) == []
     assert Revision.objects.count() == 1

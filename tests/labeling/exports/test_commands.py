@@ -1,4 +1,4 @@
-"""Exports through the doors that engineers use: the command line, datasets, TRL's column names."""
+"""Exports as engineers use them: the command line, datasets, TRL's column names."""
 
 import json
 from io import StringIO

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import connection
@@ -24,6 +24,7 @@ from labeling.models import Completion, Prompt, Ranking, SamplingRun, Submitter
 from labeling.ranking_tasks.services.tasks import make_task, mark_ready
 from lm.snapshot.manifest import verify_snapshot
 from lm.snapshot.reading import open_snapshot
+from lm.snapshot.records import RankingRecord
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, talk, write
 
@@ -285,7 +286,7 @@ class TestPairs:
     def test_are_exactly_the_usable_pairs(self, ranks: list[int]) -> None:
         completions = [{"completion_id": i, "text": str(i), "rank": rank} for i, rank in enumerate(ranks)]
 
-        pairs = pair_records({"prompt": [], "completions": completions})
+        pairs = pair_records(cast("RankingRecord", {"prompt": [], "completions": completions}))
 
         told = [(int(pair["chosen"][0]["content"]), int(pair["rejected"][0]["content"])) for pair in pairs]
         assert sorted(told) == sorted(usable_pairs(ranks))

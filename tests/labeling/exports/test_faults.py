@@ -17,8 +17,7 @@ from django.db import connection
 from labeling.base.refusals import SnapshotRefused
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
-from labeling.exports.services.registration import register_snapshot
-from labeling.exports.services.snapshots import write_snapshot
+from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.models import Ranking
 from lm.errors import Refused
 from lm.snapshot import writing

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from labeling.base.refusals import LabelerRefused
 from labeling.desk.demonstrating.services import submit_demonstration
-from labeling.desk.ranking.services import Judgement, revise_ranking, submit_ranking
+from labeling.desk.ranking.services import Judgement, fields_of_ranking, revise_ranking, submit_ranking
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES, LONGEST_TASK_SECONDS, believable
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking, hold_through_pause
 from labeling.desk.services.revisions import start_revision
-from labeling.home.queries.day import beginning_of_today, day_of
+from labeling.home.queries.day import day_of
 from labeling.models import Assignment, Labeler
+from labeling.people.queries import beginning_of_today
 from labeling.people.services import change_preferences
 from labeling.quality.rules import MIN_PAIRS
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
@@ -58,7 +59,7 @@ def test_the_day_counts_by_kind_campaign_and_time(client: Client, alice: Labeler
     assert held is not None
     submit_demonstration(labeler=alice, token=str(held.token), text="So.", active_seconds=300)
     judgements = [Judgement(shown_position=position, rank=1) for position in range(1, 5)]
-    begun = start_revision(labeler=alice, token=token)
+    begun = start_revision(labeler=alice, token=token, fields_of=fields_of_ranking)
     revise_ranking(labeler=alice, token=str(begun.token), judgements=judgements, active_seconds=60)
     html = compact(client.get("/day/").content.decode())
     assert 'data-today="rankings">2<' in html  # a revision is no second ranking, but its time is time

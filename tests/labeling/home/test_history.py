@@ -3,10 +3,9 @@
 import pytest
 from django.test import Client
 
-from labeling.base.states import CampaignState
-from labeling.campaigns.services.campaigns import change_campaign_state
-from labeling.desk.ranking.services import Judgement, revise_ranking
+from labeling.desk.ranking.services import Judgement, fields_of_ranking, revise_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
+from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import start_revision
 from labeling.models import Labeler
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
@@ -70,7 +69,7 @@ def test_a_ranking_is_shown_best_first_with_ties_together(client: Client, alice:
 def test_the_last_revision_is_the_one_shown(client: Client, alice: Labeler) -> None:
     token = rank_one(client, alice)
     judgements = [Judgement(shown_position=position, rank=position, quality=4) for position in (1, 2, 3, 4)]
-    begun = start_revision(labeler=alice, token=token)
+    begun = start_revision(labeler=alice, token=token, fields_of=fields_of_ranking)
     revise_ranking(
         labeler=alice, token=str(begun.token), judgements=judgements, active_seconds=1, note="Second thoughts."
     )
@@ -94,7 +93,7 @@ def test_a_demonstration_is_shown_with_its_conversation(client: Client, alice: L
 def test_work_of_a_closed_campaign_stays_readable(client: Client, alice: Labeler) -> None:
     token = rank_one(client, alice)
     campaign = alice.assignments.get().campaign
-    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=campaign)
     assert client.get(f"/history/{token}/").status_code == 200
 
 

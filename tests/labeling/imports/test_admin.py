@@ -24,12 +24,12 @@ GOOD = [
 
 
 @pytest.fixture(autouse=True)
-def shelf(settings: Any, tmp_path: Path) -> Path:
+def uploads(settings: Any, tmp_path: Path) -> Path:
     settings.VAR_DIR = tmp_path
     return tmp_path / "uploads"
 
 
-def door(campaign: Campaign) -> str:
+def address_of(campaign: Campaign) -> str:
     return reverse("admin:labeling_campaign_import_prompts", args=[campaign.pk])
 
 
@@ -39,7 +39,7 @@ def file_of(lines: list[Any], name: str = "prompts.jsonl") -> SimpleUploadedFile
 
 
 def previewed(client: Client, campaign: Campaign, lines: list[Any], **defaults: str) -> Any:
-    response = client.post(door(campaign), {"file": file_of(lines), **defaults})
+    response = client.post(address_of(campaign), {"file": file_of(lines), **defaults})
     assert response.status_code == 200
     assert not Prompt.objects.filter(campaign=campaign, submitter__name="carol").exists()  # nothing was written
     return response
@@ -48,7 +48,7 @@ def previewed(client: Client, campaign: Campaign, lines: list[Any], **defaults: 
 def confirm(client: Client, campaign: Campaign, preview: Any, **buttons: str) -> Any:
     hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', preview.text))
     hidden.pop("csrfmiddlewaretoken", None)
-    return client.post(door(campaign), hidden | buttons, follow=True)
+    return client.post(address_of(campaign), hidden | buttons, follow=True)
 
 
 def test_a_good_file_is_previewed_and_then_taken_whole() -> None:
@@ -115,25 +115,29 @@ def test_a_prompt_that_came_meanwhile_stops_the_import_and_shows_the_preview_aga
 def test_wrong_encodings_and_formats_are_refused_in_words() -> None:
     client, campaign = admin_browser(), make_campaign()
     gbk = SimpleUploadedFile("prompts.csv", "prompt\n为什么天空是蓝色的？\n".encode("gb18030"))
-    assert "GBK" in client.post(door(campaign), {"file": gbk}).text
+    assert "GBK" in client.post(address_of(campaign), {"file": gbk}).text
     sheet = SimpleUploadedFile("prompts.xlsx", b"PK\x03\x04 something")
-    assert "Excel workbook" in client.post(door(campaign), {"file": sheet}).text
-    assert client.post(door(campaign), {}).status_code == 422
+    assert "Excel workbook" in client.post(address_of(campaign), {"file": sheet}).text
+    assert client.post(address_of(campaign), {}).status_code == 422
 
 
-def test_a_ticket_opens_only_what_was_uploaded_for_the_same_campaign(shelf: Path) -> None:
+def test_a_ticket_opens_only_what_was_uploaded_for_the_same_campaign(uploads: Path) -> None:
     client, campaign, other = admin_browser(), make_campaign(), make_campaign()
     preview = previewed(client, campaign, GOOD)
-    ticket = preview.context["shelved"].ticket
-    for address, sent in ((door(other), ticket), (door(campaign), ticket + "x"), (door(campaign), "../../etc/passwd")):
+    ticket = preview.context["upload"].ticket
+    for address, sent in (
+        (address_of(other), ticket),
+        (address_of(campaign), ticket + "x"),
+        (address_of(campaign), "../../etc/passwd"),
+    ):
         assert "Upload the file again" in texts_of(client.post(address, {"ticket": sent}, follow=True))[0]
-    for path in shelf.iterdir():
+    for path in uploads.iterdir():
         path.unlink()
     assert "no longer here" in texts_of(confirm(client, campaign, preview))[0]
     assert not Prompt.objects.exists()
 
 
-def test_the_upload_is_removed_once_it_is_taken(shelf: Path) -> None:
+def test_the_upload_is_removed_once_it_is_taken(uploads: Path) -> None:
     client, campaign = admin_browser(), make_campaign()
     confirm(client, campaign, previewed(client, campaign, GOOD))
-    assert list(shelf.iterdir()) == []
+    assert list(uploads.iterdir()) == []

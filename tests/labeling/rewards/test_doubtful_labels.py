@@ -20,13 +20,13 @@ pytestmark = pytest.mark.django_db
 LIST = reverse("admin:labeling_preferencemargin_changelist")
 
 
-def door(margin: PreferenceMargin, name: str = "change") -> str:
+def address_of(margin: PreferenceMargin, name: str = "change") -> str:
     return reverse(f"admin:labeling_preferencemargin_{name}", args=[margin.pk])
 
 
 def test_the_page_shows_prompt_ranks_and_rewards() -> None:
     margin = doubted(make_labeler("alice"))
-    text = admin_browser().get(door(margin)).text
+    text = admin_browser().get(address_of(margin)).text
     prompt = margin.ranking.task.prompt.last_user_text()
     for shown in (
         prompt,
@@ -50,9 +50,9 @@ def test_it_is_said_whether_the_model_learned_from_the_ranking(tmp_path: Path) -
     rank(make_labeler("bob"), [1, 2, 3, 4])
     score_ahead(model=model, load=ScriptedRewarder, limit=100, somebody_waits=lambda: False)
     client = admin_browser()
-    learned, unseen = PreferenceMargin.objects.order_by("ranking")
-    assert "The model learned from this very ranking" in client.get(door(learned)).text
-    assert "The model did not learn from this ranking" in client.get(door(unseen)).text
+    learned, not_learned = PreferenceMargin.objects.order_by("ranking")
+    assert "The model learned from this very ranking" in client.get(address_of(learned)).text
+    assert "The model did not learn from this ranking" in client.get(address_of(not_learned)).text
     only_unseen = client.get(LIST, {"learned_from__exact": "0"}).text
     assert "bob" in only_unseen
     assert "alice" not in only_unseen
@@ -60,15 +60,15 @@ def test_it_is_said_whether_the_model_learned_from_the_ranking(tmp_path: Path) -
 
 def test_somebody_else_is_asked_to_rank_it_as_well() -> None:
     margin, client = doubted(make_labeler("alice")), admin_browser()
-    assert "without a word of the first ranking" in client.get(door(margin, "ask_again")).text
-    response = client.post(door(margin, "ask_again"), follow=True)
+    assert "without a word of the first ranking" in client.get(address_of(margin, "ask_again")).text
+    response = client.post(address_of(margin, "ask_again"), follow=True)
     task = margin.ranking.task
     assert texts_of(response) == [f"Ranking task {task.pk} waits for one more ranking."]
     task.refresh_from_db()
     assert (task.state, task.rankings_needed) == ("ready", 2)
     assert "another is on its way" in response.text
-    assert door(margin, "ask_again") not in response.text
-    assert "waits for a ranking already" in client.post(door(margin, "ask_again")).text
+    assert address_of(margin, "ask_again") not in response.text
+    assert "waits for a ranking already" in client.post(address_of(margin, "ask_again")).text
 
 
 def test_several_are_asked_for_at_once_and_refusals_are_said() -> None:
@@ -91,8 +91,8 @@ def test_several_are_asked_for_at_once_and_refusals_are_said() -> None:
 def test_who_may_only_look_asks_nobody() -> None:
     margin = doubted(make_labeler("alice"))
     client = admin_browser("labeling.view_preferencemargin")
-    assert client.get(door(margin)).status_code == 200
-    assert client.post(door(margin, "ask_again")).status_code == 403
+    assert client.get(address_of(margin)).status_code == 200
+    assert client.post(address_of(margin, "ask_again")).status_code == 403
 
 
 def test_more_rows_ask_no_more_queries() -> None:

@@ -16,18 +16,20 @@ from labeling.rewards.services.scoring_requests import (
     MOST_CHARACTERS,
     MOST_COMPLETIONS,
     SEND_AGAIN_AFTER,
+    ScoringItem,
     answer_scoring_request,
     give_up_late_scoring,
     request_scores,
     return_unsent_scoring,
     take_unsent_scoring,
 )
+from lm.prompt_format import Message
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 
 pytestmark = pytest.mark.django_db
 
-HI = [{"role": "user", "content": "Hi"}]
-ITEM = {"prompt": HI, "completions": ["Hello!", "Go away."]}
+HI = [Message(role="user", content="Hi")]
+ITEM = ScoringItem(prompt=HI, completions=["Hello!", "Go away."])
 
 
 @pytest.fixture
@@ -41,12 +43,12 @@ def model() -> ModelVersion:
     return current_reward_model()
 
 
-def ask(user: User, *items: dict[str, Any], per_minute: int = 60) -> ScoringRequest:
+def ask(user: User, *items: ScoringItem, per_minute: int = 60) -> ScoringRequest:
     return request_scores(user=user, items=items or [ITEM], per_minute=per_minute)
 
 
 def test_rewards_come_back_item_by_item_in_order(petra: User, model: ModelVersion) -> None:
-    bye = {"prompt": [{"role": "user", "content": "Bye"}], "completions": ["Farewell."]}
+    bye = ScoringItem(prompt=[Message(role="user", content="Bye")], completions=["Farewell."])
     asked = ask(petra, ITEM, bye)
     rewarder = ScriptedRewarder({"Hello!": 1.5, "Go away.": -2.0, "Farewell.": 0.5})
     answer_scoring_request(request_id=asked.pk, model=model, rewarder=rewarder)
@@ -57,7 +59,7 @@ def test_rewards_come_back_item_by_item_in_order(petra: User, model: ModelVersio
         {"rewards": [0.5], "problems": [""]},
     ]
     (items,) = rewarder.asked  # one call: the batch is the model's to make
-    assert [(item.prompt[0].content, item.completion) for item in items][2] == ("Bye", "Farewell.")
+    assert [(item.prompt[0]["content"], item.completion) for item in items][2] == ("Bye", "Farewell.")
 
 
 def test_a_completion_that_cannot_be_scored_says_why_beside_those_that_can(petra: User, model: ModelVersion) -> None:
@@ -128,7 +130,7 @@ def test_answers_are_forgotten_after_a_week_and_what_waits_is_not(petra: User, m
     ],
 )
 def test_what_cannot_be_scored_is_refused_before_a_row_is_kept(
-    petra: User, model: ModelVersion, item: dict[str, Any], says: str
+    petra: User, model: ModelVersion, item: ScoringItem, says: str
 ) -> None:
     with pytest.raises(ScoringRefused) as refused:
         ask(petra, item)

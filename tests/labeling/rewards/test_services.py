@@ -6,10 +6,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
-from labeling.base.states import CampaignState, LabelerGroup, TaskState
-from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.base.states import LabelerGroup, TaskState
 from labeling.desk.ranking.services import revise_ranking
 from labeling.desk.services.assignments import claim_ranking
+from labeling.desk.services.leases import close_campaign
 from labeling.models import Completion, ModelVersion, PreferenceMargin, Ranking, RankingTask, RewardScore
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
@@ -238,7 +238,7 @@ def test_another_ranking_is_refused_where_it_would_wait_for_nothing() -> None:
     with pytest.raises(AlreadyWanted):
         ask_for_another_ranking(task=task)
     closed = ranked_task([1, 2, 3, 4], texts=FOUR, by="bob")
-    change_campaign_state(campaign=closed.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=closed.campaign)
     with pytest.raises(CampaignNotOpen):
         ask_for_another_ranking(task=closed)
     aside = ranked_task([1, 2, 3, 4], texts=FOUR, by="dora")

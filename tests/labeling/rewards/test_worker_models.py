@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from labeling.base.states import ModelKind, ScoringState
 from labeling.dispatch import dispatch_scoring
 from labeling.model_versions.services import promote, register_model
 from labeling.models import ModelVersion, PreferenceMargin, RewardScore, ScoringRequest
-from labeling.rewards.services.scoring_requests import request_scores
+from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
 from labeling.worker_models import loaded_rewarder
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item
@@ -22,9 +23,9 @@ from tests.labeling.handed_in import rank
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
 
-PROMPT = [{"role": "user", "content": "Hi"}]
+PROMPT = [Message(role="user", content="Hi")]
 TEXTS = ["Hello!", "Go away."]
-ITEM = {"prompt": PROMPT, "completions": TEXTS}
+ITEM = ScoringItem(prompt=PROMPT, completions=TEXTS)
 
 
 def reward_model(directory: Path, *, seed: int) -> Path:
@@ -44,7 +45,7 @@ def plain_rewards(directory: Path) -> list[float]:
     model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
     found = []
     for text in TEXTS:
-        turns = [*PROMPT, {"role": "assistant", "content": text}]
+        turns: Any = [*PROMPT, {"role": "assistant", "content": text}]
         ids = tokenizer(
             tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False, return_tensors="pt"
         )

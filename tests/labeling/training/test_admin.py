@@ -28,12 +28,12 @@ REGISTER = reverse("admin:labeling_modelversion_register")
 RETRAIN = reverse("admin:labeling_trainingrun_retrain_now")
 
 
-def door(row: ModelVersion | TrainingRun | Snapshot, name: str) -> str:
+def address_of(row: ModelVersion | TrainingRun | Snapshot, name: str) -> str:
     return reverse(f"admin:labeling_{row._meta.model_name}_{name}", args=[row.pk])
 
 
 def page(row: ModelVersion | TrainingRun | Snapshot) -> str:
-    return door(row, "change")
+    return address_of(row, "change")
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ def test_a_candidate_is_promoted_with_a_reason_and_the_one_before_is_retired(tmp
     client = admin_browser()
     first, second = model_in(tmp_path / "reward-1"), model_in(tmp_path / "reward-2")
     promote(version=first, reason="first")
-    assert "“reward-1” is retired" in client.get(door(second, "promote")).text
-    assert client.post(door(second, "promote"), {"reason": ""}).status_code == 422
-    response = client.post(door(second, "promote"), {"reason": "It reads better."}, follow=True)
+    assert "“reward-1” is retired" in client.get(address_of(second, "promote")).text
+    assert client.post(address_of(second, "promote"), {"reason": ""}).status_code == 422
+    response = client.post(address_of(second, "promote"), {"reason": "It reads better."}, follow=True)
     assert "It reads better." in response.text
     states = dict(ModelVersion.objects.values_list("name", "state"))
     assert states == {"reward-1": "retired", "reward-2": "current"}
-    assert client.post(door(second, "promote"), {"reason": "again"}).status_code == 422
+    assert client.post(address_of(second, "promote"), {"reason": "again"}).status_code == 422
 
 
 def test_rolling_back_makes_the_one_before_current_again(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_rolling_back_makes_the_one_before_current_again(tmp_path: Path) -> None
 
 def test_a_version_is_retired_and_nothing_else_of_it_can_change(tmp_path: Path) -> None:
     client, version = admin_browser(), model_in(tmp_path / "sft-1", kind=ModelKind.SFT)
-    client.post(door(version, "retire"), {"reason": "Too small."})
+    client.post(address_of(version, "retire"), {"reason": "Too small."})
     version.refresh_from_db()
     assert (version.state, version.state_reason) == ("retired", "Too small.")
     assert client.post(page(version), {"name": "other", "path": "/elsewhere"}).status_code == 403
@@ -93,7 +93,7 @@ def test_a_version_is_retired_and_nothing_else_of_it_can_change(tmp_path: Path) 
 def test_a_model_whose_files_are_gone_is_not_promoted(tmp_path: Path) -> None:
     version = model_in(tmp_path / "reward-1")
     (tmp_path / "reward-1" / "config.json").unlink()
-    response = admin_browser().post(door(version, "promote"), {"reason": "try"})
+    response = admin_browser().post(address_of(version, "promote"), {"reason": "try"})
     assert response.status_code == 422
     assert "can&#x27;t be promoted" in response.text
 
@@ -123,15 +123,15 @@ def test_a_run_is_followed_while_it_goes_on(snapshot: Snapshot, tmp_path: Path) 
     (tmp_path / "log").write_text("first line\nlast line\n")
     client, run = admin_browser(), run_in_training(snapshot, log=str(tmp_path / "log"))
     response = client.get(page(run))
-    assert f'data-live="{door(run, "progress")}"' in response.text
+    assert f'data-live="{address_of(run, "progress")}"' in response.text
     assert "Step 3 of 10" in response.text
     assert "last line" in response.text
     assert response.text.count("cc-line-train") == 2  # loss and accuracy
-    news = client.get(door(run, "progress")).json()
+    news = client.get(address_of(run, "progress")).json()
     assert news["active"] is True
     assert "Step 3 of 10" in news["html"]
     fail_run(run_id=run.pk, reason="disk full")
-    assert client.get(door(run, "progress")).json()["active"] is False
+    assert client.get(address_of(run, "progress")).json()["active"] is False
     ended = client.get(page(run)).text
     assert "data-live" not in ended
     assert "disk full" in ended
@@ -139,17 +139,17 @@ def test_a_run_is_followed_while_it_goes_on(snapshot: Snapshot, tmp_path: Path) 
 
 def test_progress_is_only_for_those_who_may_see_the_run(snapshot: Snapshot) -> None:
     run = run_in_training(snapshot)
-    assert admin_browser("labeling.view_prompt").get(door(run, "progress")).status_code == 403
-    assert Client().get(door(run, "progress")).status_code == 302
+    assert admin_browser("labeling.view_prompt").get(address_of(run, "progress")).status_code == 403
+    assert Client().get(address_of(run, "progress")).status_code == 302
 
 
 def test_a_hanging_run_is_ended_with_a_reason() -> None:
     client, run = admin_browser(), request_retraining(trigger="manual")
-    client.post(door(run, "end"), {"reason": "wrong base"})
+    client.post(address_of(run, "end"), {"reason": "wrong base"})
     run.refresh_from_db()
     assert (run.state, run.failure) == (RunState.FAILED, "Ended by an admin: wrong base")
     assert "failed" in client.get(reverse("admin:index")).text
-    response = client.post(door(run, "end"), {"reason": "again"}, follow=True)
+    response = client.post(address_of(run, "end"), {"reason": "again"}, follow=True)
     assert "had ended already" in texts_of(response)[0]
 
 
@@ -169,7 +169,7 @@ def test_a_finished_run_shows_old_and_new_side_by_side(snapshot: Snapshot) -> No
 
 
 def test_the_numbers_of_a_decision_are_on_the_pages_of_run_and_version(snapshot: Snapshot, tmp_path: Path) -> None:
-    test = {
+    test: Any = {
         "rankings": 120, "prompts": 117, "new": 0.704, "current": 0.7, "difference": 0.004, "confidence": 0.95,
         "lower": -0.011, "interval": [-0.014, 0.022], "probability_better": 0.66,
     }  # fmt: skip
@@ -196,7 +196,7 @@ def test_the_numbers_of_a_decision_are_on_the_pages_of_run_and_version(snapshot:
 
 def test_a_snapshot_downloads_as_an_archive_that_verifies(snapshot: Snapshot, tmp_path: Path) -> None:
     client = admin_browser()
-    response = client.get(door(snapshot, "download"))
+    response = client.get(address_of(snapshot, "download"))
     assert response["Content-Type"] == "application/gzip"
     packed = b"".join(response)
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
@@ -204,7 +204,7 @@ def test_a_snapshot_downloads_as_an_archive_that_verifies(snapshot: Snapshot, tm
     assert gzip.decompress(packed)
     (directory,) = (tmp_path / "unpacked").iterdir()
     assert verify_snapshot(directory).sha256 == snapshot.sha256
-    assert b"".join(client.get(door(snapshot, "download"))) == packed
+    assert b"".join(client.get(address_of(snapshot, "download"))) == packed
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "another"])
@@ -220,7 +220,7 @@ def test_a_snapshot_that_changed_is_not_handed_out(snapshot: Snapshot, tmp_path:
             [Snapshot(path=f"{snapshot.path}/.", as_of=snapshot.as_of, filters={}, counts={}, sha256="0" * 64, bytes=1)]
         )
         snapshot = Snapshot.objects.get(sha256="0" * 64)
-    response = admin_browser().get(door(snapshot, "download"), follow=True)
+    response = admin_browser().get(address_of(snapshot, "download"), follow=True)
     assert "It can't be downloaded" in texts_of(response)[0]
 
 

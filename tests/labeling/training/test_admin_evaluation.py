@@ -119,7 +119,7 @@ def test_the_run_shows_what_its_model_does_and_a_model_without_figures_breaks_no
 
 
 def test_figures_of_an_older_trainer_are_shown_as_far_as_they_go() -> None:
-    old = {"valid": {"rankings": 40, "pairs": 200, "prompts": 40, "prompt_accuracy": 0.7, "pair_accuracy": 0.69}}
+    old: Any = {"valid": {"rankings": 40, "pairs": 200, "prompts": 40, "prompt_accuracy": 0.7, "pair_accuracy": 0.69}}
     (shown,) = evaluations(old)
     assert [figure.value for figure in shown.figures] == ["69.0%", "70.0%", "–"]
     assert shown.reliability is shown.best_of_n is None

@@ -1,16 +1,15 @@
 """Which new model takes the place of the current one, by example and by hand."""
 
-from typing import Any
-
 import pytest
 
 from labeling.training.rules.promotion import Decision, Rule, decide
+from rm_trainer.evaluation.figures import Comparison
 
 RULE = Rule(tolerance=0.02, min_gain=0.0, confidence=0.95, min_test_rankings=50, min_new_rankings=20)
 
 
-def comparison(difference: float, lower: float, *, rankings: int = 100, current: float = 0.7) -> dict[str, Any]:
-    """As `python -m rm_trainer evaluate` writes it, of what the rule reads."""
+def comparison(difference: float, lower: float, *, rankings: int = 100, current: float = 0.7) -> Comparison:
+    """As `python -m rm_trainer evaluate` writes it; the rule reads six of its figures."""
     return {
         "rankings": rankings,
         "new": current + difference,
@@ -18,11 +17,11 @@ def comparison(difference: float, lower: float, *, rankings: int = 100, current:
         "difference": difference,
         "confidence": 0.95,
         "lower": lower,
-    }
+    }  # type: ignore[typeddict-item]
 
 
 def decided(
-    test: dict[str, Any] | None, newest: dict[str, Any] | None, *, against: str = "reward-1", rule: Rule = RULE
+    test: Comparison | None, newest: Comparison | None, *, against: str = "reward-1", rule: Rule = RULE
 ) -> Decision:
     return decide(test=test, newest=newest, against=against, since="2026-01-02T00:00:00Z", rule=rule)
 
@@ -46,7 +45,7 @@ def decided(
     ],
 )
 def test_a_model_is_promoted_that_is_not_worse_there_and_better_here(
-    test: dict[str, Any] | None, newest: dict[str, Any] | None, promoted: bool, says: str
+    test: Comparison | None, newest: Comparison | None, promoted: bool, says: str
 ) -> None:
     decision = decided(test, newest)
     assert decision.promote is promoted

@@ -4,12 +4,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from labeling.training.services.trainer_process import TrainerFailed, run_trainer
+from lm.progress import AliveEvent, Event
 from tests.processes import until
 
 PATIENCE = 20.0
@@ -20,7 +20,7 @@ def trainer(script: str) -> list[str]:
 
 
 def test_progress_is_heard_and_what_libraries_print_is_not(tmp_path: Path) -> None:
-    heard: list[dict[str, Any]] = []
+    heard: list[Event | AliveEvent] = []
     said = """print('a library says hello'); print('{"event": "step", "step": 1}'); print('["no event"]')"""
     run_trainer(command=trainer(said), log_path=tmp_path / "log", heard=heard.append)
     assert heard == [{"event": "step", "step": 1}]

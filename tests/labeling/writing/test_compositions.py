@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
 from labeling.base.refusals import (
     AlreadyDiscarded,
@@ -18,17 +17,10 @@ from labeling.base.refusals import (
 )
 from labeling.base.states import CampaignState, CompositionKind, CompositionState, LabelerState
 from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.services.leases import close_campaign, suspend_labeler
 from labeling.models import Composition, Labeler
-from labeling.people.services import change_labeler_state
 from labeling.writing.queries import begun_by, languages_of
-from labeling.writing.services import (
-    check_may_hand_in,
-    close_composition,
-    discard_composition,
-    keep_unsubmitted_composition,
-    save_composition_draft,
-    start_composition,
-)
+from labeling.writing.services import COMPOSITIONS, close_submitted, start_composition
 from tests.labeling.cast import make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +39,7 @@ def begin(labeler: Labeler, kind: CompositionKind = CompositionKind.DIALOGUE, **
 
 
 def save(composition: Composition, text: str, *, base_version: int) -> Composition:
-    return save_composition_draft(
+    return COMPOSITIONS.save_draft(
         labeler=composition.labeler,
         token=str(composition.token),
         draft={"1-text": [text]},
@@ -108,32 +100,32 @@ def test_nobody_reaches_the_writing_of_others(alice: Labeler) -> None:
     with pytest.raises(Composition.DoesNotExist):
         save(begun, "Mine now.", base_version=0)
     with pytest.raises(Composition.DoesNotExist):
-        discard_composition(labeler=begun.labeler, token=str(begun.token))
+        COMPOSITIONS.discard(labeler=begun.labeler, token=str(begun.token))
 
 
 def test_what_was_thrown_away_takes_no_draft_and_keeps_the_last(alice: Labeler) -> None:
     begun = begin(alice)
     save(begun, "Never mind.", base_version=0)
     for _ in range(2):
-        gone = discard_composition(labeler=alice, token=str(begun.token))
+        gone = COMPOSITIONS.discard(labeler=alice, token=str(begun.token))
         assert (gone.state, gone.draft) == (CompositionState.DISCARDED, {"1-text": ["Never mind."]})
     with pytest.raises(AlreadyDiscarded):
         save(begun, "After all.", base_version=1)
-    keep_unsubmitted_composition(labeler=alice, token=str(begun.token), draft={"1-text": ["After all."]})
+    COMPOSITIONS.keep_unsubmitted(labeler=alice, token=str(begun.token), draft={"1-text": ["After all."]})
     begun.refresh_from_db()
     assert begun.draft == {"1-text": ["Never mind."]}
     with pytest.raises(AlreadyDiscarded):
-        check_may_hand_in(begun)
+        COMPOSITIONS.check_standing(begun)
 
 
 def test_what_was_handed_in_takes_no_draft_and_is_not_thrown_away(alice: Labeler) -> None:
     begun = begin(alice)
-    close_composition(begun, active_seconds=-3.0, now=timezone.now())
+    close_submitted(begun, active_seconds=-3.0)
     assert begun.active_seconds == 0.0
     with pytest.raises(AlreadySubmitted):
         save(begun, "More.", base_version=0)
     with pytest.raises(AlreadySubmitted):
-        discard_composition(labeler=alice, token=str(begun.token))
+        COMPOSITIONS.discard(labeler=alice, token=str(begun.token))
 
 
 def test_paused_campaigns_take_what_was_begun_and_closed_ones_do_not(alice: Labeler) -> None:
@@ -142,28 +134,28 @@ def test_paused_campaigns_take_what_was_begun_and_closed_ones_do_not(alice: Labe
         change_campaign_state(campaign=begun.campaign, state=state)
         begun.refresh_from_db()
         if state == CampaignState.PAUSED:
-            check_may_hand_in(begun)
+            COMPOSITIONS.check_standing(begun)
     with pytest.raises(CampaignNotOpen):
-        check_may_hand_in(begun)
+        COMPOSITIONS.check_standing(begun)
     assert save(begun, "Kept all the same.", base_version=0).draft_version == 1
 
 
 def test_a_suspended_labelers_writing_is_kept_and_not_taken(alice: Labeler) -> None:
     begun = begin(alice)
-    change_labeler_state(labeler=alice, state=LabelerState.SUSPENDED)
+    suspend_labeler(labeler=alice)
     begun = Composition.objects.get(pk=begun.pk)
     assert save(begun, "Kept.", base_version=0).draft_version == 1
     with pytest.raises(LabelerNotActive):
-        check_may_hand_in(begun)
+        COMPOSITIONS.check_standing(begun)
 
 
 def test_the_start_page_lists_what_is_open_the_last_first(alice: Labeler) -> None:
     older, newer = begin(alice), begin(alice, CompositionKind.CHAT)
     begin(make_labeler("bob"))
     gone = begin(alice)
-    discard_composition(labeler=alice, token=str(gone.token))
+    COMPOSITIONS.discard(labeler=alice, token=str(gone.token))
     closed = begin(alice)
-    change_campaign_state(campaign=closed.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=closed.campaign)
     save(older, "How do bees find home?", base_version=0)
     assert [(each.token, each.excerpt) for each in begun_by(alice)] == [
         (str(newer.token), ""),

@@ -7,7 +7,7 @@ from django.test import Client
 
 from labeling.base.states import CampaignState, CompositionKind
 from labeling.models import Composition, Labeler
-from labeling.writing.services import discard_composition, start_composition
+from labeling.writing.services import COMPOSITIONS, start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_drafts_are_versioned_over_the_wire(client: Client, begun: Composition) 
 
 
 def test_what_was_thrown_away_takes_no_draft(client: Client, alice: Labeler, begun: Composition) -> None:
-    discard_composition(labeler=alice, token=str(begun.token))
+    COMPOSITIONS.discard(labeler=alice, token=str(begun.token))
     answer = save(client, begun, "Too late.")
     assert (answer.status_code, answer.json()) == (410, {"state": "discarded"})
 

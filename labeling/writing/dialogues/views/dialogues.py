@@ -5,15 +5,18 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.translation import get_language
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from labeling.base.refusals import PromptRefused, Refusal
-from labeling.desk.forms import Data, Problem
+from labeling.base.states import CompositionKind
+from labeling.desk.forms import Data
 from labeling.desk.rules.drafts import as_lists, draft_of
-from labeling.people.views.access import LabelerRequest, find_own_composition, labeler_page
+from labeling.desk.views.held_work import find_own
+from labeling.desk.views.kinds import NotHandedIn, within_wall_time
+from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.rules import (
     FIELDS,
     Turn,
@@ -25,60 +28,65 @@ from labeling.writing.dialogues.rules import (
     without,
 )
 from labeling.writing.dialogues.services import submit_dialogue
-from labeling.writing.dialogues.views.turns import DialogueSheet, chosen_language, is_whole
+from labeling.writing.dialogues.views.turns import DialogueForm, chosen_language, is_whole
 from labeling.writing.models import Composition
 from labeling.writing.queries import language_of, turns_said, writing_of
-from labeling.writing.services import keep_unsubmitted_composition
+from labeling.writing.services import COMPOSITIONS
 from labeling.writing.suggestions.models import Suggestion
 from labeling.writing.suggestions.queries import panels_of
 from labeling.writing.suggestions.services import dismiss_suggestion
-from labeling.writing.suggestions.views import ask_for_turn
-from labeling.writing.views.kinds import CompositionRefused, seconds_in, within_wall_time
+from labeling.writing.suggestions.views import ask_for_turn, suggest, suggestions
+from labeling.writing.views.kinds import OwnKind, seconds_in
 
 
-class DialogueComposer:
-    def show(
-        self,
-        request: LabelerRequest,
-        composition: Composition,
-        *,
-        data: Data | None = None,
-        refused: CompositionRefused | None = None,
-    ) -> HttpResponse:
-        draft = draft_of(data.lists()) if data is not None else as_lists(composition.draft)
+class DialogueKind(OwnKind):
+    name = CompositionKind.DIALOGUE
+    title = gettext_lazy("Dialogue")
+    icon = "icons/pen.svg"
+    template = "writing/dialogues/dialogue.html"
+    start = gettext_lazy("Write a dialogue")
+
+    def urls(self) -> list[URLPattern]:
+        at = "compose/<uuid:token>/"
+        return [
+            path(f"{at}turns/", change_turns, name="compose_turns"),
+            path(f"{at}suggestions/", suggest, name="compose_suggest"),
+            path(f"{at}suggestions/<uuid:request_token>/", suggestions, name="compose_suggestions"),
+        ]
+
+    def context(self, held: Composition, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
+        draft = draft_of(sent.lists()) if sent is not None else as_lists(held.draft)
         turns = turns_in(draft)
-        work = writing_of(composition, interface_language=get_language() or "en")
-        sheet = DialogueSheet(
-            turns, panels=panels_of(composition, [turn.request for turn in turns]), checked=refused is not None
+        work = writing_of(held, interface_language=get_language() or "en")
+        form = DialogueForm(
+            turns, panels=panels_of(held, [turn.request for turn in turns]), checked=refused is not None
         )
-        said = [Problem(text=text, places=[]) for text in (refused.problems if refused else ())]
-        context = {
+        return {
             "work": work,
-            "sheet": sheet,
-            "problems": said + sheet.problems,
+            "form": form,
+            "problems": (refused.problems if refused else []) + form.problems,
             "language": chosen_language(draft, work.languages),
             "active_seconds": seconds_in(draft),
-            "suggestions_per_turn": composition.campaign.suggestions_per_turn,
+            "suggestions_per_turn": held.campaign.suggestions_per_turn,
             "back": reverse("compose", args=[work.token]),
         }
-        return render(request, "writing/dialogues/dialogue.html", context, status=422 if refused else 200)
 
-    def hand_in(self, request: LabelerRequest, composition: Composition) -> str:
+    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
         draft = draft_of(request.POST.lists())
         turns = turns_in({name: request.POST.getlist(name) for name in request.POST})
         if not is_whole(turns):
-            raise CompositionRefused
-        work = writing_of(composition, interface_language=get_language() or "en")
+            raise NotHandedIn
+        work = writing_of(held, interface_language=get_language() or "en")
         try:
             submit_dialogue(
                 labeler=request.labeler,
-                token=str(composition.token),
+                token=str(held.token),
                 language=chosen_language(draft, work.languages),
                 turns=turns,
-                active_seconds=within_wall_time(composition, seconds_in(draft)),
+                active_seconds=within_wall_time(held, seconds_in(draft)),
             )
         except PromptRefused as refused:
-            raise CompositionRefused(words_for_refused_prompt(refused)) from refused
+            raise NotHandedIn(words_for_refused_prompt(refused)) from refused
         return _("Dialogue saved.")
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
@@ -100,7 +108,7 @@ def words_for_refused_prompt(refused: PromptRefused) -> str:
 @labeler_page
 def change_turns(request: LabelerRequest, token: UUID) -> HttpResponse:
     """The buttons of the page where there is no script: add, remove, ask, use. What was typed is kept."""
-    composition = find_own_composition(request, token)
+    composition = find_own(COMPOSITIONS, request, token)
     draft = draft_of((name, values) for name, values in request.POST.lists() if name != "do")
     action, _dash, rest = request.POST.get("do", "").partition("-")
     number, _dash, name = rest.partition("-")
@@ -109,7 +117,7 @@ def change_turns(request: LabelerRequest, token: UUID) -> HttpResponse:
     with suppress(Refusal, Suggestion.DoesNotExist):  # what can't be done now can be asked for again
         turns = _changed(request, composition, turns, action, position, name)
     others = {key: values for key, values in draft.items() if key.partition("-")[2] not in FIELDS}
-    keep_unsubmitted_composition(labeler=request.labeler, token=str(token), draft=others | as_draft(turns))
+    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=others | as_draft(turns))
     at = len(turns) if action == "add" else min(max(position, 1), len(turns))
     return redirect(f"{reverse('compose', args=[token])}#turn-{at}")
 

@@ -27,8 +27,8 @@ class TurnCard:
         return said_of(self.panel) if self.panel else ""
 
 
-class DialogueSheet:
-    """`checked` says whether faults show."""
+class DialogueForm:
+    """All turns with what is wrong with them. `checked` says whether faults show."""
 
     def __init__(self, turns: Sequence[Turn], *, panels: Mapping[str, Panel], checked: bool) -> None:
         faults = faults_of(turns) + _unstorable(turns) if checked else []

@@ -9,11 +9,11 @@ import pytest
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadySubmitted, ChatRefused, PromptRefused
-from labeling.base.states import AssignmentKind, CompositionKind, LabelerState, SkipReason, SuggestionState, TaskState
+from labeling.base.states import AssignmentKind, CompositionKind, SkipReason, SuggestionState, TaskState
 from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.services.assignments import claim_ranking, skip
+from labeling.desk.services.leases import suspend_labeler
 from labeling.models import Composition, Labeler, Message, ModelVersion, Prompt, RankingTask, Suggestion
-from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.services.sampling import sample_tasks, take_undispatched
 from labeling.ranking_tasks.services.tasks import release_reservations, top_up
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
@@ -265,7 +265,7 @@ def test_what_its_labeler_does_not_rank_goes_to_others(chat: Composition, alice:
         assert held is not None
         skip(labeler=alice, token=str(held.token), reason=SkipReason.UNCLEAR)
     elif why == "suspended":
-        change_labeler_state(labeler=alice, state=LabelerState.SUSPENDED)
+        suspend_labeler(labeler=alice)
     else:
         now += timedelta(days=4)
     assert release_reservations(now=now) == 1

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, PromptRefused
-from labeling.base.states import CampaignState, CompositionKind, LabelerGroup, SuggestionOutcome, SuggestionState
-from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.base.states import CompositionKind, LabelerGroup, SuggestionOutcome, SuggestionState
+from labeling.desk.services.leases import close_campaign
 from labeling.models import Composition, Conversation, Demonstration, Labeler, ModelVersion, Prompt, Suggestion
 from labeling.writing.dialogues.rules import Turn
 from labeling.writing.dialogues.services import submit_dialogue
@@ -163,6 +163,6 @@ def test_handed_in_twice_it_is_there_once(dialogue: Composition) -> None:
 
 
 def test_a_closed_campaign_takes_no_dialogue(dialogue: Composition) -> None:
-    change_campaign_state(campaign=dialogue.campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=dialogue.campaign)
     with pytest.raises(CampaignNotOpen):
         submit(dialogue, turns("Hi?", "Hello."))

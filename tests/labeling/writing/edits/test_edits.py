@@ -1,21 +1,20 @@
 """After a ranking: its best completion, improved by whoever ranked it, or left as it is."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
 from labeling.base.refusals import AlreadySubmitted
-from labeling.base.states import CampaignState
-from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.ranking.services import revise_ranking
+from labeling.desk.services.leases import close_campaign
 from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
 from labeling.writing.edits.services import offer_edit, submit_edit
-from lm.snapshot.records import parse_ranking
+from lm.snapshot.records import RankingRecord, parse_ranking
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.handed_in import judgements, lines, reopened
 
@@ -148,7 +147,7 @@ def test_it_is_offered_once_for_a_ranking_and_is_nobody_elses(client: Client) ->
 def test_a_closed_campaign_takes_no_more_of_it(client: Client) -> None:
 
     page = ranked(client, [1, 2, 3, 4])
-    change_campaign_state(campaign=Composition.objects.get().campaign, state=CampaignState.CLOSED)
+    close_campaign(campaign=Composition.objects.get().campaign)
     answer = client.post(f"{page}submit/", {"best": "1", "text": "Better."})
     assert answer.status_code == 410
     assert "Better." in answer.content.decode()
@@ -167,7 +166,7 @@ def test_snapshots_hold_it_above_all_and_the_trainer_reads_it(client: Client, tm
     assert (edit["text"], edit["rank"], edit["completion_id"], edit["model"]) == ("Better.", 1, None, None)
     assert edit["demonstration_id"] == Demonstration.objects.get().pk
     assert record["strengths"] == [None, 4, 2, 1]
-    assert len(pair_records(record)) == 10
+    assert len(pair_records(cast("RankingRecord", record))) == 10
     pairs = lines(tmp_path / "out", f"pairs/{split}")
     assert [pair["chosen"][0]["content"] for pair in pairs[:4]] == ["Better."] * 4
     (demonstration,) = lines(tmp_path / "out", f"demonstrations/{split}")

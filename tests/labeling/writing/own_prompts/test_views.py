@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from labeling.base.states import CampaignState, CompositionKind, LabelerState
-from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.base.states import CompositionKind, LabelerState
+from labeling.desk.services.leases import close_campaign
 from labeling.models import (
     PROMPTS_PER_SUBMITTER,
     Campaign,
@@ -230,7 +230,7 @@ class TestRefusals:
         assert not OwnPrompt.objects.exists()
 
     def test_a_closed_campaign(self, client: Client, begun: Composition) -> None:
-        change_campaign_state(campaign=begun.campaign, state=CampaignState.CLOSED)
+        close_campaign(campaign=begun.campaign)
         answer = submit(client, begun, PLAIN)
         assert answer.status_code == 410
         assert "Where do swifts sleep?" in answer.content.decode()

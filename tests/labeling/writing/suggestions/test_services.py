@@ -10,7 +10,7 @@ from django.utils import timezone
 from labeling.base.refusals import AlreadyDiscarded, PromptRefused
 from labeling.base.states import CompositionKind, SuggestionFailure, SuggestionOutcome, SuggestionState
 from labeling.models import Composition, ModelVersion, Suggestion, SuggestionRequest
-from labeling.writing.services import discard_composition, start_composition
+from labeling.writing.services import COMPOSITIONS, start_composition
 from labeling.writing.suggestions.services import (
     answer_request,
     cancel_request,
@@ -22,13 +22,14 @@ from labeling.writing.suggestions.services import (
     return_unsent_requests,
     take_unsent_requests,
 )
+from lm.prompt_format import Message
 from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_labeler
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
 
-QUESTION = [{"role": "user", "content": "How do bees find home?"}]
+QUESTION: list[Message] = [{"role": "user", "content": "How do bees find home?"}]
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def dialogue() -> Composition:
     return start_composition(labeler=make_labeler(), campaign=campaign, kind=CompositionKind.DIALOGUE)
 
 
-def ask(dialogue: Composition, messages: Sequence[dict[str, str]] = QUESTION) -> SuggestionRequest:
+def ask(dialogue: Composition, messages: Sequence[Message] = QUESTION) -> SuggestionRequest:
     return request_suggestions(
         labeler=dialogue.labeler, token=str(dialogue.token), position=len(messages) + 1, messages=messages
     )
@@ -131,13 +132,13 @@ def test_asking_anew_gives_the_earlier_request_up(dialogue: Composition, model: 
     "messages",
     [[], [{"role": "user", "content": " "}], [*QUESTION, {"role": "assistant", "content": "By the sun."}]],
 )
-def test_there_must_be_something_to_answer(dialogue: Composition, messages: list[dict[str, str]]) -> None:
+def test_there_must_be_something_to_answer(dialogue: Composition, messages: list[Message]) -> None:
     with pytest.raises(PromptRefused):
         ask(dialogue, messages)
 
 
 def test_nobody_asks_for_writing_that_was_thrown_away(dialogue: Composition) -> None:
-    discard_composition(labeler=dialogue.labeler, token=str(dialogue.token))
+    COMPOSITIONS.discard(labeler=dialogue.labeler, token=str(dialogue.token))
     with pytest.raises(AlreadyDiscarded):
         ask(dialogue)
 
@@ -147,7 +148,7 @@ def test_what_arrives_after_the_writing_was_closed_is_dropped(dialogue: Composit
 
     class Slow(ScriptedSampler):
         def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
-            discard_composition(labeler=dialogue.labeler, token=str(dialogue.token))
+            COMPOSITIONS.discard(labeler=dialogue.labeler, token=str(dialogue.token))
             return super().sample(requests)
 
     assert answer(request, model, Slow()) == []

@@ -1,0 +1,70 @@
+"""Where work waits: one queue for each mix of campaign, language and content, so that each is found without the others.
+
+Triggers (migration 0003) put a task or prompt into its queue whenever somebody may be given it who could not be given
+it before. docs/decisions/the-next-task.md says why.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from labeling.base.choices import choices, one_of
+from labeling.base.states import AssignmentKind, CampaignState
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.people.models import Labeler
+
+
+class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
+    def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
+        """The queues from which the labeler may be given work: those of open campaigns, in their languages, without
+        the content that they opted out of."""
+        return self.filter(campaign__state=CampaignState.ACTIVE, language__in=labeler.languages).exclude(
+            content_warnings__overlap=labeler.opt_outs
+        )
+
+
+class WorkQueue(models.Model):
+    """What waits for labelers in one campaign, of one kind, in one language, with the same content warnings.
+
+    Two transactions that begin the same queue at once make two rows, and both are searched: a unique constraint would
+    have one wait for the other, which may be an import of minutes.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="queues", db_index=False)
+    kind = models.CharField(max_length=16, choices=choices(AssignmentKind))
+    language = models.CharField(max_length=16)
+    content_warnings = ArrayField(models.CharField(max_length=24), default=list, blank=True)
+    returned = models.BooleanField(
+        default=False, help_text="Holds what was given back, put back or wanted again, which is handed out first."
+    )
+
+    objects = WorkQueueQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("work queue")
+        verbose_name_plural = _("work queues")
+        ordering = ["id"]
+        constraints = [one_of("kind", AssignmentKind, name="work_queue_kind_known")]
+        indexes = [models.Index(fields=["campaign", "kind", "language"], name="work_queue_of_campaign")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.campaign}, {self.language}"
+
+
+class QueueProgress(models.Model):
+    """How far a labeler has come in a queue: what has a place up to `passed` and still waits, they have met.
+
+    Derived: a row that is deleted costs one longer search.
+    """
+
+    labeler = models.ForeignKey(Labeler, on_delete=models.CASCADE, related_name="+", db_index=False)
+    queue = models.ForeignKey(WorkQueue, on_delete=models.CASCADE, related_name="progress")
+    passed = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("progress in a queue")
+        verbose_name_plural = _("progress in queues")
+        constraints = [models.UniqueConstraint(fields=["labeler", "queue"], name="queue_progress_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.labeler} in {self.queue}: {self.passed}"

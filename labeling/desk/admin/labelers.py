@@ -1,0 +1,104 @@
+"""What a labeler has handed in and holds, and suspending them, which gives it back; for the page of labelers."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.db.models import Count, DateTimeField, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Greatest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from labeling.base.admin.columns import measured_per
+from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.nouns import NounAdmin, button, column
+from labeling.base.states import AssignmentState, LabelerState, legal_moves
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.models import Assignment
+from labeling.desk.ranking.models import Ranking
+from labeling.desk.services.leases import suspend_labeler
+from labeling.people.models import Labeler
+
+WORK = ("rankings", "demonstrations", "holds", "last_seen")
+WORK_FIELDSETS: Sequence[Any] = ((lazy("Work so far"), {"fields": WORK}),)
+
+
+class LabelerWork(NounAdmin):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
+        """Adds rankings_done and demonstrations_done (first submissions), held, and last_active."""
+        held = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
+        rankings = Ranking.objects.filter(labeler=OuterRef("pk"), revision=1)
+        demonstrations = Demonstration.objects.filter(labeler=OuterRef("pk"), revision=1)
+        moment = Greatest("claimed_at", "draft_saved_at", "closed_at")
+        latest = Assignment.objects.filter(labeler=OuterRef("pk")).annotate(moment=moment)
+        found: QuerySet[Labeler] = super().get_queryset(request)
+        return found.annotate(
+            rankings_done=measured_per("labeler", rankings, Count("pk")),
+            demonstrations_done=measured_per("labeler", demonstrations, Count("pk")),
+            held=measured_per("labeler", held, Count("pk")),
+            last_active=Subquery(
+                latest.order_by(F("moment").desc(nulls_last=True)).values("moment")[:1], output_field=DateTimeField()
+            ),
+        )
+
+    @column(lazy("Rankings"), ordering="rankings_done")
+    def rankings(self, labeler: Any) -> str:
+        return _linked("ranking", labeler, labeler.rankings_done)
+
+    @column(lazy("Demonstrations"), ordering="demonstrations_done")
+    def demonstrations(self, labeler: Any) -> str:
+        return _linked("demonstration", labeler, labeler.demonstrations_done)
+
+    @column(lazy("Holds now"), ordering="held")
+    def holds(self, labeler: Any) -> str:
+        return _linked("assignment", labeler, labeler.held, state__exact="open")
+
+    @column(lazy("Last active"), ordering="last_active")
+    def last_seen(self, labeler: Any) -> str:
+        return naturaltime(labeler.last_active) if labeler.last_active else _("never")
+
+    def buttons_for(self, row: Labeler) -> Iterable[str]:
+        can_suspend = LabelerState.SUSPENDED in legal_moves(LabelerState(row.state))
+        return [*super().buttons_for(row), *(["suspend"] if can_suspend else [])]
+
+    @button(lazy("Suspend"), icon="person_off")
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        labeler = self.find(request, object_id)
+        named = {"labeler": labeler, "count": labeler.held}
+
+        def act(_cleaned: dict[str, Any]) -> str:
+            suspend_labeler(labeler=labeler)
+            labeler.state = LabelerState.SUSPENDED
+            return _("%(labeler)s is now in the state “%(state)s”.") % {
+                "labeler": labeler,
+                "state": labeler.get_state_display(),
+            }
+
+        confirmation = Confirmation(
+            title=_("Suspend %(labeler)s?") % named,
+            consequences=[
+                _("%(labeler)s is offered no work any more. Everything handed in stays.") % named,
+                ngettext(
+                    "%(count)d piece of work is held now; it goes back to the queue and its draft is kept.",
+                    "%(count)d pieces of work are held now; they go back to the queue and their drafts are kept.",
+                    labeler.held,
+                )
+                % named,
+            ],
+            button=_("Suspend"),
+            back=self.page_of(labeler),
+            about=[labeler],
+            danger=True,
+        )
+        return confirm(self, request, confirmation, act)
+
+
+def _linked(model: str, labeler: Labeler, count: int, **filters: str) -> str:
+    if not count:
+        return "0"
+    query = {"labeler__id__exact": labeler.pk, **filters}
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:labeling_{model}_changelist", query=query), f"{count:,}")

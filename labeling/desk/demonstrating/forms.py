@@ -1,0 +1,24 @@
+"""The form of a demonstration."""
+
+from django import forms
+from django.utils.translation import gettext_lazy
+
+from labeling.desk.forms import LONGEST_DEMONSTRATION, ActiveSecondsField, CheckedForm, TextField
+
+
+class DemonstrationForm(CheckedForm):
+    text = TextField(
+        longest=LONGEST_DEMONSTRATION,
+        error_messages={
+            "required": gettext_lazy("There is no text yet. Write an answer, or skip the task with a reason.")
+        },
+    )
+    active_seconds = ActiveSecondsField()
+    places = {"text": "#text"}
+    longest = LONGEST_DEMONSTRATION
+
+    def clean_text(self) -> str:
+        text: str = self.cleaned_data["text"]
+        if not text.strip():
+            raise forms.ValidationError(self.fields["text"].error_messages["required"])
+        return text

@@ -1,0 +1,182 @@
+"""Work that a labeler holds: found by its token, locked, its draft saved and restored, handed in once, discarded.
+
+Assignments, revisions and compositions are three tables of held work. What differs between them is in three subclasses
+of HeldTable: ASSIGNMENTS and REVISIONS beside this file, COMPOSITIONS in labeling/writing/services.py.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from labeling.base.export_lock import while_no_export_looks
+from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, DraftConflict, LabelerNotActive, Refusal
+from labeling.base.states import CampaignState, LabelerState
+from labeling.desk.models import EarlierDraft, HeldWork
+from labeling.desk.rules.drafts import as_lists, is_loss
+from labeling.people.models import Labeler
+
+EARLIER_KEPT = 20
+KEEP_EVERY = timedelta(minutes=1)
+"""Saves come every second; versions a minute apart reach far enough back to be worth going to."""
+
+Held = TypeVar("Held", bound=HeldWork)
+
+
+class HeldTable(ABC, Generic[Held]):
+    """One table of held work."""
+
+    model: type[Held]
+    owner: ClassVar[str] = "labeler"
+    """The look-up from a row to its labeler."""
+    closed: ClassVar[Mapping[str, tuple[type[Refusal], str]]]
+    """By state: why the draft of closed work can't change any more."""
+    discarded: ClassVar[str]
+    """The state of what its labeler discarded."""
+
+    @abstractmethod
+    def find_own(self, *, labeler: Labeler, token: str) -> Held:
+        """Returns the labeler's own, with what its page shows. Raises model.DoesNotExist for anybody else's."""
+
+    @abstractmethod
+    def lock_own(self, *, labeler: Labeler, token: str) -> Held:
+        """Locks the labeler's own; its labeler and campaign are as they are now. Raises model.DoesNotExist."""
+
+    def holds(self, *, labeler: Labeler, token: str) -> bool:
+        """Whether the token names work of the labeler's in this table."""
+        return self.model._default_manager.filter(token=token, **{self.owner: labeler}).exists()  # noqa: SLF001
+
+    def is_open(self, held: Held) -> bool:
+        return held.state not in self.closed
+
+    def check_open(self, held: Held) -> None:
+        """Raises AlreadySubmitted, AlreadySkipped or AlreadyDiscarded."""
+        if not self.is_open(held):
+            refusal, why = self.closed[held.state]
+            raise refusal(why)
+
+    def check_standing(self, held: Held) -> None:
+        """Raises the refusal that the work would meet whatever was entered.
+
+        That is LabelerNotActive, CampaignNotOpen or what check_open raises.
+        """
+        self.check_open(held)
+        check_labeler_and_campaign(held)
+
+    @transaction.atomic
+    def save_draft(
+        self, *, labeler: Labeler, token: str, draft: Mapping[str, object], base_version: int, settles: bool = False
+    ) -> Held:
+        """Keeps the draft as version `base_version` + 1.
+
+        `settles`: it was chosen over the one that it replaces, which is kept as an earlier version.
+
+        Raises DraftConflict, with what is on the server, when somebody saved meanwhile; what check_open raises;
+        model.DoesNotExist.
+        """
+        held = self.lock_own(labeler=labeler, token=token)
+        self.check_open(held)
+        if held.draft_version != base_version:
+            raise DraftConflict(
+                f"The draft is at version {held.draft_version}, not {base_version}: another tab saved it.",
+                current_version=held.draft_version,
+                current_draft=held.draft,
+            )
+        self.store_draft(held, draft, settles=settles)
+        return held
+
+    @transaction.atomic
+    def keep_unsubmitted(self, *, labeler: Labeler, token: str, draft: Mapping[str, object]) -> None:
+        """Saves what a refused submission held, so that a refusal costs nobody their work."""
+        held = self.lock_own(labeler=labeler, token=token)
+        if self.is_open(held):
+            self.store_draft(held, draft)
+
+    @transaction.atomic
+    def restore_draft(self, *, labeler: Labeler, token: str, number: int) -> None:
+        """Makes a kept version the draft again; what it replaces is kept in its turn.
+
+        Raises what check_open raises, and EarlierDraft.DoesNotExist for anybody else's.
+        """
+        kept = EarlierDraft.objects.get(pk=number, labeler=labeler, token=token)
+        held = self.lock_own(labeler=labeler, token=token)
+        self.check_open(held)
+        self.store_draft(held, kept.draft, settles=True)
+
+    def store_draft(self, held: Held, draft: Mapping[str, object], *, settles: bool = False) -> None:
+        """Writes the draft of locked work, whatever version it was at."""
+        _keep_replaced(held, draft, always=settles)
+        held.draft = dict(draft)
+        held.draft_version += 1
+        held.draft_saved_at = timezone.now()
+        held.save(update_fields=["draft", "draft_version", "draft_saved_at", *self.renew(held)])
+
+    def renew(self, held: Held) -> list[str]:  # noqa: ARG002
+        """Called before a draft is written: renews the lease, where there is one. Returns the fields to write."""
+        return []
+
+    def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Held:
+        """Locks work that is about to be handed in, for which exports wait: whoever comes second finds it closed.
+
+        Raises what check_standing raises, and model.DoesNotExist.
+        """
+        while_no_export_looks()
+        held = self.lock_own(labeler=labeler, token=token)
+        self.check_standing(held)
+        return held
+
+    def close(self, held: Held, state: str, **said: object) -> None:
+        """Leaves locked work in `state` and writes `said` with it: the last step of handing in and of discarding."""
+        changes = {"state": state, "closed_at": timezone.now(), **said}
+        for name, value in changes.items():
+            setattr(held, name, value)
+        held.save(update_fields=list(changes))
+
+    @transaction.atomic
+    def discard(self, *, labeler: Labeler, token: str, **said: object) -> Held:
+        """Closes work without handing it in. Its draft stays; twice is once. Raises AlreadySubmitted."""
+        held = self.lock_own(labeler=labeler, token=token)
+        if held.state == "submitted":
+            raise AlreadySubmitted("This was handed in before; it can't be discarded.")
+        if held.state != self.discarded:
+            self.close(held, self.discarded, **said)
+        return held
+
+
+def check_labeler_and_campaign(held: HeldWork) -> None:
+    """Raises LabelerNotActive or CampaignNotOpen. Paused campaigns take what was begun."""
+    if held.labeler.state != LabelerState.ACTIVE:
+        raise LabelerNotActive(f"Labeler {held.labeler.pk} is {held.labeler.state}. The draft is kept.")
+    if held.campaign.state == CampaignState.CLOSED:
+        raise CampaignNotOpen(f"“{held.campaign}” was closed, so it takes no more work. The draft is kept.")
+
+
+def keep_aside(*, labeler: Labeler, token: str, draft: Mapping[str, object], base_version: int) -> None:
+    """Keeps a draft that lost against another one, so that choosing between two drafts throws neither away."""
+    with transaction.atomic():
+        _keep(token=UUID(token), labeler=labeler, version=base_version, draft=draft)
+
+
+def _keep_replaced(held: HeldWork, draft: Mapping[str, object], *, always: bool) -> None:
+    """Keeps what `draft` is about to replace: once a minute, wherever text goes, and `always` where two drafts met."""
+    if not held.draft_version or not held.draft or held.draft == draft:
+        return
+    if always or is_loss(old=as_lists(held.draft), new=as_lists(draft)) or _last_is_old(held):
+        _keep(token=held.token, labeler=held.labeler, version=held.draft_version, draft=held.draft)
+
+
+def _last_is_old(held: HeldWork) -> bool:
+    since = timezone.now() - KEEP_EVERY
+    return not EarlierDraft.objects.filter(token=held.token, kept_at__gt=since).exists()
+
+
+def _keep(*, token: UUID, labeler: Labeler, version: int, draft: Mapping[str, object]) -> None:
+    EarlierDraft.objects.create(token=token, labeler=labeler, version=version, draft=draft)
+    kept = EarlierDraft.objects.filter(token=token, labeler=labeler)
+    too_old = list(kept.order_by("-id").values_list("pk", flat=True)[EARLIER_KEPT:])
+    if too_old:
+        EarlierDraft.objects.filter(pk__in=too_old).delete()

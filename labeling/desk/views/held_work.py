@@ -1,0 +1,142 @@
+"""The pages of held work: shown, handed in, discarded, its drafts saved. The same for all three tables.
+
+What differs is in three subclasses of HeldPages: for assignments, for revisions (both in assignments.py and
+revisions.py beside this file), and for compositions (labeling/writing/views/compositions.py).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Generic
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from labeling.base.refusals import AlreadySubmitted, Refusal
+from labeling.desk.rules.drafts import Draft, draft_of
+from labeling.desk.services.held_work import Held, HeldTable
+from labeling.desk.views.drafts import DraftView
+from labeling.desk.views.kinds import KindOfWork, NotHandedIn
+from labeling.desk.views.next_work import answers_here
+from labeling.people.views.access import LabelerRequest, labeler_page
+
+page_or_button = require_http_methods(["GET", "HEAD", "POST"])
+"""A reload or a language switch after a refused POST asks for the button's address; it leads back to the page."""
+
+
+def find_own(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> Held:
+    """The labeler's own. Raises Http404 for anybody else's: that it exists is nobody's business."""
+    try:
+        return table.find_own(labeler=request.labeler, token=str(token))
+    except table.model.DoesNotExist:
+        raise Http404 from None
+
+
+def keep_sent(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> Draft:
+    """Saves what was sent and not handed in."""
+    draft = draft_of(request.POST.lists())
+    table.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=draft)
+    return draft
+
+
+class HeldPages(ABC, Generic[Held]):
+    """The pages of one table, for the kinds of work that it holds."""
+
+    table: HeldTable[Held]
+    page: ClassVar[str]
+    """The name of the address of the page; those of its buttons begin with it."""
+    closed_before: ClassVar[Promise] = gettext_lazy(
+        "This was submitted already. The first submission counts; here it is."
+    )
+
+    @abstractmethod
+    def kind_of(self, held: Held) -> KindOfWork[Held]: ...
+
+    @abstractmethod
+    def submitted(self, request: LabelerRequest, held: Held) -> HttpResponse | None:
+        """What is shown instead of closed work, or the way there; None while it is open."""
+
+    @abstractmethod
+    def refused(
+        self, request: LabelerRequest, held: Held, refusal: Refusal, *, draft: Mapping[str, object]
+    ) -> HttpResponse:
+        """The page that says why work can't go on, with the draft."""
+
+    def after_discard(self, request: LabelerRequest, held: Held) -> HttpResponse:
+        """Where the labeler goes on, and what is said there."""
+        raise NotImplementedError
+
+    def prerequisite(self, request: LabelerRequest, held: Held) -> HttpResponse | None:  # noqa: ARG002
+        """The page to show instead of the work; None when nothing stands before it."""
+        return None
+
+    def way_to_closed(self, held: Held) -> HttpResponse:
+        """The way to what was handed in."""
+        return redirect(self.page, token=held.token)
+
+    def was_closed_before(self, request: LabelerRequest, held: Held) -> HttpResponse:
+        messages.info(request, str(self.closed_before), extra_tags=f"handed-in {held.token}")
+        return self.way_to_closed(held)
+
+    def address(self, button: str, view: Callable[..., HttpResponse]) -> URLPattern:
+        """The address of the page (an empty `button`), or of one of its buttons, for a view that takes `pages`."""
+        name = f"{self.page}_{button}" if button else self.page
+        return path(f"{self.page}/<uuid:token>/{button and f'{button}/'}", view, {"pages": self}, name=name)
+
+    def urls(self) -> list[URLPattern]:
+        return [
+            self.address("", show),
+            self.address("submit", submit),
+            self.address("draft", DraftView.as_view()),
+        ]
+
+
+@require_safe
+@labeler_page
+def show(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> HttpResponse:
+    held = find_own(pages.table, request, token)
+    if submitted := pages.submitted(request, held):
+        return submitted
+    try:
+        pages.table.check_standing(held)
+    except Refusal as refusal:
+        return pages.refused(request, held, refusal, draft=held.draft)
+    return pages.prerequisite(request, held) or pages.kind_of(held).show(request, held)
+
+
+@page_or_button
+@labeler_page
+@answers_here
+def submit(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> HttpResponse:
+    held = find_own(pages.table, request, token)
+    if request.method != "POST":
+        return redirect(pages.page, token=token)
+    kind = pages.kind_of(held)
+    try:
+        pages.table.check_standing(held)
+        said = kind.hand_in(request, held)
+    except AlreadySubmitted:
+        return pages.was_closed_before(request, held)
+    except Refusal as refusal:
+        return pages.refused(request, held, refusal, draft=keep_sent(pages.table, request, token))
+    except NotHandedIn as refused:
+        keep_sent(pages.table, request, token)
+        return kind.show(request, find_own(pages.table, request, token), sent=request.POST, refused=refused)
+    messages.success(request, said, extra_tags=f"handed-in {token}")
+    return kind.after_hand_in(request, held)
+
+
+@require_POST
+@labeler_page
+def discard(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> HttpResponse:
+    held = find_own(pages.table, request, token)
+    try:
+        pages.table.discard(labeler=request.labeler, token=str(token))
+    except AlreadySubmitted:
+        return pages.was_closed_before(request, held)
+    return pages.after_discard(request, held)

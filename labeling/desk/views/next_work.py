@@ -1,0 +1,46 @@
+"""The next piece of work: a button claims it; looking claims nothing. docs/decisions/the-next-task.md says why so."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from labeling.base.states import AssignmentKind, LabelerState
+from labeling.desk.queries.available import waiting_for
+from labeling.desk.views.kinds import HandedOutKind, asks_for_it_here
+from labeling.people.views.access import LabelerRequest, labeler_page, not_active
+
+P = ParamSpec("P")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@labeler_page
+def next_work(request: LabelerRequest, kind: HandedOutKind) -> HttpResponse:
+    """POST claims and goes there; GET says what waits, and is where a POST ends that found nothing."""
+    if request.labeler.state != LabelerState.ACTIVE:
+        return not_active(request, request.labeler)
+    if request.method == "POST":
+        return kind.next_page(request, otherwise=f"next_{kind.name}")
+    queue = waiting_for(request.labeler, AssignmentKind(kind.name))
+    return render(request, "desk/queue.html", {"queue": queue, "kind": kind})
+
+
+def answers_here(
+    view: Callable[Concatenate[LabelerRequest, P], HttpResponse],
+) -> Callable[Concatenate[LabelerRequest, P], HttpResponse]:
+    """A page that shows the next one in its place is told an address instead of being sent there.
+
+    Its browser would follow by itself, without the page: what that address says once would be said to nobody.
+    """
+
+    @wraps(view)
+    def answered(request: LabelerRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if not asks_for_it_here(request) or response.status_code != 302:
+            return response
+        return HttpResponse(status=204, headers={"Content-Location": response["Location"]})
+
+    return answered  # type: ignore[return-value]

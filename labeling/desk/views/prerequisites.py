@@ -1,0 +1,65 @@
+"""What stands before a piece of work: instructions that have not been read yet, and a warning of its content."""
+
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+
+from labeling.base.choices import WORDS
+from labeling.base.states import SkipReason
+from labeling.campaigns.queries import has_read, instruction_version, reading_of
+from labeling.desk.models import Assignment
+from labeling.people.views.access import LabelerRequest
+
+SHOWN = "shown"
+"""In the address of work whose warning was read: show it."""
+
+
+def unread_instructions(request: LabelerRequest, version_id: int) -> HttpResponse | None:
+    """Returns the page with instructions that the labeler has to read first; None when they have read them."""
+    return None if has_read(request.labeler, version_id) else _instructions(request, version_id)
+
+
+def prerequisite_of(request: LabelerRequest, assignment: Assignment) -> HttpResponse | None:
+    """Returns the page to show instead of the work; None when nothing stands before it."""
+    page = _what_stands_before(request, assignment)
+    return page() if page else None
+
+
+def has_prerequisite(request: LabelerRequest, assignment: Assignment) -> bool:
+    """Whether `prerequisite_of` has a page. It makes none: what a page says once would be said to nobody."""
+    return _what_stands_before(request, assignment) is not None
+
+
+def _what_stands_before(request: LabelerRequest, assignment: Assignment) -> Callable[[], HttpResponse] | None:
+    if not has_read(request.labeler, assignment.instruction_version_id):
+        return partial(_instructions, request, assignment.instruction_version_id)
+    if _is_unexpected(request, assignment):
+        return partial(_warning, request, assignment)
+    return None
+
+
+def _is_unexpected(request: LabelerRequest, assignment: Assignment) -> bool:
+    """Whoever has begun knows the content."""
+    return bool(assignment.prompt.content_warnings) and not assignment.draft_version and SHOWN not in request.GET
+
+
+def _instructions(request: LabelerRequest, version_id: int) -> HttpResponse:
+    version = instruction_version(version_id)
+    reading = reading_of(request.labeler, version, interface_language=get_language() or "en")
+    context = {"reading": reading, "page": reading.page, "version": version, "back": request.get_full_path()}
+    return render(request, "desk/read_first.html", context)
+
+
+def _warning(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
+    context = {
+        "warnings": [WORDS[warning] for warning in assignment.prompt.content_warnings],
+        "token": assignment.token,
+        "campaign": assignment.campaign.name,
+        "show": f"?{urlencode({SHOWN: 1})}",
+        "reason": SkipReason.HARMFUL_TO_ME,
+    }
+    return render(request, "desk/content_warning.html", context)

@@ -1,0 +1,29 @@
+"""Every kind of work that labelers do. Addresses, the start page, history and drafts are made from this list."""
+
+from typing import Any
+
+from labeling.desk.demonstrating.views import DemonstrationKind
+from labeling.desk.ranking.views import RankingKind
+from labeling.desk.views.assignments import AssignmentPages
+from labeling.desk.views.held_work import HeldPages
+from labeling.desk.views.kinds import HandedOutKind, KindOfWork
+from labeling.desk.views.revisions import RevisionPages
+from labeling.writing.chats.views import ChatKind
+from labeling.writing.dialogues.views.dialogues import DialogueKind
+from labeling.writing.edits.views import EditKind, page_of_edit
+from labeling.writing.own_prompts.views import OwnPromptKind
+from labeling.writing.views.compositions import CompositionPages
+from labeling.writing.views.kinds import OwnKind
+
+RANKING = RankingKind(follow_up=page_of_edit)
+
+HANDED_OUT: tuple[HandedOutKind, ...] = (RANKING, DemonstrationKind())
+BEGUN_BY_LABELERS: tuple[OwnKind, ...] = (DialogueKind(), ChatKind(), OwnPromptKind(), EditKind(ranking=RANKING))
+
+_ALL: tuple[KindOfWork[Any], ...] = (*HANDED_OUT, *BEGUN_BY_LABELERS)
+KINDS = {kind.name: kind for kind in _ALL}
+PAGES: tuple[HeldPages[Any], ...] = (
+    AssignmentPages(HANDED_OUT),
+    RevisionPages(HANDED_OUT),
+    CompositionPages(BEGUN_BY_LABELERS),
+)

@@ -1,0 +1,57 @@
+"""Which completions a ranking task may have."""
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labeling.base.refusals import InvalidCompletions
+from labeling.base.text import UnstorableText, clean_text
+from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenCompletion:
+    """A completion that came in a file, with the name of whatever wrote it."""
+
+    text: str
+    model: str
+
+
+def checked_completions(completions: Sequence[GivenCompletion]) -> list[GivenCompletion]:
+    """Those that can be ranked; of identical texts the first.
+
+    Raises InvalidCompletions unless 4 to 9 were given and at least 2 are distinct and not empty.
+    """
+    if not K_LOWEST <= len(completions) <= K_HIGHEST:
+        raise InvalidCompletions(
+            f"{len(completions)} completions were given; a ranking task needs {K_LOWEST} to {K_HIGHEST}."
+        )
+    distinct = _distinct(completions)
+    if len(distinct) < DISTINCT_LOWEST:
+        raise InvalidCompletions(
+            f"Of {len(completions)} completions only {len(distinct)} is distinct and not empty: nothing to compare."
+        )
+    return distinct
+
+
+def _distinct(completions: Sequence[GivenCompletion]) -> list[GivenCompletion]:
+    kept: dict[str, GivenCompletion] = {}
+    for number, given in enumerate(completions, start=1):
+        try:
+            text = clean_text(given.text).strip()
+        except UnstorableText as unstorable:
+            raise InvalidCompletions(f"Completion {number}: {unstorable}") from unstorable
+        if text and given.model.strip():
+            kept.setdefault(text_key(text), GivenCompletion(text=text, model=given.model))
+        elif text:
+            raise InvalidCompletions(f"Completion {number} does not name the model that wrote it.")
+    return list(kept.values())
+
+
+def text_key(text: str) -> str:
+    """What two completions of one task may not share: sha256 of the text, where all white space counts alike.
+
+    Case counts: an answer may differ from another in nothing else.
+    """
+    return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
