@@ -36,8 +36,9 @@ test-fast: $(VENV)/.dev
 check: $(VENV)/.dev
 	@echo "== ruff" && $(BIN)/ruff check $(PACKAGES) && $(BIN)/ruff format --check $(PACKAGES)
 	@echo "== mypy" && $(BIN)/mypy $(PACKAGES)
+	@echo "== templates" && $(BIN)/djlint templates --quiet --check --lint
 	@echo "== migrations" && $(BIN)/python manage.py makemigrations --check --dry-run
-	@echo "== imports and documentation" && $(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+	@echo "== imports and documentation" && $(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_templates.py
 
 bench: $(VENV)/.dev browser $(BENCH_VENV)/.bench
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)

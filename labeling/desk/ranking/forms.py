@@ -175,7 +175,7 @@ class RankingForm:
         if not self.checked:
             return []
         common = [
-            self._without("quality", _("Still without a quality:")),
+            self._without("quality", _("Still without a rating:")),
             self._without("rank", _("Still without a rank:")),
         ]
         notes = [

@@ -182,7 +182,7 @@ def _words_for(fault: FieldFault) -> str:
 
 def _words_for_refused(refused: PromptRefused) -> str:
     if refused.twin_id is None:
-        text = _("You have handed in as many prompts as one person may (%(count)d). Thank you; your text is kept.")
+        text = _("You have submitted as many prompts as one person may (%(count)d). Thank you; your text is kept.")
         return text % {"count": PROMPTS_PER_SUBMITTER}
     twin = Prompt.objects.filter(pk=refused.twin_id).first()
     text = _("The campaign has a prompt that begins like this already: “%(excerpt)s”. Write a different one.")

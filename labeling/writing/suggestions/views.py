@@ -112,7 +112,7 @@ def note_of(panel: Panel) -> str:
     if panel.state != SuggestionState.FAILED:
         return ""
     if panel.failure == SuggestionFailure.NO_MODEL:
-        return _("No model can be asked at the moment. Just go on; write the turn yourself.")
+        return _("No model can be asked at the moment. Just continue; write the turn yourself.")
     if panel.failure == SuggestionFailure.TOO_LONG:
-        return _("This has grown too long for the model to read. Just go on; write the turn yourself.")
-    return _("The model did not answer. Just go on, or ask again in a while; nothing of yours is lost.")
+        return _("This has grown too long for the model to read. Just continue; write the turn yourself.")
+    return _("The model did not answer. Just continue, or ask again in a while; nothing of yours is lost.")

@@ -62,7 +62,7 @@ function letter(event) {
   if (!box) return false;
   box.click();
   const values = { flag: box.dataset.label, letter: currentCard().dataset.card };
-  say(words(box.checked ? "Flagged" : "Unflagged", values));
+  say(words(box.checked ? "flagged" : "unflagged", values));
   return true;
 }
 

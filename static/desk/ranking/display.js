@@ -1,4 +1,4 @@
-/** Draws what the ranks add up to: the tiers in [data-board], the standing on each card, and what the ratings object. */
+/** Shows the order: the tiers in [data-order], each card's rank and flags, and where the ranks contradict the ratings. */
 import { onPage } from "../../base/page.js";
 import { cardOf, cards, form, isRefined, letters, mark, ratings } from "./state.js";
 import { setCurrent, standing, tiers, words } from "./state.js";
@@ -17,24 +17,29 @@ onPage(() => {
     const chip = event.target.closest("[data-chip]");
     if (chip) mark(cardOf(chip.dataset.chip));
   });
+  for (const flags of form.querySelectorAll("[data-flags]")) {
+    flags.addEventListener("change", () => countFlags(flags));
+    form.addEventListener("draft-restored", () => countFlags(flags));
+    countFlags(flags);
+  }
   draw();
 });
 
 function draw() {
   const [now, rated] = [tiers(), ratings()];
   const held = document.activeElement?.dataset?.chip; // drawing anew must not take the focus away
-  drawBoard(now);
+  drawTiers(now);
   if (held) form.querySelector(`[data-chip="${held}"]`)?.focus();
   for (const card of cards) drawCard(card, now, rated);
   drawProgress(now, rated);
-  drawObjections(now, rated);
+  drawContradictions(now, rated);
 }
 
-function drawBoard(now) {
+function drawTiers(now) {
   const open = letters.filter((letter) => tierOf(now, letter) < 0);
   const items = now.map((tier, at) => item(String(at + 1), at + 1, tier, "tier"));
   if (!now.length) items.push(item("1", "start", [], "tier start"));
-  if (open.length) items.push(item(words("Open"), "open", open, "tier open"));
+  if (open.length) items.push(item(words("open"), "open", open, "tier open"));
   form.querySelector("[data-tiers]").replaceChildren(...items);
 }
 
@@ -62,25 +67,34 @@ function drawCard(card, now, rated) {
   const at = tierOf(now, letter);
   const others = at < 0 ? [] : now[at].filter((other) => other !== letter);
   const place = card.querySelector("[data-standing]");
-  place.textContent = at < 0 ? "" : words(others.length ? "TiedShort" : "Ranked", { rank: at + 1, letters: others.join(", ") });
+  place.textContent = at < 0 ? "" : words(others.length ? "tiedShort" : "ranked", { rank: at + 1, letters: others.join(", ") });
   card.classList.toggle("is-rated", rated.has(letter));
 }
 
 function drawProgress(now, rated) {
   const values = { rated: rated.size, ranked: now.flat().length, k: cards.length };
-  form.querySelector("[data-progress-text]").textContent = words(rated.size < cards.length ? "Rate" : "Progress", values);
+  form.querySelector("[data-progress-text]").textContent = words(rated.size < cards.length ? "rated" : "progress", values);
   form.classList.toggle("is-refined", isRefined());
 }
 
-function drawObjections(now, rated) {
+function drawContradictions(now, rated) {
   const found = contradictions(now, rated);
   const lines = found
     .slice(0, SHOWN_CONTRADICTIONS)
     .map(([above, below]) =>
-      words("Contradiction", { above, below, rating: rated.get(above), higher: rated.get(below) }),
+      words("contradiction", { above, below, rating: rated.get(above), higher: rated.get(below) }),
     );
-  if (found.length > lines.length) lines.push(words("MoreContradictions", { count: found.length - lines.length }));
-  const place = form.querySelector("[data-objections]");
+  if (found.length > lines.length) lines.push(words("moreContradictions", { count: found.length - lines.length }));
+  const place = form.querySelector("[data-contradictions]");
   const text = lines.join(" ");
   if (place.textContent !== text) place.textContent = text; // a screen reader hears changes only
+}
+
+/** How many are set, and which when the pointer asks. */
+function countFlags(flags) {
+  const badge = flags.querySelector("[data-flag-count]");
+  const set = [...flags.querySelectorAll("input:checked")];
+  badge.textContent = String(set.length);
+  badge.hidden = set.length === 0;
+  flags.querySelector("summary").title = set.map((each) => each.dataset.label).join(", ");
 }

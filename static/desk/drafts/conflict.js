@@ -1,5 +1,5 @@
-/** Two drafts of one piece of work, shown side by side in [data-conflict] where they differ; the person chooses. */
-import { differing } from "./draft-fields.js";
+/** Shows two drafts of one piece of work side by side in [data-conflict] where they differ, and lets the person choose. */
+import { differing } from "./merge.js";
 
 export function conflictIn(form) {
   const section = form.querySelector("[data-conflict]");

@@ -1,6 +1,6 @@
 /**
- * This browser's own storage for drafts that the server does not have yet. Each lies under the name of whoever wrote it:
- * on a computer that people share, nobody is shown another's text.
+ * Keeps the drafts that the server does not have yet in this browser's storage, and tells the browser's other tabs.
+ * Each draft lies under its author's name: on a computer that people share, nobody is shown another's text.
  */
 const owner = document.body.dataset.labeler ?? ""; // the same as long as the document is there
 const PREFIX = `concord.draft.${owner}.`;
@@ -40,4 +40,13 @@ export function tokens() {
   } catch {
     return [];
   }
+}
+
+/** The other tabs of this browser in which the same work is open: each tells the rest what it saved. */
+export function otherTabs(token, heard, signal) {
+  if (!("BroadcastChannel" in window)) return { tell() {} };
+  const channel = new BroadcastChannel(`${PREFIX}${token}`);
+  channel.addEventListener("message", (event) => heard(event.data));
+  signal.addEventListener("abort", () => channel.close());
+  return { tell: (news) => signal.aborted || channel.postMessage(news) };
 }

@@ -1,18 +1,21 @@
-/** Says in [data-save-state], plainly, what is saved where. The words are the template's. */
+/** Says in [data-save-state] what is saved where. */
+import { wordsOf } from "../../base/words.js";
+
 const ELSEWHERE = new Set(["offline", "loggedout", "notnow"]); // the server has an older state of the work
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
 
 export function saveState(form) {
   const state = form.querySelector("[data-save-state]");
   const text = state.querySelector("[data-save-text]");
+  const words = wordsOf("save-state");
   let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
 
   function show(name, detail = "") {
     state.dataset.state = name;
     const time = savedAt ? format.format(new Date(savedAt)) : "";
-    const before = ELSEWHERE.has(name) && time ? text.dataset.before.replace("{time}", time) : "";
-    const words = [text.dataset[name].replace("{time}", time), detail, before].filter(Boolean).join(" ").trim();
-    if (text.textContent !== words) text.textContent = words; // a screen reader hears changes only
+    const before = ELSEWHERE.has(name) && time ? words.before.replace("{time}", time) : "";
+    const said = [words[name].replace("{time}", time), detail, before].filter(Boolean).join(" ").trim();
+    if (text.textContent !== said) text.textContent = said; // a screen reader hears changes only
     reveal("[data-login]", name === "loggedout");
     reveal("[data-reload]", name === "closed");
   }

@@ -5,13 +5,13 @@
  * or a new log-in. The server counts versions: a save that does not build on the last one is never just written. What
  * two tabs or devices changed apart from each other is put together where the form allows it, or a person chooses.
  */
-import { csrfToken } from "../base/csrf.js";
-import { conflictIn } from "./draft-conflict.js";
-import { apply, mayBeTouched, merged, read, rendered, same } from "./draft-fields.js";
-import * as shelf from "./draft-storage.js";
-import { otherTabs } from "./draft-tabs.js";
-import { onPage } from "../base/page.js";
+import { csrfToken } from "../../base/csrf.js";
+import { onPage } from "../../base/page.js";
+import { conflictIn } from "./conflict.js";
+import { apply, mayBeTouched, read, rendered } from "./fields.js";
+import { merged, same } from "./merge.js";
 import { saveState } from "./save-state.js";
+import * as storage from "./storage.js";
 
 const PAUSE_MS = 400;
 const LONGEST_WAIT_MS = 700; // since the first change that is not on its way: the save itself needs the rest of a second
@@ -30,7 +30,7 @@ function autosave(form, signal) {
   const { url, token } = form.dataset;
   const state = saveState(form);
   const conflict = conflictIn(form);
-  const tabs = otherTabs(token, heard, signal);
+  const tabs = storage.otherTabs(token, heard, signal);
   let version = Number(form.dataset.version);
   let base = rendered(form); // what the server has at `version`
   let changes = 0;
@@ -53,7 +53,7 @@ function autosave(form, signal) {
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true), { signal });
   window.addEventListener("pagehide", () => save(true), { signal });
   document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event), { signal });
-  const aside = shelf.recall(`${token}.aside`);
+  const aside = storage.recall(`${token}.aside`);
   if (aside) keepAside(aside.draft);
   takeUp();
 
@@ -118,7 +118,7 @@ function autosave(form, signal) {
     settles = false;
     retry = FIRST_RETRY_MS;
     tabs.tell({ version, draft, savedAt: answer.saved_at });
-    if (changes === saved) shelf.forget(token);
+    if (changes === saved) storage.forget(token);
     else saveIn(0);
     state.saved(answer.saved_at);
   }
@@ -169,13 +169,13 @@ function autosave(form, signal) {
       body: JSON.stringify({ draft, base_version: version }),
     })
       .then((response) => response.ok || Promise.reject(response))
-      .then(() => shelf.forget(`${token}.aside`))
-      .catch(() => shelf.keep(`${token}.aside`, { draft, version })); // the next visit tries again
+      .then(() => storage.forget(`${token}.aside`))
+      .catch(() => storage.keep(`${token}.aside`, { draft, version })); // the next visit tries again
   }
 
   function adopt(theirs) {
     ({ version, draft: base } = theirs);
-    shelf.forget(token);
+    storage.forget(token);
     state.saved(theirs.savedAt);
   }
 
@@ -214,9 +214,9 @@ function autosave(form, signal) {
   function takeUp() {
     const onPage = mayBeTouched(form) ? read(form) : base;
     const isEntered = !same(onPage, base);
-    let kept = shelf.recall(token);
+    let kept = storage.recall(token);
     if (kept && same(kept.draft, base)) {
-      shelf.forget(token);
+      storage.forget(token);
       kept = null;
     }
     if (!kept && !isEntered) return;
@@ -265,6 +265,6 @@ function autosave(form, signal) {
   }
 
   function keep() {
-    return shelf.keep(token, { draft: read(form), version, sent });
+    return storage.keep(token, { draft: read(form), version, sent });
   }
 }

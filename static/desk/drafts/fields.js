@@ -1,6 +1,5 @@
-/** A form's fields as a draft, {name: [values]}, and back; what the server rendered; what two drafts have in common. */
+/** Reads a form's fields into a draft, {name: [values]}, and writes a draft back into the form. */
 const NOT_WORK = "csrfmiddlewaretoken";
-const MEASURED = "active_seconds"; // no work of its own: a difference in it alone is no conflict
 
 export function read(form) {
   const draft = {};
@@ -58,46 +57,4 @@ export function apply(form, draft) {
 
 function set(field, value) {
   if (field.value !== value) field.value = value; // an equal text keeps its caret
-}
-
-export function same(one, other) {
-  return work(one) === work(other);
-}
-
-function work(draft) {
-  return JSON.stringify(
-    Object.entries(draft)
-      .map(([name, values]) => [name, worth(values)])
-      .filter(([name, values]) => name !== MEASURED && values.length)
-      .sort(),
-  );
-}
-
-function worth(values = []) {
-  return values.filter((value) => value !== "").map((value) => value.replaceAll("\r\n", "\n"));
-}
-
-/** The names of fields in which two drafts differ. */
-export function differing(one, other) {
-  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
-  names.delete(MEASURED);
-  return [...names].filter((name) => JSON.stringify(worth(one[name])) !== JSON.stringify(worth(other[name])));
-}
-
-/**
- * What both changed since `base`, where they changed different things; null where they changed the same.
- * Ranks belong together: half of one order and half of another is nobody's order.
- */
-export function merged(base, mine, theirs) {
-  const part = (name) => (/^\d+-rank$/.test(name) ? "rank" : name);
-  const changedByThem = new Set(differing(base, theirs).map(part));
-  const changedByMe = differing(base, mine);
-  if (changedByMe.some((name) => changedByThem.has(part(name)))) return null;
-  const both = { ...theirs };
-  for (const name of changedByMe) {
-    if (name in mine) both[name] = mine[name];
-    else delete both[name];
-  }
-  const seconds = [mine, theirs].map((draft) => Number(draft[MEASURED]?.[0]) || 0);
-  return { ...both, [MEASURED]: [String(Math.max(...seconds))] };
 }
