@@ -29,12 +29,14 @@ def scratch_concord() -> Iterator[Path]:
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
+    services = settings.EMBEDDED_SERVICES
+    assert services is not None  # neither DATABASE_URL nor REDIS_URL is set now
     try:
-        settings.EMBEDDED_SERVICES.start()
+        services.start()
         call_command("migrate", verbosity=0)
         yield directory
     finally:
         connections.close_all()
-        if settings.EMBEDDED_SERVICES.is_started():
-            settings.EMBEDDED_SERVICES.release()
+        if services.is_started():
+            services.release()
         shutil.rmtree(directory, ignore_errors=True)
