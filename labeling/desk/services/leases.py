@@ -42,10 +42,10 @@ WITH used AS (
 """  # noqa: S608
 
 
-def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime) -> None:
-    """Gives the places of open (locked) assignments back and leaves each in `state`."""
+def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime, **said: object) -> None:
+    """Gives the places of open (locked) assignments back, leaves each in `state` and writes `said` with it."""
     for assignment in sorted(assignments, key=lambda held: (held.task_id or 0, held.prompt_id)):
-        assignment.move(to=state, closed_at=now, skip_reason=assignment.skip_reason, skip_note=assignment.skip_note)
+        assignment.move(to=state, closed_at=now, **said)
         if assignment.task_id is not None:
             RankingTask.objects.filter(pk=assignment.task_id).update(rankings_open=F("rankings_open") - 1)
         else:

@@ -5,6 +5,7 @@ What may be given is said here a second time, row by row in Python, and held aga
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -377,7 +378,6 @@ class _Story:
 class TestCounting:
     def test_stops_where_nobody_reads_on_and_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(available, "COUNTED_AT_MOST", 3)
-        monkeypatch.setattr("labeling.home.queries.overview.COUNTED_AT_MOST", 3)
         alice = make_labeler()
         campaign = make_campaign()
         client = browser_of(alice)
@@ -411,30 +411,36 @@ class TestAtTheSameTime:
 
     def test_work_that_drew_its_place_earlier_and_is_committed_later_is_not_passed_over(self) -> None:
         campaign = make_campaign()
-        late = make_work(campaign, rankings=3)
-        RankingTask.objects.filter(pk=late.pk).update(state=TaskState.SET_ASIDE, set_aside_reason="of the test")
-        restored, met = threading.Event(), threading.Event()
-        alice = make_labeler()
+        _first, late, *others = [make_work(campaign) for _ in range(5)]
+        alice, bob = make_labeler("alice"), make_labeler("bob")
+        begun = claim_ranking(labeler=bob)
+        assert begun
+        end(bob, begun, "skip")  # so that there is a queue of what was given back, which all that follows joins
+        claim_and_hand_in(alice, AssignmentKind.RANKING)
+        held = claim_ranking(labeler=bob)
+        assert held
+        given_back, met = threading.Event(), threading.Event()
 
-        def restore_slowly(_: int) -> None:
+        def give_back_slowly(_: int) -> None:
             with transaction.atomic():
-                RankingTask.objects.filter(pk=late.pk).update(state=TaskState.READY)
-                restored.set()
+                end(bob, held, "skip")
+                given_back.set()
                 assert met.wait(20)
 
-        def meet_what_came_after(_: int) -> None:
-            assert restored.wait(20)
-            bob = make_labeler("bob")
-            for _other in range(4):
-                task = make_work(campaign, rankings=3)
-                held = claim_ranking(labeler=bob)  # and so it is given back, which is handed out first
-                assert held is not None
-                end(bob, held, "skip")
-                assert work_of(claim_ranking(labeler=alice)) == task.prompt_id
-                end(alice, Assignment.objects.get(labeler=alice, state="open"), "skip")
+        def meet_what_is_given_back_after(_: int) -> None:
+            assert given_back.wait(20)
+            carol = make_labeler("carol")
+            for task in others:
+                theirs = claim_ranking(labeler=carol)
+                assert theirs
+                end(carol, theirs, "skip")
+                hers = claim_ranking(labeler=alice)
+                assert work_of(hers) == task.prompt_id
+                assert hers
+                end(alice, hers, "submit")
             met.set()
 
-        assert in_threads(2, lambda number: (restore_slowly, meet_what_came_after)[number](0)) == []
+        assert in_threads(2, lambda number: (give_back_slowly, meet_what_is_given_back_after)[number](0)) == []
         assert work_of(claim_ranking(labeler=alice)) == late.prompt_id
 
     def test_progress_is_recorded_when_nobody_draws(self) -> None:
@@ -452,16 +458,19 @@ class TestAtTheSameTime:
     def test_a_place_beside_one_that_is_just_being_taken_is_waited_for(self) -> None:
         task = make_work(make_campaign(), rankings=2)
         alice = make_labeler()
-        locked = threading.Event()
+        locked, claiming = threading.Event(), threading.Event()
 
         def hold_the_row(_: int) -> None:
             with transaction.atomic():
                 RankingTask.objects.select_for_update().get(pk=task.pk)
                 locked.set()
-                threading.Event().wait(0.05)
+                assert claiming.wait(20)
+                time.sleep(0.1)
 
         def claim(_: int) -> None:
+            connection.ensure_connection()
             assert locked.wait(20)
+            claiming.set()
             assert work_of(claim_ranking(labeler=alice)) == task.prompt_id
 
         assert in_threads(2, lambda number: (hold_the_row, claim)[number](0)) == []
