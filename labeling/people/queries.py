@@ -7,7 +7,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 
-from labeling.base.row_mapper import Rows, columns
+from labeling.base.fast_paths.rows import Rows, columns
 from labeling.people.models import Labeler
 
 # Every request begins with it.

@@ -8,7 +8,7 @@ from django.db import connection
 from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import Turn, turns_of
-from labeling.base.row_mapper import Rows, columns
+from labeling.base.fast_paths.rows import Rows, columns
 from labeling.base.states import AssignmentState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, Prompt

@@ -7,7 +7,7 @@ from django.db.models import TextChoices
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotActive, LeaseLost
-from labeling.base.row_mapper import Rows, columns
+from labeling.base.fast_paths.rows import Rows, columns
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment

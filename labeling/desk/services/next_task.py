@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from labeling.base.row_mapper import Rows, columns
+from labeling.base.fast_paths.rows import Rows, columns
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.models import Assignment

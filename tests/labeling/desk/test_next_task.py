@@ -161,9 +161,7 @@ class TestBlankCards:
 
 def including(tag: str, included: str) -> Template:
     """A template with that tag, which includes "part.html"."""
-    libraries = {
-        name: f"{package}.templatetags.{name}" for package, name in (("labeling", "cached_include"), ("django", "i18n"))
-    }
+    libraries = {"cached_include": "labeling.base.fast_paths.cached_include", "i18n": "django.templatetags.i18n"}
     loader = ("django.template.loaders.locmem.Loader", {"part.html": included})
     return Engine(libraries=libraries, loaders=[loader]).from_string("{% load cached_include %}" + tag)
 
