@@ -325,7 +325,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 CSRF_FAILURE_VIEW = "labeling.base.views.csrf_failure"
-AUTHENTICATION_BACKENDS = ["labeling.people.queries.LabelerBackend"]
+AUTHENTICATION_BACKENDS = ["labeling.base.fast_paths.accounts.AccountBackend"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
