@@ -7,7 +7,6 @@ replaced by what plain Django does in its place (benchmarks/desk/plain_django.py
 nothing is. The time is the processor's: of this process and of its PostgreSQL backend.
 """
 
-import gc
 import random
 import statistics
 import time
@@ -47,7 +46,6 @@ def main(quick: bool) -> Sequence[Measure]:  # noqa: FBT001  (a benchmark's one 
         first, *others = [Browser(labeler, stage.PASSWORD) for labeler in set_up.labelers]
         for _ in range(WARM_UP):
             first.submit()
-        gc.freeze()  # as the web's workers do
         times: dict[str, list[float]] = {name: [] for name in variants}
         for browser in others:
             for name in random.sample(list(variants), len(variants)):

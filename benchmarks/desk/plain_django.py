@@ -3,7 +3,6 @@
 Imports models, so it is imported only where Django is set up (benchmarks/harness/scratch.py).
 """
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -114,14 +113,6 @@ def card_html(card: ranking_views.Card, *, language: str) -> str:
     return str(ranking_views._drawn(card, language))  # noqa: SLF001
 
 
-@contextmanager
-def unfrozen() -> Iterator[None]:
-    gc.unfreeze()
-    yield
-    gc.collect()
-    gc.freeze()
-
-
 def in_place_of(owner: Any, name: str, plain: Any) -> Callable[[], AbstractContextManager[Any]]:
     return lambda: patch.object(owner, name, plain)
 
@@ -151,5 +142,4 @@ PIECES: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "guidance": in_place_of(work, "render_markdown", render_markdown.__wrapped__),
     "laid_in_texts": in_place_of(ranking_views, "card_html", card_html),
     "cached_include": in_place_of(CachedInclude, "render", include),
-    "gc.freeze": unfrozen,
 }

@@ -1,11 +1,9 @@
-"""gunicorn's worker with threads, patched: which process takes a connection, and how its threads take turns.
+"""gunicorn's worker with threads, patched: which process takes a connection.
 
 What plain gunicorn does in its place: a request waits behind two long ones in one process while another process is
 idle (tests/config/test_gunicorn.py fails with `worker_class = "gthread"`).
 """
 
-import gc
-import sys
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
@@ -19,14 +17,6 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
     """
 
     in_hand = 0
-
-    def init_process(self) -> None:
-        """What was loaded before the fork lives as long as the process: the collector need not walk through it again
-        and again, and leaves its pages shared. Threads hand over sooner than after the usual 5 ms, for which each of a
-        request's answers from PostgreSQL would wait."""
-        gc.freeze()
-        sys.setswitchinterval(0.001)
-        super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
         self.in_hand += 1
