@@ -26,7 +26,9 @@ DEEPEST = 60
 """Nesting that the parser follows; beyond it, it would drop the rest of a block without a word."""
 
 KEPT = 512
-"""Texts whose HTML each process remembers: guidance that every page shows, work that is looked at again."""
+"""Texts whose HTML each process remembers: guidance that every page shows, work that is looked at again.
+
+Saves 8.9 ± 1.3 of 16.8 ms of processor time an operation (docs/architecture.md, Speed)."""
 
 TAGS = frozenset(
     {"p", "br", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "hr", "a", "span"}

@@ -48,7 +48,10 @@ class Reading:
 
 
 def has_read(labeler: Labeler, instruction_version_id: int) -> bool:
-    """Asked before every task. What was read once stays read, so each process asks the database once."""
+    """Asked before every task. What was read once stays read, so each process asks the database once.
+
+    Saves 1.2 ± 0.9 of 16.8 ms of processor time an operation (docs/architecture.md, Speed).
+    """
     key = (labeler.pk, instruction_version_id)
     if key not in _known_as_read:
         if not InstructionAcknowledgement.objects.filter(
@@ -85,6 +88,7 @@ def reading_of(labeler: Labeler, version: InstructionVersion, *, interface_langu
 
 
 KEPT = 256
+"""Saves four queries and 5.7 ± 1.9 of 16.8 ms of processor time an operation (docs/architecture.md, Speed)."""
 
 
 @lru_cache(maxsize=KEPT)

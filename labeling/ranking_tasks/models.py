@@ -200,6 +200,7 @@ class Completion(models.Model):
 class RenderedCompletion(models.Model):
     """A completion as safe HTML, made when its task became ready, so that no labeler waits for a parser.
 
+    Saves 8.2 ± 1.2 ms of processor time an operation, which takes 16.8 ms with it (docs/architecture.md, Speed).
     Derived: rows may be deleted at any time, and those of another renderer than today's are passed over.
     """
 

@@ -1,4 +1,7 @@
-"""Who is logged in, with their labeler's profile, in one query by SQL of our own: every request begins with it."""
+"""Who is logged in, with their labeler's profile, in one query by SQL of our own: every request begins with it.
+
+Saves 1.8 ± 0.9 of 16.8 ms of processor time an operation (docs/architecture.md, Speed).
+"""
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User

@@ -4,6 +4,8 @@
 
 What is included is drawn once for each language and each value of what is named, and kept by the process. It sees only
 what is named, so nothing of one labeler can reach another. Half of a page of work is words and icons.
+
+Saves 5.1 ± 1.3 ms of processor time an operation, which takes 16.8 ms with it (docs/architecture.md, Speed).
 """
 
 from typing import Any

@@ -1,6 +1,8 @@
 """HTML that is the same for everybody but for some texts: drawn once, with marks in the texts' places.
 
 Each process keeps the pieces between the marks, and lays the texts in.
+
+Saves 10.4 ± 1.2 ms of processor time an operation, which takes 16.8 ms with it (docs/architecture.md, Speed).
 """
 
 import re

@@ -1,5 +1,7 @@
 """Django's sessions in PostgreSQL, read by plain SQL: every request begins with it, and the ORM needs longer to ask
 than PostgreSQL to answer.
+
+Saves 1.0 ± 1.2 of 16.8 ms of processor time an operation (docs/architecture.md, Speed).
 """
 
 from typing import Any
