@@ -1,19 +1,20 @@
-# make demo    everything on this machine: installs, starts PostgreSQL, Redis, web and workers; Ctrl-C stops all of it
-# make test    installs what tests need, then runs every test, in real browsers too
-# make check   linters, strict types, import rules, migrations, documentation
-# make bench   every benchmark (QUICK=1: each within a minute)
-# make lock    resolve requirements/*.in anew into requirements/*.txt
-# make clean   remove virtual environments and caches; var/, where your data is, stays
+# make demo        everything on this machine: installs, starts PostgreSQL, Redis, web and workers; Ctrl-C stops all of it
+# make test-fast   the tests that need no browser, start no process and train nothing, in about a minute
+# make test        installs what tests need, then runs every test, in real browsers too
+# make check       linters, strict types, import rules, migrations, documentation
+# make bench       every benchmark (QUICK=1: each within a minute)
+# make lock        resolve requirements/*.in anew into requirements/*.txt
+# make clean       remove virtual environments and caches; var/, where your data is, stays
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean browser
+.PHONY: help demo test test-fast check bench lock clean browser
 
 VENV := .venv
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
-PACKAGES := config labeling lm sampler rm_trainer benchmarks tests manage.py
+PACKAGES := config laptop lm labeling sampler rm_trainer benchmarks tests manage.py
 LOCKS := base gpu laptop dev bench
 # Collecting, downloading and installing, one line each: an installation that says nothing for minutes looks dead.
 PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off
@@ -21,19 +22,23 @@ SHOW_PROGRESS = sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^ *Downloadi
   -e 's/^Installing collected.*/  unpacking …/p' -e '/^ERROR/p'
 
 help:
-	@sed -n 's/^# //p' Makefile | head -6
+	@sed -n 's/^# //p' Makefile | head -7
 
 demo: $(VENV)/.laptop
-	@exec $(BIN)/python manage.py up $(if $(PORT),--port $(PORT)) $(ARGS)
+	@exec $(BIN)/python manage.py up --stop-with-parent $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: $(VENV)/.dev browser
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
+test-fast: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile -m "not (browser or processes or training or gpu or slow)" $(ARGS)
+
 check: $(VENV)/.dev
 	@echo "== ruff" && $(BIN)/ruff check $(PACKAGES) && $(BIN)/ruff format --check $(PACKAGES)
 	@echo "== mypy" && $(BIN)/mypy $(PACKAGES)
+	@echo "== templates" && $(BIN)/djlint templates --quiet --check --lint
 	@echo "== migrations" && $(BIN)/python manage.py makemigrations --check --dry-run
-	@echo "== imports and documentation" && $(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+	@echo "== imports and documentation" && $(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_templates.py
 
 bench: $(VENV)/.dev browser $(BENCH_VENV)/.bench
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)

@@ -7,7 +7,6 @@ import sys
 from django.conf import settings
 from django.core.management import execute_from_command_line
 
-from config.embedded import EmbeddedServicesError, start
 from config.env import SettingError
 
 # These read no database, so that nothing is started for them. `up` starts the servers itself and says so.
@@ -19,10 +18,24 @@ WITHOUT_DATABASE = frozenset(
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        if not WITHOUT_DATABASE.intersection(sys.argv[1:]) and settings.NEEDS_EMBEDDED_SERVICES:
-            start(settings.EMBEDDED_SERVICES)
+        if not WITHOUT_DATABASE.intersection(sys.argv[1:]):
+            start_embedded_services()
         execute_from_command_line(sys.argv)
-    except (SettingError, EmbeddedServicesError) as error:
+    except SettingError as error:
+        sys.exit(f"{error}")
+    except KeyboardInterrupt:
+        sys.exit(130)  # as shells say it; whoever pressed Ctrl-C needs no traceback
+
+
+def start_embedded_services() -> None:
+    """Nothing where DATABASE_URL and REDIS_URL are set: production has no laptop/."""
+    if settings.EMBEDDED_SERVICES is None:
+        return
+    from laptop.embedded import EmbeddedServicesError  # noqa: PLC0415
+
+    try:
+        settings.EMBEDDED_SERVICES.start()
+    except EmbeddedServicesError as error:
         sys.exit(f"{error}")
 
 

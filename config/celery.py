@@ -4,6 +4,7 @@ Work is rows in PostgreSQL; a message is only the hint that there is some. So a 
 is down, and beat finds the work again when it is back.
 """
 
+import logging.config
 import os
 import warnings
 from collections.abc import Iterable
@@ -11,14 +12,12 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import beat_init, import_modules, worker_init
+from celery.signals import beat_init, import_modules, setup_logging, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
-
-from config.embedded import start
 
 # Where each task runs, by the first word of its name; everything else is light work for the default queue.
 ROUTES = {
@@ -91,7 +90,6 @@ app.conf.update(
         "max_retries": 1,
         "interval_start": 0,
     },
-    worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     timezone="UTC",
     beat_schedule_filename=str(settings.VAR_DIR / "celerybeat-schedule"),
@@ -109,6 +107,12 @@ app.conf.update(
 app.autodiscover_tasks(["labeling"])
 
 
+@setup_logging.connect
+def log_as_the_web_does(**_: Any) -> None:
+    """Otherwise Celery sets a level of its own (WARNING, unless --loglevel is given), whatever LOG_LEVEL says."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
 @import_modules.connect
 def make_the_folder(**_: Any) -> None:
     """Beat opens its schedule before it sends beat_init; it imports tasks earlier than both, as workers do."""
@@ -119,5 +123,5 @@ def make_the_folder(**_: Any) -> None:
 @beat_init.connect
 def start_embedded_services(**_: Any) -> None:
     """A worker or a clock started by hand on a laptop brings the servers that it needs."""
-    if settings.NEEDS_EMBEDDED_SERVICES:
-        start(settings.EMBEDDED_SERVICES)
+    if settings.EMBEDDED_SERVICES is not None:
+        settings.EMBEDDED_SERVICES.start()

@@ -8,7 +8,10 @@ import os
 import sys
 from typing import Any
 
+from django.conf import settings
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
 class EvenWorker(ThreadWorker):  # type: ignore[misc]
@@ -45,6 +48,7 @@ workers = min(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity
 threads = 2
 worker_class = EvenWorker
 keepalive = 30
+loglevel = settings.LOG_LEVEL.lower()
 preload_app = True  # the processes share what was loaded; new code needs a restart
 
 

@@ -28,7 +28,7 @@ class HealthMiddleware:
 
 
 def _readiness() -> HttpResponse:
-    # Redis down is said but is no reason to take the web away: people go on labeling, and dispatch catches up later.
+    # Redis down is said but is no reason to take the web away: people go on labeling, and the outboxes catch up later.
     database = _database_state()
     return JsonResponse({"database": database, "redis": redis_state()}, status=200 if database == "ok" else 503)
 

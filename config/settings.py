@@ -2,28 +2,33 @@
 
 Every variable is read here, once, and refused here in words where it makes no sense; docs/settings.md explains each.
 Two shapes follow from DATABASE_URL. Without it this is a laptop: embedded servers, a key made on the spot, and values
-for a small model (config/laptop.py). With it this is production: nothing is guessed, cookies are secure, HTTP goes to
+for a small model (laptop/). With it this is production: nothing is guessed, cookies are secure, HTTP goes to
 HTTPS.
 """
 
 import os
-import sys
 from pathlib import Path
 
 import django_stubs_ext
 
 from config.connections import celery_broker, django_database
-from config.embedded import Services
 from config.env import Environment, SettingError
-from config.laptop import LAPTOP_DEFAULTS
-from config.secret_key import secret_key_in
 from config.unfold import UNFOLD  # noqa: F401  (a setting; the theme reads it)
 
 django_stubs_ext.monkeypatch()  # lets admin classes and forms name their model: ModelAdmin[Prompt]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 IS_LAPTOP = not os.environ.get("DATABASE_URL", "").strip()
-ENVIRONMENT = env = Environment(os.environ, laptop_defaults=LAPTOP_DEFAULTS if IS_LAPTOP else {})
+HAS_LAPTOP = (BASE_DIR / "laptop").is_dir()  # images for production leave it out
+if IS_LAPTOP and not HAS_LAPTOP:
+    raise SettingError("DATABASE_URL must be set: this installation can't start a PostgreSQL (it has no laptop/).")
+if IS_LAPTOP:
+    from laptop.defaults import LAPTOP_DEFAULTS
+
+    ENVIRONMENT = Environment(os.environ, laptop_defaults=LAPTOP_DEFAULTS)
+else:
+    ENVIRONMENT = Environment(os.environ)
+env = ENVIRONMENT
 
 env.section("Where things are")
 VAR_DIR = env.path("VAR_DIR", "var", base=BASE_DIR, about="Everything that Concord writes; relative to the repository.")
@@ -51,6 +56,9 @@ CHECKPOINTS_DIR = env.path(
 STATIC_DIR = env.path(
     "STATIC_DIR", "static", base=VAR_DIR, about="Style sheets and scripts are collected here; relative to VAR_DIR."
 )
+
+# Where `manage.py up` assembles the demo's language model, the first one where SFT_MODEL_PATH names no other.
+DEMO_MODEL_DIR = MODELS_DIR / "gemma-3-270m"
 
 env.section("Web")
 DEBUG = env.boolean("DEBUG", default=False, about="Django's debug pages. Never on a machine that others can reach.")
@@ -160,8 +168,6 @@ RM_TRAIN_LAUNCHER = env.command(
     "python -m rm_trainer",
     about="Starts training: on one device, by torchrun on several, by a scheduler. python is the worker's own.",
 )
-if RM_TRAIN_LAUNCHER[0] == "python":
-    RM_TRAIN_LAUNCHER[0] = sys.executable
 
 env.section("Scoring")
 SCORE_BATCH_SIZE = env.integer(
@@ -225,7 +231,7 @@ INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
 def _refuse_contradictions() -> None:
     if K_MIN > K_MAX:
         raise SettingError(f"K_MIN must not exceed K_MAX, but they are {K_MIN} and {K_MAX}.")
-    if not PRODUCTION:
+    if HAS_LAPTOP and not PRODUCTION:
         return
     for name in ("SECRET_KEY", "ALLOWED_HOSTS", "REDIS_URL"):
         if not os.environ.get(name, "").strip():
@@ -233,12 +239,20 @@ def _refuse_contradictions() -> None:
 
 
 _refuse_contradictions()
-SECRET_KEY = SECRET_KEY or secret_key_in(VAR_DIR / "secret_key")
+if not SECRET_KEY:
+    from laptop.defaults import secret_key_in
 
-EMBEDDED_SERVICES = Services(VAR_DIR / "services")
-NEEDS_EMBEDDED_SERVICES = _database_url is None or _redis_url is None
-DATABASE_URL: str = _database_url or EMBEDDED_SERVICES.database_url
-REDIS_URL: str = _redis_url or EMBEDDED_SERVICES.redis_url
+    SECRET_KEY = secret_key_in(VAR_DIR / "secret_key")
+
+EMBEDDED_SERVICES = None
+if _database_url is None or _redis_url is None:
+    from laptop.embedded import Services
+
+    EMBEDDED_SERVICES = Services(VAR_DIR / "services")
+    _database_url = _database_url or EMBEDDED_SERVICES.database_url
+    _redis_url = _redis_url or EMBEDDED_SERVICES.redis_url
+DATABASE_URL: str = _database_url
+REDIS_URL: str = _redis_url
 
 INSTALLED_APPS = [
     "unfold",  # before django.contrib.admin, whose templates it replaces
@@ -253,6 +267,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "rest_framework",
     "rest_framework.authtoken",
+    *(["laptop"] if HAS_LAPTOP else []),  # for `manage.py up`
     "config",
     "labeling",
 ]
@@ -334,7 +349,7 @@ STORAGES = {
 
 SESSION_ENGINE = "config.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = FORCE_HTTPS
-SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+SESSION_COOKIE_AGE = int(SESSION_AGE.total_seconds())
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if FORCE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = FORCE_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None

@@ -8,17 +8,16 @@ from django.conf import settings
 
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
-from labeling.dispatch import dispatch_sampling, dispatch_scoring, dispatch_suggestions, dispatch_training
 from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.models import Campaign
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
-from labeling.rewards.services import scoring_requests as scoring
+from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, answer_scoring_request, forget_answered
 from labeling.training.services import runs as training
 from labeling.training.services.retraining import retrain
 from labeling.worker_models import loaded_rewarder, loaded_sampler
-from labeling.writing.suggestions import services as suggestions
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
 
 
 @shared_task
@@ -27,7 +26,7 @@ def top_up_ready_queues() -> None:
     for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
         tasks.top_up(campaign=campaign)
     if current_sft_model() is not None:
-        dispatch_sampling()
+        sampling.send_unsampled()
 
 
 @shared_task
@@ -35,7 +34,7 @@ def sample_completions(task_ids: list[int]) -> None:
     """Samples what the tasks still lack, with the model that is current now."""
     model = current_sft_model()
     if model is None:
-        sampling.return_undispatched(task_ids=task_ids)
+        sampling.put_back_unsampled(task_ids)
         return
     sampling.sample_tasks(
         task_ids=task_ids,
@@ -50,16 +49,16 @@ def sample_suggestions(request_id: int) -> None:
     """Samples what a labeler at work waits for, with the model that is current now."""
     model = current_sft_model()
     if model is None:
-        suggestions.return_unsent_requests(request_ids=[request_id])
+        SUGGESTION_REQUESTS.put_back([request_id])
         return
-    suggestions.answer_request(request_id=request_id, model=model, sampler=loaded_sampler(model.path))
+    answer_request(request_id=request_id, model=model, sampler=loaded_sampler(model.path))
 
 
 @shared_task
 def answer_waiting_labelers() -> None:
     """Beat: sends again what no worker answered, and ends visibly what was waited for too long."""
-    suggestions.give_up_late(after_seconds=settings.SUGGESTION_WAIT_SECONDS)
-    dispatch_suggestions()
+    SUGGESTION_REQUESTS.give_up_late()
+    SUGGESTION_REQUESTS.send()
 
 
 @shared_task
@@ -67,9 +66,9 @@ def score_request(request_id: int) -> None:
     """Rewards that a program waits for, by the reward model that is current now."""
     model = current_reward_model()
     if model is None:
-        scoring.return_unsent_scoring(request_ids=[request_id])
+        SCORING_REQUESTS.put_back([request_id])
         return
-    scoring.answer_scoring_request(request_id=request_id, model=model, rewarder=loaded_rewarder(model.path))
+    answer_scoring_request(request_id=request_id, model=model, rewarder=loaded_rewarder(model.path))
 
 
 @shared_task
@@ -87,9 +86,10 @@ def score_completions() -> None:
 
 @shared_task
 def answer_waiting_programs() -> None:
-    """Beat: sends again what no scoring worker answered, and ends visibly what was waited for too long."""
-    scoring.give_up_late_scoring()
-    dispatch_scoring()
+    """Beat: sends again what no scoring worker answered, ends visibly what waited for too long, forgets old answers."""
+    SCORING_REQUESTS.give_up_late()
+    forget_answered()
+    SCORING_REQUESTS.send()
 
 
 @shared_task
@@ -112,7 +112,7 @@ def retrain_if_due() -> None:
         after_days=settings.RETRAIN_AFTER_DAYS,
         include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
     )
-    dispatch_training()
+    training.QUEUED_RUNS.send()
 
 
 @shared_task

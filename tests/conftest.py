@@ -8,6 +8,23 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests import markers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    markers.add_markers(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    markers.begin()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    yield
+    markers.refuse_what_is_not_said(item)
+
 
 @pytest.fixture
 def process_environment() -> dict[str, str]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import psycopg2
 
-from config import embedded
+from laptop.embedded import Services
 
-SERVICES = embedded.Services(Path(__file__).resolve().parent.parent / "var" / "test-services", durable=False)
+SERVICES = Services(Path(__file__).resolve().parent.parent / "var" / "test-services", durable=False)
 
 
 def drop_databases_of_dead_runs() -> None:
@@ -33,7 +33,7 @@ def drop_databases_of_dead_runs() -> None:
 
 # pytest-xdist's workers inherit the first process's environment, which names these servers already.
 if os.environ.get("DATABASE_URL", SERVICES.database_url) == SERVICES.database_url:
-    embedded.start(SERVICES)
+    SERVICES.start()
     drop_databases_of_dead_runs()
     os.environ["DATABASE_URL"] = SERVICES.database_url
     # A Redis database for each run, as there is a PostgreSQL database for each: runs side by side share no messages.

@@ -17,7 +17,17 @@ import pytest
 from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("config", "labeling", "lm", "sampler", "rm_trainer", "benchmarks")
+# The rooms, and which others each may import: only earlier ones, so that rooms form no circle.
+MAY_IMPORT = {
+    "lm": set[str](),
+    "sampler": {"lm"},
+    "rm_trainer": {"lm"},
+    "laptop": {"lm"},
+    "config": {"laptop"},
+    "labeling": {"config", "rm_trainer", "sampler", "lm"},
+    "benchmarks": {"labeling", "config", "laptop", "rm_trainer", "sampler", "lm"},
+}
+PACKAGES = tuple(MAY_IMPORT)
 
 # The capabilities of labeling/, each of which knows those before it (docs/architecture.md).
 CAPABILITIES = (
@@ -43,7 +53,6 @@ LAYERS = ("rules", "models", "queries", "services", "forms", "views", "admin")
 ABOVE_ALL = (
     "admin",
     "apps",
-    "dispatch",
     "kinds_of_work",
     "management",
     "models",
@@ -62,15 +71,14 @@ HEAVY = frozenset({"torch", "transformers", "accelerate"})
 # The programs that know no Django, and what they share under them.
 PROGRAMS = ("sampler", "rm_trainer")
 GROUND_FLOOR = ("lm", *PROGRAMS)
-MAY_KNOW = {"lm": frozenset({"lm"}), **{program: frozenset({"lm", program}) for program in PROGRAMS}}
 # Parts of lm/ that bring torch; the web and the light workers import all the others.
 WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.rendering", "lm.training")
 # What labeling knows of the programs at import.
 WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
-NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "config", "labeling", "psycopg2", "redis"})
+NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
-ENQUEUER = "labeling.dispatch"
+ENQUEUER = "labeling.base.outbox"
 
 Rule = Callable[[Path], list[str]]
 
@@ -167,23 +175,20 @@ def folder_circles(root: Path) -> list[str]:
     return [" ⇄ ".join(circle) for circle in circles(between)]
 
 
-def ground_floor_that_looks_up(root: Path) -> list[str]:
-    found = []
-    for each in all_imports(root):
-        floor = top(each.source)
-        if floor in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR | set(GROUND_FLOOR) - MAY_KNOW[floor]:
-            found.append(str(each))
-    return found
-
-
-def config_that_imports_labeling(root: Path) -> list[str]:
-    """The project knows the app by its name in settings, urls and beat entries only."""
+def django_on_the_ground_floor(root: Path) -> list[str]:
     return [
         str(each)
         for each in all_imports(root)
-        if top(each.source) == "config"
-        and top(each.target) != "config"
-        and top(each.target) in {"labeling", *GROUND_FLOOR}
+        if top(each.source) in GROUND_FLOOR and top(each.target) in NOT_ON_THE_GROUND_FLOOR
+    ]
+
+
+def rooms_that_look_up(root: Path) -> list[str]:
+    """The project, for one, knows the app by its name in settings, urls and beat entries only."""
+    return [
+        str(each)
+        for each in all_imports(root)
+        if top(each.target) in MAY_IMPORT and top(each.target) not in MAY_IMPORT[top(each.source)] | {top(each.source)}
     ]
 
 
@@ -193,7 +198,7 @@ def modules_without_torch(root: Path) -> list[str]:
         for module in modules_of(root, ("lm",))
         if not f"{module}.".startswith(tuple(f"{one}." for one in WITH_TORCH))
     ]
-    return [*modules_of(root, ("config", "labeling")), *lm, *WITHOUT_TORCH]
+    return [*modules_of(root, ("laptop", "config", "labeling")), *lm, *WITHOUT_TORCH]
 
 
 def torch_at_import(root: Path) -> list[str]:
@@ -211,7 +216,7 @@ def unlisted_late_torch(root: Path) -> list[str]:
         str(each)
         for each in imports
         if each.late
-        and top(each.source) in {"config", "labeling"}
+        and top(each.source) in {"laptop", "config", "labeling"}
         and {top(name) for name in reached_at_import(each.target, imports)} & HEAVY
         and (each.source, each.target) not in HEAVY_LATE_IMPORTS
     ]
@@ -220,7 +225,7 @@ def unlisted_late_torch(root: Path) -> list[str]:
 def enqueuing_elsewhere(root: Path) -> list[str]:
     return [
         f"{module}:{node.lineno} calls .{node.func.attr}()"
-        for module, node in _calls(modules_of(root, ("config", "labeling")))
+        for module, node in _calls(modules_of(root, ("laptop", "config", "labeling")))
         if isinstance(node.func, ast.Attribute) and node.func.attr in ENQUEUING_CALLS and module != ENQUEUER
     ]
 
@@ -228,7 +233,7 @@ def enqueuing_elsewhere(root: Path) -> list[str]:
 def environment_read_elsewhere(root: Path) -> list[str]:
     """Settings are read once, in config/settings.py; what a variable of libraries needs is passed on as a whole."""
     found = []
-    for module, node in _calls(modules_of(root, ("config", "labeling"))):
+    for module, node in _calls(modules_of(root, ("laptop", "config", "labeling"))):
         if ast.unparse(node.func) in {"os.getenv", "os.environ.get"} and module != "config.settings":
             found.append(f"{module}:{node.lineno} reads the environment")
     return found
@@ -270,10 +275,10 @@ RULES: dict[Rule, dict[str, str]] = {
         "sampler/backends/vllm.py": "from sampler.engine import Engine\n",
         "sampler/backends/__init__.py": "",
     },
-    ground_floor_that_looks_up: {"sampler/engine.py": "import rm_trainer.loss\n", "rm_trainer/loss.py": ""},
-    config_that_imports_labeling: {
-        "config/urls.py": "from labeling import models\n",
-        "labeling/models/__init__.py": "",
+    django_on_the_ground_floor: {"sampler/engine.py": "from django.conf import settings\n"},
+    rooms_that_look_up: {
+        "laptop/up.py": "def late():\n    from config.celery import app\n",
+        "config/celery.py": "",
     },
     torch_at_import: {
         "labeling/views/desk.py": "from labeling.services import sampling\n",
@@ -328,6 +333,11 @@ def test_what_stands_above_all_capabilities_is_documented() -> None:
     assert tuple(re.findall(r"`(\w+)`", sentence)) == ABOVE_ALL
 
 
+def test_rooms_stand_in_an_order() -> None:
+    rooms = list(MAY_IMPORT)
+    assert all(rooms.index(other) < rooms.index(room) for room, others in MAY_IMPORT.items() for other in others)
+
+
 def test_the_rules_look_at_a_tree_that_is_there() -> None:
     assert len(modules_of(ROOT, PACKAGES)) > 50
     assert len(all_imports(ROOT)) > 200
@@ -352,6 +362,7 @@ def test_listed_late_imports_of_torch_are_still_there() -> None:
     assert late >= HEAVY_LATE_IMPORTS
 
 
+@pytest.mark.processes
 def test_the_ground_floor_is_imported_without_torch_and_without_django() -> None:
     """In a process of its own, as the web server and the light workers import it."""
     modules = [module for module in modules_without_torch(ROOT) if top(module) in GROUND_FLOOR]
@@ -365,6 +376,7 @@ assert not {{"torch", "transformers", "django"}} & set(sys.modules)
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+@pytest.mark.processes
 def test_the_web_process_never_imports_torch() -> None:
     program = """
 import sys

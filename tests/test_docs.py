@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from config.env import Environment
-from config.laptop import LAPTOP_DEFAULTS
+from laptop.defaults import LAPTOP_DEFAULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
@@ -47,6 +47,7 @@ def test_laptop_values_belong_to_settings_that_exist() -> None:
     assert LAPTOP_DEFAULTS.keys() <= settings.ENVIRONMENT.settings.keys()
 
 
+@pytest.mark.processes
 def test_the_example_environment_is_accepted_as_it_stands() -> None:
     pairs = re.findall(r"^#([A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
     given = {name: value for name, value in pairs if name != "DATABASE_URL"}
@@ -91,6 +92,6 @@ def test_every_documented_command_of_manage_py_exists() -> None:
 def test_every_command_of_ours_is_documented_for_operators() -> None:
     from django.core.management import get_commands
 
-    ours = {name for name, app in get_commands().items() if app in {"config", "labeling"}}
+    ours = {name for name, app in get_commands().items() if app in {"laptop", "labeling"}}
     page = (ROOT / "docs" / "operations.md").read_text()
     assert ours == {name for name in ours if f"`manage.py {name}" in page}

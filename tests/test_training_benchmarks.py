@@ -71,6 +71,7 @@ class TestThroughTheProduct:
 
 
 class TestSides:
+    @pytest.mark.training
     def test_ours_says_the_loss_before_its_first_step(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Four scores near each other: about log 2."""
         our_step.main({**SMALL, "way": "ours"})
@@ -154,6 +155,7 @@ class TestGpu:
         assert gpu_train_step.main(quick=False) == []
         assert "no CUDA device" in capsys.readouterr().out
 
+    @pytest.mark.training
     def test_a_tiny_one_takes_its_step_on_a_processor(self) -> None:
         shape = gpu_train_step.Shape(gpu_train_step.TINY, rankings=2, k=3, prompt=8, completion=4)
         trainer = gpu_train_step.Trainer(shape.config, torch.device("cpu"))

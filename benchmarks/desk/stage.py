@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import psutil
 from django.conf import settings
@@ -245,6 +244,7 @@ def _whole_rankings(stage: Stage) -> int:
 
 def postgres_processes() -> list[psutil.Process]:
     """The embedded server and its backends, while they live."""
-    pid_file = Path(settings.EMBEDDED_SERVICES.directory) / "postgres" / "postmaster.pid"
+    assert settings.EMBEDDED_SERVICES is not None  # a benchmark has a Concord of its own
+    pid_file = settings.EMBEDDED_SERVICES.directory / "postgres" / "postmaster.pid"
     server = psutil.Process(int(pid_file.read_text().splitlines()[0]))
     return [server, *server.children()]

@@ -11,7 +11,6 @@ from typing import Any
 
 from benchmarks.training.oasst import RankedReplies
 from labeling.base.states import CampaignState, LabelerState
-from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.campaigns.services.campaigns import acknowledge, change_campaign_state, create_campaign
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
 from labeling.desk.ranking.services import Judgement, submit_ranking
@@ -21,6 +20,7 @@ from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services import ImportResult, import_rows
 from labeling.models import Assignment, Campaign, Completion, Labeler
 from labeling.people.services import create_labeler
+from lm.snapshot.records import RANKED_LOWEST
 
 Ranks = Mapping[tuple[str, ...], int]
 
@@ -61,8 +61,8 @@ def _import(campaign: Campaign, rankings: Sequence[RankedReplies]) -> ImportResu
 
 
 def _line(one: RankedReplies) -> dict[str, Any]:
-    """The import wants K_LOWEST texts and counts equal ones once, so a shorter list repeats its last."""
-    texts = (*one.replies, *one.replies[-1:] * (K_LOWEST - len(one.replies)))
+    """The import wants RANKED_LOWEST texts and counts equal ones once, so a shorter list repeats its last."""
+    texts = (*one.replies, *one.replies[-1:] * (RANKED_LOWEST - len(one.replies)))
     return {
         "messages": list(one.messages),
         "submitter": one.tree,

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.harness.machine import ROOT
-from config.processes import die_with_parent
+from lm.child_processes import die_with_parent
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -57,7 +57,7 @@ def running_web(directory: Path) -> Iterator[Web]:
         )
     try:
         _wait_until_answering(port, process, log)
-        yield Web(port, psutil.Process(process.pid))
+        yield Web(port, psutil.Process(process.pid).children()[0])  # the process itself only cleans up at the end
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)

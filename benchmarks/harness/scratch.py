@@ -25,18 +25,18 @@ def scratch_concord() -> Iterator[Path]:
     import django  # noqa: PLC0415  (what follows reads the environment when it is imported)
     from django.conf import settings  # noqa: PLC0415
 
-    from config import embedded  # noqa: PLC0415
-
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
+    services = settings.EMBEDDED_SERVICES
+    assert services is not None  # neither DATABASE_URL nor REDIS_URL is set now
     try:
-        embedded.start(settings.EMBEDDED_SERVICES)
+        services.start()
         call_command("migrate", verbosity=0)
         yield directory
     finally:
         connections.close_all()
-        if embedded.is_started(settings.EMBEDDED_SERVICES):
-            embedded.release(settings.EMBEDDED_SERVICES)
+        if services.is_started():
+            services.release()
         shutil.rmtree(directory, ignore_errors=True)

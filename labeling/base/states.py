@@ -1,230 +1,252 @@
-"""States that Concord's nouns go through, and which moves between them are legal. No Django here."""
+"""The states and kinds of Concord's tables, each value with its word, and the moves between states that are legal."""
 
 from collections.abc import Mapping
-from enum import StrEnum
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
-class CampaignState(StrEnum):
-    DRAFT = "draft"
-    ACTIVE = "active"
-    PAUSED = "paused"
-    CLOSED = "closed"
+class CampaignState(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    CLOSED = "closed", _("Closed")
 
 
-class LabelerState(StrEnum):
-    INVITED = "invited"
-    SCREENING = "screening"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
+class LabelerState(models.TextChoices):
+    INVITED = "invited", _("Invited")
+    SCREENING = "screening", _("Screening")
+    ACTIVE = "active", _("Active")
+    SUSPENDED = "suspended", _("Suspended")
 
 
-class LabelerGroup(StrEnum):
+class LabelerGroup(models.TextChoices):
     """InstructGPT §3.4: held-out labelers come from the same vendors but produce no training data."""
 
-    TRAINING = "training"
-    HELD_OUT = "held_out"
+    TRAINING = "training", _("Training")
+    HELD_OUT = "held_out", _("Held out")
 
 
-class TaskState(StrEnum):
+class TaskState(models.TextChoices):
     """SAMPLING: its completions are being made. SET_ASIDE: can't be ranked, the reason is stored."""
 
-    SAMPLING = "sampling"
-    READY = "ready"
-    DONE = "done"
-    SET_ASIDE = "set_aside"
+    SAMPLING = "sampling", _("Sampling")
+    READY = "ready", _("Ready")
+    DONE = "done", _("Done")
+    SET_ASIDE = "set_aside", _("Set aside")
 
 
-class AssignmentKind(StrEnum):
-    DEMONSTRATION = "demonstration"
-    RANKING = "ranking"
+class AssignmentKind(models.TextChoices):
+    DEMONSTRATION = "demonstration", _("Demonstration")
+    RANKING = "ranking", _("Ranking")
 
 
-class AssignmentState(StrEnum):
+class AssignmentState(models.TextChoices):
     """LAPSED: the lease ran out; the slot went back to the queue and the draft stays with its author."""
 
-    OPEN = "open"
-    SUBMITTED = "submitted"
-    SKIPPED = "skipped"
-    LAPSED = "lapsed"
+    OPEN = "open", _("Open")
+    SUBMITTED = "submitted", _("Submitted")
+    SKIPPED = "skipped", _("Skipped")
+    LAPSED = "lapsed", _("Lapsed")
 
 
-class CompositionKind(StrEnum):
+class CompositionKind(models.TextChoices):
     """What a labeler may begin without being handed it: both sides of a dialogue, a chat with the model, a prompt."""
 
-    DIALOGUE = "dialogue"
-    CHAT = "chat"
-    OWN_PROMPT = "own_prompt"
-    EDIT = "edit"
+    DIALOGUE = "dialogue", _("Dialogue")
+    CHAT = "chat", _("Chat")
+    OWN_PROMPT = "own_prompt", _("Own prompt")
+    EDIT = "edit", _("Edit")
 
 
-class CompositionState(StrEnum):
-    OPEN = "open"
-    SUBMITTED = "submitted"
-    DISCARDED = "discarded"
+class CompositionState(models.TextChoices):
+    OPEN = "open", _("Open")
+    SUBMITTED = "submitted", _("Submitted")
+    DISCARDED = "discarded", _("Discarded")
 
 
-class RevisionState(StrEnum):
+class RevisionState(models.TextChoices):
     """KEPT: the labeler left what was handed in as it was."""
 
-    OPEN = "open"
-    SUBMITTED = "submitted"
-    KEPT = "kept"
+    OPEN = "open", _("Open")
+    SUBMITTED = "submitted", _("Submitted")
+    KEPT = "kept", _("Kept as it was")
 
 
-class SuggestionState(StrEnum):
+class SuggestionState(models.TextChoices):
     """CANCELLED: the labeler went on without, asked anew, or closed the writing."""
 
-    WAITING = "waiting"
-    READY = "ready"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    WAITING = "waiting", _("Waiting")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
-class SuggestionFailure(StrEnum):
-    NO_MODEL = "no_model"
-    TOO_LONG = "too_long"
-    TOO_LATE = "too_late"
-    ERROR = "error"
+class SuggestionFailure(models.TextChoices):
+    NO_MODEL = "no_model", _("No model")
+    TOO_LONG = "too_long", _("Too long")
+    TOO_LATE = "too_late", _("Too late")
+    ERROR = "error", _("Error")
 
 
-class SuggestionOutcome(StrEnum):
-    USED = "used"
-    EDITED = "edited"
-    DISMISSED = "dismissed"
+class SuggestionOutcome(models.TextChoices):
+    USED = "used", _("Used")
+    EDITED = "edited", _("Edited")
+    DISMISSED = "dismissed", _("Dismissed")
 
 
-class SamplingState(StrEnum):
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
+class SamplingState(models.TextChoices):
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
 
 
-class ScoringState(StrEnum):
-    WAITING = "waiting"
-    READY = "ready"
-    FAILED = "failed"
+class ScoringState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
 
 
-class ModelKind(StrEnum):
-    SFT = "sft"
-    REWARD = "reward"
+class ModelKind(models.TextChoices):
+    SFT = "sft", _("SFT")
+    REWARD = "reward", _("Reward")
 
 
-class ModelState(StrEnum):
-    CANDIDATE = "candidate"
-    CURRENT = "current"
-    RETIRED = "retired"
+class ModelState(models.TextChoices):
+    CANDIDATE = "candidate", _("Candidate")
+    CURRENT = "current", _("Current")
+    RETIRED = "retired", _("Retired")
 
 
-class RunState(StrEnum):
-    QUEUED = "queued"
-    EXPORTING = "exporting"
-    TRAINING = "training"
-    EVALUATING = "evaluating"
-    DONE = "done"
-    FAILED = "failed"
+class RunState(models.TextChoices):
+    QUEUED = "queued", _("Queued")
+    EXPORTING = "exporting", _("Exporting")
+    TRAINING = "training", _("Training")
+    EVALUATING = "evaluating", _("Evaluating")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
 
 
 ACTIVE_RUN_STATES = (RunState.QUEUED, RunState.EXPORTING, RunState.TRAINING, RunState.EVALUATING)
 
 
-class SkipReason(StrEnum):
-    UNCLEAR = "unclear"
-    NO_EXPERTISE = "no_expertise"
-    HARMFUL_TO_ME = "harmful_to_me"
-    WRONG_LANGUAGE = "wrong_language"
-    BROKEN = "broken"
+class SkipReason(models.TextChoices):
+    UNCLEAR = "unclear", _("Unclear")
+    NO_EXPERTISE = "no_expertise", _("No expertise")
+    HARMFUL_TO_ME = "harmful_to_me", _("Harmful to me")
+    WRONG_LANGUAGE = "wrong_language", _("Wrong language")
+    BROKEN = "broken", _("Broken")
 
 
-class ContentWarning(StrEnum):
+class ContentWarning(models.TextChoices):
     """What a prompt may hold that some people would rather not meet; each labeler opts out of what they like."""
 
-    VIOLENCE = "violence"
-    SEXUAL = "sexual"
-    SELF_HARM = "self_harm"
-    HATE = "hate"
-    MEDICAL = "medical"
-    OTHER_SENSITIVE = "other_sensitive"
+    VIOLENCE = "violence", _("Violence")
+    SEXUAL = "sexual", _("Sexual content")
+    SELF_HARM = "self_harm", _("Self-harm and suicide")
+    HATE = "hate", _("Hate and insults")
+    MEDICAL = "medical", _("Illness and medicine")
+    OTHER_SENSITIVE = "other_sensitive", _("Other sensitive content")
 
 
-class PromptSource(StrEnum):
+class PromptSource(models.TextChoices):
     """Where a prompt came from: the three labeler kinds of InstructGPT §3.2, the API or playground, or a file."""
 
-    LABELER_PLAIN = "labeler_plain"
-    LABELER_FEW_SHOT = "labeler_few_shot"
-    LABELER_USER_BASED = "labeler_user_based"
-    API = "api"
-    IMPORT = "import"
+    LABELER_PLAIN = "labeler_plain", _("Labeler, plain")
+    LABELER_FEW_SHOT = "labeler_few_shot", _("Labeler, few-shot")
+    LABELER_USER_BASED = "labeler_user_based", _("Labeler, user-based")
+    API = "api", _("API")
+    IMPORT = "import", _("Import")
 
 
-class UseCase(StrEnum):
+class UseCase(models.TextChoices):
     """The ten use cases of InstructGPT's Table 1."""
 
-    GENERATION = "generation"
-    OPEN_QA = "open_qa"
-    BRAINSTORMING = "brainstorming"
-    CHAT = "chat"
-    REWRITE = "rewrite"
-    SUMMARIZATION = "summarization"
-    CLASSIFICATION = "classification"
-    OTHER = "other"
-    CLOSED_QA = "closed_qa"
-    EXTRACT = "extract"
+    GENERATION = "generation", _("Generation")
+    OPEN_QA = "open_qa", _("Open QA")
+    BRAINSTORMING = "brainstorming", _("Brainstorming")
+    CHAT = "chat", _("Chat")
+    REWRITE = "rewrite", _("Rewrite")
+    SUMMARIZATION = "summarization", _("Summarization")
+    CLASSIFICATION = "classification", _("Classification")
+    OTHER = "other", _("Other")
+    CLOSED_QA = "closed_qa", _("Closed QA")
+    EXTRACT = "extract", _("Extract")
+
+
+class Strength(models.IntegerChoices):
+    """How much better the upper of two ranks is (Llama 2, §3.2.1)."""
+
+    SIGNIFICANTLY = 4, _("Significantly better")
+    BETTER = 3, _("Better")
+    SLIGHTLY = 2, _("Slightly better")
+    NEGLIGIBLY = 1, _("Negligibly better or unsure")
 
 
 class IllegalMove(ValueError):
-    """A noun was asked to go from one state to another that does not follow it."""
+    """A row was asked to go from one state to another that does not follow it."""
 
 
-# One table for each noun: a StrEnum member equals its plain text, so CampaignState.ACTIVE and LabelerState.ACTIVE would
-# be the same key of one dictionary.
-LEGAL_MOVES: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
-    {
+# By the class of states. Services go by it (base/moves.py), and PostgreSQL refuses every other move (migration 0002).
+LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple[models.TextChoices, ...]]] = {
+    CampaignState: {
         CampaignState.DRAFT: (CampaignState.ACTIVE, CampaignState.CLOSED),
         CampaignState.ACTIVE: (CampaignState.PAUSED, CampaignState.CLOSED),
         CampaignState.PAUSED: (CampaignState.ACTIVE, CampaignState.CLOSED),
         CampaignState.CLOSED: (CampaignState.PAUSED,),
     },
-    {
+    LabelerState: {
         LabelerState.INVITED: (LabelerState.SCREENING, LabelerState.ACTIVE, LabelerState.SUSPENDED),
         LabelerState.SCREENING: (LabelerState.ACTIVE, LabelerState.SUSPENDED),
         LabelerState.ACTIVE: (LabelerState.SUSPENDED,),
         LabelerState.SUSPENDED: (LabelerState.ACTIVE,),
     },
-    {
+    TaskState: {
         TaskState.SAMPLING: (TaskState.READY, TaskState.SET_ASIDE),
         TaskState.READY: (TaskState.DONE, TaskState.SET_ASIDE),
         TaskState.DONE: (TaskState.READY,),
         TaskState.SET_ASIDE: (TaskState.SAMPLING, TaskState.READY),
     },
-    {
+    AssignmentState: {
         AssignmentState.OPEN: (AssignmentState.SUBMITTED, AssignmentState.SKIPPED, AssignmentState.LAPSED),
-        AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED),
+        AssignmentState.LAPSED: (AssignmentState.OPEN, AssignmentState.SUBMITTED, AssignmentState.SKIPPED),
     },
-    {SuggestionState.WAITING: (SuggestionState.READY, SuggestionState.FAILED, SuggestionState.CANCELLED)},
-    {CompositionState.OPEN: (CompositionState.SUBMITTED, CompositionState.DISCARDED)},
-    {RevisionState.OPEN: (RevisionState.SUBMITTED, RevisionState.KEPT)},
-    {
+    SuggestionState: {
+        SuggestionState.WAITING: (SuggestionState.READY, SuggestionState.FAILED, SuggestionState.CANCELLED),
+    },
+    CompositionState: {
+        CompositionState.OPEN: (CompositionState.SUBMITTED, CompositionState.DISCARDED),
+    },
+    RevisionState: {
+        RevisionState.OPEN: (RevisionState.SUBMITTED, RevisionState.KEPT),
+    },
+    ModelState: {
         ModelState.CANDIDATE: (ModelState.CURRENT, ModelState.RETIRED),
         ModelState.CURRENT: (ModelState.CANDIDATE, ModelState.RETIRED),
         ModelState.RETIRED: (ModelState.CANDIDATE, ModelState.CURRENT),
     },
-    {
+    RunState: {
         RunState.QUEUED: (RunState.EXPORTING, RunState.FAILED),
         RunState.EXPORTING: (RunState.TRAINING, RunState.FAILED),
         RunState.TRAINING: (RunState.EVALUATING, RunState.FAILED),
         RunState.EVALUATING: (RunState.DONE, RunState.FAILED),
     },
-)
+    SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
+    ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
+}
 
 
-def legal_moves(state: StrEnum) -> tuple[StrEnum, ...]:
-    """What may follow `state` for the noun that it is a state of."""
-    tables = (table for table in LEGAL_MOVES if type(next(iter(table))) is type(state))
-    return next(tables, {}).get(state, ())
+def legal_moves(state: models.TextChoices) -> tuple[models.TextChoices, ...]:
+    """The states that may follow `state`."""
+    return LEGAL_MOVES.get(type(state), {}).get(state, ())
 
 
-def check_move(*, old: StrEnum, new: StrEnum) -> None:
+def states_before(state: models.TextChoices) -> list[models.TextChoices]:
+    """The states that `state` may follow."""
+    return [old for old, following in LEGAL_MOVES[type(state)].items() if state in following]
+
+
+def check_move(*, old: models.TextChoices, new: models.TextChoices) -> None:
     """Raises IllegalMove, naming both states and what would be legal, unless `new` may follow `old`."""
     legal = legal_moves(old)
     if new not in legal:

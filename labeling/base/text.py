@@ -1,4 +1,12 @@
-"""Text as people typed it, made safe to store. Pure."""
+"""Text as people typed it, made safe to store, and how long it may be in characters. Pure."""
+
+LONGEST_ANSWER = 100_000
+"""A demonstration, or the answer that a labeler writes to a prompt of their own."""
+LONGEST_TURN = 20_000
+"""One turn of a conversation, or a prompt that a labeler writes: longer than any that a labeler ever published, and far
+under what a draft may hold."""
+LONGEST_ERROR = 2000
+"""Of an exception's text, the beginning that is kept beside what failed."""
 
 
 class UnstorableText(ValueError):

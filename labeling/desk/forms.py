@@ -22,7 +22,6 @@ from labeling.base.text import UnstorableText, clean_text
 from labeling.desk.rules.drafts import as_lists
 
 LONGEST_NOTE = 10_000
-LONGEST_DEMONSTRATION = 100_000
 
 Data = MultiValueDict[str, str]
 

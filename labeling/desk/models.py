@@ -1,21 +1,56 @@
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
-from labeling.base.states import AssignmentKind, AssignmentState, RevisionState, SkipReason
+from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
+from labeling.base.states import AssignmentKind, AssignmentState, LabelerGroup, RevisionState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 
+Label = TypeVar("Label", bound=models.Model)
 
-class HeldWork(models.Model):
+FIRST_SUBMISSION = Q(revision=1)
+"""A label is counted once, however often it was revised."""
+BY_PEOPLE = Q(simulated=False)
+"""Labels of simulated labelers count nowhere unless somebody asks for them."""
+
+
+class LabelQuerySet(models.QuerySet[Label]):
+    """Rankings or demonstrations: which of them count, and as what."""
+
+    same_work: tuple[str, ...]
+    """The columns that all revisions of one label share."""
+
+    def first_submissions(self) -> Self:
+        """Each label once, as of the day on which its work was done: for counts of work."""
+        return self.filter(FIRST_SUBMISSION)
+
+    def last_revisions(self, *, as_of: datetime | None = None) -> Self:
+        """Each label as it counts now, or as it counted at `as_of`: its last revision.
+
+        Imported demonstrations have no labeler: SQL's NULL equals nothing, so each stands for itself.
+        """
+        by_then = {} if as_of is None else {"submitted_at__lte": as_of}
+        later = self.model._base_manager.filter(  # noqa: SLF001  (Django's own name for it)
+            **{column: OuterRef(column) for column in self.same_work}, revision__gt=OuterRef("revision"), **by_then
+        )
+        return self.filter(~Exists(later), **by_then)
+
+    def of_group(self, group: LabelerGroup, *, include_simulated: bool) -> Self:
+        """What reward models learn from (TRAINING), or what they are compared with (HELD_OUT)."""
+        labels = self.filter(labeler_group=group)
+        return labels if include_simulated else labels.filter(BY_PEOPLE)
+
+
+class HeldWork(StatefulModel):
     """Work that one labeler holds: named by a token, with a draft until it is handed in or discarded, once.
 
     Assignments, revisions and compositions are held in the same way (services/held_work.py).
@@ -54,10 +89,10 @@ class Assignment(HeldWork):
 
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="assignments")
-    kind = models.CharField(max_length=16, choices=choices(AssignmentKind))
+    kind = models.CharField(max_length=16, choices=AssignmentKind.choices)
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="assignments")
     task = models.ForeignKey(RankingTask, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments")
-    state = models.CharField(max_length=16, choices=choices(AssignmentState), default=AssignmentState.OPEN)
+    state = models.CharField(max_length=16, choices=AssignmentState.choices, default=AssignmentState.OPEN)
     instruction_version = models.ForeignKey(InstructionVersion, on_delete=models.PROTECT)
     rubric_version = models.ForeignKey(RubricVersion, null=True, blank=True, on_delete=models.PROTECT)
     shown_order = ArrayField(
@@ -65,7 +100,7 @@ class Assignment(HeldWork):
     )
     claimed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    skip_reason = models.CharField(max_length=24, blank=True, choices=choices(SkipReason))
+    skip_reason = models.CharField(max_length=24, blank=True, choices=SkipReason.choices)
     skip_note = models.TextField(blank=True)
 
     class Meta:
@@ -145,7 +180,7 @@ class Revision(HeldWork):
     """
 
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="revisions")
-    state = models.CharField(max_length=16, choices=choices(RevisionState), default=RevisionState.OPEN)
+    state = models.CharField(max_length=16, choices=RevisionState.choices, default=RevisionState.OPEN)
     handed_in = models.JSONField(help_text="What counted when it was begun, as the fields of the page.")
     started_at = models.DateTimeField()
 

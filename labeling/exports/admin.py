@@ -23,6 +23,7 @@ from labeling.exports.services.records import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.errors import Refused
 from lm.snapshot.manifest import MANIFEST_NAME, verify_snapshot
+from lm.snapshot.records import SPLITS
 
 SNAPSHOTS_OFFERED = 50
 """The latest ones are offered; an address may name any."""
@@ -99,8 +100,7 @@ def _checked_files(snapshot: Snapshot, directory: Path) -> Sequence[str]:
 
 def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[int]]]:
     """(split, [rankings, usable pairs, prompts, labelers, demonstrations]) of a snapshot, train first."""
-    order = ("train", "valid", "test")
-    names = [split for split in order if split in counts] + sorted(set(counts) - set(order))
+    names = [split for split in SPLITS if split in counts] + sorted(set(counts) - set(SPLITS))
     columns = ("rankings", "usable_pairs", "prompts", "labelers", "demonstrations")
     return [(split, [counts[split].get(column, 0) for column in columns]) for split in names]
 

@@ -1,7 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import not_blank
+from labeling.base.constraints import not_blank
 
 
 class Snapshot(models.Model):

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.refusals import SnapshotRefused
-from labeling.campaigns.rules.splits import SPLITS
 from labeling.exports.services.snapshots import write_snapshot
 from lm.snapshot.manifest import Manifest, utc_text
+from lm.snapshot.records import SPLITS
 
 
 def moment(text: str) -> datetime:

@@ -1,6 +1,22 @@
-"""What CHECK and UNIQUE cannot say: rows that never change, and rankings that cover their task exactly."""
+"""What CHECK and UNIQUE cannot say: rows that never change, states that follow each other, rankings that cover their task
+exactly."""
 
 from django.db import migrations
+
+from labeling.base.moves import REFUSE_ILLEGAL_MOVE, refuse_illegal_moves
+from labeling.base.states import (
+    AssignmentState,
+    CampaignState,
+    CompositionState,
+    LabelerState,
+    ModelState,
+    RevisionState,
+    RunState,
+    SamplingState,
+    ScoringState,
+    SuggestionState,
+    TaskState,
+)
 
 REFUSE_CHANGE = """
 CREATE FUNCTION concord_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -49,6 +65,21 @@ KEEP_COLUMNS = {
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
     "labeling_scoringrequest": ("asked_by_id", "items"),
+}
+
+# tests/labeling/base/test_moves.py tries every pair of states on every table.
+STATES = {
+    "labeling_campaign": CampaignState,
+    "labeling_labeler": LabelerState,
+    "labeling_rankingtask": TaskState,
+    "labeling_samplingrun": SamplingState,
+    "labeling_assignment": AssignmentState,
+    "labeling_revision": RevisionState,
+    "labeling_composition": CompositionState,
+    "labeling_suggestionrequest": SuggestionState,
+    "labeling_scoringrequest": ScoringState,
+    "labeling_modelversion": ModelState,
+    "labeling_trainingrun": RunState,
 }
 
 # Deferred to commit, because a ranking is written in several statements.
@@ -166,7 +197,7 @@ CREATE TRIGGER concord_by_a_reward_model BEFORE INSERT ON labeling_preferencemar
 """
 
 
-def _guards() -> str:
+def _triggers() -> str:
     whole = [
         f"CREATE TRIGGER concord_never_changes BEFORE UPDATE ON {table} FOR EACH ROW "
         "EXECUTE FUNCTION concord_refuse_change();"
@@ -178,12 +209,14 @@ def _guards() -> str:
         + ") EXECUTE FUNCTION concord_refuse_change();"
         for table, columns in KEEP_COLUMNS.items()
     ]
-    return "\n".join(whole + partly)
+    moves = [refuse_illegal_moves(table, states) for table, states in STATES.items()]
+    return "\n".join(whole + partly + moves)
 
 
 def _drop() -> str:
     tables = [(table, "concord_never_changes") for table in NEVER_CHANGE]
     tables += [(table, "concord_content_stays") for table in KEEP_COLUMNS]
+    tables += [(table, "concord_legal_moves") for table in STATES]
     tables += [
         ("labeling_ranking", "concord_covers_exactly"),
         ("labeling_completion", "concord_completion_fits"),
@@ -196,6 +229,7 @@ def _drop() -> str:
     functions = (
         "concord_edit_is_of_the_best",
         "concord_refuse_change",
+        "concord_refuse_illegal_move",
         "concord_ranking_covers_its_task",
         "concord_completion_fits",
         "concord_picked_message_is_model_written",
@@ -212,8 +246,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            REFUSE_CHANGE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED + EDIT_OF_THE_BEST
-            + BY_A_REWARD_MODEL + _guards(),
+            REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED
+            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + _triggers(),
             reverse_sql=_drop(),
         )
     ]

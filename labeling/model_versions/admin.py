@@ -17,7 +17,6 @@ from labeling.base.admin.fields import ReasonForm, choice, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.choices import choices
 from labeling.base.states import ModelKind, ModelState, legal_moves
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.services import promote, register_model, retire, roll_back
@@ -29,7 +28,7 @@ EFFECT = {
 
 
 class RegisterForm(forms.Form):
-    kind = choice(lazy("Kind"), choices(ModelKind))
+    kind = choice(lazy("Kind"), ModelKind.choices)
     name = text(lazy("Name"), max_length=200, help_text=lazy("As it will stand in exports. It can't change later."))
     path = text(
         lazy("Path"),
@@ -98,7 +97,7 @@ class ModelVersionAdmin(RecordAdmin):
     @button(lazy("Promote"), icon="arrow_upward", primary=True)
     def promote(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.find(request, object_id)
-        current = ModelVersion.objects.filter(kind=version.kind, state=ModelState.CURRENT).first()
+        current = ModelVersion.objects.current(version.kind).first()
 
         def act(cleaned: dict[str, Any]) -> str:
             promote(version=version, reason=cleaned["reason"])
@@ -153,7 +152,7 @@ class ModelVersionAdmin(RecordAdmin):
         return self._roll_back(request, ModelKind.REWARD)
 
     def _roll_back(self, request: HttpRequest, kind: ModelKind) -> HttpResponse:
-        current = ModelVersion.objects.filter(kind=kind, state=ModelState.CURRENT).first()
+        current = ModelVersion.objects.current(kind).first()
 
         def act(_cleaned: dict[str, Any]) -> str:
             version = roll_back(kind=kind)

@@ -1,14 +1,22 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
+from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import ModelKind, ModelState
 
 
-class ModelVersion(models.Model):
+class ModelVersionQuerySet(StatefulQuerySet["ModelVersion"]):
+    def current(self, kind: ModelKind | None = None) -> "ModelVersionQuerySet":
+        """The version of the kind that is in use, one at the most; of each kind unless one is named."""
+        current = self.filter(state=ModelState.CURRENT)
+        return current if kind is None else current.filter(kind=kind)
+
+
+class ModelVersion(StatefulModel):
     """A checkpoint on disk, safetensors only. Which weights it names never changes; only its state does."""
 
-    kind = models.CharField(max_length=8, choices=choices(ModelKind))
+    kind = models.CharField(max_length=8, choices=ModelKind.choices)
     name = models.CharField(max_length=200, unique=True)
     path = models.CharField(max_length=1000, help_text="A directory with config.json, a tokenizer and *.safetensors.")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
@@ -16,10 +24,12 @@ class ModelVersion(models.Model):
         "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
     )
     metrics = models.JSONField(default=dict, blank=True)
-    state = models.CharField(max_length=16, choices=choices(ModelState), default=ModelState.CANDIDATE)
+    state = models.CharField(max_length=16, choices=ModelState.choices, default=ModelState.CANDIDATE)
     state_reason = models.TextField(blank=True, help_text="Why it was promoted, kept as candidate or retired.")
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
 
     class Meta:
         verbose_name = _("model version")
@@ -27,7 +37,7 @@ class ModelVersion(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind"], condition=models.Q(state="current"), name="model_one_current_per_kind"
+                fields=["kind"], condition=models.Q(state=ModelState.CURRENT.value), name="model_one_current_per_kind"
             ),
             one_of("kind", ModelKind, name="model_kind_known"),
             one_of("state", ModelState, name="model_state_known"),

@@ -7,7 +7,7 @@ Only the tokenizer's file is read, once in a process for each model; no weights 
 
 import logging
 
-from labeling.base.states import ModelKind, ModelState
+from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion
 from lm.errors import UnusableModel
 from lm.prompt_tokens import count_text_tokens
@@ -15,8 +15,7 @@ from lm.prompt_tokens import count_text_tokens
 
 def current_reward_model() -> ModelVersion | None:
     """With the snapshot that it learned from."""
-    current = ModelVersion.objects.filter(kind=ModelKind.REWARD, state=ModelState.CURRENT)
-    return current.select_related("snapshot").first()
+    return ModelVersion.objects.current(ModelKind.REWARD).select_related("snapshot").first()
 
 
 log = logging.getLogger(__name__)
@@ -36,4 +35,4 @@ def tokens_of(text: str) -> int | None:
 
 def current_sft_model() -> ModelVersion | None:
     """The model that completions are sampled from now."""
-    return ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).first()
+    return ModelVersion.objects.current(ModelKind.SFT).first()

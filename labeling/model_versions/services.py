@@ -84,8 +84,8 @@ def _make_current(version: ModelVersion, reason: str) -> ModelVersion:
         raise ModelRefused(f"“{version}” can't be promoted: {unusable}") from unusable
     for each in versions.values():
         if each.state == ModelState.CURRENT:
-            _set_state(each, ModelState.RETIRED, f"Replaced by {version}.")
-    _set_state(version, ModelState.CURRENT, reason)
+            each.move(to=ModelState.RETIRED, state_reason=f"Replaced by {version}.")
+    version.move(to=ModelState.CURRENT, state_reason=reason)
     return version
 
 
@@ -95,7 +95,7 @@ def roll_back(*, kind: ModelKind) -> ModelVersion:
 
     Raises ModelRefused when there is none.
     """
-    current = ModelVersion.objects.filter(kind=kind, state=ModelState.CURRENT).first()
+    current = ModelVersion.objects.current(kind).first()
     earlier = ModelVersion.objects.filter(kind=kind, state=ModelState.RETIRED, promoted_at__isnull=False)
     before = earlier.filter(promoted_at__lt=current.promoted_at).order_by("-promoted_at").first() if current else None
     if before is None:
@@ -107,15 +107,9 @@ def roll_back(*, kind: ModelKind) -> ModelVersion:
 def retire(*, version: ModelVersion, reason: str) -> None:
     """Takes a version out of use; it stays on record. Raises IllegalMove when it is retired already."""
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
-    check_move(old=ModelState(version.state), new=ModelState.RETIRED)
-    _set_state(version, ModelState.RETIRED, reason)
+    version.move(to=ModelState.RETIRED, state_reason=reason)
 
 
 def keep_as_candidate(*, version: ModelVersion, reason: str) -> None:
     """Writes down why a candidate was not promoted."""
     ModelVersion.objects.filter(pk=version.pk, state=ModelState.CANDIDATE).update(state_reason=reason)
-
-
-def _set_state(version: ModelVersion, state: ModelState, reason: str) -> None:
-    version.state, version.state_reason = state, reason
-    version.save(update_fields=["state", "state_reason"])

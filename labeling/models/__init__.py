@@ -12,10 +12,9 @@ from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringReques
 from labeling.training.models import TrainingPoint, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
-from labeling.writing.suggestions.models import MOST_SUGGESTIONS, Suggestion, SuggestionRequest
+from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
-    "MOST_SUGGESTIONS",
     "PROMPTS_PER_SUBMITTER",
     "Assignment",
     "Campaign",

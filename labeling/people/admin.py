@@ -17,7 +17,6 @@ from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.choices import choices
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler
@@ -40,7 +39,7 @@ class NewLabelerForm(LabelerForm):
     username = text(lazy("Username"), max_length=150, validators=[User.username_validator])
     password = password(lazy("Password"), help_text=lazy("Tell it to the labeler; they can change it."))
     state = choice(
-        lazy("State"), choices(LabelerState), initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
+        lazy("State"), LabelerState.choices, initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
     )
 
     def clean_username(self) -> str:

@@ -4,16 +4,17 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import ContentWarning, LabelerGroup, LabelerState
 
 
-class Labeler(models.Model):
+class Labeler(StatefulModel):
     """A person who writes and ranks, or a simulated one that follows a known rule."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="labeler")
-    state = models.CharField(max_length=16, choices=choices(LabelerState), default=LabelerState.INVITED)
-    group = models.CharField(max_length=16, choices=choices(LabelerGroup), default=LabelerGroup.TRAINING)
+    state = models.CharField(max_length=16, choices=LabelerState.choices, default=LabelerState.INVITED)
+    group = models.CharField(max_length=16, choices=LabelerGroup.choices, default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False, editable=False)
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text="For example en, zh.")
     time_zone = models.CharField(

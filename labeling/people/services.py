@@ -50,8 +50,7 @@ def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
     check_move(old=LabelerState(labeler.state), new=state)
     if state == LabelerState.SUSPENDED and labeler.assignments.filter(state=AssignmentState.OPEN).exists():
         raise LabelerRefused(f"{labeler} holds work; give it back before suspending.")
-    labeler.state = state
-    labeler.save(update_fields=["state"])
+    labeler.move(to=state)
 
 
 BREAK_MINUTES_HIGHEST = 240

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-MIN_PAIRS = 30
-"""Fewer pairs say nothing: at 30 the standard error of a share is still nine points of a hundred."""
+from lm.snapshot.records import FEWEST_PAIRS
 
 Ranks = Mapping[int, int]
 """Completion id → rank, 1 is best."""
@@ -22,8 +21,8 @@ class Agreement:
 
     @property
     def share(self) -> float | None:
-        """None while there are fewer than MIN_PAIRS."""
-        return self.same / self.pairs if self.pairs >= MIN_PAIRS else None
+        """None while there are fewer than FEWEST_PAIRS."""
+        return self.same / self.pairs if self.pairs >= FEWEST_PAIRS else None
 
     @property
     def percent(self) -> int | None:

@@ -2,20 +2,23 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.models.queues import WorkQueue
-from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
+from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
 HAS_A_FREE_PLACE = Q(state=TaskState.READY.value, rankings_needed__gt=F("rankings_open") + F("rankings_done"))
 """A task that wants a ranking which nobody is making yet."""
+FREE_PLACES = F("rankings_needed") - F("rankings_open") - F("rankings_done")
+"""Of a ready task: how many rankings could be begun."""
 
 
-class RankingTaskQuerySet(models.QuerySet["RankingTask"]):
+class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
     def claimable_by(self, labeler: Labeler) -> "RankingTaskQuerySet":
         """Tasks that the labeler may be given: the rule, in words of the ORM.
 
@@ -33,7 +36,7 @@ class RankingTaskQuerySet(models.QuerySet["RankingTask"]):
         return tasks.exclude(prompt__content_warnings__overlap=labeler.opt_outs) if labeler.opt_outs else tasks
 
 
-class RankingTask(models.Model):
+class RankingTask(StatefulModel):
     """A prompt with its 4 to 9 distinct completions and how many rankings it needs.
 
     Where 4 to 9 completions came in a file and some are the same, as few as 2 may be left: models that give the same
@@ -45,7 +48,7 @@ class RankingTask(models.Model):
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="ranking_tasks")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="ranking_tasks")
     language = models.CharField(max_length=16)
-    state = models.CharField(max_length=16, choices=choices(TaskState), default=TaskState.SAMPLING)
+    state = models.CharField(max_length=16, choices=TaskState.choices, default=TaskState.SAMPLING)
     set_aside_reason = models.TextField(blank=True)
     k_requested = models.PositiveSmallIntegerField()
     k = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Completions it has, once it is ready.")
@@ -71,7 +74,7 @@ class RankingTask(models.Model):
     )  # fmt: skip
     queue_place = models.BigIntegerField(null=True, editable=False)
 
-    objects = RankingTaskQuerySet.as_manager()
+    objects = RankingTaskQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
 
     class Meta:
         verbose_name = _("ranking task")
@@ -80,12 +83,13 @@ class RankingTask(models.Model):
         constraints = [
             one_of("state", TaskState, name="task_state_known"),
             models.CheckConstraint(
-                condition=Q(k_requested__gte=K_LOWEST, k_requested__lte=K_HIGHEST), name="task_k_requested_range"
+                condition=Q(k_requested__gte=RANKED_LOWEST, k_requested__lte=RANKED_HIGHEST),
+                name="task_k_requested_range",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["ready", "done"])
-                | Q(k__gte=K_LOWEST, k__lte=K_HIGHEST, k__isnull=False)
-                | Q(given=True, k__gte=DISTINCT_LOWEST, k__lte=K_HIGHEST, k__isnull=False),
+                | Q(k__gte=RANKED_LOWEST, k__lte=RANKED_HIGHEST, k__isnull=False)
+                | Q(given=True, k__gte=DISTINCT_LOWEST, k__lte=RANKED_HIGHEST, k__isnull=False),
                 name="task_ready_has_4_to_9_completions",
             ),
             models.CheckConstraint(
@@ -116,7 +120,7 @@ class RankingTask(models.Model):
             models.Index(
                 fields=["campaign", "language"], condition=Q(state=TaskState.SAMPLING.value), name="task_on_its_way"
             ),
-            # dispatch catches up on tasks whose message was lost.
+            # The outbox (services/sampling.py) catches up on tasks whose message was lost.
             models.Index(fields=["dispatched_at"], condition=Q(state="sampling"), name="task_sampling"),
         ]
 
@@ -127,7 +131,7 @@ class RankingTask(models.Model):
 FINISH_REASONS = ("stop", "length", "imported")
 
 
-class SamplingRun(models.Model):
+class SamplingRun(StatefulModel):
     """One request for completions of a task, with all that is needed to sample them again."""
 
     task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="sampling_runs")
@@ -140,7 +144,7 @@ class SamplingRun(models.Model):
     top_p = models.FloatField(null=True, blank=True)
     max_new_tokens = models.PositiveIntegerField(null=True, blank=True)
     seed = models.BigIntegerField(null=True, blank=True)
-    state = models.CharField(max_length=16, choices=choices(SamplingState), default=SamplingState.RUNNING)
+    state = models.CharField(max_length=16, choices=SamplingState.choices, default=SamplingState.RUNNING)
     error = models.TextField(blank=True)
     worker = models.CharField(max_length=200, blank=True)
     duplicates_dropped = models.PositiveSmallIntegerField(default=0)

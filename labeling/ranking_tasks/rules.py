@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labeling.base.refusals import InvalidCompletions
 from labeling.base.text import UnstorableText, clean_text
-from labeling.campaigns.rules.completion_counts import DISTINCT_LOWEST, K_HIGHEST, K_LOWEST
+from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +23,9 @@ def checked_completions(completions: Sequence[GivenCompletion]) -> list[GivenCom
 
     Raises InvalidCompletions unless 4 to 9 were given and at least 2 are distinct and not empty.
     """
-    if not K_LOWEST <= len(completions) <= K_HIGHEST:
+    if not RANKED_LOWEST <= len(completions) <= RANKED_HIGHEST:
         raise InvalidCompletions(
-            f"{len(completions)} completions were given; a ranking task needs {K_LOWEST} to {K_HIGHEST}."
+            f"{len(completions)} completions were given; a ranking task needs {RANKED_LOWEST} to {RANKED_HIGHEST}."
         )
     distinct = _distinct(completions)
     if len(distinct) < DISTINCT_LOWEST:

@@ -3,6 +3,7 @@
 What programs asked of the reward model, and what became of it.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -176,7 +177,7 @@ class TaskRewards(NounAdmin):
         scores = scores_of_task(task, current_reward_model())
         rewards = [score.reward for score in scores.values() if score.reward is not None]
         scored = [(completion, html, scores.get(completion.pk)) for completion, html in context["completions"]]
-        return context | {"completions": scored, "best_reward": max(rewards, default=None)}
+        return context | {"completions": scored, "best_reward": max(rewards, default=math.inf)}
 
 
 @admin.register(ScoringRequest)

@@ -5,7 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import ScoringState
 from labeling.desk.ranking.models import Ranking
 from labeling.model_versions.models import ModelVersion
@@ -71,13 +72,13 @@ class PreferenceMargin(models.Model):
         return f"{self.ranking}: {self.mean:+.2f}"
 
 
-class ScoringRequest(models.Model):
+class ScoringRequest(StatefulModel):
     """A program asks through the API for rewards of completions that need not be in the database."""
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in its address.")
     asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="scoring_requests")
     items = models.JSONField(help_text="List of {prompt: messages, completions: texts}.")
-    state = models.CharField(max_length=16, choices=choices(ScoringState), default=ScoringState.WAITING)
+    state = models.CharField(max_length=16, choices=ScoringState.choices, default=ScoringState.WAITING)
     scores = models.JSONField(null=True, blank=True, help_text="List of {rewards, problems}, one per item, in order.")
     failure = models.TextField(blank=True)
     model_version = models.ForeignKey(

@@ -75,10 +75,8 @@ def doubtful(margins: QuerySet[PreferenceMargin]) -> QuerySet[PreferenceMargin]:
     Only the last revision of a ranking is doubted.
     """
     model = current_reward_model()
-    later = Ranking.objects.filter(
-        assignment=OuterRef("ranking__assignment"), revision__gt=OuterRef("ranking__revision")
-    )
-    return margins.filter(~Exists(later), model_version=model, mean__lt=0, mean__lte=_threshold(model)).order_by(
+    counts = Ranking.objects.last_revisions().filter(pk=OuterRef("ranking"))
+    return margins.filter(Exists(counts), model_version=model, mean__lt=0, mean__lte=_threshold(model)).order_by(
         "mean", "pk"
     )
 

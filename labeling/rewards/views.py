@@ -20,9 +20,8 @@ from rest_framework.views import APIView
 
 from labeling.base.refusals import NoRewardModel, ScoringRefused, TooManyRequests
 from labeling.base.states import ScoringState
-from labeling.dispatch import dispatch_scoring
 from labeling.rewards.models import ScoringRequest
-from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS, request_scores
+from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS, SCORING_REQUESTS, request_scores
 
 WAIT_SECONDS = 2.0
 """A web thread is held for no longer; a warm model needs less for some short texts."""
@@ -81,7 +80,7 @@ class ScoresView(ScoringView):
             raise Throttled(wait=often.wait_seconds, detail=str(often)) from often
         except NoRewardModel as missing:
             return Response({"detail": str(missing)}, status=503)
-        dispatch_scoring()
+        SCORING_REQUESTS.send()
         return _answer(_wait_for(asked))
 
 

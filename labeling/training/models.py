@@ -1,7 +1,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
@@ -9,13 +10,19 @@ from labeling.model_versions.models import ModelVersion
 TRIGGERS = ("rankings", "days", "manual")
 
 
-class TrainingRun(models.Model):
+class TrainingRunQuerySet(StatefulQuerySet["TrainingRun"]):
+    def active(self) -> "TrainingRunQuerySet":
+        """Runs that are queued or under way: one of a kind at the most."""
+        return self.filter(state__in=ACTIVE_RUN_STATES)
+
+
+class TrainingRun(StatefulModel):
     """One retraining: snapshot + configuration → checkpoint → evaluation → registered version, or a stated failure."""
 
-    kind = models.CharField(max_length=8, choices=choices(ModelKind), default=ModelKind.REWARD)
+    kind = models.CharField(max_length=8, choices=ModelKind.choices, default=ModelKind.REWARD)
     trigger = models.CharField(max_length=16)
     trigger_note = models.TextField(blank=True, help_text="What set it off, in words.")
-    state = models.CharField(max_length=16, choices=choices(RunState), default=RunState.QUEUED)
+    state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
     failure = models.TextField(blank=True)
     include_simulated = models.BooleanField(default=False)
     config = models.JSONField(default=dict, blank=True)
@@ -43,6 +50,8 @@ class TrainingRun(models.Model):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    objects = TrainingRunQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
+
     class Meta:
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
@@ -63,6 +72,9 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"Training run {self.pk}"
+
+    def is_active(self) -> bool:
+        return self.state in ACTIVE_RUN_STATES
 
 
 class TrainingPoint(models.Model):

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from labeling.base.states import ACTIVE_RUN_STATES
 from labeling.training.models import TrainingPoint, TrainingRun
 
 Point = tuple[float, float]
@@ -37,7 +36,7 @@ def progress_of(run: TrainingRun) -> Progress:
         )
     )
     step, last_at = (rows[-1][0], rows[-1][6]) if rows else (0, None)
-    active = run.state in ACTIVE_RUN_STATES
+    active = run.is_active()
     return Progress(
         active=active,
         step=step,

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import CompositionKind, CompositionState
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion
 from labeling.desk.models import HeldWork
@@ -17,8 +17,8 @@ class Composition(HeldWork):
 
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="compositions")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="compositions")
-    kind = models.CharField(max_length=16, choices=choices(CompositionKind))
-    state = models.CharField(max_length=16, choices=choices(CompositionState), default=CompositionState.OPEN)
+    kind = models.CharField(max_length=16, choices=CompositionKind.choices)
+    state = models.CharField(max_length=16, choices=CompositionState.choices, default=CompositionState.OPEN)
     ranking = models.OneToOneField(
         "labeling.Ranking",
         null=True,

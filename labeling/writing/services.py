@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import TextChoices
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, CampaignNotOpen, LabelerNotActive, NotOffered
@@ -60,7 +61,7 @@ class CompositionTable(HeldTable[Composition]):
             .get(token=token, labeler=labeler)
         )
 
-    def close(self, held: Composition, state: str, **said: object) -> None:
+    def close(self, held: Composition, state: TextChoices, **said: object) -> None:
         super().close(held, state, **said)
         cancel_waiting(held)
 
@@ -75,9 +76,7 @@ def close_submitted(composition: Composition, *, active_seconds: float) -> None:
 
 def cancel_waiting(composition: Composition) -> None:
     """Nobody waits any more for what a locked composition asked for; what arrived stays."""
-    composition.suggestion_requests.filter(state=SuggestionState.WAITING).update(
-        state=SuggestionState.CANCELLED, finished_at=timezone.now()
-    )
+    composition.suggestion_requests.move(to=SuggestionState.CANCELLED, finished_at=timezone.now())
 
 
 def begin_conversation(composition: Composition, *, language: str) -> Conversation:

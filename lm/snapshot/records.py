@@ -9,9 +9,17 @@ from typing import Any, TypedDict
 from lm.errors import Refused
 from lm.prompt_format import Message
 
-K_LOWEST, K_HIGHEST = 2, 10
-"""Campaigns rank 4 to 9 completions (InstructGPT §3.5), and one more where the labeler improved the best; imported
-comparisons may have as few as 2."""
+SPLITS = TRAIN, VALID, TEST = ("train", "valid", "test")
+HELD_OUT = "held_out"
+"""The split name of held-out labelers' work: it is in none of the others (InstructGPT §3.4)."""
+RANKED_LOWEST, RANKED_HIGHEST = 4, 9
+"""InstructGPT §3.5: labelers rank between K = 4 and K = 9 completions."""
+DISTINCT_LOWEST = 2
+"""Of 4 to 9 completions that came in a file, so many must differ: one text compares with nothing."""
+K_LOWEST, K_HIGHEST = DISTINCT_LOWEST, RANKED_HIGHEST + 1
+"""Completions of a record: one more than were ranked where the labeler improved the best."""
+FEWEST_PAIRS = 30
+"""An agreement over fewer pairs says nothing: at 30 the standard error of a share is still nine points of a hundred."""
 STRONGEST = 4
 """Strengths run from 1 (negligibly better) to 4 (significantly better), as in Llama 2 (Touvron et al. 2023)."""
 

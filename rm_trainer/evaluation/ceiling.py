@@ -4,12 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from lm.snapshot.records import FEWEST_PAIRS
 from rm_trainer.evaluation.bootstrap import RESAMPLES, interval, places, resampled, sums
 from rm_trainer.evaluation.figures import Ceiling
 from rm_trainer.evaluation.metrics import Outcome, summarise
-
-FEWEST_PAIRS = 30
-"""Fewer say nothing: at 30 the standard error of a share is still nine points of a hundred."""
 
 
 def ceiling(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int = 0) -> Ceiling:

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from lm.errors import Refused
-from lm.snapshot.records import Ranking
+from lm.snapshot.records import TEST, VALID, Ranking
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
 from rm_trainer.evaluation.recency import parse_time
 
-SPLITS = ("valid", "test")
+SPLITS = (VALID, TEST)
 """Never `train`: a model is not asked about what it learned."""
 
 

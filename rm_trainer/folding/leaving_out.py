@@ -8,9 +8,10 @@ from pathlib import Path
 
 from lm.atomic_files import atomic_directory
 from lm.snapshot.reading import Snapshot
+from lm.snapshot.records import TRAIN, VALID
 from lm.snapshot.writing import SnapshotWriter
 
-SPLITS = ("train", "valid")
+SPLITS = (TRAIN, VALID)
 """Those that folds use."""
 
 

@@ -4,6 +4,8 @@
  * The answer is {state, said, html}; `said` goes into the live region [data-said] beside it. A button [data-post]
  * inside posts its name to the same address. [data-seconds] counts on by itself, so that the wait is visible.
  */
+import { csrfToken } from "./csrf.js";
+
 const EVERY_MS = 1_000;
 
 for (const box of document.querySelectorAll("[data-poll]")) watch(box);
@@ -11,14 +13,14 @@ document.addEventListener("poll-added", (event) => watch(event.target));
 
 function watch(box) {
   let began = performance.now();
-  let asking = false;
+  let busy = false;
 
   box.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-post]");
     if (!button) return;
     event.preventDefault();
     const body = new URLSearchParams({ [button.dataset.post]: button.dataset.value ?? "1" });
-    show(await ask({ method: "POST", body, headers: { "X-CSRFToken": csrfToken(box) } }));
+    show(await ask({ method: "POST", body, headers: { "X-CSRFToken": csrfToken() } }));
   });
   box.addEventListener("poll-now", (event) => {
     began = performance.now();
@@ -29,10 +31,10 @@ function watch(box) {
     if (!box.isConnected) return clearInterval(timer);
     if (box.dataset.state !== "waiting") return;
     count();
-    if (asking || document.visibilityState !== "visible") return;
-    asking = true;
+    if (busy || document.visibilityState !== "visible") return;
+    busy = true;
     show(await ask({}));
-    asking = false;
+    busy = false;
   }, EVERY_MS);
 
   async function ask(options) {
@@ -71,9 +73,4 @@ function watch(box) {
 
 function keyOf(button) {
   return button.value || button.dataset.post;
-}
-
-function csrfToken(box) {
-  const cookie = document.cookie.split("; ").find((pair) => pair.startsWith("csrftoken="));
-  return cookie ? cookie.slice("csrftoken=".length) : box.closest("form").elements.csrfmiddlewaretoken.value;
 }

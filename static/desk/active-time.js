@@ -6,7 +6,7 @@
  */
 import { onPage } from "../base/page.js";
 
-const IDLE_MS = 60_000; // labeling/working_time.py says so to labelers
+const IDLE_MS = 60_000; // labeling/desk/rules/working_time.py says so to labelers
 const TICK_MS = 1_000;
 const SIGNS = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchstart", "input"];
 

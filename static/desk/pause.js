@@ -1,5 +1,5 @@
 /**
- * The button [data-pause], or the key . (full stop), stops the clock and veils the work; the lease is kept meanwhile, for
+ * The button [data-pause], or the key . (full stop), stops the clock and covers the work; the lease is kept meanwhile, for
  * the time that the page states. After so many minutes of work a break is suggested, beside the work and never over it.
  */
 import { csrfToken } from "../base/csrf.js";
@@ -9,56 +9,56 @@ const HOLD_EVERY_MS = 5 * 60_000;
 const REST_S = 5 * 60; // five minutes away from the desk are a break
 
 onPage((signal) => {
-  const veil = document.getElementById("pause");
+  const dialog = document.getElementById("pause");
   const button = document.querySelector("[data-pause]");
-  if (!veil || !button) return;
-  pausing(veil, button, signal);
-  if (Number(veil.dataset.breakMinutes)) suggestingBreaks(Number(veil.dataset.breakMinutes), signal);
+  if (!dialog || !button) return;
+  pausing(dialog, button, signal);
+  if (Number(dialog.dataset.breakMinutes)) suggestingBreaks(Number(dialog.dataset.breakMinutes), signal);
 });
 
-function pausing(veil, button, signal) {
+function pausing(dialog, button, signal) {
   let holding = 0;
   signal.addEventListener("abort", () => clearInterval(holding));
   button.hidden = false;
   button.addEventListener("click", pause);
-  veil.querySelector("[data-resume]").addEventListener("click", () => veil.close());
-  veil.addEventListener("close", resume);
+  dialog.querySelector("[data-resume]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", resume);
   document.querySelector("[data-break-pause]").addEventListener("click", pause);
   document.addEventListener("keydown", byKey, { signal });
 
   function byKey(event) {
     if (event.key !== "." || event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
-    if (typing || (document.querySelector("dialog[open]") && !veil.open)) return;
+    if (typing || (document.querySelector("dialog[open]") && !dialog.open)) return;
     event.preventDefault();
-    if (veil.open) veil.close();
+    if (dialog.open) dialog.close();
     else pause();
   }
 
   function pause() {
-    const until = performance.now() + Number(veil.dataset.longestMinutes) * 60_000;
+    const until = performance.now() + Number(dialog.dataset.longestMinutes) * 60_000;
     document.body.dataset.paused = "";
     document.querySelector("[data-break]").hidden = true;
-    veil.querySelector("[data-pause-over]").hidden = true;
-    veil.showModal();
-    hold(veil);
+    dialog.querySelector("[data-pause-over]").hidden = true;
+    dialog.showModal();
+    hold(dialog);
     holding = setInterval(() => {
-      if (performance.now() < until) return hold(veil);
+      if (performance.now() < until) return hold(dialog);
       clearInterval(holding);
-      veil.querySelector("[data-pause-over]").hidden = false;
+      dialog.querySelector("[data-pause-over]").hidden = false;
     }, HOLD_EVERY_MS);
   }
 
   function resume() {
-    if (veil.open) return; // paused again before this was told
+    if (dialog.open) return; // paused again before this was told
     clearInterval(holding);
     delete document.body.dataset.paused;
   }
 }
 
-function hold(veil) {
-  if (!veil.dataset.hold) return; // nobody waits for a labeler's own writing
-  fetch(veil.dataset.hold, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {
+function hold(dialog) {
+  if (!dialog.dataset.hold) return; // nobody waits for a labeler's own writing
+  fetch(dialog.dataset.hold, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {
     // Without a connection the lease runs on; the draft is kept in any case.
   });
 }

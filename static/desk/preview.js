@@ -5,6 +5,7 @@
  */
 import { csrfToken } from "../base/csrf.js";
 import { onPage } from "../base/page.js";
+import { fill, wordsOf } from "../base/words.js";
 
 const PAUSE_MS = 300;
 const SHOWN_BESIDE = "concord.preview";
@@ -20,6 +21,7 @@ function preview(pane, signal) {
   const body = pane.querySelector("[data-preview-text]");
   const state = pane.querySelector("[data-preview-state]");
   const toggle = document.querySelector("[data-preview-toggle]");
+  const texts = wordsOf("editor");
   const tokens = document.querySelector("[data-tokens]");
   let timer = 0;
   let asked = null;
@@ -65,14 +67,14 @@ function preview(pane, signal) {
         signal: asked.signal,
       });
       const answer = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
-      if (!response.ok) return say([answer.text ?? pane.dataset.failed].flat().join(" "));
+      if (!response.ok) return say([answer.text ?? texts.previewFailed].flat().join(" "));
       drawn = text;
-      body.innerHTML = answer.html; // made harmless by labeling/markdown.py
+      body.innerHTML = answer.html; // made harmless by labeling/base/markdown.py
       say("");
       count(answer.tokens);
       scrollAlong();
     } catch (error) {
-      if (error.name !== "AbortError") say(pane.dataset.failed);
+      if (error.name !== "AbortError") say(texts.previewFailed);
     }
   }
 
@@ -86,7 +88,7 @@ function preview(pane, signal) {
     asked?.abort();
     drawn = null;
     body.replaceChildren();
-    say(pane.dataset.empty);
+    say(texts.previewEmpty);
     count(null);
   }
 
@@ -99,7 +101,7 @@ function preview(pane, signal) {
     if (!tokens) return;
     const known = typeof number === "number";
     const words = known ? number.toLocaleString(document.documentElement.lang) : "";
-    tokens.textContent = known ? ` · ${tokens.dataset.tokens.replace("{tokens}", words)}` : "";
+    tokens.textContent = known ? ` · ${fill(texts.tokens, { tokens: words })}` : "";
   }
 }
 

@@ -1,5 +1,6 @@
 /** Says in [data-length-of="id"] how long that text is: words where the language has them, otherwise characters. */
 import { onPage } from "../base/page.js";
+import { fill, wordsOf } from "../base/words.js";
 
 const WITHOUT_SPACES = /^(zh|ja|th|lo|km|my)\b/;
 
@@ -10,12 +11,12 @@ onPage(() => {
 function show(counter) {
   const area = document.getElementById(counter.dataset.lengthOf);
   const hint = counter.textContent;
+  const texts = wordsOf("editor");
   const count = () => {
     const characters = [...area.value.replace(/\s/g, "")].length;
-    const template = WITHOUT_SPACES.test(counter.dataset.language) ? "characters" : "words";
-    counter.textContent = characters
-      ? counter.dataset[template].replace("{words}", words(area.value, counter.dataset.language)).replace("{characters}", characters)
-      : hint;
+    const text = WITHOUT_SPACES.test(counter.dataset.language) ? texts.characters : texts.words;
+    const values = { words: words(area.value, counter.dataset.language), characters };
+    counter.textContent = characters ? fill(text, values) : hint;
   };
   area.addEventListener("input", count);
   area.form.addEventListener("draft-restored", count);

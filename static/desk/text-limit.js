@@ -1,5 +1,6 @@
 /** Says in [data-over="id"] how far that text is over its data-longest, and keeps it from being handed in; it is kept. */
 import { onPage } from "../base/page.js";
+import { fill, wordsOf } from "../base/words.js";
 
 onPage(() => {
   for (const warning of document.querySelectorAll("[data-over]")) watch(warning);
@@ -7,9 +8,10 @@ onPage(() => {
 
 function watch(warning) {
   const area = document.getElementById(warning.dataset.over);
+  const texts = wordsOf("editor");
   const check = () => {
     const over = lengthOf(area.value) - Number(area.dataset.longest);
-    const words = over > 0 ? warning.dataset.words.replace("{over}", over.toLocaleString(document.documentElement.lang)) : "";
+    const words = over > 0 ? fill(texts.over, { over: over.toLocaleString(document.documentElement.lang) }) : "";
     if (warning.textContent !== words) warning.textContent = words; // a screen reader hears changes only
     warning.hidden = !words;
     if (words) area.setAttribute("aria-invalid", "true");

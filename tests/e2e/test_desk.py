@@ -107,7 +107,7 @@ def test_work_that_was_handed_in_elsewhere_says_so(page: Page, context: BrowserC
     write(second, "Too late.")
     says(second, "no longer open")
     second.get_by_role("button", name="Submit demonstration").click()
-    expect(second.get_by_role("main")).to_contain_text("handed in already")
+    expect(second.get_by_role("main")).to_contain_text("submitted already")
     expect(second.get_by_role("main")).to_contain_text("Handed in.")
 
 

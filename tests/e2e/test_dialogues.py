@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.base.states import ModelKind
-from labeling.dispatch import dispatch_suggestions
 from labeling.model_versions.services import promote, register_model
 from labeling.models import (
     Campaign,
@@ -27,7 +26,7 @@ from labeling.models import (
     SuggestionRequest,
 )
 from labeling.writing.suggestions import services as suggestions
-from labeling.writing.suggestions.services import answer_request
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
 from tests.e2e.desk import fits, held_back, log_in, says, scripts_listen, until
 from tests.labeling.cast import make_campaign
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -163,7 +162,7 @@ def test_a_suggestion_that_never_arrives_stops_nobody(page: Page, model: None, s
     expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
     expect(turn(page, 2).locator("[data-seconds]")).to_have_text(re.compile(r"^[2-9] s$"))
     text_of(page, 2).fill("By the sun.")
-    expect(turn(page, 2).locator(".calm-note")).to_contain_text("The model did not answer. Just go on")
+    expect(turn(page, 2).locator(".hint")).to_contain_text("The model did not answer. Just continue")
     expect(text_of(page, 2)).to_have_value("By the sun.")
     expect(text_of(page, 2)).to_be_focused()
     page.get_by_role("button", name="Submit dialogue").click()
@@ -210,12 +209,12 @@ def test_a_worker_killed_in_the_middle_of_a_suggestion_costs_no_text(
         text_of(page, 2).fill("I begin to answer, and go on.")
         if rescued:
             # Not at the first look where PostgreSQL still holds the dead worker's lock on the request.
-            started.wait_for("the request is sent again", dispatch_suggestions)
+            started.wait_for("the request is sent again", SUGGESTION_REQUESTS.send)
             started.worker("second", "suggestions,sampling")
             expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3, timeout=FOR_A_MODEL)
         else:
             settings.SUGGESTION_WAIT_SECONDS = 1
-            expect(turn(page, 2).locator(".calm-note")).to_contain_text("The model did not answer. Just go on")
+            expect(turn(page, 2).locator(".hint")).to_contain_text("The model did not answer. Just continue")
     expect(text_of(page, 2)).to_have_value("I begin to answer, and go on.")
     page.get_by_role("button", name="Submit dialogue").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
@@ -247,7 +246,7 @@ def test_the_labeler_goes_on_without_waiting(page: Page, model: None) -> None:
     begin_dialogue(page)
     text_of(page, 1).fill("How do bees find their way home?")
     ask(page, 2)
-    page.get_by_role("button", name="Go on without them").click()
+    page.get_by_role("button", name="Continue without them").click()
     expect(turn(page, 2).locator(".asking")).to_have_count(0)
     assert Composition.objects.get().suggestion_requests.get().state == "cancelled"
 

@@ -8,12 +8,12 @@ from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, e
 
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking
 from labeling.models import Assignment, EarlierDraft, Labeler
-from tests.e2e.desk import SAVED_WITHIN_S, board, says, server_has, until
+from tests.e2e.desk import SAVED_WITHIN_S, says, server_has, tiers_shown, until
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-SCRIPTS = "**/js/*.js"
+SCRIPTS = "**/*.js"
 KEEP_IN_BROWSER = (
     "([token, kept]) => localStorage.setItem(`concord.draft.${document.body.dataset.labeler}.${token}`, kept)"
 )
@@ -60,7 +60,7 @@ def test_ratings_make_the_order_that_they_would_have_made(page: Page, alice: Lab
     with before_the_scripts(page, f"/work/{claimed.token}/"):
         for position, quality in enumerate((7, 2, 7, 5), start=1):
             page.locator(f"label:has([name='{position}-quality'][value='{quality}'])").click()
-    assert board(page) == ["AC", "D", "B"]
+    assert tiers_shown(page) == ["AC", "D", "B"]
     server_has(page, claimed, {"2-rank": ["3"]})
 
 

@@ -95,7 +95,7 @@ def test_a_pause_stops_the_clock_and_veils_the_work(page: Page) -> None:
         page.mouse.move(60, 60)
         page.clock.run_for(20_000)
     assert float(page.locator("[data-active-time]").input_value()) <= before + 1
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("dialog", name="Paused")).to_be_hidden()
     page.clock.run_for(3_000)
     assert float(page.locator("[data-active-time]").input_value()) > before + 1

@@ -11,7 +11,7 @@ from labeling.base.states import AssignmentState
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.desk.services.leases import close_campaign
 from labeling.models import Assignment, Demonstration, Ranking
-from tests.e2e.desk import board, held_back, letters_by_text, says, scripts_listen, serious
+from tests.e2e.desk import held_back, letters_by_text, says, scripts_listen, serious, tiers_shown
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -105,7 +105,7 @@ def test_the_document_stays_and_what_it_says_of_itself_changes(page: Page) -> No
     assert page.title() == "Ranking · Concord"
     assert page.evaluate("[scrollY, document.activeElement.id]") == [0, "main"]
     assert page.locator("[data-token]").count() == 1
-    assert board(page) == ["?ABCD"]
+    assert tiers_shown(page) == ["?ABCD"]
     assert serious(page) == []
 
 
@@ -151,7 +151,7 @@ def test_what_is_fetched_when_first_asked_for_works_on_the_next_page(page: Page)
     for _ in range(6):
         if page.locator("[data-duel]").is_visible():
             page.keyboard.press("ArrowDown")
-    assert board(page) == ["ABCD"]
+    assert tiers_shown(page) == ["ABCD"]
 
 
 def test_a_pause_on_the_next_page_holds_the_next_task(page: Page) -> None:
@@ -176,9 +176,9 @@ def test_dragging_and_strengths_on_the_next_page(page: Page) -> None:
     second = submit(page, after=first)
     letters = list(letters_by_text(page).values())
     for at, letter in enumerate(letters[:2]):
-        onto = page.locator("[data-tier=start]") if at == 0 else page.locator("[data-board] [data-tier='1']")
+        onto = page.locator("[data-tier=start]") if at == 0 else page.locator("[data-order] [data-tier='1']")
         page.locator(f"[data-chip={letter}]").drag_to(onto)
-    assert board(page)[0] == "".join(sorted(letters[:2]))
+    assert tiers_shown(page)[0] == "".join(sorted(letters[:2]))
     rate_all(page)
     page.keyboard.press("=")
     page.keyboard.press("0")
@@ -204,7 +204,7 @@ def test_nothing_is_entered_into_what_is_on_its_way(page: Page, arrives: bool) -
         assert Ranking.objects.get().note == "Sent."
     else:
         on_their_way[0].abort()
-        says(page, "It can’t be handed in without a connection")
+        says(page, "It can’t be submitted without a connection")
         page.keyboard.type(" And on.")  # where one was
         expect(note).to_have_value("Sent. And on.")
 
@@ -228,7 +228,7 @@ def test_an_entry_that_was_refused_stays_with_what_is_wrong_in_focus(page: Page)
     first = begin_ranking(page, tasks=2)
     page.keyboard.press("5")
     page.keyboard.press("Control+Enter")
-    problems = page.get_by_role("alert").filter(has_text="Not handed in yet")
+    problems = page.get_by_role("alert").filter(has_text="Not submitted yet")
     expect(problems).to_be_focused()
     stands_at(page, first)
     assert not changed_documents(page)
@@ -246,7 +246,7 @@ def test_a_server_that_can_not_be_reached_keeps_the_page_and_takes_it_later(
     says(page, "Saved on the server")
     page.route("**/submit/**", lambda route: route.abort())
     page.keyboard.press("Control+Enter")
-    says(page, "It can’t be handed in without a connection")
+    says(page, "It can’t be submitted without a connection")
     page.get_by_label("Note on the whole").fill("Still here.")
     page.unroute("**/submit/**")
     page.get_by_label("Note on the whole").press("Control+Enter")
@@ -266,10 +266,10 @@ def test_an_answer_that_got_lost_is_found_by_handing_in_again(page: Page) -> Non
 
     page.route("**/submit/**", lose_the_answer)
     page.keyboard.press("Control+Enter")
-    says(page, "It can’t be handed in without a connection")
+    says(page, "It can’t be submitted without a connection")
     page.unroute("**/submit/**")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("This was handed in already")).to_be_visible()
+    expect(page.get_by_text("This was submitted already")).to_be_visible()
     assert page.url.endswith(f"/history/{first}/")
     assert Ranking.objects.count() == 1
 
@@ -287,7 +287,7 @@ def test_an_error_of_the_server_is_shown_and_the_way_back_has_everything(page: P
     page.unroute("**/submit/**")
     page.goto(f"/work/{first}/")
     scripts_listen(page)
-    assert len(board(page)) == 4
+    assert len(tiers_shown(page)) == 4
     submit(page, after=first)
 
 

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from labeling.campaigns.services.starter import starter_flags
 from labeling.models import Labeler
-from tests.e2e.desk import board, start_ranking
+from tests.e2e.desk import start_ranking, tiers_shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -30,7 +30,7 @@ def ranks_of(labeler: Labeler) -> list[int]:
 def test_nine_completions_are_rated_and_ranked_with_ties_by_ten_keys(page: Page, alice: Labeler) -> None:
     start_ranking(page, k=9)
     press(page, *"765432177")
-    assert board(page) == ["AHI", "B", "C", "D", "E", "F", "G"]
+    assert tiers_shown(page) == ["AHI", "B", "C", "D", "E", "F", "G"]
     announced(page, "follows your ratings")
     press(page, "Control+Enter")
     expect(page.get_by_role("status").first).to_contain_text("Ranking saved · 1 today")
@@ -42,23 +42,23 @@ def test_nine_completions_are_rated_and_ranked_with_ties_by_ten_keys(page: Page,
 def test_nine_completions_are_refined_flagged_and_handed_in_without_a_mouse(page: Page, alice: Labeler) -> None:
     start_ranking(page, k=9, flags=starter_flags())
     press(page, *"765432165")
-    assert board(page) == ["A", "BH", "CI", "D", "E", "F", "G"]
+    assert tiers_shown(page) == ["A", "BH", "CI", "D", "E", "F", "G"]
     focused(page, "I")
     press(page, "Shift+ArrowUp")  # out of its tie with C
-    assert board(page) == ["A", "BH", "I", "C", "D", "E", "F", "G"]
+    assert tiers_shown(page) == ["A", "BH", "I", "C", "D", "E", "F", "G"]
     announced(page, "I moved: Rank 3")
     press(page, "t")  # with B and H
-    assert board(page) == ["A", "BHI", "C", "D", "E", "F", "G"]
+    assert tiers_shown(page) == ["A", "BHI", "C", "D", "E", "F", "G"]
     announced(page, "Rank 2, tied with B, H")
     press(page, "ArrowLeft", "u")  # H leaves the tie
-    assert board(page) == ["A", "BI", "H", "C", "D", "E", "F", "G"]
+    assert tiers_shown(page) == ["A", "BI", "H", "C", "D", "E", "F", "G"]
     press(page, "j")
-    assert board(page) == ["A", "BI", "C", "H", "D", "E", "F", "G"]
+    assert tiers_shown(page) == ["A", "BI", "C", "H", "D", "E", "F", "G"]
     press(page, "k", "k", "k", "k")
-    assert board(page) == ["H", "A", "BI", "C", "D", "E", "F", "G"]
+    assert tiers_shown(page) == ["H", "A", "BI", "C", "D", "E", "F", "G"]
     announced(page, "H stays: Rank 1")
     press(page, "Shift+Digit4")
-    assert board(page) == ["A", "BI", "CH", "D", "E", "F", "G"]  # into the tier that was the fourth
+    assert tiers_shown(page) == ["A", "BI", "CH", "D", "E", "F", "G"]  # into the tier that was the fourth
     press(page, "a")
     announced(page, "Fails the task set on H")
     press(page, "n")
@@ -75,36 +75,36 @@ def test_every_step_can_be_taken_back(page: Page) -> None:
     start_ranking(page)
     press(page, *"4321")
     press(page, "Shift+ArrowUp", "t", "4")
-    assert board(page) == ["A", "BD", "C"]
+    assert tiers_shown(page) == ["A", "BD", "C"]
     press(page, "z")
     expect(page.locator("input[name='4-quality'][value='1']")).to_be_checked()
     press(page, "z")
-    assert board(page) == ["A", "B", "D", "C"]
+    assert tiers_shown(page) == ["A", "B", "D", "C"]
     press(page, "z")
-    assert board(page) == ["A", "B", "C", "D"]
+    assert tiers_shown(page) == ["A", "B", "C", "D"]
     press(page, "z")
-    assert board(page) == ["?ABCD"]
+    assert tiers_shown(page) == ["?ABCD"]
     press(page, "z", "z", "z")
     assert page.locator("[data-cards] input:checked").count() == 0
     press(page, "z")
-    announced(page, "nothing to take back")
+    announced(page, "nothing to undo")
 
 
 def test_the_order_follows_the_ratings_until_it_is_refined_and_again_on_request(page: Page) -> None:
     start_ranking(page)
     press(page, *"4321")
     press(page, "7")
-    assert board(page) == ["D", "A", "B", "C"]
+    assert tiers_shown(page) == ["D", "A", "B", "C"]
     press(page, "j", "1")
-    assert board(page) == ["A", "D", "B", "C"]
+    assert tiers_shown(page) == ["A", "D", "B", "C"]
     press(page, "=")
-    assert board(page) == ["A", "B", "C", "D"]
+    assert tiers_shown(page) == ["A", "B", "C", "D"]
     announced(page, "follows your ratings")
 
 
 def test_a_contradiction_is_shown_gently_and_keeps_nobody_from_submitting(page: Page, alice: Labeler) -> None:
     start_ranking(page)
-    objections = page.locator("[data-objections]")
+    objections = page.locator("[data-contradictions]")
     press(page, *"4321")
     expect(objections).to_be_empty()
     press(page, "k")
@@ -118,25 +118,25 @@ def test_a_contradiction_is_shown_gently_and_keeps_nobody_from_submitting(page: 
 
 def test_nothing_is_ranked_until_somebody_ranks_it(page: Page, alice: Labeler) -> None:
     start_ranking(page)
-    assert board(page) == ["?ABCD"]
+    assert tiers_shown(page) == ["?ABCD"]
     press(page, "Control+Enter")
     expect(page.get_by_role("alert").first).to_contain_text("Still without a rank")
     press(page, "3", "3", "3")
-    assert board(page) == ["?ABCD"]
+    assert tiers_shown(page) == ["?ABCD"]
     press(page, "Control+Enter")
     expect(page.get_by_role("alert").first).to_contain_text("Still without a rank")
     assert not alice.rankings.exists()
     press(page, "Escape")
     page.locator("[data-card=D]").focus()
     press(page, "3")
-    assert board(page) == ["ABCD"]
+    assert tiers_shown(page) == ["ABCD"]
 
 
 def test_a_completion_can_be_ranked_before_it_is_rated(page: Page) -> None:
     start_ranking(page)
     page.locator("[data-card=C]").focus()
     press(page, "k", "ArrowLeft", "k", "t")
-    assert board(page) == ["BC", "?AD"]
+    assert tiers_shown(page) == ["BC", "?AD"]
     expect(page.locator("[data-card=B] [data-standing]")).to_have_text("Rank 1 = C")
     expect(page.locator("[data-progress-text]")).to_have_text("0 of 4 rated")
 
@@ -144,27 +144,27 @@ def test_a_completion_can_be_ranked_before_it_is_rated(page: Page) -> None:
 def test_shift_and_a_digit_rank_one_after_the_other(page: Page) -> None:
     start_ranking(page)
     press(page, "Shift+Digit2", "Shift+Digit4", "Shift+Digit1")
-    assert board(page) == ["C", "A", "B", "?D"]
+    assert tiers_shown(page) == ["C", "A", "B", "?D"]
     focused(page, "D")
     press(page, "Shift+Digit2")
-    assert board(page) == ["C", "AD", "B"]
+    assert tiers_shown(page) == ["C", "AD", "B"]
     announced(page, "D moved: Rank 2, tied with A")
     press(page, "z")
-    assert board(page) == ["C", "A", "B", "?D"]
+    assert tiers_shown(page) == ["C", "A", "B", "?D"]
 
 
 def test_a_reload_brings_tiers_and_flags_back(page: Page) -> None:
     start_ranking(page)
     press(page, *"4321", "k", "b")
     expected = ["A", "B", "D", "C"]
-    assert board(page) == expected
+    assert tiers_shown(page) == expected
     expect(page.locator("[data-save-text]")).to_contain_text("Saved")
     page.reload()
-    assert board(page) == expected
+    assert tiers_shown(page) == expected
     expect(page.locator("[data-card=D] [data-flag-count]")).to_have_text("1")
     page.locator("[data-card=A]").focus()
     press(page, "1")  # what was refined before the reload stays refined
-    assert board(page) == expected
+    assert tiers_shown(page) == expected
 
 
 def test_the_keys_of_the_flags_are_on_them_and_the_question_mark_shows_the_others(page: Page) -> None:
@@ -175,14 +175,14 @@ def test_the_keys_of_the_flags_are_on_them_and_the_question_mark_shows_the_other
     press(page, "b")
     expect(page.locator("[data-card=A]").get_by_label("Hallucination")).to_be_checked()
     press(page, "Escape", "?")
-    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Take the last step back")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Undo the last step")
 
 
 def test_keys_work_where_the_layout_has_another_script(page: Page) -> None:
     start_ranking(page)
     press(page, *"4321")
     page.locator("[data-card=D]").dispatch_event("keydown", {"key": "л", "code": "KeyK", "bubbles": True})
-    assert board(page) == ["A", "B", "D", "C"]
+    assert tiers_shown(page) == ["A", "B", "D", "C"]
 
 
 def test_how_much_better_is_asked_for_the_steps_that_there_are(page: Page, alice: Labeler) -> None:

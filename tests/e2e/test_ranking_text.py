@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.e2e.desk import board, fits, letters_by_text, serious, start_ranking
+from tests.e2e.desk import fits, letters_by_text, serious, start_ranking, tiers_shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -54,7 +54,7 @@ def test_a_long_text_says_how_much_there_is_and_unfolds(page: Page) -> None:
     assert folded is not None
     assert opened is not None
     assert folded["height"] < 700 < opened["height"]
-    expect(card.get_by_role("button", name="Fold again")).to_have_attribute("aria-expanded", "true")
+    expect(card.get_by_role("button", name="Show less")).to_have_attribute("aria-expanded", "true")
     press(page, "o")
     expect(unfold).to_have_attribute("aria-expanded", "false")
 
@@ -216,7 +216,7 @@ def test_the_whole_page_speaks_chinese(page: Page) -> None:
     page.wait_for_load_state()
     press(page, *"4321", "k")
     expect(page.locator("[data-announce]")).to_have_text("D 已移动：第 3 名")
-    expect(page.locator("[data-objections]")).to_have_text("D 排在 C 之前，但评分较低（1 < 2）。")
-    assert board(page) == ["A", "B", "D", "C"]
+    expect(page.locator("[data-contradictions]")).to_have_text("D 排在 C 之前，但评分较低（1 < 2）。")
+    assert tiers_shown(page) == ["A", "B", "D", "C"]
     press(page, "d")
     expect(page.get_by_role("dialog", name="B 还是 A 更好？")).to_be_visible()

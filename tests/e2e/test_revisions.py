@@ -32,7 +32,7 @@ def written(alice: Labeler) -> Assignment:
 def open_again(page: Page, assignment: Assignment) -> None:
     page.goto(f"/history/{assignment.token}/")
     page.get_by_role("button", name="Revise").click()
-    expect(page.get_by_text("You revise what you handed in")).to_be_visible()
+    expect(page.get_by_text("You are revising your submission")).to_be_visible()
     scripts_listen(page)
 
 
@@ -74,6 +74,6 @@ def test_keeping_it_as_it_was_asks_first(page: Page, alice: Labeler) -> None:
     page.locator("#text").fill("Never mind.")
     saved(page)
     page.get_by_text("Keep as it was").click()
-    page.get_by_role("button", name="Drop my changes").click()
+    page.get_by_role("button", name="Discard my changes").click()
     expect(page.get_by_text("Kept as it was.")).to_be_visible()
     assert list(Demonstration.objects.values_list("text", flat=True)) == ["A leaf."]

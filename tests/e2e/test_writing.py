@@ -121,7 +121,7 @@ def test_the_preview_says_when_it_can_not_be_made_and_comes_back(page: Page) -> 
     start_writing(page)
     page.route("**/preview/", lambda route: route.abort())
     page.fill("#text", "A leaf.")
-    expect(page.locator("[data-preview-state]")).to_contain_text("go on writing")
+    expect(page.locator("[data-preview-state]")).to_contain_text("continue writing")
     page.unroute("**/preview/")
     page.fill("#text", "A leaf!")
     expect(page.locator("[data-preview-text]")).to_have_text("A leaf!")

@@ -228,7 +228,7 @@ def refined_against_the_ratings(tour: Tour) -> None:
     tour.press("Escape")
     tour.page.locator("[data-card=A]").focus()
     tour.press(*"7642", "k", "k", "x", "o")
-    expect(tour.page.locator("[data-objections]")).not_to_be_empty()
+    expect(tour.page.locator("[data-contradictions]")).not_to_be_empty()
     expect(tour.page.locator("[data-strengths]")).to_be_visible()
 
 

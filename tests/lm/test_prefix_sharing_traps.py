@@ -141,6 +141,7 @@ def test_6_padding_that_is_the_end_token_moves_no_score(tmp_path: Path) -> None:
     assert (stock - expected).abs().max() > WRONG
 
 
+@pytest.mark.training
 def test_7_a_bfloat16_checkpoint_is_trained_in_float32(tmp_path: Path) -> None:
     """At a rate of 1e-6 a step is far below bfloat16's resolution (2⁻⁸ of the weight): such weights never move."""
     source = base_model(tmp_path / "base", "llama")

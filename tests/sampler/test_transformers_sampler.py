@@ -153,6 +153,7 @@ def _teach(directory: Path, text: str) -> None:
     model.save_pretrained(directory)
 
 
+@pytest.mark.training
 def test_a_base_models_turn_ends_where_the_users_begins(taught: Path) -> None:
     sampler = TransformersSampler.load(taught, device="cpu", dtype="float32")
     (completion,) = sampler.sample([request(temperature=0.0, max_new_tokens=60)])[0]
@@ -162,6 +163,7 @@ def test_a_base_models_turn_ends_where_the_users_begins(taught: Path) -> None:
 
 
 @pytest.mark.parametrize("chat_template", [True, False], ids=["chat", "plain"])
+@pytest.mark.training
 def test_a_model_that_says_nothing_gives_an_empty_completion(tmp_path: Path, chat_template: bool) -> None:
     directory = make_tiny_model(tmp_path, chat_template=chat_template)
     chat = f"<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n{END_OF_TURN}"

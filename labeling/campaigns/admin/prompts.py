@@ -18,12 +18,11 @@ from labeling.base.admin.columns import bar
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
-from labeling.base.choices import choices
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
 from labeling.campaigns.models.prompts import Prompt, Submitter
-from labeling.campaigns.rules.splits import SPLITS
 from labeling.campaigns.services.prompts import warn_of_content
+from lm.snapshot.records import SPLITS
 
 
 class SplitFilter(DropdownFilter):
@@ -63,7 +62,7 @@ class WarningsForm(forms.Form):
     warnings = forms.TypedMultipleChoiceField(
         label=lazy("Content warnings"),
         coerce=ContentWarning,
-        choices=choices(ContentWarning),
+        choices=ContentWarning.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )

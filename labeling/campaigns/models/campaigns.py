@@ -4,15 +4,18 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import CampaignState, CompositionKind
-from labeling.campaigns.rules.completion_counts import K_HIGHEST, K_LOWEST
 from labeling.people.models import Labeler
+from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
 
-K_VALIDATORS = [MinValueValidator(K_LOWEST), MaxValueValidator(K_HIGHEST)]
+MOST_SUGGESTIONS = 5
+"""For one turn: more are not read, and each costs the labeler seconds."""
+K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
 
 
-class Campaign(models.Model):
+class Campaign(StatefulModel):
     """One body of labeling work: who is asked for what, under which instructions, and how much of it."""
 
     slug = models.SlugField(unique=True, help_text=_("Short name in exports; it can't change later."))
@@ -20,7 +23,7 @@ class Campaign(models.Model):
     description = models.TextField(
         blank=True, help_text=_("One or two sentences that labelers see on their start page.")
     )
-    state = models.CharField(max_length=16, choices=choices(CampaignState), default=CampaignState.DRAFT)
+    state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text=_("For example en, zh."))
     priority = models.SmallIntegerField(
         default=0,
@@ -44,7 +47,7 @@ class Campaign(models.Model):
     )
     suggestions_per_turn = models.PositiveSmallIntegerField(
         default=3,
-        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_SUGGESTIONS)],
         help_text=_("How many suggestions of the model a labeler gets who asks for some, 1 to 5."),
     )
     ask_own_prompts = models.BooleanField(
@@ -55,8 +58,8 @@ class Campaign(models.Model):
         blank=True,
         help_text=_("One a line, each beginning with the code of its language, such as en: You plan a trip."),
     )
-    k_min = models.PositiveSmallIntegerField(default=K_LOWEST, validators=K_VALIDATORS)
-    k_max = models.PositiveSmallIntegerField(default=K_HIGHEST, validators=K_VALIDATORS)
+    k_min = models.PositiveSmallIntegerField(default=RANKED_LOWEST, validators=K_VALIDATORS)
+    k_max = models.PositiveSmallIntegerField(default=RANKED_HIGHEST, validators=K_VALIDATORS)
 
     temperature = models.FloatField(default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(2.0)])
     top_p = models.FloatField(default=1.0, validators=[MinValueValidator(0.01), MaxValueValidator(1.0)])
@@ -92,10 +95,12 @@ class Campaign(models.Model):
         constraints = [
             one_of("state", CampaignState, name="campaign_state_known"),
             models.CheckConstraint(
-                condition=Q(k_min__gte=K_LOWEST, k_max__lte=K_HIGHEST, k_min__lte=F("k_max")), name="campaign_k_range"
+                condition=Q(k_min__gte=RANKED_LOWEST, k_max__lte=RANKED_HIGHEST, k_min__lte=F("k_max")),
+                name="campaign_k_range",
             ),
             models.CheckConstraint(
-                condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=5), name="campaign_suggestions_range"
+                condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=MOST_SUGGESTIONS),
+                name="campaign_suggestions_range",
             ),
             models.CheckConstraint(condition=Q(rankings_per_task__gte=1), name="campaign_rankings_per_task_positive"),
             models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),

@@ -3,12 +3,12 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.queues import WorkQueue
-from labeling.campaigns.rules.splits import SPLITS
 from labeling.people.models import Labeler
+from lm.snapshot.records import SPLITS
 
 PROMPTS_PER_SUBMITTER = 200
 """InstructGPT §3.2: at most 200 prompts per user id, so that no customer dominates."""
@@ -62,8 +62,8 @@ class Prompt(models.Model):
     submitter = models.ForeignKey(Submitter, on_delete=models.PROTECT, related_name="prompts")
     messages = models.JSONField(help_text="List of {role: system | user | assistant, content}.")
     dedupe_key = models.CharField(max_length=64, editable=False)
-    source = models.CharField(max_length=24, choices=choices(PromptSource))
-    use_case = models.CharField(max_length=24, choices=choices(UseCase), default=UseCase.OTHER)
+    source = models.CharField(max_length=24, choices=PromptSource.choices)
+    use_case = models.CharField(max_length=24, choices=UseCase.choices, default=UseCase.OTHER)
     language = models.CharField(max_length=16)
     content_warnings = ArrayField(
         models.CharField(max_length=24),

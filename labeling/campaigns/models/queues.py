@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, one_of
+from labeling.base.constraints import one_of
 from labeling.base.states import AssignmentKind, CampaignState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.people.models import Labeler
@@ -31,7 +31,7 @@ class WorkQueue(models.Model):
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="queues", db_index=False)
-    kind = models.CharField(max_length=16, choices=choices(AssignmentKind))
+    kind = models.CharField(max_length=16, choices=AssignmentKind.choices)
     language = models.CharField(max_length=16)
     content_warnings = ArrayField(models.CharField(max_length=24), default=list, blank=True)
     returned = models.BooleanField(

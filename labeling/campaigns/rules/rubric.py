@@ -5,6 +5,9 @@ from typing import NotRequired, TypedDict
 
 from labeling.base.refusals import CampaignRefused
 
+MOST_FLAGS = 12
+"""Each flag has a letter of the keyboard on the ranking page; so many are left (static/desk/ranking/keyboard.js)."""
+
 
 class RubricFlag(TypedDict):
     """`key` is its name in exports; `label` and `help` are texts by interface language."""
@@ -15,7 +18,12 @@ class RubricFlag(TypedDict):
 
 
 def check_flags(flags: Sequence[RubricFlag]) -> None:
-    """Raises CampaignRefused for a flag without a key or with a key used twice."""
+    """Raises CampaignRefused: a flag without a key or with a key used twice, more flags than letters."""
     keys = [flag.get("key", "") for flag in flags]
     if "" in keys or len(set(keys)) < len(keys):
         raise CampaignRefused(f"Every flag of a rubric needs a key of its own, but the keys are: {', '.join(keys)}.")
+    if len(keys) > MOST_FLAGS:
+        raise CampaignRefused(
+            f"The rubric has {len(keys)} flags, and labelers have letters on their keyboard for {MOST_FLAGS}. "
+            f"Leave {len(keys) - MOST_FLAGS} out, or put some together."
+        )

@@ -2,7 +2,8 @@
 
 import hashlib
 
-SPLITS = ("train", "valid", "test")
+from lm.snapshot.records import TEST, TRAIN, VALID
+
 TRAIN_PERCENT, VALID_PERCENT = 80, 10
 
 
@@ -13,5 +14,5 @@ def split_of(submitter: str) -> str:
     """
     bucket = int.from_bytes(hashlib.sha256(submitter.encode()).digest()[:8], "big") % 100
     if bucket < TRAIN_PERCENT:
-        return "train"
-    return "valid" if bucket < TRAIN_PERCENT + VALID_PERCENT else "test"
+        return TRAIN
+    return VALID if bucket < TRAIN_PERCENT + VALID_PERCENT else TEST

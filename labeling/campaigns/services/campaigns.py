@@ -88,7 +88,7 @@ def publish_instructions(*, campaign: Campaign, body: dict[str, str]) -> Instruc
 
 @transaction.atomic
 def publish_rubric(*, campaign: Campaign, flags: list[RubricFlag]) -> RubricVersion:
-    """A new version of the rubric. Raises CampaignRefused for a flag without a key or with a key used twice."""
+    """A new version of the rubric. Raises CampaignRefused: a flag without a key of its own, more flags than letters."""
     check_flags(flags)
     Campaign.objects.select_for_update().get(pk=campaign.pk)
     latest = campaign.rubric_versions.aggregate(latest=Max("version"))["latest"] or 0
@@ -109,8 +109,7 @@ def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
         raise CampaignRefused(f"Publish instructions and a rubric for “{campaign}” before opening it to labelers.")
     if state == CampaignState.CLOSED and campaign.assignments.filter(state=AssignmentState.OPEN).exists():
         raise CampaignRefused(f"Work of “{campaign}” is held; give it back before closing.")
-    campaign.state = state
-    campaign.save(update_fields=["state"])
+    campaign.move(to=state)
 
 
 def acknowledge(*, labeler: Labeler, instruction_version: InstructionVersion) -> None:

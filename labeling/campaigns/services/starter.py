@@ -7,8 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from config.laptop import DEMO_MODEL
-from labeling.base.states import CampaignState, LabelerState, ModelKind, ModelState, PromptSource, UseCase
+from labeling.base.states import CampaignState, LabelerState, ModelKind, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.rubric import RubricFlag
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
@@ -98,7 +97,7 @@ def accounts_with(*, password: str) -> list[str]:
 
 
 def first_model_path() -> Path:
-    return Path(settings.SFT_MODEL_PATH) if settings.SFT_MODEL_PATH else Path(settings.MODELS_DIR) / DEMO_MODEL
+    return Path(settings.SFT_MODEL_PATH or settings.DEMO_MODEL_DIR)
 
 
 @transaction.atomic
@@ -107,7 +106,7 @@ def register_first_model() -> ModelVersion | None:
 
     Raises ModelRefused when the directory is no checkpoint, or the Hugging Face id can't be fetched.
     """
-    if ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).exists():
+    if ModelVersion.objects.current(ModelKind.SFT).exists():
         return None
     path = local_model(model=str(first_model_path()), models_dir=Path(settings.MODELS_DIR))
     if not path.is_dir():

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from labeling.base.states import AssignmentKind, AssignmentState
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment
+from labeling.desk.models import BY_PEOPLE, Assignment
 from labeling.desk.ranking.models import Ranking
 
 HOLDERS_SHOWN = 12
@@ -32,9 +32,10 @@ def throughput(*, days: int) -> list[Day]:
     today = timezone.localdate()
     first = today - timedelta(days=days - 1)
     begin = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    rankings = _per_day(Ranking.objects.filter(revision=1, simulated=False), begin)
-    simulated = _per_day(Ranking.objects.filter(revision=1, simulated=True), begin)
-    demonstrations = _per_day(Demonstration.objects.filter(revision=1, source="labeler", simulated=False), begin)
+    rankings = _per_day(Ranking.objects.first_submissions().filter(BY_PEOPLE), begin)
+    simulated = _per_day(Ranking.objects.first_submissions().exclude(BY_PEOPLE), begin)
+    written = Demonstration.objects.first_submissions().filter(BY_PEOPLE, source="labeler")
+    demonstrations = _per_day(written, begin)
     return [
         Day(day=day, rankings=rankings[day], demonstrations=demonstrations[day], simulated=simulated[day])
         for day in (first + timedelta(days=number) for number in range(days))

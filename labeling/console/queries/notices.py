@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef
 from django.utils import timezone
 
-from labeling.base.states import CampaignState, LabelerState, ModelKind, ModelState, RunState, TaskState
+from labeling.base.states import CampaignState, LabelerState, ModelKind, RunState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 from labeling.training.models import TrainingRun
 
 WAITS_TOO_LONG = timedelta(minutes=10)
@@ -55,7 +55,7 @@ def notice_facts() -> NoticeFacts:
         sampling_since=sampling["since"],
         empty_campaigns=_empty_campaigns(),
         has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE).exists(),
-        has_sft_model=ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).exists(),
+        has_sft_model=ModelVersion.objects.current(ModelKind.SFT).exists(),
         waiting_labelers=Labeler.objects.filter(state__in=[LabelerState.INVITED, LabelerState.SCREENING]).count(),
     )
 
@@ -67,9 +67,5 @@ def _set_aside() -> list[SetAside]:
 
 
 def _empty_campaigns() -> list[Campaign]:
-    claimable = Q(
-        ranking_tasks__state=TaskState.READY,
-        ranking_tasks__rankings_needed__gt=F("ranking_tasks__rankings_open") + F("ranking_tasks__rankings_done"),
-    )
-    opened = Campaign.objects.filter(state=CampaignState.ACTIVE)
-    return list(opened.annotate(claimable=Count("ranking_tasks", filter=claimable)).filter(claimable=0))
+    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, campaign=OuterRef("pk"))
+    return list(Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE))

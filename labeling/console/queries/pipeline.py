@@ -8,7 +8,6 @@ from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from labeling.base.states import (
-    ACTIVE_RUN_STATES,
     CampaignState,
     ModelState,
     RunState,
@@ -17,10 +16,11 @@ from labeling.base.states import (
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.models import BY_PEOPLE
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import FREE_PLACES, RankingTask
 from labeling.training.models import TrainingPoint, TrainingRun
 
 
@@ -84,7 +84,7 @@ def pipeline() -> Pipeline:
         snapshots=Snapshot.objects.count(),
         last_snapshot=Snapshot.objects.order_by("-id").first(),
         runs=_runs(),
-        current={version.kind: version for version in ModelVersion.objects.filter(state=ModelState.CURRENT)},
+        current={version.kind: version for version in ModelVersion.objects.current()},
         candidates=ModelVersion.objects.filter(state=ModelState.CANDIDATE).count(),
     )
 
@@ -103,40 +103,38 @@ def _prompts() -> PromptCounts:
         set_aside=counts["total"] - counts["in_use"],
         wanted=counts["needed"] - counts["taken"],
         open=counts["open"],
-        done=Demonstration.objects.filter(revision=1).count(),
+        done=Demonstration.objects.first_submissions().count(),
     )
 
 
 def _tasks() -> TaskCounts:
     ready = Q(state=TaskState.READY)
-    free = F("rankings_needed") - F("rankings_open") - F("rankings_done")
     return TaskCounts(
         **RankingTask.objects.aggregate(
             sampling=Count("pk", filter=Q(state=TaskState.SAMPLING)),
             ready=Count("pk", filter=ready),
             done=Count("pk", filter=Q(state=TaskState.DONE)),
             set_aside=Count("pk", filter=Q(state=TaskState.SET_ASIDE)),
-            open_places=Sum(free, filter=ready, default=0),
+            open_places=Sum(FREE_PLACES, filter=ready, default=0),
         )
     )
 
 
 def _rankings() -> RankingCounts:
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    people = Q(simulated=False)
     return RankingCounts(
-        **Ranking.objects.filter(revision=1).aggregate(
-            total=Count("pk", filter=people),
-            today=Count("pk", filter=people & Q(submitted_at__gte=today)),
-            week=Count("pk", filter=people & Q(submitted_at__gte=today - timedelta(days=6))),
-            simulated=Count("pk", filter=~people),
+        **Ranking.objects.first_submissions().aggregate(
+            total=Count("pk", filter=BY_PEOPLE),
+            today=Count("pk", filter=BY_PEOPLE & Q(submitted_at__gte=today)),
+            week=Count("pk", filter=BY_PEOPLE & Q(submitted_at__gte=today - timedelta(days=6))),
+            simulated=Count("pk", filter=~BY_PEOPLE),
         )
     )
 
 
 def _runs() -> RunCounts:
     states = Counter(dict(TrainingRun.objects.order_by().values_list("state").annotate(count=Count("pk"))))
-    active = TrainingRun.objects.filter(state__in=ACTIVE_RUN_STATES).first()
+    active = TrainingRun.objects.active().first()
     return RunCounts(
         done=states[RunState.DONE],
         failed=states[RunState.FAILED],

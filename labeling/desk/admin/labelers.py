@@ -31,8 +31,8 @@ class LabelerWork(NounAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
         """Adds rankings_done and demonstrations_done (first submissions), held, and last_active."""
         held = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
-        rankings = Ranking.objects.filter(labeler=OuterRef("pk"), revision=1)
-        demonstrations = Demonstration.objects.filter(labeler=OuterRef("pk"), revision=1)
+        rankings = Ranking.objects.first_submissions().filter(labeler=OuterRef("pk"))
+        demonstrations = Demonstration.objects.first_submissions().filter(labeler=OuterRef("pk"))
         moment = Greatest("claimed_at", "draft_saved_at", "closed_at")
         latest = Assignment.objects.filter(labeler=OuterRef("pk")).annotate(moment=moment)
         found: QuerySet[Labeler] = super().get_queryset(request)

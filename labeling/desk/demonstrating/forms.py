@@ -3,19 +3,20 @@
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from labeling.desk.forms import LONGEST_DEMONSTRATION, ActiveSecondsField, CheckedForm, TextField
+from labeling.base.text import LONGEST_ANSWER
+from labeling.desk.forms import ActiveSecondsField, CheckedForm, TextField
 
 
 class DemonstrationForm(CheckedForm):
     text = TextField(
-        longest=LONGEST_DEMONSTRATION,
+        longest=LONGEST_ANSWER,
         error_messages={
             "required": gettext_lazy("There is no text yet. Write an answer, or skip the task with a reason.")
         },
     )
     active_seconds = ActiveSecondsField()
     places = {"text": "#text"}
-    longest = LONGEST_DEMONSTRATION
+    longest = LONGEST_ANSWER
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]

@@ -3,16 +3,20 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion
 from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.models import Assignment
+from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion
 
 DEMONSTRATION_SOURCES = ("labeler", "import", "edit", "dialogue")
+
+
+class DemonstrationQuerySet(LabelQuerySet["Demonstration"]):
+    same_work = ("prompt", "source", "labeler")
 
 
 class Demonstration(models.Model):
@@ -55,9 +59,11 @@ class Demonstration(models.Model):
     instruction_version = models.ForeignKey(InstructionVersion, null=True, blank=True, on_delete=models.PROTECT)
     active_seconds = models.FloatField(null=True, blank=True)
     # Both as they were on the day: a later change of the labeler must not change an export of that day.
-    labeler_group = models.CharField(max_length=16, choices=choices(LabelerGroup), default=LabelerGroup.TRAINING)
+    labeler_group = models.CharField(max_length=16, choices=LabelerGroup.choices, default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False)
     submitted_at = models.DateTimeField(db_default=Now())
+
+    objects = DemonstrationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("demonstration")

@@ -9,13 +9,14 @@ from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import Turn, turns_of
 from labeling.base.row_mapper import Rows, columns
-from labeling.base.states import AssignmentState, TaskState
+from labeling.base.states import AssignmentState
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, Prompt
 from labeling.campaigns.queries import instruction_version, rubric_version
 from labeling.desk.models import Assignment, Revision
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +78,9 @@ def other_open_work(assignment: Assignment) -> str | None:
 
 def has_free_place(assignment: Assignment) -> bool:
     """Whether lapsed work could be taken up again now."""
-    if assignment.task is not None:
-        task = assignment.task
-        return task.state == TaskState.READY and task.rankings_needed > task.rankings_open + task.rankings_done
-    prompt = assignment.prompt
-    taken = prompt.demonstrations_open + prompt.demonstrations_done
-    return not prompt.set_aside_reason and prompt.demonstrations_needed > taken
+    if assignment.task_id is not None:
+        return RankingTask.objects.filter(HAS_A_FREE_PLACE, pk=assignment.task_id).exists()
+    return Prompt.objects.filter(WANTS_DEMONSTRATION, pk=assignment.prompt_id).exists()
 
 
 def assignment_of(held: Assignment | Revision) -> Assignment:

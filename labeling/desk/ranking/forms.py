@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
-from labeling.base.choices import STRENGTH_WORDS
+from labeling.base.states import Strength
 from labeling.desk.forms import LONGEST_NOTE, ActiveSecondsField, Data, Option, Problem, TextField, problems_of
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST
 from labeling.desk.ranking.services import Judgement
@@ -97,7 +97,7 @@ class StrengthsForm(forms.Form):
         super().__init__(data)
         for step in range(1, k):
             self.fields[f"strength-{step}"] = forms.TypedChoiceField(
-                coerce=int, empty_value=None, required=False, choices=list(STRENGTH_WORDS.items())
+                coerce=int, empty_value=None, required=False, choices=Strength.choices
             )
 
     def check_steps(self, ranks: int) -> None:
@@ -175,7 +175,7 @@ class RankingForm:
         if not self.checked:
             return []
         common = [
-            self._without("quality", _("Still without a quality:")),
+            self._without("quality", _("Still without a rating:")),
             self._without("rank", _("Still without a rank:")),
         ]
         notes = [
@@ -204,7 +204,7 @@ class RankingForm:
                 lacking=self.checked and self.steps is not None and name in self.steps.errors,
                 options=[
                     Option(value=str(value), label=label, checked=self.data.get(name) == str(value))
-                    for value, label in STRENGTH_WORDS.items()
+                    for value, label in Strength.choices
                 ],
             )
             for step, name in enumerate(fields, start=1)

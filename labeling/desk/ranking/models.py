@@ -5,14 +5,18 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
-from labeling.base.choices import STRENGTH_WORDS, choices, one_of
-from labeling.base.states import LabelerGroup
+from labeling.base.constraints import one_of
+from labeling.base.states import LabelerGroup, Strength
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
-from labeling.campaigns.rules.completion_counts import K_HIGHEST
-from labeling.desk.models import Assignment
+from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask
+from lm.snapshot.records import RANKED_HIGHEST
+
+
+class RankingQuerySet(LabelQuerySet["Ranking"]):
+    same_work = ("task", "labeler")
 
 
 class Ranking(models.Model):
@@ -36,9 +40,11 @@ class Ranking(models.Model):
     )
     active_seconds = models.FloatField()
     # Both as they were on the day: a later change of the labeler must not change an export of that day.
-    labeler_group = models.CharField(max_length=16, choices=choices(LabelerGroup))
+    labeler_group = models.CharField(max_length=16, choices=LabelerGroup.choices)
     simulated = models.BooleanField()
     submitted_at = models.DateTimeField(db_default=Now())
+
+    objects = RankingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("ranking")
@@ -62,7 +68,7 @@ class Ranking(models.Model):
     def strength_in_words(self, rank: int) -> StrPromise | str:
         """How much better this rank is than the next; empty for the last one and where nobody asked."""
         strengths = self.strengths or []
-        return STRENGTH_WORDS[strengths[rank - 1]] if rank <= len(strengths) else ""
+        return Strength(strengths[rank - 1]).label if rank <= len(strengths) else ""
 
 
 class RankedCompletion(models.Model):
@@ -83,13 +89,14 @@ class RankedCompletion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["ranking", "completion"], name="ranked_completion_once"),
             models.UniqueConstraint(fields=["ranking", "shown_position"], name="ranked_completion_position_once"),
-            models.CheckConstraint(condition=Q(rank__gte=1, rank__lte=K_HIGHEST), name="ranked_completion_rank"),
+            models.CheckConstraint(condition=Q(rank__gte=1, rank__lte=RANKED_HIGHEST), name="ranked_completion_rank"),
             models.CheckConstraint(
                 condition=Q(quality=None) | Q(quality__gte=QUALITY_LOWEST, quality__lte=QUALITY_HIGHEST),
                 name="ranked_completion_quality",
             ),
             models.CheckConstraint(
-                condition=Q(shown_position__gte=1, shown_position__lte=K_HIGHEST), name="ranked_completion_position"
+                condition=Q(shown_position__gte=1, shown_position__lte=RANKED_HIGHEST),
+                name="ranked_completion_position",
             ),
         ]
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import connection, transaction
+from django.db.models import TextChoices
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotActive, LeaseLost
@@ -119,16 +120,13 @@ class AssignmentTable(HeldTable[Assignment]):
         _take_back_if_lapsed(assignment)
         return assignment
 
-    def close(self, held: Assignment, state: str, **said: object) -> None:
-        for name, value in said.items():
-            setattr(held, name, value)
+    def close(self, held: Assignment, state: TextChoices, **said: object) -> None:
         if state == AssignmentState.SUBMITTED:
             close_submitted(held, now=timezone.now())
         elif held.state == AssignmentState.OPEN:
-            release(assignments=[held], state=AssignmentState(state), now=timezone.now())
+            release(assignments=[held], state=AssignmentState(state), now=timezone.now(), **said)
         else:  # its place was given back when its lease ran out
-            held.state = state
-            held.save(update_fields=["state", *said])
+            held.move(to=state, **said)
 
 
 ASSIGNMENTS = AssignmentTable()
@@ -177,6 +175,5 @@ def resume(*, labeler: Labeler, token: str) -> Assignment:
         raise LeaseLost("Finish the task that you hold now before taking up an earlier one. The draft is kept.")
     ASSIGNMENTS.check_standing(assignment)
     _take_back_if_lapsed(assignment)
-    assignment.state, assignment.closed_at = AssignmentState.OPEN, None
-    assignment.save(update_fields=["state", "closed_at"])
+    assignment.move(to=AssignmentState.OPEN, closed_at=None)
     return _renew(assignment)

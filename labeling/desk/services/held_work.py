@@ -11,6 +11,7 @@ from typing import ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import TextChoices
 from django.utils import timezone
 
 from labeling.base.export_lock import while_no_export_looks
@@ -35,7 +36,7 @@ class HeldTable(ABC, Generic[Held]):
     """The look-up from a row to its labeler."""
     closed: ClassVar[Mapping[str, tuple[type[Refusal], str]]]
     """By state: why the draft of closed work can't change any more."""
-    discarded: ClassVar[str]
+    discarded: ClassVar[TextChoices]
     """The state of what its labeler discarded."""
 
     @abstractmethod
@@ -129,12 +130,9 @@ class HeldTable(ABC, Generic[Held]):
         self.check_standing(held)
         return held
 
-    def close(self, held: Held, state: str, **said: object) -> None:
+    def close(self, held: Held, state: TextChoices, **said: object) -> None:
         """Leaves locked work in `state` and writes `said` with it: the last step of handing in and of discarding."""
-        changes = {"state": state, "closed_at": timezone.now(), **said}
-        for name, value in changes.items():
-            setattr(held, name, value)
-        held.save(update_fields=list(changes))
+        held.move(to=state, closed_at=timezone.now(), **said)
 
     @transaction.atomic
     def discard(self, *, labeler: Labeler, token: str, **said: object) -> Held:

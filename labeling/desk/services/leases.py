@@ -10,14 +10,14 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from labeling.base.states import AssignmentState, CampaignState, LabelerState, TaskState
+from labeling.base.states import AssignmentState, CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, Prompt
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.models import Assignment
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler_state
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 
 # One statement, for people wait for it between one task and the next.
 CLOSE = "UPDATE labeling_assignment SET state = 'submitted', closed_at = %(now)s WHERE id = %(assignment)s"
@@ -42,12 +42,10 @@ WITH used AS (
 """  # noqa: S608
 
 
-def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime) -> None:
-    """Gives the places of open (locked) assignments back and leaves each in `state`."""
+def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime, **said: object) -> None:
+    """Gives the places of open (locked) assignments back, leaves each in `state` and writes `said` with it."""
     for assignment in sorted(assignments, key=lambda held: (held.task_id or 0, held.prompt_id)):
-        assignment.state = state
-        assignment.closed_at = now
-        assignment.save(update_fields=["state", "closed_at", "skip_reason", "skip_note"])
+        assignment.move(to=state, closed_at=now, **said)
         if assignment.task_id is not None:
             RankingTask.objects.filter(pk=assignment.task_id).update(rankings_open=F("rankings_open") - 1)
         else:
@@ -104,22 +102,15 @@ def take_place(assignment: Assignment) -> bool:
 
 def take_ranking_place(task_id: int) -> bool:
     """Takes one free place of a ready task; False when there is none (the row count is the verdict)."""
-    return (
-        RankingTask.objects.filter(
-            pk=task_id, state=TaskState.READY, rankings_needed__gt=F("rankings_open") + F("rankings_done")
-        ).update(rankings_open=F("rankings_open") + 1)
-        == 1
-    )
+    return RankingTask.objects.filter(HAS_A_FREE_PLACE, pk=task_id).update(rankings_open=F("rankings_open") + 1) == 1
 
 
 def take_demonstration_place(prompt_id: int) -> bool:
     """Takes one free place of a prompt that wants a demonstration; False when there is none."""
     return (
-        Prompt.objects.filter(
-            pk=prompt_id,
-            set_aside_reason="",
-            demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done"),
-        ).update(demonstrations_open=F("demonstrations_open") + 1)
+        Prompt.objects.filter(WANTS_DEMONSTRATION, pk=prompt_id).update(
+            demonstrations_open=F("demonstrations_open") + 1
+        )
         == 1
     )
 

@@ -56,7 +56,7 @@ def earlier(request: LabelerRequest, token: UUID, tables: Tables) -> HttpRespons
 @require_safe
 @labeler_page
 def go_on(request: LabelerRequest, token: UUID, tables: Tables) -> HttpResponse:
-    """Where work of any kind goes on that this browser still holds changes of (static/desk/drafts-kept-here.js)."""
+    """Where work of any kind goes on that this browser still holds changes of (static/desk/drafts/unsent.js)."""
     return redirect(page_of_draft(request.labeler, token, tables)[0], token=token)
 
 
@@ -70,7 +70,7 @@ def restore(request: LabelerRequest, token: UUID, number: int, tables: Tables) -
         raise Http404 from None
     except Refusal:
         return redirect(page, token=token)  # the page there says what became of the work
-    messages.info(request, _("The earlier version is back. What it replaced is kept as well."))
+    messages.info(request, _("The earlier version is restored. What it replaced is kept as well."))
     return redirect(page, token=token)
 
 

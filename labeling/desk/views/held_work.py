@@ -51,7 +51,7 @@ class HeldPages(ABC, Generic[Held]):
     page: ClassVar[str]
     """The name of the address of the page; those of its buttons begin with it."""
     closed_before: ClassVar[Promise] = gettext_lazy(
-        "This was handed in already. What you sent first counts; here it is."
+        "This was submitted already. The first submission counts; here it is."
     )
 
     @abstractmethod

@@ -72,11 +72,11 @@ def lapsed(
     """The lease ran out: taken up again if there is a place, otherwise kept to read. `onward`: to the next work."""
     other = other_open_work(assignment)
     if other:
-        text = _("You hold another task of this kind. Finish or skip that one first, then come back to this one.")
-        action = Action(label=_("Go to the task that you hold"), url=reverse("work", args=[other]))
+        text = _("You have another task of this kind in progress. Finish or skip it first, then come back to this one.")
+        action = Action(label=_("Go to your other task"), url=reverse("work", args=[other]))
     elif has_free_place(assignment):
         text = _("It went back to the queue because nothing was saved for a while. Nobody has taken it yet.")
-        action = Action(label=_("Take it up again"), url=reverse("work_resume", args=[assignment.token]), posts=True)
+        action = Action(label=_("Continue this task"), url=reverse("work_resume", args=[assignment.token]), posts=True)
     else:
         text = _("It went back to the queue because nothing was saved for a while, and somebody else took it.")
         action = onward

@@ -8,8 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
 
-from labeling.base.choices import WORDS
-from labeling.base.states import SkipReason
+from labeling.base.states import ContentWarning, SkipReason
 from labeling.campaigns.queries import has_read, instruction_version, reading_of
 from labeling.desk.models import Assignment
 from labeling.people.views.access import LabelerRequest
@@ -56,7 +55,7 @@ def _instructions(request: LabelerRequest, version_id: int) -> HttpResponse:
 
 def _warning(request: LabelerRequest, assignment: Assignment) -> HttpResponse:
     context = {
-        "warnings": [WORDS[warning] for warning in assignment.prompt.content_warnings],
+        "warnings": [ContentWarning(warning).label for warning in assignment.prompt.content_warnings],
         "token": assignment.token,
         "campaign": assignment.campaign.name,
         "show": f"?{urlencode({SHOWN: 1})}",

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.desk.forms import LONGEST_DEMONSTRATION
+from labeling.base.text import LONGEST_ANSWER
 from labeling.desk.rules.drafts import storable
 from labeling.model_versions.queries import tokens_of
 
@@ -18,9 +18,9 @@ class TextSerializer(serializers.Serializer[None]):
     def validate_text(self, text: object) -> str:
         if not isinstance(text, str):
             raise serializers.ValidationError("This is no text.")
-        if len(text) > LONGEST_DEMONSTRATION:
+        if len(text) > LONGEST_ANSWER:
             message = _("This is too long to be shown: at most %(limit)s characters fit.")
-            raise serializers.ValidationError(message % {"limit": f"{LONGEST_DEMONSTRATION:,}"})
+            raise serializers.ValidationError(message % {"limit": f"{LONGEST_ANSWER:,}"})
         return storable(text)
 
 

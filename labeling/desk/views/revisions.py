@@ -55,11 +55,11 @@ class RevisionPages(HeldPages[Revision]):
     ) -> HttpResponse:
         """Why what was handed in can't be revised, with what was changed."""
         actions = [
-            Action(label=_("What you handed in"), url=reverse("submission", args=[assignment.token])),
-            Action(label=_("Your past work"), url=reverse("history")),
+            Action(label=_("What you submitted"), url=reverse("submission", args=[assignment.token])),
+            Action(label=_("Your submissions"), url=reverse("history")),
         ]
-        closed = _("“%(campaign)s” was closed, so it takes no revisions. What you handed in counts as it is.")
-        unfit = _("Somebody found it unfit, so nobody works on it any more. What you handed in stays as it is.")
+        closed = _("“%(campaign)s” was closed, so it takes no revisions. Your submission counts as it is.")
+        unfit = _("Somebody found it unfit, so nobody works on it any more. Your submission stays as it is.")
         old = _("You can revise your last %(count)d submissions. This one is older: it can be read.")
         words: dict[type[Refusal], Words] = {
             CampaignNotOpen: Words(

@@ -8,11 +8,9 @@ from typing import Self, TypedDict
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import SnapshotRefused
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.rules.splits import SPLITS
+from lm.snapshot.records import SPLITS
 
 KINDS = ("demonstrations", "pairs", "rankings")
-HELD_OUT = "held_out"
-"""The split name of held-out labelers' work: it is in none of train, valid and test (InstructGPT §3.4)."""
 
 
 class Filters(TypedDict):

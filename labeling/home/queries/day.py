@@ -10,11 +10,13 @@ from django.db.models.functions import TruncDate
 
 from labeling.base.states import CompositionState
 from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.models import BY_PEOPLE, FIRST_SUBMISSION
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today, zone_of
-from labeling.quality.rules import MIN_PAIRS, Agreement, agreement_of
+from labeling.quality.rules import Agreement, agreement_of
 from labeling.writing.models import Composition
+from lm.snapshot.records import FEWEST_PAIRS
 
 DAYS_SHOWN = 14
 TASKS_COMPARED = 200
@@ -58,7 +60,7 @@ class DayPage:
     campaigns: list[tuple[str, Done]]
     days: list[Day]
     agreement: Agreement
-    pairs_needed: int = MIN_PAIRS
+    pairs_needed: int = FEWEST_PAIRS
 
 
 @dataclass(kw_only=True)
@@ -83,11 +85,10 @@ def day_of(labeler: Labeler) -> DayPage:
 
 def _tally(labeler: Labeler, *, since: datetime, today: date) -> _Tally:
     zone, tally = zone_of(labeler), _Tally()
-    first = Q(revision=1)
     mine = {"labeler": labeler, "submitted_at__gte": since}
     sources: list[tuple[str, QuerySet[Ranking] | QuerySet[Demonstration] | QuerySet[Composition], str, Q]] = [
-        ("rankings", Ranking.objects.filter(**mine), "task__campaign__name", first),
-        ("demonstrations", Demonstration.objects.filter(**mine), "prompt__campaign__name", first),
+        ("rankings", Ranking.objects.filter(**mine), "task__campaign__name", FIRST_SUBMISSION),
+        ("demonstrations", Demonstration.objects.filter(**mine), "prompt__campaign__name", FIRST_SUBMISSION),
         (
             "own_writing",
             Composition.objects.filter(
@@ -119,11 +120,9 @@ def own_agreement(labeler: Labeler) -> Agreement:
         .values_list("task_id", flat=True)
         .distinct()[:TASKS_COMPARED]
     )
-    ranked = (
-        RankedCompletion.objects.filter(Q(ranking__simulated=False) | Q(ranking__labeler=labeler))
-        .filter(ranking__task__in=list(tasks))
-        .order_by("ranking__revision")  # later revisions replace earlier ones below
-        .values_list("ranking__task_id", "ranking__labeler_id", "completion_id", "rank")
+    counting = Ranking.objects.last_revisions().filter(BY_PEOPLE | Q(labeler=labeler))
+    ranked = RankedCompletion.objects.filter(ranking__in=counting.filter(task__in=list(tasks))).values_list(
+        "ranking__task_id", "ranking__labeler_id", "completion_id", "rank"
     )
     return agreement_of(_pairs(ranked, labeler.pk))
 

@@ -16,7 +16,6 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from labeling.base.admin.fields import choice, switch, text
 from labeling.base.admin.nouns import NounAdmin, button
-from labeling.base.choices import choices
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
@@ -45,7 +44,7 @@ class DefaultsForm(forms.Form):
         max_length=16,
         help_text=lazy("A code such as en or zh. Left empty, it is told from the script."),
     )
-    use_case = choice(lazy("Use case"), [("", "—"), *choices(UseCase)])
+    use_case = choice(lazy("Use case"), [("", "—"), *UseCase.choices])
     ignore = text(
         lazy("Fields to leave out"),
         required=False,

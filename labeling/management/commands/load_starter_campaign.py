@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.refusals import ModelRefused
-from labeling.base.states import ModelKind, ModelState
+from labeling.base.states import ModelKind
 from labeling.campaigns.services.starter import (
     accounts_with,
     create_accounts,
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         return [] if version is None else [f"Completions are sampled from “{version}” ({version.path})."]
 
     def _say_if_no_model(self) -> None:
-        if not ModelVersion.objects.filter(kind=ModelKind.SFT, state=ModelState.CURRENT).exists():
+        if not ModelVersion.objects.current(ModelKind.SFT).exists():
             self.stdout.write(
                 f"There is no language model at {first_model_path()} yet, so nothing is sampled. Register one: "
                 "manage.py register_model --kind sft --path DIR --promote"

@@ -6,10 +6,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.refusals import RetrainingRefused
 from labeling.base.states import RunState
-from labeling.dispatch import dispatch_training
 from labeling.models import TrainingRun
 from labeling.training.services.retraining import retrain
-from labeling.training.services.runs import claim_run, request_retraining
+from labeling.training.services.runs import QUEUED_RUNS, claim_run, request_retraining
 
 
 class Command(BaseCommand):
@@ -35,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from refused
         if options["now"]:
             self._do_here(run)
-        elif dispatch_training():
+        elif QUEUED_RUNS.send():
             self.stdout.write(f"Training run {run.pk} is queued; follow it in the admin.")
         else:
             self.stdout.write(

@@ -67,7 +67,7 @@ def no_profile(request: HttpRequest) -> HttpResponse:
 
 def not_active(request: HttpRequest, labeler: Labeler) -> HttpResponse:
     title, text = words_for_state(LabelerState(labeler.state))
-    past = Action(label=_("Your past work"), url=reverse("history"))
+    past = Action(label=_("Your submissions"), url=reverse("history"))
     return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[past]))
 
 

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from labeling.base.choices import choices
 from labeling.base.states import ContentWarning
 from labeling.people.services import BREAK_MINUTES_HIGHEST, change_preferences
 from labeling.people.views.access import LabelerRequest, labeler_page
@@ -26,7 +25,7 @@ class PreferencesForm(forms.Form):
         ),
     )
     opt_outs = forms.TypedMultipleChoiceField(
-        coerce=ContentWarning, choices=choices(ContentWarning), required=False, widget=forms.CheckboxSelectMultiple
+        coerce=ContentWarning, choices=ContentWarning.choices, required=False, widget=forms.CheckboxSelectMultiple
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:

@@ -9,48 +9,55 @@ import random
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.outbox import PEOPLE_WAIT, Outbox
 from labeling.base.states import SamplingState, TaskState
-from labeling.base.text import clean_text
-from labeling.campaigns.rules.completion_counts import K_LOWEST
+from labeling.base.text import LONGEST_ERROR, clean_text
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.rules import text_key
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
+from lm.snapshot.records import RANKED_LOWEST
 from sampler.protocol import SampledCompletion, Sampler, SampleRequest
 
 log = logging.getLogger(__name__)
 
-DISPATCH_AGAIN_AFTER = timedelta(minutes=15)
-"""A task that was sent to a worker and is still unsampled after this long is sent again: its message was lost."""
+SAMPLE = "labeling.tasks.sample_completions"
+SEND_AGAIN_AFTER = timedelta(minutes=15)
+RESERVED_TASKS = Outbox(
+    model=RankingTask,
+    waiting=Q(state=TaskState.SAMPLING, reserved_for__isnull=False),
+    task=SAMPLE,
+    send_again_after=SEND_AGAIN_AFTER,
+    rows_a_message=lambda: 1,
+    queue=PEOPLE_WAIT,
+)
+"""Tasks that one labeler waits for: each in a message of its own, before all others."""
+OTHER_TASKS = Outbox(
+    model=RankingTask,
+    waiting=Q(state=TaskState.SAMPLING, reserved_for=None),
+    task=SAMPLE,
+    send_again_after=SEND_AGAIN_AFTER,
+    rows_a_message=lambda: settings.SAMPLING_PROMPTS_PER_BATCH,
+)
 
 
-@transaction.atomic
-def take_undispatched(*, limit: int, reserved: bool, now: datetime | None = None) -> list[int]:
-    """Ids of tasks that no worker has been asked to sample (or not lately), marked as asked for now.
-
-    `reserved`: those that one labeler waits for, or all others.
-    """
-    now = now or timezone.now()
-    waiting = RankingTask.objects.select_for_update(skip_locked=True).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=now - DISPATCH_AGAIN_AFTER),
-        state=TaskState.SAMPLING,
-        reserved_for__isnull=not reserved,
-    )
-    ids = list(waiting.order_by("id").values_list("pk", flat=True)[:limit])
-    RankingTask.objects.filter(pk__in=ids).update(dispatched_at=now)
-    return ids
+def send_unsampled() -> int:
+    """Asks workers for every task that waits to be sampled. Returns how many were sent."""
+    return RESERVED_TASKS.send() + OTHER_TASKS.send()
 
 
-def return_undispatched(*, task_ids: Sequence[int]) -> None:
-    """The broker could not take the message: the tasks wait for the next round."""
-    RankingTask.objects.filter(pk__in=task_ids, state=TaskState.SAMPLING).update(dispatched_at=None)
+def put_back_unsampled(task_ids: Sequence[int]) -> None:
+    """No worker samples them for now: they wait for the next round."""
+    for outbox in (RESERVED_TASKS, OTHER_TASKS):
+        outbox.put_back(task_ids)
 
 
 def sample_tasks(*, task_ids: Sequence[int], model: ModelVersion, sampler: Sampler, resample_limit: int) -> None:
@@ -171,9 +178,7 @@ def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion
 
 
 def _finish_run(run: SamplingRun, state: SamplingState, *, error: str = "", duplicates_dropped: int = 0) -> None:
-    run.state, run.error, run.duplicates_dropped = state, error[:2000], duplicates_dropped
-    run.finished_at = timezone.now()
-    run.save(update_fields=["state", "error", "duplicates_dropped", "finished_at"])
+    run.move(to=state, error=error[:LONGEST_ERROR], duplicates_dropped=duplicates_dropped, finished_at=timezone.now())
 
 
 @transaction.atomic
@@ -183,12 +188,12 @@ def _settle(task: RankingTask) -> None:
     if task.state != TaskState.SAMPLING:
         return  # another worker was quicker
     count = task.completions.count()
-    if count >= K_LOWEST:
+    if count >= RANKED_LOWEST:
         mark_ready(task)
     else:
         set_aside(
             task,
-            reason=f"Only {count} distinct completions could be sampled, and a ranking needs {K_LOWEST}. "
+            reason=f"Only {count} distinct completions could be sampled, and a ranking needs {RANKED_LOWEST}. "
             "Raise the campaign's temperature, or set the prompt aside.",
         )
 

@@ -6,11 +6,11 @@ What a labeler holds already may be finished: nobody loses work to an admin's de
 from django.db import transaction
 
 from labeling.base.refusals import NotSetAside, ReasonMissing
-from labeling.base.states import TaskState, check_move
+from labeling.base.states import TaskState
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.rules.completion_counts import K_LOWEST
 from labeling.ranking_tasks.models import RankingTask
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
+from lm.snapshot.records import RANKED_LOWEST
 
 
 @transaction.atomic
@@ -65,21 +65,12 @@ def _with_its_prompt(prompt: Prompt) -> str:
 
 
 def _restore(task: RankingTask) -> None:
-    task.set_aside_reason = ""
-    if task.given or task.completions.count() >= K_LOWEST:
+    if task.given or task.completions.count() >= RANKED_LOWEST:
         mark_ready(task)
-        task.save(update_fields=["set_aside_reason"])
         if task.rankings_done == task.rankings_needed:  # its last ranking came in while it was aside
-            _move(task, TaskState.DONE)
+            task.move(to=TaskState.DONE)
     else:
-        task.dispatched_at = None
-        _move(task, TaskState.SAMPLING)
-
-
-def _move(task: RankingTask, state: TaskState) -> None:
-    check_move(old=TaskState(task.state), new=state)
-    task.state = state
-    task.save(update_fields=["state", "set_aside_reason", "dispatched_at"])
+        task.move(to=TaskState.SAMPLING, set_aside_reason="", dispatched_at=None)
 
 
 def _check_reason(reason: str) -> None:

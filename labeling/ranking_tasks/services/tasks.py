@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
 from labeling.base.refusals import AlreadyWanted, CampaignNotOpen, WorkSetAside
-from labeling.base.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState, check_move
+from labeling.base.states import AssignmentState, CampaignState, LabelerState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 
 RESERVED_FOR = timedelta(days=3)
@@ -34,10 +34,7 @@ def top_up(*, campaign: Campaign) -> list[int]:
     if campaign.state != CampaignState.ACTIVE:
         return []
     ahead = RankingTask.objects.filter(
-        campaign=campaign,
-        state__in=[TaskState.SAMPLING, TaskState.READY],
-        rankings_needed__gt=F("rankings_open") + F("rankings_done"),
-        reserved_for=None,
+        HAS_A_FREE_PLACE | Q(state=TaskState.SAMPLING), campaign=campaign, reserved_for=None
     ).count()
     prompts = Prompt.objects.filter(
         campaign=campaign, set_aside_reason="", ranking_tasks_needed__gt=F("ranking_tasks_made")
@@ -112,11 +109,9 @@ def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
         raise CampaignNotOpen(f"The campaign “{task.campaign}” is {task.campaign.state}. Open it first.")
     if task.rankings_done < task.rankings_needed:
         raise AlreadyWanted(f"Ranking task {task.pk} waits for a ranking already; look at it when that has come.")
-    task.rankings_needed, task.reserved_for = task.rankings_needed + 1, None
-    check_move(old=TaskState(task.state), new=TaskState.READY)
-    task.state, task.ready_at = TaskState.READY, timezone.now()
-    task.save(update_fields=["rankings_needed", "reserved_for", "state", "ready_at"])
-    return task
+    return task.move(
+        to=TaskState.READY, rankings_needed=task.rankings_needed + 1, reserved_for=None, ready_at=timezone.now()
+    )
 
 
 @transaction.atomic
@@ -136,18 +131,13 @@ def release_reservations(*, now: datetime | None = None) -> int:
 
 def mark_ready(task: RankingTask) -> None:
     """The task can be claimed; K is what it has. A CHECK constraint refuses fewer than 4 or more than 9."""
-    check_move(old=TaskState(task.state), new=TaskState.READY)
-    task.k = task.completions.count()
-    task.state, task.ready_at = TaskState.READY, timezone.now()
-    task.save(update_fields=["k", "state", "ready_at"])
+    task.move(to=TaskState.READY, k=task.completions.count(), ready_at=timezone.now(), set_aside_reason="")
     render_ahead(task_ids=[task.pk])
 
 
 def set_aside(task: RankingTask, *, reason: str) -> None:
     """The task is taken out of the queue; the reason is for admins."""
-    check_move(old=TaskState(task.state), new=TaskState.SET_ASIDE)
-    task.state, task.set_aside_reason = TaskState.SET_ASIDE, reason
-    task.save(update_fields=["state", "set_aside_reason"])
+    task.move(to=TaskState.SET_ASIDE, set_aside_reason=reason)
 
 
 def render_ahead(*, task_ids: Sequence[int]) -> None:

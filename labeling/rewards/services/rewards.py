@@ -4,14 +4,20 @@ For best-of-n and for the queue of doubtful labels. Labelers never see any of it
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
 
 from labeling.base.states import TaskState
+from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.exports.services.records import rankings_of
+from labeling.exports.services.selection import Selection
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask
-from labeling.rewards.models import RewardScore
+from labeling.rewards.models import PreferenceMargin, RewardScore
+from lm.snapshot.records import TRAIN
 from rm_trainer.protocol import Item, Rewarder
 
 TASKS_AT_ONCE = 8
@@ -77,29 +83,10 @@ def _lock(task: RankingTask) -> bool:
         return row[0]
 
 
-# The last revision of each ranking whose completions all have a score. `learned_from` also where an earlier revision of
-# it was in the snapshot: the model has seen a label of that person for these completions then.
+# What the model says of each comparison of the given rankings, put together by ranking.
 MEASURE = """
 WITH candidate AS (
-    SELECT ranking.id, ranking.assignment_id, ranking.labeler_group, ranking.simulated, ranking.task_id
-    FROM labeling_ranking AS ranking
-    WHERE NOT EXISTS (
-        SELECT FROM labeling_ranking AS later
-        WHERE later.assignment_id = ranking.assignment_id AND later.revision > ranking.revision
-    ) AND NOT EXISTS (
-        SELECT FROM labeling_preferencemargin AS known
-        WHERE known.ranking_id = ranking.id AND known.model_version_id = %(model)s
-    ) AND NOT EXISTS (
-        SELECT FROM labeling_completion AS completion
-        WHERE completion.task_id = ranking.task_id AND NOT EXISTS (
-            SELECT FROM labeling_rewardscore AS score
-            WHERE score.completion_id = completion.id AND score.model_version_id = %(model)s
-                AND score.reward IS NOT NULL
-        )
-    ) AND (
-        SELECT count(DISTINCT rank) FROM labeling_rankedcompletion WHERE ranking_id = ranking.id
-    ) > 1
-    ORDER BY ranking.id DESC LIMIT %(limit)s
+    SELECT * FROM unnest(%(rankings)s::bigint[], %(learned_from)s::boolean[]) AS given (id, learned_from)
 ), margin AS (
     SELECT
         better.ranking_id, count(*) AS pairs,
@@ -116,30 +103,42 @@ WITH candidate AS (
 INSERT INTO labeling_preferencemargin (ranking_id, model_version_id, pairs, mean, lowest, learned_from, measured_at)
 SELECT
     candidate.id, %(model)s, margin.pairs, greatest(margin.mean, margin.lowest), margin.lowest,
-    CASE WHEN snapshot.id IS NOT NULL THEN
-        submitter.split = 'train' AND candidate.labeler_group = 'training'
-        AND (NOT candidate.simulated OR (snapshot.filters->>'include_simulated')::boolean)
-        AND coalesce(snapshot.filters->>'campaign', campaign.slug) = campaign.slug
-        AND EXISTS (
-            SELECT FROM labeling_ranking AS earlier
-            WHERE earlier.assignment_id = candidate.assignment_id AND earlier.submitted_at <= snapshot.as_of
-        )
-    END,
-    now()
+    candidate.learned_from, now()
 FROM candidate
 JOIN margin ON margin.ranking_id = candidate.id
-JOIN labeling_rankingtask AS task ON task.id = candidate.task_id
-JOIN labeling_campaign AS campaign ON campaign.id = task.campaign_id
-JOIN labeling_prompt AS prompt ON prompt.id = task.prompt_id
-JOIN labeling_submitter AS submitter ON submitter.id = prompt.submitter_id
-JOIN labeling_modelversion AS model ON model.id = %(model)s
-LEFT JOIN labeling_snapshot AS snapshot ON snapshot.id = model.snapshot_id
 ON CONFLICT DO NOTHING
 """
 
 
 def measure_margins(*, model: ModelVersion) -> int:
     """Writes the margins of rankings that can be measured and were not; returns how many."""
+    measurable = _measurable(model).annotate(learned_from=_learned_from(model)).values_list("pk", "learned_from")
+    rankings = dict(measurable[:MARGINS_AT_ONCE])
+    values: dict[str, Any] = {"model": model.pk, "rankings": list(rankings), "learned_from": list(rankings.values())}
     with connection.cursor() as cursor:
-        cursor.execute(MEASURE, {"model": model.pk, "limit": MARGINS_AT_ONCE})
+        cursor.execute(MEASURE, values)
         return int(cursor.rowcount)
+
+
+def _measurable(model: ModelVersion) -> QuerySet[Ranking]:
+    """Rankings that count, with a comparison, whose completions the model has scored; the newest first."""
+    scored = RewardScore.objects.filter(completion=OuterRef("pk"), model_version=model, reward__isnull=False)
+    unscored = Completion.objects.filter(~Exists(scored), task=OuterRef("task"))
+    return (
+        Ranking.objects.last_revisions()
+        .filter(
+            ~Exists(PreferenceMargin.objects.filter(ranking=OuterRef("pk"), model_version=model)),
+            ~Exists(unscored),
+            Exists(RankedCompletion.objects.filter(ranking=OuterRef("pk"), rank__gt=1)),
+        )
+        .order_by("-pk")
+    )
+
+
+def _learned_from(model: ModelVersion) -> Exists | Value:
+    """Whether the model learned from a ranking, or from an earlier revision of it. NULL: nobody knows from what."""
+    snapshot = model.snapshot
+    if snapshot is None:
+        return Value(None, output_field=BooleanField(null=True))
+    selection = replace(Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters), split=TRAIN)
+    return Exists(rankings_of(selection).filter(assignment=OuterRef("assignment")))

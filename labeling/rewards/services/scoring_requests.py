@@ -15,9 +15,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
 from labeling.base.states import ScoringState
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import LONGEST_ERROR, UnstorableText, clean_text
 from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model
@@ -28,9 +29,6 @@ from rm_trainer.protocol import Item, Rewarder, Scored
 MOST_COMPLETIONS = 64
 MOST_CHARACTERS = 200_000
 """Of one request, prompts and completions together: what a worker scores within seconds."""
-
-SEND_AGAIN_AFTER = timedelta(minutes=1)
-"""A request that was sent to a worker and is still unanswered after this long is sent again: its worker died."""
 
 GIVE_UP_AFTER = timedelta(minutes=10)
 FORGET_AFTER = timedelta(days=7)
@@ -97,33 +95,28 @@ def _check_pace(user: User, per_minute: int, now: datetime) -> None:
         raise TooManyRequests(f"{per_minute} requests a minute are allowed; wait {wait} s.", wait_seconds=wait)
 
 
-@transaction.atomic
-def take_unsent_scoring(*, now: datetime | None = None) -> list[int]:
-    """Ids of requests that no worker was asked to answer (or not lately), marked as asked for now."""
-    now = now or timezone.now()
-    waiting = ScoringRequest.objects.select_for_update(skip_locked=True, no_key=True).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=now - SEND_AGAIN_AFTER), state=ScoringState.WAITING
+def _give_up(request_id: int, after: timedelta) -> bool:
+    ended = ScoringRequest.objects.filter(pk=request_id).move(
+        to=ScoringState.FAILED,
+        failure=f"No scoring worker answered within {after.total_seconds() / 60:.0f} minutes.",
+        finished_at=timezone.now(),
     )
-    ids = list(waiting.order_by("asked_at").values_list("pk", flat=True))
-    ScoringRequest.objects.filter(pk__in=ids).update(dispatched_at=now)
-    return ids
+    return ended == 1
 
 
-def return_unsent_scoring(*, request_ids: Sequence[int]) -> None:
-    """The broker could not take the message: they wait for the next round."""
-    ScoringRequest.objects.filter(pk__in=request_ids).update(dispatched_at=None)
+SCORING_REQUESTS = Outbox(
+    model=ScoringRequest,
+    waiting=Q(state=ScoringState.WAITING),
+    task="labeling.tasks.score_request",
+    send_again_after=timedelta(minutes=1),
+    order_by="asked_at",
+    giving_up=GivingUp(after=lambda: GIVE_UP_AFTER, since="asked_at", end=_give_up),
+)
 
 
-def give_up_late_scoring(*, now: datetime | None = None) -> int:
-    """Fails what was waited for too long, and forgets what was answered a week ago. Returns how many failed."""
-    now = now or timezone.now()
-    ScoringRequest.objects.filter(finished_at__lt=now - FORGET_AFTER).delete()
-    late = ScoringRequest.objects.filter(state=ScoringState.WAITING, asked_at__lt=now - GIVE_UP_AFTER)
-    return late.update(
-        state=ScoringState.FAILED,
-        failure=f"No scoring worker answered within {GIVE_UP_AFTER.seconds // 60} minutes.",
-        finished_at=now,
-    )
+def forget_answered(*, now: datetime | None = None) -> None:
+    """Deletes what was answered a week ago."""
+    ScoringRequest.objects.filter(finished_at__lt=(now or timezone.now()) - FORGET_AFTER).delete()
 
 
 def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Rewarder) -> None:
@@ -136,14 +129,14 @@ def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Re
     try:
         scored = rewarder.score(_items_of(request))
     except Exception as failure:
-        waiting.update(
-            state=ScoringState.FAILED,
-            failure=f"{type(failure).__name__}: {failure}"[:2000],
+        waiting.move(
+            to=ScoringState.FAILED,
+            failure=f"{type(failure).__name__}: {failure}"[:LONGEST_ERROR],
             finished_at=timezone.now(),
         )
         raise
-    waiting.update(
-        state=ScoringState.READY, scores=_by_item(request, scored), model_version=model, finished_at=timezone.now()
+    waiting.move(
+        to=ScoringState.READY, scores=_by_item(request, scored), model_version=model, finished_at=timezone.now()
     )
 
 

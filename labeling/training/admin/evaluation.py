@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise, StrPromise
 
 from labeling.base.admin.charts import LineChart
-from labeling.base.choices import STRENGTH_WORDS, choices
-from labeling.base.states import UseCase
+from labeling.base.states import Strength, UseCase
 from labeling.training.admin.evaluation_charts import best_of_n, bounds_of, reliability
 from rm_trainer.evaluation.figures import Analysis, BestOfN, Ceiling, Newest, Summary
 from rm_trainer.metrics import Metrics
@@ -202,9 +201,8 @@ def _slice(kind: str, value: str, part: Summary) -> Slice:
 
 def _word(kind: str, value: str) -> StrOrPromise:
     words: Mapping[str, Mapping[str, StrOrPromise]] = {
-        "strength": {str(number): word for number, word in STRENGTH_WORDS.items()}
-        | {"edited": lazy("Improved by hand")},
-        "use_case": dict(choices(UseCase)),
+        "strength": {str(number): word for number, word in Strength.choices} | {"edited": lazy("Improved by hand")},
+        "use_case": dict(UseCase.choices),
         "length": QUARTERS,
     }
     return _("unknown") if value == "unknown" else words.get(kind, {}).get(value, value)

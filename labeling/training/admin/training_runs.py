@@ -22,14 +22,12 @@ from labeling.base.admin.fields import ReasonForm, long_text, switch
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.states import ACTIVE_RUN_STATES
-from labeling.dispatch import dispatch_training
 from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress, progress_of, runs_with_last_step
-from labeling.training.services.runs import fail_run, request_retraining
+from labeling.training.services.runs import QUEUED_RUNS, fail_run, request_retraining
 from labeling.training.services.trainer_process import tail
 
 LOG_LINES = 60
@@ -83,7 +81,7 @@ class TrainingRunAdmin(RecordAdmin):
             "live": live_context(run),
             "measures": compared(run.evaluation.get("new") or {}, run.evaluation.get("current")),
             "promotion": numbers_of(run.promotion),
-            "active": run.state in ACTIVE_RUN_STATES,
+            "active": run.is_active(),
             **evaluation_context(run.model_version),
         }
 
@@ -93,10 +91,10 @@ class TrainingRunAdmin(RecordAdmin):
         if not self.has_view_permission(request, run):
             return JsonResponse({"error": "forbidden"}, status=403)
         html = render_to_string("training/admin/training_progress.html", {"live": live_context(run), "run": run})
-        return JsonResponse({"active": run.state in ACTIVE_RUN_STATES, "html": html})
+        return JsonResponse({"active": run.is_active(), "html": html})
 
     def buttons_for(self, row: TrainingRun) -> Iterable[str]:
-        return self.actions_detail if row.state in ACTIVE_RUN_STATES else ()
+        return self.actions_detail if row.is_active() else ()
 
     @column(lazy("Training run"), ordering="pk")
     def name(self, run: TrainingRun) -> str:
@@ -128,7 +126,7 @@ class TrainingRunAdmin(RecordAdmin):
                 trigger="manual", note=cleaned["note"], include_simulated=cleaned["include_simulated"]
             )
             self.log_addition(request, run, [{"added": {}}])
-            if dispatch_training():
+            if QUEUED_RUNS.send():
                 return _("Training run %(run)d is on its way to a training worker.") % {"run": run.pk}
             return _("Training run %(run)d waits: Redis can't be reached, beat sends it later.") % {"run": run.pk}
 

@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.outbox import Outbox
 from labeling.base.refusals import RetrainingRefused
-from labeling.base.states import ACTIVE_RUN_STATES, CampaignState, LabelerGroup, ModelKind, RunState, check_move
+from labeling.base.states import CampaignState, LabelerGroup, ModelKind, RunState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
@@ -21,8 +22,12 @@ from rm_trainer.evaluation.figures import Summary
 SILENT_AFTER = timedelta(minutes=3)
 """A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
 
-QUEUED_TOO_LONG = timedelta(minutes=5)
-"""A queued run that no worker took up is sent again: its message was lost, or no training worker is up."""
+QUEUED_RUNS = Outbox(
+    model=TrainingRun,
+    waiting=Q(state=RunState.QUEUED),
+    task="labeling.tasks.train_reward_model",
+    send_again_after=timedelta(minutes=5),
+)
 
 WAIT_AFTER_FAILURE = timedelta(hours=1)
 """A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
@@ -53,7 +58,7 @@ def request_retraining(*, trigger: str, note: str = "", include_simulated: bool 
         with transaction.atomic():
             return TrainingRun.objects.create(trigger=trigger, trigger_note=note, include_simulated=include_simulated)
     except IntegrityError:
-        active = TrainingRun.objects.filter(kind=ModelKind.REWARD, state__in=ACTIVE_RUN_STATES).first()
+        active = TrainingRun.objects.active().filter(kind=ModelKind.REWARD).first()
         raise RetrainingRefused(
             f"Training run {active.pk if active else '?'} is under way; there is never more than one. "
             "Wait for it, or fail it in the admin."
@@ -65,7 +70,7 @@ def request_if_due(
 ) -> TrainingRun | None:
     """A queued run if some campaign has enough new rankings, or old ones waited long enough; otherwise None."""
     now = now or timezone.now()
-    if TrainingRun.objects.filter(kind=ModelKind.REWARD, state__in=ACTIVE_RUN_STATES).exists():
+    if TrainingRun.objects.active().filter(kind=ModelKind.REWARD).exists():
         return None
     if TrainingRun.objects.filter(state=RunState.FAILED, finished_at__gt=now - WAIT_AFTER_FAILURE).exists():
         return None
@@ -90,11 +95,11 @@ def _why_due(
     campaign: Campaign, *, after_rankings: int, after_days: int, include_simulated: bool, now: datetime
 ) -> tuple[str, str] | None:
     since = _learned_up_to()
-    fresh = Ranking.objects.filter(
-        task__campaign=campaign, revision=1, labeler_group=LabelerGroup.TRAINING, submitted_at__gt=since
+    fresh = (
+        Ranking.objects.first_submissions()
+        .of_group(LabelerGroup.TRAINING, include_simulated=include_simulated)
+        .filter(task__campaign=campaign, submitted_at__gt=since)
     )
-    if not include_simulated:
-        fresh = fresh.filter(simulated=False)
     count = fresh.count()
     needed = campaign.retrain_after_rankings or after_rankings
     days = campaign.retrain_after_days or after_days
@@ -114,32 +119,12 @@ def _learned_up_to() -> datetime:
 
 
 @transaction.atomic
-def take_undispatched_runs(*, now: datetime | None = None) -> list[int]:
-    """Ids of queued runs that no worker has been asked to do (or not lately), marked as asked for now."""
-    now = now or timezone.now()
-    waiting = TrainingRun.objects.select_for_update(skip_locked=True).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=now - QUEUED_TOO_LONG), state=RunState.QUEUED
-    )
-    ids = list(waiting.values_list("pk", flat=True))
-    TrainingRun.objects.filter(pk__in=ids).update(dispatched_at=now)
-    return ids
-
-
-def return_undispatched_runs(*, run_ids: list[int]) -> None:
-    """The broker could not take the message: the runs wait for the next round."""
-    TrainingRun.objects.filter(pk__in=run_ids, state=RunState.QUEUED).update(dispatched_at=None)
-
-
-@transaction.atomic
 def claim_run(*, run_id: int, worker: str) -> TrainingRun | None:
     """The run in state EXPORTING for whoever comes first; None for everybody after (a message delivered twice)."""
     run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.state != RunState.QUEUED:
         return None
-    _move(run, RunState.EXPORTING)
-    run.worker = worker
-    run.save(update_fields=["worker"])
-    return run
+    return run.move(to=RunState.EXPORTING, heartbeat_at=timezone.now(), worker=worker)
 
 
 @transaction.atomic
@@ -154,24 +139,28 @@ def begin_training(
 ) -> None:
     """Writes down what is about to be trained from what. Raises IllegalMove when the run was failed meanwhile."""
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
-    run.snapshot, run.base, run.output_path, run.log_path, run.config = snapshot, base, output_path, log_path, config
-    run.save(update_fields=["snapshot", "base", "output_path", "log_path", "config"])
-    _move(run, RunState.TRAINING)
+    run.move(
+        to=RunState.TRAINING,
+        heartbeat_at=timezone.now(),
+        snapshot=snapshot,
+        base=base,
+        output_path=output_path,
+        log_path=log_path,
+        config=config,
+    )
 
 
 @transaction.atomic
 def begin_evaluating(*, run: TrainingRun, compared_with: ModelVersion | None) -> None:
     """The new weights exist; now they are compared with the current model. Raises IllegalMove."""
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
-    run.compared_with = compared_with
-    run.save(update_fields=["compared_with"])
-    _move(run, RunState.EVALUATING)
+    run.move(to=RunState.EVALUATING, heartbeat_at=timezone.now(), compared_with=compared_with)
 
 
 def note_progress(*, run: TrainingRun, event: Event | AliveEvent) -> None:
     """Keeps one progress line of the trainer (docs/data-contract.md). Raises RunAbandoned if the run was failed."""
     now = timezone.now()
-    beating = TrainingRun.objects.filter(pk=run.pk, state__in=ACTIVE_RUN_STATES)
+    beating = TrainingRun.objects.active().filter(pk=run.pk)
     values: dict[str, Any] = {"heartbeat_at": now}
     if event["event"] == "start":
         values["steps_total"] = event["steps"]
@@ -204,35 +193,31 @@ def finish_run(
     Raises IllegalMove.
     """
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
-    run.model_version, run.evaluation, run.decision = model_version, evaluation, decision
-    run.promotion, run.finished_at = promotion or {}, timezone.now()
-    run.save(update_fields=["model_version", "evaluation", "decision", "promotion", "finished_at"])
-    _move(run, RunState.DONE)
+    now = timezone.now()
+    run.move(
+        to=RunState.DONE,
+        heartbeat_at=now,
+        finished_at=now,
+        model_version=model_version,
+        evaluation=evaluation,
+        decision=decision,
+        promotion=promotion or {},
+    )
 
 
 @transaction.atomic
 def fail_run(*, run_id: int, reason: str) -> bool:
     """Ends an active run visibly; False when it had ended already."""
     run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
-    if run.state not in ACTIVE_RUN_STATES:
+    if not run.is_active():
         return False
-    run.failure, run.finished_at = reason[:10_000], timezone.now()
-    run.state = RunState.FAILED
-    run.save(update_fields=["state", "failure", "finished_at"])
+    run.move(to=RunState.FAILED, failure=reason[:10_000], finished_at=timezone.now())
     return True
 
 
 def fail_silent_runs(*, now: datetime | None = None) -> list[int]:
     """Fails runs whose worker died without a word; returns their ids."""
     now = now or timezone.now()
-    silent = TrainingRun.objects.filter(
-        heartbeat_at__lt=now - SILENT_AFTER, state__in=set(ACTIVE_RUN_STATES) - {RunState.QUEUED}
-    )
+    silent = TrainingRun.objects.active().filter(heartbeat_at__lt=now - SILENT_AFTER).exclude(state=RunState.QUEUED)
     reason = f"Nothing was heard of the training process for {SILENT_AFTER}; it was probably killed."
     return [run_id for run_id in silent.values_list("pk", flat=True) if fail_run(run_id=run_id, reason=reason)]
-
-
-def _move(run: TrainingRun, state: RunState) -> None:
-    check_move(old=RunState(run.state), new=state)
-    run.state, run.heartbeat_at = state, timezone.now()
-    run.save(update_fields=["state", "heartbeat_at"])

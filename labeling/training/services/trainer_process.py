@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from config.processes import die_with_parent
+from lm.child_processes import die_with_parent
 from lm.progress import AliveEvent, Event, parse_event
 
 HEARTBEAT_SECONDS = 20.0

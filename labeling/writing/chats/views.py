@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -14,22 +13,21 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from labeling.base.refusals import AlreadySubmitted, ChatRefused, PromptRefused, Refusal
 from labeling.base.states import CompositionKind, TaskState
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import LONGEST_TURN, UnstorableText, clean_text
 from labeling.desk.forms import ActiveSecondsField, Data
 from labeling.desk.rules.drafts import as_lists, draft_of, first
 from labeling.desk.views.held_work import find_own, keep_sent
 from labeling.desk.views.kinds import NotHandedIn, within_wall_time
-from labeling.dispatch import dispatch_sampling, dispatch_suggestions
 from labeling.people.views.access import LabelerRequest, labeler_page
+from labeling.ranking_tasks.services.sampling import send_unsampled
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
-from labeling.writing.dialogues.rules import LONGEST_TURN
 from labeling.writing.dialogues.views.dialogues import words_for_refused_prompt
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
 from labeling.writing.queries import holds_a_ranking, language_of, reserved_task, turns_said, writing_of
 from labeling.writing.services import COMPOSITIONS
 from labeling.writing.suggestions.queries import Panel, panel_of
-from labeling.writing.suggestions.services import give_up_if_late, note_shown
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, note_shown
 from labeling.writing.suggestions.views import note_of
 from labeling.writing.views.compositions import refused_composition
 from labeling.writing.views.kinds import OwnKind
@@ -75,7 +73,7 @@ class ChatKind(OwnKind):
             raise NotHandedIn(text) from refused
         except PromptRefused as refused:
             raise NotHandedIn(words_for_refused_prompt(refused)) from refused
-        dispatch_sampling()
+        send_unsampled()
         return _("Chat saved.")
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
@@ -96,7 +94,7 @@ def _thread(composition: Composition) -> dict[str, object]:
     asked = composition.suggestion_requests.order_by("-pk").first()
     panel: Panel | None = None
     if asked is not None:
-        give_up_if_late(request=asked, after_seconds=settings.SUGGESTION_WAIT_SECONDS)
+        SUGGESTION_REQUESTS.give_up_if_late(asked)
         panel = panel_of(asked)
         note_shown(request=asked)
     turns = turns_said(composition)
@@ -144,7 +142,7 @@ def speak(request: LabelerRequest, token: UUID, kind: ChatKind) -> HttpResponse:
         return redirect("compose", token=token)
     except Refusal as refusal:
         return refused_composition(request, composition, refusal, draft=keep_sent(COMPOSITIONS, request, token))
-    dispatch_suggestions()
+    SUGGESTION_REQUESTS.send()
     if "again" not in request.POST:
         messages.info(request, _("Sent."), extra_tags=f"quiet {token}")
     return redirect(f"{reverse('compose', args=[token])}#latest")

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from labeling.base.text import LONGEST_TURN
 from labeling.desk.rules.drafts import Draft, as_lists, first
 from lm.prompt_format import Message
 
 MOST_TURNS = 60
-LONGEST_TURN = 20_000
-"""Characters; longer than any answer that was ever published by a labeler, and far under what a draft may hold."""
 
 FIELDS = ("role", "text", "request", "suggestion")
 

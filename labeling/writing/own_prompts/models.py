@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import PromptSource, UseCase
 from labeling.campaigns.models.prompts import Prompt
 from labeling.writing.models import Composition
@@ -14,8 +14,8 @@ class OwnPrompt(models.Model):
     """A prompt as its labeler wrote it, before it was expanded. Raw truth: rows are only ever added."""
 
     composition = models.OneToOneField(Composition, on_delete=models.PROTECT, related_name="own_prompt")
-    source = models.CharField(max_length=24, choices=choices(PromptSource))
-    use_case = models.CharField(max_length=24, choices=choices(UseCase))
+    source = models.CharField(max_length=24, choices=PromptSource.choices)
+    use_case = models.CharField(max_length=24, choices=UseCase.choices)
     language = models.CharField(max_length=16)
     text = models.TextField(help_text="The prompt; of a few-shot prompt the instruction.")
     pairs = models.JSONField(default=list, blank=True, help_text="Of a few-shot prompt: list of {query, response}.")

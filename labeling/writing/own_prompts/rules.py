@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from labeling.base.states import PromptSource, UseCase
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import LONGEST_ANSWER, LONGEST_TURN, UnstorableText, clean_text
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.desk.rules.drafts import Draft, as_lists, first
 from lm.prompt_format import Message
 
 FEWEST_PAIRS, MOST_PAIRS = 2, 10
-LONGEST_PROMPT = 20_000
-LONGEST_ANSWER = 100_000
 
 KINDS = {
     "plain": PromptSource.LABELER_PLAIN,
@@ -144,18 +142,16 @@ def faults_of(writing: OwnWriting) -> list[FieldFault]:
 
 
 def _faults_of_prompt(writing: OwnWriting) -> list[FieldFault]:
-    faults = _faults_of_text("prompt-text", writing.prompt, longest=LONGEST_PROMPT, empty=Fault.NO_PROMPT)
+    faults = _faults_of_text("prompt-text", writing.prompt, longest=LONGEST_TURN, empty=Fault.NO_PROMPT)
     return faults + _faults_of_text("answer-text", writing.answer, longest=LONGEST_ANSWER)
 
 
 def _faults_of_pairs(writing: OwnWriting) -> list[FieldFault]:
-    faults = _faults_of_text(
-        "instruction-text", writing.instruction, longest=LONGEST_PROMPT, empty=Fault.NO_INSTRUCTION
-    )
+    faults = _faults_of_text("instruction-text", writing.instruction, longest=LONGEST_TURN, empty=Fault.NO_INSTRUCTION)
     for number, pair in enumerate(writing.pairs, start=1):
         empty = None if pair.is_blank() else Fault.HALF_A_PAIR
-        faults += _faults_of_text(f"{number}-query-text", pair.query, longest=LONGEST_PROMPT, empty=empty)
-        faults += _faults_of_text(f"{number}-response-text", pair.response, longest=LONGEST_PROMPT, empty=empty)
+        faults += _faults_of_text(f"{number}-query-text", pair.query, longest=LONGEST_TURN, empty=empty)
+        faults += _faults_of_text(f"{number}-response-text", pair.response, longest=LONGEST_TURN, empty=empty)
     pairs = writing.written_pairs()
     if len(pairs) < FEWEST_PAIRS:
         faults.append(FieldFault(field="1-query-text", fault=Fault.TOO_FEW_PAIRS))

@@ -11,10 +11,10 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from labeling.base.choices import WORDS
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.refusals import PromptRefused, StatementGone
 from labeling.base.states import CompositionKind, UseCase
+from labeling.base.text import LONGEST_ANSWER, LONGEST_TURN
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt
 from labeling.desk.forms import Data, Problem
 from labeling.desk.rules.drafts import as_lists, draft_of
@@ -26,8 +26,6 @@ from labeling.writing.models import Composition
 from labeling.writing.own_prompts.models import OwnPrompt
 from labeling.writing.own_prompts.rules import (
     FEWEST_PAIRS,
-    LONGEST_ANSWER,
-    LONGEST_PROMPT,
     MOST_PAIRS,
     Fault,
     FieldFault,
@@ -75,7 +73,7 @@ class OwnPromptKind(OwnKind):
             "pairs": _cards(written.pairs, faults),
             "blank": PairCard(number=0, pair=Pair()),
             "most_pairs": MOST_PAIRS,
-            "use_cases": [(use_case.value, WORDS[use_case]) for use_case in UseCase],
+            "use_cases": UseCase.choices,
             "statements": statements,
             "statement": _statement(written, statements, held),
             "language": language,
@@ -112,7 +110,7 @@ class OwnPromptKind(OwnKind):
         context = {
             "composition": composition,
             "own": own,
-            "use_case": WORDS[own.use_case],
+            "use_case": own.get_use_case_display(),
             "html": _rendered(own.text),
             "answer": _rendered(answers[0]) if answers and not own.pairs else "",
             "pairs": [{name: _rendered(text) for name, text in pair.items()} for pair in own.pairs],
@@ -176,7 +174,7 @@ def _words_for(fault: FieldFault) -> str:
         Fault.TOO_LONG: _(
             "A text is too long: an answer may have %(answer)s characters, any other text %(text)s. Nothing was cut."
         )
-        % {"answer": f"{LONGEST_ANSWER:,}", "text": f"{LONGEST_PROMPT:,}"},
+        % {"answer": f"{LONGEST_ANSWER:,}", "text": f"{LONGEST_TURN:,}"},
         Fault.UNSTORABLE: _("The text has a character that can't be stored (such as U+0000). Remove it and try again."),
     }
     return words[fault.fault]
@@ -184,7 +182,7 @@ def _words_for(fault: FieldFault) -> str:
 
 def _words_for_refused(refused: PromptRefused) -> str:
     if refused.twin_id is None:
-        text = _("You have handed in as many prompts as one person may (%(count)d). Thank you; your text is kept.")
+        text = _("You have submitted as many prompts as one person may (%(count)d). Thank you; your text is kept.")
         return text % {"count": PROMPTS_PER_SUBMITTER}
     twin = Prompt.objects.filter(pk=refused.twin_id).first()
     text = _("The campaign has a prompt that begins like this already: “%(excerpt)s”. Write a different one.")

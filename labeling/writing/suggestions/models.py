@@ -4,16 +4,15 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from labeling.base.choices import choices, not_blank, one_of
+from labeling.base.constraints import not_blank, one_of
+from labeling.base.moves import StatefulModel
 from labeling.base.states import SuggestionFailure, SuggestionOutcome, SuggestionState
+from labeling.campaigns.models.campaigns import MOST_SUGGESTIONS
 from labeling.model_versions.models import ModelVersion
 from labeling.writing.models import Composition, Message
 
-MOST_SUGGESTIONS = 5
-"""For one turn: more are not read, and each costs the labeler seconds."""
 
-
-class SuggestionRequest(models.Model):
+class SuggestionRequest(StatefulModel):
     """A labeler at work asks the current model what the assistant could say next. Somebody waits for it."""
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The name in the page.")
@@ -21,8 +20,8 @@ class SuggestionRequest(models.Model):
     position = models.PositiveIntegerField(help_text="Of the turn that was asked for, from 1, when it was asked for.")
     messages = models.JSONField(help_text="What came before it then: list of {role, content}.")
     wanted = models.PositiveSmallIntegerField()
-    state = models.CharField(max_length=16, choices=choices(SuggestionState), default=SuggestionState.WAITING)
-    failure = models.CharField(max_length=16, blank=True, choices=choices(SuggestionFailure))
+    state = models.CharField(max_length=16, choices=SuggestionState.choices, default=SuggestionState.WAITING)
+    failure = models.CharField(max_length=16, blank=True, choices=SuggestionFailure.choices)
     failure_note = models.TextField(blank=True)
     temperature = models.FloatField()
     top_p = models.FloatField()
@@ -79,7 +78,7 @@ class Suggestion(models.Model):
     mean_logprob = models.FloatField()
     arrived_at = models.DateTimeField(auto_now_add=True)
     shown_at = models.DateTimeField(null=True, blank=True, help_text="When the labeler's page first had it.")
-    outcome = models.CharField(max_length=16, blank=True, choices=choices(SuggestionOutcome))
+    outcome = models.CharField(max_length=16, blank=True, choices=SuggestionOutcome.choices)
     edit_distance = models.PositiveIntegerField(
         null=True, blank=True, help_text="Levenshtein distance in characters from here to the turn that it became."
     )

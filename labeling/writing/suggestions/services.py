@@ -7,12 +7,14 @@ and what waited for too long fails visibly. Lock order: composition, then reques
 import random
 import socket
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.states import (
     CompositionKind,
     CompositionState,
@@ -20,7 +22,7 @@ from labeling.base.states import (
     SuggestionOutcome,
     SuggestionState,
 )
-from labeling.base.text import clean_text
+from labeling.base.text import LONGEST_ERROR, clean_text
 from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model
@@ -30,8 +32,6 @@ from labeling.writing.services import COMPOSITIONS, cancel_waiting, message_of
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 from sampler.protocol import PromptTooLong, SampledCompletion, Sampler, SampleRequest
 
-SEND_AGAIN_AFTER = timedelta(seconds=45)
-"""A request that was sent to a worker and has no new suggestion after this long is sent again: its worker died."""
 ATTEMPTS_BESIDE = 2
 """Samples beyond those wanted, for what came out empty or the same twice."""
 
@@ -98,48 +98,30 @@ def note_shown(*, request: SuggestionRequest) -> None:
 
 
 @transaction.atomic
-def take_unsent_requests(*, now: datetime | None = None) -> list[int]:
-    """Ids of requests that no worker has been asked for, or whose worker fell silent, marked as asked for now."""
-    now = now or timezone.now()
-    waiting = SuggestionRequest.objects.select_for_update(skip_locked=True).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=now - SEND_AGAIN_AFTER), state=SuggestionState.WAITING
-    )
-    ids = list(waiting.order_by("asked_at").values_list("pk", flat=True))
-    SuggestionRequest.objects.filter(pk__in=ids).update(dispatched_at=now)
-    return ids
-
-
-def return_unsent_requests(*, request_ids: Sequence[int]) -> None:
-    """The broker could not take the message: they wait for the next round."""
-    SuggestionRequest.objects.filter(pk__in=request_ids).update(dispatched_at=None)
-
-
-def give_up_late(*, after_seconds: int, now: datetime | None = None) -> int:
-    """Ends what was waited for too long: ready with what has arrived, or failed visibly. Returns how many."""
-    late_before = (now or timezone.now()) - timedelta(seconds=after_seconds)
-    late = SuggestionRequest.objects.filter(state=SuggestionState.WAITING, asked_at__lt=late_before)
-    return sum(_give_up(request_id, after_seconds) for request_id in late.values_list("pk", flat=True))
-
-
-def give_up_if_late(*, request: SuggestionRequest, after_seconds: int) -> None:
-    """The same for one request, when its page looks: people must not wait for ever because beat is down."""
-    if request.state == SuggestionState.WAITING and timezone.now() - request.asked_at > timedelta(
-        seconds=after_seconds
-    ):
-        _give_up(request.pk, after_seconds)
-        request.refresh_from_db()
-
-
-@transaction.atomic
-def _give_up(request_id: int, after_seconds: int) -> bool:
+def _give_up(request_id: int, after: timedelta) -> bool:
+    """Ready with what has arrived, or failed visibly."""
     request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
     if request.state != SuggestionState.WAITING:
         return False
     if request.suggestions.exists():
         _finish(request, SuggestionState.READY)
     else:
-        _fail(request, SuggestionFailure.TOO_LATE, note=f"No worker answered within {after_seconds} seconds.")
+        _fail(
+            request, SuggestionFailure.TOO_LATE, note=f"No worker answered within {after.total_seconds():.0f} seconds."
+        )
     return True
+
+
+SUGGESTION_REQUESTS = Outbox(
+    model=SuggestionRequest,
+    waiting=Q(state=SuggestionState.WAITING),
+    task="labeling.tasks.sample_suggestions",
+    send_again_after=timedelta(seconds=45),
+    order_by="asked_at",
+    giving_up=GivingUp(
+        after=lambda: timedelta(seconds=settings.SUGGESTION_WAIT_SECONDS), since="asked_at", end=_give_up
+    ),
+)
 
 
 def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) -> None:
@@ -250,10 +232,10 @@ def _fail_if_waiting(request_id: int, failure: SuggestionFailure, error: Excepti
 
 
 def _fail(request: SuggestionRequest, failure: SuggestionFailure, *, note: str) -> None:
-    request.failure, request.failure_note = failure, note[:2000]
-    _finish(request, SuggestionState.FAILED)
+    request.move(
+        to=SuggestionState.FAILED, failure=failure, failure_note=note[:LONGEST_ERROR], finished_at=timezone.now()
+    )
 
 
 def _finish(request: SuggestionRequest, state: SuggestionState) -> None:
-    request.state, request.finished_at = state, timezone.now()
-    request.save(update_fields=["state", "failure", "failure_note", "finished_at"])
+    request.move(to=state, finished_at=timezone.now())

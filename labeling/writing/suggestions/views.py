@@ -5,7 +5,6 @@ Each is {request, state, said, html}: `said` is for people who listen to the pag
 
 from uuid import UUID
 
-from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -16,7 +15,6 @@ from labeling.base.refusals import PromptRefused, Refusal
 from labeling.base.states import SuggestionFailure, SuggestionState
 from labeling.desk.rules.drafts import draft_of
 from labeling.desk.views.held_work import find_own
-from labeling.dispatch import dispatch_suggestions
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.rules import messages_before, turns_in
 from labeling.writing.models import Composition
@@ -24,9 +22,9 @@ from labeling.writing.services import COMPOSITIONS
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 from labeling.writing.suggestions.queries import Panel, own_request, panel_of
 from labeling.writing.suggestions.services import (
+    SUGGESTION_REQUESTS,
     cancel_request,
     dismiss_suggestion,
-    give_up_if_late,
     note_shown,
     request_suggestions,
 )
@@ -57,7 +55,7 @@ def ask_for_turn(request: LabelerRequest, composition: Composition, position: in
         position=position,
         messages=messages_before(turns, position),
     )
-    dispatch_suggestions()
+    SUGGESTION_REQUESTS.send()
     return asked
 
 
@@ -76,7 +74,7 @@ def suggestions(request: LabelerRequest, token: UUID, request_token: UUID) -> Ht
         asked = own_request(composition, str(request_token))
     except (SuggestionRequest.DoesNotExist, Suggestion.DoesNotExist):
         raise Http404 from None
-    give_up_if_late(request=asked, after_seconds=settings.SUGGESTION_WAIT_SECONDS)
+    SUGGESTION_REQUESTS.give_up_if_late(asked)
     return _answer(request, asked)
 
 
@@ -114,7 +112,7 @@ def note_of(panel: Panel) -> str:
     if panel.state != SuggestionState.FAILED:
         return ""
     if panel.failure == SuggestionFailure.NO_MODEL:
-        return _("No model can be asked at the moment. Just go on; write the turn yourself.")
+        return _("No model can be asked at the moment. Just continue; write the turn yourself.")
     if panel.failure == SuggestionFailure.TOO_LONG:
-        return _("This has grown too long for the model to read. Just go on; write the turn yourself.")
-    return _("The model did not answer. Just go on, or ask again in a while; nothing of yours is lost.")
+        return _("This has grown too long for the model to read. Just continue; write the turn yourself.")
+    return _("The model did not answer. Just continue, or ask again in a while; nothing of yours is lost.")

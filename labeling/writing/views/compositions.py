@@ -57,10 +57,10 @@ def refused_composition(
 ) -> HttpResponse:
     """Why own writing can't go on, with what was written."""
     written = kept_texts(draft)
-    discarded = _("You threw this away. What you had written can still be read and copied here.")
+    discarded = _("You discarded this. What you had written can still be read and copied here.")
     words: dict[type[Refusal], Words] = {
         CampaignNotOpen: closed_campaign(composition),
-        AlreadyDiscarded: Words(title=_("Thrown away"), text=discarded, icon="skip"),
+        AlreadyDiscarded: Words(title=_("Discarded"), text=discarded, icon="skip"),
     }
     kept = Kept(text=written) if written else None
     return refused(request, composition, refusal, words=words, actions=[overview()], kept=kept)

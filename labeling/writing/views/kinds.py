@@ -18,7 +18,7 @@ from labeling.writing.models import Composition
 class OwnKind(KindOfWork[Composition]):
     start: ClassVar[Promise | None] = None
     """The words of the button that begins one; None where there is no such button."""
-    discarded: ClassVar[Promise] = gettext_lazy("Thrown away.")
+    discarded: ClassVar[Promise] = gettext_lazy("Discarded.")
     """What is said once one was discarded."""
 
     @abstractmethod

@@ -13,8 +13,8 @@ export const ACTIONS = {
   down: (card) => move(card, down),
   tie: (card) => move(card, tie),
   untie: (card) => move(card, untie),
-  ratings: () => say(followRatings() ? words("Followed") : words("NotAllRated")),
-  undo: () => say(canUndo() && undo() ? words("Undone") : words("NothingToUndo")),
+  ratings: () => say(followRatings() ? words("followed") : words("notAllRated")),
+  undo: () => say(canUndo() && undo() ? words("undone") : words("nothingToUndo")),
   raw: (card) => showRaw([card]),
   rawAll: () => showRaw(cards),
   unfold: (card) => unfold(card),
@@ -36,6 +36,7 @@ onPage(() => {
     if (button) ACTIONS[button.dataset.act](button.closest("[data-card]") ?? currentCard());
   });
   equip();
+  foldPrompt();
   // Fetched while nobody waits, so that the first duel does not wait for the network either.
   (window.requestIdleCallback ?? setTimeout)(() => [import("./compare.js"), import("./duel.js")]);
 });
@@ -46,7 +47,7 @@ export function rateAndGoOn(card, quality) {
   rate(card, quality);
   const next = nextWithout(ratings(), card);
   const done = wasOpen && !next;
-  say(done ? words("AllRated") : words("Rated", { letter: card.dataset.card, quality }));
+  say(done ? words("allRated") : words("ratedOne", { letter: card.dataset.card, quality }));
   mark(next ?? card);
 }
 
@@ -54,7 +55,7 @@ export function rateAndGoOn(card, quality) {
 export function rankAndGoOn(card, rank) {
   const wasOpen = tierOf(tiers(), card.dataset.card) < 0;
   rankAs(card, rank);
-  say(words("Moved", { letter: card.dataset.card, standing: standing(card.dataset.card) }));
+  say(words("moved", { letter: card.dataset.card, standing: standing(card.dataset.card) }));
   const ranked = new Set(tiers().flat());
   mark((wasOpen && nextWithout(ranked, card)) || card);
 }
@@ -67,14 +68,14 @@ function nextWithout(those, card) {
 
 export function place(card, change) {
   refine(change(tiers()));
-  say(words("Moved", { letter: card.dataset.card, standing: standing(card.dataset.card) }));
+  say(words("moved", { letter: card.dataset.card, standing: standing(card.dataset.card) }));
 }
 
 function move(card, how) {
   const { card: letter } = card.dataset;
   const before = tiers();
   const after = how(before, letter);
-  if (JSON.stringify(after) === JSON.stringify(before)) say(words("Stays", { letter, standing: standing(letter) }));
+  if (JSON.stringify(after) === JSON.stringify(before)) say(words("stays", { letter, standing: standing(letter) }));
   else place(card, () => after);
   if (!card.contains(document.activeElement)) mark(card);
 }
@@ -94,7 +95,7 @@ function showRaw(which) {
     card.classList.toggle("is-raw", raw);
     card.querySelector("[data-act=raw]").setAttribute("aria-pressed", String(raw));
   }
-  say(words(raw ? "Raw" : "Rendered"));
+  say(words(raw ? "raw" : "rendered"));
 }
 
 function unfold(card) {
@@ -125,4 +126,16 @@ function equip() {
     card.querySelector("[data-tools]").append(own);
   }
   for (const button of document.querySelectorAll("[data-act][hidden]")) button.hidden = false;
+}
+
+/** On narrow screens the prompt stays above the work; [data-prompt-toggle] folds it to a line and opens it again. */
+function foldPrompt() {
+  const toggle = document.querySelector("[data-prompt-toggle]");
+  if (!toggle) return;
+  const prompt = document.getElementById("prompt");
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    const folded = prompt.classList.toggle("is-folded");
+    toggle.setAttribute("aria-expanded", String(!folded));
+  });
 }

@@ -1,6 +1,6 @@
 /**
- * Drags a card, by its handle or by its chip on the board, to where it belongs: onto a tier or another card to tie with
- * it, between tiers to stand alone. Mouse, pen and finger; near an edge the page or the board scrolls along.
+ * Drags a card, by its handle or by its chip in the order, to where it belongs: onto a tier or another card to tie with
+ * it, between tiers to stand alone. Mouse, pen and finger; near an edge the page or the order scrolls along.
  */
 import { onPage } from "../../base/page.js";
 import { place } from "./actions.js";
@@ -74,8 +74,8 @@ function targetAt(x, y) {
   if (tier?.dataset.tier === "open") return { element: tier, how: "tie", change: (tiers) => without(tiers, letter) };
   if (tier?.dataset.tier === "start") return { element: tier, how: "tie", change: (tiers) => insert(tiers, letter, 0) };
   if (tier) return inOrBeside(tier, x, letter);
-  const board = under?.closest("[data-board]");
-  return board ? { element: board, how: "end", change: (tiers) => insert(tiers, letter, tiers.length) } : null;
+  const order = under?.closest("[data-order]");
+  return order ? { element: order, how: "end", change: (tiers) => insert(tiers, letter, tiers.length) } : null;
 }
 
 function inOrBeside(element, x, letter) {
@@ -93,12 +93,12 @@ function inOrBeside(element, x, letter) {
 function scrollAlong() {
   if (!drag?.ghost) return;
   const [x, y] = drag.at;
-  const board = form.querySelector("[data-tiers]");
-  const bar = board.closest(".bar").getBoundingClientRect();
+  const order = form.querySelector("[data-tiers]");
+  const bar = order.closest(".bar").getBoundingClientRect();
   const top = document.querySelector(".header")?.getBoundingClientRect().bottom ?? 0;
   if (y >= bar.top) {
-    const { left, right } = board.getBoundingClientRect();
-    board.scrollBy(speed(x - left, right - x), 0);
+    const { left, right } = order.getBoundingClientRect();
+    order.scrollBy(speed(x - left, right - x), 0);
   } else {
     window.scrollBy({ top: speed(y - top, bar.top - y), behavior: "instant" });
   }
@@ -120,7 +120,7 @@ function drop(event) {
   handle.addEventListener("click", swallow, { capture: true, once: true });
   setTimeout(() => handle.removeEventListener("click", swallow, true));
   if (target) place(cardOf(letter), target.change);
-  else say(words("Stays", { letter, standing: standing(letter) }));
+  else say(words("stays", { letter, standing: standing(letter) }));
 }
 
 function swallow(event) {
@@ -138,7 +138,7 @@ function cancelByKey(event) {
 function cancel() {
   const { letter } = drag;
   end();
-  say(words("Stays", { letter, standing: standing(letter) }));
+  say(words("stays", { letter, standing: standing(letter) }));
 }
 
 function end() {

@@ -3,27 +3,27 @@
  *
  * The answers lie in the form as a hidden field, so that the draft holds a duel that was left in the middle.
  */
-import { BETTER, EQUAL, WORSE, duel } from "./duel-order.js";
 import { onPage } from "../../base/page.js";
+import { BETTER, EQUAL, WORSE, duel } from "./binary-insertion.js";
 import { cardOf, currentCard, form, letters, mark, refine, say, words } from "./state.js";
 
 const KEYS = { ArrowLeft: BETTER, ArrowRight: WORSE, ArrowDown: EQUAL, "=": EQUAL, 1: BETTER, 2: EQUAL, 3: WORSE };
-let stage = null;
+let dialog = null;
 let field = null;
 
 onPage(() => {
-  stage = document.querySelector("[data-duel]");
+  dialog = document.querySelector("[data-duel]");
   field = form?.elements.duel;
-  if (!stage) return;
-  for (const button of stage.querySelectorAll("[data-answer]")) {
+  if (!dialog) return;
+  for (const button of dialog.querySelectorAll("[data-answer]")) {
     button.addEventListener("click", () => answer(button.dataset.answer));
   }
-  stage.querySelector("[data-duel-undo]").addEventListener("click", takeBack);
-  stage.querySelector("[data-duel-leave]").addEventListener("click", leave);
+  dialog.querySelector("[data-duel-undo]").addEventListener("click", takeBack);
+  dialog.querySelector("[data-duel-leave]").addEventListener("click", leave);
 });
 // Not on the dialog alone: the prompt beside it stays in reach, to scroll and to copy from.
 document.addEventListener("keydown", (event) => {
-  if (!stage?.open || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!dialog?.open || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   const act = KEYS[event.key] ? () => answer(KEYS[event.key]) : ["z", "Backspace"].includes(event.key) ? takeBack : null;
   if (event.key === "Escape" || event.key === "d") leave();
   else if (act) act();
@@ -34,13 +34,13 @@ document.addEventListener("keydown", (event) => {
 export function duelOn() {
   if (!duel(letters, field.value).question) field.value = "";
   setAside(true);
-  stage.show();
+  dialog.show();
   ask();
 }
 
 /** At once, not when the dialog tells of its closing: the next key is for the card already. */
 function leave() {
-  stage.close();
+  dialog.close();
   setAside(false);
   mark(currentCard());
 }
@@ -54,7 +54,7 @@ function answer(how) {
   const { tiers, question } = duel(letters, field.value);
   if (question) return ask();
   refine(tiers);
-  say(words("Duelled"));
+  say(words("duelDone"));
   leave();
 }
 
@@ -73,14 +73,14 @@ function ask() {
   const { letter, against } = question;
   show("left", letter, letter);
   show("right", against[0], against.join(" = "));
-  stage.querySelector("[data-duel-progress]").textContent = words("Duel", { number: said + 1, most: said + left });
-  stage.querySelector("[data-duel-undo]").disabled = said === 0;
-  stage.querySelector("[data-duel-question]").textContent = words("Question", { left: letter, right: against.join(" = ") });
-  stage.querySelector("[data-answer]").focus({ preventScroll: true });
+  dialog.querySelector("[data-duel-progress]").textContent = words("duel", { number: said + 1, most: said + left });
+  dialog.querySelector("[data-duel-undo]").disabled = said === 0;
+  dialog.querySelector("[data-duel-question]").textContent = words("question", { left: letter, right: against.join(" = ") });
+  dialog.querySelector("[data-answer]").focus({ preventScroll: true });
 }
 
 function show(side, letter, name) {
-  const place = stage.querySelector(`[data-duel-side=${side}]`);
+  const place = dialog.querySelector(`[data-duel-side=${side}]`);
   place.querySelector("[data-duel-name]").textContent = name;
   const text = cardOf(letter).querySelector(".prose").cloneNode(true);
   place.querySelector("[data-duel-text]").replaceChildren(text);

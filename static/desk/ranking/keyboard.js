@@ -13,7 +13,8 @@ const KEYS = {
   p: "prompt", 0: "strength", x: "none", s: "skip",
 }; // prettier-ignore
 const SHIFTED = { ArrowUp: "up", ArrowDown: "down", r: "rawAll" };
-const FLAG_LETTERS = [..."abeghlmqvwy"];
+// As many as a rubric may have flags (labeling/campaigns/rules/rubric.py): the letters that KEYS leaves.
+const FLAG_LETTERS = [..."abeghlmqvwyi"];
 const STEP = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 const TYPING = "textarea, select, input:not([type=radio], [type=checkbox])";
 
@@ -61,7 +62,7 @@ function letter(event) {
   if (!box) return false;
   box.click();
   const values = { flag: box.dataset.label, letter: currentCard().dataset.card };
-  say(words(box.checked ? "Flagged" : "Unflagged", values));
+  say(words(box.checked ? "flagged" : "unflagged", values));
   return true;
 }
 
@@ -91,7 +92,6 @@ function showFlagLetters() {
   for (const card of cards) {
     for (const [at, box] of card.querySelectorAll("[data-flags] input").entries()) {
       const key = FLAG_LETTERS[at];
-      if (!key) break;
       const hint = document.createElement("kbd");
       hint.textContent = key.toUpperCase();
       box.dataset.key = key;

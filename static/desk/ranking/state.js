@@ -5,12 +5,14 @@
  * the form “order-changed”.
  */
 import { onPage } from "../../base/page.js";
+import { fill, wordsOf } from "../../base/words.js";
 import { byRatings, tierOf } from "./tiers.js";
 
 export let form = null;
 export let cards = [];
 export let letters = [];
 
+let texts = {};
 let buttons = new Map();
 let past = [];
 let refined = false;
@@ -24,6 +26,7 @@ onPage(() => {
   buttons = new Map(cards.map((card) => [card, { quality: ofCard(card, "quality"), rank: ofCard(card, "rank") }]));
   current = null;
   if (!form) return;
+  texts = wordsOf("ranking");
   form.addEventListener("change", ({ target, isTrusted }) => {
     if (!isJudgement(target)) return;
     if (isTrusted && target.name.endsWith("-rank")) refined = true; // by hand, where style sheets leave the ranks to see
@@ -123,18 +126,18 @@ export function say(text) {
   if (region) region.textContent = text;
 }
 
-/** The text data-say-NAME of the form with its {places} filled. */
+/** Returns the text of that name (labeling/templatetags/script_words.py) with its {places} filled. */
 export function words(name, values = {}) {
-  return form.dataset[`say${name}`].replace(/\{(\w+)\}/g, (_, place) => values[place]);
+  return fill(texts[name], values);
 }
 
 /** “Rank 2, tied with B”, or that it is not ranked. */
 export function standing(letter) {
   const now = tiers();
   const at = tierOf(now, letter);
-  if (at < 0) return words("Unranked");
+  if (at < 0) return words("unranked");
   const others = now[at].filter((other) => other !== letter).join(", ");
-  return words(others ? "Tied" : "Ranked", { rank: at + 1, letters: others });
+  return words(others ? "tied" : "ranked", { rank: at + 1, letters: others });
 }
 
 function begin() {

@@ -4,9 +4,12 @@
  * Fields go by the number of their turn, so every change of the order renames them. Without this script the same
  * buttons post the form. Loaded before autosave.js: a draft that comes back may have more turns than the page.
  */
+import { fill, wordsOf } from "../../base/words.js";
+
 const form = document.querySelector("form[data-dialogue]");
 const list = form?.querySelector("[data-turns]");
 const template = document.querySelector("[data-turn-template]");
+const texts = wordsOf("dialogue");
 let removed = null;
 
 if (form) {
@@ -44,7 +47,7 @@ function add(role) {
   const turn = blank(role);
   list.append(turn);
   changed();
-  say(form.dataset.added.replace("{n}", turns().length));
+  say(fill(texts.added, { n: turns().length }));
   field(turn, "text").focus();
 }
 
@@ -72,7 +75,7 @@ function remove(turn) {
   removed = { turn, number };
   turn.remove();
   changed();
-  say(form.dataset.removed.replace("{n}", number + 1), { undo: true });
+  say(fill(texts.removed, { n: number + 1 }), { undo: true });
   (turns()[number] ?? turns().at(-1)).querySelector("textarea").focus();
 }
 
@@ -94,7 +97,7 @@ async function ask(turn) {
     const response = await fetch(form.dataset.suggestUrl, { method: "POST", body });
     answer = await response.json();
   } catch {
-    answer = { problem: form.dataset.unreachable };
+    answer = { problem: texts.unreachable };
   }
   if (answer.problem) return tell(turn, box, answer.problem);
   field(turn, "request").value = answer.request;
@@ -106,7 +109,7 @@ async function ask(turn) {
 
 function tell(turn, box, problem) {
   const note = document.createElement("p");
-  note.className = "calm-note";
+  note.className = "hint";
   note.textContent = problem;
   box.replaceChildren(note);
   turn.querySelector("[data-said]").textContent = problem;
@@ -118,7 +121,7 @@ function use(turn, button) {
   field(turn, "suggestion").value = button.dataset.use;
   mark(turn);
   area.dispatchEvent(new Event("input", { bubbles: true }));
-  turn.querySelector("[data-said]").textContent = form.dataset.used;
+  turn.querySelector("[data-said]").textContent = texts.used;
   area.focus();
 }
 

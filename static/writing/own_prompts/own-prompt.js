@@ -2,8 +2,11 @@
  * form[data-own-prompt]: pairs of a few-shot prompt come and go, and another use case is shown, without leaving the page.
  * Without this script the same buttons post the form. Loaded before autosave.js: a draft may have more pairs.
  */
+import { fill, wordsOf } from "../../base/words.js";
+
 const form = document.querySelector("form[data-own-prompt]");
 const list = form?.querySelector("[data-pairs]");
+const texts = wordsOf("own-prompt");
 const FEWEST = 2;
 
 if (form) {
@@ -25,7 +28,7 @@ function clicked(event) {
 function add() {
   if (list.children.length >= Number(form.dataset.most)) return;
   list.append(blank());
-  changed(form.dataset.added, list.children.length);
+  changed(texts.added, list.children.length);
   list.lastElementChild.querySelector("textarea").focus();
 }
 
@@ -33,7 +36,7 @@ function remove(pair) {
   if (list.children.length <= FEWEST) return;
   const index = [...list.children].indexOf(pair);
   pair.remove();
-  changed(form.dataset.removed, index + 1);
+  changed(texts.removed, index + 1);
   (list.children[index] ?? list.lastElementChild).querySelector("textarea").focus();
 }
 
@@ -62,10 +65,10 @@ function blank() {
   return document.querySelector("[data-pair-template]").content.firstElementChild.cloneNode(true);
 }
 
-function changed(words, number) {
+function changed(text, number) {
   renumber();
   form.dispatchEvent(new Event("change", { bubbles: true }));
-  form.querySelector("[data-said]").textContent = words.replace("{n}", number);
+  form.querySelector("[data-said]").textContent = fill(text, { n: number });
 }
 
 function renumber() {

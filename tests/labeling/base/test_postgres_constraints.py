@@ -115,7 +115,7 @@ def test_completions_are_fixed_once_labelers_see_them() -> None:
 def test_two_completions_of_a_task_are_distinct_texts() -> None:
     task = make_ready_task(make_prompt(make_campaign()))
     twin = task.completions.all()[0]
-    RankingTask.objects.filter(pk=task.pk).update(state="sampling", k=None)
+    RankingTask.objects.filter(pk=task.pk).update(state="set_aside", set_aside_reason="One is missing.", k=None)
     twin.pk = None
     refuses(lambda: twin.save(force_insert=True), "completion_distinct_within_task")
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from labeling.base.states import CampaignState, IllegalMove, LabelerState, ModelState, check_move
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.near_duplicates import prompt_key
-from labeling.campaigns.rules.splits import SPLITS, split_of
+from labeling.campaigns.rules.splits import split_of
 from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, densify, usable_pairs
 from labeling.simulation.rules import UnknownRule, quality_of, rule_named, simulated_ranks
+from lm.snapshot.records import SPLITS
 
 ranks = st.lists(st.integers(1, 9), min_size=1, max_size=9)
 

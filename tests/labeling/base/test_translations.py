@@ -15,7 +15,7 @@ TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.html") if "adm
 MODULES = sorted(
     path
     for path in (ROOT / "labeling").rglob("*.py")
-    if {"views", "views.py", "forms", "forms.py"} & set(path.relative_to(ROOT).parts)
+    if {"views", "views.py", "forms", "forms.py", "templatetags"} & set(path.relative_to(ROOT).parts)
 )
 GETTEXT = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")

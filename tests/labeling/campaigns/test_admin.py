@@ -1,13 +1,16 @@
 """Campaigns through the admin: made, described, opened and closed, told anew what labelers are told."""
 
 import json
+import re
 
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import CampaignState
+from labeling.campaigns.rules.rubric import MOST_FLAGS
 from labeling.campaigns.services.campaigns import change_campaign
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Assignment, Campaign, RankingTask
@@ -176,6 +179,26 @@ def test_a_new_rubric_is_a_new_version_and_a_broken_one_is_refused() -> None:
     assert campaign.rubric_versions.count() == 2
     latest = campaign.rubric_versions.order_by("-version")[0]
     assert "Fails the task" in client.get(reverse("admin:labeling_rubricversion_change", args=[latest.pk])).text
+
+
+def test_a_rubric_with_more_flags_than_letters_is_refused_in_words() -> None:
+    campaign, client = make_campaign(), admin_browser()
+    flags = [FLAGS[0] | {"key": f"flag_{number}"} for number in range(MOST_FLAGS + 1)]
+    refused = client.post(address_of(campaign, "publish_rubric"), {"flags": json.dumps(flags)}, follow=True)
+    assert "The rubric has 13 flags, and labelers have letters on their keyboard for 12. Leave 1 out" in refused.text
+    assert campaign.rubric_versions.count() == 1
+    client.post(address_of(campaign, "publish_rubric"), {"flags": json.dumps(flags[:MOST_FLAGS])})
+    assert campaign.rubric_versions.count() == 2
+
+
+def test_each_flag_that_a_rubric_may_have_has_a_letter_that_does_nothing_else() -> None:
+    script = (settings.BASE_DIR / "static/desk/ranking/keyboard.js").read_text()
+    letters = re.search(r'FLAG_LETTERS = \[\.\.\."(\w+)"\]', script)
+    others = re.search(r"const KEYS = \{(.*?)\};", script, re.DOTALL)
+    assert letters
+    assert others
+    assert len(set(letters[1])) == len(letters[1]) == MOST_FLAGS
+    assert not set(letters[1]) & set(re.findall(r"(\w): ", others[1]))
 
 
 def test_the_list_shows_how_far_each_campaign_is() -> None:

@@ -10,6 +10,7 @@ from labeling.desk.services.assignments import claim_demonstration, claim_rankin
 from labeling.models import Assignment, Labeler
 from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -131,7 +132,7 @@ def test_who_opted_out_is_neither_offered_nor_shown_such_work(client: Client, al
     make_ready_task(violent)
     client.post("/preferences/", {"break_minutes": "50", "time_zone": "", "opt_outs": ["hate"]})
     alice.refresh_from_db()
-    html = client.get("/").content.decode()
+    html = compact(client.get("/").content.decode())
     assert 'data-available="ranking">0<' in html
     assert 'data-available="demonstration">0<' in html
     assert claim_ranking(labeler=alice) is None

@@ -11,7 +11,9 @@ from markdown_it import MarkdownIt
 
 from labeling.base.states import PromptSource, UseCase
 from labeling.campaigns.rules.near_duplicates import normalise, prefix, prompt_key
-from labeling.campaigns.rules.splits import SPLITS, split_of
+from labeling.campaigns.rules.splits import split_of
+from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST
+from lm.snapshot.records import SPLITS
 
 STARTER = Path(__file__).parents[3] / "labeling" / "campaigns" / "starter_campaign"
 INSTRUCTIONS = {"en": "instructions.en.md", "zh-hans": "instructions.zh.md"}
@@ -147,7 +149,7 @@ class TestPrompts:
 
 class TestRubric:
     def test_asks_what_instructgpt_asked(self) -> None:
-        assert (RUBRIC["likert_min"], RUBRIC["likert_max"]) == (1, 7)
+        assert (QUALITY_LOWEST, QUALITY_HIGHEST) == (1, 7)
         assert [flag["key"] for flag in RUBRIC["flags"]] == FLAG_KEYS
 
     @pytest.mark.parametrize("part", ["label", "help"])
@@ -191,4 +193,4 @@ class TestInstructions:
     def test_explain_every_rating(self, file_name: str) -> None:
         markdown = (STARTER / file_name).read_text(encoding="utf-8")
         explained = [int(rating) for rating in re.findall(r"^\| (\d) \| \S", markdown, flags=re.MULTILINE)]
-        assert sorted(explained) == list(range(RUBRIC["likert_min"], RUBRIC["likert_max"] + 1))
+        assert sorted(explained) == list(range(QUALITY_LOWEST, QUALITY_HIGHEST + 1))

@@ -16,12 +16,10 @@ def writes_a_counter(source: str) -> bool:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in COUNTERS:
             return True
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in {"update", "create"}
-        ) and any(keyword.arg in COUNTERS for keyword in node.keywords):
-            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITING_CALLS:
+            names = {keyword.arg for keyword in node.keywords}
+            if names & set(COUNTERS):
+                return True
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
             return True
     return False

@@ -10,6 +10,7 @@ from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import release
 from labeling.models import Assignment, Labeler
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -42,12 +43,12 @@ def test_a_draft_is_saved_and_comes_back_with_the_page(client: Client, held: Ass
     assert answer.status_code == 200
     assert answer.json()["version"] == 1
     assert answer.json()["saved_at"]
-    html = client.get(f"/work/{held.token}/").content.decode()
+    html = compact(client.get(f"/work/{held.token}/").content.decode())
     assert 'data-version="1"' in html
     assert 'name="1-rank" value="2" checked' in html
     assert 'name="1-flags" value="fails_task" checked' in html
     assert "Half way." in html
-    assert "Not handed in yet" not in html
+    assert "Not submitted yet" not in html
 
 
 def test_the_second_of_two_tabs_is_told_what_the_first_saved(client: Client, held: Assignment) -> None:

@@ -68,7 +68,7 @@ def test_a_text_that_is_deleted_can_be_had_back(client: Client, held: Assignment
     assert back["Location"] == f"/work/{held.token}/"
     work = client.get(back["Location"]).content.decode()
     assert LONG in work
-    assert "earlier version is back" in work
+    assert "earlier version is restored" in work
     assert 'data-version="4"' in work
 
 

@@ -13,6 +13,7 @@ from labeling.desk.services.assignments import claim_demonstration, claim_rankin
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Labeler
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +63,7 @@ def test_handing_in_twice_leads_to_what_was_handed_in(client: Client, alice: Lab
     client.post(f"/work/{held.token}/submit/", ENTRY)
     again = client.post(f"/work/{held.token}/submit/", ENTRY, follow=True)
     assert again.redirect_chain == [(f"/history/{held.token}/", 302)]
-    assert "handed in already" in again.content.decode()
+    assert "submitted already" in again.content.decode()
     assert labels_of(held) == 1
 
 
@@ -87,7 +88,7 @@ def test_a_lease_that_ran_out_can_be_taken_up_again(client: Client, alice: Label
     assert page.status_code == 200
     assert "Begun." in page.content.decode()
     assert f'action="/work/{held.token}/resume/"' in page.content.decode()
-    assert "Begun" in client.get("/").content.decode()
+    assert "Started, not submitted" in client.get("/").content.decode()
     resumed = client.post(f"/work/{held.token}/resume/", follow=True)
     assert resumed.redirect_chain == [(f"/work/{held.token}/", 302)]
     assert "Begun." in resumed.content.decode()
@@ -130,7 +131,7 @@ def test_earlier_work_waits_while_other_work_of_its_kind_is_held(client: Client,
     later = hold(alice)
     for page in (client.get(f"/work/{earlier.token}/"), client.post(f"/work/{earlier.token}/resume/")):
         html = page.content.decode()
-        assert "Finish or skip that one first" in html
+        assert "Finish or skip it first" in html
         assert f'href="/work/{later.token}/"' in html
 
 
@@ -221,7 +222,7 @@ def test_nothing_to_do_says_what_is_going_on(client: Client) -> None:
     assert answer.redirect_chain == [("/next/ranking/", 302)]
     assert "No campaign is open in your languages" in answer.content.decode()
     campaign = make_campaign(ready_depth=3)
-    assert "You have done everything" in client.get("/next/ranking/").content.decode()
+    assert "You have done every task" in client.get("/next/ranking/").content.decode()
     prompt = make_prompt(campaign)
     from labeling.ranking_tasks.services.tasks import make_task
 
@@ -245,15 +246,15 @@ def test_the_overview_says_what_there_is_and_what_is_held(client: Client, alice:
     for number in range(3):
         make_ready_task(make_prompt(campaign, text=f"{number} is a number?"))
     make_ready_task(make_prompt(make_campaign(), language="de"))
-    html = client.get("/").content.decode()
+    html = compact(client.get("/").content.decode())
     assert 'data-available="ranking">3<' in html
     assert 'data-available="demonstration">3<' in html
     assert "Questions of every day." in html
     client.post("/next/ranking/")
-    html = client.get("/").content.decode()
+    html = compact(client.get("/").content.decode())
     assert 'data-available="ranking">2<' in html
     assert "Continue ranking" in html
     held = alice.assignments.get()
     client.post(f"/work/{held.token}/submit/", ENTRY)
-    html = client.get("/").content.decode()
+    html = compact(client.get("/").content.decode())
     assert 'data-done-today="ranking">1<' in html

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, transaction
-from django.template import Context, Template, TemplateSyntaxError
+from django.template import Context, Engine, Template, TemplateSyntaxError
 from django.test import Client
 from django.utils import translation
 from django.utils.datastructures import MultiValueDict
@@ -24,6 +24,7 @@ from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.next_task import claim_next_task
 from labeling.models import Assignment, Labeler, RankingTask, RenderedCompletion
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -151,16 +152,25 @@ class TestBlankCards:
 
     def test_what_was_entered_is_drawn_into_no_mould(self, alice: Labeler) -> None:
         cards = self.cards(alice, {"1-quality": "6", "2-note": "Mine alone."})
-        assert 'name="1-quality" value="6" checked' in card_html(cards[0], language="en")
+        assert 'name="1-quality" value="6" checked' in compact(card_html(cards[0], language="en"))
         assert "Mine alone." in card_html(cards[1], language="en")
         blank = self.cards(make_labeler("bob"))
         assert not any("checked" in card_html(card, language="en") for card in blank)
         assert not any("Mine alone." in card_html(card, language="en") for card in blank)
 
 
-class TestDrawnOnce:
+def including(tag: str, included: str) -> Template:
+    """A template with that tag, which includes "part.html"."""
+    libraries = {
+        name: f"{package}.templatetags.{name}" for package, name in (("labeling", "cached_include"), ("django", "i18n"))
+    }
+    loader = ("django.template.loaders.locmem.Loader", {"part.html": included})
+    return Engine(libraries=libraries, loaders=[loader]).from_string("{% load cached_include %}" + tag)
+
+
+class TestCachedInclude:
     def test_it_knows_what_is_named_and_nothing_else(self) -> None:
-        drawn = Template("{% load drawn_once %}{% drawnonce k=k %}{{ k }}{{ user }}{{ request }}{% enddrawnonce %}")
+        drawn = including('{% cached_include "part.html" k=k %}', "{{ k }}{{ user }}{{ request }}")
         assert [drawn.render(Context({"k": k, "user": "alice", "request": "hers"})) for k in (4, 7, 4)] == [
             "4",
             "7",
@@ -168,14 +178,15 @@ class TestDrawnOnce:
         ]
 
     def test_each_language_has_its_own(self) -> None:
-        drawn = Template("{% load drawn_once i18n %}{% drawnonce %}{% translate 'History' %}{% enddrawnonce %}")
+        drawn = including('{% cached_include "part.html" %}', "{% load i18n %}{% translate 'History' %}")
         with translation.override("zh-hans"):
             chinese = drawn.render(Context())
         assert drawn.render(Context()) == "History" != chinese
 
-    def test_what_has_no_name_is_refused(self) -> None:
-        with pytest.raises(TemplateSyntaxError, match="name=value"):
-            Template("{% load drawn_once %}{% drawnonce k %}{% enddrawnonce %}")
+    @pytest.mark.parametrize("tag", ['{% cached_include "part.html" k %}', "{% cached_include %}"])
+    def test_what_has_no_name_is_refused(self, tag: str) -> None:
+        with pytest.raises(TemplateSyntaxError, match=r"takes (name=value only|the name)"):
+            including(tag, "")
 
 
 class TestFindingIt:

@@ -17,6 +17,7 @@ from labeling.desk.services.revisions import REVISABLE
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -69,8 +70,8 @@ def revisions_of(assignment: Assignment) -> list[str]:
 
 class TestRevisingARanking:
     def test_the_page_is_filled_with_what_was_handed_in(self, client: Client, ranked: Assignment) -> None:
-        html = client.get(open_again(client, ranked)).content.decode()
-        assert "You revise what you handed in" in html
+        html = compact(client.get(open_again(client, ranked)).content.decode())
+        assert "You are revising your submission" in html
         assert "Fishy." in html
         assert "Fine." in html
         for name, value in (("1-rank", 2), ("2-rank", 1), ("3-rank", 1), ("4-rank", 3), ("2-quality", 7)):

@@ -18,8 +18,9 @@ from labeling.home.queries.day import day_of
 from labeling.models import Assignment, Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.people.services import change_preferences
-from labeling.quality.rules import MIN_PAIRS
+from lm.snapshot.records import FEWEST_PAIRS
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +61,7 @@ def test_the_day_counts_by_kind_campaign_and_time(client: Client, alice: Labeler
     judgements = [Judgement(shown_position=position, rank=1) for position in range(1, 5)]
     begun = start_revision(labeler=alice, token=token, fields_of=fields_of_ranking)
     revise_ranking(labeler=alice, token=str(begun.token), judgements=judgements, active_seconds=60)
-    html = client.get("/day/").content.decode()
+    html = compact(client.get("/day/").content.decode())
     assert 'data-today="rankings">2<' in html  # a revision is no second ranking, but its time is time
     assert 'data-today="demonstrations">1<' in html
     assert 'data-today="time">1 h 8 min<' in html
@@ -82,14 +83,14 @@ def test_a_day_begins_at_midnight_where_the_labeler_lives(alice: Labeler, monkey
 def test_the_overview_counts_the_same_day(client: Client, alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign()))
     rank(alice, [1, 2, 3, 4])
-    assert 'data-done-today="ranking">1<' in client.get("/").content.decode()
+    assert 'data-done-today="ranking">1<' in compact(client.get("/").content.decode())
     Assignment.objects.update(closed_at=timezone.now() - timedelta(days=1, minutes=1))
-    assert 'data-done-today="ranking">0<' in client.get("/").content.decode()
+    assert 'data-done-today="ranking">0<' in compact(client.get("/").content.decode())
 
 
 def test_agreement_is_shown_once_there_are_enough_pairs(client: Client, alice: Labeler) -> None:
     bob, campaign = make_labeler("bob"), make_campaign(rankings_per_task=2)
-    needed = -(-MIN_PAIRS // 6)
+    needed = -(-FEWEST_PAIRS // 6)
     for _ in range(needed - 1):
         make_ready_task(make_prompt(campaign))
     for _ in range(needed - 1):
@@ -121,7 +122,7 @@ def test_the_day_page_grows_no_query(
 
 
 def test_an_empty_day_is_calm(client: Client) -> None:
-    html = client.get("/day/").content.decode()
+    html = compact(client.get("/day/").content.decode())
     assert 'data-today="rankings">0<' in html
     assert "Not known yet" in html
 

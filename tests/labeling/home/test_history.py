@@ -102,4 +102,4 @@ def test_work_that_is_not_handed_in_is_no_history_yet(client: Client, alice: Lab
     held = claim_ranking(labeler=alice)
     assert held is not None
     assert client.get(f"/history/{held.token}/")["Location"] == f"/work/{held.token}/"
-    assert "Nothing handed in yet" in client.get("/history/").content.decode()
+    assert "Nothing submitted yet" in client.get("/history/").content.decode()

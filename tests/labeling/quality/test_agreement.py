@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.campaigns.rules.text_changes import Change, changed_lines
-from labeling.quality.rules import MIN_PAIRS, Agreement, agreement_of
+from labeling.quality.rules import Agreement, agreement_of
+from lm.snapshot.records import FEWEST_PAIRS
 
 RANKS = st.lists(st.integers(1, 9), min_size=2, max_size=9).map(lambda ranks: dict(enumerate(ranks)))
 
@@ -19,8 +20,8 @@ def test_only_completions_that_both_ranked_count() -> None:
 
 
 def test_a_share_of_few_pairs_is_not_said() -> None:
-    assert Agreement(same=1, pairs=MIN_PAIRS - 1).share is None
-    assert Agreement(same=MIN_PAIRS, pairs=MIN_PAIRS).percent == 100
+    assert Agreement(same=1, pairs=FEWEST_PAIRS - 1).share is None
+    assert Agreement(same=FEWEST_PAIRS, pairs=FEWEST_PAIRS).percent == 100
 
 
 @given(RANKS)

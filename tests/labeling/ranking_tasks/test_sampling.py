@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from labeling.base.states import TaskState
 from labeling.models import ModelVersion, RankingTask, SamplingRun
-from labeling.ranking_tasks.services.sampling import sample_tasks, take_undispatched
+from labeling.ranking_tasks.services.sampling import OTHER_TASKS, sample_tasks
 from labeling.ranking_tasks.services.tasks import top_up
 from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_prompt
@@ -142,6 +142,6 @@ def test_top_up_fills_to_the_depth_and_no_further() -> None:
 
 def test_a_task_is_sent_once_and_again_when_its_message_was_lost() -> None:
     task = make_task()
-    assert take_undispatched(reserved=False, limit=10) == [task.pk]
-    assert take_undispatched(reserved=False, limit=10) == []
-    assert take_undispatched(reserved=False, limit=10, now=timezone.now() + timedelta(minutes=16)) == [task.pk]
+    assert OTHER_TASKS.take() == [task.pk]
+    assert OTHER_TASKS.take() == []
+    assert OTHER_TASKS.take(now=timezone.now() + timedelta(minutes=16)) == [task.pk]

@@ -29,7 +29,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         asked.append(request_id)
         return True
 
-    monkeypatch.setattr("labeling.dispatch._send", keep)
+    monkeypatch.setattr("labeling.base.outbox._send", keep)
     return asked
 
 
@@ -93,14 +93,14 @@ def test_a_warm_worker_answers_the_first_request_itself(
         return True
 
     monkeypatch.setattr("labeling.rewards.views.WAIT_SECONDS", 2)
-    monkeypatch.setattr("labeling.dispatch._send", at_once)
+    monkeypatch.setattr("labeling.base.outbox._send", at_once)
     answered = post(program)
     assert answered.status_code == 200
     assert said(answered)["scores"][0]["rewards"] == [0.25, 8.0]
 
 
 def test_with_redis_down_the_row_waits(program: Client, model: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labeling.dispatch._send", lambda *_, **__: False)
+    monkeypatch.setattr("labeling.base.outbox._send", lambda *_, **__: False)
     assert post(program).status_code == 202
     assert ScoringRequest.objects.get().dispatched_at is None
 

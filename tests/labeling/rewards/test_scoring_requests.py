@@ -15,13 +15,11 @@ from labeling.rewards.services.scoring_requests import (
     GIVE_UP_AFTER,
     MOST_CHARACTERS,
     MOST_COMPLETIONS,
-    SEND_AGAIN_AFTER,
+    SCORING_REQUESTS,
     ScoringItem,
     answer_scoring_request,
-    give_up_late_scoring,
+    forget_answered,
     request_scores,
-    return_unsent_scoring,
-    take_unsent_scoring,
 )
 from lm.prompt_format import Message
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -89,20 +87,20 @@ def test_a_model_that_breaks_fails_the_request_visibly(petra: User, model: Model
 
 def test_what_a_killed_worker_held_is_sent_again_and_after_ten_minutes_fails(petra: User, model: ModelVersion) -> None:
     asked = ask(petra)
-    assert take_unsent_scoring() == [asked.pk]
-    assert take_unsent_scoring() == []
-    assert take_unsent_scoring(now=timezone.now() + 2 * SEND_AGAIN_AFTER) == [asked.pk]
-    return_unsent_scoring(request_ids=[asked.pk])
-    assert take_unsent_scoring() == [asked.pk]
-    assert give_up_late_scoring() == 0
-    assert give_up_late_scoring(now=timezone.now() + 2 * GIVE_UP_AFTER) == 1
+    assert SCORING_REQUESTS.take() == [asked.pk]
+    assert SCORING_REQUESTS.take() == []
+    assert SCORING_REQUESTS.take(now=timezone.now() + 2 * SCORING_REQUESTS.send_again_after) == [asked.pk]
+    SCORING_REQUESTS.put_back([asked.pk])
+    assert SCORING_REQUESTS.take() == [asked.pk]
+    assert SCORING_REQUESTS.give_up_late() == 0
+    assert SCORING_REQUESTS.give_up_late(now=timezone.now() + 2 * GIVE_UP_AFTER) == 1
     asked.refresh_from_db()
     assert asked.failure == "No scoring worker answered within 10 minutes."
 
 
 def test_an_answer_after_it_was_given_up_is_dropped(petra: User, model: ModelVersion) -> None:
     asked = ask(petra)
-    late = ScriptedRewarder(meanwhile=lambda: give_up_late_scoring(now=timezone.now() + 2 * GIVE_UP_AFTER))
+    late = ScriptedRewarder(meanwhile=lambda: SCORING_REQUESTS.give_up_late(now=timezone.now() + 2 * GIVE_UP_AFTER))
     answer_scoring_request(request_id=asked.pk, model=model, rewarder=late)
     asked.refresh_from_db()
     assert (asked.state, asked.scores) == ("failed", None)
@@ -111,9 +109,9 @@ def test_an_answer_after_it_was_given_up_is_dropped(petra: User, model: ModelVer
 def test_answers_are_forgotten_after_a_week_and_what_waits_is_not(petra: User, model: ModelVersion) -> None:
     answered = ask(petra)
     answer_scoring_request(request_id=answered.pk, model=model, rewarder=ScriptedRewarder())
-    give_up_late_scoring(now=timezone.now() + FORGET_AFTER / 2)
+    forget_answered(now=timezone.now() + FORGET_AFTER / 2)
     assert ScoringRequest.objects.filter(pk=answered.pk).exists()
-    give_up_late_scoring(now=timezone.now() + FORGET_AFTER + timedelta(minutes=1))
+    forget_answered(now=timezone.now() + FORGET_AFTER + timedelta(minutes=1))
     assert not ScoringRequest.objects.filter(pk=answered.pk).exists()
 
 

@@ -11,10 +11,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from labeling import worker_models as reward_models
 from labeling.base.states import ModelKind, ScoringState
-from labeling.dispatch import dispatch_scoring
 from labeling.model_versions.services import promote, register_model
 from labeling.models import ModelVersion, PreferenceMargin, RewardScore, ScoringRequest
-from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
+from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, ScoringItem, request_scores
 from labeling.worker_models import loaded_rewarder
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item
@@ -94,7 +93,7 @@ def promoted(path: Path) -> ModelVersion:
 
 def answered(worker: Processes, petra: User) -> ScoringRequest:
     asked = request_scores(user=petra, items=[ITEM], per_minute=1000)
-    dispatch_scoring()
+    SCORING_REQUESTS.send()
 
     def is_answered() -> bool:
         asked.refresh_from_db()
@@ -130,11 +129,11 @@ def test_a_real_worker_answers_reloads_on_promotion_and_survives_being_killed(
 
     worker.kill("scoring")
     lost = request_scores(user=petra, items=[ITEM], per_minute=1000)
-    dispatch_scoring()  # nobody is there to take it
+    SCORING_REQUESTS.send()  # nobody is there to take it
     # As if the time after which a message counts as lost had passed.
     ScoringRequest.objects.filter(pk=lost.pk).update(dispatched_at=None)
     worker.worker("scoring-again", "scoring")
-    assert dispatch_scoring() == 1
+    assert SCORING_REQUESTS.send() == 1
     worker.wait_for("both messages are worked off", lambda: is_ready(lost), seconds=90)
 
 

@@ -110,7 +110,7 @@ def test_retraining_is_asked_for_and_there_is_never_a_second_run() -> None:
 
 
 def test_with_redis_down_the_run_waits_and_the_admin_says_so(settings: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("labeling.dispatch._send", lambda *_: False)
+    monkeypatch.setattr("labeling.base.outbox._send", lambda *_, **__: False)
     client = admin_browser()
     response = client.post(RETRAIN, {"note": ""}, follow=True)
     assert "Redis can't be reached" in texts_of(response)[0]
@@ -157,9 +157,9 @@ def test_a_finished_run_shows_old_and_new_side_by_side(snapshot: Snapshot) -> No
     run = run_in_training(snapshot)
     new = {"rankings": 60, "prompt_accuracy": 0.71, "prompt_accuracy_interval": [0.65, 0.77], "log_loss": 0.6}
     current = ModelVersion.objects.create(kind="reward", name="reward-0", path="/r")
+    begin_evaluating(run=run, compared_with=current)
     TrainingRun.objects.filter(pk=run.pk).update(
         state=RunState.DONE,
-        compared_with=current,
         decision="Promoted: a gain.",
         evaluation={"new": new, "current": new | {"prompt_accuracy": 0.66, "log_loss": 0.65}},
     )

@@ -10,6 +10,7 @@ from django.urls import reverse
 from labeling.base.states import RunState
 from labeling.models import ModelVersion, Ranking, TrainingRun
 from labeling.training.admin.evaluation import evaluations
+from labeling.training.services.runs import begin_evaluating
 from tests.labeling.admin_house import admin_browser, run_in_training, snapshot_in
 from tests.labeling.cast import make_labeler
 from tests.labeling.handed_in import a_task, rank
@@ -112,6 +113,7 @@ def test_the_run_shows_what_its_model_does_and_a_model_without_figures_breaks_no
     run = run_in_training(snapshot_in(tmp_path / "snapshot"))
     client = admin_browser()
     assert "On the validation split" not in client.get(page(run)).text
+    begin_evaluating(run=run, compared_with=None)
     TrainingRun.objects.filter(pk=run.pk).update(state=RunState.DONE, model_version=version_with(measured()))
     assert "On the validation split" in client.get(page(run)).text
     bare = ModelVersion.objects.create(kind="sft", name="sft-1", path="/nowhere/sft-1")

@@ -48,6 +48,7 @@ def reward_7(tmp_path: Path, snapshot: Snapshot | None) -> ModelVersion:
     )
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_the_folds_of_a_version_end_on_its_page(tmp_path: Path) -> None:
     version = reward_7(tmp_path, snapshot_of(4, tmp_path / "snapshot"))
@@ -58,6 +59,7 @@ def test_the_folds_of_a_version_end_on_its_page(tmp_path: Path) -> None:
     assert "Labelers it never learned from" in page
 
 
+@pytest.mark.processes
 def test_one_labeler_is_refused_in_the_trainers_words(tmp_path: Path) -> None:
     reward_7(tmp_path, snapshot_of(1, tmp_path / "snapshot"))
     with pytest.raises(CommandError, match="come from 1 labeler, so there is nobody to hold out"):

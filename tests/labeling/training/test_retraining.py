@@ -18,7 +18,7 @@ from lm.snapshot.manifest import utc_text
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.tiny_models import make_tiny_model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

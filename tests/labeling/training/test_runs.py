@@ -12,6 +12,7 @@ from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
 from labeling.training.services.runs import (
+    QUEUED_RUNS,
     SILENT_AFTER,
     RunAbandoned,
     begin_evaluating,
@@ -23,7 +24,6 @@ from labeling.training.services.runs import (
     note_progress,
     request_if_due,
     request_retraining,
-    take_undispatched_runs,
 )
 from tests.labeling.admin_house import stepped
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -118,8 +118,8 @@ def test_beat_waits_an_hour_after_a_failure_but_a_person_need_not() -> None:
 
 def test_a_message_delivered_twice_is_one_training() -> None:
     run = request_retraining(trigger="manual")
-    assert take_undispatched_runs() == [run.pk]
-    assert take_undispatched_runs() == []
+    assert QUEUED_RUNS.take() == [run.pk]
+    assert QUEUED_RUNS.take() == []
     assert claim_run(run_id=run.pk, worker="first") is not None
     assert claim_run(run_id=run.pk, worker="second") is None
 

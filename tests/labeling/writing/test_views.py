@@ -35,7 +35,7 @@ def save(client: Client, begun: Composition, text: str, base_version: int = 0) -
 
 
 def test_the_start_page_offers_what_campaigns_ask_for(client: Client) -> None:
-    assert "Begin something of your own" not in client.get("/").content.decode()
+    assert "Write something of your own" not in client.get("/").content.decode()
     make_campaign(ask_dialogues=True)
     make_campaign(ask_own_prompts=True)
     make_campaign(ask_chats=True, state=CampaignState.PAUSED)
@@ -85,7 +85,7 @@ def test_throwing_away_leads_back_to_the_start_page(client: Client, begun: Compo
     save(client, begun, "Never mind.")
     answer = client.post(f"/compose/{begun.token}/discard/", follow=True)
     assert answer.redirect_chain == [("/", 302)]
-    assert "Thrown away." in answer.content.decode()
+    assert "Discarded." in answer.content.decode()
     assert "Never mind." not in answer.content.decode()
 
 

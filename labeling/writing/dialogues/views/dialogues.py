@@ -101,7 +101,7 @@ class DialogueKind(OwnKind):
 def words_for_refused_prompt(refused: PromptRefused) -> str:
     if refused.twin_id is not None:
         return _("The campaign has a conversation that begins like this one already. Begin it in another way.")
-    return _("It can't be taken: you have handed in as many of your own as one person may, or its turns don't fit.")
+    return _("It can't be taken: you have submitted as many of your own as one person may, or its turns don't fit.")
 
 
 @require_POST

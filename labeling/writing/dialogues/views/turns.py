@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import LONGEST_TURN, UnstorableText, clean_text
 from labeling.desk.forms import Problem
 from labeling.desk.rules.drafts import first
-from labeling.writing.dialogues.rules import LONGEST_TURN, Fault, Turn, TurnFault, faults_of
+from labeling.writing.dialogues.rules import Fault, Turn, TurnFault, faults_of
 from labeling.writing.suggestions.queries import Panel
 from labeling.writing.suggestions.views import note_of, said_of
 

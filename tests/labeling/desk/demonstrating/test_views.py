@@ -73,4 +73,4 @@ def test_a_first_empty_line_survives_the_way_through_the_browser(client: Client,
     # A browser drops one line end right after <textarea>, so the page must write one more.
     draft = {"draft": {"text": ["\nSecond line."]}, "base_version": 0}
     client.put(f"/work/{held.token}/draft/", draft, "application/json")
-    assert ">\n\nSecond line.</textarea>" in client.get(f"/work/{held.token}/").content.decode()
+    assert ">&#10;\nSecond line.</textarea>" in client.get(f"/work/{held.token}/").content.decode()

@@ -9,6 +9,7 @@ from django.test import Client
 
 from labeling.models import Assignment, Labeler, RankingTask
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +73,7 @@ def test_an_untouched_page_has_nothing_chosen_and_is_not_taken(client: Client, t
     page = client.post(f"/work/{held.token}/submit/", {"active_seconds": "3"})
     assert page.status_code == 422
     html = page.content.decode()
-    assert "Still without a quality:" in html
+    assert "Still without a rating:" in html
     assert "Still without a rank:" in html
     assert 'href="#card-4-rank"' in html
     assert 'id="card-4-rank"' in html
@@ -86,13 +87,13 @@ def test_what_was_entered_stays_when_something_is_missing(client: Client, task: 
     )
     page = client.post(f"/work/{held.token}/submit/", entry)
     assert page.status_code == 422
-    for html in (page.content.decode(), client.get(f"/work/{held.token}/").content.decode()):
+    for html in (compact(page.content.decode()), compact(client.get(f"/work/{held.token}/").content.decode())):
         assert 'name="1-rank" value="1" checked' in html
         assert 'name="2-flags" value="hallucination" checked' in html
         assert "Made up." in html
         assert "Close." in html
         assert 'name="active_seconds" value="12.5"' in html
-    assert re.findall(r'<a href="#card-(\d)-rank">', page.content.decode()) == ["3"]
+    assert re.findall(r'<a href="#card-(\d)-rank">', compact(page.content.decode())) == ["3"]
     held.refresh_from_db()
     assert held.draft["2-note"] == ["Made up."]
 
@@ -159,7 +160,7 @@ def test_what_makes_no_ranking_is_refused_in_words(client: Client, task: Ranking
     held = claim(client)
     page = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], **changes))
     assert page.status_code == 422
-    assert "Not handed in yet" in page.content.decode()
+    assert "Not submitted yet" in page.content.decode()
     assert not task.rankings.exists()
     assert client.get(f"/work/{held.token}/").status_code == 200
 
@@ -186,7 +187,7 @@ def test_a_draft_of_an_odd_shape_does_not_break_the_page(client: Client, task: R
     held = claim(client)
     held.draft = {"1-rank": "2", "text": {"a": 1}, "note": None, "2-quality": [5, "6"]}
     held.save()
-    html = client.get(f"/work/{held.token}/").content.decode()
+    html = compact(client.get(f"/work/{held.token}/").content.decode())
     assert 'name="1-rank" value="2" checked' in html
     assert 'name="2-quality" value="6" checked' in html
 
@@ -194,7 +195,7 @@ def test_a_draft_of_an_odd_shape_does_not_break_the_page(client: Client, task: R
 @pytest.mark.parametrize("k", [4, 9])
 def test_each_completion_has_a_rank_for_every_place(client: Client, k: int) -> None:
     make_ready_task(make_prompt(make_campaign()), k=k)
-    html = client.get(f"/work/{claim(client).token}/").content.decode()
+    html = compact(client.get(f"/work/{claim(client).token}/").content.decode())
     assert html.count('-rank" value="') == k * k
     assert html.count('-quality" value="') == k * 7
 
@@ -234,7 +235,7 @@ class TestWhereTheCampaignAsksHowMuchBetter:
         entry = ranking_entry([1, 2, 3, 3], **{"strength-1": "3"})
         page = client.post(f"/work/{held.token}/submit/", entry)
         assert page.status_code == 422
-        html = page.content.decode()
+        html = compact(page.content.decode())
         assert "Say how much better rank 2 is than rank 3." in html
         assert "better rank 3 is" not in html
         assert 'href="#strength-2"' in html

@@ -14,11 +14,11 @@ from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.desk.services.leases import suspend_labeler
 from labeling.models import Composition, Labeler, Message, ModelVersion, Prompt, RankingTask, Suggestion
-from labeling.ranking_tasks.services.sampling import sample_tasks, take_undispatched
+from labeling.ranking_tasks.services.sampling import OTHER_TASKS, RESERVED_TASKS, sample_tasks
 from labeling.ranking_tasks.services.tasks import release_reservations, top_up
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
 from labeling.writing.services import start_composition
-from labeling.writing.suggestions.services import answer_request, give_up_late
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
 
@@ -117,7 +117,7 @@ def test_an_answer_that_did_not_come_is_asked_for_again(chat: Composition) -> No
     tell(chat, "Hi!")
     ask_again(labeler=chat.labeler, token=str(chat.token))
     assert chat.suggestion_requests.count() == 1
-    give_up_late(after_seconds=120, now=timezone.now() + timedelta(seconds=121))
+    SUGGESTION_REQUESTS.give_up_late(now=timezone.now() + timedelta(seconds=121))
     ask_again(labeler=chat.labeler, token=str(chat.token))
     answer(chat, "Hello.")
     ask_again(labeler=chat.labeler, token=str(chat.token))
@@ -250,8 +250,8 @@ def test_what_somebody_waits_for_is_sent_apart_from_what_is_sampled_ahead(chat: 
     task = end(chat)
     make_prompt(chat.campaign)
     ahead = top_up(campaign=chat.campaign)
-    assert take_undispatched(limit=9, reserved=True) == [task.pk]
-    assert take_undispatched(limit=9, reserved=False) == ahead
+    assert RESERVED_TASKS.take() == [task.pk]
+    assert OTHER_TASKS.take() == ahead
 
 
 @pytest.mark.parametrize("why", ["skipped", "suspended", "days"])

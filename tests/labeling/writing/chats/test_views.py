@@ -122,7 +122,7 @@ def test_from_the_end_of_the_chat_to_the_ranking(client: Client, chat: Compositi
     work = client.post("/next/ranking/")["Location"]
     assert "Hello." in client.get(work).content.decode()
     client.post(f"{work}submit/", ranking_entry([1, 2, 3, 4]))
-    assert "Chatted and ranked" in html_of(client, chat)
+    assert "Chat and ranking submitted" in html_of(client, chat)
 
 
 def test_other_work_that_is_held_comes_first(client: Client, chat: Composition, model: ModelVersion) -> None:
@@ -134,7 +134,7 @@ def test_other_work_that_is_held_comes_first(client: Client, chat: Composition, 
     sample_tasks(
         task_ids=[RankingTask.objects.latest("pk").pk], model=model, sampler=ScriptedSampler(), resample_limit=1
     )
-    assert "You hold a ranking already" in html_of(client, chat)
+    assert "You have another ranking in progress" in html_of(client, chat)
 
 
 def test_a_ranking_that_could_not_be_made_is_said(client: Client, chat: Composition, model: ModelVersion) -> None:

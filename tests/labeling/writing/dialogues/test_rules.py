@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling.base.text import LONGEST_TURN
 from labeling.writing.dialogues.rules import (
-    LONGEST_TURN,
     MOST_TURNS,
     Fault,
     Turn,

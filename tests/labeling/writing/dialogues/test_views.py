@@ -80,7 +80,7 @@ def test_a_dialogue_is_handed_in_and_shown(client: Client, dialogue: Composition
 def test_handed_in_twice_the_first_counts(client: Client, dialogue: Composition) -> None:
     client.post(address(dialogue, "submit/"), entry("One?", "First."))
     answer = client.post(address(dialogue, "submit/"), entry("Two?", "Second."), follow=True)
-    assert "handed in already" in answer.content.decode()
+    assert "submitted already" in answer.content.decode()
     assert Conversation.objects.get().messages.filter(content="First.").exists()
 
 
@@ -177,7 +177,7 @@ def test_without_a_question_there_is_nothing_to_answer(client: Client, dialogue:
 def test_without_a_model_the_labeler_is_told_to_go_on(client: Client, dialogue: Composition) -> None:
     answer = ask(client, dialogue, "How do bees fly?", "").json()
     assert answer["state"] == "failed"
-    assert "Just go on" in answer["html"]
+    assert "Just continue" in answer["html"]
 
 
 def test_what_never_arrives_ends_after_the_stated_time(
@@ -187,7 +187,7 @@ def test_what_never_arrives_ends_after_the_stated_time(
     settings.SUGGESTION_WAIT_SECONDS = -1
     looked = client.get(address(dialogue, f"suggestions/{asked}/")).json()
     assert looked["state"] == "failed"
-    assert "The model did not answer. Just go on" in looked["html"]
+    assert "The model did not answer. Just continue" in looked["html"]
 
 
 def test_nobody_sees_the_suggestions_of_others(client: Client, dialogue: Composition, model: ModelVersion) -> None:

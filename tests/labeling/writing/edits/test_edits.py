@@ -56,7 +56,7 @@ def test_a_campaign_that_does_not_ask_leads_on(client: Client) -> None:
 
 def test_the_best_opens_in_the_editor(client: Client) -> None:
     html = client.get(ranked(client, [3, 1, 2, 4])).content.decode()
-    assert f">\n{best_text()}</textarea>" in html
+    assert f">&#10;{best_text()}</textarea>" in html
     assert 'data-preview="/preview/"' in html
     assert "secret-model" not in html
 
@@ -121,7 +121,7 @@ def test_its_draft_is_saved_like_all_work(client: Client) -> None:
     page = ranked(client, [1, 2, 3, 4])
     body = {"draft": {"best": ["1"], "text": ["Half of"]}, "base_version": 0}
     assert client.put(f"{page}draft/", body, "application/json").status_code == 200
-    assert ">\nHalf of</textarea>" in client.get(page).content.decode()
+    assert ">&#10;Half of</textarea>" in client.get(page).content.decode()
     assert "Improve the best completion" in client.get("/").content.decode()
 
 
@@ -129,7 +129,7 @@ def test_handing_in_twice_counts_once(client: Client, alice: Labeler) -> None:
     page = ranked(client, [1, 2, 3, 4])
     client.post(f"{page}submit/", {"best": "1", "text": "First."})
     again = client.post(f"{page}submit/", {"best": "1", "text": "Second."}, follow=True)
-    assert "handed in already" in again.content.decode()
+    assert "submitted already" in again.content.decode()
     token = str(Composition.objects.get().token)
     with pytest.raises(AlreadySubmitted):
         submit_edit(labeler=alice, token=token, shown_position=1, text="Third.", active_seconds=1)

@@ -99,7 +99,7 @@ class TestPlain:
     def test_twice_is_once(self, client: Client, begun: Composition) -> None:
         submit(client, begun, PLAIN)
         html = submit(client, begun, PLAIN, **{"prompt-text": "Another one?"}).content.decode()
-        assert "handed in already" in html
+        assert "submitted already" in html
         assert Prompt.objects.count() == 1
 
 

@@ -12,15 +12,12 @@ from labeling.base.states import CompositionKind, SuggestionFailure, SuggestionO
 from labeling.models import Composition, ModelVersion, Suggestion, SuggestionRequest
 from labeling.writing.services import COMPOSITIONS, start_composition
 from labeling.writing.suggestions.services import (
+    SUGGESTION_REQUESTS,
     answer_request,
     cancel_request,
     dismiss_suggestion,
-    give_up_if_late,
-    give_up_late,
     note_shown,
     request_suggestions,
-    return_unsent_requests,
-    take_unsent_requests,
 )
 from lm.prompt_format import Message
 from sampler.protocol import SampledCompletion, SampleRequest
@@ -95,7 +92,7 @@ def test_a_model_that_says_nothing_fails_visibly(dialogue: Composition, model: M
 def test_without_a_model_it_fails_at_once_and_the_labeler_goes_on(dialogue: Composition) -> None:
     request = ask(dialogue)
     assert (request.state, request.failure) == (SuggestionState.FAILED, SuggestionFailure.NO_MODEL)
-    assert take_unsent_requests() == []
+    assert SUGGESTION_REQUESTS.take() == []
 
 
 def test_a_dialogue_that_the_model_can_not_read_fails_with_the_reason(
@@ -170,8 +167,8 @@ def test_going_on_without_keeps_what_arrived(dialogue: Composition, model: Model
 
 def test_a_worker_that_was_killed_midway_is_followed_by_another(dialogue: Composition, model: ModelVersion) -> None:
     request = ask(dialogue)
-    assert take_unsent_requests() == [request.pk]
-    assert take_unsent_requests() == []
+    assert SUGGESTION_REQUESTS.take() == [request.pk]
+    assert SUGGESTION_REQUESTS.take() == []
 
     class Killed(ScriptedSampler):
         def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
@@ -182,7 +179,7 @@ def test_a_worker_that_was_killed_midway_is_followed_by_another(dialogue: Compos
     with pytest.raises(KeyboardInterrupt):
         answer(request, model, Killed("first"))
     later = timezone.now() + timedelta(seconds=46)
-    assert take_unsent_requests(now=later) == [request.pk]
+    assert SUGGESTION_REQUESTS.take(now=later) == [request.pk]
     assert answer(request, model, ScriptedSampler("second", "third")) == ["first", "second", "third"]
     assert [each.seed - request.seed for each in request.suggestions.all()] == [0, 1, 2]
 
@@ -201,14 +198,14 @@ def test_two_workers_with_one_request_make_no_suggestion_too_many(dialogue: Comp
 
 def test_what_redis_did_not_take_waits_for_the_next_round(dialogue: Composition, model: ModelVersion) -> None:
     request = ask(dialogue)
-    return_unsent_requests(request_ids=take_unsent_requests())
-    assert take_unsent_requests() == [request.pk]
+    SUGGESTION_REQUESTS.put_back(SUGGESTION_REQUESTS.take())
+    assert SUGGESTION_REQUESTS.take() == [request.pk]
 
 
 def test_what_nobody_answers_fails_after_the_stated_time(dialogue: Composition, model: ModelVersion) -> None:
     request = ask(dialogue)
-    assert give_up_late(after_seconds=120) == 0
-    assert give_up_late(after_seconds=120, now=timezone.now() + timedelta(seconds=121)) == 1
+    assert SUGGESTION_REQUESTS.give_up_late() == 0
+    assert SUGGESTION_REQUESTS.give_up_late(now=timezone.now() + timedelta(seconds=121)) == 1
     request.refresh_from_db()
     assert (request.state, request.failure) == (SuggestionState.FAILED, SuggestionFailure.TOO_LATE)
     assert "120 seconds" in request.failure_note
@@ -224,7 +221,7 @@ def test_what_arrived_in_time_is_offered_when_the_rest_does_not_come(
     )
     SuggestionRequest.objects.update(asked_at=timezone.now() - timedelta(seconds=121))
     request.refresh_from_db()
-    give_up_if_late(request=request, after_seconds=120)
+    SUGGESTION_REQUESTS.give_up_if_late(request)
     assert request.state == SuggestionState.READY
 
 

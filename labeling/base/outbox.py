@@ -1,0 +1,109 @@
+"""Work that workers are asked to do: rows in PostgreSQL first, messages in Redis second. The only place that enqueues.
+
+A message carries ids and only hints that there is work. Redis may be down: then nothing is raised, the rows wait, and
+the next beat (or the next call) sends them. A worker may die: what was sent and still waits after a while is sent anew.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
+
+PEOPLE_WAIT = "suggestions"
+"""The queue that workers look into first: somebody sits before the screen (config/celery.py)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivingUp:
+    """When rows that nobody worked at are ended. `end` gets the row's id and the time that it waited at the most, and
+    says whether the row still waited."""
+
+    after: Callable[[], timedelta]
+    since: str
+    """The column with the time from which it waits."""
+    end: Callable[[int, timedelta], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outbox:
+    """The rows of a table that wait for a worker. The table has a column `dispatched_at`."""
+
+    model: type[models.Model]
+    waiting: Q
+    """Which rows of the table wait."""
+    task: str
+    """The name of the Celery task."""
+    send_again_after: timedelta
+    """A row that was sent and still waits after this long is sent again: its message was lost, or its worker died."""
+    order_by: str = "pk"
+    at_once: int = 1000
+    """Rows of one round at the most."""
+    rows_a_message: Callable[[], int] | None = None
+    """Messages carry lists of so many ids; None: each carries one id."""
+    queue: str | None = None
+    """None: the queue to which the task is routed (config/celery.py)."""
+    giving_up: GivingUp | None = None
+
+    def send(self) -> int:
+        """Asks workers for every row that waits and was not sent (or not lately). Returns how many were sent."""
+        ids = self.take()
+        size = self.rows_a_message() if self.rows_a_message else 1
+        for start in range(0, len(ids), size):
+            batch = ids[start : start + size]
+            if not _send(self.task, batch if self.rows_a_message else batch[0], queue=self.queue):
+                self.put_back(ids[start:])
+                return start
+        return len(ids)
+
+    @transaction.atomic
+    def take(self, *, now: datetime | None = None) -> list[int]:
+        """The ids of the rows to send, marked as sent. Two callers at once get none twice."""
+        now = now or timezone.now()
+        unsent = Q(dispatched_at=None) | Q(dispatched_at__lt=now - self.send_again_after)
+        rows = self._rows().select_for_update(skip_locked=True, no_key=True).filter(unsent)
+        ids = list(rows.order_by(self.order_by).values_list("pk", flat=True)[: self.at_once])
+        self.model._base_manager.filter(pk__in=ids).update(dispatched_at=now)  # noqa: SLF001
+        return ids
+
+    def put_back(self, ids: Sequence[int]) -> None:
+        """No worker has them after all: they wait for the next round."""
+        self._rows().filter(pk__in=ids).update(dispatched_at=None)
+
+    def give_up_late(self, *, now: datetime | None = None) -> int:
+        """Ends visibly what waited for too long. Returns how many rows."""
+        if self.giving_up is None:
+            return 0
+        after = self.giving_up.after()
+        late = self._rows().filter(**{f"{self.giving_up.since}__lt": (now or timezone.now()) - after})
+        return sum(self.giving_up.end(pk, after) for pk in late.values_list("pk", flat=True))
+
+    def give_up_if_late(self, row: models.Model) -> None:
+        """The same for one row when somebody looks at it, and reads it anew: people must not wait for beat."""
+        if self.giving_up is None:
+            return
+        after = self.giving_up.after()
+        if timezone.now() - getattr(row, self.giving_up.since) <= after:
+            return
+        if self._rows().filter(pk=row.pk).exists() and self.giving_up.end(row.pk, after):
+            row.refresh_from_db()
+
+    def _rows(self) -> models.QuerySet[Any]:
+        return self.model._base_manager.filter(self.waiting)  # noqa: SLF001  (Django's own name for it)
+
+
+def _send(name: str, argument: int | Sequence[int], *, queue: str | None = None) -> bool:
+    try:
+        current_app.send_task(name, args=[argument], retry=False, queue=queue)
+    except (OperationalError, OSError) as unreachable:
+        log.warning("Redis can't be reached, %s waits for the next round: %s", name, unreachable)
+        return False
+    return True

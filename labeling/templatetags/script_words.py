@@ -1,0 +1,78 @@
+"""The words that scripts show, in the reader's language.
+
+    {% load script_words %}{% get_script_words "ranking" as words %}{{ words|json_script:"ranking-words" }}
+
+A script reads them by `wordsOf("ranking")` (static/base/words.js) and fills in what stands in {braces}.
+"""
+
+from django import template
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+WORDS: dict[str, dict[str, str | Promise]] = {
+    "ranking": {
+        "open": _("not ranked"),
+        "unranked": _("not ranked yet"),
+        "ranked": _("Rank {rank}"),
+        "tied": _("Rank {rank}, tied with {letters}"),
+        "tiedShort": _("Rank {rank} = {letters}"),
+        "rated": _("{rated} of {k} rated"),
+        "progress": _("{ranked} of {k} ranked"),
+        "moved": _("{letter} moved: {standing}"),
+        "stays": _("{letter} stays: {standing}"),
+        "ratedOne": _("{letter} rated {quality}"),
+        "allRated": _("All are rated. The ranking follows your ratings; refine it, or submit it."),
+        "followed": _("The ranking follows your ratings."),
+        "notAllRated": _("Rate every completion first."),
+        "undone": _("Undone"),
+        "nothingToUndo": _("There is nothing to undo."),
+        "raw": _("Raw text"),
+        "rendered": _("Rendered text"),
+        "flagged": _("{flag} set on {letter}"),
+        "unflagged": _("{flag} removed from {letter}"),
+        "contradiction": _("{above} is ranked above {below}, but rated lower ({rating} < {higher})."),
+        "moreContradictions": _("And {count} more."),
+        "duel": _("Question {number} of at most {most}"),
+        "question": _("{left} or {right}: which is better?"),
+        "duelDone": _("The duels are done. Here is the ranking that they make; refine it, or submit it."),
+    },
+    "save-state": {
+        "idle": _("Saves automatically"),
+        "saving": _("Saving…"),
+        "saved": _("Saved on the server {time}"),
+        "offline": _("No connection: kept in this browser."),
+        "choose": _("Kept in this browser until you choose which text to continue with."),
+        "nowhere": _("Not saved: no connection, and this browser keeps nothing. Leave this page open."),
+        "notnow": _("It can’t be submitted without a connection. Kept in this browser."),
+        "loggedout": _("You are logged out. Kept in this browser."),
+        "before": _("On the server: as of {time}."),
+        "refused": _("Not saved:"),
+        "closed": _("This task is no longer open."),
+    },
+    "editor": {
+        "words": _("Words: {words} · characters: {characters}"),
+        "characters": _("Characters: {characters}"),
+        "tokens": _("tokens: {tokens}"),
+        "over": _("{over} characters too many. Nothing was cut, and it is kept; shorten it before you submit."),
+        "previewEmpty": _("What you write shows here as it will be read."),
+        "previewFailed": _("The preview can’t be made right now. Your text is safe; continue writing."),
+    },
+    "dialogue": {
+        "added": _("Turn {n} was added."),
+        "removed": _("Turn {n} was removed."),
+        "used": _("The suggestion is in the turn; change it as you like."),
+        "unreachable": _("The server can’t be reached. Just continue; your text is kept."),
+    },
+    "own-prompt": {
+        "added": _("Pair {n} was added."),
+        "removed": _("Pair {n} was removed."),
+    },
+}
+
+
+@register.simple_tag
+def get_script_words(name: str) -> dict[str, str | Promise]:
+    """Returns the words of one kind of page."""
+    return WORDS[name]

@@ -1,0 +1,212 @@
+"""Keeps a handful of child processes running, says what happens to them, and leaves none behind."""
+
+import os
+import re
+import selectors
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from lm.child_processes import die_with_parent
+
+STOP_SECONDS = 10.0
+LOOK_SECONDS = 0.2
+# A shell that starts a program in the background lets it ignore these, and whoever ignores a signal hands that on.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+LOG_BYTES = 10_000_000
+BACKOFF_SECONDS = (1, 2, 4, 8, 15, 30)
+# A child that ran this long was well; its next death starts the backoff anew.
+WELL_SECONDS = 60.0
+WORTH_SAYING = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b")
+LINE_CHARACTERS = 300
+# One fault often fails many tasks at once; the console gets the first few, the log has them all.
+LINES_AT_ONCE = 3
+
+
+class CommandFailed(Exception):
+    """A command that had to succeed did not; the message carries the end of what it said."""
+
+
+@dataclass
+class Child:
+    """One process and its log file."""
+
+    name: str
+    command: Sequence[str]
+    niceness: int = 0
+    stop_signal: int = signal.SIGTERM
+    # What the kernel sends when the supervisor is killed; laptop/reaper.py ends what is left a little later.
+    when_orphaned: int = signal.SIGKILL
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    deaths: int = 0
+    restart_at: float | None = None
+    log_position: int = 0
+
+
+@dataclass
+class Supervisor:
+    """Starts, watches and stops `children`; `say` takes one line for people."""
+
+    log_dir: Path
+    environment: dict[str, str]
+    cwd: Path
+    say: Callable[[str], None]
+    raise_if_stop_requested: Callable[[], None]
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, child: Child) -> None:
+        self.children.append(child)
+        log = self.log_path(child)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        child.log_position = log.stat().st_size if log.exists() else 0
+        self._spawn(child)
+
+    def run_to_end(self, command: Sequence[str], *, show: bool = False) -> str:
+        """Runs `command` and returns what it wrote; `show` passes each line on as it comes. Raises CommandFailed."""
+        lines = []
+        process = self._popen(command, output=subprocess.PIPE, niceness=0, when_orphaned=signal.SIGKILL)
+        try:
+            for line in self._lines_of(process):
+                lines.append(line)
+                if show:
+                    self.say(f"  {line}")
+            if process.wait() != 0:
+                ended = _how_it_ended(process.returncode)
+                raise CommandFailed(f"`{shlex.join(command)}` {ended}:\n" + "\n".join(lines[-25:]))
+        finally:
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        return "\n".join(lines)
+
+    def log_path(self, child: Child) -> Path:
+        return self.log_dir / f"{child.name}.log"
+
+    def look(self) -> None:
+        """One round: passes on what the children warn about, and restarts those that died."""
+        for child in self.children:
+            self._pass_on_warnings(child)
+            self._restart_if_dead(child)
+
+    def stop(self) -> None:
+        """Ends every child and everything that it started, last started first; returns when all are gone."""
+        running = [(child, child.process) for child in reversed(self.children) if child.process is not None]
+        # A training process is in a session of its own, which no signal to its worker's group reaches.
+        offspring = [each for _, process in running for each in _descendants(process.pid)]
+        for child, process in running:
+            _signal_group(process, child.stop_signal)
+        deadline = time.monotonic() + STOP_SECONDS
+        for child, process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self.say(f"{child.name} is busy and is ended now; its work is taken up again at the next start.")
+            _signal_group(process, signal.SIGKILL)  # also what the child itself left behind
+            process.wait()
+        for each in offspring:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs(offspring, timeout=STOP_SECONDS)
+        self.children.clear()
+
+    def _spawn(self, child: Child) -> None:
+        with self.log_path(child).open("ab") as log:
+            child.process = self._popen(
+                child.command, output=log, niceness=child.niceness, when_orphaned=child.when_orphaned
+            )
+        child.started_at = time.monotonic()
+        child.restart_at = None
+
+    def _popen(
+        self, command: Sequence[str], *, output: IO[bytes] | int, niceness: int, when_orphaned: int
+    ) -> subprocess.Popen[bytes]:
+        orphaned = die_with_parent(when_orphaned)
+
+        def in_the_child() -> None:
+            orphaned()
+            os.nice(niceness)
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+
+        return subprocess.Popen(
+            command,
+            cwd=self.cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops them in order
+            preexec_fn=in_the_child,  # noqa: PLW1509  (the supervisor has no threads)
+        )
+
+    def _lines_of(self, process: subprocess.Popen[bytes]) -> Iterator[str]:
+        """What the process writes, until it closes its output; raises between two lines where a stop is requested."""
+        assert process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            rest = b""
+            while True:
+                self.raise_if_stop_requested()
+                if not selector.select(LOOK_SECONDS):
+                    continue
+                data = os.read(process.stdout.fileno(), 65536)
+                *whole, rest = (rest + data).split(b"\n")
+                yield from (line.decode(errors="replace") for line in whole)
+                if not data:
+                    yield from [rest.decode(errors="replace")] if rest else []
+                    return
+
+    def _restart_if_dead(self, child: Child) -> None:
+        if child.process is None or child.process.poll() is None:
+            return
+        now = time.monotonic()
+        if child.restart_at is None:
+            _signal_group(child.process, signal.SIGKILL)
+            if now - child.started_at > WELL_SECONDS:
+                child.deaths = 0
+            wait = BACKOFF_SECONDS[min(child.deaths, len(BACKOFF_SECONDS) - 1)]
+            child.deaths += 1
+            child.restart_at = now + wait
+            ended = _how_it_ended(child.process.returncode)
+            self.say(f"{child.name} {ended}; it starts again in {wait} s. Its log: {self.log_path(child)}")
+        elif now >= child.restart_at:
+            self._spawn(child)
+            self.say(f"{child.name} is started again.")
+
+    def _pass_on_warnings(self, child: Child) -> None:
+        with self.log_path(child).open("rb") as log:
+            log.seek(child.log_position)
+            new = log.read()
+        whole, newline, _rest = new.rpartition(b"\n")
+        child.log_position += len(whole) + len(newline)
+        warnings = [line for line in whole.decode(errors="replace").splitlines() if WORTH_SAYING.search(line)]
+        for line in warnings[:LINES_AT_ONCE]:
+            self.say(f"{child.name}: {line[:LINE_CHARACTERS]}")
+        if len(warnings) > LINES_AT_ONCE:
+            self.say(f"{child.name}: and {len(warnings) - LINES_AT_ONCE} more like these in {self.log_path(child)}")
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError):  # all of them are gone already, which is what was wanted
+        os.killpg(process.pid, number)
+
+
+def _how_it_ended(status: int) -> str:
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

@@ -1,0 +1,37 @@
+/** Says in [data-save-state] what is saved where. */
+import { wordsOf } from "../../base/words.js";
+
+const ELSEWHERE = new Set(["offline", "loggedout", "notnow"]); // the server has an older state of the work
+const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
+
+export function saveState(form) {
+  const state = form.querySelector("[data-save-state]");
+  const text = state.querySelector("[data-save-text]");
+  const words = wordsOf("save-state");
+  let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
+
+  function show(name, detail = "") {
+    state.dataset.state = name;
+    const time = savedAt ? format.format(new Date(savedAt)) : "";
+    const before = ELSEWHERE.has(name) && time ? words.before.replace("{time}", time) : "";
+    const said = [words[name].replace("{time}", time), detail, before].filter(Boolean).join(" ").trim();
+    if (text.textContent !== said) text.textContent = said; // a screen reader hears changes only
+    reveal("[data-login]", name === "loggedout");
+    reveal("[data-reload]", name === "closed");
+  }
+
+  function reveal(which, visible) {
+    const link = state.querySelector(which);
+    if (link) link.hidden = !visible;
+  }
+
+  return {
+    show,
+    saved(at) {
+      savedAt = at ?? savedAt;
+      show("saved");
+      const earlier = state.querySelector("[data-earlier]");
+      if (earlier) earlier.hidden = false;
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/** Drafts that only this browser holds: forgotten once their work is submitted, listed on the overview until then. */
+import { onPage } from "../../base/page.js";
+import { fill } from "../../base/words.js";
+import { forget, otherTabs, tokens } from "./storage.js";
+
+onPage((signal) => {
+  const submitted = [...document.querySelectorAll("[data-handed-in]")].map((each) => each.dataset.handedIn.split(" ").at(-1));
+  // After the page has come to life: a browser's storage takes milliseconds to open.
+  setTimeout(() => {
+    for (const token of submitted.filter(Boolean)) {
+      forget(token);
+      otherTabs(token, () => {}, signal).tell({ closed: true });
+    }
+    const note = document.querySelector("[data-unsent]");
+    if (note) list(note);
+  });
+});
+
+/** Links to the work that has changes here which the server does not have: going there sends them. */
+function list(note) {
+  const links = tokens()
+    .filter((token) => /^[0-9a-f-]{36}$/.test(token))
+    .map((token, index) => {
+      const link = document.createElement("a");
+      link.href = note.dataset.address.replace("00000000-0000-0000-0000-000000000000", token);
+      link.textContent = fill(note.dataset.link, { number: index + 1 });
+      link.className = "button small";
+      return link;
+    });
+  note.hidden = links.length === 0;
+  note.querySelector("[data-links]").replaceChildren(...links);
+}

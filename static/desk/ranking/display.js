@@ -1,0 +1,100 @@
+/** Shows the order: the tiers in [data-order], each card's rank and flags, and where the ranks contradict the ratings. */
+import { onPage } from "../../base/page.js";
+import { cardOf, cards, form, isRefined, letters, mark, ratings } from "./state.js";
+import { setCurrent, standing, tiers, words } from "./state.js";
+import { contradictions, tierOf } from "./tiers.js";
+
+const SHOWN_CONTRADICTIONS = 2;
+
+onPage(() => {
+  if (!form) return;
+  form.addEventListener("order-changed", draw);
+  form.addEventListener("focusin", (event) => {
+    const card = event.target.closest("[data-card]");
+    if (card) setCurrent(card);
+  });
+  form.addEventListener("click", (event) => {
+    const chip = event.target.closest("[data-chip]");
+    if (chip) mark(cardOf(chip.dataset.chip));
+  });
+  for (const flags of form.querySelectorAll("[data-flags]")) {
+    flags.addEventListener("change", () => countFlags(flags));
+    form.addEventListener("draft-restored", () => countFlags(flags));
+    countFlags(flags);
+  }
+  draw();
+});
+
+function draw() {
+  const [now, rated] = [tiers(), ratings()];
+  const held = document.activeElement?.dataset?.chip; // drawing anew must not take the focus away
+  drawTiers(now);
+  if (held) form.querySelector(`[data-chip="${held}"]`)?.focus();
+  for (const card of cards) drawCard(card, now, rated);
+  drawProgress(now, rated);
+  drawContradictions(now, rated);
+}
+
+function drawTiers(now) {
+  const open = letters.filter((letter) => tierOf(now, letter) < 0);
+  const items = now.map((tier, at) => item(String(at + 1), at + 1, tier, "tier"));
+  if (!now.length) items.push(item("1", "start", [], "tier start"));
+  if (open.length) items.push(item(words("open"), "open", open, "tier open"));
+  form.querySelector("[data-tiers]").replaceChildren(...items);
+}
+
+function item(label, tier, inIt, className) {
+  const [li, head] = [document.createElement("li"), document.createElement("b")];
+  li.className = className;
+  li.dataset.tier = tier;
+  head.textContent = label;
+  li.append(head, ...inIt.map(chip));
+  return li;
+}
+
+function chip(letter) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "chip";
+  button.dataset.chip = letter;
+  button.textContent = letter;
+  button.setAttribute("aria-label", `${letter}: ${standing(letter)}`);
+  return button;
+}
+
+function drawCard(card, now, rated) {
+  const { card: letter } = card.dataset;
+  const at = tierOf(now, letter);
+  const others = at < 0 ? [] : now[at].filter((other) => other !== letter);
+  const place = card.querySelector("[data-standing]");
+  place.textContent = at < 0 ? "" : words(others.length ? "tiedShort" : "ranked", { rank: at + 1, letters: others.join(", ") });
+  card.classList.toggle("is-rated", rated.has(letter));
+}
+
+function drawProgress(now, rated) {
+  const values = { rated: rated.size, ranked: now.flat().length, k: cards.length };
+  form.querySelector("[data-progress-text]").textContent = words(rated.size < cards.length ? "rated" : "progress", values);
+  form.classList.toggle("is-refined", isRefined());
+}
+
+function drawContradictions(now, rated) {
+  const found = contradictions(now, rated);
+  const lines = found
+    .slice(0, SHOWN_CONTRADICTIONS)
+    .map(([above, below]) =>
+      words("contradiction", { above, below, rating: rated.get(above), higher: rated.get(below) }),
+    );
+  if (found.length > lines.length) lines.push(words("moreContradictions", { count: found.length - lines.length }));
+  const place = form.querySelector("[data-contradictions]");
+  const text = lines.join(" ");
+  if (place.textContent !== text) place.textContent = text; // a screen reader hears changes only
+}
+
+/** How many are set, and which when the pointer asks. */
+function countFlags(flags) {
+  const badge = flags.querySelector("[data-flag-count]");
+  const set = [...flags.querySelectorAll("input:checked")];
+  badge.textContent = String(set.length);
+  badge.hidden = set.length === 0;
+  flags.querySelector("summary").title = set.map((each) => each.dataset.label).join(", ");
+}

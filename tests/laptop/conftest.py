@@ -1,0 +1,27 @@
+"""One laptop for all tests of a file: its tables are made once, and a stopped one leaves no process behind."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.laptop.running_up import environment_in, wait_until_nothing_is_left
+from tests.processes import free_port
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def made_laptop() -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as folder:
+        yield environment_in(Path(folder))
+
+
+@pytest.fixture
+def laptop(made_laptop: dict[str, str]) -> Iterator[dict[str, str]]:
+    yield made_laptop
+    wait_until_nothing_is_left(made_laptop)
