@@ -162,12 +162,12 @@ class TestCreateCampaign:
         (tmp_path / "zh.md").write_text("# 善良", encoding="utf-8")
 
         run(
-            "create_campaign", "--slug", "new", "--name", "New one", "--open",
+            "create_campaign", "--slug", "new", "--name", "New one", "--open", "--priority", "-2",
             "--instructions-en", tmp_path / "en.md", "--instructions-zh", tmp_path / "zh.md",
         )  # fmt: skip
 
         campaign = Campaign.objects.get()
-        assert campaign.state == CampaignState.ACTIVE
+        assert (campaign.state, campaign.priority) == (CampaignState.ACTIVE, -2)
         assert campaign.instruction_versions.get().body == {"en": "# Be kind", "zh-hans": "# 善良"}
 
     @pytest.mark.parametrize(
