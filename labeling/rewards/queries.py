@@ -99,7 +99,7 @@ def texts_of(best: Sequence[Best]) -> dict[int, Any]:
 
 
 def somebody_waits() -> bool:
-    """Whether a labeler waits for a suggestion or a program for rewards: work ahead of need gives way to them."""
+    """Returns whether a labeler waits for a suggestion or a program for rewards; scoring ahead stops for them."""
     return (
         SuggestionRequest.objects.filter(state=SuggestionState.WAITING).exists()
         or ScoringRequest.objects.filter(state=ScoringState.WAITING).exists()

@@ -1,4 +1,4 @@
-"""The newest batch: the rankings that the model in use can't have learned from. Its accuracy falls first when policy
+"""The newest batch: the rankings that the model in use was not trained on. Its accuracy falls first when policy
 and prompts move on (Llama 2, §3.2, holds out a part of every batch for that).
 """
 

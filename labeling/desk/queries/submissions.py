@@ -73,5 +73,5 @@ def submission_of(assignment: Assignment, label: Label, labels: QuerySet[Row]) -
 
 
 def begun_revision(assignment: Assignment) -> Revision | None:
-    """A revision that the labeler began and neither handed in nor dropped."""
+    """Returns the open revision, or None."""
     return assignment.revisions.filter(state=RevisionState.OPEN).first()

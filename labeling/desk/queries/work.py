@@ -21,7 +21,7 @@ from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What every kind of work has."""
+    """A piece of work as every kind's page shows it."""
 
     token: str
     kind: str
@@ -60,7 +60,7 @@ def own_assignment(labeler: Labeler, token: str) -> Assignment:
 
 
 def with_versions(assignment: Assignment) -> Assignment:
-    """The same with the instructions and the rubric that it was claimed under."""
+    """Returns the same with the instructions and the rubric that it was claimed under."""
     assignment.instruction_version = instruction_version(assignment.instruction_version_id)
     if assignment.rubric_version_id is not None:
         assignment.rubric_version = rubric_version(assignment.rubric_version_id)

@@ -1,6 +1,6 @@
 """Rankings as a kind of work, and the cards of their completions as HTML, most of which is drawn once.
 
-A card of which nothing has been said yet is the same for everybody but for its text: the template draws it with marks
+A card without judgement is the same for everybody but for its text: the template draws it with marks
 in the text's place, and each process keeps the pieces between them. A template of forty radio buttons costs more than
 all else on the page, and a new ranking page has nothing but such cards.
 """

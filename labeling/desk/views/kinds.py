@@ -120,7 +120,7 @@ class HandedOutKind(KindOfWork[Assignment | Revision]):
 
     @abstractmethod
     def fields_handed_in(self, assignment: Assignment) -> Draft:
-        """What counts now, as the fields of the page: what a revision begins with."""
+        """Returns the latest revision as the fields of the page, with which a new revision begins."""
 
     @abstractmethod
     def submitted_page(self, assignment: Assignment, revision: int | None) -> object:
@@ -205,5 +205,5 @@ def asks_for_it_here(request: HttpRequest) -> bool:
 
 
 def within_wall_time(held: HeldWork, seconds: float) -> float:
-    """Nobody is active for longer than they have held the work, whatever their browser says."""
+    """Returns the active seconds, limited to the time for which the work was held."""
     return believable(seconds, held_for=(timezone.now() - held.begun_at).total_seconds())

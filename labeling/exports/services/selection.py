@@ -1,4 +1,4 @@
-"""What goes into a snapshot. Contradictions are refused before anything is read or written."""
+"""Which records go into a snapshot. Contradictory filters are refused before anything is read or written."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

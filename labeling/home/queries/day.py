@@ -1,4 +1,4 @@
-"""A labeler's days: what was done, for how long, and how far it agrees with others."""
+"""What a labeler did on a day, for how long, and how far it agrees with others."""
 
 from collections import defaultdict
 from collections.abc import Iterable

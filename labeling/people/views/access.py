@@ -30,7 +30,7 @@ class LabelerRequest(HttpRequest):
 def labeler_page(
     view: Callable[Concatenate[LabelerRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Strangers log in first and come back; people without a profile are told what to do."""
+    """Redirects visitors to the login page and back; tells people without a labeler's profile what to do."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

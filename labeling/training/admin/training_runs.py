@@ -37,7 +37,7 @@ class RetrainForm(forms.Form):
     note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
     include_simulated = switch(
         lazy("Learn from simulated rankings too"),
-        help_text=lazy("For demos only: what comes of it follows a planted rule, not people."),
+        help_text=lazy("For demos only: what comes of it follows a preset rule, not people."),
     )
 
 

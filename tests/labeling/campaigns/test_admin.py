@@ -14,7 +14,7 @@ from labeling.campaigns.rules.rubric import MOST_FLAGS
 from labeling.campaigns.services.campaigns import change_campaign
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Assignment, Campaign, RankingTask
-from tests.labeling.admin_house import admin_browser, texts_of
+from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import FLAGS, INSTRUCTIONS, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db

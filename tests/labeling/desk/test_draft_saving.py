@@ -9,20 +9,10 @@ from labeling.base.states import AssignmentState
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import release
 from labeling.models import Assignment, Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Whatever interrupts the work: a calm page says what happened, and what was entered is kept."""
+"""Whatever interrupts the work: a page says what happened, and what was entered is kept."""
 
 import re
 from datetime import timedelta
@@ -12,23 +12,13 @@ from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 KINDS = [AssignmentKind.RANKING, AssignmentKind.DEMONSTRATION]
 ENTRY = ranking_entry([1, 2, 3, 4], note="My note.") | {"text": "My note."}
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 def claim(labeler: Labeler, kind: AssignmentKind) -> Assignment:
@@ -109,11 +99,10 @@ def test_work_whose_lease_ran_out_is_still_taken_while_its_place_is_free(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_work_that_somebody_else_took_over_is_kept_to_read(
-    client: Client, alice: Labeler, kind: AssignmentKind
+    client: Client, alice: Labeler, kind: AssignmentKind, bob: Labeler
 ) -> None:
     held = hold(alice, kind)
     let_lapse(held)
-    bob = make_labeler("bob")
     taken = claim(bob, kind)
     assert (taken.task_id, taken.prompt_id) == (held.task_id, held.prompt_id)
     page = client.post(f"/work/{held.token}/submit/", ENTRY)

@@ -23,23 +23,13 @@ from labeling.desk.ranking.views import HTML_MARK, Card, card_html, cards_of
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.next_task import claim_next_task
 from labeling.models import Assignment, Labeler, RankingTask, RenderedCompletion
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 Row = TypeVar("Row", RankingTask, Assignment)
 ENTRY = ranking_entry([1, 2, 3, 4])
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 def make_tasks(number: int) -> None:
@@ -144,17 +134,17 @@ class TestBlankCards:
         return cards_of(page, RankingForm(data, k=len(page.completions), flag_keys=keys))
 
     @pytest.mark.parametrize("language", ["en", "zh-hans"])
-    def test_filled_moulds_are_what_the_template_draws(self, alice: Labeler, language: str) -> None:
+    def test_filled_cached_cards_are_what_the_template_draws(self, alice: Labeler, language: str) -> None:
         with translation.override(language):
             for card in self.cards(alice):
-                drawn = card_html(replace(card, checked=True), language="en")  # never from a mould
+                drawn = card_html(replace(card, checked=True), language="en")  # never from the cache
                 assert card_html(card, language="en") == drawn.replace(" is-missing", "")
 
-    def test_what_was_entered_is_drawn_into_no_mould(self, alice: Labeler) -> None:
+    def test_what_was_entered_is_drawn_into_no_cached_card(self, alice: Labeler, bob: Labeler) -> None:
         cards = self.cards(alice, {"1-quality": "6", "2-note": "Mine alone."})
         assert 'name="1-quality" value="6" checked' in compact(card_html(cards[0], language="en"))
         assert "Mine alone." in card_html(cards[1], language="en")
-        blank = self.cards(make_labeler("bob"))
+        blank = self.cards(bob)
         assert not any("checked" in card_html(card, language="en") for card in blank)
         assert not any("Mine alone." in card_html(card, language="en") for card in blank)
 

@@ -25,16 +25,6 @@ FLAGGED = {"2-flags": ["fails_task"], "2-note": "Fine.", "note": "Fishy."}
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
-
-
-@pytest.fixture
 def ranked(client: Client, alice: Labeler) -> Assignment:
     make_ready_task(make_prompt(make_campaign()))
     held = claim_ranking(labeler=alice)

@@ -15,16 +15,6 @@ pytestmark = pytest.mark.django_db
 FISH = ["One fish.", "Two fish.", "Red fish.", "Blue fish."]
 
 
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
-
-
 def rank_one(client: Client, labeler: Labeler, *, text: str = "") -> str:
     make_ready_task(
         make_prompt(make_campaign(), text=text), texts=["One fish.", "Two fish.", "Red fish.", "Blue fish."]

@@ -11,21 +11,11 @@ from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.models import Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
 
 pytestmark = pytest.mark.django_db
 
 Counted = Callable[..., Any]  # pytest-django's django_assert_num_queries
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 def rank(labeler: Labeler, times: int) -> None:
@@ -118,13 +108,15 @@ def test_the_queue_page(number: int, client: Client, django_assert_num_queries: 
 
 
 @pytest.mark.parametrize("kind", list(AssignmentKind))
-def test_what_is_counted_as_available_is_what_can_be_claimed(alice: Labeler, kind: AssignmentKind) -> None:
+def test_what_is_counted_as_available_is_what_can_be_claimed(
+    alice: Labeler, kind: AssignmentKind, bob: Labeler
+) -> None:
     campaign = make_campaign()
     for language in ("en", "zh", "de"):
         make_ready_task(make_prompt(campaign, language=language))
     make_ready_task(make_prompt(make_campaign(state=CampaignState.PAUSED)))
     claim = claim_ranking if kind == AssignmentKind.RANKING else claim_demonstration
-    held = claim(labeler=make_labeler("bob"))
+    held = claim(labeler=bob)
     assert held is not None
     count = sum(available_by_campaign(alice, kind).values())
     claimed = 0

@@ -25,7 +25,7 @@ from labeling.training.services.runs import (
     request_if_due,
     request_retraining,
 )
-from tests.labeling.admin_house import stepped
+from tests.labeling.admin_cast import stepped
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db

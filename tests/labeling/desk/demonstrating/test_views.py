@@ -3,20 +3,10 @@
 import pytest
 from django.test import Client
 
-from labeling.models import Assignment, Demonstration, Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
+from labeling.models import Assignment, Demonstration
+from tests.labeling.cast import make_campaign, make_prompt
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture

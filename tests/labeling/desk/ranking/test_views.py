@@ -8,22 +8,12 @@ from django.db import connection
 from django.test import Client
 
 from labeling.models import Assignment, Labeler, RankingTask
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 TEXTS = ["The *first* answer.", "The second answer.", "The third answer.", "The fourth answer."]
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture

@@ -9,20 +9,10 @@ from labeling.base.states import CompositionKind
 from labeling.models import Composition, Conversation, Labeler, ModelVersion, Suggestion, SuggestionRequest
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
+from tests.labeling.cast import browser_of, make_campaign, make_prompt
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture
@@ -45,8 +35,8 @@ def entry(*texts: str, **fields: str) -> dict[str, str]:
     return sent | fields
 
 
-def address(dialogue: Composition, door: str = "") -> str:
-    return f"/compose/{dialogue.token}/{door}"
+def address(dialogue: Composition, button: str = "") -> str:
+    return f"/compose/{dialogue.token}/{button}"
 
 
 def html_of(client: Client, dialogue: Composition) -> str:
@@ -190,9 +180,10 @@ def test_what_never_arrives_ends_after_the_stated_time(
     assert "The model did not answer. Just continue" in looked["html"]
 
 
-def test_nobody_sees_the_suggestions_of_others(client: Client, dialogue: Composition, model: ModelVersion) -> None:
+def test_nobody_sees_the_suggestions_of_others(
+    client: Client, dialogue: Composition, model: ModelVersion, bob: Labeler
+) -> None:
     asked = ask(client, dialogue, "How do bees fly?", "").json()["request"]
-    bob = make_labeler("bob")
     own = start_composition(labeler=bob, campaign=dialogue.campaign, kind=CompositionKind.DIALOGUE)
     browser = browser_of(bob)
     assert browser.get(address(dialogue, f"suggestions/{asked}/")).status_code == 404

@@ -36,16 +36,6 @@ PLAIN = {"kind": "plain", "use_case": "open_qa", "language": "en", "prompt-text"
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
-
-
-@pytest.fixture
 def campaign() -> Campaign:
     return make_campaign(ask_own_prompts=True, use_case_statements=STATEMENTS)
 
