@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from labeling.base.states import Strength
 from labeling.desk.forms import LONGEST_NOTE, ActiveSecondsField, Data, Option, Problem, TextField, problems_of
-from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST
+from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST
 from labeling.desk.ranking.services import Judgement
 from labeling.desk.rules.drafts import letter_of
 

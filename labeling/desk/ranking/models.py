@@ -9,7 +9,7 @@ from labeling.base.constraints import one_of
 from labeling.base.states import LabelerGroup, Strength
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
 from labeling.desk.models import Assignment, LabelQuerySet
-from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
+from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask
 from lm.snapshot.records import RANKED_HIGHEST

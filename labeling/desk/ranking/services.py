@@ -11,7 +11,8 @@ from labeling.base.refusals import AlreadySubmitted
 from labeling.base.states import AssignmentState, RevisionState
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
-from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, check_strengths, densify
+from labeling.desk.ranking.rules.judgements import InvalidRanking, check_covers, check_quality, check_strengths
+from labeling.desk.ranking.rules.pairs import densify
 from labeling.desk.rules.drafts import Draft
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.desk.services.revisions import REVISIONS

@@ -20,7 +20,8 @@ from labeling.base.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubm
 from labeling.desk.models import EarlierDraft
 from labeling.desk.queries.drafts import earlier_drafts
 from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
-from labeling.desk.services.held_work import HeldTable, keep_aside
+from labeling.desk.services.drafts import keep_aside
+from labeling.desk.services.held_work import HeldTable
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of
 from labeling.people.views.access import LabelerRequest, labeler_page

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from labeling.base.states import LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import RankedCompletion, Ranking, RankingQuerySet
-from labeling.desk.ranking.rules import usable_pairs
+from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from labeling.base.states import CompositionKind
 from labeling.desk.services.assignments import claim_demonstration
-from labeling.desk.services.held_work import EARLIER_KEPT
+from labeling.desk.services.drafts import EARLIER_KEPT
 from labeling.desk.services.leases import close_campaign
 from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.writing.services import start_composition

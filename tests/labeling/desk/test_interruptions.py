@@ -78,7 +78,7 @@ def test_a_lease_that_ran_out_can_be_taken_up_again(client: Client, alice: Label
     assert page.status_code == 200
     assert "Begun." in page.content.decode()
     assert f'action="/work/{held.token}/resume/"' in page.content.decode()
-    assert "Begun" in client.get("/").content.decode()
+    assert "Started, not submitted" in client.get("/").content.decode()
     resumed = client.post(f"/work/{held.token}/resume/", follow=True)
     assert resumed.redirect_chain == [(f"/work/{held.token}/", 302)]
     assert "Begun." in resumed.content.decode()

@@ -15,7 +15,8 @@ from labeling.desk.services.assignments import claim_demonstration, claim_rankin
 from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import REVISABLE
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
-from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
+from labeling.ranking_tasks.services.setting_aside import set_prompt_aside, set_task_aside
+from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
 from tests.labeling.markup import compact
 
@@ -283,7 +284,7 @@ class TestRefusals:
 
     def test_a_task_that_was_set_aside(self, client: Client, ranked: Assignment) -> None:
         address = open_again(client, ranked)
-        RankingTask.objects.update(state="set_aside", set_aside_reason="Garbled.")
+        set_task_aside(task=ask_for_another_ranking(task=RankingTask.objects.get()), reason="Garbled.")
         answer = client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4]))
         assert (answer.status_code, Ranking.objects.count()) == (410, 1)
 

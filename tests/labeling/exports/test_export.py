@@ -16,7 +16,7 @@ from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.rules.splits import split_of
 from labeling.desk.demonstrating.services import import_demonstration, revise_demonstration
-from labeling.desk.ranking.rules import usable_pairs
+from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.desk.ranking.services import revise_ranking
 from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
