@@ -2,7 +2,7 @@
 
     python -m benchmarks.ranking_actions [--quick]
 
-The server is `manage.py up`. Every order is drawn at random, with ties; afterwards the board must show exactly it.
+The server is `manage.py up`. Every order is drawn at random, with ties; afterwards the tiers must show exactly it.
 """
 
 import random
@@ -28,7 +28,7 @@ Tiers = list[str]
 
 
 class Unranked(Exception):
-    """The board shows another order than the one that was made: the count would count something else."""
+    """The tiers show another order than the one that was made: the count would count something else."""
 
 
 class Hands:

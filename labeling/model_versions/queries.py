@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def tokens_of(text: str) -> int | None:
-    """None when there is no current model, or its tokenizer can't be read."""
+    """Returns the number of tokens; None when there is no current model, or its tokenizer can't be read."""
     model = current_sft_model()
     if model is None:
         return None

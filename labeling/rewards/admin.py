@@ -56,7 +56,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
         return doubtful(super().get_queryset(request))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:  # noqa: ARG002
-        """Also of those that are not in the list any more: a new model, or a second label, may have settled it."""
+        """Finds rows that left the list as well, after a new model or a second label."""
         if not object_id.isdecimal():
             return None
         return PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=object_id).first()

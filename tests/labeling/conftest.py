@@ -1,7 +1,7 @@
 """The cast, as fixtures: Alice labels, Bob labels and reviews beside her, Charlie is a stranger to their work.
 
 The makers are in tests/labeling/cast.py; those who administer come from `admin_browser` in
-tests/labeling/admin_house.py.
+tests/labeling/admin_cast.py.
 """
 
 import pytest

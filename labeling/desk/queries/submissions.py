@@ -48,7 +48,7 @@ class Submission:
 
 
 def label_of(labels: QuerySet[Row], revision: int | None) -> Row:
-    """That revision of an assignment's labels, or the last. Raises the label's DoesNotExist."""
+    """Returns the given revision of an assignment's label, or the last one. Raises the label's DoesNotExist."""
     return labels.latest("revision") if revision is None else labels.get(revision=revision)
 
 

@@ -48,7 +48,7 @@ WHERE assignment.token = %s AND assignment.labeler_id = %s
 
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
-    """With its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
+    """Returns it with its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
     found = OWN.first(FIND_OWN, [token, labeler.pk])
     if found is None:
         raise Assignment.DoesNotExist
@@ -89,7 +89,7 @@ def assignment_of(held: Assignment | Revision) -> Assignment:
 
 
 def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
-    """With the draft of the assignment, or of its revision."""
+    """Returns the piece of work, with the draft of the assignment or of its revision."""
     assignment = assignment_of(held)
     guidance = in_language(assignment.instruction_version.body, interface_language)
     return Work(
@@ -121,7 +121,7 @@ def done_today(labeler: Labeler, kind: str) -> int:
 
 
 def own_revision(labeler: Labeler, token: str) -> Revision:
-    """With its work, as own_assignment has it. Raises Revision.DoesNotExist for anybody else's."""
+    """Returns the revision with its work, as own_assignment does. Raises Revision.DoesNotExist for anybody else's."""
     revision = Revision.objects.select_related("assignment__prompt", "assignment__task").get(
         token=token, assignment__labeler=labeler
     )

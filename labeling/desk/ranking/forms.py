@@ -47,7 +47,7 @@ class JudgementForm:
 
     @cached_property
     def errors(self) -> dict[str, list[str]]:
-        """By field, in words. `cleaned_data` has the other fields."""
+        """Returns the errors in words by field. `cleaned_data` has the other fields."""
         found: dict[str, list[str]] = {}
         self.cleaned_data: dict[str, Any] = {}
         for name, clean in zip(JUDGEMENT_FIELDS, (self._quality, self._rank, self._flags, self._note), strict=True):
@@ -171,7 +171,9 @@ class RankingForm:
 
     @cached_property
     def problems(self) -> list[Problem]:
-        """For the summary at the top of the page: what all completions lack together, then single texts."""
+        """Returns the problems for the summary at the top of the page: what all completions lack together, then single
+        texts.
+        """
         if not self.checked:
             return []
         common = [

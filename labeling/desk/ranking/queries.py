@@ -48,7 +48,7 @@ class RankingSubmission:
 def ranking_submission(
     assignment: Assignment, *, interface_language: str, revision: int | None = None
 ) -> RankingSubmission:
-    """That revision or the last, best tier first. Raises Ranking.DoesNotExist."""
+    """Returns the given revision, or the last one, best tier first. Raises Ranking.DoesNotExist."""
     ranking = label_of(assignment.rankings.select_related("rubric_version", "edit"), revision)
     labels = {flag.key: flag.label for flag in flags_of(ranking.rubric_version, interface_language)}
     ranked = ranking.ranked_completions.select_related("completion").order_by("rank", "shown_position")
@@ -124,7 +124,7 @@ WHERE completion.task_id = %s
 
 
 def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
-    """In the order that was drawn for this labeler."""
+    """Returns the completions in the order that was drawn for this labeler."""
     with connection.cursor() as cursor:
         cursor.execute(COMPLETIONS, [RENDERER, assignment.task_id])
         found = {row[0]: row[1:] for row in cursor.fetchall()}

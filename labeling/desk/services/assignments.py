@@ -97,7 +97,7 @@ class AssignmentTable(HeldTable[Assignment]):
         return own_assignment(labeler, token)
 
     def lock_own(self, *, labeler: Labeler, token: str) -> Assignment:
-        """With its versions as well."""
+        """Locks the labeler's own, with its versions."""
         found = LOCKED.first(LOCK_OWN, [token, labeler.pk])
         if found is None:
             raise Assignment.DoesNotExist

@@ -124,7 +124,7 @@ class HandedOutKind(KindOfWork[Assignment | Revision]):
 
     @abstractmethod
     def submitted_page(self, assignment: Assignment, revision: int | None) -> object:
-        """That revision of what was handed in, or the last. Raises the label's DoesNotExist."""
+        """Returns the page of the given revision, or of the last one. Raises the label's DoesNotExist."""
 
     @abstractmethod
     def kept(self, assignment: Assignment, draft: Mapping[str, object]) -> Kept | None:

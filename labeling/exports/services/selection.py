@@ -47,7 +47,7 @@ class Selection:
         )
 
     def filters(self) -> Filters:
-        """As the manifest states them."""
+        """Returns the filters as the manifest states them."""
         return Filters(
             kinds=list(self.kinds),
             campaign=self.campaign,

@@ -42,7 +42,7 @@ class ScoringItem(TypedDict):
 
 
 class ItemScores(TypedDict):
-    """Of each completion in order: its reward, or why it has none; "" where it has one."""
+    """For each completion in order its reward, and why it has none ("" where it has one)."""
 
     rewards: list[float | None]
     problems: list[str]

@@ -1,4 +1,4 @@
-"""From what and with what a model was made, and how it carries over to labelers whose rankings it was not trained on.
+"""A model's training data and options, and how it carries over to labelers whose rankings it was not trained on.
 
 What the pages of a model version and of its training run show alike.
 """

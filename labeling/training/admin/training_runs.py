@@ -181,7 +181,7 @@ def live_context(run: TrainingRun) -> dict[str, Any]:
 
 
 def loss_chart(progress: Progress) -> LineChart | None:
-    """Beside ln 2, the loss of a model that only guesses."""
+    """Returns the curves of the loss beside ln 2, the loss of a model that only guesses."""
     series = {"raw": progress.loss, "train": smoothed(progress.loss), "valid": progress.valid_loss}
     x_max = progress.steps_total or progress.step
     return line_chart(series, x_max=x_max, level=(math.log(2), _("guessing")))

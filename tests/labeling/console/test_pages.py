@@ -20,12 +20,14 @@ from labeling.models import (
     InstructionAcknowledgement,
     Message,
     OwnPromptExample,
+    QueueProgress,
     RankedCompletion,
     RenderedCompletion,
     RewardScore,
     SamplingRun,
     Suggestion,
     TrainingPoint,
+    WorkQueue,
 )
 from tests.labeling.admin_cast import (
     admin_browser,
@@ -54,7 +56,7 @@ SHOWN_ELSEWHERE = {
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion}
+SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, QueueProgress, RenderedCompletion, WorkQueue}
 
 
 @pytest.fixture

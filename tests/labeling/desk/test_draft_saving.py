@@ -9,7 +9,7 @@ from labeling.base.states import AssignmentState
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import release
 from labeling.models import Assignment, Labeler
-from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_lapsed_lease_still_keeps_drafts(client: Client, held: Assignment) -> 
 
 
 def test_work_that_was_handed_in_takes_no_draft(client: Client, held: Assignment) -> None:
-    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4]))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4]))
     answer = save(client, held, {"note": ["Too late."]})
     assert (answer.status_code, answer.json()) == (410, {"state": "submitted"})
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 
 pytestmark = pytest.mark.django_db
 
@@ -47,8 +47,10 @@ def test_every_page_of_a_whole_session_is_chinese(client: Client) -> None:
     work = client.post("/next/ranking/", follow=True)
     address = work.redirect_chain[0][0]
     pages += [work, client.post(f"{address}submit/", {}), client.post(f"{address}skip/", {})]
-    pages += [client.post(f"{address}submit/", ranking_entry([1, 1, 2, 3], **{"1-flags": ["fails_task"]}), follow=True)]
-    pages += [client.post(f"{address}submit/", ranking_entry([1, 1, 2, 3]), follow=True)]
+    pages += [
+        client.post(f"{address}submit/", ranking_form_data([1, 1, 2, 3], **{"1-flags": ["fails_task"]}), follow=True)
+    ]
+    pages += [client.post(f"{address}submit/", ranking_form_data([1, 1, 2, 3]), follow=True)]
     writing = client.post("/next/demonstration/", follow=True)
     address = writing.redirect_chain[0][0]
     pages += [writing, client.post(f"{address}submit/", {"text": " "}), client.get("/next/ranking/")]

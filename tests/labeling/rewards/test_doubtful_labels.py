@@ -53,7 +53,7 @@ def test_it_is_said_whether_the_model_was_trained_on_the_ranking(tmp_path: Path,
     trained_on, not_trained_on = PreferenceMargin.objects.order_by("ranking")
     assert "The model was trained on this very ranking" in client.get(address_of(trained_on)).text
     assert "The model was not trained on this ranking" in client.get(address_of(not_trained_on)).text
-    not_trained = client.get(LIST, {"learned_from__exact": "0"}).text
+    not_trained = client.get(LIST, {"trained_on__exact": "0"}).text
     assert "bob" in not_trained
     assert "alice" not in not_trained
 

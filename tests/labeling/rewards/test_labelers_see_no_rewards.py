@@ -31,9 +31,9 @@ def test_no_reward_is_in_any_page_that_a_labeler_gets(alice: Labeler) -> None:
     held = claim_ranking(labeler=alice)
     assert held is not None
     work = browser.get(f"/work/{held.token}/")
-    entry = {"active_seconds": "12.5"} | {f"{position}-rank": str(position) for position in range(1, 5)}
-    entry |= {f"{position}-quality": "4" for position in range(1, 5)}
-    handed_in = browser.post(f"/work/{held.token}/submit/", entry, follow=True)
+    form_data = {"active_seconds": "12.5"} | {f"{position}-rank": str(position) for position in range(1, 5)}
+    form_data |= {f"{position}-quality": "4" for position in range(1, 5)}
+    handed_in = browser.post(f"/work/{held.token}/submit/", form_data, follow=True)
     pages = [work, handed_in, *(browser.get(at) for at in ("/", "/history/", f"/history/{held.token}/", "/day/"))]
     for page in pages:
         assert page.status_code == 200

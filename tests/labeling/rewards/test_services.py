@@ -175,7 +175,7 @@ def test_ties_of_all_and_half_scored_tasks_have_no_margin() -> None:
 
 
 def test_it_is_said_which_rankings_the_model_trained_on(tmp_path: Path) -> None:
-    """Train split before the snapshot: learned. Test split, held-out labelers, and what came after: not."""
+    """Train split before the snapshot: trained on. Test split, held-out labelers, and what came after: not."""
     before = ranked_task([1, 2, 3, 4], texts=FOUR)
     tested = ranked_task([1, 2, 3, 4], texts=FOUR, submitter=IN_TEST, by="bob")
     make_ready_task(make_prompt(make_campaign(), submitter=IN_TRAIN), texts=FOUR)
@@ -183,9 +183,9 @@ def test_it_is_said_which_rankings_the_model_trained_on(tmp_path: Path) -> None:
     snapshot = snapshot_in(tmp_path / "snapshot")
     after = ranked_task([1, 2, 3, 4], texts=FOUR, by="dora")
     score(current_reward_model(snapshot=snapshot))
-    learned = dict(PreferenceMargin.objects.values_list("ranking__task", "trained_on"))
+    trained_on = dict(PreferenceMargin.objects.values_list("ranking__task", "trained_on"))
     held_out = Ranking.objects.get(labeler_group="held_out").task_id
-    assert learned == {before.pk: True, tested.pk: False, held_out: False, after.pk: False}
+    assert trained_on == {before.pk: True, tested.pk: False, held_out: False, after.pk: False}
 
 
 def test_doubtful_is_the_lowest_fifth_where_it_contradicts_the_label() -> None:

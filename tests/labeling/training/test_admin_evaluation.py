@@ -164,7 +164,7 @@ def test_folds_are_shown_when_their_file_lies_beside_the_model(tmp_path: Path) -
     assert "Labelers it was not trained on" not in client.get(page(version)).text
 
 
-def test_the_labels_that_a_run_learned_from_are_one_click_away(tmp_path: Path, bob: Labeler) -> None:
+def test_the_labels_that_a_run_was_trained_on_are_one_click_away(tmp_path: Path, bob: Labeler) -> None:
     """Those of its snapshot and no other: not what came later, nor a revision that another replaced."""
     client = admin_browser()
     a_task()

@@ -30,7 +30,7 @@ def test_the_page_has_the_whole_conversation_and_the_guidance(client: Client, he
 
 
 @pytest.mark.parametrize("text", ["", "   \n\t ", "\u3000"])
-def test_an_empty_text_is_refused_calmly(client: Client, held: Assignment, text: str) -> None:
+def test_an_empty_text_is_refused_in_words(client: Client, held: Assignment, text: str) -> None:
     page = client.post(f"/work/{held.token}/submit/", {"text": text})
     assert page.status_code == 422
     assert "There is no text yet" in page.content.decode()

@@ -10,7 +10,7 @@ from labeling.models import Composition, Labeler, Message, ModelVersion, Ranking
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request
-from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_from_the_end_of_the_chat_to_the_ranking(client: Client, chat: Compositi
     assert "data-ready" in html
     work = client.post("/next/ranking/")["Location"]
     assert "Hello." in client.get(work).content.decode()
-    client.post(f"{work}submit/", ranking_entry([1, 2, 3, 4]))
+    client.post(f"{work}submit/", ranking_form_data([1, 2, 3, 4]))
     assert "Chat and ranking submitted" in html_of(client, chat)
 
 

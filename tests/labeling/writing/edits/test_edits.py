@@ -15,7 +15,7 @@ from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
 from labeling.writing.edits.services import offer_edit, submit_edit
 from lm.snapshot.records import RankingRecord, parse_ranking
-from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.handed_in import judgements, lines, reopened
 
 pytestmark = pytest.mark.django_db
@@ -27,10 +27,10 @@ def ranked(client: Client, ranks: list[int], **campaign: Any) -> str:
     """Where a ranking handed in leads."""
     make_ready_task(make_prompt(make_campaign(**{"ask_edit": True} | campaign)), texts=TEXTS)
     address = client.post("/next/ranking/")["Location"]
-    entry = ranking_entry(ranks)
+    form_data = ranking_form_data(ranks)
     if campaign.get("ask_strength"):
-        entry |= {"strength-1": "4", "strength-2": "2", "strength-3": "1"}
-    answer = client.post(f"{address}submit/", entry)
+        form_data |= {"strength-1": "4", "strength-2": "2", "strength-3": "1"}
+    answer = client.post(f"{address}submit/", form_data)
     assert answer.status_code == 302
     return str(answer["Location"])
 
@@ -77,7 +77,7 @@ def test_it_can_be_left_with_one_press(client: Client) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n", None])
-def test_an_unchanged_or_empty_text_is_refused_calmly(client: Client, text: str | None) -> None:
+def test_an_unchanged_or_empty_text_is_refused_in_words(client: Client, text: str | None) -> None:
     page = ranked(client, [1, 2, 3, 4])
     answer = client.post(f"{page}submit/", {"best": "1", "text": f"{best_text()}\r\n" if text is None else text})
     assert answer.status_code == 422
