@@ -18,7 +18,7 @@ import tests.processes
 
 # Modules whose importers start processes, or train.
 STARTERS = {"subprocess", tests.processes.__name__, "tests.laptop.running_up"}
-TRAINERS = {"tests.rm_trainer.doors", "rm_trainer.train"}
+TRAINERS = {"tests.rm_trainer.commands", "rm_trainer.train"}
 
 # What the test that runs has done so far.
 _done = {"processes": 0, "training": 0}
