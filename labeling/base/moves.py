@@ -38,7 +38,8 @@ class StatefulModel(models.Model):
         return self
 
 
-# A trigger's arguments are the moves that it lets pass, each as "old>new".
+# A trigger's arguments are the moves that it lets pass, each as "old>new". It comes after the CHECK constraints, which
+# say more of a state that there isn't.
 REFUSE_ILLEGAL_MOVE = """
 CREATE FUNCTION concord_refuse_illegal_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -46,7 +47,7 @@ BEGIN
         RAISE EXCEPTION '% % can''t go from % to %', TG_TABLE_NAME, NEW.id, OLD.state, NEW.state
             USING ERRCODE = 'restrict_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
 """
 
@@ -55,6 +56,6 @@ def refuse_illegal_moves(table: str, states: type[models.TextChoices]) -> str:
     """The trigger that holds a table to the legal moves of its states."""
     moves = ", ".join(f"'{old}>{new}'" for old, following in LEGAL_MOVES[states].items() for new in following)
     return (
-        f"CREATE TRIGGER concord_legal_moves BEFORE UPDATE ON {table} FOR EACH ROW "
+        f"CREATE TRIGGER concord_legal_moves AFTER UPDATE ON {table} FOR EACH ROW "
         f"WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION concord_refuse_illegal_move({moves});"
     )

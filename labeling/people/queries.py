@@ -1,4 +1,4 @@
-"""Labelers looked up."""
+"""Queries for labelers."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

@@ -18,7 +18,7 @@ from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What every kind of work has."""
+    """A piece of work as every kind's page shows it."""
 
     token: str
     kind: str
@@ -32,7 +32,7 @@ class Work:
 
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
-    """With its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
+    """Returns it with its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
     found = find_own_assignment(token=token, labeler_id=labeler.pk)
     if found is None:
         raise Assignment.DoesNotExist
@@ -44,7 +44,7 @@ def own_assignment(labeler: Labeler, token: str) -> Assignment:
 
 
 def with_versions(assignment: Assignment) -> Assignment:
-    """The same with the instructions and the rubric that it was claimed under."""
+    """Returns the same with the instructions and the rubric that it was claimed under."""
     assignment.instruction_version = instruction_version(assignment.instruction_version_id)
     if assignment.rubric_version_id is not None:
         assignment.rubric_version = rubric_version(assignment.rubric_version_id)
@@ -73,7 +73,7 @@ def assignment_of(held: Assignment | Revision) -> Assignment:
 
 
 def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
-    """With the draft of the assignment, or of its revision."""
+    """Returns the piece of work, with the draft of the assignment or of its revision."""
     assignment = assignment_of(held)
     guidance = in_language(assignment.instruction_version.body, interface_language)
     return Work(
@@ -96,7 +96,7 @@ def done_today(labeler: Labeler, kind: str) -> int:
 
 
 def own_revision(labeler: Labeler, token: str) -> Revision:
-    """With its work, as own_assignment has it. Raises Revision.DoesNotExist for anybody else's."""
+    """Returns the revision with its work, as own_assignment does. Raises Revision.DoesNotExist for anybody else's."""
     revision = Revision.objects.select_related("assignment__prompt", "assignment__task").get(
         token=token, assignment__labeler=labeler
     )

@@ -16,7 +16,7 @@ from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.desk.ranking.rules import usable_pairs
+from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.ranking_tasks.models import SamplingRun
 
 

@@ -9,7 +9,7 @@ from labeling.base.constraints import one_of
 from labeling.base.states import LabelerGroup, Strength
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
 from labeling.desk.models import Assignment, LabelQuerySet
-from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
+from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask
 from lm.snapshot.records import RANKED_HIGHEST
@@ -20,7 +20,7 @@ class RankingQuerySet(LabelQuerySet["Ranking"]):
 
 
 class Ranking(models.Model):
-    """One labeler's order of a task's completions. Raw truth: rows are only ever added; the last revision counts."""
+    """One labeler's order of a task's completions. Rows are only ever added; the last revision counts."""
 
     task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="rankings")
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="rankings")

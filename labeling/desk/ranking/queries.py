@@ -48,7 +48,7 @@ class RankingSubmission:
 def ranking_submission(
     assignment: Assignment, *, interface_language: str, revision: int | None = None
 ) -> RankingSubmission:
-    """That revision or the last, best tier first. Raises Ranking.DoesNotExist."""
+    """Returns the given revision, or the last one, best tier first. Raises Ranking.DoesNotExist."""
     ranking = label_of(assignment.rankings.select_related("rubric_version", "edit"), revision)
     labels = {flag.key: flag.label for flag in flags_of(ranking.rubric_version, interface_language)}
     ranked = ranking.ranked_completions.select_related("completion").order_by("rank", "shown_position")
@@ -114,7 +114,7 @@ def ranking_page(held: Assignment | Revision, *, interface_language: str) -> Ran
 
 
 def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
-    """In the order that was drawn for this labeler."""
+    """Returns the completions in the order that was drawn for this labeler."""
     found = completions_of_task(task_id=assignment.task_id, renderer=RENDERER)
     return [_shown(position, *found[pk]) for position, pk in enumerate(assignment.shown_order, start=1)]
 

@@ -11,7 +11,8 @@ from labeling.base.refusals import AlreadySubmitted
 from labeling.base.states import AssignmentState, RevisionState
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
-from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, check_strengths, densify
+from labeling.desk.ranking.rules.judgements import InvalidRanking, check_covers, check_quality, check_strengths
+from labeling.desk.ranking.rules.pairs import densify
 from labeling.desk.rules.drafts import Draft
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.desk.services.revisions import REVISIONS
@@ -119,7 +120,7 @@ def check_judgements(assignment: Assignment, judgements: Sequence[Judgement]) ->
 def _whole(
     ranks: dict[int, int], *, note: str, strengths: Sequence[int] | None, none_acceptable: bool
 ) -> dict[str, Any]:
-    """What is said of the ranking as a whole. Raises InvalidRanking."""
+    """The fields of the ranking as a whole. Raises InvalidRanking."""
     check_strengths(strengths, ranks=max(ranks.values()))
     return {
         "note": note,
@@ -169,7 +170,9 @@ def _write(
 
 
 def fields_of_ranking(assignment: Assignment) -> Draft:
-    """What counts now, as the fields of the page. The time begins anew: a revision's active seconds are its own."""
+    """Returns the latest revision as the fields of the page. The time begins anew: a revision's active seconds are its
+    own.
+    """
     ranking = assignment.rankings.latest("revision")
     fields: Draft = {"note": [ranking.note]}
     for ranked in ranking.ranked_completions.all():

@@ -31,7 +31,7 @@ from labeling.desk.ranking.queries import (
     ranking_page,
     ranking_submission,
 )
-from labeling.desk.ranking.rules import InvalidRanking
+from labeling.desk.ranking.rules.judgements import InvalidRanking
 from labeling.desk.ranking.services import fields_of_ranking, revise_ranking, submit_ranking
 from labeling.desk.rules.drafts import Draft, kept_judgements
 from labeling.desk.services.assignments import claim_ranking

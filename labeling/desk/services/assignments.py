@@ -80,7 +80,7 @@ class AssignmentTable(HeldTable[Assignment]):
         return own_assignment(labeler, token)
 
     def lock_own(self, *, labeler: Labeler, token: str) -> Assignment:
-        """With its versions as well."""
+        """Locks the labeler's own, with its versions."""
         found = lock_own_assignment(token=token, labeler_id=labeler.pk)
         if found is None:
             raise Assignment.DoesNotExist
@@ -89,13 +89,13 @@ class AssignmentTable(HeldTable[Assignment]):
         return with_versions(assignment)
 
     def renew(self, held: Assignment) -> list[str]:
-        """A lapsed lease keeps drafts as well, and stays lapsed."""
+        """Renews the lease of open work. Work whose lease has lapsed keeps drafts as well, and stays lapsed."""
         if held.state == AssignmentState.OPEN:
             held.expires_at = timezone.now() + timedelta(minutes=held.campaign.lease_minutes)
         return ["expires_at"]
 
     def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Assignment:
-        """A lapsed lease gets its place back if one is free: whoever did the work should not lose it to a clock.
+        """Locks work to hand it in. Work whose lease has lapsed takes its place again if one is free.
 
         Raises LeaseLost where none is.
         """
@@ -116,7 +116,7 @@ ASSIGNMENTS = AssignmentTable()
 
 
 def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") -> Assignment:
-    """Gives the work back for good: this labeler is not offered it again. Skipping twice is one skip.
+    """Gives the work back; this labeler is not offered it again. A second call changes nothing.
 
     Raises AlreadySubmitted, Assignment.DoesNotExist.
     """

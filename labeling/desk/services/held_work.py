@@ -6,9 +6,7 @@ of HeldTable: ASSIGNMENTS and REVISIONS beside this file, COMPOSITIONS in labeli
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import ClassVar, Generic, TypeVar
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import TextChoices
@@ -18,12 +16,8 @@ from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, DraftConflict, LabelerNotActive, Refusal
 from labeling.base.states import CampaignState, LabelerState
 from labeling.desk.models import EarlierDraft, HeldWork
-from labeling.desk.rules.drafts import as_lists, is_loss
+from labeling.desk.services.drafts import write_draft
 from labeling.people.models import Labeler
-
-EARLIER_KEPT = 20
-KEEP_EVERY = timedelta(minutes=1)
-"""Saves come every second; versions a minute apart reach far enough back to be worth going to."""
 
 Held = TypeVar("Held", bound=HeldWork)
 
@@ -92,14 +86,14 @@ class HeldTable(ABC, Generic[Held]):
 
     @transaction.atomic
     def keep_unsubmitted(self, *, labeler: Labeler, token: str, draft: Mapping[str, object]) -> None:
-        """Saves what a refused submission held, so that a refusal costs nobody their work."""
+        """Saves the fields of a refused submission as the draft."""
         held = self.lock_own(labeler=labeler, token=token)
         if self.is_open(held):
             self.store_draft(held, draft)
 
     @transaction.atomic
     def restore_draft(self, *, labeler: Labeler, token: str, number: int) -> None:
-        """Makes a kept version the draft again; what it replaces is kept in its turn.
+        """Makes an earlier version the draft again; the draft that it replaces is kept as an earlier version.
 
         Raises what check_open raises, and EarlierDraft.DoesNotExist for anybody else's.
         """
@@ -110,18 +104,15 @@ class HeldTable(ABC, Generic[Held]):
 
     def store_draft(self, held: Held, draft: Mapping[str, object], *, settles: bool = False) -> None:
         """Writes the draft of locked work, whatever version it was at."""
-        _keep_replaced(held, draft, always=settles)
-        held.draft = dict(draft)
-        held.draft_version += 1
-        held.draft_saved_at = timezone.now()
-        held.save(update_fields=["draft", "draft_version", "draft_saved_at", *self.renew(held)])
+        write_draft(held, draft, settles=settles, with_fields=self.renew(held))
 
     def renew(self, held: Held) -> list[str]:  # noqa: ARG002
-        """Called before a draft is written: renews the lease, where there is one. Returns the fields to write."""
+        """Renews the lease, where there is one, before a draft is written. Returns the fields to write."""
         return []
 
     def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Held:
-        """Locks work that is about to be handed in, for which exports wait: whoever comes second finds it closed.
+        """Locks work that is about to be handed in. Exports wait for the transaction; a second submission finds the
+        work closed.
 
         Raises what check_standing raises, and model.DoesNotExist.
         """
@@ -151,30 +142,3 @@ def check_labeler_and_campaign(held: HeldWork) -> None:
         raise LabelerNotActive(f"Labeler {held.labeler.pk} is {held.labeler.state}. The draft is kept.")
     if held.campaign.state == CampaignState.CLOSED:
         raise CampaignNotOpen(f"“{held.campaign}” was closed, so it takes no more work. The draft is kept.")
-
-
-def keep_aside(*, labeler: Labeler, token: str, draft: Mapping[str, object], base_version: int) -> None:
-    """Keeps a draft that lost against another one, so that choosing between two drafts throws neither away."""
-    with transaction.atomic():
-        _keep(token=UUID(token), labeler=labeler, version=base_version, draft=draft)
-
-
-def _keep_replaced(held: HeldWork, draft: Mapping[str, object], *, always: bool) -> None:
-    """Keeps what `draft` is about to replace: once a minute, wherever text goes, and `always` where two drafts met."""
-    if not held.draft_version or not held.draft or held.draft == draft:
-        return
-    if always or is_loss(old=as_lists(held.draft), new=as_lists(draft)) or _last_is_old(held):
-        _keep(token=held.token, labeler=held.labeler, version=held.draft_version, draft=held.draft)
-
-
-def _last_is_old(held: HeldWork) -> bool:
-    since = timezone.now() - KEEP_EVERY
-    return not EarlierDraft.objects.filter(token=held.token, kept_at__gt=since).exists()
-
-
-def _keep(*, token: UUID, labeler: Labeler, version: int, draft: Mapping[str, object]) -> None:
-    EarlierDraft.objects.create(token=token, labeler=labeler, version=version, draft=draft)
-    kept = EarlierDraft.objects.filter(token=token, labeler=labeler)
-    too_old = list(kept.order_by("-id").values_list("pk", flat=True)[EARLIER_KEPT:])
-    if too_old:
-        EarlierDraft.objects.filter(pk__in=too_old).delete()

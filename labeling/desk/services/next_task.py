@@ -1,6 +1,6 @@
 """The next piece of work of a labeler: found, locked, taken and leased in one call of a function of PostgreSQL.
 
-Everybody waits for it between one ranking and the next. Planning the search takes longer than the search; a function's
+Labelers wait for it between one ranking and the next. Planning the search takes longer than the search; a function's
 plans are kept by each connection. They are in migration 0003, for functions belong to the tables that they read.
 """
 

@@ -20,7 +20,8 @@ from labeling.base.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubm
 from labeling.desk.models import EarlierDraft
 from labeling.desk.queries.drafts import earlier_drafts
 from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
-from labeling.desk.services.held_work import HeldTable, keep_aside
+from labeling.desk.services.drafts import keep_aside
+from labeling.desk.services.held_work import HeldTable
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of
 from labeling.people.views.access import LabelerRequest, labeler_page
@@ -56,7 +57,7 @@ def earlier(request: LabelerRequest, token: UUID, tables: Tables) -> HttpRespons
 @require_safe
 @labeler_page
 def go_on(request: LabelerRequest, token: UUID, tables: Tables) -> HttpResponse:
-    """Where work of any kind goes on that this browser still holds changes of (static/desk/drafts/unsent.js)."""
+    """Redirects to the page of work whose unsaved changes this browser still holds (static/desk/drafts/unsent.js)."""
     return redirect(page_of_draft(request.labeler, token, tables)[0], token=token)
 
 

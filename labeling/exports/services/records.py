@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from labeling.base.states import LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import RankedCompletion, Ranking, RankingQuerySet
-from labeling.desk.ranking.rules import usable_pairs
+from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text
@@ -122,7 +122,7 @@ def _edits_of(selection: Selection, ranking_ids: list[int]) -> dict[int, tuple[i
 
 
 def with_edit(ranking: RankingRecord, edit: tuple[int, str] | None) -> RankingRecord:
-    """With what the labeler made of the best as one more completion above all; how much better it is nobody asked."""
+    """Adds the labeler's edit of the best completion as one more completion above all, without a strength."""
     if edit is None:
         return ranking
     demonstration_id, text = edit

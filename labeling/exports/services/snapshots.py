@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import transaction
 
 from labeling.base.refusals import NothingToExport, SnapshotRefused
-from labeling.desk.ranking.rules import usable_pairs
+from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
 from labeling.exports.services.selection import Selection, select

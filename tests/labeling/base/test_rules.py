@@ -10,7 +10,8 @@ from labeling.base.states import CampaignState, IllegalMove, LabelerState, Model
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import split_of
-from labeling.desk.ranking.rules import InvalidRanking, check_covers, check_quality, densify, usable_pairs
+from labeling.desk.ranking.rules.judgements import InvalidRanking, check_covers, check_quality
+from labeling.desk.ranking.rules.pairs import densify, usable_pairs
 from labeling.simulation.rules import UnknownRule, quality_of, rule_named, simulated_ranks
 from lm.snapshot.records import SPLITS
 

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 from pytest_django import Settings
 
 from labeling.base.states import CampaignState, ModelState
@@ -35,6 +36,7 @@ def _a_laptop_without_models(settings: Settings, tmp_path: Path) -> None:
     settings.PRODUCTION = False
     settings.SFT_MODEL_PATH = ""
     settings.MODELS_DIR = tmp_path / "models"
+    settings.DEMO_MODEL_DIR = settings.MODELS_DIR / "gemma-3-270m"
 
 
 class TestLoadStarterCampaign:
@@ -48,14 +50,14 @@ class TestLoadStarterCampaign:
         assert "Campaign “Starter campaign” is open with 60 prompts." in said
         assert claim_demonstration(labeler=Labeler.objects.get(user__username="labeler1")) is not None
 
-    def test_says_the_accounts_and_they_can_log_in(self, client: Any) -> None:
+    def test_says_the_accounts_and_they_can_log_in(self) -> None:
         said = run("load_starter_campaign")
 
         assert [line for line in said.splitlines() if line.startswith("Account:")] == [
             f"Account: {name} / concord-demo" for name in ("admin", "labeler1", "labeler2", "labeler3")
         ]
         assert User.objects.get(username="admin").is_superuser
-        assert client.login(username="labeler3", password="concord-demo")
+        assert Client().login(username="labeler3", password="concord-demo")
 
     def test_changes_nothing_and_says_nothing_the_second_time(self) -> None:
         run("load_starter_campaign")
@@ -161,12 +163,12 @@ class TestCreateCampaign:
         (tmp_path / "zh.md").write_text("# 善良", encoding="utf-8")
 
         run(
-            "create_campaign", "--slug", "new", "--name", "New one", "--open",
+            "create_campaign", "--slug", "new", "--name", "New one", "--open", "--priority", "-2",
             "--instructions-en", tmp_path / "en.md", "--instructions-zh", tmp_path / "zh.md",
         )  # fmt: skip
 
         campaign = Campaign.objects.get()
-        assert campaign.state == CampaignState.ACTIVE
+        assert (campaign.state, campaign.priority) == (CampaignState.ACTIVE, -2)
         assert campaign.instruction_versions.get().body == {"en": "# Be kind", "zh-hans": "# 善良"}
 
     @pytest.mark.parametrize(

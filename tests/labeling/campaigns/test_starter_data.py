@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from labeling.base.states import PromptSource, UseCase
 from labeling.campaigns.rules.near_duplicates import normalise, prefix, prompt_key
 from labeling.campaigns.rules.splits import split_of
-from labeling.desk.ranking.rules import QUALITY_HIGHEST, QUALITY_LOWEST
+from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST
 from lm.snapshot.records import SPLITS
 
 STARTER = Path(__file__).parents[3] / "labeling" / "campaigns" / "starter_campaign"

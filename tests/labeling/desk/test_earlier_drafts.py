@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from labeling.base.states import CompositionKind
 from labeling.desk.services.assignments import claim_demonstration
-from labeling.desk.services.held_work import EARLIER_KEPT
+from labeling.desk.services.drafts import EARLIER_KEPT
 from labeling.desk.services.leases import close_campaign
 from labeling.models import Assignment, EarlierDraft, Labeler
 from labeling.writing.services import start_composition
@@ -18,16 +18,6 @@ from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_pr
 pytestmark = pytest.mark.django_db
 
 LONG = "A sentence that is quite long enough to be missed by whoever deleted it."
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture

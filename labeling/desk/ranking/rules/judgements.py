@@ -1,7 +1,6 @@
-"""From ranks to comparisons. Pure: no Django, no torch."""
+"""What a ranking may hold: each completion once, ratings from 1 to 7, strengths. Pure: no Django, no torch."""
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 
 QUALITY_LOWEST, QUALITY_HIGHEST = 1, 7
 """InstructGPT Table 3: overall quality on a Likert scale of 1 (worst) to 7 (best)."""
@@ -12,23 +11,6 @@ STRENGTHS = (4, 3, 2, 1)
 
 class InvalidRanking(ValueError):
     """The ranking can't be kept as it is; the message says what is wrong and what to do."""
-
-
-def usable_pairs(ranks: Sequence[int]) -> list[tuple[int, int]]:
-    """Indices (better, worse) of every comparison that the ranks hold; a tie makes none.
-
-    >>> usable_pairs([1, 2, 2])
-    [(0, 1), (0, 2)]
-    """
-    return [
-        (i, j) if ranks[i] < ranks[j] else (j, i) for i, j in combinations(range(len(ranks)), 2) if ranks[i] != ranks[j]
-    ]
-
-
-def densify(ranks: Mapping[int, int]) -> dict[int, int]:
-    """The same order and ties with ranks 1, 2, 3 … without gaps: {7: 2, 8: 5, 9: 5} becomes {7: 1, 8: 2, 9: 2}."""
-    dense = {rank: position for position, rank in enumerate(sorted(set(ranks.values())), start=1)}
-    return {key: dense[rank] for key, rank in ranks.items()}
 
 
 def check_covers(*, expected: Sequence[int], given: Sequence[int]) -> None:
