@@ -10,7 +10,6 @@ from typing import Any
 from unittest.mock import patch
 
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends import db
 from django.db.models import Case, F, FilteredRelation, Q, Value, When
 from django.db.models.functions import Length
 from django.template.context import Context
@@ -18,7 +17,6 @@ from django.template.context import Context
 from labeling import urls  # noqa: F401  (everything that a first request would import)
 from labeling.base.fast_paths.accounts import AccountBackend
 from labeling.base.fast_paths.cached_include import CachedInclude
-from labeling.base.fast_paths.sessions import SessionStore
 from labeling.base.markdown import render_markdown
 from labeling.base.states import AssignmentState, TaskState
 from labeling.campaigns import queries as campaigns
@@ -127,7 +125,6 @@ def versions_read() -> Iterator[None]:
 
 
 PIECES: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
-    "sessions": in_place_of(SessionStore, "load", db.SessionStore.load),
     "accounts": in_place_of(AccountBackend, "get_user", get_user),
     "find_own_assignment": in_place_of(work, "find_own_assignment", find_own_assignment),
     "lock_own_assignment": in_place_of(assignments, "lock_own_assignment", lock_own_assignment),
