@@ -24,6 +24,7 @@ FORM_DATA = {
     "name": "Everyday help",
     "description": "Short questions.",
     "languages": "en, zh",
+    "priority": "0",
     "demonstrations_per_prompt": "1",
     "ranking_tasks_per_prompt": "2",
     "rankings_per_task": "3",

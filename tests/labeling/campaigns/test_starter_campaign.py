@@ -36,6 +36,7 @@ def _a_laptop_without_models(settings: Settings, tmp_path: Path) -> None:
     settings.PRODUCTION = False
     settings.SFT_MODEL_PATH = ""
     settings.MODELS_DIR = tmp_path / "models"
+    settings.DEMO_MODEL_DIR = tmp_path / "models" / "gemma-3-270m"
 
 
 class TestLoadStarterCampaign:
