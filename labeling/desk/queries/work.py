@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
-
+from labeling.base.fast_paths.work import find_own_assignment, submitted_between
 from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import Turn, turns_of
-from labeling.base.row_mapper import Rows, columns
 from labeling.base.states import AssignmentState
-from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, Prompt
 from labeling.campaigns.queries import instruction_version, rubric_version
 from labeling.desk.models import Assignment, Revision
@@ -34,22 +31,9 @@ class Work:
     saved_at: datetime | None
 
 
-OWN = Rows(
-    assignment=columns(Assignment),
-    prompt=columns(Prompt, "id", "campaign_id", "messages", "language", "content_warnings"),
-    campaign=columns(Campaign),
-)
-FIND_OWN = f"""
-SELECT {OWN.sql} FROM labeling_assignment AS assignment
-JOIN labeling_prompt AS prompt ON prompt.id = assignment.prompt_id
-JOIN labeling_campaign AS campaign ON campaign.id = assignment.campaign_id
-WHERE assignment.token = %s AND assignment.labeler_id = %s
-"""  # noqa: S608  (put together from constants)
-
-
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
     """Returns it with its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
-    found = OWN.first(FIND_OWN, [token, labeler.pk])
+    found = find_own_assignment(token=token, labeler_id=labeler.pk)
     if found is None:
         raise Assignment.DoesNotExist
     assignment: Assignment
@@ -105,19 +89,10 @@ def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
     )
 
 
-DONE_TODAY = """
-SELECT count(*) FROM labeling_assignment
-WHERE labeler_id = %s AND closed_at >= %s AND closed_at < %s AND kind = %s AND state = 'submitted'
-"""
-
-
 def done_today(labeler: Labeler, kind: str) -> int:
     """How many pieces of that kind the labeler handed in since midnight."""
     begin = beginning_of_today(labeler)
-    with connection.cursor() as cursor:  # asked after each submission
-        cursor.execute(DONE_TODAY, [labeler.pk, begin, begin + timedelta(days=1), kind])
-        count: int = cursor.fetchone()[0]
-    return count
+    return submitted_between(labeler_id=labeler.pk, kind=kind, begin=begin, end=begin + timedelta(days=1))
 
 
 def own_revision(labeler: Labeler, token: str) -> Revision:

@@ -1,12 +1,12 @@
 """Rankings handed in."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from labeling.base.fast_paths.work import write_ranking
 from labeling.base.refusals import AlreadySubmitted
 from labeling.base.states import AssignmentState, RevisionState
 from labeling.desk.models import Assignment
@@ -28,38 +28,6 @@ class Judgement:
     quality: int | None = None
     flags: Sequence[str] = field(default_factory=tuple)
     note: str = ""
-
-
-# One statement for a ranking with all that it says of its completions: they are written between one task and the next,
-# where people wait.
-WRITTEN = (
-    "task_id",
-    "labeler_id",
-    "assignment_id",
-    "revision",
-    "instruction_version_id",
-    "rubric_version_id",
-    "note",
-    "strengths",
-    "none_acceptable",
-    "active_seconds",
-    "labeler_group",
-    "simulated",
-)
-CASTS = {"strengths": "::smallint[]"}
-WRITE = f"""
-WITH ranking AS (
-    INSERT INTO labeling_ranking ({", ".join(WRITTEN)})
-    VALUES ({", ".join(f"%({name})s{CASTS.get(name, '')}" for name in WRITTEN)})
-    RETURNING id, submitted_at
-), ranked AS (
-    INSERT INTO labeling_rankedcompletion (ranking_id, completion_id, rank, quality, flags, note, shown_position)
-    SELECT ranking.id, said.* FROM ranking, json_to_recordset(%(ranked)s) AS said(
-        completion_id bigint, rank smallint, quality smallint, flags text[], note text, shown_position smallint
-    )
-)
-SELECT id, submitted_at FROM ranking
-"""  # noqa: S608  (put together from constants)
 
 
 @transaction.atomic
@@ -196,9 +164,7 @@ def _write(
         }
         for judged in judgements
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE, {**{name: getattr(ranking, name) for name in WRITTEN}, "ranked": json.dumps(ranked)})
-        ranking.pk, ranking.submitted_at = cursor.fetchone()
+    ranking.pk, ranking.submitted_at = write_ranking(ranking, ranked)
     ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
     return ranking
 

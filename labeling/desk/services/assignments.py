@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import TextChoices
 from django.utils import timezone
 
+from labeling.base.fast_paths.work import lock_own_assignment
 from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotActive, LeaseLost
-from labeling.base.row_mapper import Rows, columns
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
-from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
 from labeling.desk.queries.work import own_assignment, with_versions
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES
@@ -53,15 +52,9 @@ def _renew_held(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     return None if held is None else _renew(held)
 
 
-# Of the row only what claiming goes by; the ORM would read and put together the rest before every task.
-LOCK_LABELER = "SELECT state, languages, opt_outs FROM labeling_labeler WHERE id = %s FOR NO KEY UPDATE"
-
-
 def _lock_active(labeler: Labeler) -> Labeler:
     """Locks the labeler's row: two tabs of one person claim one after the other."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_LABELER, [labeler.pk])
-        labeler.state, labeler.languages, labeler.opt_outs = cursor.fetchone()
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     if labeler.state != LabelerState.ACTIVE:
         raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
     return labeler
@@ -71,16 +64,6 @@ def _renew(assignment: Assignment) -> Assignment:
     assignment.expires_at = timezone.now() + timedelta(minutes=assignment.campaign.lease_minutes)
     assignment.save(update_fields=["expires_at"])
     return assignment
-
-
-LOCKED = Rows(assignment=columns(Assignment), labeler=columns(Labeler), campaign=columns(Campaign))
-LOCK_OWN = f"""
-SELECT {LOCKED.sql} FROM labeling_assignment AS assignment
-JOIN labeling_labeler AS labeler ON labeler.id = assignment.labeler_id
-JOIN labeling_campaign AS campaign ON campaign.id = assignment.campaign_id
-WHERE assignment.token = %s AND assignment.labeler_id = %s
-FOR NO KEY UPDATE OF assignment
-"""  # noqa: S608  (put together from constants)
 
 
 class AssignmentTable(HeldTable[Assignment]):
@@ -98,7 +81,7 @@ class AssignmentTable(HeldTable[Assignment]):
 
     def lock_own(self, *, labeler: Labeler, token: str) -> Assignment:
         """Locks the labeler's own, with its versions."""
-        found = LOCKED.first(LOCK_OWN, [token, labeler.pk])
+        found = lock_own_assignment(token=token, labeler_id=labeler.pk)
         if found is None:
             raise Assignment.DoesNotExist
         assignment: Assignment

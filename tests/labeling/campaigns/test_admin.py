@@ -24,7 +24,7 @@ FORM_DATA = {
     "name": "Everyday help",
     "description": "Short questions.",
     "languages": "en, zh",
-    "priority": "0",
+    "priority": "3",
     "demonstrations_per_prompt": "1",
     "ranking_tasks_per_prompt": "2",
     "rankings_per_task": "3",
@@ -56,6 +56,7 @@ def test_a_new_campaign_is_a_draft_with_its_first_instructions_and_rubric() -> N
     assert response.status_code == 302
     campaign = Campaign.objects.get()
     assert (campaign.slug, campaign.state, campaign.languages, campaign.k_max) == ("everyday", "draft", ["en", "zh"], 6)
+    assert campaign.priority == 3
     assert campaign.instruction_versions.get().body == {"en": "# Be helpful", "zh-hans": "# 要有帮助"}
     assert campaign.rubric_versions.get().flag_keys() == ["fails_task", "hallucination"]
 

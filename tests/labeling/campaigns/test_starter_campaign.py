@@ -36,7 +36,7 @@ def _a_laptop_without_models(settings: Settings, tmp_path: Path) -> None:
     settings.PRODUCTION = False
     settings.SFT_MODEL_PATH = ""
     settings.MODELS_DIR = tmp_path / "models"
-    settings.DEMO_MODEL_DIR = tmp_path / "models" / "gemma-3-270m"
+    settings.DEMO_MODEL_DIR = settings.MODELS_DIR / "gemma-3-270m"
 
 
 class TestLoadStarterCampaign:
@@ -163,12 +163,12 @@ class TestCreateCampaign:
         (tmp_path / "zh.md").write_text("# 善良", encoding="utf-8")
 
         run(
-            "create_campaign", "--slug", "new", "--name", "New one", "--open",
+            "create_campaign", "--slug", "new", "--name", "New one", "--open", "--priority", "-2",
             "--instructions-en", tmp_path / "en.md", "--instructions-zh", tmp_path / "zh.md",
         )  # fmt: skip
 
         campaign = Campaign.objects.get()
-        assert campaign.state == CampaignState.ACTIVE
+        assert (campaign.state, campaign.priority) == (CampaignState.ACTIVE, -2)
         assert campaign.instruction_versions.get().body == {"en": "# Be kind", "zh-hans": "# 善良"}
 
     @pytest.mark.parametrize(

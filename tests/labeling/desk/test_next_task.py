@@ -14,12 +14,13 @@ from django.test import Client
 from django.utils import translation
 from django.utils.datastructures import MultiValueDict
 
+from labeling.base.fast_paths.laid_in_texts import mark_of
 from labeling.base.markdown import RENDERER
 from labeling.base.states import TaskState
 from labeling.desk.queries.work import own_assignment
 from labeling.desk.ranking.forms import LONGEST_UNFOLDED, RankingForm
 from labeling.desk.ranking.queries import ranking_page
-from labeling.desk.ranking.views import HTML_MARK, Card, card_html, cards_of
+from labeling.desk.ranking.views import Card, card_html, cards_of
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.next_task import claim_next_task
 from labeling.models import Assignment, Labeler, RankingTask, RenderedCompletion
@@ -122,7 +123,7 @@ class TestRenderedAhead:
 
 
 class TestBlankCards:
-    TEXTS = ["*one*", HTML_MARK + " {{ card }} <b>", "long " * LONGEST_UNFOLDED, "longer " * LONGEST_UNFOLDED]
+    TEXTS = ["*one*", mark_of("html") + " {{ card }} <b>", "long " * LONGEST_UNFOLDED, "longer " * LONGEST_UNFOLDED]
 
     def cards(self, alice: Labeler, form_data: dict[str, str] | None = None) -> list[Card]:
         make_ready_task(make_prompt(make_campaign()), texts=self.TEXTS)
@@ -151,9 +152,7 @@ class TestBlankCards:
 
 def including(tag: str, included: str) -> Template:
     """A template with that tag, which includes "part.html"."""
-    libraries = {
-        name: f"{package}.templatetags.{name}" for package, name in (("labeling", "cached_include"), ("django", "i18n"))
-    }
+    libraries = {"cached_include": "labeling.base.fast_paths.cached_include", "i18n": "django.templatetags.i18n"}
     loader = ("django.template.loaders.locmem.Loader", {"part.html": included})
     return Engine(libraries=libraries, loaders=[loader]).from_string("{% load cached_include %}" + tag)
 
