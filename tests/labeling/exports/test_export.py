@@ -129,8 +129,9 @@ class TestRankings:
         assert not any(b"liddell" in content for content in bytes_of(tmp_path / "out").values())
 
     def test_are_what_the_trainer_reads(self, tmp_path: Path, alice: Labeler) -> None:
-        a_task("train")
-        a_task("valid")
+        campaign = make_campaign()
+        a_task("train", campaign=campaign)
+        a_task("valid", campaign=campaign)
         rank(alice, [1, 1, 2, 3])
         rank(alice, [4, 3, 2, 1])
 
