@@ -45,13 +45,13 @@ def get_user(self: AccountBackend, user_id: int) -> User | None:
 
 def find_own_assignment(*, token: str, labeler_id: int) -> list[Any] | None:
     own = Assignment.objects.select_related("prompt", "campaign").filter(token=token, labeler=labeler_id).first()
-    return own and [own, own.prompt, own.campaign]
+    return [own, own.prompt, own.campaign] if own is not None else None
 
 
 def lock_own_assignment(*, token: str, labeler_id: int) -> list[Any] | None:
     locked = Assignment.objects.select_for_update(of=("self",), no_key=True).select_related("labeler", "campaign")
     own = locked.filter(token=token, labeler=labeler_id).first()
-    return own and [own, own.labeler, own.campaign]
+    return [own, own.labeler, own.campaign] if own is not None else None
 
 
 def take_next_task(*, labeler_id: int, now: datetime) -> list[Any] | None:
@@ -84,6 +84,7 @@ def write_ranking(ranking: Ranking, ranked: Sequence[Mapping[str, Any]]) -> tupl
 
 
 def close_submitted(assignment: Assignment, *, now: datetime) -> None:
+    assert assignment.task_id is not None  # of a ranking
     done = F("rankings_done") + 1
     RankingTask.objects.filter(pk=assignment.task_id).update(
         rankings_open=F("rankings_open") - 1,
