@@ -2,7 +2,7 @@
 
     python -m benchmarks.ranking_actions [--quick]
 
-The server is `manage.py up`. Every order is drawn at random, with ties; afterwards the board must show exactly it.
+The server is `manage.py up`. Every order is drawn at random, with ties; afterwards the tiers must show exactly it.
 """
 
 import random
@@ -28,7 +28,7 @@ Tiers = list[str]
 
 
 class Unranked(Exception):
-    """The board shows another order than the one that was made: the count would count something else."""
+    """The tiers show another order than the one that was made: the count would count something else."""
 
 
 class Hands:
@@ -92,7 +92,7 @@ def by_duels(hands: Hands, order: Tiers) -> None:
         hands.press("ArrowLeft" if mine < theirs else "ArrowRight" if mine > theirs else "ArrowDown")
 
 
-WAYS: dict[str, Callable[[Hands, Tiers], None]] = {
+MEANS: dict[str, Callable[[Hands, Tiers], None]] = {
     "from ratings": by_ratings,
     "by drags": by_drags,
     "by keys": by_keys,
@@ -125,7 +125,7 @@ def _count(page: Page, path: str, *, k: int, rounds: int) -> dict[str, float]:
     """Mean actions of each way, over the same orders."""
     chance = random.Random(k)
     orders = [_order(k, chance) for _ in range(rounds)]
-    return {name: mean(_actions(page, path, way, order) for order in orders) for name, way in WAYS.items()}
+    return {name: mean(_actions(page, path, way, order) for order in orders) for name, way in MEANS.items()}
 
 
 def _actions(page: Page, path: str, way: Callable[[Hands, Tiers], None], order: Tiers) -> int:

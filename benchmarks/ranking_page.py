@@ -3,7 +3,7 @@
     python -m benchmarks.ranking_page [--quick]
 
 The server is `manage.py up`. Each first load has a browser profile of its own, whose cache is empty; the reload is the
-same page again. Interactive is when all seven completions and the board are drawn and a pressed key moves: a script of
+same page again. Interactive is when all seven completions and the tiers are drawn and a pressed key moves: a script of
 the benchmark's presses → in every frame until it does.
 """
 

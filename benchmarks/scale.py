@@ -102,7 +102,7 @@ def _measured(mix: "Mix", tasks: int) -> Times:
 
 
 def pages_of_a_claim(labeler: "Labeler") -> int:
-    """Counted by PostgreSQL in a claim that is taken back."""
+    """Returns the pages that a claim reads, counted by PostgreSQL in a claim that is rolled back."""
     from django.db import connection, transaction  # noqa: PLC0415  (needs Django set up)
 
     with transaction.atomic(), connection.cursor() as cursor:

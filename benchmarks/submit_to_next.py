@@ -1,4 +1,5 @@
-"""From one ranking to the next as a labeler meets it: real Chromium, a key pressed, the next page drawn with live keys.
+"""The time from one ranking to the next as a labeler meets it: real Chromium, a key pressed, the next page drawn with
+live keys.
 
     python -m benchmarks.submit_to_next [--quick]
 
@@ -107,7 +108,7 @@ def _when_live(page: Page, *, after: str) -> tuple[str, tuple[float, float]]:
             if live["address"] != f"/work/{live['token']}/":
                 raise NoNextPage(f"The page of {live['token']} stands at {live['address']}.")
             return live["token"], (live["shown"], live["after"])
-        time.sleep(0.3)  # the page keeps its own time; asking it every moment would take of it
+        time.sleep(0.3)  # the page keeps its own time; polling it would slow it down
     raise NoNextPage(f"{page.url}: {page.locator('main').inner_text()[:500]}")
 
 

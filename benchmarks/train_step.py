@@ -47,7 +47,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every benchmark's signature
-    """Of the rows whose name holds `only`. All of them take half an hour and up to 16 GiB."""
+    """Measures the rows whose name contains `only`. All of them take half an hour and up to 16 GiB."""
     return [each for row in rows(quick=quick) if only in row.name for each in _measured(row)]
 
 

@@ -302,6 +302,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"cached_include": "labeling.base.fast_paths.cached_include"},
         },
     },
 ]
@@ -324,7 +325,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 CSRF_FAILURE_VIEW = "labeling.base.views.csrf_failure"
-AUTHENTICATION_BACKENDS = ["labeling.people.queries.LabelerBackend"]
+AUTHENTICATION_BACKENDS = ["labeling.base.fast_paths.accounts.AccountBackend"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
@@ -347,7 +348,7 @@ STORAGES = {
     },
 }
 
-SESSION_ENGINE = "config.sessions"
+SESSION_ENGINE = "labeling.base.fast_paths.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = FORCE_HTTPS
 SESSION_COOKIE_AGE = int(SESSION_AGE.total_seconds())
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if FORCE_HTTPS else 0

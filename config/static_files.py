@@ -4,6 +4,6 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ign
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Also in `import` statements: a page whose script is new must not run it with an old module from the cache."""
+    """Hashes the names in `import` statements too: a new script must not load an old module from the cache."""
 
     support_js_module_import_aggregation = True

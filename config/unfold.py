@@ -56,7 +56,7 @@ NAVIGATION = [
         ],
     },
     {
-        "title": _("What is learned"),
+        "title": _("Training"),
         "items": [
             _entry(_("Snapshots"), "inventory_2", "snapshot"),
             _entry(_("Training runs"), "model_training", "trainingrun"),
@@ -84,7 +84,7 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "labeling.console.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "BORDER_RADIUS": "6px",
-    # A calm teal; unfold's own purple would compete with the states' colours.
+    # A teal; unfold's own purple would compete with the states' colours.
     "COLORS": {
         "primary": {
             "50": "oklch(98% .014 190)",

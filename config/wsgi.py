@@ -1,4 +1,4 @@
-"""The door for gunicorn: `gunicorn config.wsgi`."""
+"""The WSGI application for gunicorn: `gunicorn config.wsgi`."""
 
 import os
 

@@ -6,7 +6,6 @@ tasks, a task's rewards) they bring as a mixin; such pages are put together here
 
 from django.contrib import admin
 
-from labeling.base.admin import accounts
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -30,7 +29,7 @@ from labeling.training.admin.model_versions import ModelMeasures
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["accounts", "assignments", "revisions", "snapshots", "training_runs", "writing"]
+__all__ = ["assignments", "revisions", "snapshots", "training_runs", "writing"]
 
 
 @admin.register(Labeler)

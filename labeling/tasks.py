@@ -1,4 +1,4 @@
-"""Celery's doors: ids in, one service call. Every task may be killed at any moment and run again."""
+"""The Celery tasks: each takes ids and calls one service. Every task may be killed at any moment and run again."""
 
 import socket
 from functools import partial

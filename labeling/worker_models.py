@@ -1,6 +1,6 @@
-"""The language model that this worker process keeps warm.
+"""The language model that this worker process keeps in memory.
 
-The reward model that this worker process keeps warm.
+The reward model that this worker process keeps in memory.
 """
 
 import gc

@@ -32,7 +32,7 @@ def end_with_own_parent(signal_number: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """From now on a descendant whose parent dies becomes this process's child, instead of process 1's."""
+    """Makes this process the new parent of descendants whose parent dies, instead of process 1."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -58,7 +58,7 @@ class RuntimeFacts(TypedDict):
 
 
 class Provenance(RuntimeFacts):
-    """From what, with what and where a model was made."""
+    """The data, the programs and the machine that a model was made with."""
 
     base: str
     snapshot_sha256: str

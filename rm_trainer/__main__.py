@@ -61,7 +61,7 @@ def _parser(preset: Mapping[str, Any]) -> argparse.ArgumentParser:
     for name, arguments, purpose in (
         ("train", TrainArguments, "Train a reward model from a snapshot of rankings."),
         ("evaluate", EvaluateArguments, "Measure a reward model on a snapshot's split."),
-        ("folds", FoldsArguments, "Measure how a model carries over to labelers it never learned from."),
+        ("folds", FoldsArguments, "Measure how a model carries over to labelers it was not trained on."),
         ("score", ScoreArguments, "Give completions their rewards."),
     ):
         command = commands.add_parser(name, help=purpose, description=purpose)

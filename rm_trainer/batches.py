@@ -24,7 +24,7 @@ def shuffled_batches(
     may be smaller.
 
     `prompts` are the rankings' prompt ids: those of one prompt follow one another, so that a step sees all that
-    labelers said of it, unless its batch is full. Spread over an epoch the same texts would be learned from again and
+    labelers said of it, unless its batch is full. Spread over an epoch the same texts would be trained on again and
     again.
     """
     for epoch in range(epochs):

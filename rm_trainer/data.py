@@ -77,13 +77,13 @@ def _counts(rankings: TokenDataset[TokenizedRanking], train: TokenDataset[Tokeni
     usable = with_pairs(rankings)
     completions, prefix = usable.column("completions"), usable.column("prefix")
     prompts = set(usable.column("prompt_id").tolist())
-    learned = set() if rankings is train else prompts & set(train.column("prompt_id").tolist())
+    trained = set() if rankings is train else prompts & set(train.column("prompt_id").tolist())
     own = int(usable.column("lengths").sum())
     return {
         "rankings": len(rankings),
         "tied_rankings": len(rankings) - len(usable),
         "prompts": len(prompts),
-        "also_in_train": len(learned),
+        "also_in_train": len(trained),
         "pairs": int(usable.column("pairs").sum()),
         "completions": int(completions.sum()),
         "tokens": int((completions * prefix).sum()) + own,

@@ -78,7 +78,7 @@ def tokenized_demonstrations(
 
 
 def with_pairs(rankings: TokenDataset[T]) -> TokenDataset[T]:
-    """Returns those from which something can be learned: that are not one single tie."""
+    """Returns those that have at least one comparison: that are not one single tie."""
     return rankings.select(np.flatnonzero(rankings.column("pairs")))
 
 

@@ -1,9 +1,9 @@
-"""`python -m rm_trainer folds`: how well a reward model carries over to labelers whom it never learned from.
+"""`python -m rm_trainer folds`: how well a reward model carries over to labelers on whose rankings it was not trained.
 
     python -m rm_trainer folds --data SNAPSHOT --base MODEL --output DIR --folds 5
 
 InstructGPT §4.1: labelers are put into five groups with about equally much data, and five models are trained, each
-without one group. They agreed with the labelers they learned from on 72.4 ± 0.4% of the pairs and with those of the
+without one group. They agreed with the labelers they were trained on on 72.4 ± 0.4% of the pairs and with those of the
 group left out on 69.6 ± 0.9%. Both are measured on the valid split here, so that neither model saw a prompt before.
 
 The same command goes on where it was stopped: a fold that is done is skipped, one in the middle goes on from its

@@ -32,7 +32,7 @@ class PromptReading(TypedDict):
 
 
 class DemonstrationFigures(TypedDict):
-    """Of the written model; `note` says why there is no mean."""
+    """Figures of the written model on the demonstrations; `note` says why there is no mean."""
 
     count: int
     mean_reward: float | None

@@ -128,7 +128,7 @@ def _data(metrics: Metrics) -> str:
     ]
     filters = snapshot["filters"]
     simulated = (
-        "**Rankings of simulated labelers are inside: it follows a planted rule, not people.**\n\n"
+        "**Rankings of simulated labelers are inside: it follows a preset rule, not people.**\n\n"
         if filters.get("include_simulated")
         else ""
     )

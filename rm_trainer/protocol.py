@@ -31,5 +31,5 @@ class Rewarder(Protocol):
     """A reward model that stays loaded."""
 
     def score(self, items: Sequence[Item]) -> list[Scored]:
-        """In the order of the items; what one of them gets does not depend on the others."""
+        """Returns the scores in the order of the items; none depends on the other items."""
         ...

@@ -24,7 +24,7 @@ TOKENS_AT_ONCE = 8192
 
 
 class Scorer:
-    """At most `batch_size` completions pass through the network at a time."""
+    """A loaded reward model. At most `batch_size` completions pass through the network at a time."""
 
     def __init__(self, model: PreTrainedModel, renderer: Renderer, runtime: Runtime, *, batch_size: int) -> None:
         self.renderer = renderer
@@ -50,7 +50,9 @@ class Scorer:
         return cls(model, renderer, prepared, batch_size=batch_size)
 
     def score(self, items: Sequence[Item]) -> list[Scored]:
-        """In order; what can't be scored says why. Raises Failed when a reward is not a finite number."""
+        """Returns the scores in order; what can't be scored says why. Raises Failed when a reward is not a finite
+        number.
+        """
         found: dict[int, Scored] = {}
         rendered: dict[int, SharedPrompt] = {}
         for number, item in enumerate(items):

@@ -81,7 +81,7 @@ class TokenFile:
         return SharedPrompt(ids=ids, prefix=prefix, completions=lengths, dropped=int(row["dropped"]))
 
     def ranking(self, number: int) -> TokenizedRanking:
-        """With the ranking itself, read from the snapshot: no field of it is copied here."""
+        """Returns a ranking's tokens with the ranking itself, which is read from the snapshot."""
         place = Place(int(self.rows[number]["start"]), int(self.rows[number]["length"]))
         return TokenizedRanking(ranking=self.shard.read_at(place, parse_ranking), tokens=self.prompt(number))
 

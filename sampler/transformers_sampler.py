@@ -77,7 +77,7 @@ class TransformersSampler:
         )
 
     def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
-        """As in `sampler.protocol.Sampler`. Raises UnusablePrompt before, and ModelFault while sampling.
+        """Samples as `sampler.protocol.Sampler` says. Raises UnusablePrompt before, and ModelFault while sampling.
 
         Batches of different shapes round differently, so in bfloat16 a completion can part ways with itself where two
         tokens were all but equally likely; in float32 that is rare.

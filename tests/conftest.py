@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from tests import markers
 
@@ -24,6 +25,13 @@ def pytest_runtest_setup() -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     yield
     markers.refuse_what_is_not_said(item)
+
+
+@pytest.fixture(autouse=True)
+def _english_again() -> Iterator[None]:
+    """A page that a test reads in another language leaves that language active in its thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

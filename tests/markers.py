@@ -18,7 +18,7 @@ import tests.processes
 
 # Modules whose importers start processes, or train.
 STARTERS = {"subprocess", tests.processes.__name__, "tests.laptop.running_up"}
-TRAINERS = {"tests.rm_trainer.doors", "rm_trainer.train"}
+TRAINERS = {"tests.rm_trainer.commands", "rm_trainer.train"}
 
 # What the test that runs has done so far.
 _done = {"processes": 0, "training": 0}
@@ -43,9 +43,11 @@ def begin() -> None:
 
 
 def refuse_what_is_not_said(item: pytest.Item) -> None:
-    """After a test and the end of its fixtures. A browser is a process that its own marker stands for."""
-    for name in ("processes", "training"):
-        if _done[name] and not any(item.iter_markers(name)) and not any(item.iter_markers("browser")):
+    """After a test and the end of its fixtures. A browser is a process that its own marker stands for, and so is the
+    git that training asks for its version."""
+    said = {marker.name for marker in item.iter_markers()}
+    for name, enough in (("processes", {"processes", "training", "browser"}), ("training", {"training", "browser"})):
+        if _done[name] and not said & enough:
             what = {"processes": "started a process", "training": "trained a network"}[name]
             pytest.fail(f"This test {what} and does not say so: mark it with pytest.mark.{name}.", pytrace=False)
 

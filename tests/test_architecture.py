@@ -1,4 +1,4 @@
-"""The house rules of docs/architecture.md, proven on every import of the tree.
+"""The rules of docs/architecture.md, proven on every import of the tree.
 
 Each rule is a function from a tree to its violations, and each is shown a small tree that breaks it: a rule that cannot
 fail proves nothing.
@@ -17,7 +17,7 @@ import pytest
 from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
-# The rooms, and which others each may import: only earlier ones, so that rooms form no circle.
+# The top packages, and which others each may import: only earlier ones, so that they form no circle.
 MAY_IMPORT = {
     "lm": set[str](),
     "sampler": {"lm"},
@@ -183,7 +183,7 @@ def django_on_the_ground_floor(root: Path) -> list[str]:
     ]
 
 
-def rooms_that_look_up(root: Path) -> list[str]:
+def top_packages_that_import_later_ones(root: Path) -> list[str]:
     """The project, for one, knows the app by its name in settings, urls and beat entries only."""
     return [
         str(each)
@@ -276,7 +276,7 @@ RULES: dict[Rule, dict[str, str]] = {
         "sampler/backends/__init__.py": "",
     },
     django_on_the_ground_floor: {"sampler/engine.py": "from django.conf import settings\n"},
-    rooms_that_look_up: {
+    top_packages_that_import_later_ones: {
         "laptop/up.py": "def late():\n    from config.celery import app\n",
         "config/celery.py": "",
     },
@@ -333,9 +333,11 @@ def test_what_stands_above_all_capabilities_is_documented() -> None:
     assert tuple(re.findall(r"`(\w+)`", sentence)) == ABOVE_ALL
 
 
-def test_rooms_stand_in_an_order() -> None:
-    rooms = list(MAY_IMPORT)
-    assert all(rooms.index(other) < rooms.index(room) for room, others in MAY_IMPORT.items() for other in others)
+def test_top_packages_stand_in_an_order() -> None:
+    packages = list(MAY_IMPORT)
+    assert all(
+        packages.index(other) < packages.index(package) for package, others in MAY_IMPORT.items() for other in others
+    )
 
 
 def test_the_rules_look_at_a_tree_that_is_there() -> None:

@@ -46,7 +46,7 @@ class Outcome:
         return [1000 * handed_in for mine in self.operations for _, handed_in, _ in mine]
 
     def submit_to_next_ms(self) -> list[float]:
-        """From sending a ranking until the page of the next one is there."""
+        """Returns the milliseconds from sending a ranking until the page of the next one is there."""
         pairs = (pair for mine in self.operations for pair in pairwise(mine))
         return [1000 * (before[1] + after[0]) for before, after in pairs]
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def processor() -> str:
-    """For example "AMD EPYC 9V74, 2 cores": the model as the kernel names it, and the cores that we may use."""
+    """Returns for example "AMD EPYC 9V74, 2 cores": the model as the kernel names it, and the cores that we may use."""
     cores = len(os.sched_getaffinity(0))
     try:
         said = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)

@@ -50,7 +50,9 @@ def json_line(measure: Measure, *, device: str, commit: str) -> str:
 
 
 def table(measures: Sequence[Measure]) -> str:
-    """For people: one line a measure, figures aligned to the right; columns that nobody fills are left out."""
+    """Returns a table for people: one line a measure, figures aligned to the right; columns that nobody fills are left
+    out.
+    """
     heads = ("measure", "value", "unit", "peer", "its value", "ratio", "limit")
     rows = [heads, *(_row(measure) for measure in measures)]
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
@@ -72,12 +74,12 @@ def _row(measure: Measure) -> tuple[str, ...]:
 
 
 def _rounded(value: float | None) -> float | None:
-    """To six digits that count: more would be noise."""
+    """Returns the value rounded to six significant digits: more would be noise."""
     return None if value is None else float(f"{value:.6g}")
 
 
 def shown(value: float | None) -> str:
-    """For people: three digits that count, and all of those before the point."""
+    """Returns the number for people: three significant digits, and all of those before the point."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

@@ -36,4 +36,4 @@ def marks_as_html(html: str) -> str:
 def _span(code: int) -> str:
     number = f"U+{code:04X}"
     title = f"{number} {unicodedata.name(chr(code), 'control character')}"
-    return f'<span class="unseen" title="{title}">⟨{NAMES.get(code, number)}⟩</span>'
+    return f'<span class="hidden-character" title="{title}">⟨{NAMES.get(code, number)}⟩</span>'

@@ -8,7 +8,7 @@ from django.shortcuts import render
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """A way on: a link, or a button that posts."""
+    """What the labeler can do next: a link, or a button that posts."""
 
     label: str
     url: str

@@ -1,6 +1,6 @@
-"""Markdown from models and people as HTML that can do nothing but be read. Pure.
+"""Markdown from models and people, rendered as harmless HTML. Pure.
 
-Two locks: the parser lets no raw HTML through (it comes out as visible text), and nh3 keeps only the listed tags.
+Two protections: the parser lets no raw HTML through (it comes out as visible text), and nh3 keeps only the listed tags.
 Whatever was written stays visible: images become links to them, link definitions stay as text, what is nested deeper
 than the parser follows is shown as plain text, and control characters are shown by their names, so that nobody ranks
 an answer of which a part was hidden.

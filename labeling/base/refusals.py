@@ -1,8 +1,10 @@
-"""Why a service says no. Doors turn these into pages, messages and exit codes; the text is for logs and operators."""
+"""The exceptions with which services refuse. Views, the admin and commands turn them into pages, messages and exit
+codes; the text is for logs and operators.
+"""
 
 
 class Refusal(Exception):
-    """The base: what was wrong, where, and what to do next, in words."""
+    """The base class. The message says what was wrong, where, and what to do next."""
 
 
 class LabelerNotActive(Refusal):

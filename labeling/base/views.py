@@ -1,4 +1,4 @@
-"""What Django would answer with a bare page, and where a button leads back to."""
+"""The page for a failed CSRF check, and the page to which a button belongs."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

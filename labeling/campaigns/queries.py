@@ -40,7 +40,9 @@ def instructions_of(slug: str, *, interface_language: str, drafts_too: bool) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A version to be read before working under it. `changes`: since the one read last; `last_read` None: none."""
+    """A version that the labeler has to read before work. `changes` is what changed since the version `last_read`,
+    which is None where none was read.
+    """
 
     page: InstructionsPage
     last_read: int | None
@@ -48,7 +50,7 @@ class Reading:
 
 
 def has_read(labeler: Labeler, instruction_version_id: int) -> bool:
-    """Asked before every task. What was read once stays read, so each process asks the database once."""
+    """Returns whether the labeler has read the instructions. Each process asks the database once."""
     key = (labeler.pk, instruction_version_id)
     if key not in _known_as_read:
         if not InstructionAcknowledgement.objects.filter(

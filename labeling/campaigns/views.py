@@ -26,7 +26,7 @@ def instructions(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @labeler_page
 def acknowledge_instructions(request: LabelerRequest, version: int) -> HttpResponse:
-    """“I have read this”: back to the work that it stood before."""
+    """The button “I have read this”: leads back to the work for which the instructions had to be read."""
     acknowledge(labeler=request.labeler, instruction_version=get_object_or_404(InstructionVersion, pk=version))
     back = request.POST.get("back", "")
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None)

@@ -80,12 +80,12 @@ class HeldWork(StatefulModel):
         abstract = True
 
     def fields(self) -> dict[str, object]:
-        """What the page begins with."""
+        """Returns the fields with which the page begins."""
         return dict(self.draft)
 
 
 class Assignment(HeldWork):
-    """Who holds which work until when. The draft lives here and outlives the lease."""
+    """A piece of work that a labeler holds under a lease. The draft is kept here, also after the lease ran out."""
 
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="assignments")
@@ -174,7 +174,7 @@ class EarlierDraft(models.Model):
 
 
 class Revision(HeldWork):
-    """A second thought about something handed in: its own draft, until it becomes the label's next revision.
+    """A labeler's revision of something handed in: it has its own draft until it becomes the label's next revision.
 
     What was handed in stays as it is; the label itself is a further row of Ranking or Demonstration.
     """

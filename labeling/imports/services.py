@@ -1,4 +1,4 @@
-"""Prompts taken in from a file: all of it or nothing, or the good lines where that is asked for."""
+"""Imports prompts from a file: all lines or none, or only the valid lines where that is asked for."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class ImportResult:
 
 
 def preview(campaign: Campaign, rows: Iterable[Row | RefusedRow]) -> ImportResult:
-    """What an import would take and refuse, near-duplicates included. It is done in earnest and rolled back."""
+    """Returns what an import would add and refuse, near-duplicates included. It runs the import and rolls it back."""
     with transaction.atomic():
         result = _import(campaign, rows)
         transaction.set_rollback(True)
@@ -108,7 +108,7 @@ def _add(campaign: Campaign, row: Row, check_prompt: CheckPrompt | None, result:
 
 
 def _add_demonstrations(demonstrations: list[tuple[Prompt, str]], result: ImportResult) -> None:
-    """Last, because exports wait for whoever hands labels in, and the prompts of a long file take their time."""
+    """Adds the demonstrations. It comes last, because exports wait for transactions that hand labels in."""
     for prompt, text in demonstrations:
         import_demonstration(prompt=prompt, text=text)
         result.demonstrations += 1

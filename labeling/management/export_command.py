@@ -23,7 +23,7 @@ def moment(text: str) -> datetime:
 
 
 class ExportCommand(BaseCommand):
-    """A thin door to `write_snapshot`; subclasses say which kinds."""
+    """Calls `write_snapshot`; subclasses say for which kinds of record."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -369,7 +369,7 @@ class Migration(migrations.Migration):
                 ('pairs', models.PositiveSmallIntegerField()),
                 ('mean', models.FloatField(help_text='Over its comparisons: reward of the chosen minus reward of the rejected.')),
                 ('lowest', models.FloatField(help_text='Of its comparisons the one that the model contradicts most.')),
-                ('learned_from', models.BooleanField(help_text='Whether the model was trained on this ranking; empty where nobody knows its snapshot.', null=True)),
+                ('trained_on', models.BooleanField(help_text='Whether the model was trained on this ranking; empty where nobody knows its snapshot.', null=True)),
                 ('measured_at', models.DateTimeField(auto_now_add=True)),
                 ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='preference_margins', to='labeling.modelversion')),
                 ('ranking', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='preference_margins', to='labeling.ranking')),
@@ -476,7 +476,7 @@ class Migration(migrations.Migration):
             name='RewardScore',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reward', models.FloatField(blank=True, help_text='0 is as good as the demonstrations it learned with.', null=True)),
+                ('reward', models.FloatField(blank=True, help_text='0 is as good as the demonstrations of its training data.', null=True)),
                 ('problem', models.TextField(blank=True)),
                 ('scored_at', models.DateTimeField(auto_now_add=True)),
                 ('completion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reward_scores', to='labeling.completion')),

@@ -130,19 +130,19 @@ BY_INDEX_ALONE = """SET enable_seqscan = off SET enable_bitmapscan = off SET ena
 
 
 def not_met(kind: Kind) -> str:
-    return f"""NOT EXISTS (SELECT FROM labeling_assignment AS met WHERE met.labeler_id = asking.id AND {kind.met_by})"""
+    return f"""NOT EXISTS (SELECT FROM labeling_assignment AS met WHERE met.labeler_id = claimant.id AND {kind.met_by})"""
 
 
 def not_minded(kind: Kind) -> str:
     """The queue says it already, but for a task that was made ready in the moment in which its prompt's warnings changed."""
-    return f"(cardinality(asking.opt_outs) = 0 OR NOT {kind.content_warnings} && asking.opt_outs)"
+    return f"(cardinality(claimant.opt_outs) = 0 OR NOT {kind.content_warnings} && claimant.opt_outs)"
 
 
 def finds_next(kind: Kind) -> str:
     """Finds and locks the next row; NULL when there is none that the labeler may be given."""
     waits = f"{kind.claimable} AND {not_minded(kind)} AND {not_met(kind)}"
     return f"""
-CREATE FUNCTION concord_advance_in_{kind.noun}s(asking labeling_labeler, of_queue bigint, of_campaign bigint, passed_before bigint)
+CREATE FUNCTION concord_advance_in_{kind.noun}s(claimant labeling_labeler, of_queue bigint, of_campaign bigint, passed_before bigint)
 RETURNS void LANGUAGE plpgsql {BY_INDEX_ALONE} AS $$
 DECLARE
     drawn bigint := (SELECT last_value FROM labeling_queue_place);
@@ -166,11 +166,11 @@ BEGIN
     SELECT work.queue_place INTO first_place FROM {kind.table} AS work
     WHERE work.queue_id = of_queue AND work.queue_place > passed_before AND {waits} ORDER BY work.queue_place LIMIT 1;
     INSERT INTO labeling_queueprogress (labeler_id, queue_id, passed)
-    VALUES (asking.id, of_queue, least(drawn, first_place - 1))
+    VALUES (claimant.id, of_queue, least(drawn, first_place - 1))
     ON CONFLICT (labeler_id, queue_id) DO UPDATE SET passed = EXCLUDED.passed;
 END $$;
 
-CREATE FUNCTION concord_find_next_{kind.noun}(asking labeling_labeler)
+CREATE FUNCTION concord_find_next_{kind.noun}(claimant labeling_labeler)
 RETURNS bigint LANGUAGE plpgsql {BY_INDEX_ALONE} AS $$
 DECLARE
     turn record;
@@ -188,31 +188,31 @@ BEGIN
             WHERE campaign.state = 'active' AND EXISTS (
                 SELECT FROM labeling_workqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.kind = '{kind.name}'
-                    AND queue.language = ANY(asking.languages)
+                    AND queue.language = ANY(claimant.languages)
             )
             ORDER BY campaign.priority DESC, (
                 SELECT given.id FROM labeling_assignment AS given
-                WHERE given.labeler_id = asking.id AND given.kind = '{kind.name}' AND given.campaign_id = campaign.id
+                WHERE given.labeler_id = claimant.id AND given.kind = '{kind.name}' AND given.campaign_id = campaign.id
                 ORDER BY given.id DESC LIMIT 1
-            ) NULLS FIRST, md5(asking.id || '/' || campaign.id)
+            ) NULLS FIRST, md5(claimant.id || '/' || campaign.id)
         LOOP
             -- Its queues, by what waits longest in each; those without anything for this labeler are last.
             FOR waiting_in IN
                 SELECT queue.id, coalesce(progress.passed, 0) AS passed, waiting.queue_place AS place
                 FROM labeling_workqueue AS queue
                 LEFT JOIN labeling_queueprogress AS progress
-                    ON progress.queue_id = queue.id AND progress.labeler_id = asking.id
+                    ON progress.queue_id = queue.id AND progress.labeler_id = claimant.id
                 LEFT JOIN LATERAL (
                     SELECT work.queue_place FROM {kind.table} AS work
                     WHERE work.queue_id = queue.id AND work.queue_place > coalesce(progress.passed, 0) AND {waits}
                     ORDER BY work.queue_place LIMIT 1
                 ) AS waiting ON true
                 WHERE queue.campaign_id = turn.id AND queue.kind = '{kind.name}'
-                    AND queue.language = ANY(asking.languages) AND NOT queue.content_warnings && asking.opt_outs
+                    AND queue.language = ANY(claimant.languages) AND NOT queue.content_warnings && claimant.opt_outs
                 ORDER BY waiting.queue_place IS NULL, queue.returned DESC, waiting.queue_place
             LOOP
                 IF waiting_in.place IS NULL OR waiting_in.place > waiting_in.passed + {RECORDED_EVERY} THEN
-                    PERFORM concord_advance_in_{kind.noun}s(asking, waiting_in.id, turn.id, waiting_in.passed);
+                    PERFORM concord_advance_in_{kind.noun}s(claimant, waiting_in.id, turn.id, waiting_in.passed);
                 END IF;
                 CONTINUE WHEN waiting_in.place IS NULL;
                 SELECT work.id INTO found_id FROM {kind.table} AS work
@@ -235,12 +235,12 @@ END $$;
 
 # What the labeler's own chat left to be ranked: at most what they left there in RESERVED_FOR (services/tasks.py).
 FIND_OWN_TASK = f"""
-CREATE FUNCTION concord_find_own_task(asking labeling_labeler)
+CREATE FUNCTION concord_find_own_task(claimant labeling_labeler)
 RETURNS bigint LANGUAGE sql VOLATILE {BY_INDEX_ALONE} AS $$
     SELECT work.id FROM labeling_rankingtask AS work
-    WHERE work.reserved_for_id = asking.id AND work.state = 'ready'
+    WHERE work.reserved_for_id = claimant.id AND work.state = 'ready'
         AND work.rankings_needed > work.rankings_open + work.rankings_done
-        AND work.language = ANY(asking.languages)
+        AND work.language = ANY(claimant.languages)
         AND (SELECT state FROM labeling_campaign WHERE id = work.campaign_id) = 'active'
         AND {not_minded(RANKING)} AND {not_met(RANKING)}
     ORDER BY work.id LIMIT 1 FOR NO KEY UPDATE OF work SKIP LOCKED
@@ -250,10 +250,10 @@ $$;
 # The labeler's row is locked first: two tabs of one person claim one after the other. Each statement sees what was
 # committed before it, so that the second tab finds what the first one took.
 BEGIN_CLAIM = """
-    SELECT * INTO asking FROM labeling_labeler WHERE id = labeler FOR NO KEY UPDATE;
-    IF asking.state IS DISTINCT FROM 'active' OR EXISTS (
+    SELECT * INTO claimant FROM labeling_labeler WHERE id = labeler FOR NO KEY UPDATE;
+    IF claimant.state IS DISTINCT FROM 'active' OR EXISTS (
         SELECT FROM labeling_assignment AS held
-        WHERE held.labeler_id = asking.id AND held.kind = '{kind}' AND held.state = 'open'
+        WHERE held.labeler_id = claimant.id AND held.kind = '{kind}' AND held.state = 'open'
     ) THEN
         RETURN;
     END IF;
@@ -262,13 +262,13 @@ TAKE_NEXT_TASK = f"""
 CREATE FUNCTION concord_take_next_task(labeler bigint, shuffle text, moment timestamptz)
 RETURNS SETOF labeling_assignment LANGUAGE plpgsql ROWS 1 AS $$
 DECLARE
-    asking labeling_labeler%ROWTYPE;
+    claimant labeling_labeler%ROWTYPE;
     found_id bigint;
 BEGIN
     {BEGIN_CLAIM.format(kind="ranking")}
-    found_id := concord_find_own_task(asking);
+    found_id := concord_find_own_task(claimant);
     IF found_id IS NULL THEN
-        found_id := concord_find_next_task(asking);
+        found_id := concord_find_next_task(claimant);
     END IF;
     RETURN QUERY
     WITH taken AS (
@@ -281,7 +281,7 @@ BEGIN
         shown_order, claimed_at, expires_at, draft, draft_version, skip_reason, skip_note
     )
     SELECT
-        gen_random_uuid(), asking.id, campaign.id, 'ranking', taken.prompt_id, taken.id, 'open',
+        gen_random_uuid(), claimant.id, campaign.id, 'ranking', taken.prompt_id, taken.id, 'open',
         (SELECT id FROM labeling_instructionversion WHERE campaign_id = campaign.id ORDER BY version DESC LIMIT 1),
         (SELECT id FROM labeling_rubricversion WHERE campaign_id = campaign.id ORDER BY version DESC LIMIT 1),
         (SELECT array_agg(id ORDER BY md5(id || shuffle)) FROM labeling_completion WHERE task_id = taken.id),
@@ -294,11 +294,11 @@ TAKE_NEXT_PROMPT = f"""
 CREATE FUNCTION concord_take_next_prompt(labeler bigint, moment timestamptz)
 RETURNS SETOF labeling_assignment LANGUAGE plpgsql ROWS 1 AS $$
 DECLARE
-    asking labeling_labeler%ROWTYPE;
+    claimant labeling_labeler%ROWTYPE;
     found_id bigint;
 BEGIN
     {BEGIN_CLAIM.format(kind="demonstration")}
-    found_id := concord_find_next_prompt(asking);
+    found_id := concord_find_next_prompt(claimant);
     RETURN QUERY
     WITH taken AS (
         UPDATE labeling_prompt AS prompt SET demonstrations_open = prompt.demonstrations_open + 1
@@ -310,7 +310,7 @@ BEGIN
         shown_order, claimed_at, expires_at, draft, draft_version, skip_reason, skip_note
     )
     SELECT
-        gen_random_uuid(), asking.id, campaign.id, 'demonstration', taken.id, 'open',
+        gen_random_uuid(), claimant.id, campaign.id, 'demonstration', taken.id, 'open',
         (SELECT id FROM labeling_instructionversion WHERE campaign_id = campaign.id ORDER BY version DESC LIMIT 1),
         '{{}}', moment, moment + make_interval(mins => campaign.lease_minutes), '{{}}', 0, '', ''
     FROM taken JOIN labeling_campaign AS campaign ON campaign.id = taken.campaign_id

@@ -43,7 +43,7 @@ class ModelVersionAdmin(RecordAdmin):
         shown("kind", lazy("Kind")),
         "show_state",
         shown("parent", lazy("Parent")),
-        "learned_from",
+        "trained_on",
         shown("created_at", lazy("Created")),
         shown("promoted_at", lazy("Promoted")),
     )
@@ -66,8 +66,8 @@ class ModelVersionAdmin(RecordAdmin):
     def show_state(self, version: ModelVersion) -> tuple[str, str]:
         return state_label(version)
 
-    @column(lazy("Learned from"), ordering="snapshot")
-    def learned_from(self, version: ModelVersion) -> str:
+    @column(lazy("Trained on"), ordering="snapshot")
+    def trained_on(self, version: ModelVersion) -> str:
         if version.snapshot is None:
             return ""
         link = reverse("admin:labeling_snapshot_change", args=[version.snapshot_id])

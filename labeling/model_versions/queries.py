@@ -1,6 +1,6 @@
 """Which models are in use now.
 
-How long a text is for the model that learns from it: counted by the tokenizer of the current SFT model.
+The length of a text in tokens of the current SFT model.
 
 Only the tokenizer's file is read, once in a process for each model; no weights and no torch.
 """
@@ -14,7 +14,7 @@ from lm.prompt_tokens import count_text_tokens
 
 
 def current_reward_model() -> ModelVersion | None:
-    """With the snapshot that it learned from."""
+    """Returns it with the snapshot that it was trained on."""
     return ModelVersion.objects.current(ModelKind.REWARD).select_related("snapshot").first()
 
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def tokens_of(text: str) -> int | None:
-    """None when there is no current model, or its tokenizer can't be read."""
+    """Returns the number of tokens; None when there is no current model, or its tokenizer can't be read."""
     model = current_sft_model()
     if model is None:
         return None

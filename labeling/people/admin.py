@@ -1,21 +1,26 @@
-"""Labelers: made with their account, admitted, suspended, put into a group."""
+"""Labelers: made with their account, admitted, suspended, put into a group; and the accounts of everybody."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.auth.models import User
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from rest_framework.authtoken.models import TokenProxy
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, button, column
+from labeling.base.admin.nouns import NounAdmin, ThemedAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
@@ -152,3 +157,20 @@ class LabelerAdmin(NounAdmin):
             about=[labeler],
         )
         return confirm(self, request, confirmation, act)
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+admin.site.unregister(TokenProxy)  # its list shows every key; `manage.py drf_create_token NAME` makes one
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User], ThemedAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ThemedAdmin):
+    pass

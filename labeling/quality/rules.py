@@ -21,7 +21,7 @@ class Agreement:
 
     @property
     def share(self) -> float | None:
-        """None while there are fewer than FEWEST_PAIRS."""
+        """Returns the share of equal preferences; None while there are fewer than FEWEST_PAIRS."""
         return self.same / self.pairs if self.pairs >= FEWEST_PAIRS else None
 
     @property

@@ -38,7 +38,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
     list_display = ("ranking_number", "opening", "labeler", "mean_margin", "worst", "seen", "another")
     list_display_links = ("ranking_number", "opening")
     list_filter = (
-        *yes_or_no("learned_from", "ranking__simulated"),
+        *yes_or_no("trained_on", "ranking__simulated"),
         *by_relation("ranking__task__campaign"),
     )
     list_select_related = ("ranking__task__prompt", "ranking__labeler__user", "model_version")
@@ -56,7 +56,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
         return doubtful(super().get_queryset(request))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:  # noqa: ARG002
-        """Also of those that are not in the list any more: a new model, or a second label, may have settled it."""
+        """Finds rows that left the list as well, after a new model or a second label."""
         if not object_id.isdecimal():
             return None
         return PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=object_id).first()
@@ -100,10 +100,10 @@ class DoubtfulLabelAdmin(RecordAdmin):
     def worst(self, margin: PreferenceMargin) -> str:
         return f"{margin.lowest:+.2f}"
 
-    @column(lazy("The model learned from it"), label={"yes": "warning", "no": "success", "unknown": "default"})
+    @column(lazy("Trained on it"), label={"yes": "warning", "no": "success", "unknown": "default"})
     def seen(self, margin: PreferenceMargin) -> tuple[str, str]:
         words = {True: ("yes", _("Yes")), False: ("no", _("No")), None: ("unknown", _("Unknown"))}
-        return words[margin.learned_from]
+        return words[margin.trained_on]
 
     @column(lazy("Rankings"))
     def another(self, margin: PreferenceMargin) -> str:
@@ -135,7 +135,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
 
     @admin.action(description=lazy("Ask for another ranking"), permissions=["operate"])
     def ask_again_ticked(self, request: HttpRequest, ticked: QuerySet[PreferenceMargin]) -> None:
-        """Of every ticked row for which that is possible; each refusal is said."""
+        """Asks for another ranking of every ticked row for which that is possible, and shows each refusal."""
         asked = 0
         for margin in ticked.select_related("ranking__task"):
             try:

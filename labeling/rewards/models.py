@@ -18,7 +18,9 @@ class RewardScore(models.Model):
 
     completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="reward_scores")
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="reward_scores")
-    reward = models.FloatField(null=True, blank=True, help_text="0 is as good as the demonstrations it learned with.")
+    reward = models.FloatField(
+        null=True, blank=True, help_text="0 is as good as the demonstrations of its training data."
+    )
     problem = models.TextField(blank=True)
     scored_at = models.DateTimeField(auto_now_add=True)
 
@@ -50,7 +52,7 @@ class PreferenceMargin(models.Model):
     pairs = models.PositiveSmallIntegerField()
     mean = models.FloatField(help_text="Over its comparisons: reward of the chosen minus reward of the rejected.")
     lowest = models.FloatField(help_text="Of its comparisons the one that the model contradicts most.")
-    learned_from = models.BooleanField(
+    trained_on = models.BooleanField(
         null=True, help_text="Whether the model was trained on this ranking; empty where nobody knows its snapshot."
     )
     measured_at = models.DateTimeField(auto_now_add=True)

@@ -28,7 +28,7 @@ DOUBTFUL_SHARE = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """Of `of` completions the one with the highest reward; of equal ones the first."""
+    """The completion with the highest reward of `of`; of equal ones the first."""
 
     prompt_id: int
     completion_id: int
@@ -64,13 +64,13 @@ def _best(scores: QuerySet[RewardScore], n: int | None) -> Iterator[Best]:
 
 
 def scores_of_task(task: RankingTask, model: ModelVersion | None) -> dict[int, RewardScore]:
-    """By completion."""
+    """Returns the scores by completion."""
     scores = RewardScore.objects.filter(completion__task=task, model_version=model)
     return {score.completion_id: score for score in scores}
 
 
 def doubtful(margins: QuerySet[PreferenceMargin]) -> QuerySet[PreferenceMargin]:
-    """Of the current model's margins the lowest fifth, as far as they contradict the label, worst first.
+    """Returns the lowest fifth of the current model's margins, as far as they contradict the label, worst first.
 
     Only the last revision of a ranking is doubted.
     """
@@ -99,7 +99,7 @@ def texts_of(best: Sequence[Best]) -> dict[int, Any]:
 
 
 def somebody_waits() -> bool:
-    """Whether a labeler waits for a suggestion or a program for rewards: work ahead of need gives way to them."""
+    """Returns whether a labeler waits for a suggestion or a program for rewards; scoring ahead stops for them."""
     return (
         SuggestionRequest.objects.filter(state=SuggestionState.WAITING).exists()
         or ScoringRequest.objects.filter(state=ScoringState.WAITING).exists()

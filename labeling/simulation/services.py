@@ -1,4 +1,4 @@
-"""Simulated labelers: they go through the same services as people, and are marked as what they are."""
+"""Simulated labelers. They use the same services as people, and their rankings are marked."""
 
 import random
 from collections.abc import Sequence

@@ -57,7 +57,7 @@ def _series(rows: Sequence[Row], column: int) -> list[Point]:
 
 
 def _seconds_left(rows: Sequence[Row], steps_total: int | None) -> float | None:
-    """By the mean time of the steps so far; None before there are two."""
+    """Estimates the rest by the mean time of the steps so far; None before there are two."""
     if steps_total is None or len(rows) < 2:
         return None
     first, last = rows[0], rows[-1]

@@ -120,7 +120,7 @@ def holds_a_ranking(labeler: Labeler) -> bool:
 
 
 def own_composition(labeler: Labeler, token: str) -> Composition:
-    """With its campaign and instructions. Raises Composition.DoesNotExist for anybody else's."""
+    """Returns it with its campaign and instructions. Raises Composition.DoesNotExist for anybody else's."""
     return Composition.objects.select_related(
         "campaign", "instruction_version", "labeler", "ranking__task__prompt", "ranking__assignment"
     ).get(token=token, labeler=labeler)

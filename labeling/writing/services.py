@@ -1,4 +1,4 @@
-"""What labelers begin by themselves: compositions, and the conversations that they become, message by message."""
+"""Compositions that labelers begin by themselves, and the conversations that they become, message by message."""
 
 from collections.abc import Sequence
 
@@ -70,12 +70,12 @@ COMPOSITIONS = CompositionTable()
 
 
 def close_submitted(composition: Composition, *, active_seconds: float) -> None:
-    """The last step of handing in a locked composition."""
+    """Closes a locked composition: the last step of handing it in."""
     COMPOSITIONS.close(composition, CompositionState.SUBMITTED, active_seconds=max(0.0, active_seconds))
 
 
 def cancel_waiting(composition: Composition) -> None:
-    """Nobody waits any more for what a locked composition asked for; what arrived stays."""
+    """Cancels what a locked composition asked the model for; suggestions that arrived stay."""
     composition.suggestion_requests.move(to=SuggestionState.CANCELLED, finished_at=timezone.now())
 
 
@@ -88,7 +88,7 @@ def begin_conversation(composition: Composition, *, language: str) -> Conversati
 def message_of(
     conversation: Conversation, *, position: int, role: str, content: str, model_version: ModelVersion | None = None
 ) -> Message:
-    """Not saved yet; by a person unless a model version is named. Raises UnstorableText."""
+    """Returns an unsaved message, written by a person unless a model version is named. Raises UnstorableText."""
     return Message(
         conversation=conversation,
         position=position,
@@ -100,5 +100,5 @@ def message_of(
 
 
 def as_messages(messages: Sequence[Message]) -> list[PromptMessage]:
-    """As the record format has them."""
+    """Returns the messages in the record format."""
     return [PromptMessage(role=message.role, content=message.content) for message in messages]

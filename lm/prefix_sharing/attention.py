@@ -88,7 +88,7 @@ def attend(
 def _gathered(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, span: Span, window: int | None, scaling: float | None
 ) -> list[Tensor]:
-    """Of the prefix [P, H, D], if there is one, and of the completions [ΣC, H, D]."""
+    """Gathers the prefix [P, H, D], if there is one, and the completions [ΣC, H, D]."""
     count, width = len(span.lengths), max(span.lengths)
     place, real = _places(span, query.device)
     own_query, own_key, own_value = (_branches(heads, span, place) for heads in (query, key, value))  # [K, H, C, D]

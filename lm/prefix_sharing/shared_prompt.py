@@ -24,7 +24,7 @@ class SharedPrompt:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Of the K full sequences."""
+        """Returns the lengths of the K full sequences."""
         return tuple(self.prefix + length for length in self.completions)
 
     def sequences(self) -> tuple[Tensor, ...]:

@@ -136,6 +136,6 @@ def _check_file(directory: Path, entry: FileEntry) -> None:
 
 
 def _canonical_sha256(content: Mapping[str, Any]) -> str:
-    """Of sorted keys, without spaces."""
+    """Returns the hash of the JSON with sorted keys and without spaces."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -222,7 +222,9 @@ def _rank(completion: dict[str, Any]) -> int:
 
 
 def _completion_id(completion: Any) -> int:
-    """Of a completion that a labeler improved, the demonstration's, negative: no model's completion has such an id."""
+    """Returns the id; for a completion that a labeler improved the demonstration's, negative: no model's completion has
+    such an id.
+    """
     if isinstance(completion, dict) and completion.get("edited") is True:
         return -int(_field(completion, "demonstration_id", int))
     return int(_field(completion, "completion_id", int))

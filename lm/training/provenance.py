@@ -1,4 +1,6 @@
-"""From what, with what and where a model was made; written as manifest.json beside it, with every file's hash."""
+"""The data, the programs and the machine that a model was made with; written as manifest.json beside it, with every
+file's hash.
+"""
 
 import hashlib
 import os

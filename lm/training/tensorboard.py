@@ -26,7 +26,7 @@ class EventFiles:
     """
 
     def __init__(self, arguments: TrainingArguments, *, writes: bool = True) -> None:
-        """Of several processes one `writes`."""
+        """`writes`: one of several processes does."""
         self._silent = not writes
         output, given = arguments.output.absolute(), arguments.tensorboard_directory
         self._moves = given is None

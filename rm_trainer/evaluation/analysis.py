@@ -17,7 +17,7 @@ from rm_trainer.evaluation.slices import slices
 def analyse(
     outcomes: Sequence[Outcome], *, recent: Recent | None = None, samples: int = RESAMPLES, seed: int = 0
 ) -> Analysis:
-    """Of at least one outcome, each with at least one pair. All intervals are 95% and draw whole prompts."""
+    """Analyses at least one outcome, each with at least one pair. All intervals are 95% and draw whole prompts."""
     pairs = comparisons_of(outcomes)
     return {
         "calibration": calibration(pairs, samples=samples, seed=seed),

@@ -33,7 +33,7 @@ class Comparisons:
 
 
 def comparisons_of(outcomes: Sequence[Outcome]) -> Comparisons:
-    """Of at least one outcome, each with at least one pair."""
+    """Returns the comparisons of at least one outcome, each with at least one pair."""
     columns = [_columns(one) for one in outcomes]
     ranking = np.repeat(np.arange(len(outcomes)), [len(one[0]) for one in columns])
     margin, chosen, rejected, distance, strength = (np.concatenate(one) for one in zip(*columns, strict=True))
@@ -49,7 +49,9 @@ def _columns(one: Outcome) -> tuple[Floats, Floats, Floats, NDArray[np.int64], N
 
 
 def _strengths(one: Outcome, ranks: Places, chosen: Places, rejected: Places) -> NDArray[np.str_]:
-    """As `loss.pair_strengths` adds them up: a pair further apart has the sum of its steps, at most STRONGEST."""
+    """Returns the strengths as `loss.pair_strengths` adds them up: a pair further apart has the sum of its steps, at
+    most STRONGEST.
+    """
     if one.strengths is None:
         return np.full(len(chosen), "", dtype="<U6")
     heights = np.concatenate([[0], np.cumsum(one.strengths)])[ranks - 1]

@@ -111,7 +111,7 @@ class Comparison(TypedDict):
 
 
 class NewestEvaluation(TypedDict):
-    """Without a ranking neither metrics nor comparison."""
+    """The figures on the newest batch. Without a ranking there are neither metrics nor a comparison."""
 
     since: str
     splits: list[str]

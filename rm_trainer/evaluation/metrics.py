@@ -72,7 +72,7 @@ def summarise(outcomes: Sequence[Outcome], *, bootstrap_samples: int = 1000, see
 
 
 def _figures(totals: Floats) -> dict[str, Floats]:
-    """Of sums over prompts, [7] or [samples, 7]."""
+    """Returns the figures of sums over prompts, [7] or [samples, 7]."""
     pairs, correct, log_loss, loss, rankings, accuracy, prompts = totals.T
     return {
         "pair_accuracy": correct / pairs,

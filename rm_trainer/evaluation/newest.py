@@ -11,7 +11,7 @@ from rm_trainer.evaluation.paired import compare
 from rm_trainer.evaluation.recency import parse_time
 
 SPLITS = (VALID, TEST)
-"""Never `train`: a model is not asked about what it learned."""
+"""Never `train`: a model is not evaluated on what it was trained on."""
 
 
 def submitted_after(ranking: Ranking, since: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""The newest batch: the rankings that the model in use can't have learned from. Its accuracy falls first when policy
+"""The newest batch: the rankings that the model in use was not trained on. Its accuracy falls first when policy
 and prompts move on (Llama 2, §3.2, holds out a part of every batch for that).
 """
 
@@ -25,7 +25,9 @@ class Recent:
 
 
 def recent(snapshot: Path, since: str | None) -> Recent:
-    """After the given time, or else in the last DAYS days before the snapshot's own time. Raises Refused."""
+    """Returns what counts as newest: after the given time, or else in the last DAYS days before the snapshot's own
+    time. Raises Refused.
+    """
     if since is not None:
         return Recent(parse_time(since), f"handed in after {since}, when the model before was made (--newest-since)")
     until = read_manifest(snapshot).as_of

@@ -80,8 +80,8 @@ function preview(pane, signal) {
 
   /** To the same part of the text; where the whole of it is seen, nothing moves. */
   function scrollAlong() {
-    const [unseen, behind] = [area, pane].map((each) => each.scrollHeight - each.clientHeight);
-    if (wide.matches && unseen > 0) pane.scrollTop = (area.scrollTop / unseen) * behind;
+    const [hidden, behind] = [area, pane].map((each) => each.scrollHeight - each.clientHeight);
+    if (wide.matches && hidden > 0) pane.scrollTop = (area.scrollTop / hidden) * behind;
   }
 
   function clear() {

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Labeler
 from tests.e2e.desk import PATIENCE_S, log_in
-from tests.labeling.cast import make_labeler
+from tests.labeling import conftest as cast
 
 # Chromium calls home at every start unless it is told not to; tests talk to this machine alone.
 QUIET = [
@@ -45,6 +45,8 @@ expect.set_options(timeout=1000 * PATIENCE_S)
 
 IDLE_S = 0.1
 
+alice = cast.alice
+
 
 @pytest.fixture(autouse=True)
 def nothing_in_flight() -> Iterator[None]:
@@ -72,11 +74,6 @@ def nothing_in_flight() -> Iterator[None]:
         time.sleep(0.02)
     request_started.disconnect(begun)
     request_finished.disconnect(ended)
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
 
 
 @pytest.fixture

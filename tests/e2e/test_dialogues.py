@@ -53,12 +53,12 @@ def worker(model: None, process_environment: dict[str, str], tmp_path: Path) -> 
         yield started
 
 
-def asking_campaign(*, dialogues: bool = False, chats: bool = False) -> Campaign:
+def campaign_of(*, dialogues: bool = False, chats: bool = False) -> Campaign:
     return make_campaign(ask_dialogues=dialogues, ask_chats=chats, max_new_tokens=8, k_min=4, k_max=4)
 
 
 def begin_dialogue(page: Page) -> None:
-    asking_campaign(dialogues=True)
+    campaign_of(dialogues=True)
     page.goto("/")
     page.get_by_role("button", name="Write a dialogue").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Write a dialogue")
@@ -66,7 +66,7 @@ def begin_dialogue(page: Page) -> None:
 
 
 def begin_chat(page: Page) -> None:
-    asking_campaign(chats=True)
+    campaign_of(chats=True)
     page.goto("/")
     page.get_by_role("button", name="Chat with the model, then rank").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Chat with the model")

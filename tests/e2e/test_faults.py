@@ -61,8 +61,8 @@ def server(process_environment: dict[str, str], tmp_path: Path, alice: Labeler) 
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return able_to_log_in(make_labeler("alice"))
+def alice(alice: Labeler) -> Labeler:
+    return able_to_log_in(alice)
 
 
 def able_to_log_in(labeler: Labeler) -> Labeler:

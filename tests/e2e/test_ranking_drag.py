@@ -162,7 +162,7 @@ class TestOnAPhone:
         before = page.evaluate("scrollY")
         self.swipe(finger, middle(handle(page, "A")), middle(tier(page, 3)))
         assert tiers_shown(page) == ["B", "AC", "D", "E", "F", "G"]
-        passing_the_edge = 60  # the way to the board leads through where the page scrolls along
+        passing_the_edge = 60  # the way to the tiers leads through where the page scrolls along
         assert abs(page.evaluate("scrollY") - before) < passing_the_edge, "a finger on the handle drags"
         assert fits(page)
 

@@ -133,9 +133,9 @@ def browser_of(labeler: Labeler) -> Client:
     return client
 
 
-def ranking_entry(ranks: Sequence[int], **changes: Any) -> dict[str, Any]:
+def ranking_form_data(ranks: Sequence[int], **changes: Any) -> dict[str, Any]:
     """What the ranking page sends: rank and quality by shown position. A change of None leaves a field out."""
-    entry: dict[str, Any] = {"active_seconds": "12.5"}
+    form_data: dict[str, Any] = {"active_seconds": "12.5"}
     for position, rank in enumerate(ranks, start=1):
-        entry |= {f"{position}-rank": str(rank), f"{position}-quality": str(max(1, 8 - rank))}
-    return {name: value for name, value in (entry | changes).items() if value is not None}
+        form_data |= {f"{position}-rank": str(rank), f"{position}-quality": str(max(1, 8 - rank))}
+    return {name: value for name, value in (form_data | changes).items() if value is not None}

@@ -1,4 +1,4 @@
-"""A tiny random base model and a snapshot with a planted rule, made once for all tests of the trainer."""
+"""A tiny random base model and a snapshot with a preset rule, made once for all tests of the trainer."""
 
 import random
 from collections.abc import Iterator

@@ -13,8 +13,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from rm_trainer.__main__ import main
 from tests.lm.snapshots import ranking, write_snapshot
+from tests.rm_trainer.commands import ROOT, read_json, train
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import ROOT, read_json, train
 from tests.tiny_models import make_tiny_model
 
 HI = [{"role": "user", "content": "Hi"}]

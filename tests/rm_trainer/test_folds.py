@@ -1,4 +1,4 @@
-"""`python -m rm_trainer folds`: models that never learned from some labelers, measured on them."""
+"""`python -m rm_trainer folds`: models trained without some labelers, measured on them."""
 
 import json
 from pathlib import Path
@@ -16,8 +16,8 @@ from rm_trainer.folding.leaving_out import leave_out, pairs_by_labeler
 from rm_trainer.folding.pooled import pooled
 from rm_trainer.train import train
 from tests.lm.snapshots import Record, write_snapshot
+from tests.rm_trainer.commands import read_json, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import read_json, train_argv
 from tests.rm_trainer.outcomes import outcome
 
 

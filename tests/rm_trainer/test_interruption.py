@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.lm.snapshots import write_snapshot
+from tests.rm_trainer.commands import ROOT, events, started, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import ROOT, events, started, train_argv
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lm.snapshots import ranking, write_snapshot
-from tests.rm_trainer.doors import ROOT
+from tests.rm_trainer.commands import ROOT
 
 RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
 """As int32 the two sequences of every ranking take 400 · 2 · 25,000 · 4 bytes = 80 MB, and 24 MiB are there."""

@@ -14,8 +14,8 @@ from lm.prompt_format import Message
 from lm.training.lora import add_adapters, merge_adapters
 from rm_trainer.model import load_base_model, score_hidden
 from tests.lm.snapshots import demonstration, write_snapshot
+from tests.rm_trainer.commands import read_json, train
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import read_json, train
 from tests.tiny_models import ARCHITECTURES, make_tiny_model
 
 OPTIONS = ("--lora-rank", "4", "--epochs", "4")

@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification, GPTJConfig, LlamaCo
 
 from lm.errors import Refused
 from rm_trainer.__main__ import PRESETS, main
-from tests.rm_trainer.doors import read_json
+from tests.rm_trainer.commands import read_json
 
 DOCUMENTED = ["6b", "6b-gptj", "demo-270m", "tiny"]
 

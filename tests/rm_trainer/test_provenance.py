@@ -14,8 +14,8 @@ from lm.training.provenance import LM, code_version
 from rm_trainer.metrics import Metrics
 from rm_trainer.model_card import model_card
 from tests.lm.snapshots import write_snapshot
+from tests.rm_trainer.commands import read_json, train
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import read_json, train
 
 ONE_STEP = ("--rankings-per-batch", "200")
 
@@ -119,4 +119,4 @@ def test_a_card_of_little_says_what_is_missing(tmp_path: Path, tiny_base: Path) 
     metrics["snapshot"]["filters"]["include_simulated"] = True
     card = model_card(cast("Metrics", metrics), name="out")
     assert vars(ModelCard(card).data)["base_model"] == "google/gemma-3-270m"
-    assert "planted rule, not people" in card
+    assert "preset rule, not people" in card

@@ -16,8 +16,8 @@ from lm.training.output import refuse_full_disk, sole_writer
 from rm_trainer.model import load_base_model
 from rm_trainer.steps import StepResult, refuse_spike
 from tests.lm.snapshots import write_snapshot
+from tests.rm_trainer.commands import events, read_json, started, train, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import events, read_json, started, train, train_argv
 
 OPTIONS = ("--rankings-per-batch", "2", "--epochs", "100")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rm_trainer.__main__ import main
-from tests.rm_trainer.doors import ROOT, train
+from tests.rm_trainer.commands import ROOT, train
 
 Reward = Callable[..., list[float]]
 HI = [{"role": "user", "content": "Hi"}]

@@ -12,7 +12,7 @@ from lm.prefix_sharing.strategy import Strategy
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Scored
 from rm_trainer.scorer import Scorer
-from tests.rm_trainer.doors import train
+from tests.rm_trainer.commands import train
 
 Passes = list[list[int]]
 

@@ -8,8 +8,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.lm.snapshots import write_snapshot
+from tests.rm_trainer.commands import events, started, train, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import events, started, train, train_argv
 
 SMALL = ("--rankings-per-batch", "2")
 

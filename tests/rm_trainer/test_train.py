@@ -13,8 +13,8 @@ from transformers import AutoModelForSequenceClassification
 
 from rm_trainer.__main__ import main
 from tests.lm.snapshots import Record, demonstration, ranking, write_snapshot
+from tests.rm_trainer.commands import events, read_json, train, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import events, read_json, train, train_argv
 from tests.tiny_models import make_tiny_model
 
 FEW = zebra_rankings(range(1, 5))
@@ -34,7 +34,7 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma3"])
-def test_a_planted_rule_is_learned_and_holds_on_prompts_never_seen(
+def test_a_preset_rule_is_learned_and_holds_on_prompts_never_seen(
     tmp_path: Path, zebra_snapshot: Path, architecture: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = make_tiny_model(tmp_path / "base", architecture=architecture)

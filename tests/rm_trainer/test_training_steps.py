@@ -18,8 +18,8 @@ from rm_trainer.model import load_base_model
 from rm_trainer.steps import StepResult
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.train import training_steps
+from tests.rm_trainer.commands import train
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import train
 from tests.rm_trainer.tokenized import tokenized
 
 CPU = Runtime(device=torch.device("cpu"), dtype=torch.float32)

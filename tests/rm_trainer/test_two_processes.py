@@ -18,8 +18,8 @@ from lm.errors import Failed
 from lm.training.output import sole_writer
 from rm_trainer.__main__ import main
 from tests.lm.snapshots import demonstration, write_snapshot
+from tests.rm_trainer.commands import events, read_json, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
-from tests.rm_trainer.doors import events, read_json, train_argv
 from tests.rm_trainer.two_processes import run_in_turn, started_in_two
 
 pytestmark = pytest.mark.slow

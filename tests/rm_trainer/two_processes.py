@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from rm_trainer.__main__ import main
 from tests.processes import free_port
-from tests.rm_trainer.doors import ROOT
+from tests.rm_trainer.commands import ROOT
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 # Without its compiler torchao takes the same steps, half a minute earlier.

@@ -17,7 +17,7 @@ FLAT = 1e-6
 
 @dataclass(frozen=True)
 class Tick:
-    """Where a label stands, in the units of the view box."""
+    """The place of a label on an axis, in the units of the view box."""
 
     at: float
     label: str

@@ -23,7 +23,7 @@ Act = Callable[[dict[str, Any]], str]
 
 
 class NothingToFill(forms.Form):
-    """A mere confirmation."""
+    """An empty form, for an action that needs no input."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ FIELD_NAMES = (
     _("labeler"),
     _("labeler group"),
     _("language"),
-    _("learned from"),
+    _("trained on"),
     _("log path"),
     _("lowest"),
     _("max new tokens"),

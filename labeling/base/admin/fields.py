@@ -1,4 +1,4 @@
-"""Form fields in the theme's clothes, and texts that admins write by interface language."""
+"""Form fields with the theme's widgets, and texts that admins write by interface language."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""What every noun's admin is built from: a page to look at, and buttons that call the services that may change it.
+"""The base classes of every model's admin: a page to read, and buttons that call the services that may change it.
 
-A noun's admin stands in the noun's capability. What a later capability knows of it comes as a mixin: a NounAdmin with
-columns, buttons and `page_context` of its own. labeling/admin.py puts them together and registers the page.
+The admin of a model is in the model's capability. What a later capability knows of it comes as a mixin: a NounAdmin
+with columns, buttons and `page_context` of its own. labeling/admin.py puts them together and registers the page.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -58,7 +58,7 @@ def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
 
 
 class NounAdmin(ThemedAdmin):
-    """Every write is a service's, so nothing is deleted, and saving is up to whoever overrides it."""
+    """The admin of one model. Only services write, so nothing is deleted. A subclass that allows saving says so."""
 
     actions_list: Sequence[str] = ()
     actions_detail: Sequence[str | dict[str, Any]] = ()
@@ -82,7 +82,7 @@ class NounAdmin(ThemedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """A service's refusal that the form did not foresee is said on the page instead of failing it."""
+        """Shows a service's refusal that the form did not foresee as a message on the page."""
         shown = {"show_save_and_add_another": False}
         try:
             return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
@@ -104,7 +104,7 @@ class NounAdmin(ThemedAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ARG002
-        """What the template of the row's page shows beside its fields; mixins add to what super() returns."""
+        """Returns what the template of the row's page shows beside its fields; mixins add to what super() returns."""
         return {}
 
     def find(self, request: HttpRequest, object_id: str) -> Any:
@@ -127,12 +127,12 @@ class NounAdmin(ThemedAdmin):
         return [each for each in every if each.action_name in offered]
 
     def buttons_for(self, row: Any) -> Iterable[str]:  # noqa: ARG002
-        """Names of the buttons to offer: what would only be refused wastes a person's time."""
+        """Returns the names of the buttons to show: none whose action would be refused."""
         return [name for name in self.actions_detail if isinstance(name, str)]
 
 
 class RecordAdmin(NounAdmin):
-    """A noun that is written elsewhere and only read here."""
+    """The admin of a model whose rows can only be read."""
 
     change_form_template = "base/admin/record.html"
 

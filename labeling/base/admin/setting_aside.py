@@ -45,14 +45,14 @@ class SetAsideAdmin(RecordAdmin):
 
     @admin.action(description=lazy("Set aside …"), permissions=["operate"])
     def set_aside_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> HttpResponse:  # noqa: ARG002
-        """From ticked rows to the page that asks for one reason for all of them."""
+        """Leads from ticked rows to the page that asks for one reason for all of them."""
         ids = ",".join(str(pk) for pk in ticked.values_list("pk", flat=True))
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_set_aside_many"
         return HttpResponseRedirect(reverse(name, query={"ids": ids}))
 
     @admin.action(description=lazy("Put back into the queue"), permissions=["operate"])
     def put_back_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> None:
-        """Every ticked row for which that is possible; each refusal is said."""
+        """Puts back every ticked row for which that is possible, and shows each refusal."""
         done = 0
         for row in ticked:
             try:
@@ -112,5 +112,5 @@ class SetAsideAdmin(RecordAdmin):
 
 
 def ids_in(request: HttpRequest) -> list[int]:
-    """What was ticked in the list, as the address carries it."""
+    """Returns the ids of the rows ticked in the list, which the address carries."""
     return [int(part) for part in request.GET.get("ids", "").split(",") if part.isdecimal()]

@@ -175,7 +175,9 @@ class RubricVersion(models.Model):
 
 
 class InstructionAcknowledgement(models.Model):
-    """A labeler said that they have read this version of a campaign's instructions. Once is enough."""
+    """A labeler said that they have read this version of a campaign's instructions. One row for each labeler and
+    version.
+    """
 
     labeler = models.ForeignKey(Labeler, on_delete=models.CASCADE, related_name="acknowledgements")
     instruction_version = models.ForeignKey(

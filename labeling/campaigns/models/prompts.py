@@ -15,7 +15,7 @@ PROMPTS_PER_SUBMITTER = 200
 
 
 class Submitter(models.Model):
-    """Whoever a prompt came from. The split hangs on this name alone (labeling/split.py)."""
+    """The source of a prompt. The split depends on this name alone (campaigns/rules/splits.py)."""
 
     name = models.CharField(max_length=200, unique=True)
     split = models.CharField(max_length=8, editable=False)

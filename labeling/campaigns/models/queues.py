@@ -1,4 +1,5 @@
-"""Where work waits: one queue for each mix of campaign, language and content, so that each is found without the others.
+"""Queues of waiting work: one for each combination of campaign, language and content warnings, so that a search reads
+no other.
 
 Triggers (migration 0003) put a task or prompt into its queue whenever somebody may be given it who could not be given
 it before. docs/decisions/the-next-task.md says why.

@@ -64,9 +64,10 @@ def create_campaign(
 
 @transaction.atomic
 def change_campaign(*, campaign: Campaign, **fields: Any) -> Campaign:
-    """Settings of work to come; work that was handed out keeps what it was made with.
+    """Changes settings of later work; work that was handed out keeps the settings that it was made with.
 
-    Raises ValidationError: numbers out of range; CampaignRefused: `fields` names what has a door of its own or stays.
+    Raises ValidationError: numbers out of range; CampaignRefused: `fields` names what another service changes or what
+    never changes.
     """
     if fixed := sorted({"slug", "state", "created_at"} & set(fields)):
         raise CampaignRefused(f"{', '.join(fixed)} can't be changed here: slugs stay, states have their own buttons.")

@@ -1,4 +1,4 @@
-"""Prompts taken in, or refused with the reason."""
+"""Adds prompts, or refuses them with the reason."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What stands still or went wrong, in words, with the page where an admin can act on it."""
+"""The notices of the front page: what waits or failed, with the page where an admin can act on it."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from labeling.console.queries.notices import NoticeFacts, notice_facts
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """`urgent`: work stands still because of it."""
+    """One notice. `urgent`: no work can be done because of it."""
 
     text: str
     detail: str = ""
@@ -23,7 +23,7 @@ class Notice:
 
 
 def notices() -> list[Notice]:
-    """Urgent ones first."""
+    """Returns the notices, urgent ones first."""
     found = notice_facts()
     every = [*_servers(), *_models(found), *_work(found), *_runs(found), *_people(found)]
     return sorted(every, key=lambda notice: not notice.urgent)

@@ -49,7 +49,7 @@ def _per_day(submitted: QuerySet[Any], begin: datetime) -> Counter[date]:
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Somebody at work. `touched_at` is the last draft, or the claim; `overdue` once the lease ran out."""
+    """A labeler who holds work. `touched_at` is the last draft, or the claim; `overdue` once the lease ran out."""
 
     assignment_id: int
     labeler_id: int
@@ -70,7 +70,7 @@ class Holder:
 
 
 def holders() -> tuple[list[Holder], int]:
-    """Who holds what, whoever was active last first, and how many pieces of work are held in all."""
+    """Returns who holds what, the last active first, and how many pieces of work are held in all."""
     held = Assignment.objects.filter(state=AssignmentState.OPEN)
     latest = held.select_related("labeler__user", "campaign").order_by(
         F("draft_saved_at").desc(nulls_last=True), "-claimed_at"

@@ -1,4 +1,4 @@
-"""What stands still or went wrong, for the notices of the admin's front page."""
+"""What waits or failed, for the notices of the admin's front page."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Where everything stands between a prompt and a promoted model: the admin's front page."""
+"""Counts of each step from a prompt to a promoted model, for the admin's front page."""
 
 from collections import Counter
 from dataclasses import dataclass

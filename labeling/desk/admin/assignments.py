@@ -1,4 +1,4 @@
-"""Who holds which work until when; an admin may give it back to the queue before its time."""
+"""The assignments: who holds which work until when. An admin may give it back to the queue before its time."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Second thoughts about what was handed in: begun, handed in, or dropped, with their drafts. Nothing can be changed."""
+"""Revisions of what was handed in: begun, handed in, or discarded, with their drafts. Nothing can be changed."""
 
 from django.contrib import admin
 from django.urls import reverse

@@ -14,7 +14,7 @@ class DemonstrationSubmission:
 
 
 def demonstration_submission(assignment: Assignment, *, revision: int | None = None) -> DemonstrationSubmission:
-    """That revision or the last. Raises Demonstration.DoesNotExist."""
+    """Returns the given revision, or the last one. Raises Demonstration.DoesNotExist."""
     demonstration = label_of(assignment.demonstrations.all(), revision)
     return DemonstrationSubmission(
         submission=submission_of(assignment, demonstration, assignment.demonstrations.all()),

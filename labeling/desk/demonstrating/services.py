@@ -77,5 +77,5 @@ def _write(assignment: Assignment, *, text: str, revision: int, active_seconds: 
 
 
 def fields_of_demonstration(assignment: Assignment) -> Draft:
-    """What counts now, as the fields of the page."""
+    """Returns the latest revision as the fields of the page."""
     return {"text": [assignment.demonstrations.latest("revision").text]}

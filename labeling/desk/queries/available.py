@@ -1,4 +1,4 @@
-"""Work that a labeler could claim now, counted as far as anybody wants to know."""
+"""Counts the work that a labeler could claim now, up to a limit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A labeler's own drafts as they were before."""
+"""Earlier versions of a labeler's drafts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ class Earlier:
 
 
 def earlier_drafts(labeler: Labeler, token: str) -> list[Earlier]:
-    """The last one kept first."""
+    """Returns the earlier drafts, the last one kept first."""
     return [_earlier(kept) for kept in EarlierDraft.objects.filter(labeler=labeler, token=token)]
 
 

@@ -48,7 +48,7 @@ class Submission:
 
 
 def label_of(labels: QuerySet[Row], revision: int | None) -> Row:
-    """That revision of an assignment's labels, or the last. Raises the label's DoesNotExist."""
+    """Returns the given revision of an assignment's label, or the last one. Raises the label's DoesNotExist."""
     return labels.latest("revision") if revision is None else labels.get(revision=revision)
 
 
@@ -73,5 +73,5 @@ def submission_of(assignment: Assignment, label: Label, labels: QuerySet[Row]) -
 
 
 def begun_revision(assignment: Assignment) -> Revision | None:
-    """A revision that the labeler began and neither handed in nor dropped."""
+    """Returns the open revision, or None."""
     return assignment.revisions.filter(state=RevisionState.OPEN).first()

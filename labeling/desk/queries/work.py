@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
-
+from labeling.base.fast_paths.work import find_own_assignment, submitted_between
 from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import Turn, turns_of
-from labeling.base.row_mapper import Rows, columns
 from labeling.base.states import AssignmentState
-from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, Prompt
 from labeling.campaigns.queries import instruction_version, rubric_version
 from labeling.desk.models import Assignment, Revision
@@ -21,7 +18,7 @@ from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What every kind of work has."""
+    """A piece of work as every kind's page shows it."""
 
     token: str
     kind: str
@@ -34,22 +31,9 @@ class Work:
     saved_at: datetime | None
 
 
-OWN = Rows(
-    assignment=columns(Assignment),
-    prompt=columns(Prompt, "id", "campaign_id", "messages", "language", "content_warnings"),
-    campaign=columns(Campaign),
-)
-FIND_OWN = f"""
-SELECT {OWN.sql} FROM labeling_assignment AS assignment
-JOIN labeling_prompt AS prompt ON prompt.id = assignment.prompt_id
-JOIN labeling_campaign AS campaign ON campaign.id = assignment.campaign_id
-WHERE assignment.token = %s AND assignment.labeler_id = %s
-"""  # noqa: S608  (put together from constants)
-
-
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
-    """With its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
-    found = OWN.first(FIND_OWN, [token, labeler.pk])
+    """Returns it with its prompt, campaign and versions. Raises Assignment.DoesNotExist for anybody else's."""
+    found = find_own_assignment(token=token, labeler_id=labeler.pk)
     if found is None:
         raise Assignment.DoesNotExist
     assignment: Assignment
@@ -60,7 +44,7 @@ def own_assignment(labeler: Labeler, token: str) -> Assignment:
 
 
 def with_versions(assignment: Assignment) -> Assignment:
-    """The same with the instructions and the rubric that it was claimed under."""
+    """Returns the same with the instructions and the rubric that it was claimed under."""
     assignment.instruction_version = instruction_version(assignment.instruction_version_id)
     if assignment.rubric_version_id is not None:
         assignment.rubric_version = rubric_version(assignment.rubric_version_id)
@@ -89,7 +73,7 @@ def assignment_of(held: Assignment | Revision) -> Assignment:
 
 
 def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
-    """With the draft of the assignment, or of its revision."""
+    """Returns the piece of work, with the draft of the assignment or of its revision."""
     assignment = assignment_of(held)
     guidance = in_language(assignment.instruction_version.body, interface_language)
     return Work(
@@ -105,23 +89,14 @@ def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
     )
 
 
-DONE_TODAY = """
-SELECT count(*) FROM labeling_assignment
-WHERE labeler_id = %s AND closed_at >= %s AND closed_at < %s AND kind = %s AND state = 'submitted'
-"""
-
-
 def done_today(labeler: Labeler, kind: str) -> int:
     """How many pieces of that kind the labeler handed in since midnight."""
     begin = beginning_of_today(labeler)
-    with connection.cursor() as cursor:  # asked after each submission
-        cursor.execute(DONE_TODAY, [labeler.pk, begin, begin + timedelta(days=1), kind])
-        count: int = cursor.fetchone()[0]
-    return count
+    return submitted_between(labeler_id=labeler.pk, kind=kind, begin=begin, end=begin + timedelta(days=1))
 
 
 def own_revision(labeler: Labeler, token: str) -> Revision:
-    """With its work, as own_assignment has it. Raises Revision.DoesNotExist for anybody else's."""
+    """Returns the revision with its work, as own_assignment does. Raises Revision.DoesNotExist for anybody else's."""
     revision = Revision.objects.select_related("assignment__prompt", "assignment__task").get(
         token=token, assignment__labeler=labeler
     )

@@ -1,4 +1,4 @@
-"""The form of a ranking: what is said of each completion, and what of all of them.
+"""The form of a ranking: the judgement of each completion, and of all of them.
 
 Fields go by the shown position of a completion, never by its id.
 """
@@ -31,9 +31,9 @@ NOTE = TextField(longest=LONGEST_NOTE, required=False)
 
 
 class JudgementForm:
-    """What is said of one completion.
+    """The fields of one completion.
 
-    It has what Django's forms have and is none of them: nine of those take longer than the rest of a submission.
+    It behaves like a Django form but is none: nine of those take longer than the rest of a submission.
     """
 
     def __init__(self, data: Data, *, position: int, k: int, flag_keys: Sequence[str]) -> None:
@@ -47,7 +47,7 @@ class JudgementForm:
 
     @cached_property
     def errors(self) -> dict[str, list[str]]:
-        """By field, in words. `cleaned_data` has the other fields."""
+        """Returns the errors in words by field. `cleaned_data` has the other fields."""
         found: dict[str, list[str]] = {}
         self.cleaned_data: dict[str, Any] = {}
         for name, clean in zip(JUDGEMENT_FIELDS, (self._quality, self._rank, self._flags, self._note), strict=True):
@@ -83,7 +83,7 @@ class JudgementForm:
 
 
 class WholeForm(forms.Form):
-    """What is said of the ranking as a whole."""
+    """The fields of the ranking as a whole."""
 
     note = TextField(longest=LONGEST_NOTE, required=False)
     none_acceptable = forms.BooleanField(required=False)
@@ -101,7 +101,7 @@ class StrengthsForm(forms.Form):
             )
 
     def check_steps(self, ranks: int) -> None:
-        """Call once the ranks are known: exactly the steps between them have a strength."""
+        """Checks that exactly the steps between ranks have a strength. Call it once the ranks are known."""
         for step, name in enumerate(self.fields, start=1):
             given = self.cleaned_data.get(name)
             if step < ranks and given is None and name not in self.errors:
@@ -152,7 +152,7 @@ class RankingForm:
         return self._steps_are_valid() and fine
 
     def _steps_are_valid(self) -> bool:
-        """Judged only once every completion has a rank: before, nobody can know which steps there will be."""
+        """Returns whether the strengths are valid. They are checked only once every completion has a rank."""
         if self.steps is None:
             return True
         if self.steps.is_valid() and all(form.cleaned_data.get("rank") for form in self.each):
@@ -163,7 +163,7 @@ class RankingForm:
         return len({form.cleaned_data["rank"] for form in self.each})
 
     def strengths(self) -> list[int] | None:
-        """Of a valid form; None where nobody asked."""
+        """Returns the strengths of a valid form; None where the campaign does not ask for them."""
         return None if self.steps is None else self.steps.strengths(self._ranks())
 
     def judgements(self) -> list[Judgement]:
@@ -171,7 +171,9 @@ class RankingForm:
 
     @cached_property
     def problems(self) -> list[Problem]:
-        """For the summary at the top of the page: what all completions lack together, then single texts."""
+        """Returns the problems for the summary at the top of the page: what all completions lack together, then single
+        texts.
+        """
         if not self.checked:
             return []
         common = [

@@ -20,7 +20,7 @@ class RankingQuerySet(LabelQuerySet["Ranking"]):
 
 
 class Ranking(models.Model):
-    """One labeler's order of a task's completions. Raw truth: rows are only ever added; the last revision counts."""
+    """One labeler's order of a task's completions. Rows are only ever added; the last revision counts."""
 
     task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="rankings")
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="rankings")

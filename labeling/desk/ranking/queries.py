@@ -6,9 +6,9 @@ No completion's id or model is read here, so neither can reach the page.
 from dataclasses import dataclass
 from itertools import groupby
 
-from django.db import connection
 from django_stubs_ext import StrPromise
 
+from labeling.base.fast_paths.work import completions_of_task
 from labeling.base.markdown import RENDERER, TEXT_HEADINGS_FROM, raw_text, render_markdown
 from labeling.campaigns.queries import Flag, flags_of
 from labeling.desk.models import Assignment, Revision
@@ -48,7 +48,7 @@ class RankingSubmission:
 def ranking_submission(
     assignment: Assignment, *, interface_language: str, revision: int | None = None
 ) -> RankingSubmission:
-    """That revision or the last, best tier first. Raises Ranking.DoesNotExist."""
+    """Returns the given revision, or the last one, best tier first. Raises Ranking.DoesNotExist."""
     ranking = label_of(assignment.rankings.select_related("rubric_version", "edit"), revision)
     labels = {flag.key: flag.label for flag in flags_of(ranking.rubric_version, interface_language)}
     ranked = ranking.ranked_completions.select_related("completion").order_by("rank", "shown_position")
@@ -113,21 +113,9 @@ def ranking_page(held: Assignment | Revision, *, interface_language: str) -> Ran
     )
 
 
-# The text itself only where it was not rendered ahead.
-COMPLETIONS = """
-SELECT completion.id, length(completion.text), rendered.html, rendered.raw,
-    CASE WHEN rendered.html IS NULL THEN completion.text END
-FROM labeling_completion AS completion
-LEFT JOIN labeling_renderedcompletion AS rendered ON rendered.completion_id = completion.id AND rendered.renderer = %s
-WHERE completion.task_id = %s
-"""
-
-
 def shown_completions(assignment: Assignment) -> list[ShownCompletion]:
-    """In the order that was drawn for this labeler."""
-    with connection.cursor() as cursor:
-        cursor.execute(COMPLETIONS, [RENDERER, assignment.task_id])
-        found = {row[0]: row[1:] for row in cursor.fetchall()}
+    """Returns the completions in the order that was drawn for this labeler."""
+    found = completions_of_task(task_id=assignment.task_id, renderer=RENDERER)
     return [_shown(position, *found[pk]) for position, pk in enumerate(assignment.shown_order, start=1)]
 
 

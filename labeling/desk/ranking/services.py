@@ -1,12 +1,12 @@
 """Rankings handed in."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from labeling.base.fast_paths.work import write_ranking
 from labeling.base.refusals import AlreadySubmitted
 from labeling.base.states import AssignmentState, RevisionState
 from labeling.desk.models import Assignment
@@ -28,38 +28,6 @@ class Judgement:
     quality: int | None = None
     flags: Sequence[str] = field(default_factory=tuple)
     note: str = ""
-
-
-# One statement for a ranking with all that it says of its completions: they are written between one task and the next,
-# where people wait.
-WRITTEN = (
-    "task_id",
-    "labeler_id",
-    "assignment_id",
-    "revision",
-    "instruction_version_id",
-    "rubric_version_id",
-    "note",
-    "strengths",
-    "none_acceptable",
-    "active_seconds",
-    "labeler_group",
-    "simulated",
-)
-CASTS = {"strengths": "::smallint[]"}
-WRITE = f"""
-WITH ranking AS (
-    INSERT INTO labeling_ranking ({", ".join(WRITTEN)})
-    VALUES ({", ".join(f"%({name})s{CASTS.get(name, '')}" for name in WRITTEN)})
-    RETURNING id, submitted_at
-), ranked AS (
-    INSERT INTO labeling_rankedcompletion (ranking_id, completion_id, rank, quality, flags, note, shown_position)
-    SELECT ranking.id, said.* FROM ranking, json_to_recordset(%(ranked)s) AS said(
-        completion_id bigint, rank smallint, quality smallint, flags text[], note text, shown_position smallint
-    )
-)
-SELECT id, submitted_at FROM ranking
-"""  # noqa: S608  (put together from constants)
 
 
 @transaction.atomic
@@ -152,7 +120,7 @@ def check_judgements(assignment: Assignment, judgements: Sequence[Judgement]) ->
 def _whole(
     ranks: dict[int, int], *, note: str, strengths: Sequence[int] | None, none_acceptable: bool
 ) -> dict[str, Any]:
-    """What is said of the ranking as a whole. Raises InvalidRanking."""
+    """The fields of the ranking as a whole. Raises InvalidRanking."""
     check_strengths(strengths, ranks=max(ranks.values()))
     return {
         "note": note,
@@ -196,15 +164,15 @@ def _write(
         }
         for judged in judgements
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE, {**{name: getattr(ranking, name) for name in WRITTEN}, "ranked": json.dumps(ranked)})
-        ranking.pk, ranking.submitted_at = cursor.fetchone()
+    ranking.pk, ranking.submitted_at = write_ranking(ranking, ranked)
     ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
     return ranking
 
 
 def fields_of_ranking(assignment: Assignment) -> Draft:
-    """What counts now, as the fields of the page. The time begins anew: a revision's active seconds are its own."""
+    """Returns the latest revision as the fields of the page. The time begins anew: a revision's active seconds are its
+    own.
+    """
     ranking = assignment.rankings.latest("revision")
     fields: Draft = {"note": [ranking.note]}
     for ranked in ranking.ranked_completions.all():

@@ -1,22 +1,16 @@
-"""Rankings as a kind of work, and the cards of their completions as HTML, most of which is drawn once.
+"""Rankings as a kind of work, and the cards of their completions as HTML."""
 
-A card of which nothing has been said yet is the same for everybody but for its text: the template draws it with marks
-in the text's place, and each process keeps the pieces between them. A template of forty radio buttons costs more than
-all else on the page, and a new ranking page has nothing but such cards.
-"""
-
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.utils.datastructures import MultiValueDict
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from labeling.base.fast_paths.laid_in_texts import laid_in
 from labeling.base.states import AssignmentKind
 from labeling.campaigns.queries import Flag
 from labeling.desk.forms import Data, Option
@@ -186,35 +180,44 @@ def cards_of(page: RankingPage, form: RankingForm) -> list[Card]:
     ]
 
 
-KEPT = 2048
-HTML_MARK, RAW_MARK, LENGTH_MARK = "\ue000html\ue000", "\ue000raw\ue000", "\ue000length\ue000"
-"""Private-use characters. The text itself is laid in after the page was cut at them, so it may hold what it likes."""
-_MARKS = re.compile(f"({HTML_MARK}|{RAW_MARK}|{LENGTH_MARK})")
+@dataclass(frozen=True, kw_only=True)
+class BlankCard(Card):
+    """With a mark in the place of its length."""
 
+    length_mark: str
 
-class MarkedCard(Card):
     def length(self) -> str:
-        return LENGTH_MARK
+        return self.length_mark
 
 
 def card_html(card: Card, *, language: str) -> SafeString:
-    """The card as parts/card.html draws it, whose texts are safe HTML already. `language`: of the texts."""
+    """The card as parts/card.html draws it, whose texts are safe HTML already. `language`: of the texts.
+
+    One of which nothing has been said yet is the same for everybody but for its texts. A template of forty radio
+    buttons costs more than all else on the page, and a new ranking page has nothing but such cards.
+    """
     if card.checked or card.has_entry():
         return _drawn(card, language)
-    laid_in = {HTML_MARK: card.shown.html, RAW_MARK: card.shown.raw, LENGTH_MARK: card.length()}
-    length = LONGEST_UNFOLDED + 1 if card.is_long() else 0  # what matters of it beside its figure
-    blank = replace(card.shown, html=HTML_MARK, raw=RAW_MARK, length=length)
-    pieces = _blank_card(blank, tuple(card.rubric), card.k, language, get_language())
-    return mark_safe("".join(laid_in.get(piece, piece) for piece in pieces))  # noqa: S308  (as in the template)
+    texts = {"html": card.shown.html, "raw": card.shown.raw, "length": card.length()}
+    of = (card.shown.position, card.shown.letter, card.is_long(), tuple(card.rubric), card.k, language, get_language())
+    return laid_in(_blank_card, of=of, texts=texts)
 
 
-@lru_cache(maxsize=KEPT)
 def _blank_card(
-    shown: ShownCompletion, rubric: tuple[Flag, ...], k: int, language: str, _interface_language: str
-) -> list[str]:
-    keys = [flag.key for flag in rubric]
-    form = JudgementForm(MultiValueDict(), position=shown.position, k=k, flag_keys=keys)
-    return _MARKS.split(_drawn(MarkedCard(shown=shown, form=form, rubric=rubric, k=k, checked=False), language))
+    marks: Mapping[str, str],
+    position: int,
+    letter: str,
+    is_long: bool,  # noqa: FBT001
+    rubric: tuple[Flag, ...],
+    k: int,
+    language: str,
+    _interface_language: str,
+) -> str:
+    form = JudgementForm(MultiValueDict(), position=position, k=k, flag_keys=[flag.key for flag in rubric])
+    length = LONGEST_UNFOLDED + 1 if is_long else 0
+    shown = ShownCompletion(position=position, letter=letter, html=marks["html"], raw=marks["raw"], length=length)
+    card = BlankCard(shown=shown, form=form, rubric=rubric, k=k, checked=False, length_mark=marks["length"])
+    return _drawn(card, language)
 
 
 def _drawn(card: Card, language: str) -> SafeString:

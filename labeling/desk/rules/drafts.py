@@ -1,6 +1,6 @@
-"""Unfinished work as the browser's form holds it: for each field's name the list of its values. Pure.
+"""Drafts: the fields of an unfinished form, as lists of values by field name. Pure.
 
-A draft is kept whatever it says; only what no database could hold is changed, visibly.
+A draft is kept with whatever content; only characters that PostgreSQL refuses are replaced, visibly.
 """
 
 import re
@@ -20,7 +20,7 @@ NOT_WORK = frozenset({"csrfmiddlewaretoken"})
 
 
 class InvalidDraft(ValueError):
-    """What was sent is no draft; the message says why."""
+    """The request holds no draft; the message says why."""
 
 
 class DraftTooLong(InvalidDraft):
@@ -47,7 +47,7 @@ def draft_of(fields: Iterable[tuple[str, Iterable[object]]]) -> Draft:
 
 
 def is_loss(*, old: Draft, new: Draft) -> bool:
-    """Whether so much text goes with the change from `old` to `new` that somebody may want it back."""
+    """Returns whether the change from `old` to `new` removes so much text that the labeler may want it back."""
     return _length(old) - _length(new) >= NOTICEABLE_LOSS
 
 
@@ -110,5 +110,5 @@ def first(draft: Draft, name: str) -> str:
 
 
 def letter_of(position: int) -> str:
-    """A for the completion shown first, I for the ninth: a name that says nothing of the model behind it."""
+    """Returns the letter of a completion: A for the one shown first, I for the ninth. It says nothing of the model."""
     return "ABCDEFGHI"[position - 1]

@@ -1,4 +1,4 @@
-"""What counts as time at work, and how much of it is believed. Pure.
+"""The active time that a page reports, and its upper limit. Pure.
 
 The page counts by a clock that only goes forward (active-time.js): hidden tabs, pauses and more than a minute
 without any sign of a person do not count. What it says is bounded here, since anybody can say anything.
@@ -13,5 +13,5 @@ LONGEST_PAUSE_MINUTES = 60
 
 
 def believable(seconds: float, *, held_for: float) -> float:
-    """At most as long as the work was held, and at most LONGEST_TASK_SECONDS; never negative."""
+    """Returns `seconds` limited to the time for which the work was held and to LONGEST_TASK_SECONDS; never negative."""
     return max(0.0, min(seconds, held_for, LONGEST_TASK_SECONDS))

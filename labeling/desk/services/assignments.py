@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import TextChoices
 from django.utils import timezone
 
+from labeling.base.fast_paths.work import lock_own_assignment
 from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotActive, LeaseLost
-from labeling.base.row_mapper import Rows, columns
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
-from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
 from labeling.desk.queries.work import own_assignment, with_versions
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES
@@ -53,15 +52,9 @@ def _renew_held(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
     return None if held is None else _renew(held)
 
 
-# Of the row only what claiming goes by; the ORM would read and put together the rest before every task.
-LOCK_LABELER = "SELECT state, languages, opt_outs FROM labeling_labeler WHERE id = %s FOR NO KEY UPDATE"
-
-
 def _lock_active(labeler: Labeler) -> Labeler:
     """Locks the labeler's row: two tabs of one person claim one after the other."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_LABELER, [labeler.pk])
-        labeler.state, labeler.languages, labeler.opt_outs = cursor.fetchone()
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     if labeler.state != LabelerState.ACTIVE:
         raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
     return labeler
@@ -71,16 +64,6 @@ def _renew(assignment: Assignment) -> Assignment:
     assignment.expires_at = timezone.now() + timedelta(minutes=assignment.campaign.lease_minutes)
     assignment.save(update_fields=["expires_at"])
     return assignment
-
-
-LOCKED = Rows(assignment=columns(Assignment), labeler=columns(Labeler), campaign=columns(Campaign))
-LOCK_OWN = f"""
-SELECT {LOCKED.sql} FROM labeling_assignment AS assignment
-JOIN labeling_labeler AS labeler ON labeler.id = assignment.labeler_id
-JOIN labeling_campaign AS campaign ON campaign.id = assignment.campaign_id
-WHERE assignment.token = %s AND assignment.labeler_id = %s
-FOR NO KEY UPDATE OF assignment
-"""  # noqa: S608  (put together from constants)
 
 
 class AssignmentTable(HeldTable[Assignment]):
@@ -97,8 +80,8 @@ class AssignmentTable(HeldTable[Assignment]):
         return own_assignment(labeler, token)
 
     def lock_own(self, *, labeler: Labeler, token: str) -> Assignment:
-        """With its versions as well."""
-        found = LOCKED.first(LOCK_OWN, [token, labeler.pk])
+        """Locks the labeler's own, with its versions."""
+        found = lock_own_assignment(token=token, labeler_id=labeler.pk)
         if found is None:
             raise Assignment.DoesNotExist
         assignment: Assignment
@@ -106,13 +89,13 @@ class AssignmentTable(HeldTable[Assignment]):
         return with_versions(assignment)
 
     def renew(self, held: Assignment) -> list[str]:
-        """A lapsed lease keeps drafts as well, and stays lapsed."""
+        """Renews the lease of open work. Work whose lease has lapsed keeps drafts as well, and stays lapsed."""
         if held.state == AssignmentState.OPEN:
             held.expires_at = timezone.now() + timedelta(minutes=held.campaign.lease_minutes)
         return ["expires_at"]
 
     def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Assignment:
-        """A lapsed lease gets its place back if one is free: whoever did the work should not lose it to a clock.
+        """Locks work to hand it in. Work whose lease has lapsed takes its place again if one is free.
 
         Raises LeaseLost where none is.
         """
@@ -133,7 +116,7 @@ ASSIGNMENTS = AssignmentTable()
 
 
 def skip(*, labeler: Labeler, token: str, reason: SkipReason, note: str = "") -> Assignment:
-    """Gives the work back for good: this labeler is not offered it again. Skipping twice is one skip.
+    """Gives the work back; this labeler is not offered it again. A second call changes nothing.
 
     Raises AlreadySubmitted, Assignment.DoesNotExist.
     """

@@ -86,14 +86,14 @@ class HeldTable(ABC, Generic[Held]):
 
     @transaction.atomic
     def keep_unsubmitted(self, *, labeler: Labeler, token: str, draft: Mapping[str, object]) -> None:
-        """Saves what a refused submission held, so that a refusal costs nobody their work."""
+        """Saves the fields of a refused submission as the draft."""
         held = self.lock_own(labeler=labeler, token=token)
         if self.is_open(held):
             self.store_draft(held, draft)
 
     @transaction.atomic
     def restore_draft(self, *, labeler: Labeler, token: str, number: int) -> None:
-        """Makes a kept version the draft again; what it replaces is kept in its turn.
+        """Makes an earlier version the draft again; the draft that it replaces is kept as an earlier version.
 
         Raises what check_open raises, and EarlierDraft.DoesNotExist for anybody else's.
         """
@@ -107,11 +107,12 @@ class HeldTable(ABC, Generic[Held]):
         write_draft(held, draft, settles=settles, with_fields=self.renew(held))
 
     def renew(self, held: Held) -> list[str]:  # noqa: ARG002
-        """Called before a draft is written: renews the lease, where there is one. Returns the fields to write."""
+        """Renews the lease, where there is one, before a draft is written. Returns the fields to write."""
         return []
 
     def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Held:
-        """Locks work that is about to be handed in, for which exports wait: whoever comes second finds it closed.
+        """Locks work that is about to be handed in. Exports wait for the transaction; a second submission finds the
+        work closed.
 
         Raises what check_standing raises, and model.DoesNotExist.
         """

@@ -1,4 +1,5 @@
-"""The places that a prompt or a task has: taken, given back, used. Every counter moves here and nowhere else.
+"""Leases: the places that a prompt or a task has are taken, given back and used up. Only this file changes the
+counters.
 
 Lock order, so that no two transactions can deadlock: labeler, assignment, then task or prompt.
 """
@@ -101,7 +102,7 @@ def take_place(assignment: Assignment) -> bool:
 
 
 def take_ranking_place(task_id: int) -> bool:
-    """Takes one free place of a ready task; False when there is none (the row count is the verdict)."""
+    """Takes one free place of a ready task; False when there is none, as the UPDATE's row count says."""
     return RankingTask.objects.filter(HAS_A_FREE_PLACE, pk=task_id).update(rankings_open=F("rankings_open") + 1) == 1
 
 

@@ -1,4 +1,4 @@
-"""Second thoughts about what was handed in: begun, and held like any other work. Each kind of work hands its own in."""
+"""Revisions of what was handed in: begun, and held like any other work. Each kind of work hands its own in."""
 
 from collections.abc import Callable
 

@@ -111,7 +111,7 @@ def resume(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> Http
 @require_POST
 @labeler_page
 def hold(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> HttpResponse:  # noqa: ARG001
-    """Asked every few minutes by a page that is paused."""
+    """Renews the lease of a paused page, which posts here every few minutes."""
     try:
         assignments.hold_through_pause(labeler=request.labeler, token=str(token))
     except Assignment.DoesNotExist:

@@ -57,7 +57,7 @@ def earlier(request: LabelerRequest, token: UUID, tables: Tables) -> HttpRespons
 @require_safe
 @labeler_page
 def go_on(request: LabelerRequest, token: UUID, tables: Tables) -> HttpResponse:
-    """Where work of any kind goes on that this browser still holds changes of (static/desk/drafts/unsent.js)."""
+    """Redirects to the page of work whose unsaved changes this browser still holds (static/desk/drafts/unsent.js)."""
     return redirect(page_of_draft(request.labeler, token, tables)[0], token=token)
 
 

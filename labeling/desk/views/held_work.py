@@ -30,7 +30,7 @@ page_or_button = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def find_own(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> Held:
-    """The labeler's own. Raises Http404 for anybody else's: that it exists is nobody's business."""
+    """Returns the labeler's own work. Raises Http404 for anybody else's, as if it did not exist."""
     try:
         return table.find_own(labeler=request.labeler, token=str(token))
     except table.model.DoesNotExist:
@@ -59,7 +59,7 @@ class HeldPages(ABC, Generic[Held]):
 
     @abstractmethod
     def submitted(self, request: LabelerRequest, held: Held) -> HttpResponse | None:
-        """What is shown instead of closed work, or the way there; None while it is open."""
+        """Returns the page of closed work, or a redirect to it; None while the work is open."""
 
     @abstractmethod
     def refused(
@@ -72,11 +72,11 @@ class HeldPages(ABC, Generic[Held]):
         raise NotImplementedError
 
     def prerequisite(self, request: LabelerRequest, held: Held) -> HttpResponse | None:  # noqa: ARG002
-        """The page to show instead of the work; None when nothing stands before it."""
+        """Returns the page to show before the work; None when there is none."""
         return None
 
     def way_to_closed(self, held: Held) -> HttpResponse:
-        """The way to what was handed in."""
+        """Returns a redirect to what was handed in."""
         return redirect(self.page, token=held.token)
 
     def was_closed_before(self, request: LabelerRequest, held: Held) -> HttpResponse:

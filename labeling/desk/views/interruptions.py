@@ -1,4 +1,4 @@
-"""What a labeler sees where work can't go on: why, with what was entered, and the ways on."""
+"""Pages that say why work can't continue, with what was entered and what to do next."""
 
 from dataclasses import dataclass, field
 

@@ -120,11 +120,11 @@ class HandedOutKind(KindOfWork[Assignment | Revision]):
 
     @abstractmethod
     def fields_handed_in(self, assignment: Assignment) -> Draft:
-        """What counts now, as the fields of the page: what a revision begins with."""
+        """Returns the latest revision as the fields of the page, with which a new revision begins."""
 
     @abstractmethod
     def submitted_page(self, assignment: Assignment, revision: int | None) -> object:
-        """That revision of what was handed in, or the last. Raises the label's DoesNotExist."""
+        """Returns the page of the given revision, or of the last one. Raises the label's DoesNotExist."""
 
     @abstractmethod
     def kept(self, assignment: Assignment, draft: Mapping[str, object]) -> Kept | None:
@@ -205,5 +205,5 @@ def asks_for_it_here(request: HttpRequest) -> bool:
 
 
 def within_wall_time(held: HeldWork, seconds: float) -> float:
-    """Nobody is active for longer than they have held the work, whatever their browser says."""
+    """Returns the active seconds, limited to the time for which the work was held."""
     return believable(seconds, held_for=(timezone.now() - held.begun_at).total_seconds())

@@ -1,4 +1,4 @@
-"""The next piece of work: a button claims it; looking claims nothing. docs/decisions/the-next-task.md says why so."""
+"""The next piece of work: only a POST claims it. docs/decisions/the-next-task.md gives the reasons."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -19,7 +19,7 @@ P = ParamSpec("P")
 @require_http_methods(["GET", "HEAD", "POST"])
 @labeler_page
 def next_work(request: LabelerRequest, kind: HandedOutKind) -> HttpResponse:
-    """POST claims and goes there; GET says what waits, and is where a POST ends that found nothing."""
+    """POST claims work and redirects to it; GET says what waits, and is where a POST without result leads."""
     if request.labeler.state != LabelerState.ACTIVE:
         return not_active(request, request.labeler)
     if request.method == "POST":

@@ -1,4 +1,4 @@
-"""What stands before a piece of work: instructions that have not been read yet, and a warning of its content."""
+"""Pages that a labeler sees before a piece of work: instructions not read yet, and a content warning."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,13 +23,13 @@ def unread_instructions(request: LabelerRequest, version_id: int) -> HttpRespons
 
 
 def prerequisite_of(request: LabelerRequest, assignment: Assignment) -> HttpResponse | None:
-    """Returns the page to show instead of the work; None when nothing stands before it."""
+    """Returns the page to show before the work; None when there is none."""
     page = _what_stands_before(request, assignment)
     return page() if page else None
 
 
 def has_prerequisite(request: LabelerRequest, assignment: Assignment) -> bool:
-    """Whether `prerequisite_of` has a page. It makes none: what a page says once would be said to nobody."""
+    """Whether `prerequisite_of` has a page. It renders none, because a page's one-time message would be lost."""
     return _what_stands_before(request, assignment) is not None
 
 
@@ -42,7 +42,7 @@ def _what_stands_before(request: LabelerRequest, assignment: Assignment) -> Call
 
 
 def _is_unexpected(request: LabelerRequest, assignment: Assignment) -> bool:
-    """Whoever has begun knows the content."""
+    """Returns whether the content may be a surprise: not to a labeler who has begun the work."""
     return bool(assignment.prompt.content_warnings) and not assignment.draft_version and SHOWN not in request.GET
 
 

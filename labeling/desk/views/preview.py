@@ -1,4 +1,4 @@
-"""What a text that is being written will look like, and how long it is for the model."""
+"""The preview of a text that is being written, and its length in tokens."""
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers

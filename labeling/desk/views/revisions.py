@@ -1,4 +1,4 @@
-"""What was handed in, to read; and second thoughts: opened again, revised and handed in, or kept as it was."""
+"""The pages of what was handed in: read, opened again, revised and handed in, or kept as it was."""
 
 from collections.abc import Iterable, Mapping
 from uuid import UUID
@@ -53,7 +53,7 @@ class RevisionPages(HeldPages[Revision]):
     def not_revisable(
         self, request: LabelerRequest, assignment: Assignment, refusal: Refusal, *, draft: Mapping[str, object]
     ) -> HttpResponse:
-        """Why what was handed in can't be revised, with what was changed."""
+        """Returns the page that says why a submission can't be revised, with what was changed."""
         actions = [
             Action(label=_("What you submitted"), url=reverse("submission", args=[assignment.token])),
             Action(label=_("Your submissions"), url=reverse("history")),

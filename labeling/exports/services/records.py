@@ -122,7 +122,7 @@ def _edits_of(selection: Selection, ranking_ids: list[int]) -> dict[int, tuple[i
 
 
 def with_edit(ranking: RankingRecord, edit: tuple[int, str] | None) -> RankingRecord:
-    """With what the labeler made of the best as one more completion above all; how much better it is nobody asked."""
+    """Adds the labeler's edit of the best completion as one more completion above all, without a strength."""
     if edit is None:
         return ranking
     demonstration_id, text = edit

@@ -1,4 +1,4 @@
-"""What goes into a snapshot. Contradictions are refused before anything is read or written."""
+"""Which records go into a snapshot. Contradictory filters are refused before anything is read or written."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Selection:
         )
 
     def filters(self) -> Filters:
-        """As the manifest states them."""
+        """Returns the filters as the manifest states them."""
         return Filters(
             kinds=list(self.kinds),
             campaign=self.campaign,

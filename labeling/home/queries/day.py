@@ -1,4 +1,4 @@
-"""A labeler's days: what was done, for how long, and how far it agrees with others."""
+"""What a labeler did on a day, for how long, and how far it agrees with others."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ class Done:
 
     @property
     def minutes(self) -> int:
-        """Beside the hours."""
+        """The minutes beside the full hours."""
         return int(self.seconds % 3600 // 60)
 
 
@@ -113,7 +113,9 @@ def _tally(labeler: Labeler, *, since: datetime, today: date) -> _Tally:
 
 
 def own_agreement(labeler: Labeler) -> Agreement:
-    """With whoever else ranked the same tasks: each other person's last revision against the labeler's own."""
+    """Returns the agreement with others who ranked the same tasks: each other person's last revision against the
+    labeler's own.
+    """
     tasks = (
         Ranking.objects.filter(labeler=labeler, task__rankings_done__gt=1)
         .order_by("-task_id")

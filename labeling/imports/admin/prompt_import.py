@@ -1,4 +1,4 @@
-"""Prompts out of a file: uploaded, previewed with every refusal and its reason, then taken in whole or in part."""
+"""Imports prompts from a file: uploaded, previewed with every refusal and its reason, then added wholly or in part."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ ACCEPTED_SHOWN = 5
 
 
 class DefaultsForm(forms.Form):
-    """What holds where the file says nothing. It travels with the ticket from the preview to the import."""
+    """The defaults for fields that the file lacks. The form sends them with the ticket on to the import."""
 
     submitter = text(
         lazy("Submitter"),

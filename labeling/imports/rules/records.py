@@ -144,7 +144,9 @@ def _checked_demonstration(text: object, field: str) -> str:
 
 
 def _submitter(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
-    """Without a name the prompt is its own submitter, so that the split stays a function of the prompt alone."""
+    """Returns the submitter's name. Without one the prompt is its own submitter, so that its split depends on itself
+    alone.
+    """
     name = _text(record, "submitter")
     if name is None:
         name = defaults.submitter or f"anonymous-{prompt_key(messages)[:16]}"

@@ -13,7 +13,7 @@ from lm.progress import AliveEvent, Event
 class Command(BaseCommand):
     help = (
         "Trains a reward model's kind once for each group of labelers, without that group, and measures each on the "
-        "labelers it never learned from (InstructGPT 4.1). Takes as long as that many trainings; the same call goes "
+        "labelers it was not trained on (InstructGPT 4.1). Takes as long as that many trainings; the same call goes "
         "on after a stop. The model version's page shows the outcome."
     )
 

@@ -1,4 +1,4 @@
-"""Who may see a page for labelers, and what everybody else sees instead."""
+"""Access to the pages for labelers, and the pages that everybody else sees instead."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -30,7 +30,7 @@ class LabelerRequest(HttpRequest):
 def labeler_page(
     view: Callable[Concatenate[LabelerRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Strangers log in first and come back; people without a profile are told what to do."""
+    """Redirects visitors to the login page and back; tells people without a labeler's profile what to do."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -48,14 +48,16 @@ def labeler_page(
 
 
 def _page_to_return_to(request: HttpRequest) -> str:
-    """After logging in: the same page; for a button that was pressed, the page that the button is on."""
+    """Returns the page to open after login: the same page; for a button that was pressed, the page that the button is
+    on.
+    """
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     return page_of_button(request.path) or reverse("overview")
 
 
 def no_profile(request: HttpRequest) -> HttpResponse:
-    """For staff, whose place is the admin, and for accounts that nobody made a labeler yet."""
+    """The page for staff, who work in the admin, and for accounts without a labeler's profile."""
     if request.user.is_staff:
         admin = Action(label=_("Open the admin"), url=reverse("admin:index"))
         text = _("You run Concord; your account has no labeler's profile, so there is nothing to label here.")

@@ -1,4 +1,4 @@
-"""Rewards of ranking tasks' completions, stored per model version, and how far the model agrees with their labels.
+"""Rewards of ranking tasks' completions, one per model version, and how far the model agrees with their labels.
 
 For best-of-n and for the queue of doubtful labels. Labelers never see any of it.
 """
@@ -60,7 +60,7 @@ def score_ahead(
 
 @transaction.atomic
 def _score(tasks: Sequence[RankingTask], model: ModelVersion, load: Callable[[], Rewarder], limit: int) -> int:
-    """Those that no other worker has in hand: each is locked for as long as this takes, its row is not."""
+    """Scores those that no other worker is scoring. An advisory lock is held on each; its row is not locked."""
     unscored = _unscored(model).select_related("task__prompt").order_by("pk")
     completions: list[Completion] = []
     for task in tasks:
@@ -86,7 +86,7 @@ def _lock(task: RankingTask) -> bool:
 # What the model says of each comparison of the given rankings, put together by ranking.
 MEASURE = """
 WITH candidate AS (
-    SELECT * FROM unnest(%(rankings)s::bigint[], %(learned_from)s::boolean[]) AS given (id, learned_from)
+    SELECT * FROM unnest(%(rankings)s::bigint[], %(trained_on)s::boolean[]) AS given (id, trained_on)
 ), margin AS (
     SELECT
         better.ranking_id, count(*) AS pairs,
@@ -100,10 +100,10 @@ WITH candidate AS (
         ON down.completion_id = worse.completion_id AND down.model_version_id = %(model)s
     GROUP BY better.ranking_id
 )
-INSERT INTO labeling_preferencemargin (ranking_id, model_version_id, pairs, mean, lowest, learned_from, measured_at)
+INSERT INTO labeling_preferencemargin (ranking_id, model_version_id, pairs, mean, lowest, trained_on, measured_at)
 SELECT
     candidate.id, %(model)s, margin.pairs, greatest(margin.mean, margin.lowest), margin.lowest,
-    candidate.learned_from, now()
+    candidate.trained_on, now()
 FROM candidate
 JOIN margin ON margin.ranking_id = candidate.id
 ON CONFLICT DO NOTHING
@@ -112,9 +112,9 @@ ON CONFLICT DO NOTHING
 
 def measure_margins(*, model: ModelVersion) -> int:
     """Writes the margins of rankings that can be measured and were not; returns how many."""
-    measurable = _measurable(model).annotate(learned_from=_learned_from(model)).values_list("pk", "learned_from")
+    measurable = _measurable(model).annotate(trained_on=_trained_on(model)).values_list("pk", "trained_on")
     rankings = dict(measurable[:MARGINS_AT_ONCE])
-    values: dict[str, Any] = {"model": model.pk, "rankings": list(rankings), "learned_from": list(rankings.values())}
+    values: dict[str, Any] = {"model": model.pk, "rankings": list(rankings), "trained_on": list(rankings.values())}
     with connection.cursor() as cursor:
         cursor.execute(MEASURE, values)
         return int(cursor.rowcount)
@@ -135,8 +135,8 @@ def _measurable(model: ModelVersion) -> QuerySet[Ranking]:
     )
 
 
-def _learned_from(model: ModelVersion) -> Exists | Value:
-    """Whether the model learned from a ranking, or from an earlier revision of it. NULL: nobody knows from what."""
+def _trained_on(model: ModelVersion) -> Exists | Value:
+    """Whether the model was trained on a ranking, or on an earlier revision of it. NULL: its snapshot is not known."""
     snapshot = model.snapshot
     if snapshot is None:
         return Value(None, output_field=BooleanField(null=True))

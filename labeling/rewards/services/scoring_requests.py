@@ -42,7 +42,7 @@ class ScoringItem(TypedDict):
 
 
 class ItemScores(TypedDict):
-    """Of each completion in order: its reward, or why it has none; "" where it has one."""
+    """For each completion in order its reward, and why it has none ("" where it has one)."""
 
     rewards: list[float | None]
     problems: list[str]
@@ -87,7 +87,7 @@ def _check_size(items: Sequence[ScoringItem]) -> None:
 
 
 def _check_pace(user: User, per_minute: int, now: datetime) -> None:
-    """Counted in rows, so that it holds across all web processes; the user's row is locked."""
+    """Checks the account's limit. It counts rows under a lock on the user's row, so it holds across processes."""
     recent = ScoringRequest.objects.filter(asked_by=user, asked_at__gt=now - timedelta(minutes=1)).order_by("-asked_at")
     times = list(recent.values_list("asked_at", flat=True)[:per_minute])
     if len(times) >= per_minute:

@@ -85,7 +85,7 @@ class Shown:
 
 
 def evaluations(metrics: Metrics) -> list[Shown]:
-    """Of metrics.json; the splits that were measured, validation first."""
+    """Returns the evaluations in metrics.json, one for each split measured, validation first."""
     analysis = metrics.get("analysis") or {}
     measured = ((_("On the validation split"), "valid", metrics.get("valid")),
                 (_("On the test split"), "test", metrics.get("test")))  # fmt: skip

@@ -38,7 +38,7 @@ class Numbers:
 
 
 def numbers_of(promotion: PromotionNumbers | None) -> Numbers | None:
-    """Of `TrainingRun.promotion`; None before a run was decided."""
+    """Returns the numbers in `TrainingRun.promotion`; None before a run was decided."""
     if not promotion:
         return None
     rule = promotion["rule"]

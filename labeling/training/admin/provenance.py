@@ -1,4 +1,4 @@
-"""From what and with what a model was made, and how it carries over to labelers it never learned from.
+"""A model's training data and options, and how it carries over to labelers whose rankings it was not trained on.
 
 What the pages of a model version and of its training run show alike.
 """
@@ -100,8 +100,8 @@ def folds_of(model: str) -> Folds | None:
     except (OSError, ValueError):
         return None
     both = (
-        (_("Labelers it learned from"), content["own"]),
-        (_("Labelers it never learned from"), content["held_out"]),
+        (_("Labelers it was trained on"), content["own"]),
+        (_("Labelers it was not trained on"), content["held_out"]),
     )
     figures = [share(measured, "pair_accuracy", words) for words, measured in both if measured]
     if content["difference"]:

@@ -37,7 +37,7 @@ class RetrainForm(forms.Form):
     note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
     include_simulated = switch(
         lazy("Learn from simulated rankings too"),
-        help_text=lazy("For demos only: what comes of it follows a planted rule, not people."),
+        help_text=lazy("For demos only: what comes of it follows a preset rule, not people."),
     )
 
 
@@ -181,7 +181,7 @@ def live_context(run: TrainingRun) -> dict[str, Any]:
 
 
 def loss_chart(progress: Progress) -> LineChart | None:
-    """Beside ln 2, the loss of a model that only guesses."""
+    """Returns the curves of the loss beside ln 2, the loss of a model that only guesses."""
     series = {"raw": progress.loss, "train": smoothed(progress.loss), "valid": progress.valid_loss}
     x_max = progress.steps_total or progress.step
     return line_chart(series, x_max=x_max, level=(math.log(2), _("guessing")))

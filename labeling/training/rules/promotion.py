@@ -1,10 +1,10 @@
 """Whether a new reward model takes the place of the current one. Pure.
 
-It does if both hold, on rankings that neither learned from:
+It does if both hold, on rankings that neither was trained on:
 
 * *Not worse* on the frozen test set (the split `test`, by which nothing is chosen): accuracy falls by no more
   than a tolerance. Non-inferiority: the one-sided lower bound of the difference, new − current, is −tolerance or more.
-* *Better* on the newest batch (valid and test rankings handed in after what the current model learned from).
+* *Better* on the newest batch (valid and test rankings handed in after what the current model was trained on).
   Superiority: the lower bound is above the least gain.
 
 Bounds are those of a bootstrap over prompts that draws both models together (rm_trainer/evaluation/paired.py). Where

@@ -37,7 +37,7 @@ from rm_trainer.metrics import Metrics
 log = logging.getLogger(__name__)
 
 LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
-"""Where no model is current, or nobody knows what the current one learned from, every ranking is new."""
+"""Where no model is current, or it is not known what the current one was trained on, every ranking is new."""
 
 
 FOLDS = ".folds"
@@ -69,7 +69,7 @@ def _retrain(run: TrainingRun) -> None:
     options = _training_options()
     current = current_reward_model()
     if current is not None and current.snapshot is not None:
-        # New is what the current model can't have learned from; without one the trainer has its own rule.
+        # New is what the current model was not trained on; without one the trainer has its own rule.
         options["newest_since"] = utc_text(current.snapshot.as_of)
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
@@ -83,7 +83,7 @@ def _retrain(run: TrainingRun) -> None:
 
 
 def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
-    """How a model trained like `version` carries over to labelers whom it never learned from: NAME.folds beside it.
+    """Measures how a model trained like `version` carries over to labelers left out of training: NAME.folds beside it.
 
     Goes on where an earlier call was stopped. Raises CannotTrain and TrainerFailed.
     """

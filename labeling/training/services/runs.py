@@ -94,7 +94,7 @@ def request_if_due(
 def _why_due(
     campaign: Campaign, *, after_rankings: int, after_days: int, include_simulated: bool, now: datetime
 ) -> tuple[str, str] | None:
-    since = _learned_up_to()
+    since = _trained_up_to()
     fresh = (
         Ranking.objects.first_submissions()
         .of_group(LabelerGroup.TRAINING, include_simulated=include_simulated)
@@ -111,7 +111,7 @@ def _why_due(
     return None
 
 
-def _learned_up_to() -> datetime:
+def _trained_up_to() -> datetime:
     """The as-of time of the last snapshot that a run finished with; the beginning of time before the first."""
     done = TrainingRun.objects.filter(kind=ModelKind.REWARD, state=RunState.DONE, snapshot__isnull=False)
     latest = done.order_by("-snapshot__as_of").values_list("snapshot__as_of", flat=True).first()
@@ -137,7 +137,9 @@ def begin_training(
     log_path: str,
     config: TrainingOptions,
 ) -> None:
-    """Writes down what is about to be trained from what. Raises IllegalMove when the run was failed meanwhile."""
+    """Records the snapshot, base model and options of the training. Raises IllegalMove when the run was failed
+    meanwhile.
+    """
     run.refresh_from_db(from_queryset=TrainingRun.objects.select_for_update(no_key=True))
     run.move(
         to=RunState.TRAINING,

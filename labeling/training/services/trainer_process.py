@@ -22,7 +22,7 @@ class TrainerFailed(Exception):
 
 
 def run_trainer(*, command: Sequence[str], log_path: Path, heard: Heard) -> None:
-    """Runs the command to its end. `heard` gets every progress object, and {"event": "alive"} now and then.
+    """Runs the command to its end. Calls `heard` with every progress object, and with {"event": "alive"} now and then.
 
     Raises TrainerFailed. If `heard` raises, the process is stopped first.
     """

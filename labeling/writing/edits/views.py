@@ -24,7 +24,7 @@ from labeling.writing.views.kinds import OwnKind
 
 
 def page_of_edit(assignment: Assignment) -> HttpResponse | None:
-    """After a ranking: on to improving its best, where the campaign asks."""
+    """Returns the page on which the best of a ranking can be improved, where the campaign asks for it."""
     if not assignment.campaign.ask_edit:
         return None
     offered = offer_edit(ranking=assignment.rankings.select_related("task__campaign").latest("revision"))

@@ -11,7 +11,7 @@ LABELER_KINDS = (PromptSource.LABELER_PLAIN, PromptSource.LABELER_FEW_SHOT, Prom
 
 
 class OwnPrompt(models.Model):
-    """A prompt as its labeler wrote it, before it was expanded. Raw truth: rows are only ever added."""
+    """A prompt as its labeler wrote it, before it was expanded. Rows are only ever added."""
 
     composition = models.OneToOneField(Composition, on_delete=models.PROTECT, related_name="own_prompt")
     source = models.CharField(max_length=24, choices=PromptSource.choices)

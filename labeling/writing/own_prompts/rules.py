@@ -48,7 +48,7 @@ class OwnWriting:
     pairs: Sequence[Pair] = field(default_factory=lambda: [Pair()] * FEWEST_PAIRS)
 
     def written_pairs(self) -> list[Pair]:
-        """Without those in which nothing was written."""
+        """Returns the pairs in which something was written."""
         return [pair for pair in self.pairs if not pair.is_blank()]
 
 

@@ -39,7 +39,7 @@ class SuggestionRequest(StatefulModel):
         ordering = ["-id"]
         constraints = [
             one_of("state", SuggestionState, name="suggestion_request_state_known"),
-            # Nobody waits for two at once: asking anew gives the earlier request up.
+            # Nobody waits for two at once: a new request gives the earlier one up.
             models.UniqueConstraint(
                 fields=["composition"], condition=Q(state="waiting"), name="suggestion_request_one_waiting"
             ),

@@ -49,7 +49,7 @@ def panel_of(request: SuggestionRequest) -> Panel:
 
 
 def panels_of(composition: Composition, tokens: Collection[str]) -> dict[str, Panel]:
-    """By the request's token; tokens that name no request of this writing are left out."""
+    """Returns the panels by the request's token; tokens that name no request of this writing are left out."""
     if not any(tokens):
         return {}
     requests = composition.suggestion_requests.prefetch_related("suggestions")

@@ -53,7 +53,7 @@ def request_suggestions(
 def ask(
     composition: Composition, *, position: int, messages: Sequence[Mapping[str, object]], wanted: int
 ) -> SuggestionRequest:
-    """For a locked composition. Raises PromptRefused."""
+    """Asks for suggestions for a locked composition. Raises PromptRefused."""
     clean = check_messages(messages)
     cancel_waiting(composition)
     campaign, now = composition.campaign, timezone.now()
@@ -150,7 +150,9 @@ def _wanted(request_id: int) -> SuggestionRequest | None:
 
 
 def _next_seed(request: SuggestionRequest) -> int | None:
-    """None once nothing more is to be sampled. What came out empty or twice left no row, so seeds are counted on."""
+    """Returns the next seed; None once nothing more is to be sampled. Empty or repeated texts left no row, so seeds are
+    counted apart.
+    """
     tried = request.attempts
     arrived = request.suggestions.count()
     if arrived >= request.wanted or tried >= request.wanted + ATTEMPTS_BESIDE:

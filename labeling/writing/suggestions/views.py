@@ -97,7 +97,7 @@ def _answer(request: LabelerRequest, asked: SuggestionRequest) -> JsonResponse:
 
 
 def said_of(panel: Panel) -> str:
-    """How far it is, in a line."""
+    """Returns the progress in one line."""
     if panel.state == SuggestionState.WAITING:
         counts = {"arrived": panel.arrived, "wanted": panel.wanted}
         return _("Asking the model … %(arrived)d of %(wanted)d") % counts
@@ -108,7 +108,7 @@ def said_of(panel: Panel) -> str:
 
 
 def note_of(panel: Panel) -> str:
-    """Why nothing came, calmly; empty where something did or may still come."""
+    """Returns why nothing came; empty where something did or may still come."""
     if panel.state != SuggestionState.FAILED:
         return ""
     if panel.failure == SuggestionFailure.NO_MODEL:

@@ -29,9 +29,9 @@ finite = st.floats(min_value=-1e6, max_value=1e6)
 def test_ticks_enclose_the_range_and_are_few_and_evenly_spaced(one: float, other: float) -> None:
     low, high = sorted((one, other))
     ticks = nice_ticks(low, high)
-    unseen = 1e-6 * max(1, abs(low), abs(high))
-    assert ticks[0] <= low + unseen
-    assert ticks[-1] >= high - unseen
+    tolerance = 1e-6 * max(1, abs(low), abs(high))
+    assert ticks[0] <= low + tolerance
+    assert ticks[-1] >= high - tolerance
     assert 2 <= len(ticks) <= 9
     steps = [after - before for before, after in pairwise(ticks)]
     assert all(math.isclose(step, steps[0], rel_tol=1e-6, abs_tol=1e-9) for step in steps)

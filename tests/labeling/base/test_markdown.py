@@ -116,7 +116,7 @@ def test_every_hidden_character_is_there_to_see(codes: list[int]) -> None:
     text = "".join(map(chr, codes))
     hidden = sum(code in HIDDEN for code in codes)
     for html in (render_markdown(text), raw_text(text)):
-        assert html.count('class="unseen"') == hidden
+        assert html.count('class="hidden-character"') == hidden
         assert not set(html) & set(map(chr, HIDDEN))
 
 

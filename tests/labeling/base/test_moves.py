@@ -101,9 +101,8 @@ def test_a_row_that_left_its_state_meanwhile_stays_as_it_is() -> None:
     assert Labeler.objects.get(pk=alice.pk).state == LabelerState.SUSPENDED
 
 
-def test_the_statement_that_closes_a_ranking_obeys_too() -> None:
+def test_the_statement_that_closes_a_ranking_obeys_too(alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign()))
-    alice = make_labeler()
     assignment = claim_ranking(labeler=alice)
     assert assignment is not None
     skipped = skip(labeler=alice, token=str(assignment.token), reason=SkipReason.BROKEN)

@@ -15,6 +15,7 @@ from labeling.models import (
     Completion,
     Conversation,
     Demonstration,
+    Labeler,
     Message,
     ModelVersion,
     OwnPrompt,
@@ -48,9 +49,8 @@ def refuses(change: Callable[[], object], saying: str) -> None:
 
 
 @pytest.fixture
-def ranking() -> Ranking:
+def ranking(alice: Labeler) -> Ranking:
     task = make_ready_task(make_prompt(make_campaign()))
-    alice = make_labeler()
     assignment = claim_ranking(labeler=alice)
     assert assignment is not None
     judgements = [Judgement(shown_position=position, rank=position) for position in range(1, task.k_requested + 1)]
@@ -157,8 +157,8 @@ def test_a_demonstration_is_not_blank() -> None:
     refuses(lambda: Demonstration.objects.create(prompt=prompt, source="import", text=" \n\t"), "not_blank")
 
 
-def test_only_a_model_written_message_is_picked_for_ranking() -> None:
-    campaign, alice = make_campaign(), make_labeler()
+def test_only_a_model_written_message_is_picked_for_ranking(alice: Labeler) -> None:
+    campaign = make_campaign()
     talk = Conversation.objects.create(campaign=campaign, labeler=alice, language="en")
     human = Message.objects.create(conversation=talk, position=1, role="user", content="hi", author_type="human")
     model = ModelVersion.objects.create(kind="sft", name="m", path="/m")
@@ -239,8 +239,7 @@ def test_a_revision_is_open_once_and_remembers_what_it_began_from(ranking: Ranki
     Revision.objects.create(**again)
 
 
-def test_an_own_prompt_stays_as_it_was_written() -> None:
-    alice = make_labeler()
+def test_an_own_prompt_stays_as_it_was_written(alice: Labeler) -> None:
     begun = start_composition(
         labeler=alice, campaign=make_campaign(ask_own_prompts=True), kind=CompositionKind.OWN_PROMPT
     )

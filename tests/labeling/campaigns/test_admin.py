@@ -14,12 +14,12 @@ from labeling.campaigns.rules.rubric import MOST_FLAGS
 from labeling.campaigns.services.campaigns import change_campaign
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Assignment, Campaign, RankingTask
-from tests.labeling.admin_house import admin_browser, texts_of
+from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import FLAGS, INSTRUCTIONS, make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db
 
-ENTRY = {
+FORM_DATA = {
     "slug": "everyday",
     "name": "Everyday help",
     "description": "Short questions.",
@@ -52,7 +52,7 @@ def page(campaign: Campaign) -> str:
 
 
 def test_a_new_campaign_is_a_draft_with_its_first_instructions_and_rubric() -> None:
-    response = admin_browser().post(ADD, ENTRY)
+    response = admin_browser().post(ADD, FORM_DATA)
     assert response.status_code == 302
     campaign = Campaign.objects.get()
     assert (campaign.slug, campaign.state, campaign.languages, campaign.k_max) == ("everyday", "draft", ["en", "zh"], 6)
@@ -80,7 +80,7 @@ def test_the_form_begins_with_the_settings_and_the_field_s_own_rubric() -> None:
     ],
 )
 def test_nonsense_comes_back_with_the_reason_and_nothing_is_made(change: dict[str, str], said: str) -> None:
-    response = admin_browser().post(ADD, ENTRY | change)
+    response = admin_browser().post(ADD, FORM_DATA | change)
     assert response.status_code == 200
     errors = [text for field in response.context["adminform"].form.errors.values() for text in field]
     assert said.replace("’", "'") in " ".join(errors).replace("’", "'")
@@ -89,13 +89,13 @@ def test_nonsense_comes_back_with_the_reason_and_nothing_is_made(change: dict[st
 
 def test_a_taken_slug_is_refused() -> None:
     make_campaign(slug="everyday")
-    response = admin_browser().post(ADD, ENTRY)
+    response = admin_browser().post(ADD, FORM_DATA)
     assert "already exists" in response.text
 
 
 def test_settings_change_and_the_slug_never_does() -> None:
     campaign = make_campaign(slug="first")
-    values = {name: value for name, value in ENTRY.items() if name not in ("body_en", "body_zh_hans", "flags")}
+    values = {name: value for name, value in FORM_DATA.items() if name not in ("body_en", "body_zh_hans", "flags")}
     response = admin_browser().post(page(campaign), values | {"slug": "second", "name": "New name"})
     assert response.status_code == 302
     campaign.refresh_from_db()
@@ -106,7 +106,7 @@ def test_settings_change_and_the_slug_never_does() -> None:
 
 def test_use_cases_are_edited_a_line_each_and_a_line_without_its_language_is_refused() -> None:
     campaign = make_campaign()
-    values = {name: value for name, value in ENTRY.items() if name not in ("body_en", "body_zh_hans", "flags")}
+    values = {name: value for name, value in FORM_DATA.items() if name not in ("body_en", "body_zh_hans", "flags")}
     client = admin_browser()
     lines = "en: You plan a trip: by train.\r\n\r\nzh: 你在计划旅行。"
     assert client.post(page(campaign), values | {"use_case_statements": lines}).status_code == 302

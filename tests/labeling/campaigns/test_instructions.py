@@ -9,22 +9,12 @@ from labeling.campaigns.services.prompts import warn_of_content
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.models import Assignment, Labeler
 from labeling.writing.services import start_composition
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 SECRET = "Tell me of the war in every detail."
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 def read_it(client: Client, html: str, back: str) -> str:
@@ -55,7 +45,7 @@ def test_a_changed_version_is_read_once_and_shows_what_changed(client: Client) -
     assert '<ins dir="auto">Rate, then sort. Never guess.</ins>' in html
     assert '<del dir="auto">Rate each completion **alone**, then sort them. Ties are encouraged.</del>' in html
     read_it(client, html, address)
-    client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4]))
+    client.post(f"{address}submit/", ranking_form_data([1, 2, 3, 4]))
     following = client.post("/next/ranking/")["Location"]
     assert 'name="1-rank"' in client.get(following).content.decode()
 
@@ -69,14 +59,14 @@ def test_work_that_is_held_goes_on_under_the_version_it_was_taken_under(client: 
     html = client.get(address).content.decode()
     assert "Begun." in html
     assert "have changed" not in html
-    client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4]))
+    client.post(f"{address}submit/", ranking_form_data([1, 2, 3, 4]))
     assert alice.rankings.get().instruction_version.version == 1
 
 
 def test_nothing_is_lost_where_somebody_hands_in_without_having_read(client: Client, alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign(read=False)))
     address = client.post("/next/ranking/")["Location"]
-    assert client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4])).status_code == 302
+    assert client.post(f"{address}submit/", ranking_form_data([1, 2, 3, 4])).status_code == 302
     assert alice.rankings.count() == 1
 
 
@@ -126,7 +116,7 @@ def test_it_can_be_skipped_without_being_seen(client: Client, alice: Labeler) ->
     assert (held.state, held.skip_reason) == ("skipped", "harmful_to_me")
 
 
-def test_who_opted_out_is_neither_offered_nor_shown_such_work(client: Client, alice: Labeler) -> None:
+def test_who_opted_out_is_neither_offered_nor_shown_such_work(client: Client, alice: Labeler, bob: Labeler) -> None:
     campaign = make_campaign()
     violent = make_prompt(campaign, text=SECRET, content_warnings=[ContentWarning.VIOLENCE, ContentWarning.HATE])
     make_ready_task(violent)
@@ -137,7 +127,6 @@ def test_who_opted_out_is_neither_offered_nor_shown_such_work(client: Client, al
     assert 'data-available="demonstration">0<' in html
     assert claim_ranking(labeler=alice) is None
     assert claim_demonstration(labeler=alice) is None
-    bob = make_labeler("bob")
     assert claim_ranking(labeler=bob) is not None
     assert claim_demonstration(labeler=bob) is not None
 

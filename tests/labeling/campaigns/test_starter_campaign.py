@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 from pytest_django import Settings
 
 from labeling.base.states import CampaignState, ModelState
@@ -35,6 +36,7 @@ def _a_laptop_without_models(settings: Settings, tmp_path: Path) -> None:
     settings.PRODUCTION = False
     settings.SFT_MODEL_PATH = ""
     settings.MODELS_DIR = tmp_path / "models"
+    settings.DEMO_MODEL_DIR = settings.MODELS_DIR / "gemma-3-270m"
 
 
 class TestLoadStarterCampaign:
@@ -48,14 +50,14 @@ class TestLoadStarterCampaign:
         assert "Campaign “Starter campaign” is open with 60 prompts." in said
         assert claim_demonstration(labeler=Labeler.objects.get(user__username="labeler1")) is not None
 
-    def test_says_the_accounts_and_they_can_log_in(self, client: Any) -> None:
+    def test_says_the_accounts_and_they_can_log_in(self) -> None:
         said = run("load_starter_campaign")
 
         assert [line for line in said.splitlines() if line.startswith("Account:")] == [
             f"Account: {name} / concord-demo" for name in ("admin", "labeler1", "labeler2", "labeler3")
         ]
         assert User.objects.get(username="admin").is_superuser
-        assert client.login(username="labeler3", password="concord-demo")
+        assert Client().login(username="labeler3", password="concord-demo")
 
     def test_changes_nothing_and_says_nothing_the_second_time(self) -> None:
         run("load_starter_campaign")

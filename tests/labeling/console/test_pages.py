@@ -20,14 +20,16 @@ from labeling.models import (
     InstructionAcknowledgement,
     Message,
     OwnPromptExample,
+    QueueProgress,
     RankedCompletion,
     RenderedCompletion,
     RewardScore,
     SamplingRun,
     Suggestion,
     TrainingPoint,
+    WorkQueue,
 )
-from tests.labeling.admin_house import (
+from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
     doubted,
@@ -37,7 +39,7 @@ from tests.labeling.admin_house import (
     run_in_training,
     snapshot_in,
 )
-from tests.labeling.cast import browser_of, make_labeler
+from tests.labeling.cast import make_labeler
 
 pytestmark = pytest.mark.django_db
 
@@ -54,11 +56,11 @@ SHOWN_ELSEWHERE = {
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, RenderedCompletion}
+SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, QueueProgress, RenderedCompletion, WorkQueue}
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Campaign:
+def everything(tmp_path: Path) -> Campaign:
     """One of everything."""
     campaign = open_campaign()
     furnish(campaign, labelers=["alice", "bob"])
@@ -91,7 +93,7 @@ def test_every_noun_has_its_page_or_is_shown_on_another() -> None:
 
 
 @pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
-def test_the_list_and_each_row_open(house: Campaign, model: Any) -> None:
+def test_the_list_and_each_row_open(everything: Campaign, model: Any) -> None:
     client = admin_browser()
     assert client.get(list_of(model)).status_code == 200
     rows = list(model.objects.all())
@@ -103,7 +105,7 @@ def test_the_list_and_each_row_open(house: Campaign, model: Any) -> None:
 
 
 @pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
-def test_a_search_and_every_filter_answer(house: Campaign, model: Any) -> None:
+def test_a_search_and_every_filter_answer(everything: Campaign, model: Any) -> None:
     client = admin_browser()
     assert client.get(list_of(model), {"q": "alice"}).status_code == 200
     response = client.get(list_of(model))
@@ -114,7 +116,7 @@ def test_a_search_and_every_filter_answer(house: Campaign, model: Any) -> None:
 
 
 @pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
-def test_nothing_is_deleted_in_the_admin(house: Campaign, model: Any) -> None:
+def test_nothing_is_deleted_in_the_admin(everything: Campaign, model: Any) -> None:
     client = admin_browser()
     row = model.objects.first()
     address = reverse(f"admin:labeling_{model._meta.model_name}_delete", args=[row.pk])
@@ -136,32 +138,31 @@ def test_rows_that_are_not_there_are_not_found() -> None:
 
 
 @pytest.mark.parametrize("model", NOUNS, ids=lambda model: model.__name__)
-def test_a_list_asks_no_query_per_row(house: Campaign, model: Any) -> None:
+def test_a_list_asks_no_query_per_row(everything: Campaign, model: Any) -> None:
     client = admin_browser()
     before = queries_of(client, list_of(model))
-    furnish(house, labelers=["dora", "emil", "fay"])
+    furnish(everything, labelers=["dora", "emil", "fay"])
     open_campaign()
     asked_for_rewards("paul")
     assert queries_of(client, list_of(model)) == before
 
 
-def test_the_front_page_asks_no_query_per_row(house: Campaign) -> None:
+def test_the_front_page_asks_no_query_per_row(everything: Campaign) -> None:
     client = admin_browser()
     before = queries_of(client, reverse("admin:index"))
-    furnish(house, labelers=["dora", "emil", "fay"])
+    furnish(everything, labelers=["dora", "emil", "fay"])
     assert queries_of(client, reverse("admin:index")) == before
     assert before < 30
 
 
-def test_a_labeler_does_not_get_in() -> None:
-    client = browser_of(make_labeler("alice"))
+def test_a_labeler_does_not_get_in(client: Client) -> None:
     for address in (reverse("admin:index"), *(list_of(model) for model in NOUNS)):
         response = client.get(address)
         assert response.status_code == 302
         assert response["Location"].startswith(reverse("admin:login"))
 
 
-def test_staff_see_what_they_may_see_and_no_more(house: Campaign) -> None:
+def test_staff_see_what_they_may_see_and_no_more(everything: Campaign) -> None:
     client = admin_browser("labeling.view_prompt")
     front = client.get(reverse("admin:index"))
     assert front.status_code == 200
@@ -170,26 +171,26 @@ def test_staff_see_what_they_may_see_and_no_more(house: Campaign) -> None:
     assert client.get(reverse("admin:labeling_ranking_changelist")).status_code == 403
 
 
-def test_those_who_only_look_find_no_buttons_and_closed_doors(house: Campaign) -> None:
+def test_those_who_only_look_find_no_buttons_and_are_refused(everything: Campaign) -> None:
     client = admin_browser("labeling.view_campaign", "labeling.view_trainingrun", "labeling.view_prompt")
-    page = client.get(page_of(house))
+    page = client.get(page_of(everything))
     assert page.status_code == 200
     assert "import_prompts" not in page.text
     for button in ("pause", "close", "import_prompts", "publish_rubric"):
-        assert client.post(reverse(f"admin:labeling_campaign_{button}", args=[house.pk])).status_code == 403
+        assert client.post(reverse(f"admin:labeling_campaign_{button}", args=[everything.pk])).status_code == 403
     assert client.post(reverse("admin:labeling_trainingrun_retrain_now")).status_code == 403
     assert client.post(reverse("admin:labeling_prompt_set_aside_many") + "?ids=1", {"reason": "x"}).status_code == 403
 
 
-def test_pages_load_nothing_from_elsewhere(house: Campaign) -> None:
+def test_pages_load_nothing_from_elsewhere(everything: Campaign) -> None:
     client = admin_browser()
-    for address in (reverse("admin:index"), page_of(house), list_of(Campaign)):
+    for address in (reverse("admin:index"), page_of(everything), list_of(Campaign)):
         response = client.get(address)
         assert "'unsafe-eval'" in response["Content-Security-Policy"]
         assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*"', response.text)
 
 
-def test_the_admin_speaks_chinese(house: Campaign) -> None:
+def test_the_admin_speaks_chinese(everything: Campaign) -> None:
     client = admin_browser()
     page = client.get(reverse("admin:index"), headers={"accept-language": "zh-hans"})
     assert "概览" in page.text

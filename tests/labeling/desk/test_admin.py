@@ -16,7 +16,7 @@ from labeling.models import Assignment, Labeler, Prompt, RankingTask
 from labeling.people.services import change_labeler, change_preferences
 from labeling.ranking_tasks.services.setting_aside import restore_task, set_prompt_aside, set_task_aside
 from labeling.ranking_tasks.services.tasks import make_task
-from tests.labeling.admin_house import admin_browser, texts_of
+from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import PASSWORD, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
 
@@ -32,8 +32,8 @@ def tick(client: Client, model: str, action: str, *ids: int) -> Any:
     return client.post(address, {"action": action, "_selected_action": [str(pk) for pk in ids]}, follow=True)
 
 
-def test_a_task_set_aside_is_offered_to_nobody_until_it_is_put_back() -> None:
-    client, alice = admin_browser(), make_labeler()
+def test_a_task_set_aside_is_offered_to_nobody_until_it_is_put_back(alice: Labeler) -> None:
+    client = admin_browser()
     task = make_ready_task(make_prompt(make_campaign()))
     assert client.post(address_of(task, "set_aside"), {"reason": " "}).status_code == 422
     client.post(address_of(task, "set_aside"), {"reason": "It is about a real person."})
@@ -62,8 +62,7 @@ def test_a_task_that_lacks_completions_is_sampled_again_when_it_is_put_back() ->
         restore_task(task=task)
 
 
-def test_a_ranking_that_came_in_meanwhile_makes_the_task_done_when_it_is_put_back() -> None:
-    alice = make_labeler()
+def test_a_ranking_that_came_in_meanwhile_makes_the_task_done_when_it_is_put_back(alice: Labeler) -> None:
     task = make_ready_task(make_prompt(make_campaign()))
     assert claim_ranking(labeler=alice)
     set_task_aside(task=task, reason="Wait.")
@@ -71,8 +70,8 @@ def test_a_ranking_that_came_in_meanwhile_makes_the_task_done_when_it_is_put_bac
     assert restore_task(task=task).state == TaskState.DONE
 
 
-def test_a_prompt_takes_its_open_tasks_aside_and_brings_them_back() -> None:
-    client, alice = admin_browser(), make_labeler()
+def test_a_prompt_takes_its_open_tasks_aside_and_brings_them_back(alice: Labeler) -> None:
+    client = admin_browser()
     prompt = make_prompt(make_campaign())
     ready, other = make_ready_task(prompt), make_ready_task(prompt, texts=["A", "B", "C", "D"])
     set_task_aside(task=other, reason="Bad completions.")
@@ -88,8 +87,8 @@ def test_a_prompt_takes_its_open_tasks_aside_and_brings_them_back() -> None:
     assert "is not set aside" in response.text
 
 
-def test_content_warnings_are_set_on_the_prompts_page_and_keep_it_from_who_opted_out() -> None:
-    client, alice = admin_browser(), make_labeler()
+def test_content_warnings_are_set_on_the_prompts_page_and_keep_it_from_who_opted_out(alice: Labeler) -> None:
+    client = admin_browser()
     prompt = make_prompt(make_campaign())
     make_ready_task(prompt)
     change_preferences(labeler=alice, time_zone="", break_minutes=50, opt_outs=[ContentWarning.VIOLENCE])
@@ -136,8 +135,8 @@ def test_a_reason_is_asked_for_by_the_service_too() -> None:
         set_prompt_aside(prompt=make_prompt(make_campaign()), reason="\n ")
 
 
-def test_held_work_goes_back_to_the_queue_and_its_draft_stays() -> None:
-    client, alice, bob = admin_browser(), make_labeler("alice"), make_labeler("bob")
+def test_held_work_goes_back_to_the_queue_and_its_draft_stays(alice: Labeler, bob: Labeler) -> None:
+    client = admin_browser()
     make_ready_task(make_prompt(make_campaign()))
     held = claim_ranking(labeler=alice)
     assert held is not None
@@ -152,8 +151,8 @@ def test_held_work_goes_back_to_the_queue_and_its_draft_stays() -> None:
     assert claim_ranking(labeler=bob) is not None
 
 
-def test_ticked_work_is_given_back_and_nothing_happens_to_what_nobody_holds() -> None:
-    client, alice = admin_browser(), make_labeler()
+def test_ticked_work_is_given_back_and_nothing_happens_to_what_nobody_holds(alice: Labeler) -> None:
+    client = admin_browser()
     make_ready_task(make_prompt(make_campaign()))
     held = claim_ranking(labeler=alice)
     assert held is not None
@@ -191,8 +190,8 @@ def test_a_username_is_given_once() -> None:
     assert "There is a user of that name already." in response.text
 
 
-def test_group_and_languages_change_but_a_simulated_labeler_is_never_held_out() -> None:
-    client, alice = admin_browser(), make_labeler()
+def test_group_and_languages_change_but_a_simulated_labeler_is_never_held_out(alice: Labeler) -> None:
+    client = admin_browser()
     page = reverse("admin:labeling_labeler_change", args=[alice.pk])
     client.post(page, {"group": "held_out", "languages": "zh"})
     alice.refresh_from_db()
@@ -217,8 +216,7 @@ def test_a_labeler_is_admitted_and_suspended_and_held_work_comes_back() -> None:
     assert again.status_code == 422
 
 
-def test_the_list_of_labelers_counts_first_submissions() -> None:
-    alice = make_labeler()
+def test_the_list_of_labelers_counts_first_submissions(alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign()))
     rank(alice, [1, 2, 3, 4])
     row = admin_browser().get(reverse("admin:labeling_labeler_changelist")).context["cl"].result_list[0]
@@ -233,8 +231,7 @@ def test_nothing_is_set_aside_twice() -> None:
         set_task_aside(task=task, reason="Twice.")
 
 
-def test_a_revision_is_read_with_its_draft_and_all_that_was_handed_in() -> None:
-    alice = make_labeler()
+def test_a_revision_is_read_with_its_draft_and_all_that_was_handed_in(alice: Labeler) -> None:
     make_prompt(make_campaign())
     held = write(alice, "As it was.")
     begun = start_revision(labeler=alice, token=str(held.token), fields_of=fields_of_demonstration)

@@ -80,11 +80,10 @@ def test_32_labelers_empty_200_tasks_without_one_ranking_too_many_or_too_few() -
     assert len(pairs) == len(set(pairs))  # nobody ranked a task twice
 
 
-def test_two_tabs_of_one_labeler_get_the_same_task() -> None:
+def test_two_tabs_of_one_labeler_get_the_same_task(alice: Labeler) -> None:
     campaign = make_campaign()
     for _ in range(8):
         make_ready_task(make_prompt(campaign))
-    alice = make_labeler()
     tokens: list[str] = []
 
     def claim(_: int) -> None:
@@ -97,9 +96,8 @@ def test_two_tabs_of_one_labeler_get_the_same_task() -> None:
     assert_counters_match_rows()
 
 
-def test_a_submission_sent_eight_times_at_once_is_one_ranking() -> None:
+def test_a_submission_sent_eight_times_at_once_is_one_ranking(alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign()))
-    alice = make_labeler()
     assignment = claim_ranking(labeler=alice)
     assert assignment is not None
     results: list[int] = []
@@ -110,9 +108,8 @@ def test_a_submission_sent_eight_times_at_once_is_one_ranking() -> None:
     assert_counters_match_rows()
 
 
-def test_drafts_saved_from_eight_tabs_at_once_leave_one_winner_and_seven_told() -> None:
+def test_drafts_saved_from_eight_tabs_at_once_leave_one_winner_and_seven_told(alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign()))
-    alice = make_labeler()
     assignment = claim_ranking(labeler=alice)
     assert assignment is not None
 

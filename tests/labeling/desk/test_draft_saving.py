@@ -9,20 +9,10 @@ from labeling.base.states import AssignmentState
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import release
 from labeling.models import Assignment, Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture
@@ -65,7 +55,7 @@ def test_a_lapsed_lease_still_keeps_drafts(client: Client, held: Assignment) -> 
 
 
 def test_work_that_was_handed_in_takes_no_draft(client: Client, held: Assignment) -> None:
-    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4]))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4]))
     answer = save(client, held, {"note": ["Too late."]})
     assert (answer.status_code, answer.json()) == (410, {"state": "submitted"})
 

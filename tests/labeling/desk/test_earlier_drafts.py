@@ -21,16 +21,6 @@ LONG = "A sentence that is quite long enough to be missed by whoever deleted it.
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
-
-
-@pytest.fixture
 def held(alice: Labeler) -> Assignment:
     make_prompt(make_campaign())
     claimed = claim_demonstration(labeler=alice)

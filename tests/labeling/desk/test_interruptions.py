@@ -1,4 +1,4 @@
-"""Whatever interrupts the work: a calm page says what happened, and what was entered is kept."""
+"""Whatever interrupts the work: a page says what happened, and what was entered is kept."""
 
 import re
 from datetime import timedelta
@@ -12,23 +12,13 @@ from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 KINDS = [AssignmentKind.RANKING, AssignmentKind.DEMONSTRATION]
-ENTRY = ranking_entry([1, 2, 3, 4], note="My note.") | {"text": "My note."}
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
+FORM_DATA = ranking_form_data([1, 2, 3, 4], note="My note.") | {"text": "My note."}
 
 
 def claim(labeler: Labeler, kind: AssignmentKind) -> Assignment:
@@ -60,8 +50,8 @@ def is_kept(client: Client, held: Assignment) -> bool:
 @pytest.mark.parametrize("kind", KINDS)
 def test_handing_in_twice_leads_to_what_was_handed_in(client: Client, alice: Labeler, kind: AssignmentKind) -> None:
     held = hold(alice, kind)
-    client.post(f"/work/{held.token}/submit/", ENTRY)
-    again = client.post(f"/work/{held.token}/submit/", ENTRY, follow=True)
+    client.post(f"/work/{held.token}/submit/", FORM_DATA)
+    again = client.post(f"/work/{held.token}/submit/", FORM_DATA, follow=True)
     assert again.redirect_chain == [(f"/history/{held.token}/", 302)]
     assert "submitted already" in again.content.decode()
     assert labels_of(held) == 1
@@ -72,7 +62,7 @@ def test_an_old_page_of_work_that_was_handed_in_leads_to_the_submission(
     client: Client, alice: Labeler, kind: AssignmentKind
 ) -> None:
     held = hold(alice, kind)
-    client.post(f"/work/{held.token}/submit/", ENTRY)
+    client.post(f"/work/{held.token}/submit/", FORM_DATA)
     assert client.get(f"/work/{held.token}/")["Location"] == f"/history/{held.token}/"
     assert client.post(f"/work/{held.token}/skip/", {"skip_reason": "unclear"})["Location"].startswith("/history/")
     assert client.post(f"/work/{held.token}/resume/")["Location"] == f"/work/{held.token}/"
@@ -102,21 +92,20 @@ def test_work_whose_lease_ran_out_is_still_taken_while_its_place_is_free(
 ) -> None:
     held = hold(alice, kind)
     let_lapse(held)
-    answer = client.post(f"/work/{held.token}/submit/", ENTRY, follow=True)
+    answer = client.post(f"/work/{held.token}/submit/", FORM_DATA, follow=True)
     assert "saved · 1 today" in answer.content.decode()
     assert labels_of(held) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_work_that_somebody_else_took_over_is_kept_to_read(
-    client: Client, alice: Labeler, kind: AssignmentKind
+    client: Client, alice: Labeler, kind: AssignmentKind, bob: Labeler
 ) -> None:
     held = hold(alice, kind)
     let_lapse(held)
-    bob = make_labeler("bob")
     taken = claim(bob, kind)
     assert (taken.task_id, taken.prompt_id) == (held.task_id, held.prompt_id)
-    page = client.post(f"/work/{held.token}/submit/", ENTRY)
+    page = client.post(f"/work/{held.token}/submit/", FORM_DATA)
     assert page.status_code == 409
     assert "somebody else took it" in page.content.decode()
     assert is_kept(client, held)
@@ -139,7 +128,7 @@ def test_earlier_work_waits_while_other_work_of_its_kind_is_held(client: Client,
 def test_a_campaign_that_closes_keeps_the_text(client: Client, alice: Labeler, kind: AssignmentKind) -> None:
     held = hold(alice, kind)
     close_campaign(campaign=held.campaign)
-    page = client.post(f"/work/{held.token}/submit/", ENTRY)
+    page = client.post(f"/work/{held.token}/submit/", FORM_DATA)
     assert page.status_code == 410
     assert "campaign is closed" in page.content.decode()
     assert is_kept(client, held)
@@ -152,7 +141,7 @@ def test_a_campaign_that_pauses_lets_held_work_be_finished(client: Client, alice
     held = hold(alice)
     change_campaign_state(campaign=held.campaign, state=CampaignState.PAUSED)
     assert client.get(f"/work/{held.token}/").status_code == 200
-    client.post(f"/work/{held.token}/submit/", ENTRY)
+    client.post(f"/work/{held.token}/submit/", FORM_DATA)
     assert labels_of(held) == 1
 
 
@@ -160,7 +149,7 @@ def test_a_campaign_that_pauses_lets_held_work_be_finished(client: Client, alice
 def test_a_labeler_suspended_in_the_middle_loses_nothing(client: Client, alice: Labeler, kind: AssignmentKind) -> None:
     held = hold(alice, kind)
     suspend_labeler(labeler=alice)
-    page = client.post(f"/work/{held.token}/submit/", ENTRY)
+    page = client.post(f"/work/{held.token}/submit/", FORM_DATA)
     assert page.status_code == 409
     assert "account is paused" in page.content.decode()
     assert "My note." in page.content.decode() or kind == AssignmentKind.RANKING
@@ -180,7 +169,7 @@ def test_skipping_gives_the_work_back_for_good(client: Client, alice: Labeler, k
     page = client.get(f"/work/{held.token}/")
     assert page.status_code == 410
     assert "You skipped this one" in page.content.decode()
-    assert client.post(f"/work/{held.token}/submit/", ENTRY).status_code == 410
+    assert client.post(f"/work/{held.token}/submit/", FORM_DATA).status_code == 410
     assert client.post(f"/work/{held.token}/skip/", {"skip_reason": "unclear"}).status_code == 302
     held.refresh_from_db()
     assert held.skip_reason == "no_expertise"
@@ -192,7 +181,7 @@ def test_skipping_without_a_reason_is_refused_and_keeps_the_work(
     client: Client, alice: Labeler, kind: AssignmentKind, reason: str
 ) -> None:
     held = hold(alice, kind)
-    page = client.post(f"/work/{held.token}/skip/", ENTRY | {"skip_reason": reason, "skip_note": "Hm."})
+    page = client.post(f"/work/{held.token}/skip/", FORM_DATA | {"skip_reason": reason, "skip_note": "Hm."})
     html = page.content.decode()
     assert page.status_code == 422
     assert 'href="#skip"' in html
@@ -255,6 +244,6 @@ def test_the_overview_says_what_there_is_and_what_is_held(client: Client, alice:
     assert 'data-available="ranking">2<' in html
     assert "Continue ranking" in html
     held = alice.assignments.get()
-    client.post(f"/work/{held.token}/submit/", ENTRY)
+    client.post(f"/work/{held.token}/submit/", FORM_DATA)
     html = compact(client.get("/").content.decode())
     assert 'data-done-today="ranking">1<' in html

@@ -14,32 +14,23 @@ from django.test import Client
 from django.utils import translation
 from django.utils.datastructures import MultiValueDict
 
+from labeling.base.fast_paths.laid_in_texts import mark_of
 from labeling.base.markdown import RENDERER
 from labeling.base.states import TaskState
 from labeling.desk.queries.work import own_assignment
 from labeling.desk.ranking.forms import LONGEST_UNFOLDED, RankingForm
 from labeling.desk.ranking.queries import ranking_page
-from labeling.desk.ranking.views import HTML_MARK, Card, card_html, cards_of
+from labeling.desk.ranking.views import Card, card_html, cards_of
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.next_task import claim_next_task
 from labeling.models import Assignment, Labeler, RankingTask, RenderedCompletion
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 Row = TypeVar("Row", RankingTask, Assignment)
-ENTRY = ranking_entry([1, 2, 3, 4])
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
+FORM_DATA = ranking_form_data([1, 2, 3, 4])
 
 
 def make_tasks(number: int) -> None:
@@ -56,7 +47,7 @@ class TestTheAnswerToASubmission:
     def test_is_the_next_page_itself_for_a_page_that_shows_it_in_its_place(self, client: Client) -> None:
         make_tasks(2)
         first = start(client)
-        answer = client.post(f"{first}submit/?next=here", ENTRY)
+        answer = client.post(f"{first}submit/?next=here", FORM_DATA)
         following = answer["Content-Location"]
         html = answer.content.decode()
         assert answer.status_code == 200
@@ -68,33 +59,33 @@ class TestTheAnswerToASubmission:
 
     def test_is_the_page_that_a_reload_shows(self, client: Client) -> None:
         make_tasks(2)
-        answer = client.post(f"{start(client)}submit/?next=here", ENTRY)
+        answer = client.post(f"{start(client)}submit/?next=here", FORM_DATA)
         again = client.get(answer["Content-Location"])
         assert _without_what_changes(answer.content.decode()) == _without_what_changes(again.content.decode())
 
     def test_is_an_address_without_scripts(self, client: Client) -> None:
         make_tasks(2)
-        answer = client.post(f"{start(client)}submit/", ENTRY)
+        answer = client.post(f"{start(client)}submit/", FORM_DATA)
         assert answer.status_code == 302
         assert client.get(answer["Location"]).status_code == 200
 
     def test_is_the_overview_when_nothing_is_left(self, client: Client) -> None:
         make_tasks(1)
-        answer = client.post(f"{start(client)}submit/?next=here", ENTRY)
+        answer = client.post(f"{start(client)}submit/?next=here", FORM_DATA)
         assert (answer.status_code, answer["Content-Location"]) == (204, "/")
 
     def test_sent_again_hands_nothing_in_twice_and_takes_no_second_task(self, client: Client, alice: Labeler) -> None:
         make_tasks(3)
         first = start(client)
-        client.post(f"{first}submit/?next=here", ENTRY)
-        again = client.post(f"{first}submit/?next=here", ENTRY)
+        client.post(f"{first}submit/?next=here", FORM_DATA)
+        again = client.post(f"{first}submit/?next=here", FORM_DATA)
         assert again["Content-Location"] == f"/history/{first.split('/')[2]}/"
         assert alice.rankings.count() == 1
         assert sum(RankingTask.objects.values_list("rankings_open", flat=True)) == 1
 
     def test_what_is_said_once_is_said_on_the_page_that_it_leads_to(self, client: Client) -> None:
         make_tasks(1)
-        answer = client.post(f"{start(client)}submit/?next=here", ENTRY)
+        answer = client.post(f"{start(client)}submit/?next=here", FORM_DATA)
         assert "Ranking saved · 1 today" in client.get(answer["Content-Location"]).content.decode()
 
     def test_skipping_is_answered_alike(self, client: Client) -> None:
@@ -132,38 +123,36 @@ class TestRenderedAhead:
 
 
 class TestBlankCards:
-    TEXTS = ["*one*", HTML_MARK + " {{ card }} <b>", "long " * LONGEST_UNFOLDED, "longer " * LONGEST_UNFOLDED]
+    TEXTS = ["*one*", mark_of("html") + " {{ card }} <b>", "long " * LONGEST_UNFOLDED, "longer " * LONGEST_UNFOLDED]
 
-    def cards(self, alice: Labeler, entry: dict[str, str] | None = None) -> list[Card]:
+    def cards(self, alice: Labeler, form_data: dict[str, str] | None = None) -> list[Card]:
         make_ready_task(make_prompt(make_campaign()), texts=self.TEXTS)
         held = claim_ranking(labeler=alice)
         assert held is not None
         page = ranking_page(own_assignment(alice, str(held.token)), interface_language="en")
-        data = MultiValueDict({name: [value] for name, value in (entry or {}).items()})
+        data = MultiValueDict({name: [value] for name, value in (form_data or {}).items()})
         keys = [flag.key for flag in page.flags]
         return cards_of(page, RankingForm(data, k=len(page.completions), flag_keys=keys))
 
     @pytest.mark.parametrize("language", ["en", "zh-hans"])
-    def test_filled_moulds_are_what_the_template_draws(self, alice: Labeler, language: str) -> None:
+    def test_filled_cached_cards_are_what_the_template_draws(self, alice: Labeler, language: str) -> None:
         with translation.override(language):
             for card in self.cards(alice):
-                drawn = card_html(replace(card, checked=True), language="en")  # never from a mould
+                drawn = card_html(replace(card, checked=True), language="en")  # never from the cache
                 assert card_html(card, language="en") == drawn.replace(" is-missing", "")
 
-    def test_what_was_entered_is_drawn_into_no_mould(self, alice: Labeler) -> None:
+    def test_what_was_entered_is_drawn_into_no_cached_card(self, alice: Labeler, bob: Labeler) -> None:
         cards = self.cards(alice, {"1-quality": "6", "2-note": "Mine alone."})
         assert 'name="1-quality" value="6" checked' in compact(card_html(cards[0], language="en"))
         assert "Mine alone." in card_html(cards[1], language="en")
-        blank = self.cards(make_labeler("bob"))
+        blank = self.cards(bob)
         assert not any("checked" in card_html(card, language="en") for card in blank)
         assert not any("Mine alone." in card_html(card, language="en") for card in blank)
 
 
 def including(tag: str, included: str) -> Template:
     """A template with that tag, which includes "part.html"."""
-    libraries = {
-        name: f"{package}.templatetags.{name}" for package, name in (("labeling", "cached_include"), ("django", "i18n"))
-    }
+    libraries = {"cached_include": "labeling.base.fast_paths.cached_include", "i18n": "django.templatetags.i18n"}
     loader = ("django.template.loaders.locmem.Loader", {"part.html": included})
     return Engine(libraries=libraries, loaders=[loader]).from_string("{% load cached_include %}" + tag)
 

@@ -13,20 +13,10 @@ from tokenizers import Tokenizer
 from labeling.base.states import ModelKind
 from labeling.model_versions.services import promote, register_model
 from labeling.models import Labeler, ModelVersion
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
+from tests.labeling.cast import make_campaign, make_prompt
 from tests.tiny_models import make_tiny_model
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture

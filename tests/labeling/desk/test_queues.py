@@ -129,29 +129,26 @@ def may_be_given(labeler: Labeler, kind: str) -> set[int]:
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", KINDS)
 class TestWhichCampaign:
-    def test_the_higher_priority_comes_first_however_old_the_other_is(self, kind: str) -> None:
+    def test_the_higher_priority_comes_first_however_old_the_other_is(self, kind: str, alice: Labeler) -> None:
         old, urgent = make_campaign(), make_campaign(priority=5)
         for _ in range(2):
             make_work(old)
             make_work(urgent)
-        alice = make_labeler()
         assert [claim_and_hand_in(alice, kind).campaign for _ in range(4)] == [urgent, urgent, old, old]
 
-    def test_equal_ones_take_turns(self, kind: str) -> None:
+    def test_equal_ones_take_turns(self, kind: str, alice: Labeler) -> None:
         campaigns = [make_campaign() for _ in range(3)]
         for campaign in campaigns:
             for _ in range(4):
                 make_work(campaign)
-        alice = make_labeler()
         given_out = [claim_and_hand_in(alice, kind).campaign_id for _ in range(12)]
         assert given_out[:3] * 4 == given_out
         assert set(given_out) == {campaign.pk for campaign in campaigns}
 
-    def test_a_new_campaign_is_next(self, kind: str) -> None:
+    def test_a_new_campaign_is_next(self, kind: str, alice: Labeler) -> None:
         old = make_campaign()
         for _ in range(5):
             make_work(old)
-        alice = make_labeler()
         for _ in range(2):
             claim_and_hand_in(alice, kind)
         new = make_campaign()
@@ -187,20 +184,20 @@ def test_campaigns_share_fairly_among_labelers_at_work_at_the_same_time() -> Non
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", KINDS)
 class TestWhatComesFirst:
-    def test_the_oldest_in_whatever_language_or_with_whatever_warning(self, kind: str) -> None:
+    def test_the_oldest_in_whatever_language_or_with_whatever_warning(self, kind: str, alice: Labeler) -> None:
         campaign = make_campaign()
         mixed: list[dict[str, Any]] = [
             {"language": "zh"}, {}, {"content_warnings": [VIOLENCE]},
             {"language": "zh", "content_warnings": [VIOLENCE]}, {},
         ]  # fmt: skip
         made = [make_work(campaign, **each).prompt_id for each in mixed]
-        alice = make_labeler()
         assert [claim_and_hand_in(alice, kind).prompt_id for _ in made] == made
 
-    def test_what_somebody_gave_back_comes_before_what_was_not_begun(self, kind: str) -> None:
+    def test_what_somebody_gave_back_comes_before_what_was_not_begun(
+        self, kind: str, alice: Labeler, bob: Labeler
+    ) -> None:
         campaign = make_campaign()
         first, second, third = (make_work(campaign).prompt_id for _ in range(3))
-        alice, bob = make_labeler("alice"), make_labeler("bob")
         skipped = CLAIMS[kind](labeler=alice)
         assert work_of(skipped) == first
         assert skipped
@@ -210,10 +207,9 @@ class TestWhatComesFirst:
         assert CLAIMS[kind](labeler=alice) is None
         assert second
 
-    def test_nobody_meets_work_again_that_they_skipped_or_let_lapse(self, kind: str) -> None:
+    def test_nobody_meets_work_again_that_they_skipped_or_let_lapse(self, kind: str, alice: Labeler) -> None:
         campaign = make_campaign()
         made = [make_work(campaign, rankings=3).prompt_id for _ in range(3)]
-        alice = make_labeler()
         met = []
         for ending in ("skip", "lapse", "submit"):
             held = CLAIMS[kind](labeler=alice)
@@ -224,10 +220,9 @@ class TestWhatComesFirst:
         assert CLAIMS[kind](labeler=alice) is None
 
     def test_a_warning_that_is_added_keeps_the_work_from_those_who_mind_and_removed_brings_it_back(
-        self, kind: str
+        self, kind: str, alice: Labeler
     ) -> None:
         work = make_work(make_campaign())
-        alice = make_labeler()
         change_preferences(labeler=alice, time_zone="", break_minutes=0, opt_outs=[VIOLENCE])
         alice.refresh_from_db()
         warn_of_content(prompt=work.prompt, warnings=[VIOLENCE])
@@ -377,9 +372,8 @@ class _Story:
 
 @pytest.mark.django_db
 class TestCounting:
-    def test_stops_where_nobody_reads_on_and_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_stops_where_nobody_reads_on_and_says_so(self, monkeypatch: pytest.MonkeyPatch, alice: Labeler) -> None:
         monkeypatch.setattr(available, "COUNTED_AT_MOST", 3)
-        alice = make_labeler()
         campaign = make_campaign()
         client = browser_of(alice)
         for expected, said in (("2", "2 tasks are ready."), ("3", "3 tasks or more are ready.")):
@@ -392,9 +386,8 @@ class TestCounting:
         assert 'data-available="ranking">3+<' in html
         assert "Rankings: 3+ ·" in html
 
-    def test_a_million_says_or_more_in_chinese_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_million_says_or_more_in_chinese_too(self, monkeypatch: pytest.MonkeyPatch, alice: Labeler) -> None:
         monkeypatch.setattr(available, "COUNTED_AT_MOST", 2)
-        alice = make_labeler()
         campaign = make_campaign()
         for _ in range(3):
             make_work(campaign)
@@ -410,10 +403,11 @@ class TestAtTheSameTime:
         with progress_recorded_at_once():
             yield
 
-    def test_work_that_drew_its_place_earlier_and_is_committed_later_is_not_passed_over(self) -> None:
+    def test_work_that_drew_its_place_earlier_and_is_committed_later_is_not_passed_over(
+        self, alice: Labeler, bob: Labeler
+    ) -> None:
         campaign = make_campaign()
         _first, late, *others = [make_work(campaign) for _ in range(5)]
-        alice, bob = make_labeler("alice"), make_labeler("bob")
         begun = claim_ranking(labeler=bob)
         assert begun
         end(bob, begun, "skip")  # so that there is a queue of what was given back, which all that follows joins
@@ -444,10 +438,9 @@ class TestAtTheSameTime:
         assert in_threads(2, lambda number: (give_back_slowly, meet_what_is_given_back_after)[number](0)) == []
         assert work_of(claim_ranking(labeler=alice)) == late.prompt_id
 
-    def test_progress_is_recorded_when_nobody_draws(self) -> None:
+    def test_progress_is_recorded_when_nobody_draws(self, alice: Labeler) -> None:
         campaign = make_campaign()
         tasks = [make_work(campaign, rankings=3) for _ in range(4)]
-        alice = make_labeler()
         for _ in tasks:
             claim_and_hand_in(alice, AssignmentKind.RANKING)
         assert claim_ranking(labeler=alice) is None
@@ -456,9 +449,8 @@ class TestAtTheSameTime:
         assert last is not None
         assert QueueProgress.objects.get(labeler=alice, queue=queue).passed >= last
 
-    def test_a_place_beside_one_that_is_just_being_taken_is_waited_for(self) -> None:
+    def test_a_place_beside_one_that_is_just_being_taken_is_waited_for(self, alice: Labeler) -> None:
         task = make_work(make_campaign(), rankings=2)
-        alice = make_labeler()
         locked, claiming = threading.Event(), threading.Event()
 
         def hold_the_row(_: int) -> None:

@@ -17,7 +17,7 @@ from labeling.desk.services.revisions import REVISABLE
 from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler, Ranking, RankingTask, Revision
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside, set_task_aside
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
@@ -26,21 +26,11 @@ FLAGGED = {"2-flags": ["fails_task"], "2-note": "Fine.", "note": "Fishy."}
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
-
-
-@pytest.fixture
 def ranked(client: Client, alice: Labeler) -> Assignment:
     make_ready_task(make_prompt(make_campaign()))
     held = claim_ranking(labeler=alice)
     assert held is not None
-    client.post(f"/work/{held.token}/submit/", ranking_entry([2, 1, 1, 3], **FLAGGED))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data([2, 1, 1, 3], **FLAGGED))
     return Assignment.objects.get(pk=held.pk)
 
 
@@ -82,7 +72,7 @@ class TestRevisingARanking:
 
     def test_the_revision_is_a_further_row_and_the_first_stays(self, client: Client, ranked: Assignment) -> None:
         address = open_again(client, ranked)
-        answer = client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4], note="Second thoughts."), follow=True)
+        answer = client.post(f"{address}submit/", ranking_form_data([1, 2, 3, 4], note="Second thoughts."), follow=True)
         first, second = Ranking.objects.order_by("revision")
         assert (first.revision, first.note) == (1, "Fishy.")
         assert (second.revision, second.note) == (2, "Second thoughts.")
@@ -96,7 +86,7 @@ class TestRevisingARanking:
     def test_it_keeps_the_instructions_and_the_rubric_of_the_original(self, client: Client, ranked: Assignment) -> None:
         publish_instructions(campaign=ranked.campaign, body={"en": "All new."})
         publish_rubric(campaign=ranked.campaign, flags=[])
-        client.post(f"{open_again(client, ranked)}submit/", ranking_entry([1, 2, 3, 4], **FLAGGED))
+        client.post(f"{open_again(client, ranked)}submit/", ranking_form_data([1, 2, 3, 4], **FLAGGED))
         first, second = Ranking.objects.order_by("revision")
         assert second.instruction_version == first.instruction_version
         assert second.rubric_version == first.rubric_version
@@ -104,8 +94,8 @@ class TestRevisingARanking:
 
     def test_what_is_incomplete_is_not_taken_and_not_lost(self, client: Client, ranked: Assignment) -> None:
         address = open_again(client, ranked)
-        entry = ranking_entry([1, 2, 3, 4], note="Half way.", **{"3-rank": None})
-        answer = client.post(f"{address}submit/", entry)
+        form_data = ranking_form_data([1, 2, 3, 4], note="Half way.", **{"3-rank": None})
+        answer = client.post(f"{address}submit/", form_data)
         assert answer.status_code == 422
         assert "Still without a rank" in answer.content.decode()
         assert Ranking.objects.count() == 1
@@ -114,16 +104,16 @@ class TestRevisingARanking:
     def test_its_active_seconds_are_its_own(self, client: Client, ranked: Assignment) -> None:
         address = open_again(client, ranked)
         Revision.objects.update(started_at=timezone.now() - timedelta(seconds=30))
-        client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4], active_seconds="12.5"))
+        client.post(f"{address}submit/", ranking_form_data([1, 2, 3, 4], active_seconds="12.5"))
         assert Ranking.objects.get(revision=2).active_seconds == 12.5
 
     def test_nobody_is_active_longer_than_the_revision_was_open(self, client: Client, ranked: Assignment) -> None:
-        client.post(f"{open_again(client, ranked)}submit/", ranking_entry([1, 2, 3, 4], active_seconds="9000"))
+        client.post(f"{open_again(client, ranked)}submit/", ranking_form_data([1, 2, 3, 4], active_seconds="9000"))
         assert Ranking.objects.get(revision=2).active_seconds < 60
 
     def test_it_is_no_new_work(self, client: Client, alice: Labeler, ranked: Assignment) -> None:
         before = RankingTask.objects.values("rankings_open", "rankings_done", "state").get()
-        client.post(f"{open_again(client, ranked)}submit/", ranking_entry([1, 2, 3, 4]))
+        client.post(f"{open_again(client, ranked)}submit/", ranking_form_data([1, 2, 3, 4]))
         assert RankingTask.objects.values("rankings_open", "rankings_done", "state").get() == before
         assert done_today(alice, "ranking") == 1
         assert Assignment.objects.get(pk=ranked.pk).closed_at == ranked.closed_at
@@ -194,8 +184,8 @@ class TestKeepingItAsItWas:
         assert Revision.objects.get().state == RevisionState.KEPT
 
     def test_a_ranking_without_a_change_is_not_stored_again(self, client: Client, ranked: Assignment) -> None:
-        entry = ranking_entry([2, 1, 1, 3], active_seconds="99", **FLAGGED)
-        answer = client.post(f"{open_again(client, ranked)}submit/", entry, follow=True)
+        form_data = ranking_form_data([2, 1, 1, 3], active_seconds="99", **FLAGGED)
+        answer = client.post(f"{open_again(client, ranked)}submit/", form_data, follow=True)
         assert "Nothing was changed" in answer.content.decode()
         assert Ranking.objects.count() == 1
 
@@ -203,8 +193,8 @@ class TestKeepingItAsItWas:
         "change", [{"note": "Else."}, {"2-note": ""}, {"2-flags": []}, {"1-quality": "1"}, {"none_acceptable": "on"}]
     )
     def test_a_change_of_anything_is_a_change(self, client: Client, ranked: Assignment, change: dict[str, Any]) -> None:
-        entry = ranking_entry([2, 1, 1, 3], **FLAGGED) | change
-        client.post(f"{open_again(client, ranked)}submit/", entry)
+        form_data = ranking_form_data([2, 1, 1, 3], **FLAGGED) | change
+        client.post(f"{open_again(client, ranked)}submit/", form_data)
         assert Ranking.objects.count() == 2
 
 
@@ -295,7 +285,7 @@ class TestRefusals:
     def test_a_task_that_was_set_aside(self, client: Client, ranked: Assignment) -> None:
         address = open_again(client, ranked)
         set_task_aside(task=ask_for_another_ranking(task=RankingTask.objects.get()), reason="Garbled.")
-        answer = client.post(f"{address}submit/", ranking_entry([1, 2, 3, 4]))
+        answer = client.post(f"{address}submit/", ranking_form_data([1, 2, 3, 4]))
         assert (answer.status_code, Ranking.objects.count()) == (410, 1)
 
     def test_anybody_elses(self, client: Client, written: Assignment, opened: str) -> None:
@@ -351,7 +341,7 @@ def test_a_revisions_page_takes_the_same_queries(
     make_ready_task(make_prompt(make_campaign()), k=k)
     held = claim_ranking(labeler=alice)
     assert held is not None
-    client.post(f"/work/{held.token}/submit/", ranking_entry(range(1, k + 1)))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data(range(1, k + 1)))
     address = open_again(client, held)
     client.get(address)
     with django_assert_num_queries(5):  # session, labeler, the revision, its work, the completions

@@ -6,16 +6,11 @@ from labeling.base.refusals import AlreadySubmitted
 from labeling.desk.demonstrating.services import fields_of_demonstration, revise_demonstration
 from labeling.desk.services.revisions import start_revision
 from labeling.models import Assignment, Demonstration, Labeler, Revision
-from tests.labeling.cast import make_campaign, make_labeler, make_prompt
+from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.desk.test_claims_race import in_threads
 from tests.labeling.handed_in import reopened, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.desk.ranking.services import revise_ranking
 from labeling.exports.services.records import pair_records
 from labeling.exports.services.snapshots import write_snapshot
-from labeling.models import Completion, Prompt, Ranking, SamplingRun, Submitter
+from labeling.models import Completion, Labeler, Prompt, Ranking, SamplingRun, Submitter
 from labeling.ranking_tasks.services.tasks import make_task, mark_ready
 from lm.snapshot.manifest import verify_snapshot
 from lm.snapshot.reading import open_snapshot
@@ -47,9 +47,8 @@ DEMONSTRATION_KEYS = [
 
 
 class TestRankings:
-    def test_hold_everything_that_the_contract_names_in_its_order(self, tmp_path: Path) -> None:
+    def test_hold_everything_that_the_contract_names_in_its_order(self, tmp_path: Path, alice: Labeler) -> None:
         task = a_task(text="Which colour?", campaign=make_campaign(slug="colours"))
-        alice = make_labeler("alice")
         ranking = rank(alice, [2, 1, 2, 3], quality=5, flags=["hallucination"], note="hm")
 
         write_snapshot(tmp_path / "out", kinds=["rankings"])
@@ -129,10 +128,9 @@ class TestRankings:
 
         assert not any(b"liddell" in content for content in bytes_of(tmp_path / "out").values())
 
-    def test_are_what_the_trainer_reads(self, tmp_path: Path) -> None:
+    def test_are_what_the_trainer_reads(self, tmp_path: Path, alice: Labeler) -> None:
         a_task("train")
         a_task("valid")
-        alice = make_labeler("alice")
         rank(alice, [1, 1, 2, 3])
         rank(alice, [4, 3, 2, 1])
 
@@ -144,8 +142,8 @@ class TestRankings:
         assert [ranking.ranks for ranking in snapshot.rankings("train")] == [(1, 1, 2, 3)]
         assert [ranking.ranks for ranking in snapshot.rankings("valid")] == [(4, 3, 2, 1)]
 
-    def test_take_as_many_statements_for_many_as_for_one(self, tmp_path: Path) -> None:
-        campaign, alice = make_campaign(), make_labeler("alice")
+    def test_take_as_many_statements_for_many_as_for_one(self, tmp_path: Path, alice: Labeler) -> None:
+        campaign = make_campaign()
 
         def statements(name: str) -> int:
             with CaptureQueriesContext(connection) as queries:
@@ -178,9 +176,8 @@ class TestRankings:
 
 
 class TestRevisions:
-    def test_only_the_last_one_counts_and_only_once_it_was_handed_in(self, tmp_path: Path) -> None:
+    def test_only_the_last_one_counts_and_only_once_it_was_handed_in(self, tmp_path: Path, alice: Labeler) -> None:
         a_task()
-        alice = make_labeler("alice")
         first = rank(alice, [1, 2, 3, 4])
         between = settled_now()
         second = revise_ranking(
@@ -200,9 +197,8 @@ class TestRevisions:
         assert (after["ranking_id"], after["revision"]) == (second.pk, 2)
         assert [completion["rank"] for completion in after["completions"]] == [4, 3, 2, 1]
 
-    def test_a_demonstration_is_its_last_revision_as_of_the_time(self, tmp_path: Path) -> None:
+    def test_a_demonstration_is_its_last_revision_as_of_the_time(self, tmp_path: Path, alice: Labeler) -> None:
         make_prompt(make_campaign(), submitter=in_split("train")[0])
-        alice = make_labeler("alice")
         assignment = write(alice, "First.")
         between = settled_now()
         revise_demonstration(labeler=alice, token=reopened(alice, assignment), text="Second.", active_seconds=1)
@@ -216,20 +212,19 @@ class TestRevisions:
         assert (before["revision"], before["completion"][0]["content"]) == (1, "First.")
         assert (after["revision"], after["completion"][0]["content"]) == (3, "Third.")
 
-    def test_two_labelers_of_one_task_both_count(self, tmp_path: Path) -> None:
+    def test_two_labelers_of_one_task_both_count(self, tmp_path: Path, bob: Labeler) -> None:
         a_task(campaign=make_campaign(rankings_per_task=2))
         rank(make_labeler("alice"), [1, 2, 3, 4])
-        rank(make_labeler("bob"), [4, 3, 2, 1])
+        rank(bob, [4, 3, 2, 1])
 
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings"])
 
         assert manifest.counts == {"train": {"rankings": 2, "usable_pairs": 12, "prompts": 1, "labelers": 2}}
 
-    def test_the_same_time_gives_the_same_bytes_whatever_happens_later(self, tmp_path: Path) -> None:
+    def test_the_same_time_gives_the_same_bytes_whatever_happens_later(self, tmp_path: Path, alice: Labeler) -> None:
         campaign = make_campaign()
         for split in ("train", "valid", "test"):
             a_task(split, campaign=campaign)
-        alice = make_labeler("alice")
         rank(alice, [1, 2, 2, 1])
         rank(alice, [1, 1, 1, 1])
         kinds = ["rankings", "pairs"]
@@ -294,9 +289,8 @@ class TestPairs:
 
 
 class TestDemonstrations:
-    def test_hold_everything_that_the_contract_names_in_its_order(self, tmp_path: Path) -> None:
+    def test_hold_everything_that_the_contract_names_in_its_order(self, tmp_path: Path, alice: Labeler) -> None:
         prompt = make_prompt(make_campaign(slug="poems"), text="写诗", language="zh", submitter=in_split("train")[0])
-        alice = make_labeler("alice")
         assignment = write(alice, "床前明月光")
         last = revise_demonstration(
             labeler=alice, token=reopened(alice, assignment), text="床前明月光，疑是地上霜。", active_seconds=60
@@ -371,21 +365,19 @@ class TestFilters:
         (record,) = lines(tmp_path / "held_out", "rankings/held_out.jsonl")
         assert (record["split"], record["labeler_group"]) == ("held_out", "held_out")
 
-    def test_a_labeler_who_is_held_out_later_was_training_then(self, tmp_path: Path) -> None:
+    def test_a_labeler_who_is_held_out_later_was_training_then(self, tmp_path: Path, alice: Labeler) -> None:
         a_task()
-        alice = make_labeler("alice")
         rank(alice, [1, 2, 3, 4])
         alice.group = LabelerGroup.HELD_OUT
         alice.save()
 
         assert write_snapshot(tmp_path / "out", kinds=["rankings"]).counts["train"]["rankings"] == 1
 
-    def test_campaign_and_split_narrow_it(self, tmp_path: Path) -> None:
+    def test_campaign_and_split_narrow_it(self, tmp_path: Path, alice: Labeler) -> None:
         red, blue = make_campaign(slug="red"), make_campaign(slug="blue")
         a_task("train", campaign=red)
         a_task("valid", campaign=red)
         a_task("train", campaign=blue)
-        alice = make_labeler("alice")
         for _ in range(3):
             rank(alice, [1, 2, 3, 4])
 
@@ -395,8 +387,8 @@ class TestFilters:
         assert {split: counts["rankings"] for split, counts in in_red.counts.items()} == {"train": 1, "valid": 1}
         assert {split: counts["rankings"] for split, counts in in_valid.counts.items()} == {"valid": 1}
 
-    def test_splits_follow_the_submitter(self, tmp_path: Path) -> None:
-        campaign, alice = make_campaign(), make_labeler("alice")
+    def test_splits_follow_the_submitter(self, tmp_path: Path, alice: Labeler) -> None:
+        campaign = make_campaign()
         for split in ("train", "valid", "test"):
             for number, name in enumerate(in_split(split, 2)):
                 make_ready_task(make_prompt(campaign, text=f"{split} {number}?", submitter=name))
@@ -485,10 +477,10 @@ class TestManifest:
         assert manifest["sha256"] == written.sha256
 
     def test_lists_the_files_of_a_split_that_is_too_large_for_one(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alice: Labeler
     ) -> None:
         """A file is full once it holds as many bytes as the first two records have: 2 + 1 rankings."""
-        campaign, alice = make_campaign(), make_labeler("alice")
+        campaign = make_campaign()
         for _ in range(3):
             a_task("train", campaign=campaign)
             rank(alice, [1, 2, 3, 4])
@@ -511,9 +503,8 @@ class TestManifest:
         assert [len(read) for read in read] == [3, 3]
 
 
-def test_a_dialogue_is_exported_as_a_demonstration_of_its_last_turn(tmp_path: Path) -> None:
+def test_a_dialogue_is_exported_as_a_demonstration_of_its_last_turn(tmp_path: Path, alice: Labeler) -> None:
     campaign = make_campaign(ask_dialogues=True)
-    alice = make_labeler("alice")
     talk(alice, campaign)
     write_snapshot(tmp_path / "snapshot", kinds=("demonstrations",))
     (record,) = lines(tmp_path / "snapshot", f"demonstrations/{split_of(alice.pseudonym)}.jsonl")

@@ -19,22 +19,12 @@ from labeling.models import Assignment, Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.people.services import change_preferences
 from lm.snapshot.records import FEWEST_PAIRS
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 Counted = Callable[..., Any]
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 def rank(labeler: Labeler, ranks: list[int], seconds: float = 60) -> str:
@@ -88,8 +78,8 @@ def test_the_overview_counts_the_same_day(client: Client, alice: Labeler) -> Non
     assert 'data-done-today="ranking">0<' in compact(client.get("/").content.decode())
 
 
-def test_agreement_is_shown_once_there_are_enough_pairs(client: Client, alice: Labeler) -> None:
-    bob, campaign = make_labeler("bob"), make_campaign(rankings_per_task=2)
+def test_agreement_is_shown_once_there_are_enough_pairs(client: Client, alice: Labeler, bob: Labeler) -> None:
+    campaign = make_campaign(rankings_per_task=2)
     needed = -(-FEWEST_PAIRS // 6)
     for _ in range(needed - 1):
         make_ready_task(make_prompt(campaign))
@@ -109,10 +99,9 @@ def test_agreement_is_shown_once_there_are_enough_pairs(client: Client, alice: L
 
 @pytest.mark.parametrize("number", [1, 6])
 def test_the_day_page_grows_no_query(
-    number: int, client: Client, alice: Labeler, django_assert_num_queries: Counted
+    number: int, client: Client, alice: Labeler, django_assert_num_queries: Counted, bob: Labeler
 ) -> None:
     campaign = make_campaign(rankings_per_task=2)
-    bob = make_labeler("bob")
     for _ in range(number):
         make_ready_task(make_prompt(campaign))
         rank(alice, [1, 2, 3, 4])
@@ -121,7 +110,7 @@ def test_the_day_page_grows_no_query(
         assert client.get("/day/").status_code == 200
 
 
-def test_an_empty_day_is_calm(client: Client) -> None:
+def test_an_empty_day_has_a_page(client: Client) -> None:
     html = compact(client.get("/day/").content.decode())
     assert 'data-today="rankings">0<' in html
     assert "Not known yet" in html
@@ -155,7 +144,7 @@ def test_the_service_refuses_it_as_well(alice: Labeler, wrong: dict[str, Any]) -
         change_preferences(labeler=alice, **chosen)
 
 
-def test_a_pause_keeps_the_lease_but_not_for_ever(client: Client, alice: Labeler) -> None:
+def test_a_pause_keeps_the_lease_but_not_for_ever(client: Client, alice: Labeler, bob: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign(lease_minutes=30)))
     held = claim_ranking(labeler=alice)
     assert held is not None
@@ -167,7 +156,7 @@ def test_a_pause_keeps_the_lease_but_not_for_ever(client: Client, alice: Labeler
     Assignment.objects.update(claimed_at=long_ago, expires_at=timezone.now() + timedelta(minutes=1))
     before = hold_through_pause(labeler=alice, token=str(held.token)).expires_at
     assert before < timezone.now() + timedelta(minutes=2)
-    assert browser_of(make_labeler("bob")).post(f"/work/{held.token}/hold/").status_code == 404
+    assert browser_of(bob).post(f"/work/{held.token}/hold/").status_code == 404
 
 
 def test_time_is_believed_within_bounds() -> None:

@@ -8,21 +8,11 @@ from labeling.desk.services.assignments import claim_demonstration, claim_rankin
 from labeling.desk.services.leases import close_campaign
 from labeling.desk.services.revisions import start_revision
 from labeling.models import Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_form_data
 
 pytestmark = pytest.mark.django_db
 
 FISH = ["One fish.", "Two fish.", "Red fish.", "Blue fish."]
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 def rank_one(client: Client, labeler: Labeler, *, text: str = "") -> str:
@@ -31,8 +21,8 @@ def rank_one(client: Client, labeler: Labeler, *, text: str = "") -> str:
     )
     held = claim_ranking(labeler=labeler)
     assert held is not None
-    entry = ranking_entry([2, 1, 1, 3], **{"2-flags": ["fails_task"], "2-note": "Fine.", "note": "Fishy."})
-    client.post(f"/work/{held.token}/submit/", entry)
+    form_data = ranking_form_data([2, 1, 1, 3], **{"2-flags": ["fails_task"], "2-note": "Fine.", "note": "Fishy."})
+    client.post(f"/work/{held.token}/submit/", form_data)
     return str(held.token)
 
 

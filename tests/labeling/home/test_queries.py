@@ -11,21 +11,11 @@ from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.models import Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 
 pytestmark = pytest.mark.django_db
 
 Counted = Callable[..., Any]  # pytest-django's django_assert_num_queries
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 def rank(labeler: Labeler, times: int) -> None:
@@ -64,15 +54,15 @@ class TestAroundARanking:
     def test_handing_it_in_and_seeing_the_next(
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
-        entry = ranking_entry(range(1, k + 1))
+        form_data = ranking_form_data(range(1, k + 1))
         with django_assert_num_queries(12):  # of which 2 are savepoints, for the test itself is a transaction
-            assert client.post(f"{address}submit/?next=here", entry).status_code == 200
+            assert client.post(f"{address}submit/?next=here", form_data).status_code == 200
 
     def test_handing_it_in_and_being_sent_on(
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
         with django_assert_num_queries(11):
-            assert client.post(f"{address}submit/", ranking_entry(range(1, k + 1))).status_code == 302
+            assert client.post(f"{address}submit/", ranking_form_data(range(1, k + 1))).status_code == 302
 
     def test_saving_a_draft(self, address: str, client: Client, django_assert_num_queries: Counted) -> None:
         body = {"draft": {"1-quality": ["5"]}, "base_version": 0}
@@ -102,7 +92,7 @@ def test_the_history(number: int, client: Client, alice: Labeler, django_assert_
 def test_a_past_ranking(k: int, client: Client, django_assert_num_queries: Counted) -> None:
     make_ready_task(make_prompt(make_campaign()), k=k)
     address = client.post("/next/ranking/")["Location"]
-    client.post(f"{address}submit/", ranking_entry(range(1, k + 1)))
+    client.post(f"{address}submit/", ranking_form_data(range(1, k + 1)))
     token = address.split("/")[2]
     client.get(f"/history/{token}/")  # takes the message away that handing in left
     with django_assert_num_queries(8):
@@ -118,13 +108,15 @@ def test_the_queue_page(number: int, client: Client, django_assert_num_queries: 
 
 
 @pytest.mark.parametrize("kind", list(AssignmentKind))
-def test_what_is_counted_as_available_is_what_can_be_claimed(alice: Labeler, kind: AssignmentKind) -> None:
+def test_what_is_counted_as_available_is_what_can_be_claimed(
+    alice: Labeler, kind: AssignmentKind, bob: Labeler
+) -> None:
     campaign = make_campaign()
     for language in ("en", "zh", "de"):
         make_ready_task(make_prompt(campaign, language=language))
     make_ready_task(make_prompt(make_campaign(state=CampaignState.PAUSED)))
     claim = claim_ranking if kind == AssignmentKind.RANKING else claim_demonstration
-    held = claim(labeler=make_labeler("bob"))
+    held = claim(labeler=bob)
     assert held is not None
     count = sum(available_by_campaign(alice, kind).values())
     claimed = 0

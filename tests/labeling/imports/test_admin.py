@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.models import Campaign, Prompt, RankingTask
-from tests.labeling.admin_house import admin_browser, texts_of
+from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import make_campaign, make_prompt
 
 pytestmark = pytest.mark.django_db

@@ -36,8 +36,7 @@ def test_nobody_is_sent_to_another_site_after_logging_in() -> None:
     assert entered["Location"] == "/"
 
 
-def test_logging_out_ends_at_the_login_page() -> None:
-    client = browser_of(make_labeler("alice"))
+def test_logging_out_ends_at_the_login_page(client: Client) -> None:
     assert client.post("/logout/")["Location"] == "/login/"
     assert client.get("/")["Location"] == "/login/?next=/"
 
@@ -51,7 +50,7 @@ def test_logging_out_ends_at_the_login_page() -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/next/ranking/", "/next/demonstration/"])
-def test_who_is_not_admitted_sees_a_calm_page_and_gets_no_work(state: LabelerState, words: str, path: str) -> None:
+def test_who_is_not_admitted_sees_a_page_of_ours_and_gets_no_work(state: LabelerState, words: str, path: str) -> None:
     make_ready_task(make_prompt(make_campaign()))
     dora = make_labeler("dora", state=state)
     client = browser_of(dora)
@@ -105,9 +104,9 @@ def test_somebody_elses_draft_and_submission_do_not_exist_either() -> None:
     assert charlie.get(f"/work/{uuid4()}/").status_code == 404
 
 
-def test_a_session_that_ended_leads_back_to_the_work_and_not_to_the_button(client: Client) -> None:
+def test_a_session_that_ended_leads_back_to_the_work_and_not_to_the_button() -> None:
     token = uuid4()
-    answer = client.post(f"/work/{token}/submit/", {"1-rank": "1"})
+    answer = Client().post(f"/work/{token}/submit/", {"1-rank": "1"})
     assert answer["Location"] == f"/login/?next=/work/{token}/"
 
 
@@ -119,12 +118,11 @@ def test_a_stale_safety_token_gets_a_page_that_says_what_to_do() -> None:
     assert "Go back to your work and press it again" in page.content.decode()
 
 
-def test_an_error_of_ours_gets_a_calm_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_gets_a_page_of_ours(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
     def fail(*args: Any) -> None:
         raise RuntimeError("out of order")
 
     monkeypatch.setattr("labeling.home.views.overview_of", fail)
-    client = browser_of(make_labeler("alice"))
     client.raise_request_exception = False
     page = client.get("/")
     assert page.status_code == 500
@@ -135,10 +133,9 @@ def test_pages_are_not_kept_by_the_browser_for_the_way_back() -> None:
     assert "no-store" in browser_of(make_labeler("alice")).get("/")["Cache-Control"]
 
 
-def test_instructions_are_for_labelers_once_the_campaign_is_open() -> None:
+def test_instructions_are_for_labelers_once_the_campaign_is_open(client: Client) -> None:
     make_campaign(slug="open", instructions={"en": "## First\n\n<script>alert(1)</script> *Be kind.*"})
     make_campaign(slug="draft", state=CampaignState.DRAFT)
-    client = browser_of(make_labeler("alice"))
     page = client.get("/instructions/open/").content.decode()
     assert "<em>Be kind.</em>" in page
     assert "<script>alert" not in page
@@ -150,9 +147,8 @@ def test_instructions_are_for_labelers_once_the_campaign_is_open() -> None:
     assert staff.get("/instructions/draft/").status_code == 200
 
 
-def test_every_page_forbids_what_comes_from_elsewhere_and_has_nothing_inline() -> None:
+def test_every_page_forbids_what_comes_from_elsewhere_and_has_nothing_inline(client: Client) -> None:
     make_ready_task(make_prompt(make_campaign()))
-    client = browser_of(make_labeler("alice"))
     page = client.post("/next/ranking/", follow=True)
     assert page["Content-Security-Policy"].startswith("default-src 'self'")
     html = page.content.decode()

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 
 pytestmark = pytest.mark.django_db
 
@@ -37,8 +37,7 @@ def test_a_browser_that_asks_for_chinese_gets_it() -> None:
     assert '<html lang="zh-hans">' in html
 
 
-def test_every_page_of_a_whole_session_is_chinese() -> None:
-    client = browser_of(make_labeler("alice"))
+def test_every_page_of_a_whole_session_is_chinese(client: Client) -> None:
     switch(client, "zh-hans")
     campaign = make_campaign(name="日常问题")
     make_ready_task(
@@ -48,8 +47,10 @@ def test_every_page_of_a_whole_session_is_chinese() -> None:
     work = client.post("/next/ranking/", follow=True)
     address = work.redirect_chain[0][0]
     pages += [work, client.post(f"{address}submit/", {}), client.post(f"{address}skip/", {})]
-    pages += [client.post(f"{address}submit/", ranking_entry([1, 1, 2, 3], **{"1-flags": ["fails_task"]}), follow=True)]
-    pages += [client.post(f"{address}submit/", ranking_entry([1, 1, 2, 3]), follow=True)]
+    pages += [
+        client.post(f"{address}submit/", ranking_form_data([1, 1, 2, 3], **{"1-flags": ["fails_task"]}), follow=True)
+    ]
+    pages += [client.post(f"{address}submit/", ranking_form_data([1, 1, 2, 3]), follow=True)]
     writing = client.post("/next/demonstration/", follow=True)
     address = writing.redirect_chain[0][0]
     pages += [writing, client.post(f"{address}submit/", {"text": " "}), client.get("/next/ranking/")]
@@ -59,8 +60,7 @@ def test_every_page_of_a_whole_session_is_chinese() -> None:
         assert words_shown(page.content.decode()) == set(), page.request["PATH_INFO"]
 
 
-def test_instructions_and_rubric_follow_the_interface_and_the_prompt_does_not() -> None:
-    client = browser_of(make_labeler("alice"))
+def test_instructions_and_rubric_follow_the_interface_and_the_prompt_does_not(client: Client) -> None:
     make_ready_task(make_prompt(make_campaign(), text="Why?", language="en"))
     switch(client, "zh-hans")
     html = client.post("/next/ranking/", follow=True).content.decode()
@@ -68,8 +68,7 @@ def test_instructions_and_rubric_follow_the_interface_and_the_prompt_does_not() 
     assert re.search(r'<div class="prose" dir="auto" lang="en">\s*<p>Why\?</p>', html)
 
 
-def test_a_missing_language_falls_back_to_english() -> None:
-    client = browser_of(make_labeler("alice"))
+def test_a_missing_language_falls_back_to_english(client: Client) -> None:
     campaign = make_campaign(instructions={"en": "Only English."}, flags=[{"key": "odd", "label": {"en": "Odd"}}])
     make_ready_task(make_prompt(campaign))
     switch(client, "zh-hans")

@@ -7,10 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from labeling.models import ModelVersion, PreferenceMargin
+from labeling.models import Labeler, ModelVersion, PreferenceMargin
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
 from labeling.rewards.services.rewards import score_ahead
-from tests.labeling.admin_house import admin_browser, doubted, snapshot_in, texts_of
+from tests.labeling.admin_cast import admin_browser, doubted, snapshot_in, texts_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -36,26 +36,26 @@ def test_the_page_shows_prompt_ranks_and_rewards() -> None:
         "+1.00",
         "-1.67",
         "-3.00",
-        "Nobody knows what this model learned from",
+        "It is not known what this model was trained on",
     ):
         assert shown in text
     assert "-1.67" in admin_browser(name="otto").get(LIST).text
 
 
-def test_it_is_said_whether_the_model_learned_from_the_ranking(tmp_path: Path) -> None:
+def test_it_is_said_whether_the_model_was_trained_on_the_ranking(tmp_path: Path, bob: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign(), submitter="submitter-0"), texts=["a", "bb", "ccc", "dddd"])
     rank(make_labeler("alice"), [1, 2, 3, 4])
     model = current_reward_model(snapshot=snapshot_in(tmp_path / "snapshot"))
     make_ready_task(make_prompt(make_campaign(), submitter="submitter-0"), texts=["a", "bb", "ccc", "dddd"])
-    rank(make_labeler("bob"), [1, 2, 3, 4])
+    rank(bob, [1, 2, 3, 4])
     score_ahead(model=model, load=ScriptedRewarder, limit=100, somebody_waits=lambda: False)
     client = admin_browser()
-    learned, not_learned = PreferenceMargin.objects.order_by("ranking")
-    assert "The model learned from this very ranking" in client.get(address_of(learned)).text
-    assert "The model did not learn from this ranking" in client.get(address_of(not_learned)).text
-    only_unseen = client.get(LIST, {"learned_from__exact": "0"}).text
-    assert "bob" in only_unseen
-    assert "alice" not in only_unseen
+    trained_on, not_trained_on = PreferenceMargin.objects.order_by("ranking")
+    assert "The model was trained on this very ranking" in client.get(address_of(trained_on)).text
+    assert "The model was not trained on this ranking" in client.get(address_of(not_trained_on)).text
+    not_trained = client.get(LIST, {"trained_on__exact": "0"}).text
+    assert "bob" in not_trained
+    assert "alice" not in not_trained
 
 
 def test_somebody_else_is_asked_to_rank_it_as_well() -> None:
@@ -71,8 +71,7 @@ def test_somebody_else_is_asked_to_rank_it_as_well() -> None:
     assert "waits for a ranking already" in client.post(address_of(margin, "ask_again")).text
 
 
-def test_several_are_asked_for_at_once_and_refusals_are_said() -> None:
-    alice = make_labeler("alice")
+def test_several_are_asked_for_at_once_and_refusals_are_said(alice: Labeler) -> None:
     first = doubted(alice)
     task = make_ready_task(make_prompt(make_campaign()), texts=["a", "bb", "ccc", "dddd"])
     rank(alice, [1, 2, 3, 4])
@@ -95,8 +94,8 @@ def test_who_may_only_look_asks_nobody() -> None:
     assert client.post(address_of(margin, "ask_again")).status_code == 403
 
 
-def test_more_rows_ask_no_more_queries() -> None:
-    alice, client = make_labeler("alice"), admin_browser()
+def test_more_rows_ask_no_more_queries(alice: Labeler) -> None:
+    client = admin_browser()
     doubted(alice)
 
     def queries() -> int:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from labeling.desk.services.assignments import claim_ranking
-from labeling.models import RewardScore
+from labeling.models import Labeler, RewardScore
 from labeling.rewards.services.rewards import score_ahead
 from tests.imports import imports_of, modules_of, reached_at_import
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,7 +18,7 @@ TEXTS = ["One answer.", "Another answer.", "A third answer.", "The last answer."
 
 
 @pytest.mark.django_db
-def test_no_reward_is_in_any_page_that_a_labeler_gets() -> None:
+def test_no_reward_is_in_any_page_that_a_labeler_gets(alice: Labeler) -> None:
     """Rewards of 7.6543 and so on: digits that no page has for any other reason."""
     campaign = make_campaign()
     for _ in range(2):
@@ -27,14 +27,13 @@ def test_no_reward_is_in_any_page_that_a_labeler_gets() -> None:
     model = current_reward_model()
     score_ahead(model=model, load=lambda: rewarder, limit=100, somebody_waits=lambda: False)
     assert RewardScore.objects.count() == 8
-    alice = make_labeler("alice")
     browser = browser_of(alice)
     held = claim_ranking(labeler=alice)
     assert held is not None
     work = browser.get(f"/work/{held.token}/")
-    entry = {"active_seconds": "12.5"} | {f"{position}-rank": str(position) for position in range(1, 5)}
-    entry |= {f"{position}-quality": "4" for position in range(1, 5)}
-    handed_in = browser.post(f"/work/{held.token}/submit/", entry, follow=True)
+    form_data = {"active_seconds": "12.5"} | {f"{position}-rank": str(position) for position in range(1, 5)}
+    form_data |= {f"{position}-quality": "4" for position in range(1, 5)}
+    handed_in = browser.post(f"/work/{held.token}/submit/", form_data, follow=True)
     pages = [work, handed_in, *(browser.get(at) for at in ("/", "/history/", f"/history/{held.token}/", "/day/"))]
     for page in pages:
         assert page.status_code == 200

@@ -10,7 +10,7 @@ from labeling.base.states import LabelerGroup, TaskState
 from labeling.desk.ranking.services import revise_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import close_campaign
-from labeling.models import Completion, ModelVersion, PreferenceMargin, Ranking, RankingTask, RewardScore
+from labeling.models import Completion, Labeler, ModelVersion, PreferenceMargin, Ranking, RankingTask, RewardScore
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
 from labeling.rewards.queries import best_of_each, best_of_n, doubtful
@@ -22,7 +22,7 @@ from labeling.rewards.services.rewards import (
     score_ahead,
     unscored_tasks,
 )
-from tests.labeling.admin_house import snapshot_in
+from tests.labeling.admin_cast import snapshot_in
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import judgements, rank, reopened
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -163,7 +163,7 @@ def test_the_margin_of_a_ranking_by_hand() -> None:
     margin = PreferenceMargin.objects.get()
     assert (margin.pairs, margin.lowest) == (5, -3.0)
     assert margin.mean == pytest.approx(-1.8)
-    assert margin.learned_from is None  # the model was registered without a snapshot
+    assert margin.trained_on is None  # the model was registered without a snapshot
     assert measure_margins(model=model) == 0
 
 
@@ -174,8 +174,8 @@ def test_ties_of_all_and_half_scored_tasks_have_no_margin() -> None:
     assert not PreferenceMargin.objects.exists()
 
 
-def test_it_is_said_which_rankings_the_model_learned_from(tmp_path: Path) -> None:
-    """Train split before the snapshot: learned. Test split, held-out labelers, and what came after: not."""
+def test_it_is_said_which_rankings_the_model_trained_on(tmp_path: Path) -> None:
+    """Train split before the snapshot: trained on. Test split, held-out labelers, and what came after: not."""
     before = ranked_task([1, 2, 3, 4], texts=FOUR)
     tested = ranked_task([1, 2, 3, 4], texts=FOUR, submitter=IN_TEST, by="bob")
     make_ready_task(make_prompt(make_campaign(), submitter=IN_TRAIN), texts=FOUR)
@@ -183,9 +183,9 @@ def test_it_is_said_which_rankings_the_model_learned_from(tmp_path: Path) -> Non
     snapshot = snapshot_in(tmp_path / "snapshot")
     after = ranked_task([1, 2, 3, 4], texts=FOUR, by="dora")
     score(current_reward_model(snapshot=snapshot))
-    learned = dict(PreferenceMargin.objects.values_list("ranking__task", "learned_from"))
+    trained_on = dict(PreferenceMargin.objects.values_list("ranking__task", "trained_on"))
     held_out = Ranking.objects.get(labeler_group="held_out").task_id
-    assert learned == {before.pk: True, tested.pk: False, held_out: False, after.pk: False}
+    assert trained_on == {before.pk: True, tested.pk: False, held_out: False, after.pk: False}
 
 
 def test_doubtful_is_the_lowest_fifth_where_it_contradicts_the_label() -> None:
@@ -219,9 +219,9 @@ def test_a_label_that_was_revised_is_measured_anew_and_the_old_one_not_doubted_a
     assert PreferenceMargin.objects.get(ranking__revision=2).mean == pytest.approx(10 / 6)
 
 
-def test_another_ranking_goes_to_somebody_who_has_not_met_the_task() -> None:
+def test_another_ranking_goes_to_somebody_who_has_not_met_the_task(bob: Labeler) -> None:
     task = ranked_task([1, 2, 3, 4], texts=FOUR)
-    alice, bob = task.rankings.get().labeler, make_labeler("bob")
+    alice = task.rankings.get().labeler
     assert task.state == TaskState.DONE
     task = ask_for_another_ranking(task=task)
     assert (task.state, task.rankings_needed, task.rankings_done) == (TaskState.READY, 2, 1)

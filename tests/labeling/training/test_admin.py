@@ -12,11 +12,11 @@ from django.urls import reverse
 
 from labeling.base.states import ModelKind, RunState
 from labeling.model_versions.services import promote
-from labeling.models import ModelVersion, Snapshot, TrainingRun
+from labeling.models import Labeler, ModelVersion, Snapshot, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import begin_evaluating, fail_run, finish_run, request_retraining
 from lm.snapshot.manifest import verify_snapshot
-from tests.labeling.admin_house import admin_browser, model_in, run_in_training, snapshot_in, texts_of
+from tests.labeling.admin_cast import admin_browser, model_in, run_in_training, snapshot_in, texts_of
 from tests.labeling.cast import make_labeler
 from tests.labeling.handed_in import a_task, rank
 from tests.tiny_models import make_tiny_model
@@ -224,11 +224,11 @@ def test_a_snapshot_that_changed_is_not_handed_out(snapshot: Snapshot, tmp_path:
     assert "It can't be downloaded" in texts_of(response)[0]
 
 
-def test_the_front_page_says_what_stands_still() -> None:
+def test_the_front_page_says_what_stands_still(bob: Labeler) -> None:
     client = admin_browser()
     a_task()
     text = client.get(reverse("admin:index")).text
     assert "No model is current to sample from" in text
     assert "Nothing to rank in" not in text
-    rank(make_labeler("bob"), [1, 2, 3, 4])
+    rank(bob, [1, 2, 3, 4])
     assert "Nothing to rank in" in client.get(reverse("admin:index")).text

@@ -8,10 +8,10 @@ import pytest
 from django.urls import reverse
 
 from labeling.base.states import RunState
-from labeling.models import ModelVersion, Ranking, TrainingRun
+from labeling.models import Labeler, ModelVersion, Ranking, TrainingRun
 from labeling.training.admin.evaluation import evaluations
 from labeling.training.services.runs import begin_evaluating
-from tests.labeling.admin_house import admin_browser, run_in_training, snapshot_in
+from tests.labeling.admin_cast import admin_browser, run_in_training, snapshot_in
 from tests.labeling.cast import make_labeler
 from tests.labeling.handed_in import a_task, rank
 
@@ -140,7 +140,7 @@ def test_too_few_shared_tasks_are_said_where_the_ceiling_would_stand() -> None:
 
 def test_folds_are_shown_when_their_file_lies_beside_the_model(tmp_path: Path) -> None:
     client, version = admin_browser(), version_with({}, str(tmp_path / "reward-1"))
-    assert "Labelers it never learned from" not in client.get(page(version)).text
+    assert "Labelers it was not trained on" not in client.get(page(version)).text
     content = {
         "folds": [
             {"number": 1, "labelers": ["L1", "L4"], "own": part(0.724), "held_out": part(0.696)},
@@ -158,13 +158,13 @@ def test_folds_are_shown_when_their_file_lies_beside_the_model(tmp_path: Path) -
     (tmp_path / "reward-1.folds").mkdir()
     (tmp_path / "reward-1.folds" / "folds.json").write_text(json.dumps(content))
     text = client.get(page(version)).text
-    for shown in ("L1, L4", "72.7% ± 0.3% on labelers learned from, 69.6% on those left out", "2.9%", "1.1% – 4.7%"):
+    for shown in ("L1, L4", "72.7% ± 0.3% on labelers trained on, 69.6% on those left out", "2.9%", "1.1% – 4.7%"):
         assert shown in text, shown
     (tmp_path / "reward-1.folds" / "folds.json").write_text("{")
-    assert "Labelers it never learned from" not in client.get(page(version)).text
+    assert "Labelers it was not trained on" not in client.get(page(version)).text
 
 
-def test_the_labels_that_a_run_learned_from_are_one_click_away(tmp_path: Path) -> None:
+def test_the_labels_that_a_run_was_trained_on_are_one_click_away(tmp_path: Path, bob: Labeler) -> None:
     """Those of its snapshot and no other: not what came later, nor a revision that another replaced."""
     client = admin_browser()
     a_task()
@@ -172,7 +172,7 @@ def test_the_labels_that_a_run_learned_from_are_one_click_away(tmp_path: Path) -
     snapshot = snapshot_in(tmp_path / "snapshot")
     run = run_in_training(snapshot)
     a_task()
-    rank(make_labeler("bob"), [1, 2, 3, 4])
+    rank(bob, [1, 2, 3, 4])
     address = f"{reverse('admin:labeling_ranking_changelist')}?snapshot={snapshot.pk}"
     assert address in client.get(page(run)).text
     shown = client.get(address).context["cl"].queryset

@@ -1,4 +1,4 @@
-"""`manage.py measure_folds`: a trained version measured on labelers it never learned from."""
+"""`manage.py measure_folds`: a trained version measured on labelers it was not trained on."""
 
 import random
 from io import StringIO
@@ -13,7 +13,7 @@ from labeling.exports.services.snapshots import register_snapshot, write_snapsho
 from labeling.models import ModelVersion, Snapshot
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers
-from tests.labeling.admin_house import admin_browser
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.tiny_models import make_tiny_model
 
@@ -56,7 +56,7 @@ def test_the_folds_of_a_version_end_on_its_page(tmp_path: Path) -> None:
     call_command("measure_folds", "reward-7", folds=2, stdout=said)
     assert str(tmp_path / "reward-7.folds" / "folds.json") in said.getvalue()
     page = admin_browser().get(reverse("admin:labeling_modelversion_change", args=[version.pk])).text
-    assert "Labelers it never learned from" in page
+    assert "Labelers it was not trained on" in page
 
 
 @pytest.mark.processes

@@ -25,7 +25,7 @@ from labeling.training.services.runs import (
     request_if_due,
     request_retraining,
 )
-from tests.labeling.admin_house import stepped
+from tests.labeling.admin_cast import stepped
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +92,7 @@ def test_simulated_and_held_out_rankings_start_nothing_unless_asked_for() -> Non
     assert due(include_simulated=True)
 
 
-def test_what_a_finished_run_learned_from_is_not_new_any_more() -> None:
+def test_what_a_finished_run_was_trained_on_is_not_new_any_more() -> None:
     rank(make_campaign(), 3)
     run = in_training()
     begin_evaluating(run=run, compared_with=None)

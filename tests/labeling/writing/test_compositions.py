@@ -29,11 +29,6 @@ BEGUN_BY_THEMSELVES = [kind for kind in CompositionKind if kind != CompositionKi
 ASKED: dict[str, Any] = {"ask_dialogues": True, "ask_chats": True, "ask_own_prompts": True}
 
 
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
 def begin(labeler: Labeler, kind: CompositionKind = CompositionKind.DIALOGUE, **fields: Any) -> Composition:
     return start_composition(labeler=labeler, campaign=make_campaign(**ASKED | fields), kind=kind)
 
@@ -94,9 +89,9 @@ def test_drafts_are_versions_and_a_stale_one_is_told_what_is_stored(alice: Label
     assert save(begun, "Second tab.", base_version=1).draft == {"1-text": ["Second tab."]}
 
 
-def test_nobody_reaches_the_writing_of_others(alice: Labeler) -> None:
+def test_nobody_reaches_the_writing_of_others(alice: Labeler, bob: Labeler) -> None:
     begun = begin(alice)
-    begun.labeler = make_labeler("bob")
+    begun.labeler = bob
     with pytest.raises(Composition.DoesNotExist):
         save(begun, "Mine now.", base_version=0)
     with pytest.raises(Composition.DoesNotExist):
@@ -149,9 +144,9 @@ def test_a_suspended_labelers_writing_is_kept_and_not_taken(alice: Labeler) -> N
         COMPOSITIONS.check_standing(begun)
 
 
-def test_the_start_page_lists_what_is_open_the_last_first(alice: Labeler) -> None:
+def test_the_start_page_lists_what_is_open_the_last_first(alice: Labeler, bob: Labeler) -> None:
     older, newer = begin(alice), begin(alice, CompositionKind.CHAT)
-    begin(make_labeler("bob"))
+    begin(bob)
     gone = begin(alice)
     COMPOSITIONS.discard(labeler=alice, token=str(gone.token))
     closed = begin(alice)

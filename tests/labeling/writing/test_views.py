@@ -1,4 +1,4 @@
-"""The doors to a labeler's own writing: begun from the start page, saved over the wire, thrown away."""
+"""The pages of a labeler's own writing: begun from the start page, saved over the wire, thrown away."""
 
 from typing import Any
 
@@ -11,16 +11,6 @@ from labeling.writing.services import COMPOSITIONS, start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture

@@ -3,20 +3,10 @@
 import pytest
 from django.test import Client
 
-from labeling.models import Assignment, Demonstration, Labeler
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
+from labeling.models import Assignment, Demonstration
+from tests.labeling.cast import make_campaign, make_prompt
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture
@@ -40,7 +30,7 @@ def test_the_page_has_the_whole_conversation_and_the_guidance(client: Client, he
 
 
 @pytest.mark.parametrize("text", ["", "   \n\t ", "\u3000"])
-def test_an_empty_text_is_refused_calmly(client: Client, held: Assignment, text: str) -> None:
+def test_an_empty_text_is_refused_in_words(client: Client, held: Assignment, text: str) -> None:
     page = client.post(f"/work/{held.token}/submit/", {"text": text})
     assert page.status_code == 422
     assert "There is no text yet" in page.content.decode()

@@ -8,22 +8,12 @@ from django.db import connection
 from django.test import Client
 
 from labeling.models import Assignment, Labeler, RankingTask
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
 pytestmark = pytest.mark.django_db
 
 TEXTS = ["The *first* answer.", "The second answer.", "The third answer.", "The fourth answer."]
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture
@@ -82,10 +72,10 @@ def test_an_untouched_page_has_nothing_chosen_and_is_not_taken(client: Client, t
 
 def test_what_was_entered_stays_when_something_is_missing(client: Client, task: RankingTask) -> None:
     held = claim(client)
-    entry = ranking_entry(
+    form_data = ranking_form_data(
         [1, 1, 3, 2], **{"3-rank": None, "2-flags": ["hallucination"], "2-note": "Made up.", "note": "Close."}
     )
-    page = client.post(f"/work/{held.token}/submit/", entry)
+    page = client.post(f"/work/{held.token}/submit/", form_data)
     assert page.status_code == 422
     for html in (compact(page.content.decode()), compact(client.get(f"/work/{held.token}/").content.decode())):
         assert 'name="1-rank" value="1" checked' in html
@@ -102,10 +92,10 @@ def test_a_complete_ranking_is_kept_with_ties_flags_notes_and_the_shown_order(
     client: Client, task: RankingTask, alice: Labeler
 ) -> None:
     held = claim(client)
-    entry = ranking_entry(
+    form_data = ranking_form_data(
         [2, 2, 4, 1], **{"1-flags": ["fails_task", "hallucination"], "4-note": "Best\r\nby far.", "note": "Easy."}
     )
-    answer = client.post(f"/work/{held.token}/submit/", entry, follow=True)
+    answer = client.post(f"/work/{held.token}/submit/", form_data, follow=True)
     assert answer.redirect_chain == [("/", 302)]
     assert "Ranking saved · 1 today" in answer.content.decode()
     ranking = task.rankings.get(labeler=alice)
@@ -119,7 +109,7 @@ def test_a_complete_ranking_is_kept_with_ties_flags_notes_and_the_shown_order(
 
 def test_time_at_work_is_never_longer_than_the_time_since_claiming(client: Client, task: RankingTask) -> None:
     held = claim(client)
-    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], active_seconds="86400"))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4], active_seconds="86400"))
     assert task.rankings.get().active_seconds < 60
 
 
@@ -128,14 +118,14 @@ def test_time_that_can_not_be_read_keeps_nobody_from_handing_in(
     client: Client, task: RankingTask, measured: str
 ) -> None:
     held = claim(client)
-    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], active_seconds=measured))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4], active_seconds=measured))
     assert task.rankings.get().active_seconds == 0
 
 
 def test_the_next_ranking_follows_at_once(client: Client, task: RankingTask) -> None:
     make_ready_task(make_prompt(task.campaign, text="And which of these?"))
     held = claim(client)
-    answer = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4]), follow=True)
+    answer = client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4]), follow=True)
     html = answer.content.decode()
     assert answer.redirect_chain[0][0].startswith("/work/")
     assert "And which of these?" in html
@@ -158,7 +148,7 @@ def test_the_next_ranking_follows_at_once(client: Client, task: RankingTask) -> 
 )
 def test_what_makes_no_ranking_is_refused_in_words(client: Client, task: RankingTask, changes: dict[str, Any]) -> None:
     held = claim(client)
-    page = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], **changes))
+    page = client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4], **changes))
     assert page.status_code == 422
     assert "Not submitted yet" in page.content.decode()
     assert not task.rankings.exists()
@@ -202,7 +192,7 @@ def test_each_completion_has_a_rank_for_every_place(client: Client, k: int) -> N
 
 def test_none_is_acceptable_is_kept_and_shown(client: Client, task: RankingTask) -> None:
     held = claim(client)
-    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], none_acceptable="on"))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4], none_acceptable="on"))
     assert task.rankings.get().none_acceptable
     assert "None of them is acceptable as it is." in client.get(f"/history/{held.token}/").content.decode()
 
@@ -210,7 +200,7 @@ def test_none_is_acceptable_is_kept_and_shown(client: Client, task: RankingTask)
 def test_without_the_answer_some_are_acceptable_and_no_strength_is_kept(client: Client, task: RankingTask) -> None:
     held = claim(client)
     assert "strength-1" not in client.get(f"/work/{held.token}/").content.decode()
-    client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4]))
+    client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4]))
     ranking = task.rankings.get()
     assert (ranking.none_acceptable, ranking.strengths) == (False, None)
     assert "None of them" not in client.get(f"/history/{held.token}/").content.decode()
@@ -224,7 +214,7 @@ class TestWhereTheCampaignAsksHowMuchBetter:
     def test_each_step_between_ranks_is_kept_best_first(self, client: Client, task: RankingTask) -> None:
         held = claim(client)
         answers = {"strength-1": "4", "strength-2": "1"}
-        client.post(f"/work/{held.token}/submit/", ranking_entry([5 - 4, 2, 4, 2], **answers))
+        client.post(f"/work/{held.token}/submit/", ranking_form_data([5 - 4, 2, 4, 2], **answers))
         assert task.rankings.get().strengths == [4, 1]
         history = client.get(f"/history/{held.token}/").content.decode()
         assert "Significantly better than the next" in history
@@ -232,8 +222,8 @@ class TestWhereTheCampaignAsksHowMuchBetter:
 
     def test_a_step_without_an_answer_is_asked_for_and_the_rest_stays(self, client: Client, task: RankingTask) -> None:
         held = claim(client)
-        entry = ranking_entry([1, 2, 3, 3], **{"strength-1": "3"})
-        page = client.post(f"/work/{held.token}/submit/", entry)
+        form_data = ranking_form_data([1, 2, 3, 3], **{"strength-1": "3"})
+        page = client.post(f"/work/{held.token}/submit/", form_data)
         assert page.status_code == 422
         html = compact(page.content.decode())
         assert "Say how much better rank 2 is than rank 3." in html
@@ -243,19 +233,19 @@ class TestWhereTheCampaignAsksHowMuchBetter:
 
     def test_a_step_after_the_last_rank_is_refused_in_words(self, client: Client, task: RankingTask) -> None:
         held = claim(client)
-        page = client.post(f"/work/{held.token}/submit/", ranking_entry([1, 1, 1, 1], **{"strength-1": "2"}))
+        page = client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 1, 1, 1], **{"strength-1": "2"}))
         assert "There is no rank 2 for rank 1 to be better than." in page.content.decode()
         assert not task.rankings.exists()
 
     def test_a_tie_of_all_has_no_steps(self, client: Client, task: RankingTask) -> None:
         held = claim(client)
-        client.post(f"/work/{held.token}/submit/", ranking_entry([1, 1, 1, 1]))
+        client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 1, 1, 1]))
         assert task.rankings.get().strengths == []
 
     def test_what_is_no_strength_is_refused(self, client: Client, task: RankingTask) -> None:
         held = claim(client)
         answers = {"strength-1": "5", "strength-2": "x", "strength-3": "1"}
-        assert client.post(f"/work/{held.token}/submit/", ranking_entry([1, 2, 3, 4], **answers)).status_code == 422
+        assert client.post(f"/work/{held.token}/submit/", ranking_form_data([1, 2, 3, 4], **answers)).status_code == 422
         assert not task.rankings.exists()
 
 

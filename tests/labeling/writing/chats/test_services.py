@@ -26,11 +26,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
 def model() -> ModelVersion:
     return ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
 
@@ -210,12 +205,12 @@ def test_an_answer_that_comes_after_the_end_is_dropped(chat: Composition, model:
     assert [each.content for each in Message.objects.order_by("position")] == ["Hi!", "Hello.", "Bye!"]
 
 
-def test_its_own_labeler_is_offered_it_first_and_nobody_else(chat: Composition, alice: Labeler) -> None:
+def test_its_own_labeler_is_offered_it_first_and_nobody_else(chat: Composition, alice: Labeler, bob: Labeler) -> None:
     older = make_ready_task(make_prompt(chat.campaign))
     talk(chat, "Hi!", "Hello.")
     task = end(chat)
     fill(task)
-    bob, carol = make_labeler("bob"), make_labeler("carla")
+    carol = make_labeler("carla")
     for labeler, expected in ((bob, older), (carol, None)):
         assert sum(available_by_campaign(labeler, AssignmentKind.RANKING).values()) == (1 if expected else 0)
         held = claim_ranking(labeler=labeler)
@@ -255,7 +250,9 @@ def test_what_somebody_waits_for_is_sent_apart_from_what_is_sampled_ahead(chat: 
 
 
 @pytest.mark.parametrize("why", ["skipped", "suspended", "days"])
-def test_what_its_labeler_does_not_rank_goes_to_others(chat: Composition, alice: Labeler, why: str) -> None:
+def test_what_its_labeler_does_not_rank_goes_to_others(
+    chat: Composition, alice: Labeler, why: str, bob: Labeler
+) -> None:
     talk(chat, "Hi!", "Hello.")
     fill(end(chat))
     assert release_reservations() == 0
@@ -269,4 +266,4 @@ def test_what_its_labeler_does_not_rank_goes_to_others(chat: Composition, alice:
     else:
         now += timedelta(days=4)
     assert release_reservations(now=now) == 1
-    assert claim_ranking(labeler=make_labeler("bob")) is not None
+    assert claim_ranking(labeler=bob) is not None

@@ -10,20 +10,10 @@ from labeling.models import Composition, Labeler, Message, ModelVersion, Ranking
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture
@@ -37,8 +27,8 @@ def chat(alice: Labeler, model: ModelVersion) -> Composition:
     return start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.CHAT)
 
 
-def address(chat: Composition, door: str = "") -> str:
-    return f"/compose/{chat.token}/{door}"
+def address(chat: Composition, button: str = "") -> str:
+    return f"/compose/{chat.token}/{button}"
 
 
 def say(client: Client, chat: Composition, text: str, **fields: str) -> Any:
@@ -121,7 +111,7 @@ def test_from_the_end_of_the_chat_to_the_ranking(client: Client, chat: Compositi
     assert "data-ready" in html
     work = client.post("/next/ranking/")["Location"]
     assert "Hello." in client.get(work).content.decode()
-    client.post(f"{work}submit/", ranking_entry([1, 2, 3, 4]))
+    client.post(f"{work}submit/", ranking_form_data([1, 2, 3, 4]))
     assert "Chat and ranking submitted" in html_of(client, chat)
 
 

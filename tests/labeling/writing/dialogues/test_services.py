@@ -19,11 +19,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
 def model() -> ModelVersion:
     return ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
 
@@ -116,8 +111,8 @@ def test_a_name_that_names_no_suggestion_is_a_persons_text(dialogue: Composition
     assert talk.messages.get(position=2).author_type == "human"
 
 
-def test_the_suggestions_of_others_can_not_be_taken(dialogue: Composition, model: ModelVersion) -> None:
-    name = suggested(begin(make_labeler("bob")), model, "By the sun.", "b", "c") + "/1"
+def test_the_suggestions_of_others_can_not_be_taken(dialogue: Composition, model: ModelVersion, bob: Labeler) -> None:
+    name = suggested(begin(bob), model, "By the sun.", "b", "c") + "/1"
     given = [Turn(role="user", text="How?"), Turn(role="assistant", text="By the sun.", suggestion=name)]
     assert submit(dialogue, given).messages.get(position=2).author_type == "human"
     assert Suggestion.objects.get(number=1).message is None

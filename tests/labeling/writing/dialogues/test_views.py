@@ -9,20 +9,10 @@ from labeling.base.states import CompositionKind
 from labeling.models import Composition, Conversation, Labeler, ModelVersion, Suggestion, SuggestionRequest
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
+from tests.labeling.cast import browser_of, make_campaign, make_prompt
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
 
 
 @pytest.fixture
@@ -36,7 +26,7 @@ def dialogue(alice: Labeler) -> Composition:
     return start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.DIALOGUE)
 
 
-def entry(*texts: str, **fields: str) -> dict[str, str]:
+def form_data(*texts: str, **fields: str) -> dict[str, str]:
     """What the page sends: user and assistant in turn."""
     sent = {"active_seconds": "0.0", "language": "en"}
     for number, text in enumerate(texts, start=1):
@@ -45,8 +35,8 @@ def entry(*texts: str, **fields: str) -> dict[str, str]:
     return sent | fields
 
 
-def address(dialogue: Composition, door: str = "") -> str:
-    return f"/compose/{dialogue.token}/{door}"
+def address(dialogue: Composition, button: str = "") -> str:
+    return f"/compose/{dialogue.token}/{button}"
 
 
 def html_of(client: Client, dialogue: Composition) -> str:
@@ -54,7 +44,7 @@ def html_of(client: Client, dialogue: Composition) -> str:
 
 
 def ask(client: Client, dialogue: Composition, *texts: str) -> Any:
-    return client.post(address(dialogue, "suggestions/"), entry(*texts, position=str(len(texts))))
+    return client.post(address(dialogue, "suggestions/"), form_data(*texts, position=str(len(texts))))
 
 
 def test_it_begins_with_a_question_and_an_answer_to_write(client: Client) -> None:
@@ -68,7 +58,7 @@ def test_it_begins_with_a_question_and_an_answer_to_write(client: Client) -> Non
 
 
 def test_a_dialogue_is_handed_in_and_shown(client: Client, dialogue: Composition) -> None:
-    sent = entry("Where do swifts sleep?", "In the **air**.")
+    sent = form_data("Where do swifts sleep?", "In the **air**.")
     answer = client.post(address(dialogue, "submit/"), sent, follow=True)
     html = answer.content.decode()
     assert answer.redirect_chain == [(address(dialogue), 302)]
@@ -78,14 +68,14 @@ def test_a_dialogue_is_handed_in_and_shown(client: Client, dialogue: Composition
 
 
 def test_handed_in_twice_the_first_counts(client: Client, dialogue: Composition) -> None:
-    client.post(address(dialogue, "submit/"), entry("One?", "First."))
-    answer = client.post(address(dialogue, "submit/"), entry("Two?", "Second."), follow=True)
+    client.post(address(dialogue, "submit/"), form_data("One?", "First."))
+    answer = client.post(address(dialogue, "submit/"), form_data("Two?", "Second."), follow=True)
     assert "submitted already" in answer.content.decode()
     assert Conversation.objects.get().messages.filter(content="First.").exists()
 
 
 def test_what_is_wrong_is_said_by_turn_and_everything_is_kept(client: Client, dialogue: Composition) -> None:
-    answer = client.post(address(dialogue, "submit/"), entry("Where <do> they sleep?", " "))
+    answer = client.post(address(dialogue, "submit/"), form_data("Where <do> they sleep?", " "))
     html = answer.content.decode()
     assert answer.status_code == 422
     assert "A turn has no text. Write it, or remove it." in html
@@ -96,29 +86,29 @@ def test_what_is_wrong_is_said_by_turn_and_everything_is_kept(client: Client, di
     assert Conversation.objects.count() == 0
 
 
-def test_a_near_duplicate_is_refused_calmly(client: Client, dialogue: Composition) -> None:
+def test_a_near_duplicate_is_refused_in_words(client: Client, dialogue: Composition) -> None:
     make_prompt(dialogue.campaign, text="Where do swifts sleep?")
-    answer = client.post(address(dialogue, "submit/"), entry("Where do swifts sleep?", "In the air."))
+    answer = client.post(address(dialogue, "submit/"), form_data("Where do swifts sleep?", "In the air."))
     assert answer.status_code == 422
     assert "begins like this one already" in answer.content.decode()
     assert "In the air." in answer.content.decode()
 
 
 def test_the_limit_of_a_turn_is_stated_and_nothing_is_cut(client: Client, dialogue: Composition) -> None:
-    answer = client.post(address(dialogue, "submit/"), entry("x" * 20_001, "Hm."))
+    answer = client.post(address(dialogue, "submit/"), form_data("x" * 20_001, "Hm."))
     assert answer.status_code == 422
     assert "longer than 20,000 characters" in answer.content.decode()
     assert "x" * 20_001 in answer.content.decode()
 
 
 def test_turns_are_added_and_removed_without_scripts(client: Client, dialogue: Composition) -> None:
-    client.post(address(dialogue, "turns/"), entry("Hi?", "Hello.", do="add"))
+    client.post(address(dialogue, "turns/"), form_data("Hi?", "Hello.", do="add"))
     assert 'name="3-text"' in html_of(client, dialogue)
-    client.post(address(dialogue, "turns/"), entry("Hi?", "Hello.", "Bye!", do="remove-1"))
+    client.post(address(dialogue, "turns/"), form_data("Hi?", "Hello.", "Bye!", do="remove-1"))
     html = html_of(client, dialogue)
     assert "Hi?" not in html
     assert "Bye!" in html
-    client.post(address(dialogue, "turns/"), entry("Bye!", do="system"))
+    client.post(address(dialogue, "turns/"), form_data("Bye!", do="system"))
     dialogue.refresh_from_db()
     assert (dialogue.draft["1-role"], dialogue.draft["2-text"]) == (["system"], ["Bye!"])
 
@@ -126,14 +116,14 @@ def test_turns_are_added_and_removed_without_scripts(client: Client, dialogue: C
 def test_suggestions_are_asked_for_used_and_dismissed_without_scripts(
     client: Client, dialogue: Composition, model: ModelVersion
 ) -> None:
-    client.post(address(dialogue, "turns/"), entry("How do bees fly?", "", do="ask-2"))
+    client.post(address(dialogue, "turns/"), form_data("How do bees fly?", "", do="ask-2"))
     asked = SuggestionRequest.objects.get()
     assert "Asking the model … 0 of 3" in html_of(client, dialogue)
     answer_request(request_id=asked.pk, model=model, sampler=ScriptedSampler("By flapping.", "<b>Up</b>.", "c"))
     html = html_of(client, dialogue)
     assert "By flapping." in html
     assert "<b>Up</b>" not in html
-    sent = entry("How do bees fly?", "", **{"2-request": str(asked.token)})
+    sent = form_data("How do bees fly?", "", **{"2-request": str(asked.token)})
     client.post(address(dialogue, "turns/"), sent | {"do": f"use-2-{asked.token}/1"})
     client.post(address(dialogue, "turns/"), sent | {"2-text": "By flapping.", "do": f"dismiss-2-{asked.token}/2"})
     dialogue.refresh_from_db()
@@ -190,24 +180,25 @@ def test_what_never_arrives_ends_after_the_stated_time(
     assert "The model did not answer. Just continue" in looked["html"]
 
 
-def test_nobody_sees_the_suggestions_of_others(client: Client, dialogue: Composition, model: ModelVersion) -> None:
+def test_nobody_sees_the_suggestions_of_others(
+    client: Client, dialogue: Composition, model: ModelVersion, bob: Labeler
+) -> None:
     asked = ask(client, dialogue, "How do bees fly?", "").json()["request"]
-    bob = make_labeler("bob")
     own = start_composition(labeler=bob, campaign=dialogue.campaign, kind=CompositionKind.DIALOGUE)
     browser = browser_of(bob)
     assert browser.get(address(dialogue, f"suggestions/{asked}/")).status_code == 404
     assert browser.get(address(own, f"suggestions/{asked}/")).status_code == 404
-    assert browser.post(address(dialogue, "suggestions/"), entry("a", "", position="2")).status_code == 404
+    assert browser.post(address(dialogue, "suggestions/"), form_data("a", "", position="2")).status_code == 404
 
 
 @pytest.mark.parametrize("position", ["", "x", "-1"])
 def test_a_position_that_is_none_is_not_found(client: Client, dialogue: Composition, position: str) -> None:
-    assert client.post(address(dialogue, "suggestions/"), entry("Hi?", "", position=position)).status_code == 404
+    assert client.post(address(dialogue, "suggestions/"), form_data("Hi?", "", position=position)).status_code == 404
 
 
 def test_a_closed_campaign_says_so_and_keeps_the_text(client: Client, dialogue: Composition) -> None:
     type(dialogue.campaign).objects.update(state="closed")
-    answer = client.post(address(dialogue, "submit/"), entry("Where do swifts sleep?", "In the air."))
+    answer = client.post(address(dialogue, "submit/"), form_data("Where do swifts sleep?", "In the air."))
     assert answer.status_code == 410
     assert "In the air." in answer.content.decode()
 

@@ -15,7 +15,7 @@ from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
 from labeling.writing.edits.services import offer_edit, submit_edit
 from lm.snapshot.records import RankingRecord, parse_ranking
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_entry
+from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.handed_in import judgements, lines, reopened
 
 pytestmark = pytest.mark.django_db
@@ -23,24 +23,14 @@ pytestmark = pytest.mark.django_db
 TEXTS = ["Tea is hot.", "Tea is a leaf.", "Tea is green.", "No idea."]
 
 
-@pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
-
-
 def ranked(client: Client, ranks: list[int], **campaign: Any) -> str:
     """Where a ranking handed in leads."""
     make_ready_task(make_prompt(make_campaign(**{"ask_edit": True} | campaign)), texts=TEXTS)
     address = client.post("/next/ranking/")["Location"]
-    entry = ranking_entry(ranks)
+    form_data = ranking_form_data(ranks)
     if campaign.get("ask_strength"):
-        entry |= {"strength-1": "4", "strength-2": "2", "strength-3": "1"}
-    answer = client.post(f"{address}submit/", entry)
+        form_data |= {"strength-1": "4", "strength-2": "2", "strength-3": "1"}
+    answer = client.post(f"{address}submit/", form_data)
     assert answer.status_code == 302
     return str(answer["Location"])
 
@@ -87,7 +77,7 @@ def test_it_can_be_left_with_one_press(client: Client) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n", None])
-def test_an_unchanged_or_empty_text_is_refused_calmly(client: Client, text: str | None) -> None:
+def test_an_unchanged_or_empty_text_is_refused_in_words(client: Client, text: str | None) -> None:
     page = ranked(client, [1, 2, 3, 4])
     answer = client.post(f"{page}submit/", {"best": "1", "text": f"{best_text()}\r\n" if text is None else text})
     assert answer.status_code == 422
@@ -136,12 +126,12 @@ def test_handing_in_twice_counts_once(client: Client, alice: Labeler) -> None:
     assert Demonstration.objects.get().text == "First."
 
 
-def test_it_is_offered_once_for_a_ranking_and_is_nobody_elses(client: Client) -> None:
+def test_it_is_offered_once_for_a_ranking_and_is_nobody_elses(client: Client, bob: Labeler) -> None:
     page = ranked(client, [1, 2, 3, 4])
     offered = offer_edit(ranking=Ranking.objects.get())
     assert offered is not None
     assert str(offered.token) in page
-    assert browser_of(make_labeler("bob")).get(page).status_code == 404
+    assert browser_of(bob).get(page).status_code == 404
 
 
 def test_a_closed_campaign_takes_no_more_of_it(client: Client) -> None:
@@ -192,7 +182,7 @@ def test_with_a_later_revision_of_the_ranking_it_stays_a_demonstration_alone(
     assert len(lines(tmp_path / "out", f"demonstrations/{split}")) == 1
 
 
-def test_postgres_takes_an_edit_of_the_best_alone(client: Client) -> None:
+def test_postgres_takes_an_edit_of_the_best_alone(client: Client, bob: Labeler) -> None:
     ranked(client, [1, 2, 3, 4])
     ranking = Ranking.objects.get()
     best, worst = (ranking.ranked_completions.get(rank=rank).completion for rank in (1, 4))
@@ -208,7 +198,7 @@ def test_postgres_takes_an_edit_of_the_best_alone(client: Client) -> None:
     wrong: list[dict[str, Any]] = [
         {"edited_completion": worst},
         {"text": best.text},
-        {"labeler": make_labeler("bob")},
+        {"labeler": bob},
         {"source": "labeler"},
         {"ranking": None},
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from labeling.base.refusals import AlreadySubmitted, PromptRefused
 from labeling.base.states import CompositionKind
-from labeling.models import OwnPrompt, Prompt
+from labeling.models import Labeler, OwnPrompt, Prompt
 from labeling.writing.own_prompts.rules import OwnWriting
 from labeling.writing.own_prompts.services import submit_own_prompt
 from labeling.writing.services import start_composition
@@ -16,8 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WRITING = OwnWriting(prompt="Where do swifts sleep?", use_case="open_qa", language="en")
 
 
-def test_of_six_clicks_one_counts() -> None:
-    alice = make_labeler("alice")
+def test_of_six_clicks_one_counts(alice: Labeler) -> None:
     campaign = make_campaign(ask_own_prompts=True)
     begun = start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.OWN_PROMPT)
 

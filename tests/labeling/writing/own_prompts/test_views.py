@@ -36,16 +36,6 @@ PLAIN = {"kind": "plain", "use_case": "open_qa", "language": "en", "prompt-text"
 
 
 @pytest.fixture
-def alice() -> Labeler:
-    return make_labeler("alice")
-
-
-@pytest.fixture
-def client(alice: Labeler) -> Client:
-    return browser_of(alice)
-
-
-@pytest.fixture
 def campaign() -> Campaign:
     return make_campaign(ask_own_prompts=True, use_case_statements=STATEMENTS)
 
@@ -55,8 +45,8 @@ def begun(alice: Labeler, campaign: Campaign) -> Composition:
     return start_composition(labeler=alice, campaign=campaign, kind=CompositionKind.OWN_PROMPT)
 
 
-def submit(client: Client, begun: Composition, entry: dict[str, Any], **changes: Any) -> Any:
-    return client.post(f"/compose/{begun.token}/submit/", entry | changes, follow=True)
+def submit(client: Client, begun: Composition, form_data: dict[str, Any], **changes: Any) -> Any:
+    return client.post(f"/compose/{begun.token}/submit/", form_data | changes, follow=True)
 
 
 def page_of(client: Client, begun: Composition) -> str:
@@ -155,8 +145,8 @@ class TestFewShot:
 
 class TestUserBased:
     def test_the_use_case_shown_is_stored(self, client: Client, begun: Composition) -> None:
-        entry = PLAIN | {"kind": "user_based", "statement": "You run a bakery."}
-        html = submit(client, begun, entry).content.decode()
+        form_data = PLAIN | {"kind": "user_based", "statement": "You run a bakery."}
+        html = submit(client, begun, form_data).content.decode()
         assert OwnPrompt.objects.get().statement == "You run a bakery."
         assert Prompt.objects.get().source == "labeler_user_based"
         assert "You run a bakery." in html
@@ -167,8 +157,8 @@ class TestUserBased:
         assert "你在计划旅行。" not in html
 
     def test_another_one_without_javascript(self, client: Client, begun: Composition) -> None:
-        entry = PLAIN | {"kind": "user_based", "statement": "You plan a trip.", "do": "another"}
-        client.post(f"/compose/{begun.token}/pairs/", entry)
+        form_data = PLAIN | {"kind": "user_based", "statement": "You plan a trip.", "do": "another"}
+        client.post(f"/compose/{begun.token}/pairs/", form_data)
         html = page_of(client, begun)
         assert 'name="statement" value="You run a bakery."' in html
         assert "Where do swifts sleep?" in html

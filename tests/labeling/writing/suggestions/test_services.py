@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from labeling.base.refusals import AlreadyDiscarded, PromptRefused
 from labeling.base.states import CompositionKind, SuggestionFailure, SuggestionOutcome, SuggestionState
-from labeling.models import Composition, ModelVersion, Suggestion, SuggestionRequest
+from labeling.models import Composition, Labeler, ModelVersion, Suggestion, SuggestionRequest
 from labeling.writing.services import COMPOSITIONS, start_composition
 from labeling.writing.suggestions.services import (
     SUGGESTION_REQUESTS,
@@ -240,10 +240,9 @@ def test_what_was_shown_and_dismissed_is_stored_once(dialogue: Composition, mode
     assert (dismissed.outcome, dismissed.shown_at) == (SuggestionOutcome.DISMISSED, shown)
 
 
-def test_nobody_touches_the_suggestions_of_others(dialogue: Composition, model: ModelVersion) -> None:
+def test_nobody_touches_the_suggestions_of_others(dialogue: Composition, model: ModelVersion, bob: Labeler) -> None:
     request = ask(dialogue)
     answer(request, model, ScriptedSampler())
-    bob = make_labeler("bob")
     own = start_composition(labeler=bob, campaign=dialogue.campaign, kind=CompositionKind.DIALOGUE)
     with pytest.raises(Suggestion.DoesNotExist):
         dismiss_suggestion(labeler=bob, token=str(own.token), request_token=str(request.token), number=1)

@@ -1,4 +1,4 @@
-"""A house with one of everything, and the people who may look at it: for the tests of the admin."""
+"""One of everything, and the people who may look at it: for the tests of the admin."""
 
 from collections.abc import Sequence
 from pathlib import Path
