@@ -197,7 +197,8 @@ def test_a_worker_killed_in_the_middle_of_a_suggestion_costs_no_text(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(suggestions, "SEND_AGAIN_AFTER", timedelta(0))  # beat's next round, at once
+    # beat's next round, at once
+    monkeypatch.setitem(vars(suggestions.SUGGESTION_REQUESTS), "send_again_after", timedelta(0))
     begin_dialogue(page)
     text_of(page, 1).fill("How do bees find their way home?")
     text_of(page, 2).fill("I begin to answer.")

@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, e
 
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking
 from labeling.models import Assignment, EarlierDraft, Labeler
-from tests.e2e.desk import SAVED_WITHIN_S, says, server_has, tiers_shown, until
+from tests.e2e.desk import PATIENCE_S, SAVED_WITHIN_S, says, server_has, tiers_shown, until
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -49,7 +49,7 @@ def field(page: Page) -> Locator:
 def test_text_is_saved_without_another_change(page: Page, held: Assignment) -> None:
     with before_the_scripts(page, f"/work/{held.token}/"):
         field(page).fill("Begun. And gone on before anything listened.")
-    server_has(page, held, {"text": [field(page).input_value()]})
+    server_has(page, held, {"text": [field(page).input_value()]}, seconds=PATIENCE_S)  # the page has only just loaded
     says(page, "Saved on the server")
 
 

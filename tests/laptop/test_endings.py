@@ -208,7 +208,7 @@ def test_each_of_them_may_be_killed_and_the_rest_still_leaves_nothing(port: int,
         for name, find in VICTIMS.items():
             victim = find(laptop)
             victim.kill()
-            until(lambda find=find, victim=victim: another_runs(find, victim))  # type: ignore[misc]
+            until(lambda find=find, victim=victim: another_runs(find, victim), seconds=90)  # type: ignore[misc]
             until(lambda: answers(port))
             assert up.poll() is None, name
         up.send_signal(signal.SIGHUP)
