@@ -249,7 +249,7 @@ def test_the_labeler_goes_on_without_waiting(page: Page, model: None) -> None:
     ask(page, 2)
     page.get_by_role("button", name="Continue without them").click()
     expect(turn(page, 2).locator(".asking")).to_have_count(0)
-    assert Composition.objects.get().suggestion_requests.get().state == "cancelled"
+    until(page, lambda: Composition.objects.get().suggestion_requests.get().state == "cancelled")
 
 
 def test_turns_are_added_removed_and_put_back(page: Page) -> None:
