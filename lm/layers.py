@@ -41,11 +41,6 @@ def recompute_activations(model: PreTrainedModel) -> None:
         layer.training = True
 
 
-def recomputes_activations(model: PreTrainedModel) -> bool:
-    layers = transformer_layers(model)
-    return any(layer.training and getattr(layer, "gradient_checkpointing", False) for layer in layers)
-
-
 def is_sharded(model: PreTrainedModel) -> bool:
     """Returns whether the weights are spread over several processes (lm/training/fsdp.py)."""
     return isinstance(model.base_model, FSDPModule)
