@@ -1,6 +1,6 @@
 from labeling.base.trail.models import Change
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
@@ -34,6 +34,7 @@ __all__ = [
     "OwnPromptExample",
     "PreferenceMargin",
     "Prompt",
+    "PromptOpening",
     "QueueProgress",
     "RankedCompletion",
     "Ranking",

@@ -78,10 +78,11 @@ def _like(campaign: Campaign) -> Campaign:
 
 
 def _copy(prompt: Prompt, simulation: Campaign) -> Prompt:
-    """Of the same submitter, so that both are in one split; it does not count as one more of theirs."""
+    """Of the same opening, and so in the same split. It does not count as one more of its submitter's."""
     return Prompt(
         campaign=simulation,
         submitter_id=prompt.submitter_id,
+        opening_id=prompt.opening_id,
         messages=prompt.messages,
         dedupe_key=prompt.dedupe_key,
         source=prompt.source,

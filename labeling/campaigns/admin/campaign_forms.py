@@ -157,7 +157,7 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
     """A draft with version 1 of its instructions and rubric; the rubric begins as InstructGPT's Table 3."""
 
     flags = FlagsField(required=False)
-    apply_to_existing = None  # there is nothing yet
+    apply_to_existing = None  # type: ignore[assignment]  # Django leaves the field out: there is nothing yet
 
     class Meta(CampaignForm.Meta):
         fields = ("slug", *SETTINGS)

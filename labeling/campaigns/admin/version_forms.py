@@ -83,7 +83,7 @@ class FlagsField(forms.Field):
             row if "key" in row and "label" not in row else _row_of(row, at) for at, row in enumerate(value or [], 1)
         ]
 
-    def to_python(self, value: list[FlagRow]) -> list[RubricFlag]:
+    def to_python(self, value: Any) -> list[RubricFlag]:
         ordered = sorted(enumerate(value or [], start=1), key=lambda each: _place(each[1], each[0]))
         flags = [_flag_of(row, number) for number, (_sent_at, row) in enumerate(ordered, start=1)]
         keys = [flag["key"] for flag in flags]
@@ -92,7 +92,7 @@ class FlagsField(forms.Field):
         return flags
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return self.prepare_value(initial) != data
+        return bool(self.prepare_value(initial) != data)
 
 
 def _place(row: FlagRow, otherwise: int) -> tuple[float, int]:

@@ -39,7 +39,7 @@ class GetsWorkFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
         return [("no", lazy("none now"))]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Labeler]) -> QuerySet[Labeler]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         if self.value() != "no":
             return queryset
         return queryset.filter(state=LabelerState.ACTIVE, simulated=False, gets_work=False)

@@ -101,7 +101,7 @@ def _if_any(cause: Cause, count: int) -> list[Hindrance]:
 def _waiting(queues: QuerySet[WorkQueue], kind: AssignmentKind) -> list[tuple[WorkQueue, int]]:
     """The queues in which something waits, and how much, up to COUNTED_AT_MOST each."""
     counted = counted_in(queues.filter(kind=kind), _rows_of(kind), at_most=COUNTED_AT_MOST)
-    return [(queue, queue.waiting) for queue in counted if queue.waiting]  # type: ignore[attr-defined]  # annotated
+    return [(queue, queue.waiting) for queue in counted if queue.waiting]  # annotated
 
 
 def _rows_of(kind: AssignmentKind) -> QuerySet[Any]:
@@ -118,7 +118,7 @@ class _IsOneOf(Func):
     output_field = BooleanField()
 
 
-def with_work(labelers: QuerySet[Labeler]) -> QuerySet[Labeler]:
+def with_work(labelers: QuerySet[Labeler]) -> QuerySet[Any]:
     """The labelers, each with `gets_work`: whether they hold work, or there is some that they could claim."""
     holds = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
     reserved = RankingTask.objects.filter(
@@ -162,7 +162,7 @@ def people_at_work() -> QuerySet[Labeler]:
     return Labeler.objects.filter(state=LabelerState.ACTIVE, simulated=False)
 
 
-def labelers_without_work() -> QuerySet[Labeler]:
+def labelers_without_work() -> QuerySet[Any]:
     """The active people to whom nothing can be given now."""
     return with_work(people_at_work()).filter(gets_work=False)
 
@@ -181,24 +181,24 @@ def stuck_work() -> list[Stuck]:
     return stuck_in(waiting_queues())
 
 
-def waiting_queues() -> list[WorkQueue]:
+def waiting_queues() -> list[Any]:
     """The queues of open campaigns in which something waits, as _queues_with_takers has them."""
-    return [queue for kind in AssignmentKind for queue in _queues_with_takers(kind) if queue.waiting]  # type: ignore[attr-defined]
+    return [queue for kind in AssignmentKind for queue in _queues_with_takers(kind) if queue.waiting]
 
 
-def stuck_in(queues: Iterable[WorkQueue]) -> list[Stuck]:
+def stuck_in(queues: Iterable[Any]) -> list[Stuck]:
     """The same of `waiting_queues`."""
     stuck: dict[tuple[Campaign, str], list[tuple[WorkQueue, int]]] = {}
     for queue in queues:
-        if not queue.has_taker:  # type: ignore[attr-defined]  # annotated
-            stuck.setdefault((queue.campaign, queue.kind), []).append((queue, queue.waiting))  # type: ignore[attr-defined]
+        if not queue.has_taker:
+            stuck.setdefault((queue.campaign, queue.kind), []).append((queue, queue.waiting))
     return [
         Stuck(campaign=campaign, kind=AssignmentKind(kind), hindrances=_by_cause(kept, _cause_for_all))
         for (campaign, kind), kept in stuck.items()
     ]
 
 
-def _queues_with_takers(kind: AssignmentKind) -> QuerySet[WorkQueue]:
+def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
     """The queues of open campaigns: how much waits, who knows the language, minds nothing of it, could take some."""
     speakers = people_at_work().annotate(known=_IsOneOf(OuterRef("language"), F("languages"))).filter(known=True)
     willing = speakers.exclude(opt_outs__overlap=OuterRef("content_warnings"))
@@ -215,13 +215,13 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[WorkQueue]:
     )
 
 
-def _cause_for_all(queue: WorkQueue) -> Cause:
-    if not queue.has_speaker:  # type: ignore[attr-defined]  # annotated
+def _cause_for_all(queue: Any) -> Cause:
+    if not queue.has_speaker:
         return Cause.OTHER_LANGUAGE
-    return Cause.MINDED if queue.is_minded else Cause.MET  # type: ignore[attr-defined]
+    return Cause.MINDED if queue.is_minded else Cause.MET
 
 
-def _by_cause(queues: Iterable[tuple[WorkQueue, int]], cause_of: Callable[[WorkQueue], Cause]) -> list[Hindrance]:
+def _by_cause(queues: Iterable[tuple[WorkQueue, int]], cause_of: Callable[[Any], Cause]) -> list[Hindrance]:
     """How much is kept back by which cause."""
     counts: Counter[Cause] = Counter()
     languages = set()

@@ -397,7 +397,7 @@ class _Story:
             gets_work = labeler.assignments.filter(state="open").exists() or any(
                 may_be_given(labeler, kind) for kind in KINDS
             )
-            assert with_work(Labeler.objects.filter(pk=labeler.pk)).get().gets_work == gets_work  # type: ignore[attr-defined]
+            assert with_work(Labeler.objects.filter(pk=labeler.pk)).get().gets_work == gets_work
 
 
 @pytest.mark.django_db
