@@ -255,6 +255,17 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PromptOpening',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=64, unique=True)),
+                ('split', models.CharField(max_length=8)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('split__in', ['train', 'valid', 'test'])), name='prompt_opening_split_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='Prompt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -274,6 +285,7 @@ class Migration(migrations.Migration):
                 ('queue_place', models.BigIntegerField(editable=False, null=True)),
                 ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.labeler')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.campaign')),
+                ('opening', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.promptopening')),
                 ('picked_message', models.OneToOneField(blank=True, help_text='The model-written message whose alternatives are ranked, where the prompt came from a conversation.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompt', to='labeling.message')),
             ],
             options={

@@ -10,11 +10,13 @@ const form = document.querySelector("form[data-dialogue]");
 const list = form?.querySelector("[data-turns]");
 const template = document.querySelector("[data-turn-template]");
 const texts = wordsOf("dialogue");
+const writtenOver = new WeakMap(); // by turn: the text and suggestion that another suggestion took the place of
 let takeBack = null; // what the button Undo does: for the last turn that was removed or written over
 
 if (form) {
   form.addEventListener("click", clicked);
   form.addEventListener("change", roleChanged);
+  form.addEventListener("input", writtenAgain);
   form.addEventListener("draft-restoring", (event) => makeRoomFor(event.detail));
   form.addEventListener("draft-restored", () => turns().forEach(mark));
   form.addEventListener("poll-shown", (event) => mark(event.target.closest("[data-turn]")));
@@ -117,17 +119,25 @@ function tell(turn, box, problem) {
 /** What was written there by hand comes back by Undo, and by Ctrl+Z of the browser. */
 function use(turn, button) {
   const [area, suggestion] = [field(turn, "text"), field(turn, "suggestion")];
-  const before = [area.value, suggestion.value];
-  put(button.dataset.text, button.dataset.use);
+  const before = { text: area.value, name: suggestion.value };
+  write(area, button.dataset.text);
+  suggestion.value = button.dataset.use;
+  mark(turn);
+  form.dispatchEvent(new Event("change", { bubbles: true }));
   turn.querySelector("[data-said]").textContent = texts.used;
-  if (before[0].trim()) say(fill(texts.writtenOver, { n: turns().indexOf(turn) + 1 }), () => put(...before));
+  if (!before.text.trim()) return;
+  writtenOver.set(turn, before);
+  say(fill(texts.writtenOver, { n: turns().indexOf(turn) + 1 }), () => write(area, before.text));
+}
 
-  function put(text, name) {
-    write(area, text);
-    suggestion.value = name;
-    mark(turn);
-    form.dispatchEvent(new Event("change", { bubbles: true }));
-  }
+/** What was written by hand is there again, by whatever way: it is the suggestion's no more. */
+function writtenAgain(event) {
+  const turn = event.target.closest("[data-turn]");
+  const before = turn && writtenOver.get(turn);
+  if (!before || field(turn, "text").value !== before.text) return;
+  field(turn, "suggestion").value = before.name;
+  writtenOver.delete(turn);
+  mark(turn);
 }
 
 /** As if it had been typed, so that the browser can undo it. The command is old, and nothing else does this. */
