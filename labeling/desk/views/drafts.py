@@ -31,7 +31,7 @@ from labeling.base.refusals import (
 from labeling.base.states import AssignmentState
 from labeling.desk.models import EarlierDraft
 from labeling.desk.queries.drafts import earlier_drafts
-from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
+from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, page_named, parse_draft
 from labeling.desk.services.drafts import keep_aside
 from labeling.desk.services.held_work import HeldTable
 from labeling.people.models import Labeler
@@ -144,7 +144,11 @@ def standing_of(table: AnyTable, held: Any) -> Standing:
 class DraftSerializer(serializers.Serializer[None]):
     draft = serializers.JSONField()
     base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
+    page = serializers.CharField(default="", allow_blank=True)
     settles = serializers.BooleanField(default=False)
+
+    def validate_page(self, value: str) -> str:
+        return page_named(value)
 
     def validate_draft(self, value: object) -> Draft:
         try:
@@ -157,10 +161,12 @@ class DraftSerializer(serializers.Serializer[None]):
 
 
 class DraftView(APIView):
-    """PUT {draft, base_version, settles?} → {version, saved_at, standing, until}; POST {draft, base_version} keeps one.
+    """PUT {draft, base_version, page?, settles?} → {version, saved_at, standing, until}; POST {draft, base_version}
+    keeps it as an earlier one.
 
     `standing` says what keeps saved work from being handed in (Standing); `until` is there for what closes.
-    409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in, skipped or discarded, {state}.
+    409: somebody saved meanwhile, with {version, draft, page} as they are now. 410: handed in, skipped or discarded,
+    {state}.
     """
 
     def put(self, request: Request, token: UUID, pages: HasTable) -> Response:
@@ -170,7 +176,12 @@ class DraftView(APIView):
         except pages.table.model.DoesNotExist:
             raise NotFound from None
         except DraftConflict as conflict:
-            return Response({"version": conflict.current_version, "draft": conflict.current_draft}, status=409)
+            theirs = {
+                "version": conflict.current_version,
+                "draft": conflict.current_draft,
+                "page": conflict.current_page,
+            }
+            return Response(theirs, status=409)
         except tuple(CLOSED) as closed:
             return Response({"state": CLOSED[type(closed)]}, status=410)
         standing = standing_of(pages.table, saved)
