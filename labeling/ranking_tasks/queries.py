@@ -59,7 +59,8 @@ def tasks_ahead(campaign: Campaign, claimant: Claimant, *, at_most: int) -> int:
     )
     if claimant.opt_outs:
         sampling = sampling.exclude(prompt__content_warnings__overlap=claimant.opt_outs)
-    return min(at_most, sum(counted.values_list("waiting", flat=True)) + sampling.order_by()[:at_most].count())
+    waiting: int = sum(counted.values_list("waiting", flat=True))
+    return min(at_most, waiting + sampling.order_by()[:at_most].count())
 
 
 def prompts_for_tasks(campaign: Campaign, claimant: Claimant, *, at_most: int) -> list[Prompt]:

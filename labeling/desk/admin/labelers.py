@@ -55,8 +55,8 @@ class LabelerWork(NounAdmin):
         demonstrations = Demonstration.objects.first_submissions().filter(labeler=OuterRef("pk"))
         moment = Greatest("claimed_at", "draft_saved_at", "closed_at")
         latest = Assignment.objects.filter(labeler=OuterRef("pk")).annotate(moment=moment)
-        found: QuerySet[Labeler] = super().get_queryset(request)
-        return with_work(found).annotate(
+        found: QuerySet[Labeler] = with_work(super().get_queryset(request))
+        return found.annotate(
             rankings_done=measured_per("labeler", rankings, Count("pk")),
             demonstrations_done=measured_per("labeler", demonstrations, Count("pk")),
             held=measured_per("labeler", held, Count("pk")),

@@ -210,9 +210,8 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
     )
     takers = willing.annotate(passed=Coalesce(passed, 0)).filter(Exists(theirs))
     queues = WorkQueue.objects.filter(FOR_PEOPLE, kind=kind).select_related("campaign")
-    return counted_in(queues, _rows_of(kind), at_most=COUNTED_AT_MOST).annotate(
-        has_speaker=Exists(speakers), is_minded=~Exists(willing), has_taker=Exists(takers)
-    )
+    counted: QuerySet[Any] = counted_in(queues, _rows_of(kind), at_most=COUNTED_AT_MOST)
+    return counted.annotate(has_speaker=Exists(speakers), is_minded=~Exists(willing), has_taker=Exists(takers))
 
 
 def _cause_for_all(queue: Any) -> Cause:
