@@ -310,11 +310,11 @@ TEMPLATES = [
     },
 ]
 
-DATABASE = django_database(DATABASE_URL)
+database = django_database(DATABASE_URL)
 DATABASES = {
     "default": {
-        **DATABASE,
-        "OPTIONS": {"application_name": process_name(sys.argv), **DATABASE["OPTIONS"]},
+        **database,
+        "OPTIONS": {"application_name": process_name(sys.argv), **database["OPTIONS"]},
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs a reconnect, not an error page
     }

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from labeling.base.states import SkipReason
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.desk.services.leases import close_campaign, release_expired_leases
 from labeling.models import Assignment, Campaign, EarlierDraft, Labeler
@@ -44,7 +45,7 @@ def test_a_page_that_is_read_keeps_its_task_and_says_when_it_has_lost_it(page: P
     says(page, "Your time with this task ran out")
 
     # a place is free again: the next change takes it back
-    skip(labeler=bob, token=str(theirs.token), reason="unclear")
+    skip(labeler=bob, token=str(theirs.token), reason=SkipReason.UNCLEAR)
     page.keyboard.press("6")
     says(page, "Saved on the server")
     assert Assignment.objects.get(pk=held.pk).state == "open"

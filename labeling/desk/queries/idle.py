@@ -211,7 +211,10 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
     takers = willing.annotate(passed=Coalesce(passed, 0)).filter(Exists(theirs))
     queues = WorkQueue.objects.filter(FOR_PEOPLE, kind=kind).select_related("campaign")
     counted: QuerySet[Any] = counted_in(queues, _rows_of(kind), at_most=COUNTED_AT_MOST)
-    return counted.annotate(has_speaker=Exists(speakers), is_minded=~Exists(willing), has_taker=Exists(takers))
+    queues_with_takers: QuerySet[Any] = counted.annotate(
+        has_speaker=Exists(speakers), is_minded=~Exists(willing), has_taker=Exists(takers)
+    )
+    return queues_with_takers
 
 
 def _cause_for_all(queue: Any) -> Cause:

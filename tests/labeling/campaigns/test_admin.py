@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 def flag_rows(flags: Sequence[RubricFlag]) -> dict[str, str]:
     """What the fields of the flags send, in this order."""
-    sent = {}
+    sent: dict[str, str] = {}
     for number, flag in enumerate(flags, start=1):
         sent |= {f"flags-{number}-order": str(number), f"flags-{number}-key": flag["key"]}
         sent |= {f"flags-{number}-label-{language}": text for language, text in flag["label"].items()}

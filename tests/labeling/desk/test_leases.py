@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -37,7 +36,7 @@ def save(client: Client, held: Assignment, text: str = "So.", base_version: int 
     return client.put(f"/work/{held.token}/draft/", body, "application/json")
 
 
-def at_work(client: Client, held: Assignment) -> HttpResponse:
+def at_work(client: Client, held: Assignment) -> Any:
     return client.post(f"/work/{held.token}/hold/", {"at_work": "1"})
 
 
