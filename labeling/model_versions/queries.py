@@ -7,7 +7,7 @@ Only the tokenizer's file is read, once in a process for each model; no weights 
 
 import logging
 
-from labeling.base.states import ModelKind
+from labeling.base.states import CheckState, ModelKind
 from labeling.model_versions.models import ModelVersion
 from lm.errors import UnusableModel
 from lm.prompt_tokens import count_text_tokens
@@ -31,6 +31,12 @@ def tokens_of(text: str) -> int | None:
     except (UnusableModel, ValueError) as unusable:
         log.warning("Tokens can't be counted with model version %s: %s", model.pk, unusable)
         return None
+
+
+def why_unusable(model: ModelVersion | None) -> str:
+    """Returns why the last worker could not load it; "" where it could, or nobody tried."""
+    check = model.last_check if model else None
+    return check.failure if check and check.state == CheckState.FAILED else ""
 
 
 def current_sft_model() -> ModelVersion | None:

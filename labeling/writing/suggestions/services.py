@@ -142,6 +142,14 @@ def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) ->
         _settle(request_id)
 
 
+@transaction.atomic
+def fail_request(*, request_id: int, note: str) -> None:
+    """Ends a request that still waits: the model can't be used."""
+    request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
+    if request.state == SuggestionState.WAITING:
+        _fail(request, SuggestionFailure.ERROR, note=note)
+
+
 def _wanted(request_id: int) -> SuggestionRequest | None:
     """The request, if somebody still waits for it; marked as being worked on now."""
     waiting = SuggestionRequest.objects.filter(pk=request_id, state=SuggestionState.WAITING)
