@@ -90,6 +90,15 @@ def context_length(path: Path | str) -> int:
     raise UnusableModel(f"{Path(path) / CONFIG} names no context length; add max_position_embeddings to it.")
 
 
+def trained_length(path: Path | str) -> int | None:
+    """Returns how many tokens a reward model was trained to read; None where its configuration does not say.
+
+    Raises UnusableModel.
+    """
+    length = _config(Path(path)).get("reward_max_length")
+    return length if isinstance(length, int) else None
+
+
 def tokenizer_config(directory: Path) -> dict[str, Any]:
     """Returns the content of tokenizer_config.json, {} where there is none. Raises UnusableModel."""
     file = directory / TOKENIZER_CONFIG

@@ -8,7 +8,7 @@ have no bias. The one that gives demonstrations mean reward 0 (InstructGPT C.2) 
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from lm.model_directory import check_reward_model, refuse_quantised
 from lm.prefix_sharing.attention import use_row_attention
 from lm.pretrained import load_model, load_tokenizer
 from lm.rendering import Renderer
+from lm.training.arguments import Precision
 
 
 def score_hidden(model: PreTrainedModel, hidden: Tensor) -> Tensor:
@@ -63,6 +64,14 @@ def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTra
 def reward_bias(model: PreTrainedModel) -> float:
     """What is added to the network's output to get the reward; 0 for a checkpoint that stores none."""
     return float(getattr(model.config, "reward_bias", 0.0))
+
+
+def precision_of(wanted: Precision | Literal["trained"], model: PreTrainedModel) -> Precision:
+    """`trained`: the precision that training measured the model in; in another the same rankings get other figures."""
+    if wanted != "trained":
+        return wanted
+    stored = getattr(model.config, "reward_dtype", None)
+    return stored if stored in ("float32", "bfloat16") else "float32"
 
 
 def head(model: PreTrainedModel) -> nn.Linear:
