@@ -24,6 +24,7 @@ from labeling.training.services import runs as training
 from labeling.training.services.retraining import retrain
 from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
 from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request, fail_request
+from lm.errors import Refused
 
 
 @shared_task
@@ -87,13 +88,17 @@ def score_request(request_id: int) -> None:
 def score_completions() -> None:
     """Beat, on a scoring worker: rewards of ranking tasks' completions, ahead of those who will ask for them."""
     model = current_reward_model()
-    if model is not None and not why_unusable(model):
+    if model is None or why_unusable(model):
+        return
+    try:
         rewards.score_ahead(
             model=model,
             load=partial(loaded_rewarder, model.path),
             limit=settings.SCORE_COMPLETIONS_PER_MINUTE,
             somebody_waits=somebody_waits,
         )
+    except Refused as unusable:
+        model_versions.note_unusable(version=model, failure=unusable)
 
 
 @shared_task

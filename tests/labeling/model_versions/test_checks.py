@@ -32,7 +32,7 @@ from labeling.models import ModelCheck, ModelVersion, RankingTask, SamplingRun
 from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
 from rm_trainer.protocol import Scored
 from tests.labeling.admin_cast import admin_browser
-from tests.labeling.cast import make_campaign, make_labeler, make_prompt
+from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.models_in_use import promoted
 from tests.tiny_models import make_tiny_model, make_tiny_reward_model
 
@@ -196,6 +196,13 @@ class TestACurrentModelThatBreaks:
         answer_check(check_id=asked(version).pk, use=lambda _: "Hello")
         assert not [one for one in notices() if "can't be used" in one.text]
 
+    def test_scoring_ahead_says_it_too(self, tmp_path: Path) -> None:
+        version = promoted(make_tiny_reward_model(tmp_path / "rm"), kind=ModelKind.REWARD)
+        make_ready_task(make_prompt(make_campaign()))
+        without(Path(version.path), "score.weight")
+        tasks.score_completions()
+        assert "lack score.weight" in why_unusable(version)
+
     def test_programs_are_told_why_instead_of_waiting(self, tmp_path: Path) -> None:
         version = promoted(make_tiny_reward_model(tmp_path / "rm"), kind=ModelKind.REWARD)
         petra = make_labeler("petra").user
@@ -208,6 +215,8 @@ class TestACurrentModelThatBreaks:
         waiting.refresh_from_db()
         assert waiting.state == "failed"
         assert "lack score.weight" in waiting.failure
+        make_ready_task(make_prompt(make_campaign()))
+        tasks.score_completions()  # nothing is loaded for what can wait
         with pytest.raises(NoRewardModel, match=r"can't be used: .*lack score\.weight"):
             request_scores(user=petra, items=[item], per_minute=10)
 
