@@ -6,6 +6,7 @@ from itertools import takewhile
 from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from labeling.base.states import (
@@ -22,6 +23,8 @@ from labeling.base.states import (
     TaskState,
 )
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
+from labeling.desk.queries.idle import Stuck, labelers_without_work, stuck_in, waiting_queues
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask, SamplingRun
@@ -52,6 +55,16 @@ class Failing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmptyCampaign:
+    """An open campaign that has nothing to rank now, though it is not finished."""
+
+    campaign: Campaign
+    prompts: int
+    """Those of which ranking tasks are still to be made. 0, with nothing sampled: it has no prompts at all."""
+    sampling: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoticeFacts:
     broken_models: list[ModelCheck]
     """Of models that are current, or were to become it, the check that failed."""
@@ -64,11 +77,14 @@ class NoticeFacts:
     waiting_run: TrainingRun | None
     waiting_sampling: int
     sampling_since: datetime | None
-    empty_campaigns: list[Campaign]
-    """Open to labelers, but without a single ranking to hand out."""
+    empty_campaigns: list[EmptyCampaign]
+    stuck: list[Stuck]
     has_campaign: bool
     has_sft_model: bool
-    waiting_labelers: int
+    waiting_labelers: dict[LabelerState, int]
+    """Who waits to be admitted, by state."""
+    labelers_without_work: int
+    """Active people to whom nothing can be given, though work waits."""
 
 
 def notice_facts() -> NoticeFacts:
@@ -78,6 +94,7 @@ def notice_facts() -> NoticeFacts:
         count=Count("pk"), since=Min("created_at")
     )
     waiting = last_run if last_run and last_run.state == RunState.QUEUED and last_run.created_at < long_ago else None
+    queues = waiting_queues()
     return NoticeFacts(
         broken_models=_broken_models(),
         failing_sampling=_failing(
@@ -96,9 +113,11 @@ def notice_facts() -> NoticeFacts:
         waiting_sampling=sampling["count"],
         sampling_since=sampling["since"],
         empty_campaigns=_empty_campaigns(),
+        stuck=stuck_in(queues),
         has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE).exists(),
         has_sft_model=ModelVersion.objects.current(ModelKind.SFT).exists(),
-        waiting_labelers=Labeler.objects.filter(state__in=[LabelerState.INVITED, LabelerState.SCREENING]).count(),
+        waiting_labelers=_waiting_labelers(),
+        labelers_without_work=labelers_without_work().count() if queues else 0,
     )
 
 
@@ -118,12 +137,34 @@ def _failing(finished: QuerySet[Any], reason: str) -> Failing | None:
     return Failing(times=len(failed), reason=failed[0]) if len(failed) >= FAILING else None
 
 
+def _waiting_labelers() -> dict[LabelerState, int]:
+    waiting = Labeler.objects.filter(state__in=[LabelerState.INVITED, LabelerState.SCREENING]).order_by()
+    return {LabelerState(state): count for state, count in waiting.values_list("state").annotate(count=Count("pk"))}
+
+
 def _set_aside() -> list[SetAside]:
     reasons = RankingTask.objects.filter(state=TaskState.SET_ASIDE).order_by().values("set_aside_reason")
     counted = reasons.annotate(count=Count("pk")).order_by("-count", "set_aside_reason")
     return [SetAside(reason=row["set_aside_reason"], count=row["count"]) for row in counted[:5]]
 
 
-def _empty_campaigns() -> list[Campaign]:
-    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, campaign=OuterRef("pk"))
-    return list(Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE))
+def _empty_campaigns() -> list[EmptyCampaign]:
+    """Campaigns that are finished, or ask for no rankings, are not among them."""
+    of_campaign = {"campaign": OuterRef("pk")}
+    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, **of_campaign)
+    campaigns = Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE, simulated=False).annotate(
+        wanting=_count(Prompt.objects.filter(WANTS_RANKING_TASK, **of_campaign)),
+        sampling=_count(RankingTask.objects.filter(**of_campaign, state=TaskState.SAMPLING)),
+        has_prompts=Exists(Prompt.objects.filter(**of_campaign)),
+    )
+    return [
+        EmptyCampaign(campaign=each, prompts=each.wanting, sampling=each.sampling)
+        for each in campaigns
+        if each.wanting or each.sampling or not (each.has_prompts or each.own_writing())
+    ]
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    """Of the campaign of the query around it: how many of its rows."""
+    counted = rows.order_by().values("campaign").annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted), 0)

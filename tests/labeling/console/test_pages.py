@@ -21,6 +21,7 @@ from labeling.models import (
     Message,
     ModelCheck,
     OwnPromptExample,
+    PromptOpening,
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
@@ -58,7 +59,9 @@ SHOWN_ELSEWHERE = {
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, QueueProgress, RenderedCompletion, WorkQueue}
+SHOWN_NOWHERE = {
+    EarlierDraft, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, WorkQueue,
+}  # fmt: skip
 
 
 @pytest.fixture
