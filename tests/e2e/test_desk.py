@@ -1,10 +1,13 @@
 """The labeler's desk in a real browser: what its scripts promise, and that it works without them."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Assignment, Labeler
+from labeling.models import Assignment, Labeler, WorkingTime
 from tests.e2e.desk import SAVED_WITHIN_S, fits, log_in, says, start_ranking, start_writing, until
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 
@@ -134,6 +137,29 @@ def test_time_at_work_counts_activity_and_not_absence(page: Page) -> None:
         page.clock.run_for(30_000)
     seconds = float(page.locator("[data-active-time]").input_value())
     assert 50 <= seconds <= 70
+
+
+def test_time_spent_reading_is_on_the_server_after_a_minute_and_after_leaving(page: Page) -> None:
+    page.clock.install()
+    start_writing(page)
+    work = Assignment.objects.get()
+    Assignment.objects.update(claimed_at=work.claimed_at - timedelta(hours=1))  # the page's minutes pass in a moment
+    for _ in range(9):
+        page.mouse.move(50, 50)
+        page.clock.run_for(10_000)
+    until(page, lambda: 55 <= seconds_of(work) <= 70)
+    page.mouse.move(60, 60)
+    page.clock.run_for(20_000)
+    WorkingTime.objects.update(reported_at=work.claimed_at - timedelta(minutes=30))
+    page.goto("/")
+    until(page, lambda: seconds_of(work) >= 105)
+    page.goto(f"/work/{work.token}/")
+    assert float(page.locator("[data-active-time]").get_attribute("data-before") or 0) == seconds_of(work)
+    expect(page.locator("[data-active-shown]")).to_have_text(re.compile(r"1:(49|50|51)"))
+
+
+def seconds_of(work: Assignment) -> float:
+    return sum(WorkingTime.objects.filter(token=work.token).values_list("seconds", flat=True))
 
 
 def test_the_length_is_in_words_or_in_characters(page: Page) -> None:
