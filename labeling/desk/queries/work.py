@@ -34,6 +34,8 @@ class Work:
     guidance: str
     draft_version: int
     saved_at: datetime | None
+    closing_at: datetime | None
+    """Its campaign was closed, and takes it until then."""
 
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
@@ -96,6 +98,7 @@ def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
         guidance=render_markdown(guidance, headings_from=TEXT_HEADINGS_FROM),
         draft_version=held.draft_version,
         saved_at=held.draft_saved_at,
+        closing_at=assignment.campaign.closing_at,
     )
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
-from labeling.campaigns.models.campaigns import Campaign
+from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind
+from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted
+from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted, open_campaigns
 from labeling.desk.queries.work import is_unexpected
 from labeling.home.queries.work_done import pieces_done
 from labeling.people.models import Labeler
@@ -97,7 +97,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 available={kind: as_counted(counts.get(campaign.pk, 0)) for kind, counts in available.items()},
                 own_writing=campaign.own_writing(),
             )
-            for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)
+            for campaign in open_campaigns(labeler)
         ],
         begun=begun_by(labeler),
     )
@@ -106,9 +106,10 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
 def _unfinished(labeler: Labeler) -> list[Unfinished]:
     assignments = (
         Assignment.objects.filter(
-            Q(state=AssignmentState.OPEN) | Q(state=AssignmentState.LAPSED, draft_version__gt=0), labeler=labeler
+            Q(state=AssignmentState.OPEN) | Q(state=AssignmentState.LAPSED, draft_version__gt=0),
+            TAKES_HELD_WORK,
+            labeler=labeler,
         )
-        .exclude(campaign__state=CampaignState.CLOSED)
         .select_related("campaign", "prompt")
         .order_by("-id")[:UNFINISHED_SHOWN]
     )
