@@ -52,7 +52,9 @@ class LabelerWork(NounAdmin):
     change_form_outer_before_template = "desk/admin/labeler.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
-        """Adds rankings_done and demonstrations_done (first submissions), seconds_active, held, gets_work, last_active."""
+        """Adds rankings_done and demonstrations_done (first submissions), seconds_active, held, gets_work and
+        last_active.
+        """
         held = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
         rankings = Ranking.objects.first_submissions().filter(labeler=OuterRef("pk"))
         demonstrations = Demonstration.objects.first_submissions().filter(labeler=OuterRef("pk"))
