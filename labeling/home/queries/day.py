@@ -18,7 +18,7 @@ from labeling.quality.rules import Agreement, agreement_of
 from lm.snapshot.records import FEWEST_PAIRS
 
 DAYS_SHOWN = 14
-COUNTED_AS = {AssignmentKind.RANKING: "rankings", AssignmentKind.DEMONSTRATION: "demonstrations"}
+COUNTED_AS: dict[str, str] = {AssignmentKind.RANKING: "rankings", AssignmentKind.DEMONSTRATION: "demonstrations"}
 """By kind of work; all else is own writing."""
 TASKS_COMPARED = 200
 """The last ones that somebody else ranked as well; enough to say how it stands now, and little to read."""

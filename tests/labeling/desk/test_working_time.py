@@ -208,7 +208,7 @@ class TestADay:
             *Ranking.objects.order_by("revision").values_list("active_seconds", flat=True),
             *Demonstration.objects.order_by("pk").values_list("active_seconds", flat=True),
         ]
-        assert [seconds / 60 for seconds in labels] == [7, 2, 4, 10, 8]
+        assert [seconds and seconds / 60 for seconds in labels] == [7, 2, 4, 10, 8]
         assert Composition.objects.get(kind="dialogue").active_seconds == 8 * 60
 
     def test_the_day_of_a_minute_is_that_of_its_quarter_where_the_labeler_lives(
