@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Assignment, Labeler, WorkingTime
+from labeling.desk.services.assignments import ASSIGNMENTS
+from labeling.models import Assignment, EarlierDraft, Labeler, WorkingTime
 from tests.e2e.desk import SAVED_WITHIN_S, fits, log_in, says, start_ranking, start_writing, until
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 
@@ -112,6 +113,27 @@ def test_work_that_was_handed_in_elsewhere_says_so(page: Page, context: BrowserC
     second.get_by_role("button", name="Submit demonstration").click()
     expect(second.get_by_role("main")).to_contain_text("submitted already")
     expect(second.get_by_role("main")).to_contain_text("Handed in.")
+
+
+def test_an_older_page_asks_before_it_is_handed_in_over_newer_work(page: Page, alice: Labeler) -> None:
+    start_writing(page)
+    held = Assignment.objects.get()
+    page.route("**/draft/", unreachable)
+    write(page, "On the laptop.")
+    draft = {"text": ["On the phone, later."]}
+    ASSIGNMENTS.save_draft(labeler=alice, token=str(held.token), draft=draft, base_version=0)
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.locator("[data-theirs]")).to_contain_text("On the phone, later.")
+    expect(page.locator("[data-mine]")).to_contain_text("On the laptop.")
+    written(page, "On the laptop.")
+    assert not alice.demonstrations.exists()
+    page.unroute("**/draft/")
+    page.get_by_role("button", name="Keep what is here").click()
+    says(page, "Saved on the server")
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved")
+    assert alice.demonstrations.get().text == "On the laptop."
+    assert EarlierDraft.objects.filter(draft=draft).exists()
 
 
 def test_the_browser_forgets_what_was_handed_in(page: Page) -> None:
