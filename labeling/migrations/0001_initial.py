@@ -361,7 +361,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('demonstration', 'Demonstration'), ('ranking', 'Ranking')], max_length=16)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('skipped', 'Skipped'), ('lapsed', 'Lapsed')], default=labeling.base.states.AssignmentState['OPEN'], max_length=16)),
                 ('shown_order', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Completion ids in the order this labeler sees.', size=None)),
-                ('ask_strength', models.BooleanField(default=False, help_text='Whether the campaign asked how much better each rank is when this was handed out.')),
+                ('ask_strength', models.BooleanField(db_default=False, default=False, help_text='Whether the campaign asked how much better each rank is when this was handed out.')),
                 ('claimed_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
