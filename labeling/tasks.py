@@ -8,6 +8,7 @@ from django.conf import settings
 
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
+from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
 from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.models import Campaign
 from labeling.ranking_tasks.services import sampling, tasks
@@ -90,6 +91,18 @@ def answer_waiting_programs() -> None:
     SCORING_REQUESTS.give_up_late()
     forget_answered()
     SCORING_REQUESTS.send()
+
+
+@shared_task
+def make_snapshot(request_id: int) -> None:
+    """A snapshot that somebody asked for."""
+    answer_snapshot_request(request_id=request_id)
+
+
+@shared_task
+def make_waiting_snapshots() -> None:
+    """Beat: sends again what no worker made."""
+    SNAPSHOT_REQUESTS.send()
 
 
 @shared_task

@@ -107,6 +107,12 @@ class ScoringState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class ExportState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
 class ModelKind(models.TextChoices):
     SFT = "sft", _("SFT")
     REWARD = "reward", _("Reward")
@@ -232,6 +238,7 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         RunState.EVALUATING: (RunState.DONE, RunState.FAILED),
     },
     SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
+    ExportState: {ExportState.WAITING: (ExportState.DONE, ExportState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
 }
 

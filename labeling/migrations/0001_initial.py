@@ -587,6 +587,7 @@ class Migration(migrations.Migration):
                 ('counts', models.JSONField()),
                 ('sha256', models.CharField(help_text="The manifest's own hash.", max_length=64)),
                 ('bytes', models.PositiveBigIntegerField()),
+                ('made_by', models.CharField(blank=True, help_text='Who or what asked for it.', max_length=200)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -594,6 +595,28 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'snapshots',
                 'ordering': ['-id'],
                 'constraints': [models.CheckConstraint(condition=models.Q(('path__regex', '\\S')), name='snapshot_path_not_blank'), models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='snapshot_sha256_is_one')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SnapshotRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in its address.', unique=True)),
+                ('options', models.JSONField(help_text='What write_snapshot is given, times as ISO 8601.')),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('failed', 'Failed')], default=labeling.base.states.ExportState['WAITING'], max_length=16)),
+                ('failure', models.TextField(blank=True)),
+                ('asked_at', models.DateTimeField()),
+                ('dispatched_at', models.DateTimeField(blank=True, help_text='When a worker was last asked for it.', null=True)),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='snapshot_requests', to=settings.AUTH_USER_MODEL)),
+                ('snapshot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='labeling.snapshot')),
+            ],
+            options={
+                'verbose_name': 'export',
+                'verbose_name_plural': 'exports',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'done', 'failed'])), name='snapshot_request_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('failure', ''), ('finished_at', None), ('snapshot', None), ('state', 'waiting')), models.Q(('failure', ''), ('finished_at__isnull', False), ('snapshot__isnull', False), ('state', 'done')), models.Q(('failure__regex', '\\S'), ('finished_at__isnull', False), ('snapshot', None), ('state', 'failed')), _connector='OR'), name='snapshot_request_state_matches_its_answer')],
             },
         ),
         migrations.AddField(

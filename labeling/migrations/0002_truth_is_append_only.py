@@ -8,6 +8,7 @@ from labeling.base.states import (
     AssignmentState,
     CampaignState,
     CompositionState,
+    ExportState,
     LabelerState,
     ModelState,
     RevisionState,
@@ -67,6 +68,7 @@ KEEP_COLUMNS = {
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
     "labeling_scoringrequest": ("asked_by_id", "items"),
+    "labeling_snapshotrequest": ("asked_by_id", "options"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.
@@ -80,6 +82,7 @@ STATES = {
     "labeling_composition": CompositionState,
     "labeling_suggestionrequest": SuggestionState,
     "labeling_scoringrequest": ScoringState,
+    "labeling_snapshotrequest": ExportState,
     "labeling_modelversion": ModelState,
     "labeling_trainingrun": RunState,
 }

@@ -4,7 +4,7 @@ from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.models import Snapshot
+from labeling.exports.models import Snapshot, SnapshotRequest
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
@@ -44,6 +44,7 @@ __all__ = [
     "SamplingRun",
     "ScoringRequest",
     "Snapshot",
+    "SnapshotRequest",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",

@@ -6,7 +6,7 @@ docs/data-contract.md says what every field means.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Self, TypedDict
+from typing import Any, NotRequired, Self, TypedDict
 
 from lm.conversations import check_conversation, check_text, unstorable_character
 from lm.errors import Refused
@@ -81,6 +81,8 @@ class PairRecord(TypedDict):
     prompt: list[Message]
     chosen: list[Message]
     rejected: list[Message]
+    margin: NotRequired[float]
+    """Where it was asked for: how much better the chosen one is, from 0 to 1 (TRL's column of that name)."""
 
 
 class SuggestionRecord(TypedDict):

@@ -8,6 +8,7 @@ from typing import Self, TypedDict
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import SnapshotRefused
 from labeling.campaigns.models.campaigns import Campaign
+from lm.snapshot.manifest import utc_text
 from lm.snapshot.records import SPLITS
 
 KINDS = ("demonstrations", "pairs", "rankings")
@@ -21,18 +22,25 @@ class Filters(TypedDict):
     split: str | None
     include_simulated: bool
     held_out: bool
+    since: str | None
+    margins: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The records of a snapshot: everything of these kinds, handed in up to and including `as_of`."""
+    """The records of a snapshot: everything of these kinds, handed in after `since`, up to and including `as_of`.
+
+    `margins`: pairs say how much better the chosen one is.
+    """
 
     as_of: datetime
+    since: datetime | None = None
     kinds: tuple[str, ...]
     campaign: str | None = None
     split: str | None = None
     include_simulated: bool = False
     held_out: bool = False
+    margins: bool = False
 
     @classmethod
     def of_snapshot(cls, *, as_of: datetime, filters: Filters) -> Self:
@@ -44,6 +52,8 @@ class Selection:
             split=filters["split"],
             include_simulated=filters["include_simulated"],
             held_out=filters["held_out"],
+            since=None if filters["since"] is None else datetime.fromisoformat(filters["since"]),
+            margins=filters["margins"],
         )
 
     def filters(self) -> Filters:
@@ -54,6 +64,8 @@ class Selection:
             split=self.split,
             include_simulated=self.include_simulated,
             held_out=self.held_out,
+            since=None if self.since is None else utc_text(self.since),
+            margins=self.margins,
         )
 
 
@@ -65,8 +77,10 @@ def select(
     split: str | None,
     include_simulated: bool,
     held_out: bool,
+    since: datetime | None = None,
+    margins: bool = False,
 ) -> Selection:
-    """Raises SnapshotRefused for unknown kinds, campaigns and splits, and for a time that isn't over yet."""
+    """Raises SnapshotRefused for unknown kinds, campaigns and splits, and for times that aren't over yet."""
     kinds = tuple(sorted(set(kinds)))
     if not kinds or set(kinds) - set(KINDS):
         raise SnapshotRefused(
@@ -76,10 +90,15 @@ def select(
         raise SnapshotRefused(f"There is no split “{split}”; the splits are {', '.join(SPLITS)}.")
     if split is not None and held_out:
         raise SnapshotRefused("Held-out labelers' work is in none of the splits; ask for one or the other.")
+    if margins and "pairs" not in kinds:
+        raise SnapshotRefused("Margins belong to pairs, and no pairs are asked for. Add the kind pairs.")
     if campaign is not None:
         _check_campaign(campaign)
+    until = _settled(as_of)
     return Selection(
-        as_of=_settled(as_of),
+        as_of=until,
+        since=_before(since, until),
+        margins=margins,
         kinds=kinds,
         campaign=campaign,
         split=split,
@@ -92,6 +111,18 @@ def _check_campaign(slug: str) -> None:
     known = list(Campaign.objects.order_by("slug").values_list("slug", flat=True))
     if slug not in known:
         raise SnapshotRefused(f"There is no campaign “{slug}”; the campaigns are: {', '.join(known) or 'none yet'}.")
+
+
+def _before(since: datetime | None, until: datetime) -> datetime | None:
+    if since is None:
+        return None
+    if since.tzinfo is None:
+        raise SnapshotRefused(f"The time {since.isoformat()} names no time zone; write {since.isoformat()}Z for UTC.")
+    if since >= until:
+        raise SnapshotRefused(
+            f"Nothing can be handed in after {since.isoformat()} and up to {until.isoformat()}; give an earlier time."
+        )
+    return since.astimezone(UTC)
 
 
 def _settled(as_of: datetime | None) -> datetime:

@@ -147,7 +147,7 @@ def _export(run: TrainingRun) -> Snapshot:
             "There is no comparison to train on yet: the train split has no ranking with two different ranks. "
             "Rank more completions, or ask for simulated rankings to be included."
         )
-    return register_snapshot(manifest=manifest, path=directory)
+    return register_snapshot(manifest=manifest, path=directory, made_by=f"training run {run.pk}")
 
 
 def _name(run: TrainingRun, prefix: str) -> str:
