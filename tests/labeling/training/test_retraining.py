@@ -86,6 +86,7 @@ def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: Model
     assert third.promotion["newest"]["comparison"]["difference"] == 0
     assert third.model_version is not None
     assert third.model_version.state == ModelState.CANDIDATE
+    assert third.model_version.metrics["test"] == third.evaluation["new"]  # one evaluation, one number
     assert third.model_version.state_reason == third.decision
     assert "not shown to be better on the newest batch" in third.decision
     assert ModelVersion.objects.get(kind=ModelKind.REWARD, state=ModelState.CURRENT) == first.model_version
