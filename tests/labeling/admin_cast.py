@@ -59,7 +59,7 @@ def open_campaign(**fields: Any) -> Campaign:
 def snapshot_in(directory: Path) -> Snapshot:
     """Everything handed in so far."""
     manifest = write_snapshot(directory, kinds=("rankings", "demonstrations"))
-    return register_snapshot(manifest=manifest, path=directory)
+    return register_snapshot(manifest=manifest, path=directory, made_by="a test")
 
 
 def model_in(directory: Path, *, kind: ModelKind = ModelKind.REWARD) -> ModelVersion:

@@ -52,8 +52,8 @@ class Selection:
             split=filters["split"],
             include_simulated=filters["include_simulated"],
             held_out=filters["held_out"],
-            since=None if filters["since"] is None else datetime.fromisoformat(filters["since"]),
-            margins=filters["margins"],
+            since=datetime.fromisoformat(since) if (since := filters.get("since")) else None,
+            margins=filters.get("margins", False),
         )
 
     def filters(self) -> Filters:

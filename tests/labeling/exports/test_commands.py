@@ -73,6 +73,8 @@ class TestExportComparisons:
             "split": "valid",
             "include_simulated": True,
             "held_out": False,
+            "since": None,
+            "margins": False,
         }
 
     @pytest.mark.parametrize(

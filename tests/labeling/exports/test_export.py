@@ -276,7 +276,7 @@ class TestPairs:
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings", "pairs"])
 
         assert manifest.counts["train"] == {"rankings": 1, "usable_pairs": 0, "prompts": 1, "labelers": 1}
-        assert [file.path for file in manifest.files] == ["rankings/train.jsonl"]
+        assert [file.path for file in manifest.files] == ["README.md", "rankings/train.jsonl"]
 
     @given(ranks=st.lists(st.integers(1, 9), min_size=2, max_size=9))
     def test_are_exactly_the_usable_pairs(self, ranks: list[int]) -> None:
@@ -363,7 +363,7 @@ class TestFilters:
         manifest = write_snapshot(tmp_path / "held_out", kinds=["rankings", "pairs"], held_out=True)
 
         assert [each["labeler_group"] for each in lines(tmp_path / "usual", "rankings/valid.jsonl")] == ["training"]
-        assert [file.path for file in manifest.files] == ["pairs/held_out.jsonl", "rankings/held_out.jsonl"]
+        assert [file.path for file in manifest.files[1:]] == ["pairs/held_out.jsonl", "rankings/held_out.jsonl"]
         (record,) = lines(tmp_path / "held_out", "rankings/held_out.jsonl")
         assert (record["split"], record["labeler_group"]) == ("held_out", "held_out")
 
@@ -471,6 +471,8 @@ class TestManifest:
             "split": None,
             "include_simulated": False,
             "held_out": False,
+            "since": None,
+            "margins": False,
         }
         assert [(file["path"], file["records"]) for file in manifest["files"]] == [
             ("pairs/train.jsonl", 6),
@@ -495,11 +497,12 @@ class TestManifest:
         again = write_snapshot(tmp_path / "again", kinds=["rankings"], as_of=as_of)
 
         assert verify_snapshot(tmp_path / "out") == manifest == again
-        assert [(file.path, file.records) for file in manifest.files] == [
+        shards = [file for file in manifest.files if file.kind == "rankings"]
+        assert [(file.path, file.records) for file in shards] == [
             ("rankings/train-00001.jsonl", 2),
             ("rankings/train-00002.jsonl", 1),
         ]
-        assert b"".join((tmp_path / "out" / file.path).read_bytes() for file in manifest.files) == whole
+        assert b"".join((tmp_path / "out" / file.path).read_bytes() for file in shards) == whole
         read = [list(open_snapshot(tmp_path / name).rankings("train")) for name in ("out", "whole")]
         assert read[0] == read[1]
         assert [len(read) for read in read] == [3, 3]

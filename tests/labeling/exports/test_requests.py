@@ -50,7 +50,7 @@ def test_a_button_asks_a_worker_makes_it_and_the_list_has_it(sent: list[int]) ->
     rank_one_in_each_split()
     admin = admin_browser()
     form = {"rankings": "on", "pairs": "on", "split": "train", "since": "2026-01-01", "margins": "on", "parquet": "on"}
-    page = admin.post(f"{LIST}export", form, follow=True)
+    page = admin.post(f"{LIST}export/", form, follow=True)
     assert "The export is on its way" in page.text
     assert "Exports on their way" in page.text
     (asked,) = SnapshotRequest.objects.all()
@@ -81,15 +81,18 @@ def test_what_cannot_be_exported_is_said_in_the_form_or_in_the_list(olga: User, 
         ({"rankings": "on", "as_of": "2999-01-01"}, "is still to come"),
         ({"rankings": "on", "since": "2026-01-02", "as_of": "2026-01-01"}, "give an earlier time"),
     ):
-        assert says in admin.post(f"{LIST}export", form).text
+        assert says in admin.post(f"{LIST}export/", form).text
     assert sent == []
-    admin.post(f"{LIST}export", {"rankings": "on"})
+    admin.post(f"{LIST}export/", {"rankings": "on"})
     answer_snapshot_request(request_id=SnapshotRequest.objects.get().pk)
     assert "No record matches" in admin.get(LIST).text
 
 
 def test_who_may_not_change_snapshots_may_not_export() -> None:
-    assert admin_browser("view_snapshot", name="vera").post(f"{LIST}export", {"rankings": "on"}).status_code == 403
+    assert (
+        admin_browser("labeling.view_snapshot", name="vera").post(f"{LIST}export/", {"rankings": "on"}).status_code
+        == 403
+    )
 
 
 @pytest.mark.django_db(transaction=True)
