@@ -101,7 +101,8 @@ app.conf.update(
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
-        "say which training runs died": every(60, "fail_stale_runs"),
+        "take up the training of workers that died": every(10, "take_up_silent_runs"),
+        "clear what failed trainings left": every(3600, "clear_leavings"),
     },
 )
 app.autodiscover_tasks(["labeling"])

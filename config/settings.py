@@ -98,7 +98,7 @@ SFT_MODEL_PATH = env.text(
 RM_BASE_MODEL_PATH = env.text(
     "RM_BASE_MODEL_PATH",
     "",
-    about="What reward models start from. Unset: the current SFT model, as InstructGPT §3.5 does.",
+    about="What new reward models start from. Unset: the current SFT model, as InstructGPT §3.5 does.",
 )
 
 env.section("Sampling")
@@ -162,6 +162,20 @@ RM_FREEZE_EMBEDDINGS = env.boolean(
     "RM_FREEZE_EMBEDDINGS",
     default=False,
     about="Leave the token embeddings as they are; saves memory on small machines.",
+)
+RM_CHECKPOINT_EVERY = env.integer(
+    "RM_CHECKPOINT_EVERY",
+    100,
+    minimum=1,
+    maximum=1_000_000,
+    about="Optimizer steps between checkpoints, from which a training that was interrupted goes on.",
+)
+TRAINING_SILENT_MINUTES = env.integer(
+    "TRAINING_SILENT_MINUTES",
+    30,
+    minimum=1,
+    maximum=10_080,
+    about="A training process that makes no progress for so long hangs: it is ended, and goes on from its checkpoint.",
 )
 RM_TRAIN_LAUNCHER = env.command(
     "RM_TRAIN_LAUNCHER",

@@ -4,6 +4,7 @@ import socket
 from functools import partial
 
 from celery import shared_task
+from celery.signals import worker_init, worker_shutting_down
 from django.conf import settings
 
 from labeling.base.states import CampaignState
@@ -14,10 +15,23 @@ from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
 from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, answer_scoring_request, forget_answered
+from labeling.training.services import leavings, stopping
 from labeling.training.services import runs as training
 from labeling.training.services.retraining import retrain
+from labeling.training.services.schedule import Schedule, request_if_due
 from labeling.worker_models import loaded_rewarder, loaded_sampler
 from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
+
+
+@worker_init.connect
+def prepare_to_be_stopped(**_: object) -> None:
+    stopping.prepare()
+
+
+@worker_shutting_down.connect
+def stop_training(**_: object) -> None:
+    """A training saves where it is, and its run waits for the next worker; all other tasks are short."""
+    stopping.ask()
 
 
 @shared_task
@@ -106,11 +120,13 @@ def release_expired_leases() -> None:
 
 @shared_task
 def retrain_if_due() -> None:
-    """Beat: queues a retraining when a campaign's thresholds are met, and sends every queued one."""
-    training.request_if_due(
-        after_rankings=settings.RETRAIN_AFTER_RANKINGS,
-        after_days=settings.RETRAIN_AFTER_DAYS,
-        include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
+    """Beat: queues a retraining of each reward model whose thresholds are met, and sends every queued one."""
+    request_if_due(
+        Schedule(
+            after_rankings=settings.RETRAIN_AFTER_RANKINGS,
+            after_days=settings.RETRAIN_AFTER_DAYS,
+            include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
+        )
     )
     training.QUEUED_RUNS.send()
 
@@ -124,6 +140,13 @@ def train_reward_model(run_id: int) -> None:
 
 
 @shared_task
-def fail_stale_runs() -> None:
-    """Beat: a run whose process died without a word ends visibly."""
-    training.fail_silent_runs()
+def take_up_silent_runs() -> None:
+    """Beat: a run whose worker died without a word goes on with the next one."""
+    if training.put_back_silent_runs():
+        training.QUEUED_RUNS.send()
+
+
+@shared_task
+def clear_leavings() -> None:
+    """Beat: what failed trainings left on the disk."""
+    leavings.clear_leavings()

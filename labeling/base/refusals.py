@@ -112,6 +112,10 @@ class SnapshotRefused(Refusal):
     """A snapshot can't be written or trusted; the message names the directory or the file."""
 
 
+class ExclusionRefused(Refusal):
+    """The labels can't be left out or taken in again; the message says why."""
+
+
 class NothingToExport(SnapshotRefused):
     """No record matches the filters; a snapshot of nothing would only surprise its reader."""
 

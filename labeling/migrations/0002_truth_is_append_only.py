@@ -39,6 +39,7 @@ NEVER_CHANGE = (
     "labeling_message",
     "labeling_rewardscore",
     "labeling_preferencemargin",
+    "labeling_trainingrecipe",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -55,7 +56,13 @@ KEEP_COLUMNS = {
     ),
     "labeling_campaign": ("slug",),
     "labeling_submitter": ("name", "split"),
-    "labeling_modelversion": ("kind", "name", "path", "parent_id", "snapshot_id", "metrics"),
+    "labeling_rewardmodel": ("slug",),
+    "labeling_exclusion": (
+        "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "since", "reason", "excluded_at",
+        "excluded_by_id",
+    ),
+    "labeling_promotion": ("version_id", "before_id", "rolled_back", "reason", "began_at"),
+    "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics"),
     "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
     "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),

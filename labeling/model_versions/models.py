@@ -1,3 +1,4 @@
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -6,9 +7,50 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import ModelKind, ModelState
 
 
+class RewardModel(models.Model):
+    """What is rewarded, such as helpful or safe: the campaigns that feed it, when it is retrained, and its versions."""
+
+    slug = models.SlugField(unique=True, help_text=_("Short name in the names of its versions; it can't change later."))
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, help_text=_("What its rewards stand for, for whoever uses them."))
+    is_default = models.BooleanField(
+        default=False, help_text=_("New campaigns feed it, and programs that name no reward model get its rewards.")
+    )
+    retrains_itself = models.BooleanField(
+        default=True, help_text=_("A retraining starts when there are enough new rankings. Off: only when asked for.")
+    )
+    retrain_after_rankings = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("New rankings of a campaign that start a retraining. Empty: RETRAIN_AFTER_RANKINGS."),
+    )
+    retrain_after_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Days after which even one new ranking starts a retraining. Empty: RETRAIN_AFTER_DAYS."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("reward model")
+        verbose_name_plural = _("reward models")
+        ordering = ["-is_default", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="reward_model_one_default"
+            ),
+            not_blank("name", name="reward_model_name_not_blank"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ModelVersionQuerySet(StatefulQuerySet["ModelVersion"]):
     def current(self, kind: ModelKind | None = None) -> "ModelVersionQuerySet":
-        """The version of the kind that is in use, one at the most; of each kind unless one is named."""
+        """The versions that are in use, of every kind unless one is named: one SFT model, one of each reward model."""
         current = self.filter(state=ModelState.CURRENT)
         return current if kind is None else current.filter(kind=kind)
 
@@ -17,6 +59,10 @@ class ModelVersion(StatefulModel):
     """A checkpoint on disk, safetensors only. Which weights it names never changes; only its state does."""
 
     kind = models.CharField(max_length=8, choices=ModelKind.choices)
+    reward_model = models.ForeignKey(
+        RewardModel, null=True, blank=True, on_delete=models.PROTECT, related_name="versions",
+        help_text="Empty: an SFT model.",
+    )  # fmt: skip
     name = models.CharField(max_length=200, unique=True)
     path = models.CharField(max_length=1000, help_text="A directory with config.json, a tokenizer and *.safetensors.")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
@@ -37,7 +83,15 @@ class ModelVersion(StatefulModel):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind"], condition=models.Q(state=ModelState.CURRENT.value), name="model_one_current_per_kind"
+                fields=["kind", "reward_model"],
+                condition=models.Q(state=ModelState.CURRENT.value),
+                nulls_distinct=False,
+                name="model_one_current_per_kind",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=ModelKind.REWARD.value, reward_model__isnull=False)
+                | models.Q(~models.Q(kind=ModelKind.REWARD.value), reward_model=None),
+                name="model_version_of_a_reward_model",
             ),
             one_of("kind", ModelKind, name="model_kind_known"),
             one_of("state", ModelState, name="model_state_known"),
@@ -46,3 +100,34 @@ class ModelVersion(StatefulModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def current_instead(self) -> "ModelVersion | None":
+        """The version whose place this one would take."""
+        return type(self).objects.filter(kind=self.kind, reward_model=self.reward_model_id).current().first()
+
+
+class Promotion(models.Model):
+    """One version's time as the current one, of the SFT model or of a reward model. Rolling back goes to `before`."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
+    before = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="Whose version is current again after rolling back from here.",
+    )  # fmt: skip
+    rolled_back = models.BooleanField(default=False, help_text="It came back by rolling back from a later one.")
+    reason = models.TextField(blank=True)
+    began_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("promotion")
+        verbose_name_plural = _("promotions")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version"], condition=models.Q(ended_at=None), name="promotion_one_open_per_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}, current from {self.began_at:%Y-%m-%d %H:%M}"

@@ -1,13 +1,16 @@
 """Model versions: registered, promoted, rolled back, retired."""
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.refusals import ModelRefused
 from labeling.base.states import ModelKind, ModelState, check_move
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelVersion, Promotion, RewardModel
+from labeling.model_versions.queries import promotions_of, way_back
 from lm.errors import UnusableModel
 from lm.hub import fetch, is_hub_id
 from lm.model_directory import check_model_directory
@@ -20,13 +23,14 @@ def register_model(
     kind: ModelKind,
     name: str,
     path: Path,
+    reward_model: RewardModel | None = None,
     parent: ModelVersion | None = None,
     snapshot_id: int | None = None,
     metrics: Metrics | None = None,
 ) -> ModelVersion:
     """A new candidate. The directory must hold a safetensors checkpoint with its tokenizer.
 
-    Raises ModelRefused.
+    `reward_model`: which one it is a version of; of the default one unless it is named. Raises ModelRefused.
     """
     try:
         check_model_directory(path)
@@ -36,8 +40,16 @@ def register_model(
         raise ModelRefused(
             f"There is a model version named “{name}” already; versions never change, choose a new name."
         )
+    if kind == ModelKind.REWARD and reward_model is None:
+        reward_model = default_reward_model()
     return ModelVersion.objects.create(
-        kind=kind, name=name, path=str(path.resolve()), parent=parent, snapshot_id=snapshot_id, metrics=metrics or {}
+        kind=kind,
+        reward_model=reward_model,
+        name=name,
+        path=str(path.resolve()),
+        parent=parent,
+        snapshot_id=snapshot_id,
+        metrics=metrics or {},
     )
 
 
@@ -55,61 +67,134 @@ def local_model(*, model: str, models_dir: Path) -> Path:
 
 
 @transaction.atomic
-def find_or_register(*, kind: ModelKind, name: str, path: Path) -> tuple[ModelVersion, bool]:
+def find_or_register(
+    *, kind: ModelKind, name: str, path: Path, reward_model: RewardModel | None = None
+) -> tuple[ModelVersion, bool]:
     """The version of that name and path, and whether it is new. Raises ModelRefused as `register_model` does."""
     known = ModelVersion.objects.filter(kind=kind, name=name, path=str(path.resolve())).first()
-    return (known, False) if known else (register_model(kind=kind, name=name, path=path), True)
+    if known is not None and reward_model not in (None, known.reward_model):
+        raise ModelRefused(f"“{known}” is a version of {known.reward_model} already; choose a new name.")
+    if known is not None:
+        return known, False
+    return register_model(kind=kind, name=name, path=path, reward_model=reward_model), True
 
 
 @transaction.atomic
 def promote(*, version: ModelVersion, reason: str) -> ModelVersion:
-    """Makes the version the current one of its kind; the one before it is retired.
+    """Makes the version the current one: the SFT model, or that of its reward model. The one before it is retired.
 
     Raises ModelRefused when its files are gone, IllegalMove when it is current already.
     """
-    version = _make_current(version, reason)
-    version.promoted_at = timezone.now()
-    version.save(update_fields=["promoted_at"])
-    return version
+    return _make_current(version, reason, before=_replaced(version))
 
 
-def _make_current(version: ModelVersion, reason: str) -> ModelVersion:
-    same_kind = ModelVersion.objects.select_for_update().filter(kind=version.kind).order_by("pk")
-    versions = {each.pk: each for each in same_kind}
+@transaction.atomic
+def roll_back(
+    *, kind: ModelKind, reward_model: RewardModel | None = None, expected: ModelVersion | None = None
+) -> ModelVersion:
+    """Makes the version that was current before the present one current again; twice goes back two.
+
+    `expected` was promised to whoever asks. Raises ModelRefused when nothing was current before, or another version
+    than promised.
+    """
+    _lock(kind, reward_model)
+    back = way_back(kind, reward_model)
+    if back is None:
+        raise ModelRefused(f"There is no earlier {kind} model to roll back to.")
+    if expected is not None and back.version_id != expected.pk:
+        raise ModelRefused(
+            f"Meanwhile another model was promoted, rolled back or retired: rolling back would lead to {back.version} "
+            f"now, not to {expected}. Look again."
+        )
+    current = ModelVersion.objects.filter(kind=kind, reward_model=reward_model, state=ModelState.CURRENT).first()
+    reason = f"Rolled back from {current}." if current else "Rolled back; no model was current."
+    return _make_current(back.version, reason, before=back.before, rolled_back=True)
+
+
+def _make_current(
+    version: ModelVersion, reason: str, *, before: Promotion | None, rolled_back: bool = False
+) -> ModelVersion:
+    versions = _lock(ModelKind(version.kind), version.reward_model)
     version = versions[version.pk]
     check_move(old=ModelState(version.state), new=ModelState.CURRENT)
     try:
         check_model_directory(Path(version.path))
     except UnusableModel as unusable:
         raise ModelRefused(f"“{version}” can't be promoted: {unusable}") from unusable
+    now = timezone.now()
     for each in versions.values():
         if each.state == ModelState.CURRENT:
             each.move(to=ModelState.RETIRED, state_reason=f"Replaced by {version}.")
-    version.move(to=ModelState.CURRENT, state_reason=reason)
+            _end(each, now)
+    version.move(to=ModelState.CURRENT, state_reason=reason, promoted_at=now)
+    Promotion.objects.create(version=version, before=before, rolled_back=rolled_back, reason=reason)
     return version
 
 
-@transaction.atomic
-def roll_back(*, kind: ModelKind) -> ModelVersion:
-    """Makes the version that was promoted before the present one current again; twice goes back two.
+def _replaced(version: ModelVersion) -> Promotion | None:
+    """What rolling back leads to once `version` is promoted: the current one, or where the way back leads without."""
+    _lock(ModelKind(version.kind), version.reward_model)
+    latest = promotions_of(ModelKind(version.kind), version.reward_model).first()
+    back = latest.before if latest is not None and latest.ended_at is not None else latest
+    while back is not None and back.version_id == version.pk:  # it was retired meanwhile, and comes again
+        back = back.before
+    return back
 
-    Raises ModelRefused when there is none.
-    """
-    current = ModelVersion.objects.current(kind).first()
-    earlier = ModelVersion.objects.filter(kind=kind, state=ModelState.RETIRED, promoted_at__isnull=False)
-    before = earlier.filter(promoted_at__lt=current.promoted_at).order_by("-promoted_at").first() if current else None
-    if before is None:
-        raise ModelRefused(f"There is no earlier {kind} model to roll back to.")
-    return _make_current(before, f"Rolled back from {current}.")
+
+def _lock(kind: ModelKind, reward_model: RewardModel | None) -> dict[int, ModelVersion]:
+    """Locks the versions among which one is current, and returns them by id."""
+    versions = ModelVersion.objects.select_for_update().filter(kind=kind, reward_model=reward_model)
+    return {each.pk: each for each in versions.order_by("pk")}
+
+
+def _end(version: ModelVersion, now: datetime) -> None:
+    version.promotions.filter(ended_at=None).update(ended_at=now)
 
 
 @transaction.atomic
 def retire(*, version: ModelVersion, reason: str) -> None:
     """Takes a version out of use; it stays on record. Raises IllegalMove when it is retired already."""
-    version = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    version = _lock(ModelKind(version.kind), version.reward_model)[version.pk]
     version.move(to=ModelState.RETIRED, state_reason=reason)
+    _end(version, timezone.now())
 
 
 def keep_as_candidate(*, version: ModelVersion, reason: str) -> None:
     """Writes down why a candidate was not promoted."""
     ModelVersion.objects.filter(pk=version.pk, state=ModelState.CANDIDATE).update(state_reason=reason)
+
+
+@transaction.atomic
+def default_reward_model() -> RewardModel:
+    """The one that new campaigns feed and that programs get who name none; made where there is none yet."""
+    reward_model, _ = RewardModel.objects.get_or_create(
+        is_default=True, defaults={"slug": "reward", "name": "Reward model"}
+    )
+    return reward_model
+
+
+@transaction.atomic
+def create_reward_model(**fields: Any) -> RewardModel:
+    """One more reward model, which no campaign feeds yet. Raises ValidationError: a taken slug, no name."""
+    reward_model = RewardModel(**fields)
+    reward_model.full_clean()
+    reward_model.save()
+    return reward_model
+
+
+@transaction.atomic
+def change_reward_model(*, reward_model: RewardModel, **fields: Any) -> None:
+    """Changes its words and its schedule. Raises ValidationError."""
+    reward_model = RewardModel.objects.select_for_update(no_key=True).get(pk=reward_model.pk)
+    for name, value in fields.items():
+        setattr(reward_model, name, value)
+    reward_model.full_clean()
+    reward_model.save(update_fields=list(fields))
+
+
+@transaction.atomic
+def make_default(*, reward_model: RewardModel) -> None:
+    """From now on new campaigns feed it, and programs that name none get its rewards."""
+    list(RewardModel.objects.select_for_update().order_by("pk"))
+    RewardModel.objects.filter(is_default=True).update(is_default=False)
+    RewardModel.objects.filter(pk=reward_model.pk).update(is_default=True)

@@ -4,12 +4,12 @@ from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelVersion
+from labeling.exports.models import Exclusion, Snapshot
+from labeling.model_versions.models import ModelVersion, Promotion, RewardModel
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
-from labeling.training.models import TrainingPoint, TrainingRun
+from labeling.training.models import TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
@@ -23,6 +23,7 @@ __all__ = [
     "Conversation",
     "Demonstration",
     "EarlierDraft",
+    "Exclusion",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
@@ -31,6 +32,7 @@ __all__ = [
     "OwnPrompt",
     "OwnPromptExample",
     "PreferenceMargin",
+    "Promotion",
     "Prompt",
     "QueueProgress",
     "RankedCompletion",
@@ -38,6 +40,7 @@ __all__ = [
     "RankingTask",
     "RenderedCompletion",
     "Revision",
+    "RewardModel",
     "RewardScore",
     "RubricVersion",
     "SamplingRun",
@@ -47,6 +50,7 @@ __all__ = [
     "Suggestion",
     "SuggestionRequest",
     "TrainingPoint",
+    "TrainingRecipe",
     "TrainingRun",
     "WorkQueue",
 ]

@@ -36,10 +36,15 @@ def long_text(
 
 
 def choice(
-    label: StrOrPromise, choices: Any, *, help_text: StrOrPromise = "", initial: Any = None
+    label: StrOrPromise, choices: Any, *, help_text: StrOrPromise = "", initial: Any = None, required: bool = True
 ) -> forms.ChoiceField:
     return forms.ChoiceField(
-        label=label, choices=choices, help_text=help_text, initial=initial, widget=UnfoldAdminSelectWidget()
+        label=label,
+        choices=choices,
+        help_text=help_text,
+        initial=initial,
+        required=required,
+        widget=UnfoldAdminSelectWidget(),
     )
 
 

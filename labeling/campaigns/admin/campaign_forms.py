@@ -36,6 +36,8 @@ SETTINGS: tuple[str, ...] = (
     "lease_minutes",
     "ask_strength",
     "ask_edit",
+    "use",
+    "reward_models",
     "retrain_after_rankings",
     "retrain_after_days",
 )
@@ -62,6 +64,8 @@ LABELS = {
     "lease_minutes": _("Lease, in minutes"),
     "ask_strength": _("Ask how much better"),
     "ask_edit": _("Ask to improve the best"),
+    "use": _("Use"),
+    "reward_models": _("Reward models"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
     "retrain_after_days": _("Retrain after so many days"),
 }
@@ -89,7 +93,10 @@ FIELDSETS: list[Any] = [
         _("How completions are sampled"),
         {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},
     ),
-    (_("When the reward model is retrained"), {"fields": ["retrain_after_rankings", "retrain_after_days"]}),
+    (
+        _("What its labels are for"),
+        {"fields": ["use", "reward_models", "retrain_after_rankings", "retrain_after_days"]},
+    ),
 ]
 
 

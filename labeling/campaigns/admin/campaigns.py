@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Sum
@@ -49,7 +49,7 @@ class CampaignAdmin(NounAdmin):
     list_filter = by_choice("state")
     search_fields = ("name", "slug")
     add_fieldsets = NEW_FIELDSETS
-    fieldsets = FIELDSETS
+    fieldsets: ClassVar[tuple[Any, ...]] = tuple(FIELDSETS)
     change_form_outer_before_template = "campaigns/admin/campaign.html"
     warn_unsaved_form = True
     actions_detail: tuple[Any, ...] = (

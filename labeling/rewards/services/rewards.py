@@ -12,7 +12,7 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
 
 from labeling.base.states import TaskState
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.services.records import rankings_of
+from labeling.exports.services.selected import rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask

@@ -7,10 +7,14 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.nouns import NounAdmin, column
 from labeling.base.admin.state_labels import STATE_COLOURS
+from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.queries import promotions_of
 from labeling.training.admin.measures import compared, headline
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
+
+PROMOTIONS_SHOWN = 20
 
 
 class ModelMeasures(NounAdmin):
@@ -26,6 +30,7 @@ class ModelMeasures(NounAdmin):
             **evaluation_context(version),
             "promotion": numbers_of(run.promotion) if run else None,
             "state_colour": STATE_COLOURS[version.state],
+            "promotions": promotions_of(ModelKind(version.kind), version.reward_model)[:PROMOTIONS_SHOWN],
         }
 
     @column(lazy("Accuracy"))

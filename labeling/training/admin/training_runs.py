@@ -18,10 +18,12 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.charts import LineChart, line_chart, smoothed
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import ReasonForm, long_text, switch
-from labeling.base.admin.filters import by_choice
+from labeling.base.admin.fields import ReasonForm, choice, long_text, switch
+from labeling.base.admin.filters import by_choice, by_relation
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.model_versions.admin.versions import reward_models
+from labeling.model_versions.models import RewardModel
 from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
@@ -34,6 +36,7 @@ LOG_LINES = 60
 
 
 class RetrainForm(forms.Form):
+    reward_model = choice(lazy("Reward model"), reward_models, required=False)
     note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
     include_simulated = switch(
         lazy("Learn from simulated rankings too"),
@@ -45,20 +48,21 @@ class RetrainForm(forms.Form):
 class TrainingRunAdmin(RecordAdmin):
     list_display = (
         "name",
+        shown("reward_model", lazy("Reward model")),
         "show_state",
         "how_far",
         "outcome",
         shown("created_at", lazy("Created")),
         shown("finished_at", lazy("Finished")),
     )
-    list_filter = by_choice("state")
-    list_select_related = ("model_version", "snapshot")
+    list_filter = (*by_choice("state"), *by_relation("reward_model"))
+    list_select_related = ("model_version", "snapshot", "reward_model")
     search_fields = ("trigger_note", "decision", "failure")
     change_form_outer_before_template = "training/admin/training_run.html"
     fields = (
-        "kind", "trigger", "trigger_note", "include_simulated", "snapshot", "base", "model_version", "compared_with",
-        "config_text", "output_path", "log_path", "worker", "created_at", "dispatched_at", "heartbeat_at",
-        "finished_at",
+        "reward_model", "recipe", "trigger", "trigger_note", "include_simulated", "snapshot", "base", "model_version",
+        "compared_with", "config_text", "output_path", "log_path", "worker", "attempts", "interruption", "created_at",
+        "dispatched_at", "heartbeat_at", "progress_at", "finished_at", "cleared_at",
     )  # fmt: skip
     readonly_fields = ("config_text",)
     actions_list = ("retrain_now",)
@@ -123,7 +127,10 @@ class TrainingRunAdmin(RecordAdmin):
     def retrain_now(self, request: HttpRequest) -> HttpResponse:
         def act(cleaned: dict[str, Any]) -> str:
             run = request_retraining(
-                trigger="manual", note=cleaned["note"], include_simulated=cleaned["include_simulated"]
+                trigger="manual",
+                reward_model=RewardModel.objects.filter(slug=cleaned["reward_model"]).first(),
+                note=cleaned["note"],
+                include_simulated=cleaned["include_simulated"],
             )
             self.log_addition(request, run, [{"added": {}}])
             if QUEUED_RUNS.send():
@@ -131,10 +138,11 @@ class TrainingRunAdmin(RecordAdmin):
             return _("Training run %(run)d waits: Redis can't be reached, beat sends it later.") % {"run": run.pk}
 
         confirmation = Confirmation(
-            title=_("Retrain the reward model now?"),
+            title=_("Retrain a reward model now?"),
             consequences=[
-                _("Every ranking so far is exported, and a reward model is trained from it in a process of its own. "
-                  "It and the current one are evaluated on the same test rankings and the newest ones."),
+                _("The rankings of the campaigns that feed it are exported, and a version is trained from them by its "
+                  "latest recipe, in a process of its own. It and the current one are evaluated on the same test "
+                  "rankings and the newest ones."),
                 _("It is promoted only if the rule says that it is better; otherwise it stays a candidate."),
             ],
             button=_("Retrain now"),
