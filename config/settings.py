@@ -238,7 +238,7 @@ PROMOTE_MIN_NEW_RANKINGS = env.integer(
 INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
     "INCLUDE_SIMULATED_IN_RETRAINING",
     default=False,
-    about="Let simulated labelers' rankings train and promote. For demos only.",
+    about="Let simulated labelers' rankings train, too; what learns from them stays a candidate. For demos only.",
 )
 
 

@@ -59,7 +59,7 @@ NAVIGATION = [
         "title": _("Training"),
         "items": [
             _entry(_("Reward models"), "psychology", "rewardmodel"),
-            _entry(_("Left out"), "block", "exclusion"),
+            _entry(_("Exclusions"), "block", "exclusion"),
             _entry(_("Snapshots"), "inventory_2", "snapshot"),
             _entry(_("Training runs"), "model_training", "trainingrun"),
             _entry(_("Model versions"), "deployed_code", "modelversion"),

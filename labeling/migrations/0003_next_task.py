@@ -185,7 +185,7 @@ BEGIN
         -- labeler has worked for neither, chance decides, so that newcomers don't all begin with the oldest.
         FOR turn IN
             SELECT campaign.id FROM labeling_campaign AS campaign
-            WHERE campaign.state = 'active' AND EXISTS (
+            WHERE campaign.state = 'active' AND campaign.simulated = claimant.simulated AND EXISTS (
                 SELECT FROM labeling_workqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.kind = '{kind.name}'
                     AND queue.language = ANY(claimant.languages)

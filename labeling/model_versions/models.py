@@ -70,6 +70,9 @@ class ModelVersion(StatefulModel):
         "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
     )
     metrics = models.JSONField(default=dict, blank=True)
+    simulated = models.BooleanField(
+        default=False, help_text="It learned from simulated labelers, whose preferences are nobody's."
+    )
     state = models.CharField(max_length=16, choices=ModelState.choices, default=ModelState.CANDIDATE)
     state_reason = models.TextField(blank=True, help_text="Why it was promoted, kept as candidate or retired.")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,5 +1,6 @@
 """Model versions: registered, promoted, rolled back, retired."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from labeling.model_versions.queries import promotions_of, way_back
 from lm.errors import UnusableModel
 from lm.hub import fetch, is_hub_id
 from lm.model_directory import check_model_directory
+from lm.snapshot.manifest import Counts
 from rm_trainer.metrics import Metrics
 
 
@@ -27,10 +29,12 @@ def register_model(
     parent: ModelVersion | None = None,
     snapshot_id: int | None = None,
     metrics: Metrics | None = None,
+    simulated: bool = False,
 ) -> ModelVersion:
     """A new candidate. The directory must hold a safetensors checkpoint with its tokenizer.
 
-    `reward_model`: which one it is a version of; of the default one unless it is named. Raises ModelRefused.
+    `reward_model`: which one it is a version of; of the default one unless it is named. `simulated`: it learned from
+    simulated labelers, as its own metrics.json may say, too. Raises ModelRefused.
     """
     try:
         check_model_directory(path)
@@ -50,7 +54,22 @@ def register_model(
         parent=parent,
         snapshot_id=snapshot_id,
         metrics=metrics or {},
+        simulated=simulated or _says_simulated(path),
     )
+
+
+def _says_simulated(path: Path) -> bool:
+    """Whether the trainer wrote beside the weights that simulated rankings were among its data."""
+    try:
+        counts = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["snapshot"]["counts"]
+        return has_simulated(counts)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def has_simulated(counts: Counts) -> bool:
+    """Whether a snapshot of these counts holds what simulated labelers handed in."""
+    return any(split.get("simulated") for split in counts.values())
 
 
 def local_model(*, model: str, models_dir: Path) -> Path:
@@ -80,17 +99,23 @@ def find_or_register(
 
 
 @transaction.atomic
-def promote(*, version: ModelVersion, reason: str) -> ModelVersion:
+def promote(*, version: ModelVersion, reason: str, simulated: bool = False) -> ModelVersion:
     """Makes the version the current one: the SFT model, or that of its reward model. The one before it is retired.
 
-    Raises ModelRefused when its files are gone, IllegalMove when it is current already.
+    `simulated` says that one may that learned from simulated labelers. Raises ModelRefused when its files are gone or
+    that is not said, IllegalMove when it is current already.
     """
+    _refuse_simulated(version, asked_for=simulated)
     return _make_current(version, reason, before=_replaced(version))
 
 
 @transaction.atomic
 def roll_back(
-    *, kind: ModelKind, reward_model: RewardModel | None = None, expected: ModelVersion | None = None
+    *,
+    kind: ModelKind,
+    reward_model: RewardModel | None = None,
+    expected: ModelVersion | None = None,
+    simulated: bool = False,
 ) -> ModelVersion:
     """Makes the version that was current before the present one current again; twice goes back two.
 
@@ -106,9 +131,18 @@ def roll_back(
             f"Meanwhile another model was promoted, rolled back or retired: rolling back would lead to {back.version} "
             f"now, not to {expected}. Look again."
         )
+    _refuse_simulated(back.version, asked_for=simulated)
     current = ModelVersion.objects.filter(kind=kind, reward_model=reward_model, state=ModelState.CURRENT).first()
     reason = f"Rolled back from {current}." if current else "Rolled back; no model was current."
     return _make_current(back.version, reason, before=back.before, rolled_back=True)
+
+
+def _refuse_simulated(version: ModelVersion, *, asked_for: bool) -> None:
+    if version.simulated and not asked_for:
+        raise ModelRefused(
+            f"“{version}” learned from simulated labelers, whose preferences are nobody's. Say in so many words that "
+            "it may become current all the same."
+        )
 
 
 def _make_current(

@@ -30,6 +30,7 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
             Q(reserved_for=None) | Q(reserved_for=labeler),
             ~Exists(met),
             campaign__state=CampaignState.ACTIVE,
+            campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
         )
         # Without opt-outs the prompts need not be read.

@@ -92,6 +92,9 @@ class TrainingRun(StatefulModel):
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
     failure = models.TextField(blank=True)
     include_simulated = models.BooleanField(default=False)
+    promote_simulated = models.BooleanField(
+        default=False, help_text="What learned from simulated labelers may become current, if the rule says so."
+    )
     config = models.JSONField(default=dict, blank=True)
     snapshot = models.ForeignKey(
         Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="training_runs"

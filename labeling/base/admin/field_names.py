@@ -59,6 +59,7 @@ FIELD_NAMES = (
     _("path"),
     _("position"),
     _("progress at"),
+    _("promote simulated"),
     _("promoted at"),
     _("prompt"),
     _("published at"),

@@ -64,7 +64,7 @@ LABELS = {
     "lease_minutes": _("Lease, in minutes"),
     "ask_strength": _("Ask how much better"),
     "ask_edit": _("Ask to improve the best"),
-    "use": _("Use"),
+    "use": _("Use of its labels"),
     "reward_models": _("Reward models"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
     "retrain_after_days": _("Retrain after so many days"),

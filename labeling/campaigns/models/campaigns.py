@@ -81,6 +81,9 @@ class Campaign(StatefulModel):
         validators=[MinValueValidator(1)],
         help_text=_("How long a labeler holds a task; each saved draft starts the time anew."),
     )
+    simulated = models.BooleanField(
+        default=False, editable=False, help_text=_("Simulated labelers work in it, and nobody else.")
+    )
     use = models.CharField(
         max_length=24,
         choices=CampaignUse.choices,

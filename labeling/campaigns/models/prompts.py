@@ -51,7 +51,11 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
         """
         met = labeler.assignments.filter(prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
         return self.filter(
-            WANTS_DEMONSTRATION, ~Exists(met), campaign__state=CampaignState.ACTIVE, language__in=labeler.languages
+            WANTS_DEMONSTRATION,
+            ~Exists(met),
+            campaign__state=CampaignState.ACTIVE,
+            campaign__simulated=labeler.simulated,
+            language__in=labeler.languages,
         ).exclude(content_warnings__overlap=labeler.opt_outs)
 
 

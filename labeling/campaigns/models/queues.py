@@ -19,9 +19,11 @@ class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
     def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
         """The queues from which the labeler may be given work: those of open campaigns, in their languages, without
         the content that they opted out of."""
-        return self.filter(campaign__state=CampaignState.ACTIVE, language__in=labeler.languages).exclude(
-            content_warnings__overlap=labeler.opt_outs
-        )
+        return self.filter(
+            campaign__state=CampaignState.ACTIVE,
+            campaign__simulated=labeler.simulated,
+            language__in=labeler.languages,
+        ).exclude(content_warnings__overlap=labeler.opt_outs)
 
 
 class WorkQueue(models.Model):

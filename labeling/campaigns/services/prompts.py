@@ -65,6 +65,31 @@ def add_prompt(
 
 
 @transaction.atomic
+def copy_prompts(*, of: Campaign, into: Campaign, most: int) -> int:
+    """Copies up to `most` prompts, as much ranking wanted of each as `into` asks for; returns how many are new.
+
+    A copy has its prompt's submitter, and so its split, and counts for nobody's limit.
+    """
+    known = Prompt.objects.filter(campaign=into).values("dedupe_key")
+    prompts = of.prompts.filter(set_aside_reason="").exclude(dedupe_key__in=known).order_by("pk")[:most]
+    copied = Prompt.objects.bulk_create(
+        Prompt(
+            campaign=into,
+            submitter_id=prompt.submitter_id,
+            messages=prompt.messages,
+            dedupe_key=prompt.dedupe_key,
+            source=prompt.source,
+            use_case=prompt.use_case,
+            language=prompt.language,
+            content_warnings=prompt.content_warnings,
+            ranking_tasks_needed=into.ranking_tasks_per_prompt,
+        )
+        for prompt in prompts
+    )
+    return len(copied)
+
+
+@transaction.atomic
 def warn_of_content(*, prompt: Prompt, warnings: Sequence[ContentWarning]) -> Prompt:
     """Says what the prompt holds; from now on it is offered only to labelers who opted out of none of it."""
     prompt = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)

@@ -26,7 +26,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     at_work, held = holders()
     return context | {
         "pipeline": state,
-        "models": [_current(state, kind) for kind in ModelKind],
+        "models": _current(state),
         "chart": _chart(throughput(days=DAYS_SHOWN)),
         "holders": at_work,
         "held": held,
@@ -38,14 +38,28 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentModel:
+    """The version in use of the SFT model, or of the reward model that is named."""
+
     kind: ModelKind
+    reward_model: str
     version: ModelVersion | None
     headline: str
 
 
-def _current(state: Pipeline, kind: ModelKind) -> CurrentModel:
-    version = state.current.get(kind)
-    return CurrentModel(kind=kind, version=version, headline=headline(version.metrics) if version else "")
+def _current(state: Pipeline) -> list[CurrentModel]:
+    """The SFT model, then each reward model. The only reward model needs no name."""
+    by_reward_model = {version.reward_model_id: version for version in state.current}
+    rewarding = [(each.pk, each.name if len(state.reward_models) > 1 else "") for each in state.reward_models]
+    return [
+        CurrentModel(
+            kind=ModelKind.SFT if pk is None else ModelKind.REWARD,
+            reward_model=name,
+            version=version,
+            headline=headline(version.metrics) if version else "",
+        )
+        for pk, name in [(None, ""), *(rewarding or [(0, "")])]
+        for version in [by_reward_model.get(pk)]
+    ]
 
 
 def _chart(days: list[Day]) -> BarChart:

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from config.health import redis_state
 from labeling.base.states import LabelerState, ModelKind, TaskState
 from labeling.console.queries.notices import NoticeFacts, notice_facts
+from labeling.training.admin.sentences import failure_in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ def _runs(found: NoticeFacts) -> list[Notice]:
         return [
             Notice(
                 text=_("Training run %(run)d failed") % {"run": run.pk},
-                detail=run.failure.partition("\n")[0],
+                detail=failure_in_words(run.failure).partition("\n")[0],
                 link=reverse("admin:labeling_trainingrun_change", args=[run.pk]),
                 urgent=True,
             )

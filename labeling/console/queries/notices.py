@@ -68,4 +68,4 @@ def _set_aside() -> list[SetAside]:
 
 def _empty_campaigns() -> list[Campaign]:
     claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, campaign=OuterRef("pk"))
-    return list(Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE))
+    return list(Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE, simulated=False))

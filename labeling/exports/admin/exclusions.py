@@ -181,7 +181,7 @@ class ExclusionAdmin(RecordAdmin):
         "what",
         "show_kind",
         shown("reason", lazy("Reason")),
-        shown("excluded_at", lazy("Left out")),
+        shown("excluded_at", lazy("Left out on")),
         shown("excluded_by", lazy("By")),
         shown("ended_at", lazy("Taken in again")),
     )

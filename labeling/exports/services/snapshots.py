@@ -118,6 +118,8 @@ class _Tally:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
         self._numbers[record["split"]]["rankings"] += 1
         self._numbers[record["split"]]["usable_pairs"] += len(pairs)
+        if record["simulated"]:
+            self._numbers[record["split"]]["simulated"] += 1
         self._add_origin(record)
 
     def demonstration(self, record: DemonstrationRecord) -> None:

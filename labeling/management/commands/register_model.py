@@ -25,6 +25,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reward-model", metavar="SLUG", help="Which reward model it is a version of; the default one if left out."
         )
+        parser.add_argument(
+            "--promote-simulated",
+            action="store_true",
+            help="With --promote: though it learned from simulated labelers.",
+        )
         parser.add_argument("--promote", action="store_true", help="Make it the current one of its kind.")
 
     def handle(self, **options: Any) -> None:
@@ -36,7 +41,11 @@ class Command(BaseCommand):
             )
             self.stdout.write(f"{'Registered' if is_new else 'Already registered:'} {version.kind} model “{version}”.")
             if options["promote"] and version.state != ModelState.CURRENT:
-                promote(version=version, reason="manage.py register_model --promote")
+                promote(
+                    version=version,
+                    reason="manage.py register_model --promote",
+                    simulated=options["promote_simulated"],
+                )
                 self.stdout.write(f"“{version}” is now the current {version.kind} model.")
         except ModelRefused as refused:
             raise CommandError(str(refused)) from refused

@@ -24,7 +24,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--include-simulated",
             action="store_true",
-            help="Train on simulated labelers' rankings, too, and let them decide the promotion.",
+            help="Train on simulated labelers' rankings, too. The version stays a candidate.",
+        )
+        parser.add_argument(
+            "--promote-simulated",
+            action="store_true",
+            help="With --include-simulated: let it become current, if the rule says so.",
         )
 
     def handle(self, **options: Any) -> None:
@@ -35,6 +40,7 @@ class Command(BaseCommand):
                 reward_model=None if slug is None else reward_model_named(slug),
                 note="manage.py retrain_reward_model",
                 include_simulated=options["include_simulated"],
+                promote_simulated=options["promote_simulated"],
             )
         except (ModelRefused, RetrainingRefused) as refused:
             raise CommandError(str(refused)) from refused

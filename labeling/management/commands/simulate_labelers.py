@@ -5,20 +5,25 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from labeling.base.refusals import CampaignRefused
 from labeling.simulation.rules import RULES, UnknownRule, rule_named
-from labeling.simulation.services import rank_next, simulated_labelers
+from labeling.simulation.services import open_simulated_campaign, rank_next, simulated_labelers
 
 POLL_SECONDS = 2.0
 
 
 class Command(BaseCommand):
     help = (
-        "Ranks like people do, through the same services, by a known rule with noise. Simulated rankings are "
-        "marked, and stay out of exports and retraining unless those are given --include-simulated."
+        "Ranks like people do, through the same services, by a known rule with noise, in a copy of a campaign that is "
+        "theirs alone. Simulated rankings are marked, and stay out of exports and retraining unless those are given "
+        "--include-simulated."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rankings", type=int, required=True, help="How many rankings to hand in.")
+        parser.add_argument(
+            "--campaign", metavar="SLUG", help="Whose prompts they rank; the first open one if left out."
+        )
         parser.add_argument(
             "--rule", default="shorter", help=f"The rule that they follow: {', '.join(RULES)} or contains:WORD."
         )
@@ -43,6 +48,11 @@ class Command(BaseCommand):
             score = rule_named(options["rule"])
         except UnknownRule as unknown:
             raise CommandError(str(unknown)) from unknown
+        try:
+            campaign = open_simulated_campaign(slug=options["campaign"])
+        except CampaignRefused as refused:
+            raise CommandError(str(refused)) from refused
+        self.stdout.write(f"They rank in “{campaign}” ({campaign.slug}), which nobody else is offered work of.")
         labelers = simulated_labelers(count=options["labelers"])
         chance = random.Random(options["seed"])
         done, waited_since, said_waiting = 0, time.monotonic(), False
@@ -64,6 +74,6 @@ class Command(BaseCommand):
         self.stdout.write(
             self.style.SUCCESS(
                 f"{done} simulated rankings by the rule “{options['rule']}”. To learn from them:\n"
-                "  python manage.py retrain_reward_model --now --include-simulated"
+                "  python manage.py retrain_reward_model --now --include-simulated --promote-simulated"
             )
         )

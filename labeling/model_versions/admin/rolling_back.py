@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.fields import switch
 from labeling.base.admin.nouns import NounAdmin
 from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion, RewardModel
@@ -28,6 +29,10 @@ class RollBackForm(forms.Form):
     to = forms.ModelChoiceField(ModelVersion.objects.all(), required=False, widget=forms.HiddenInput)
 
 
+class RollBackToSimulatedForm(RollBackForm):
+    simulated = switch(lazy("Make it current though it learned from simulated labelers"))
+
+
 def roll_back_page(
     admin: NounAdmin, request: HttpRequest, kind: ModelKind, reward_model: RewardModel | None = None, *, back: str
 ) -> HttpResponse:
@@ -36,7 +41,9 @@ def roll_back_page(
     to = promotion.version if promotion else None
 
     def act(cleaned: dict[str, Any]) -> str:
-        version = roll_back(kind=kind, reward_model=reward_model, expected=cleaned["to"])
+        version = roll_back(
+            kind=kind, reward_model=reward_model, expected=cleaned["to"], simulated=cleaned.get("simulated", False)
+        )
         admin.log_change(request, version, _("Rolled back to."))
         return _("“%(version)s” is current again.") % {"version": version}
 
@@ -45,7 +52,7 @@ def roll_back_page(
         consequences=_consequences(kind, reward_model, to),
         button=_("Roll back"),
         back=back,
-        form=partial(RollBackForm, initial={"to": to}),
+        form=partial(RollBackToSimulatedForm if to and to.simulated else RollBackForm, initial={"to": to}),
         danger=True,
     )
     return confirm(admin, request, confirmation, act)

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import ReasonForm, choice, text
-from labeling.base.admin.filters import by_choice, by_relation
+from labeling.base.admin.fields import ReasonForm, choice, switch, text
+from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ModelKind, ModelState, legal_moves
@@ -48,23 +48,31 @@ class RegisterForm(forms.Form):
     )
 
 
+class PromoteSimulatedForm(ReasonForm):
+    simulated = switch(
+        lazy("Make it current though it learned from simulated labelers"),
+        help_text=lazy("Its rewards follow a preset rule, and are nobody's preferences."),
+    )
+
+
 class ModelVersionAdmin(RecordAdmin):
     list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         shown("kind", lazy("Kind")),
         shown("reward_model", lazy("Reward model")),
         "show_state",
+        "learned_from",
         shown("parent", lazy("Parent")),
         "trained_on",
         shown("created_at", lazy("Created")),
         shown("promoted_at", lazy("Promoted")),
     )
-    list_filter = (*by_choice("kind", "state"), *by_relation("reward_model"))
+    list_filter = (*by_choice("kind", "state"), *by_relation("reward_model"), *yes_or_no("simulated"))
     list_select_related = ("parent", "snapshot", "reward_model")
     search_fields = ("name", "path")
     fields = (
         "kind", "reward_model", "name", "path", "state", "state_reason", "parent", "snapshot", "created_at",
-        "promoted_at", "metrics_text",
+        "simulated", "promoted_at", "metrics_text",
     )  # fmt: skip
     readonly_fields = ("metrics_text",)
     actions_list = ("register", "roll_back_sft", "roll_back_reward")
@@ -77,6 +85,10 @@ class ModelVersionAdmin(RecordAdmin):
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, version: ModelVersion) -> tuple[str, str]:
         return state_label(version)
+
+    @column(lazy("Learned from"), label={"simulated": "warning"})
+    def learned_from(self, version: ModelVersion) -> tuple[str, str] | str:
+        return ("simulated", _("Simulated labelers")) if version.simulated else ""
 
     @column(lazy("Trained on"), ordering="snapshot")
     def trained_on(self, version: ModelVersion) -> str:
@@ -118,7 +130,7 @@ class ModelVersionAdmin(RecordAdmin):
         current = version.current_instead()
 
         def act(cleaned: dict[str, Any]) -> str:
-            promote(version=version, reason=cleaned["reason"])
+            promote(version=version, reason=cleaned["reason"], simulated=cleaned.get("simulated", False))
             return _("“%(version)s” is the current %(kind)s model.") % {
                 "version": version,
                 "kind": version.get_kind_display(),
@@ -135,7 +147,7 @@ class ModelVersionAdmin(RecordAdmin):
             button=_("Promote"),
             back=self.page_of(version),
             about=[version],
-            form=ReasonForm,
+            form=PromoteSimulatedForm if version.simulated else ReasonForm,
         )
         return confirm(self, request, confirmation, act)
 

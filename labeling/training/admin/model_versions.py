@@ -10,9 +10,11 @@ from labeling.base.admin.state_labels import STATE_COLOURS
 from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import promotions_of
+from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.measures import compared, headline
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
+from labeling.training.admin.sentences import promotions_in_words, reason_in_words
 
 PROMOTIONS_SHOWN = 20
 
@@ -30,7 +32,12 @@ class ModelMeasures(NounAdmin):
             **evaluation_context(version),
             "promotion": numbers_of(run.promotion) if run else None,
             "state_colour": STATE_COLOURS[version.state],
-            "promotions": promotions_of(ModelKind(version.kind), version.reward_model)[:PROMOTIONS_SHOWN],
+            "promotions": promotions_in_words(
+                promotions_of(ModelKind(version.kind), version.reward_model)[:PROMOTIONS_SHOWN]
+            ),
+            "state_reason": decision_in_words(run)
+            if run and run.decision == version.state_reason
+            else reason_in_words(version.state_reason),
         }
 
     @column(lazy("Accuracy"))

@@ -20,6 +20,7 @@ from unfold.widgets import (
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, shown
 from labeling.model_versions.models import RewardModel
+from labeling.training.admin.sentences import promotions_in_words
 from labeling.training.models import TrainingRecipe
 from labeling.training.services.recipes import DECIDED, change_recipe, current_recipe
 
@@ -56,7 +57,9 @@ class TrainedByRecipes(NounAdmin):
 
     def page_context(self, request: HttpRequest, reward_model: RewardModel) -> dict[str, Any]:
         recipe = current_recipe(reward_model)
-        return super().page_context(request, reward_model) | {
+        context = super().page_context(request, reward_model)
+        return context | {
+            "promotions": promotions_in_words(context["promotions"]),
             "recipe": recipe,
             "recipe_lines": [(LABELS[name], _value(recipe, name)) for name in DECIDED],
             "recipes": reward_model.recipes.select_related("created_by").order_by("-version"),

@@ -19,14 +19,17 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.charts import LineChart, line_chart, smoothed
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, choice, long_text, switch
-from labeling.base.admin.filters import by_choice, by_relation
+from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.states import RunState
 from labeling.model_versions.admin.versions import reward_models
 from labeling.model_versions.models import RewardModel
+from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
+from labeling.training.admin.sentences import failure_in_words, trigger_in_words
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress, progress_of, runs_with_last_step
 from labeling.training.services.runs import QUEUED_RUNS, fail_run, request_retraining
@@ -40,7 +43,11 @@ class RetrainForm(forms.Form):
     note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
     include_simulated = switch(
         lazy("Learn from simulated rankings too"),
-        help_text=lazy("For demos only: what comes of it follows a preset rule, not people."),
+        help_text=lazy("For demos only: what comes of it follows a preset rule, not people. It stays a candidate."),
+    )
+    promote_simulated = switch(
+        lazy("Let it become current though it learns from simulated rankings"),
+        help_text=lazy("If the rule of promotion says so."),
     )
 
 
@@ -50,19 +57,20 @@ class TrainingRunAdmin(RecordAdmin):
         "name",
         shown("reward_model", lazy("Reward model")),
         "show_state",
+        "learns_from",
         "how_far",
         "outcome",
         shown("created_at", lazy("Created")),
         shown("finished_at", lazy("Finished")),
     )
-    list_filter = (*by_choice("state"), *by_relation("reward_model"))
+    list_filter = (*by_choice("state"), *by_relation("reward_model"), *yes_or_no("include_simulated"))
     list_select_related = ("model_version", "snapshot", "reward_model")
     search_fields = ("trigger_note", "decision", "failure")
     change_form_outer_before_template = "training/admin/training_run.html"
     fields = (
-        "reward_model", "recipe", "trigger", "trigger_note", "include_simulated", "snapshot", "base", "model_version",
-        "compared_with", "config_text", "output_path", "log_path", "worker", "attempts", "interruption", "created_at",
-        "dispatched_at", "heartbeat_at", "progress_at", "finished_at", "cleared_at",
+        "reward_model", "recipe", "trigger", "trigger_note", "include_simulated", "promote_simulated", "snapshot",
+        "base", "model_version", "compared_with", "config_text", "output_path", "log_path", "worker", "attempts",
+        "interruption", "created_at", "dispatched_at", "heartbeat_at", "progress_at", "finished_at", "cleared_at",
     )  # fmt: skip
     readonly_fields = ("config_text",)
     actions_list = ("retrain_now",)
@@ -108,6 +116,10 @@ class TrainingRunAdmin(RecordAdmin):
     def show_state(self, run: TrainingRun) -> tuple[str, str]:
         return state_label(run)
 
+    @column(lazy("Learns from"), label={"simulated": "warning"})
+    def learns_from(self, run: TrainingRun) -> tuple[str, str] | str:
+        return ("simulated", _("Simulated labelers too")) if run.include_simulated else ""
+
     @column(lazy("Step"))
     def how_far(self, run: Any) -> str:
         if run.last_step is None:
@@ -116,7 +128,8 @@ class TrainingRunAdmin(RecordAdmin):
 
     @column(lazy("Outcome"))
     def outcome(self, run: TrainingRun) -> str:
-        text = run.failure.partition("\n")[0] or run.decision or run.trigger_note
+        failure = failure_in_words(run.failure).partition("\n")[0]
+        text = failure or decision_in_words(run) or trigger_in_words(run.trigger_note)
         return format_html('<span class="cc-excerpt">{}</span>', text[:160])
 
     @column(lazy("Configuration"))
@@ -131,6 +144,7 @@ class TrainingRunAdmin(RecordAdmin):
                 reward_model=RewardModel.objects.filter(slug=cleaned["reward_model"]).first(),
                 note=cleaned["note"],
                 include_simulated=cleaned["include_simulated"],
+                promote_simulated=cleaned["promote_simulated"],
             )
             self.log_addition(request, run, [{"added": {}}])
             if QUEUED_RUNS.send():
@@ -156,7 +170,7 @@ class TrainingRunAdmin(RecordAdmin):
         run = self.find(request, object_id)
 
         def act(cleaned: dict[str, Any]) -> str:
-            ended = fail_run(run_id=run.pk, reason=_("Ended by an admin: %(reason)s") % cleaned)
+            ended = fail_run(run_id=run.pk, reason=f"Ended by an admin: {cleaned['reason']}")
             if ended:
                 return _("Training run %(run)d is ended; its process stops with its next word.") % {"run": run.pk}
             return _("Training run %(run)d had ended already.") % {"run": run.pk}
@@ -185,6 +199,9 @@ def live_context(run: TrainingRun) -> dict[str, Any]:
         "accuracy": accuracy_chart(progress),
         "log": tail(Path(run.log_path), lines=LOG_LINES) if run.log_path else "",
         "state_colour": STATE_COLOURS[run.state],
+        "failure": failure_in_words(run.failure),
+        "decision": decision_in_words(run),
+        "interruption": failure_in_words(run.interruption) if run.state == RunState.QUEUED else "",
     }
 
 

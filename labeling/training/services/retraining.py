@@ -15,7 +15,7 @@ from labeling.exports.models import Snapshot
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model, current_sft_model
-from labeling.model_versions.services import keep_as_candidate, promote, register_model
+from labeling.model_versions.services import has_simulated, keep_as_candidate, promote, register_model
 from labeling.training.models import TrainingRecipe, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.heartbeat import heartbeats
@@ -43,6 +43,10 @@ LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
 """Where no model is current, or it is not known what the current one was trained on, every ranking is new."""
 
 
+HELD_BACK = (
+    "Kept as candidate: it learned from simulated labelers, and nobody asked that such a model may become current. The "
+    "rule would have it so: {reason}"
+)
 FOLDS = ".folds"
 """What is put behind a model's path for the directory of its folds."""
 
@@ -215,14 +219,16 @@ def _register(
     evaluations: _Evaluations,
 ) -> None:
     metrics: Metrics = json.loads((output / "metrics.json").read_text())
+    simulated = has_simulated(snapshot.counts)
     version = register_model(
         kind=ModelKind.REWARD,
-        name=f"{run.reward_model.slug}-{run.pk}",
+        name=f"{run.reward_model.slug}-{run.pk}{'-simulated' if simulated else ''}",
         reward_model=run.reward_model,
         path=output,
         parent=current,
         snapshot_id=snapshot.pk,
         metrics=metrics,
+        simulated=simulated,
     )
     decision = decide(
         test=evaluations.comparison(),
@@ -231,17 +237,15 @@ def _register(
         since=evaluations.since,
         rule=_rule(),
     )
+    held_back = decision.promote and simulated and not run.promote_simulated
+    reason = HELD_BACK.format(reason=decision.reason) if held_back else decision.reason
     finish_run(
-        run=run,
-        model_version=version,
-        evaluation=evaluations.metrics(),
-        decision=decision.reason,
-        promotion=decision.numbers,
+        run=run, model_version=version, evaluation=evaluations.metrics(), decision=reason, promotion=decision.numbers
     )
-    if decision.promote:
-        promote(version=version, reason=decision.reason)
+    if decision.promote and not held_back:
+        promote(version=version, reason=reason, simulated=run.promote_simulated)
     else:
-        keep_as_candidate(version=version, reason=decision.reason)
+        keep_as_candidate(version=version, reason=reason)
 
 
 def _rule() -> Rule:

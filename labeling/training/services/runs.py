@@ -58,9 +58,16 @@ class BothModels(TypedDict, total=False):
 
 
 def request_retraining(
-    *, trigger: str, reward_model: RewardModel | None = None, note: str = "", include_simulated: bool = False
+    *,
+    trigger: str,
+    reward_model: RewardModel | None = None,
+    note: str = "",
+    include_simulated: bool = False,
+    promote_simulated: bool = False,
 ) -> TrainingRun:
     """A queued run of the reward model, or of the default one, by its latest recipe.
+
+    What learns from simulated rankings stays a candidate unless `promote_simulated` says otherwise.
 
     Raises RetrainingRefused while another run of it is under way (a partial unique index holds it, too).
     """
@@ -74,6 +81,7 @@ def request_retraining(
                 trigger=trigger,
                 trigger_note=note,
                 include_simulated=include_simulated,
+                promote_simulated=promote_simulated,
             )
     except IntegrityError:
         active = TrainingRun.objects.active().filter(reward_model=reward_model).first()

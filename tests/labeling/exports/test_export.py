@@ -344,6 +344,7 @@ class TestFilters:
     def test_simulated_labelers_stay_out_unless_asked_for(self, tmp_path: Path) -> None:
         a_task(campaign=make_campaign(rankings_per_task=2))
         rank(make_labeler("alice"), [1, 2, 3, 4])
+        a_task(campaign=make_campaign(simulated=True))
         rank(make_labeler("robot", simulated=True), [4, 3, 2, 1])
 
         without = write_snapshot(tmp_path / "without", kinds=["rankings"])
@@ -470,6 +471,11 @@ class TestManifest:
             "split": None,
             "include_simulated": False,
             "held_out": False,
+            "include_left_out": False,
+            "reward_model": None,
+            "campaigns": None,
+            "evaluate_only": [],
+            "never_train": [],
         }
         assert [(file["path"], file["records"]) for file in manifest["files"]] == [
             ("pairs/train.jsonl", 6),
