@@ -25,6 +25,7 @@ ROUTES = {
     "labeling.tasks.sample_*": {"queue": "sampling"},
     "labeling.tasks.score_*": {"queue": "scoring"},
     "labeling.tasks.train_*": {"queue": "training"},
+    "labeling.tasks.compare_*": {"queue": "training"},
 }
 QUEUES = ("default", "suggestions", "scoring", "sampling", "training")
 # A message that no worker acknowledged comes back after this long, so it must exceed the longest task: a training run.

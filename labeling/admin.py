@@ -91,6 +91,7 @@ class DemonstrationAdmin(exclusions.LeavingOut, demonstrations.DemonstrationAdmi
 class ModelVersionAdmin(ModelMeasures, versions.ModelVersionAdmin):
     list_display = (*versions.ModelVersionAdmin.list_display[:4], "accuracy",
                     *versions.ModelVersionAdmin.list_display[4:])  # fmt: skip
+    actions_list = (*versions.ModelVersionAdmin.actions_list, "compare_two")
 
 
 @admin.register(RewardModel)

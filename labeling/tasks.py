@@ -17,6 +17,7 @@ from labeling.rewards.services import rewards
 from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, answer_scoring_request, forget_answered
 from labeling.training.services import leavings, stopping
 from labeling.training.services import runs as training
+from labeling.training.services.comparisons import COMPARISONS, compare_models
 from labeling.training.services.retraining import retrain
 from labeling.training.services.schedule import Schedule, request_if_due
 from labeling.worker_models import loaded_rewarder, loaded_sampler
@@ -129,6 +130,7 @@ def retrain_if_due() -> None:
         )
     )
     training.QUEUED_RUNS.send()
+    COMPARISONS.send()
 
 
 @shared_task
@@ -137,6 +139,12 @@ def train_reward_model(run_id: int) -> None:
     run = training.claim_run(run_id=run_id, worker=socket.gethostname())
     if run is not None:
         retrain(run)
+
+
+@shared_task
+def compare_reward_models(comparison_id: int) -> None:
+    """Two reward models that somebody wants beside each other."""
+    compare_models(comparison_id=comparison_id)
 
 
 @shared_task

@@ -108,6 +108,10 @@ class RetrainingRefused(Refusal):
     """A retraining can't start now; the message says why."""
 
 
+class ComparisonRefused(Refusal):
+    """Two models can't be compared on those rankings; the message says why."""
+
+
 class SnapshotRefused(Refusal):
     """A snapshot can't be written or trusted; the message names the directory or the file."""
 

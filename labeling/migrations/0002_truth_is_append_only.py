@@ -57,6 +57,7 @@ KEEP_COLUMNS = {
     "labeling_campaign": ("slug", "simulated"),
     "labeling_submitter": ("name", "split"),
     "labeling_rewardmodel": ("slug",),
+    "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
     "labeling_exclusion": (
         "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "since", "reason", "excluded_at",
         "excluded_by_id",
@@ -89,6 +90,7 @@ STATES = {
     "labeling_scoringrequest": ScoringState,
     "labeling_modelversion": ModelState,
     "labeling_trainingrun": RunState,
+    "labeling_modelcomparison": ScoringState,
 }
 
 # Deferred to commit, because a ranking is written in several statements.

@@ -9,7 +9,7 @@ from labeling.model_versions.models import ModelVersion, Promotion, RewardModel
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
-from labeling.training.models import TrainingPoint, TrainingRecipe, TrainingRun
+from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
@@ -28,6 +28,7 @@ __all__ = [
     "InstructionVersion",
     "Labeler",
     "Message",
+    "ModelComparison",
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",

@@ -5,12 +5,14 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState
+from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState, ScoringState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion, RewardModel
 
 STRENGTHS = [("none", _("Nothing")), ("margin", _("A margin")), ("weight", _("A weight"))]
 """What a preference's strength does in training: `--strength` of rm_trainer."""
+EVALUATED = ("valid", "test")
+"""Splits that nothing is trained on."""
 TRIGGERS = ("rankings", "days", "manual")
 
 
@@ -178,3 +180,39 @@ class TrainingPoint(models.Model):
 
     def __str__(self) -> str:
         return f"step {self.step}"
+
+
+class ModelComparison(StatefulModel):
+    """Two reward models of somebody's choice on the same rankings: asked for, then measured by a training worker."""
+
+    first = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    second = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="comparisons")
+    split = models.CharField(max_length=8)
+    state = models.CharField(max_length=16, choices=ScoringState.choices, default=ScoringState.WAITING)
+    result = models.JSONField(null=True, blank=True, help_text="Figures of both, and of their difference.")
+    failure = models.TextField(blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField(auto_now_add=True)
+    dispatched_at = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=200, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("comparison of reward models")
+        verbose_name_plural = _("comparisons of reward models")
+        ordering = ["-id"]
+        constraints = [
+            one_of("state", ScoringState, name="model_comparison_state_known"),
+            one_of("split", EVALUATED, name="model_comparison_split_known"),
+            models.CheckConstraint(condition=~models.Q(first=models.F("second")), name="model_comparison_of_two"),
+            models.CheckConstraint(
+                condition=~models.Q(state="ready") | models.Q(result__isnull=False),
+                name="model_comparison_ready_has_a_result",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first} – {self.second}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -14,7 +15,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.nouns import NounAdmin, button, column, shown
 from labeling.base.states import ModelKind
 from labeling.model_versions.admin.rolling_back import roll_back_page
-from labeling.model_versions.models import RewardModel
+from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.model_versions.queries import current_reward_model, promotions_of
 from labeling.model_versions.services import change_reward_model, create_reward_model, make_default
 
@@ -72,17 +73,21 @@ class RewardModelAdmin(NounAdmin):
     def buttons_for(self, row: RewardModel) -> Iterable[str]:
         return ("roll_back",) if row.is_default else ("roll_back", "make_default")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RewardModel]:
+        current = Prefetch("versions", ModelVersion.objects.current(), to_attr="current_versions")
+        found: QuerySet[RewardModel] = super().get_queryset(request)
+        return found.prefetch_related(current, "campaigns")
+
     @column(lazy("Current version"))
-    def current(self, reward_model: RewardModel) -> str:
-        version = current_reward_model(reward_model)
-        if version is None:
-            return "–"
-        link = reverse("admin:labeling_modelversion_change", args=[version.pk])
-        return format_html('<a href="{}">{}</a>', link, version)
+    def current(self, reward_model: Any) -> str:
+        for version in reward_model.current_versions:
+            link = reverse("admin:labeling_modelversion_change", args=[version.pk])
+            return format_html('<a href="{}">{}</a>', link, version)
+        return "–"
 
     @column(lazy("Fed by"))
     def fed_by(self, reward_model: RewardModel) -> str:
-        return ", ".join(str(campaign) for campaign in reward_model.campaigns.order_by("name")) or "–"
+        return ", ".join(str(campaign) for campaign in reward_model.campaigns.all()) or "–"
 
     @column(lazy("Default"), label={"default": "success"})
     def default(self, reward_model: RewardModel) -> tuple[str, str] | str:

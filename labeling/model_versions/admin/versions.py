@@ -75,7 +75,7 @@ class ModelVersionAdmin(RecordAdmin):
         "simulated", "promoted_at", "metrics_text",
     )  # fmt: skip
     readonly_fields = ("metrics_text",)
-    actions_list = ("register", "roll_back_sft", "roll_back_reward")
+    actions_list: tuple[str, ...] = ("register", "roll_back_sft", "roll_back_reward")
     actions_detail = ("promote", "retire")
 
     def buttons_for(self, row: ModelVersion) -> Iterable[str]:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.nouns import NounAdmin, column
+from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS
 from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import promotions_of
+from labeling.training.admin.comparisons import compare_page
 from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.measures import compared, headline
 from labeling.training.admin.promotions import numbers_of
@@ -20,6 +21,10 @@ PROMOTIONS_SHOWN = 20
 
 
 class ModelMeasures(NounAdmin):
+    @button(lazy("Compare two"), icon="compare_arrows")
+    def compare_two(self, request: HttpRequest) -> HttpResponse:
+        return compare_page(self, request)
+
     change_form_outer_before_template = "training/admin/model_version.html"
 
     def page_context(self, request: HttpRequest, version: ModelVersion) -> dict[str, Any]:

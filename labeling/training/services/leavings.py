@@ -50,7 +50,10 @@ def _left_by(run: TrainingRun) -> list[Path]:
 def _forget_snapshot(run: TrainingRun) -> None:
     """The snapshot goes where nothing else came of it."""
     snapshot = run.snapshot
-    if snapshot is None or snapshot.model_versions.exists() or snapshot.training_runs.exclude(pk=run.pk).exists():
+    if snapshot is None:
+        return
+    others = (snapshot.model_versions, snapshot.training_runs.exclude(pk=run.pk), snapshot.comparisons)
+    if any(each.exists() for each in others):
         return
     TrainingRun.objects.filter(pk=run.pk).update(snapshot=None)
     Snapshot.objects.filter(pk=snapshot.pk).delete()

@@ -29,9 +29,19 @@ class Trainer:
                 arguments += [flag, str(value)]
         self._run(command, arguments)
 
-    def evaluate(self, *, data: str, model: Path, since: str, to: Path, current: Path | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        *,
+        data: str,
+        model: Path,
+        to: Path,
+        since: str | None = None,
+        current: Path | None = None,
+        split: str = "test",
+    ) -> Evaluation:
         """What `python -m rm_trainer evaluate` writes of `model`; compared with what it wrote of the current one."""
-        arguments = ["--data", data, "--model", str(model), "--split", "test", "--newest-since", since]
+        arguments = ["--data", data, "--model", str(model), "--split", split]
+        arguments += ["--newest-since", since] if since else []
         arguments += ["--confidence", str(settings.PROMOTE_CONFIDENCE), "--output", str(to)]
         self._run("evaluate", arguments + (["--current", str(current)] if current else []))
         written: Evaluation = json.loads(to.read_text())

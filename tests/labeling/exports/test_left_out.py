@@ -195,7 +195,7 @@ def test_the_page_of_a_snapshot_says_what_was_left_out(tmp_path: Path, alice: La
 
 def test_a_simulated_labeler_can_be_left_out_like_any_other(tmp_path: Path) -> None:
     simulated = make_labeler("simulated", simulated=True)
-    ranked(simulated)
+    ranked(simulated, make_campaign(simulated=True))
     leave_out(target=simulated, reason="rule of another test")
     with pytest.raises(NothingToExport):
         export(tmp_path / "out", include_simulated=True)

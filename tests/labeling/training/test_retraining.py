@@ -15,6 +15,7 @@ from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers
 from labeling.training.services import retraining, stopping
+from labeling.training.services.comparisons import compare_models, request_comparison
 from labeling.training.services.retraining import retrain
 from labeling.training.services.runs import claim_run, note_progress, request_retraining
 from labeling.training.services.trainer import Trainer
@@ -94,6 +95,16 @@ def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: Model
     assert third.model_version is not None
     assert third.model_version.state == ModelState.CANDIDATE
     assert third.model_version.state_reason == third.decision
+
+    assert third.snapshot is not None
+    asked = request_comparison(
+        first=first.model_version, second=third.model_version, snapshot=third.snapshot, split="test"
+    )
+    compare_models(comparison_id=asked.pk)
+    asked.refresh_from_db()
+    assert asked.result is not None, asked.failure
+    assert asked.result["comparison"]["difference"] == 0
+    assert asked.result["first"]["rankings"] == 2 * len(IN_TEST)
     assert "not shown to be better on the newest batch" in third.decision
     assert ModelVersion.objects.get(kind=ModelKind.REWARD, state=ModelState.CURRENT) == first.model_version
 
