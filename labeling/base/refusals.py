@@ -60,6 +60,17 @@ class EditRefused(Refusal):
     """The text is the completion's own, or that completion is not among the best of the ranking."""
 
 
+class EditAlreadyRanked(EditRefused):
+    """The improved text is another completion of the same ranking: one text would stand at two ranks.
+
+    `shown_position` is where the labeler saw that one.
+    """
+
+    def __init__(self, message: str, *, shown_position: int) -> None:
+        super().__init__(message)
+        self.shown_position = shown_position
+
+
 class PromptRefused(Refusal):
     """The prompt can't be taken. `twin_id` names the prompt that it duplicates, if that is why."""
 

@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('ask_edit', models.BooleanField(default=False, help_text='After a ranking, labelers may improve the best completion; they can decline.')),
                 ('lease_minutes', models.PositiveIntegerField(default=60, help_text='How long a labeler holds a task; each saved draft starts the time anew.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('simulated', models.BooleanField(default=False, editable=False, help_text='Simulated labelers work in it, and nobody else.')),
-                ('use', models.CharField(choices=[('train_and_evaluate', 'Train and evaluate'), ('evaluate_only', 'Evaluate only'), ('never_train', 'Never train')], default='train_and_evaluate', help_text='Evaluate only: of its labels only those in the splits valid and test are used. Never train: they are used for neither, and exported only when that is asked for.', max_length=24)),
+                ('use', models.CharField(choices=[('train_and_evaluate', 'Train and evaluate'), ('evaluate_only', 'Evaluate only'), ('never_train', 'Never train')], default='train_and_evaluate', help_text='Evaluate only: its new prompts go to the split test, and of its labels those in valid and test are used. Never train: they are used for neither, and exported only when that is asked for.', max_length=24)),
                 ('retrain_after_rankings', models.PositiveIntegerField(blank=True, help_text='New rankings that start a retraining. Empty: as the reward model says.', null=True)),
                 ('retrain_after_days', models.PositiveIntegerField(blank=True, help_text='Days since the last retraining that start one. Empty: as the reward model says.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -301,6 +301,17 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PromptOpening',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=64, unique=True)),
+                ('split', models.CharField(max_length=8)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('split__in', ['train', 'valid', 'test'])), name='prompt_opening_split_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='Prompt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -320,6 +331,7 @@ class Migration(migrations.Migration):
                 ('queue_place', models.BigIntegerField(editable=False, null=True)),
                 ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.labeler')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.campaign')),
+                ('opening', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.promptopening')),
                 ('picked_message', models.OneToOneField(blank=True, help_text='The model-written message whose alternatives are ranked, where the prompt came from a conversation.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompt', to='labeling.message')),
             ],
             options={

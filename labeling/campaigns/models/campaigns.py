@@ -89,8 +89,8 @@ class Campaign(StatefulModel):
         choices=CampaignUse.choices,
         default=CampaignUse.TRAIN_AND_EVALUATE,
         help_text=_(
-            "Evaluate only: of its labels only those in the splits valid and test are used. Never train: they are "
-            "used for neither, and exported only when that is asked for."
+            "Evaluate only: its new prompts go to the split test, and of its labels those in valid and test are used. "
+            "Never train: they are used for neither, and exported only when that is asked for."
         ),
     )
     reward_models = models.ManyToManyField(

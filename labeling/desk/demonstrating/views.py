@@ -59,6 +59,9 @@ class DemonstrationKind(HandedOutKind):
             raise NotHandedIn from empty
         return self.said(request, held, changed=demonstration is not None)
 
+    def answers_in(self, sent: Data) -> list[str]:
+        return [sent.get("text", "")]
+
     def fields_handed_in(self, assignment: Assignment) -> Draft:
         return fields_of_demonstration(assignment)
 

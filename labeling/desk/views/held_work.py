@@ -5,7 +5,7 @@ revisions.py beside this file), and for compositions (labeling/writing/views/com
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Generic
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -23,6 +24,7 @@ from labeling.desk.services.held_work import Held, HeldTable
 from labeling.desk.views.drafts import DraftView
 from labeling.desk.views.kinds import KindOfWork, NotHandedIn
 from labeling.desk.views.next_work import answers_here
+from labeling.model_versions.queries import too_long_to_learn_from
 from labeling.people.views.access import LabelerRequest, labeler_page
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
@@ -128,7 +130,18 @@ def submit(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> Http
         keep_sent(pages.table, request, token)
         return kind.show(request, find_own(pages.table, request, token), sent=request.POST, refused=refused)
     messages.success(request, said, extra_tags=f"handed-in {token}")
+    _warn_of_length(request, kind.answers_in(request.POST))
     return kind.after_hand_in(request, held)
+
+
+def _warn_of_length(request: LabelerRequest, answers: Iterable[str]) -> None:
+    """It is kept and counts as work; but training will leave it out, and its author should hear that first."""
+    for too_long in filter(None, map(too_long_to_learn_from, answers)):
+        text = _(
+            "It is saved as it is. But with about %(tokens)s tokens it is longer than the reward model reads "
+            "(%(limit)s), so that model won't learn from it. Shorter answers help more."
+        )
+        messages.warning(request, text % {"tokens": f"{too_long.tokens:,}", "limit": f"{too_long.limit:,}"})
 
 
 @require_POST

@@ -82,6 +82,10 @@ class KindOfWork(ABC, Generic[H_contra]):
     def hand_in(self, request: LabelerRequest, held: H_contra) -> str:
         """Hands in what was sent; returns what to say of it. Raises NotHandedIn and what the service raises."""
 
+    def answers_in(self, sent: Data) -> list[str]:  # noqa: ARG002
+        """The texts of what was sent from which models are to learn how to answer."""
+        return []
+
     @abstractmethod
     def after_hand_in(self, request: LabelerRequest, held: H_contra) -> HttpResponse:
         """Where the labeler goes on once it is handed in."""

@@ -62,7 +62,7 @@ def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) ->
     found = last.of_group(group, include_simulated=selection.include_simulated).order_by("id")
     if selection.campaigns is not None:
         found = found.filter(**{f"{campaign}__slug__in": selection.campaigns})
-    wanted = {f"{campaign}__slug": selection.campaign, f"{prompt}__submitter__split": selection.split}
+    wanted = {f"{campaign}__slug": selection.campaign, f"{prompt}__opening__split": selection.split}
     return found.filter(**{lookup: value for lookup, value in wanted.items() if value is not None})
 
 
@@ -70,7 +70,7 @@ def _why(selection: Selection, *, campaign: str, prompt: str) -> Case:
     """Why a label is left out; KEPT where it is not. `excluded` is there already."""
     unused = Q(**{f"{campaign}__slug__in": selection.never_train})
     if not selection.held_out:  # whose work is in none of the splits
-        unused |= Q(**{f"{campaign}__slug__in": selection.evaluate_only, f"{prompt}__submitter__split": TRAIN})
+        unused |= Q(**{f"{campaign}__slug__in": selection.evaluate_only, f"{prompt}__opening__split": TRAIN})
     return Case(When(~Q(excluded=KEPT), then=F("excluded")), When(unused, then=Value(USE)), default=Value(KEPT))
 
 

@@ -219,6 +219,10 @@ def _register(
     evaluations: _Evaluations,
 ) -> None:
     metrics: Metrics = json.loads((output / "metrics.json").read_text())
+    if evaluations.new is not None:
+        # One evaluation, one number: what is promoted by is what the version's page shows.
+        metrics["test"] = evaluations.new["metrics"]
+        metrics["analysis"]["test"] = evaluations.new["analysis"]
     simulated = has_simulated(snapshot.counts)
     version = register_model(
         kind=ModelKind.REWARD,

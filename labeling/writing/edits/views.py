@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
-from labeling.base.refusals import EditRefused, EmptyText
+from labeling.base.refusals import EditAlreadyRanked, EditRefused, EmptyText
 from labeling.base.states import CompositionKind
 from labeling.desk.demonstrating.forms import DemonstrationForm
 from labeling.desk.forms import Data, data_of_draft
@@ -85,10 +85,19 @@ class EditKind(OwnKind):
                 text=form.cleaned_data["text"],
                 active_seconds=within_wall_time(held, form.cleaned_data["active_seconds"]),
             )
+        except EditAlreadyRanked as ranked:
+            text = _(
+                "This is completion %(letter)s, which has its rank already: one text can't be better than itself. "
+                "Improve it further, or leave the best as it is."
+            )
+            raise NotHandedIn(text % {"letter": letter_of(ranked.shown_position)}, address="#text") from ranked
         except (EditRefused, EmptyText) as refused:
             text = _("Nothing was changed yet. Improve the text, or leave it as it is.")
             raise NotHandedIn(text, address="#text") from refused
         return _("Improvement saved.")
+
+    def answers_in(self, sent: Data) -> list[str]:
+        return [sent.get("text", "")]
 
     def after_hand_in(self, request: LabelerRequest, held: Composition) -> HttpResponse:  # noqa: ARG002
         return self.ranking.next_page(request)

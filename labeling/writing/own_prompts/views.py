@@ -31,6 +31,7 @@ from labeling.writing.own_prompts.rules import (
     FieldFault,
     OwnWriting,
     Pair,
+    examples_of,
     faults_of,
     pairs_as_draft,
     writing_in,
@@ -102,6 +103,9 @@ class OwnPromptKind(OwnKind):
         except PromptRefused as refused:
             raise NotHandedIn(_words_for_refused(refused)) from refused
         return _("Prompt saved. Thank you.")
+
+    def answers_in(self, sent: Data) -> list[str]:
+        return [example.answer for example in examples_of(writing_in(dict(sent.lists())))]
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
         own = OwnPrompt.objects.get(composition=composition)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from labeling.base.refusals import ExclusionRefused, NothingToExport
 from labeling.base.states import CampaignUse
+from labeling.campaigns.services.campaigns import change_campaign
 from labeling.exports.services.exclusions import leave_out, take_in
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.services import create_reward_model
@@ -108,15 +109,17 @@ def test_nothing_is_left_out_twice_or_without_a_reason(alice: Labeler) -> None:
 
 
 def test_a_campaign_is_used_as_it_says(tmp_path: Path, alice: Labeler) -> None:
-    evaluated = make_campaign(use=CampaignUse.EVALUATE_ONLY)
-    trained, tested = ranked(alice, evaluated), ranked(alice, evaluated, submitter=TEST)
+    evaluated = make_campaign()
+    trained, valid_or_test = ranked(alice, evaluated), ranked(alice, evaluated, submitter=TEST)
+    change_campaign(campaign=evaluated, use=CampaignUse.EVALUATE_ONLY)
+    new = ranked(alice, evaluated)  # a new prompt of whomever is in test now, where nobody has met it in training
     never = ranked(alice, make_campaign(use=CampaignUse.NEVER_TRAIN), submitter=TEST)
     manifest, rankings, _ = export(tmp_path / "out")
-    assert rankings == {tested.pk}
+    assert rankings == {valid_or_test.pk, new.pk}
     assert manifest.left_out == {"rankings": {"use": 2}}
     assert manifest.filters["evaluate_only"] == [evaluated.slug]
     _, rankings, _ = export(tmp_path / "all", include_left_out=True)
-    assert rankings == {trained.pk, tested.pk, never.pk}
+    assert rankings == {trained.pk, valid_or_test.pk, new.pk, never.pk}
     with pytest.raises(NothingToExport, match="1 are left out of training; --include-left-out takes them"):
         export(tmp_path / "none", campaign=never.task.campaign.slug)
 

@@ -89,6 +89,9 @@ class DialogueKind(OwnKind):
             raise NotHandedIn(words_for_refused_prompt(refused)) from refused
         return _("Dialogue saved.")
 
+    def answers_in(self, sent: Data) -> list[str]:
+        return [turns_in(dict(sent.lists()))[-1].text]
+
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
         context = {
             "composition": composition,
