@@ -36,8 +36,8 @@ def add_prompt(
 ) -> Prompt:
     """A new prompt of the campaign, with as much work wanted as the campaign asks for, or as is given.
 
-    One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's, of
-    a campaign that only evaluates in the split test.
+    One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's,
+    or in the split test where the campaign only evaluates.
     Raises PromptRefused: not a conversation that ends with a user turn, a near-duplicate (the twin's id is named), or
     one too many of its submitter.
     """
