@@ -9,12 +9,17 @@ from django.conf import settings
 
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
-from labeling.model_versions.queries import current_reward_model, current_sft_model
+from labeling.model_versions.queries import current_reward_models, current_sft_model
 from labeling.models import Campaign
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
-from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, answer_scoring_request, forget_answered
+from labeling.rewards.services.scoring_requests import (
+    SCORING_REQUESTS,
+    answer_scoring_request,
+    answering_model,
+    forget_answered,
+)
 from labeling.training.services import leavings, stopping
 from labeling.training.services import runs as training
 from labeling.training.services.comparisons import COMPARISONS, compare_models
@@ -78,8 +83,8 @@ def answer_waiting_labelers() -> None:
 
 @shared_task
 def score_request(request_id: int) -> None:
-    """Rewards that a program waits for, by the reward model that is current now."""
-    model = current_reward_model()
+    """Rewards that a program waits for, by the version that it named, or the one that is current now."""
+    model = answering_model(request_id)
     if model is None:
         SCORING_REQUESTS.put_back([request_id])
         return
@@ -89,12 +94,12 @@ def score_request(request_id: int) -> None:
 @shared_task
 def score_completions() -> None:
     """Beat, on a scoring worker: rewards of ranking tasks' completions, ahead of those who will ask for them."""
-    model = current_reward_model()
-    if model is not None:
+    models = current_reward_models()
+    for model in models:
         rewards.score_ahead(
             model=model,
             load=partial(loaded_rewarder, model.path),
-            limit=settings.SCORE_COMPLETIONS_PER_MINUTE,
+            limit=settings.SCORE_COMPLETIONS_PER_MINUTE // len(models),
             somebody_waits=somebody_waits,
         )
 

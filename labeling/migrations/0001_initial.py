@@ -605,6 +605,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ScoringRequest',
             fields=[
+                ('wanted', models.ForeignKey(blank=True, help_text="The version that was named; empty: the default reward model's current one when it is answered.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.modelversion')),
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in its address.', unique=True)),
                 ('items', models.JSONField(help_text='List of {prompt: messages, completions: texts}.')),

@@ -76,7 +76,7 @@ KEEP_COLUMNS = {
     "labeling_composition": ("labeler_id", "campaign_id", "kind", "ranking_id"),
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
-    "labeling_scoringrequest": ("asked_by_id", "items"),
+    "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.

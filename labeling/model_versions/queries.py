@@ -25,6 +25,12 @@ def current_reward_model(reward_model: RewardModel | None = None) -> ModelVersio
     return current.filter(reward_model=reward_model).first()
 
 
+def current_reward_models() -> list[ModelVersion]:
+    """The current version of every reward model that has one, the default one's first."""
+    current = ModelVersion.objects.current(ModelKind.REWARD).select_related("snapshot", "reward_model")
+    return list(current.order_by("-reward_model__is_default", "pk"))
+
+
 def reward_model_named(slug: str) -> RewardModel:
     """Raises ModelRefused, naming those that there are."""
     found = RewardModel.objects.filter(slug=slug).first()

@@ -94,6 +94,7 @@ FIELD_NAMES = (
     _("temperature"),
     _("top p"),
     _("trigger"),
+    _("wanted"),
     _("trigger note"),
     _("use case"),
     _("version"),
