@@ -89,7 +89,7 @@ class PromptAdmin(RecordAdmin):
         SplitFilter,
         SetAsideFilter,
     )
-    list_select_related = ("campaign", "submitter")
+    list_select_related = ("campaign", "submitter", "opening")
     search_fields = ("messages", "submitter__name")
     search_help_text = lazy("Words of the prompt, or a submitter's name")
     list_per_page = 50

@@ -64,8 +64,8 @@ class Row:
     first_interval: str
     second: str
     second_interval: str
-    better: bool | None
-    """Whether the second is; None where both are equal."""
+    colour: str
+    """The second one's, where one of them is better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +74,9 @@ class Difference:
 
     value: str
     interval: str
-    probability: str
     rankings: int
     prompts: int
+    words: str
     verdict: str
 
 
@@ -101,18 +101,30 @@ def _row(name: str, words: StrPromise, first: Mapping[str, object], second: Mapp
         first_interval=_interval(bounds_of(first, name), form),
         second=form.format(after),
         second_interval=_interval(bounds_of(second, name), form),
-        better=None if after == before else (after > before) == share,
+        colour="" if after == before else "cc-better" if (after > before) == share else "cc-worse",
     )
 
 
-def difference_of(comparison: Comparison) -> Difference:
+def difference_of(compared: ModelComparison, comparison: Comparison) -> Difference:
     bounds = comparison["interval"]
+    value = f"{comparison['difference']:+.1%}"
+    interval = _interval((bounds[0], bounds[1]) if bounds else None, "{:+.1%}")
     return Difference(
-        value=f"{comparison['difference']:+.1%}",
-        interval=_interval((bounds[0], bounds[1]) if bounds else None, "{:+.1%}"),
-        probability=f"{comparison['probability_better']:.1%}",
+        value=value,
+        interval=interval,
         rankings=comparison["rankings"],
         prompts=comparison["prompts"],
+        words=_(
+            "%(second)s − %(first)s: %(value)s in accuracy averaged over prompts, with the 95%% interval %(interval)s; "
+            "with a probability of %(probability)s the second is better."
+        )
+        % {
+            "second": compared.second,
+            "first": compared.first,
+            "value": value,
+            "interval": interval,
+            "probability": f"{comparison['probability_better']:.1%}",
+        },
         verdict=_verdict(comparison),
     )
 
@@ -184,7 +196,7 @@ class ModelComparisonAdmin(RecordAdmin):
         return super().page_context(request, comparison) | {
             "comparison": comparison,
             "rows": rows_of(result) if result else [],
-            "difference": difference_of(result["comparison"]) if result else None,
+            "difference": difference_of(comparison, result["comparison"]) if result else None,
             "failure": failure_in_words(comparison.failure),
             "state_colour": STATE_COLOURS[comparison.state],
         }
@@ -201,7 +213,7 @@ class ModelComparisonAdmin(RecordAdmin):
     def difference(self, comparison: ModelComparison) -> str:
         if comparison.result is None:
             return ""
-        found = difference_of(comparison.result["comparison"])
+        found = difference_of(comparison, comparison.result["comparison"])
         return f"{found.value} ({found.interval})"
 
     @button(lazy("Compare two"), icon="compare_arrows", primary=True)

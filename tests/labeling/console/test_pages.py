@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from labeling.base.admin.nouns import NounAdmin
+from labeling.campaigns.models.prompts import PromptOpening
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
     Campaign,
@@ -61,7 +62,9 @@ SHOWN_ELSEWHERE = {
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, QueueProgress, RenderedCompletion, WorkQueue}
+SHOWN_NOWHERE = {
+    EarlierDraft, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, WorkQueue,
+}  # fmt: skip
 
 
 @pytest.fixture
