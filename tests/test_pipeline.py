@@ -1,8 +1,6 @@
 """The whole job through real Celery workers and a tiny real model: sample → rank → export → train → promote."""
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,18 +116,24 @@ def test_a_sampling_worker_killed_in_the_middle_costs_no_task(pipeline: Processe
     assert not [task for task in RankingTask.objects.all() if task.k != task.completions.count()]
 
 
-def test_a_training_process_killed_in_the_middle_goes_on(pipeline: Processes) -> None:
+def test_a_training_whose_worker_is_stopped_in_order_goes_on_with_the_next(pipeline: Processes) -> None:
+    """As `up`, compose and systemd stop it: by SIGTERM to the worker, whose own process follows the training."""
     campaign = make_work()
     pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
     pipeline.run("simulate_labelers", "--campaign", campaign.slug, "--rankings", str(PROMPTS), "--noise", "0")
 
     pipeline.wait_for("a training process is up", trainers, seconds=120)
-    os.kill(trainers()[0].pid, signal.SIGKILL)
-    pipeline.wait_for("the run ended", has_ended, seconds=120)
-
+    worker = pipeline.running.pop("training")
+    worker.terminate()
+    worker.wait(timeout=60)
     run = TrainingRun.objects.get()
+    assert (run.state, run.interruption) == (RunState.QUEUED, "Its worker was stopped.")
+    assert not trainers()
+
+    pipeline.worker("training-again", "training")
+    pipeline.wait_for("the run ended", has_ended, seconds=120)
+    run.refresh_from_db()
     assert run.state == RunState.DONE, run.failure
-    assert "SIGKILL" in run.interruption
     assert run.model_version == ModelVersion.objects.get(kind=ModelKind.REWARD)
 
 
