@@ -27,13 +27,14 @@ def _verdict(numbers: PromotionNumbers) -> str:
         _("%(part)s has %(count)d rankings with comparisons, and the rule asks for %(needed)d (%(setting)s)")
         % {"part": part, "count": _rankings(measured), "needed": needed, "setting": setting}
         for part, measured, needed, setting in (
-            (_("The frozen test set"), test, rule["min_test_rankings"], "PROMOTE_MIN_TEST_RANKINGS"),
-            (_("The newest batch"), newest, rule["min_new_rankings"], "PROMOTE_MIN_NEW_RANKINGS"),
+            (_("the frozen test set"), test, rule["min_test_rankings"], "PROMOTE_MIN_TEST_RANKINGS"),
+            (_("the newest batch"), newest, rule["min_new_rankings"], "PROMOTE_MIN_NEW_RANKINGS"),
         )
         if _rankings(measured) < needed
     ]
     if small:
-        return _("Kept as candidate: too little to decide by. %(lacks)s.") % {"lacks": "; ".join(small)}
+        lacks = "; ".join(small)
+        return _("Kept as candidate: too little to decide by. %(lacks)s.") % {"lacks": f"{lacks[0].upper()}{lacks[1:]}"}
     if not test["holds"]:
         return _("Kept as candidate: it may be worse on the frozen test set.")
     if not newest["holds"]:

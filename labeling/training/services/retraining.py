@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from labeling.training.services.runs import (
 from labeling.training.services.trainer import Trainer
 from labeling.training.services.trainer_process import Heard, TrainerFailed, TrainerInterrupted, TrainerStopped
 from lm.snapshot.manifest import utc_text, verify_snapshot
+from lm.training.arguments import OTHER_RUN
 from rm_trainer.evaluation.figures import Comparison, Evaluation
 from rm_trainer.metrics import Metrics
 
@@ -92,11 +94,26 @@ def _retrain(run: TrainingRun) -> None:
     )
     trainer = Trainer(log_path, lambda event: note_progress(run=run, event=event))
     if not (output / "metrics.json").exists():
-        trainer.train(data=snapshot.path, base=base, output=output, options=options)
+        _train(trainer, data=snapshot.path, base=base, output=output, options=options)
 
     current = current_reward_model(run.reward_model)
     begin_evaluating(run=run, compared_with=current)
     _register(run, snapshot, output, current, _evaluate_both(trainer, snapshot, output, current))
+
+
+def _train(trainer: Trainer, *, data: str, base: str, output: Path, options: TrainingOptions) -> None:
+    """Trains, from the checkpoint of an earlier worker where there is one.
+
+    After an upgrade the trainer may have other options than the one that wrote it; then the training begins anew.
+    """
+    try:
+        trainer.train(data=data, base=base, output=output, options=options)
+    except TrainerFailed as failure:
+        if OTHER_RUN not in str(failure):
+            raise
+        log.warning("%s The training begins anew.", failure)
+        shutil.rmtree(output.with_name(f".{output.name}.checkpoints"))
+        trainer.train(data=data, base=base, output=output, options=options)
 
 
 def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:

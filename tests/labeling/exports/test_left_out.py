@@ -111,7 +111,7 @@ def test_nothing_is_left_out_twice_or_without_a_reason(alice: Labeler) -> None:
 def test_a_campaign_is_used_as_it_says(tmp_path: Path, alice: Labeler) -> None:
     evaluated = make_campaign()
     trained, valid_or_test = ranked(alice, evaluated), ranked(alice, evaluated, submitter=TEST)
-    change_campaign(campaign=evaluated, use=CampaignUse.EVALUATE_ONLY)
+    evaluated = change_campaign(campaign=evaluated, use=CampaignUse.EVALUATE_ONLY)
     new = ranked(alice, evaluated)  # a new prompt of whomever is in test now, where nobody has met it in training
     never = ranked(alice, make_campaign(use=CampaignUse.NEVER_TRAIN), submitter=TEST)
     manifest, rankings, _ = export(tmp_path / "out")

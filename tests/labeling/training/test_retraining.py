@@ -142,6 +142,10 @@ def stop_after(step: int, monkeypatch: pytest.MonkeyPatch, do: Callable[[Trainin
     monkeypatch.setattr(retraining, "note_progress", note)
 
 
+def the_trainer() -> psutil.Process:
+    return next(child for child in psutil.Process().children() if "rm_trainer" in child.cmdline())
+
+
 def taken_up(run: TrainingRun) -> TrainingRun:
     """Another worker takes the run up and does it to its end."""
     run.refresh_from_db()
@@ -165,7 +169,7 @@ def test_a_training_that_is_stopped_and_one_that_is_killed_go_on_from_the_checkp
     run = retrained()
     assert run.interruption == "Its worker was stopped."
     monkeypatch.setattr(stopping, "_pipe", None)
-    stop_after(5, monkeypatch, lambda _run: psutil.Process().children()[0].kill())
+    stop_after(5, monkeypatch, lambda _run: the_trainer().kill())
     run = taken_up(run)
     assert "ended by SIGKILL" in run.interruption
     run = taken_up(run)
@@ -177,6 +181,20 @@ def test_a_training_that_is_stopped_and_one_that_is_killed_go_on_from_the_checkp
     assert Snapshot.objects.count() == 1
     left = {path.name for path in Path(settings.CHECKPOINTS_DIR).iterdir() if path.name.startswith(".")}
     assert left == set()
+
+
+def test_a_checkpoint_that_an_upgraded_trainer_cannot_use_costs_the_steps_and_not_the_run(
+    sft: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RM_BATCH_RANKINGS, settings.RM_CHECKPOINT_EVERY = 8, 1
+    rank(range(40, 64))
+    monkeypatch.setattr(stopping, "_pipe", None)
+    stopping.prepare()
+    stop_after(1, monkeypatch, lambda _run: stopping.ask())
+    run = retrained()
+    monkeypatch.setattr(stopping, "_pipe", None)
+    TrainingRun.objects.filter(pk=run.pk).update(config=run.config | {"warmup_steps": 1})  # an option of the new one
+    assert taken_up(run).state == RunState.DONE
 
 
 def test_a_run_whose_worker_died_while_it_evaluated_trains_nothing_anew(
