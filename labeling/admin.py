@@ -7,6 +7,7 @@ tasks, a task's rewards) they bring as a mixin; such pages are put together here
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as lazy
 
+from labeling.base.trail import admin as trail
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -31,7 +32,7 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "training_runs", "writing"]
+__all__ = ["assignments", "revisions", "trail", "training_runs", "writing"]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
@@ -39,7 +40,8 @@ IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 @admin.register(Labeler)
 class LabelerAdmin(exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAdmin):
-    list_display = (*people.LabelerAdmin.list_display, *labelers.WORK)
+    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
+    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in")

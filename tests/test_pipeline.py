@@ -52,11 +52,9 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
 
 
 def make_work(*, prompts: int = PROMPTS) -> Campaign:
-    """A campaign of simulated labelers."""
     campaign = make_campaign(
-        k_min=4, k_max=5, max_new_tokens=8, ready_depth=prompts, ranking_tasks_per_prompt=1,
-        demonstrations_per_prompt=0, simulated=True,
-    )  # fmt: skip
+        k_min=4, k_max=5, max_new_tokens=8, ready_depth=prompts, ranking_tasks_per_prompt=1, demonstrations_per_prompt=0
+    )
     for number in range(prompts):
         make_prompt(campaign, text=f"Say {number} nice things.", submitter=f"submitter-{number + 40}")  # three in test
     return campaign
@@ -76,12 +74,11 @@ def has_ended() -> bool:
 
 
 def test_from_prompts_to_a_reward_model_without_a_hand_on_it(pipeline: Processes) -> None:
-    campaign = make_work()
+    make_work()
     pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
     assert Completion.objects.values("task", "text_key").distinct().count() == Completion.objects.count()
 
-    simulate = ("simulate_labelers", "--campaign", campaign.slug, "--rankings", str(PROMPTS), "--noise", "0")
-    pipeline.run(*simulate, "--rule", "shorter")
+    pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--rule", "shorter", "--noise", "0")
     assert Ranking.objects.filter(simulated=True).count() == PROMPTS
 
     pipeline.wait_for("beat saw the threshold, and the run ended", has_ended, seconds=180)
@@ -118,9 +115,9 @@ def test_a_sampling_worker_killed_in_the_middle_costs_no_task(pipeline: Processe
 
 def test_a_training_whose_worker_is_stopped_in_order_goes_on_with_the_next(pipeline: Processes) -> None:
     """As `up`, compose and systemd stop it: by SIGTERM to the worker, whose own process follows the training."""
-    campaign = make_work()
+    make_work()
     pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
-    pipeline.run("simulate_labelers", "--campaign", campaign.slug, "--rankings", str(PROMPTS), "--noise", "0")
+    pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--noise", "0")
 
     pipeline.wait_for("a training process is up", trainers, seconds=120)
     worker = pipeline.running.pop("training")

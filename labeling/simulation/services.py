@@ -1,15 +1,16 @@
-"""Simulated labelers. They use the services that people use, in campaigns of their own; their rankings are marked."""
+"""Simulated labelers: they use the services that people use, in campaigns of their own, and their work is marked."""
 
 import random
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import F
 
-from labeling.base.refusals import CampaignRefused
+from labeling.base.language import LANGUAGES
 from labeling.base.states import CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
-from labeling.campaigns.services.prompts import copy_prompts
+from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.people.models import Labeler
@@ -17,12 +18,9 @@ from labeling.people.services import create_labeler
 from labeling.ranking_tasks.models import Completion
 from labeling.simulation.rules import Score, quality_of, simulated_ranks
 
-LANGUAGES = ("en", "zh")
-PREFIX = "simulated-"
-MOST_PROMPTS = 1000
-COPIED = ("languages", "ranking_tasks_per_prompt", "rankings_per_task", "k_min", "k_max", "temperature", "top_p",
-          "max_new_tokens", "ready_depth", "lease_minutes")  # fmt: skip
-"""What a campaign of simulated labelers has from the one that it is a copy of."""
+# What a campaign for simulated labelers takes over from the one that it is like.
+COPIED = ("languages", "priority", "k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth",
+          "lease_minutes", "retrain_after_rankings", "retrain_after_days")  # fmt: skip
 
 
 def simulated_labelers(*, count: int) -> list[Labeler]:
@@ -41,61 +39,57 @@ def simulated_labelers(*, count: int) -> list[Labeler]:
 
 
 @transaction.atomic
-def open_simulated_campaign(*, slug: str | None) -> Campaign:
-    """The copy of a campaign in which simulated labelers work, made where it is missing; every other copy is paused.
+def simulation_of(campaign: Campaign, *, rankings: int) -> Campaign:
+    """An open campaign for simulated labelers with the same settings and prompts, and work for so many rankings more.
 
-    Of `slug`, which may name a copy as well, or of the first campaign that is open to people. People are never offered
-    work of a copy, and simulated labelers no other. Raises CampaignRefused.
+    The campaign itself is left as it is: none of its tasks is ranked, none of its prompts is used up. The second time
+    the same simulation goes on.
     """
-    given = Campaign.objects.filter(slug=slug, simulated=True).first()
-    copy = given or _copy_of(_original(slug))
-    for other in Campaign.objects.filter(simulated=True, state=CampaignState.ACTIVE).exclude(pk=copy.pk):
-        change_campaign_state(campaign=other, state=CampaignState.PAUSED)
-    if copy.state != CampaignState.ACTIVE:
-        change_campaign_state(campaign=copy, state=CampaignState.ACTIVE)
-        copy.refresh_from_db()
-    return copy
+    simulation = _like(campaign)
+    if simulation.state == CampaignState.CLOSED:
+        change_campaign_state(campaign=simulation, state=CampaignState.PAUSED)
+        simulation.refresh_from_db()
+    if simulation.state != CampaignState.ACTIVE:
+        change_campaign_state(campaign=simulation, state=CampaignState.ACTIVE)
+        simulation.refresh_from_db()
+    there = set(simulation.prompts.values_list("dedupe_key", flat=True))
+    source = campaign.prompts.filter(set_aside_reason="").exclude(dedupe_key__in=there).order_by("pk")
+    Prompt.objects.bulk_create(_copy(prompt, simulation) for prompt in source[:rankings])
+    prompts = simulation.prompts.count()
+    if prompts:
+        each = -(-rankings // prompts)
+        simulation.prompts.update(ranking_tasks_needed=F("ranking_tasks_needed") + each)
+    return simulation
 
 
-def _copy_of(original: Campaign) -> Campaign:
-    """The campaign's copy with whatever prompts the original has by now."""
-    copy = Campaign.objects.filter(slug=_slug_of_copy(original), simulated=True).first() or _copy(original)
-    copy_prompts(of=original, into=copy, most=MOST_PROMPTS)
-    return copy
-
-
-def _original(slug: str | None) -> Campaign:
-    of_people = Campaign.objects.filter(simulated=False)
-    if slug is None:
-        found = of_people.filter(state=CampaignState.ACTIVE).order_by("pk").first()
-        if found is None:
-            raise CampaignRefused("No campaign is open whose prompts could be ranked. Open one, or name one.")
-        return found
-    found = of_people.filter(slug=slug).first()
-    if found is None:
-        known = ", ".join(of_people.order_by("slug").values_list("slug", flat=True))
-        raise CampaignRefused(f"There is no campaign “{slug}”; the campaigns are: {known or 'none yet'}.")
-    return found
-
-
-def _slug_of_copy(original: Campaign) -> str:
-    return f"{PREFIX}{original.slug}"[:50]
-
-
-def _copy(original: Campaign) -> Campaign:
-    instructions = original.instruction_versions.order_by("-version").first()
-    rubric = original.rubric_versions.order_by("-version").first()
-    if instructions is None or rubric is None:
-        raise CampaignRefused(f"“{original}” has no instructions or rubric yet.")
-    return create_campaign(
-        slug=_slug_of_copy(original),
-        name=f"{original.name} (simulated)"[:200],
-        instructions=instructions.body,
-        flags=rubric.flags,
-        reward_models=list(original.reward_models.all()),
+def _like(campaign: Campaign) -> Campaign:
+    """The campaign's simulation, made where it is missing."""
+    settings = {name: getattr(campaign, name) for name in COPIED}
+    name = f"{campaign.name[:180]} (simulated)"
+    simulation, is_new = Campaign.objects.get_or_create(
+        slug=f"{campaign.slug[:39]}-simulated",
         simulated=True,
-        demonstrations_per_prompt=0,
-        **{name: getattr(original, name) for name in COPIED},
+        defaults=settings | {"name": name, "rankings_per_task": 1},
+    )
+    if is_new:
+        simulation.reward_models.set(campaign.reward_models.all())
+        publish_instructions(campaign=simulation, body=campaign.instruction_versions.latest("version").body)
+        publish_rubric(campaign=simulation, flags=campaign.rubric_versions.latest("version").flags)
+    return simulation
+
+
+def _copy(prompt: Prompt, simulation: Campaign) -> Prompt:
+    """Of the same opening, and so in the same split. It does not count as one more of its submitter's."""
+    return Prompt(
+        campaign=simulation,
+        submitter_id=prompt.submitter_id,
+        opening_id=prompt.opening_id,
+        messages=prompt.messages,
+        dedupe_key=prompt.dedupe_key,
+        source=prompt.source,
+        use_case=prompt.use_case,
+        language=prompt.language,
+        content_warnings=prompt.content_warnings,
     )
 
 

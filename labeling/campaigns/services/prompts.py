@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from labeling.base.language import code_of
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import CampaignUse, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
@@ -44,8 +45,9 @@ def add_prompt(
     clean = check_messages(messages)
     if not submitter.strip():
         raise PromptRefused("The submitter's name is empty; the split hangs on it, so every prompt needs one.")
-    if not language.strip():
-        raise PromptRefused("The language is empty; give a code such as en or zh.")
+    code = code_of(language)
+    if code is None:
+        raise PromptRefused(f"“{language}” is no language; give a code such as en or zh.")
     key = prompt_key(clean)
     _refuse_twin(campaign, key)
     counted = _count_in(submitter_name(submitter))
@@ -59,7 +61,7 @@ def add_prompt(
                 dedupe_key=key,
                 source=source,
                 use_case=use_case,
-                language=language,
+                language=code,
                 author=author,
                 picked_message_id=picked_message_id,
                 content_warnings=sorted(set(content_warnings)),
@@ -69,32 +71,6 @@ def add_prompt(
     except IntegrityError:
         _refuse_twin(campaign, key)  # somebody added the twin in the same moment
         raise
-
-
-@transaction.atomic
-def copy_prompts(*, of: Campaign, into: Campaign, most: int) -> int:
-    """Copies up to `most` prompts, as much ranking wanted of each as `into` asks for; returns how many are new.
-
-    A copy has its prompt's submitter, and so its split, and counts for nobody's limit.
-    """
-    known = Prompt.objects.filter(campaign=into).values("dedupe_key")
-    prompts = of.prompts.filter(set_aside_reason="").exclude(dedupe_key__in=known).order_by("pk")[:most]
-    copied = Prompt.objects.bulk_create(
-        Prompt(
-            campaign=into,
-            submitter_id=prompt.submitter_id,
-            opening_id=prompt.opening_id,
-            messages=prompt.messages,
-            dedupe_key=prompt.dedupe_key,
-            source=prompt.source,
-            use_case=prompt.use_case,
-            language=prompt.language,
-            content_warnings=prompt.content_warnings,
-            ranking_tasks_needed=into.ranking_tasks_per_prompt,
-        )
-        for prompt in prompts
-    )
-    return len(copied)
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from labeling.base.refusals import AlreadySubmitted, Refusal
-from labeling.desk.rules.drafts import Draft, draft_of
+from labeling.base.refusals import AlreadySubmitted, DraftConflict, Refusal
+from labeling.desk.rules.drafts import Draft, SentDraft, sent_draft
+from labeling.desk.services.drafts import check_builds_on
 from labeling.desk.services.held_work import Held, HeldTable
 from labeling.desk.views.drafts import DraftView
 from labeling.desk.views.kinds import KindOfWork, NotHandedIn
@@ -39,11 +40,24 @@ def find_own(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> He
         raise Http404 from None
 
 
+def sent_by(request: HttpRequest) -> SentDraft:
+    """The draft that the page of the request sends."""
+    return sent_draft(request.POST.lists())
+
+
 def keep_sent(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> Draft:
     """Saves what was sent and not handed in."""
-    draft = draft_of(request.POST.lists())
-    table.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=draft)
-    return draft
+    sent = sent_by(request)
+    table.keep_unsubmitted(labeler=request.labeler, token=str(token), sent=sent)
+    return sent.fields
+
+
+def show_both(
+    table: HeldTable[Held], kind: KindOfWork[Held], request: LabelerRequest, held: Held, newer: DraftConflict
+) -> HttpResponse:
+    """The page with what was sent beside the newer draft, to choose from. What was sent is kept whatever is chosen."""
+    keep_sent(table, request, held.token)
+    return kind.show(request, find_own(table, request, held.token), sent=request.POST, newer=newer)
 
 
 class HeldPages(ABC, Generic[Held]):
@@ -90,6 +104,9 @@ class HeldPages(ABC, Generic[Held]):
         name = f"{self.page}_{button}" if button else self.page
         return path(f"{self.page}/<uuid:token>/{button and f'{button}/'}", view, {"pages": self}, name=name)
 
+    def both(self, request: LabelerRequest, held: Held, newer: DraftConflict) -> HttpResponse:
+        return show_both(self.table, self.kind_of(held), request, held, newer)
+
     def urls(self) -> list[URLPattern]:
         return [
             self.address("", show),
@@ -119,11 +136,15 @@ def submit(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> Http
     if request.method != "POST":
         return redirect(pages.page, token=token)
     kind = pages.kind_of(held)
+    sent = sent_by(request)
     try:
         pages.table.check_standing(held)
-        said = kind.hand_in(request, held)
+        check_builds_on(held, sent)  # before anything is said of a page that is out of date
+        said = kind.hand_in(request, held, sent)
     except AlreadySubmitted:
         return pages.was_closed_before(request, held)
+    except DraftConflict as newer:
+        return pages.both(request, held, newer)
     except Refusal as refusal:
         return pages.refused(request, held, refusal, draft=keep_sent(pages.table, request, token))
     except NotHandedIn as refused:
@@ -148,8 +169,14 @@ def _warn_of_length(request: LabelerRequest, answers: Iterable[str]) -> None:
 @labeler_page
 def discard(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> HttpResponse:
     held = find_own(pages.table, request, token)
+    sent = sent_by(request)
     try:
+        if pages.table.is_open(held) and sent.version is not None:  # the whole page comes along with its button
+            check_builds_on(held, sent)
+            keep_sent(pages.table, request, token)
         pages.table.discard(labeler=request.labeler, token=str(token))
     except AlreadySubmitted:
         return pages.was_closed_before(request, held)
+    except DraftConflict as newer:
+        return pages.both(request, held, newer)
     return pages.after_discard(request, held)

@@ -8,6 +8,7 @@ from labeling.base.states import CompositionKind
 from labeling.base.text import clean_text
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.desk.rules.drafts import SentDraft
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.rules import text_key
 from labeling.writing.models import Composition
@@ -26,6 +27,7 @@ def offer_edit(*, ranking: Ranking) -> Composition | None:
             "labeler_id": ranking.labeler_id,
             "campaign": campaign,
             "kind": CompositionKind.EDIT,
+            "languages": [ranking.task.language],
             "instruction_version_id": ranking.instruction_version_id,
             "started_at": timezone.now(),
         },
@@ -35,14 +37,20 @@ def offer_edit(*, ranking: Ranking) -> Composition | None:
 
 @transaction.atomic
 def submit_edit(
-    *, labeler: Labeler, token: str, shown_position: int, text: str, active_seconds: float
+    *,
+    labeler: Labeler,
+    token: str,
+    shown_position: int,
+    text: str,
+    active_seconds: float,
+    sent: SentDraft | None = None,
 ) -> Demonstration:
     """Hands in the improved text of the completion shown at `shown_position`.
 
-    Raises EditRefused, EditAlreadyRanked, EmptyText, UnstorableText, LabelerNotActive, CampaignNotOpen,
+    Raises EditRefused, EditAlreadyRanked, EmptyText, UnstorableText, DraftConflict, LabelerNotActive, CampaignNotOpen,
     AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
-    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     ranking = composition.ranking
     assert ranking is not None  # a CHECK constraint: every edit has its ranking
     best = ranking.ranked_completions.select_related("completion").filter(rank=1, shown_position=shown_position).first()

@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from labeling.base.admin.nouns import NounAdmin
-from labeling.campaigns.models.prompts import PromptOpening
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
     Campaign,
@@ -25,6 +24,7 @@ from labeling.models import (
     ModelComparison,
     OwnPromptExample,
     Promotion,
+    PromptOpening,
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
