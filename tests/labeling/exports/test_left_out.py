@@ -16,7 +16,7 @@ from labeling.campaigns.services.campaigns import change_campaign
 from labeling.exports.services.exclusions import leave_out, take_in
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.services import create_reward_model
-from labeling.models import Campaign, Demonstration, Exclusion, Labeler, Ranking
+from labeling.models import Campaign, Change, Demonstration, Exclusion, Labeler, Ranking
 from lm.snapshot.manifest import Manifest, read_manifest
 from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -164,6 +164,8 @@ def test_an_admin_leaves_out_and_takes_in_with_a_reason_and_a_trail(alice: Label
     client.post(reverse("admin:labeling_exclusion_take_in_again", args=[exclusion.pk]), {"reason": "A mistake."})
     exclusion.refresh_from_db()
     assert (exclusion.end_reason, exclusion.ended_at is not None) == ("A mistake.", True)
+    trail = Change.objects.filter(table_name="labeling_exclusion").order_by("pk")
+    assert [(change.actor, change.action) for change in trail] == [("olga", "insert"), ("olga", "update")]
     assert "Leave out of training" in client.get(page).text
 
 
