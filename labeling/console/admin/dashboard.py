@@ -47,19 +47,25 @@ class CurrentModel:
 
 
 def _current(state: Pipeline) -> list[CurrentModel]:
-    """The SFT model, then each reward model. The only reward model needs no name."""
-    by_reward_model = {version.reward_model_id: version for version in state.current}
-    rewarding = [(each.pk, each.name if len(state.reward_models) > 1 else "") for each in state.reward_models]
+    """The SFT model, then that of each reward model that has one. A single one needs no name."""
+    sampling = [version for version in state.current if version.reward_model is None]
+    rewarding = [version for version in state.current if version.reward_model is not None]
     return [
-        CurrentModel(
-            kind=ModelKind.SFT if pk is None else ModelKind.REWARD,
-            reward_model=name,
-            version=version,
-            headline=headline(version.metrics) if version else "",
-        )
-        for pk, name in [(None, ""), *(rewarding or [(0, "")])]
-        for version in [by_reward_model.get(pk)]
+        *(_in_use(ModelKind.SFT, version, "") for version in sampling or [None]),
+        *(
+            _in_use(ModelKind.REWARD, version, str(version.reward_model) if version and len(rewarding) > 1 else "")
+            for version in rewarding or [None]
+        ),
     ]
+
+
+def _in_use(kind: ModelKind, version: ModelVersion | None, reward_model: str) -> CurrentModel:
+    return CurrentModel(
+        kind=kind,
+        reward_model=reward_model,
+        version=version,
+        headline=headline(version.metrics) if version else "",
+    )
 
 
 def _chart(days: list[Day]) -> BarChart:

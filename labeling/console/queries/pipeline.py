@@ -19,7 +19,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import BY_PEOPLE
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import FREE_PLACES, RankingTask
 from labeling.training.models import TrainingPoint, TrainingRun
 
@@ -78,7 +78,6 @@ class Pipeline:
     runs: RunCounts
     current: list[ModelVersion]
     """The SFT model, and the version of each reward model that has one."""
-    reward_models: list[RewardModel]
     candidates: int
 
 
@@ -91,7 +90,6 @@ def pipeline() -> Pipeline:
         last_snapshot=Snapshot.objects.order_by("-id").first(),
         runs=_runs(),
         current=list(ModelVersion.objects.current().select_related("reward_model", "snapshot")),
-        reward_models=list(RewardModel.objects.all()),
         candidates=ModelVersion.objects.filter(state=ModelState.CANDIDATE).count(),
     )
 
