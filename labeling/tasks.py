@@ -9,8 +9,9 @@ from django.conf import settings
 
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
-from labeling.model_versions.queries import current_reward_models, current_sft_model
-from labeling.models import Campaign
+from labeling.model_versions import services as model_versions
+from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
+from labeling.models import Campaign, ModelVersion
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
@@ -18,6 +19,7 @@ from labeling.rewards.services.scoring_requests import (
     SCORING_REQUESTS,
     answer_scoring_request,
     answering_model,
+    fail_scoring_request,
     forget_answered,
 )
 from labeling.training.services import leavings, stopping
@@ -25,8 +27,9 @@ from labeling.training.services import runs as training
 from labeling.training.services.comparisons import COMPARISONS, compare_models
 from labeling.training.services.retraining import retrain
 from labeling.training.services.schedule import Schedule, request_if_due
-from labeling.worker_models import loaded_rewarder, loaded_sampler
-from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
+from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
+from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request, fail_request
+from lm.errors import Refused
 
 
 @worker_init.connect
@@ -45,7 +48,8 @@ def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
     for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
         tasks.top_up(campaign=campaign)
-    if current_sft_model() is not None:
+    model = current_sft_model()
+    if model is not None and not why_unusable(model):
         sampling.send_unsampled()
 
 
@@ -53,13 +57,14 @@ def top_up_ready_queues() -> None:
 def sample_completions(task_ids: list[int]) -> None:
     """Samples what the tasks still lack, with the model that is current now."""
     model = current_sft_model()
-    if model is None:
+    sampler = usable(model, loaded_sampler) if model else None
+    if model is None or sampler is None:
         sampling.put_back_unsampled(task_ids)
         return
     sampling.sample_tasks(
         task_ids=task_ids,
         model=model,
-        sampler=loaded_sampler(model.path),
+        sampler=sampler,
         resample_limit=settings.SAMPLING_RESAMPLE_LIMIT,
     )
 
@@ -70,8 +75,10 @@ def sample_suggestions(request_id: int) -> None:
     model = current_sft_model()
     if model is None:
         SUGGESTION_REQUESTS.put_back([request_id])
-        return
-    answer_request(request_id=request_id, model=model, sampler=loaded_sampler(model.path))
+    elif sampler := usable(model, loaded_sampler):
+        answer_request(request_id=request_id, model=model, sampler=sampler)
+    else:
+        fail_request(request_id=request_id, note=why_unusable(model))
 
 
 @shared_task
@@ -87,21 +94,55 @@ def score_request(request_id: int) -> None:
     model = answering_model(request_id)
     if model is None:
         SCORING_REQUESTS.put_back([request_id])
-        return
-    answer_scoring_request(request_id=request_id, model=model, rewarder=loaded_rewarder(model.path))
+    elif rewarder := usable(model, loaded_rewarder):
+        answer_scoring_request(request_id=request_id, model=model, rewarder=rewarder)
+    else:
+        fail_scoring_request(request_id=request_id, failure=why_unusable(model))
 
 
 @shared_task
 def score_completions() -> None:
     """Beat, on a scoring worker: rewards of ranking tasks' completions, ahead of those who will ask for them."""
-    models = current_reward_models()
+    models = [model for model in current_reward_models() if not why_unusable(model)]
     for model in models:
+        _score_ahead(model, limit=settings.SCORE_COMPLETIONS_PER_MINUTE // len(models))
+
+
+def _score_ahead(model: ModelVersion, *, limit: int) -> None:
+    try:
         rewards.score_ahead(
             model=model,
             load=partial(loaded_rewarder, model.path),
-            limit=settings.SCORE_COMPLETIONS_PER_MINUTE // len(models),
+            limit=limit,
             somebody_waits=somebody_waits,
         )
+    except Refused as unusable:
+        model_versions.note_unusable(version=model, failure=unusable)
+
+
+@shared_task
+def sample_once(check_id: int) -> None:
+    """Loads an SFT model and samples from it, so that it may be promoted; tasks that waited for it are sent."""
+    model_versions.answer_check(
+        check_id=check_id, use=lambda version: model_versions.sample_once(loaded_sampler(version.path))
+    )
+    top_up_ready_queues()
+
+
+@shared_task
+def score_once(check_id: int) -> None:
+    """Loads a reward model and scores with it, so that it may be promoted."""
+    model_versions.answer_check(
+        check_id=check_id, use=lambda version: model_versions.score_once(loaded_rewarder(version.path))
+    )
+
+
+@shared_task
+def check_models() -> None:
+    """Beat: sends models that no worker has tried, tries broken ones again, ends visibly what waited for too long."""
+    model_versions.give_up_late_checks()
+    model_versions.check_broken_again()
+    model_versions.send_checks()
 
 
 @shared_task

@@ -7,6 +7,7 @@ from labeling.base.moves import REFUSE_ILLEGAL_MOVE, refuse_illegal_moves
 from labeling.base.states import (
     AssignmentState,
     CampaignState,
+    CheckState,
     CompositionState,
     LabelerState,
     ModelState,
@@ -70,6 +71,7 @@ KEEP_COLUMNS = {
     "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics",
         "simulated",
     ),
+    "labeling_modelcheck": ("model_version_id",),
     "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
     "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),
@@ -93,6 +95,7 @@ STATES = {
     "labeling_suggestionrequest": SuggestionState,
     "labeling_scoringrequest": ScoringState,
     "labeling_modelversion": ModelState,
+    "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
     "labeling_modelcomparison": ScoringState,
 }

@@ -1,22 +1,48 @@
-"""Model versions: registered, promoted, rolled back, retired."""
+"""Model versions: registered, tried by a worker, promoted, rolled back, retired.
+
+A version is registered when its files look whole, and can be promoted when a worker has loaded it and used it once.
+"""
 
 import json
-from datetime import datetime
+import logging
+import socket
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
-from labeling.base.refusals import ModelRefused
-from labeling.base.states import ModelKind, ModelState, check_move
-from labeling.model_versions.models import ModelVersion, Promotion, RewardModel
+from labeling.base.outbox import GivingUp, Outbox
+from labeling.base.refusals import ModelRefused, Refusal
+from labeling.base.states import CheckState, IllegalMove, ModelKind, ModelState, check_move
+from labeling.base.text import LONGEST_ERROR
+from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.model_versions.queries import promotions_of, way_back
-from lm.errors import UnusableModel
+from lm.errors import Refused, UnusableModel
 from lm.hub import fetch, is_hub_id
-from lm.model_directory import check_model_directory
+from lm.model_directory import check_language_model, check_reward_model
+from lm.prompt_format import Message
 from lm.snapshot.manifest import Counts
 from rm_trainer.metrics import Metrics
+from rm_trainer.protocol import Item, Rewarder
+from sampler.protocol import Sampler, SampleRequest
+
+log = logging.getLogger(__name__)
+
+WORKERS = {ModelKind.SFT: "sampling", ModelKind.REWARD: "scoring"}
+"""Which workers load models of a kind."""
+CHECK_FILES = {ModelKind.SFT: check_language_model, ModelKind.REWARD: check_reward_model}
+
+
+CHECK_ATTEMPTS = 3
+"""A worker that dies while it loads a model is asked again, but not for ever: the model may be what kills it."""
+CHECK_AGAIN_AFTER = timedelta(minutes=5)
+"""How often a current model that could not be loaded is tried anew."""
+HELLO = Message(role="user", content="Hello! Who are you?")
 
 
 @transaction.atomic
@@ -30,14 +56,16 @@ def register_model(
     snapshot_id: int | None = None,
     metrics: Metrics | None = None,
     simulated: bool = False,
+    used: str = "",
 ) -> ModelVersion:
-    """A new candidate. The directory must hold a safetensors checkpoint with its tokenizer.
+    """A new candidate, which waits for a worker to try it. The directory must hold a safetensors checkpoint of that
+    kind, with its tokenizer. `used`: what a worker has done with it already, where nobody needs to try it again.
 
     `reward_model`: which one it is a version of; of the default one unless it is named. `simulated`: it learned from
     simulated labelers, as its own metrics.json may say, too. Raises ModelRefused.
     """
     try:
-        check_model_directory(path)
+        CHECK_FILES[kind](path)
     except UnusableModel as unusable:
         raise ModelRefused(str(unusable)) from unusable
     if ModelVersion.objects.filter(name=name).exists():
@@ -46,7 +74,7 @@ def register_model(
         )
     if kind == ModelKind.REWARD and reward_model is None:
         reward_model = default_reward_model()
-    return ModelVersion.objects.create(
+    version = ModelVersion.objects.create(
         kind=kind,
         reward_model=reward_model,
         name=name,
@@ -56,6 +84,13 @@ def register_model(
         metrics=metrics or {},
         simulated=simulated or _says_simulated(path),
     )
+    if used:
+        ModelCheck.objects.create(
+            model_version=version, state=CheckState.PASSED, result=used, finished_at=timezone.now()
+        )
+    else:
+        check_again(version=version)
+    return version
 
 
 def _says_simulated(path: Path) -> bool:
@@ -102,9 +137,10 @@ def find_or_register(
 def promote(*, version: ModelVersion, reason: str, simulated: bool = False) -> ModelVersion:
     """Makes the version the current one: the SFT model, or that of its reward model. The one before it is retired.
 
-    `simulated` says that one may that learned from simulated labelers. Raises ModelRefused when its files are gone or
-    that is not said, IllegalMove when it is current already.
+    `simulated` says that one may that learned from simulated labelers. Raises ModelRefused when that is not said, no
+    worker has used it yet, the last one could not, or its files are gone; IllegalMove when it is current already.
     """
+    _refuse_untried(version)
     _refuse_simulated(version, asked_for=simulated)
     return _make_current(version, reason, before=_replaced(version))
 
@@ -137,6 +173,20 @@ def roll_back(
     return _make_current(back.version, reason, before=back.before, rolled_back=True)
 
 
+def _refuse_untried(version: ModelVersion) -> None:
+    check = version.last_check
+    if check is None or check.state == CheckState.WAITING:
+        raise ModelRefused(
+            f"“{version}” can't be promoted yet: a worker loads it and uses it once first. Wait for that; where it "
+            f"takes long, see whether a {WORKERS[ModelKind(version.kind)]} worker is up."
+        )
+    if check.state == CheckState.FAILED:
+        raise ModelRefused(
+            f"“{version}” can't be promoted: the worker that tried it failed. {check.failure} Mend that and have it "
+            "checked again, or register another version."
+        )
+
+
 def _refuse_simulated(version: ModelVersion, *, asked_for: bool) -> None:
     if version.simulated and not asked_for:
         raise ModelRefused(
@@ -152,7 +202,7 @@ def _make_current(
     version = versions[version.pk]
     check_move(old=ModelState(version.state), new=ModelState.CURRENT)
     try:
-        check_model_directory(Path(version.path))
+        CHECK_FILES[ModelKind(version.kind)](Path(version.path))
     except UnusableModel as unusable:
         raise ModelRefused(f"“{version}” can't be promoted: {unusable}") from unusable
     now = timezone.now()
@@ -232,3 +282,148 @@ def make_default(*, reward_model: RewardModel) -> None:
     list(RewardModel.objects.select_for_update().order_by("pk"))
     RewardModel.objects.filter(is_default=True).update(is_default=False)
     RewardModel.objects.filter(pk=reward_model.pk).update(is_default=True)
+
+
+@transaction.atomic
+def check_again(*, version: ModelVersion, promotion_reason: str = "", promote_simulated: bool = False) -> ModelCheck:
+    """Asks a worker to load the version and use it once. `promotion_reason`: and to promote it when that has worked.
+
+    Where a worker is asked already nothing is asked anew.
+    """
+    check, _ = ModelCheck.objects.get_or_create(model_version=version, state=CheckState.WAITING)
+    if promotion_reason:
+        check.promotion_reason, check.promote_simulated = promotion_reason, promote_simulated
+        check.save(update_fields=["promotion_reason", "promote_simulated"])
+    transaction.on_commit(send_checks)
+    return check
+
+
+@transaction.atomic
+def promote_when_checked(*, version: ModelVersion, reason: str, simulated: bool = False) -> ModelVersion:
+    """Promotes the version, now or as soon as a worker has used it once; its state tells which. Raises as `promote`."""
+    check = version.last_check
+    if check is not None and check.state == CheckState.PASSED:
+        return promote(version=version, reason=reason, simulated=simulated)
+    _refuse_simulated(version, asked_for=simulated)
+    check_again(version=version, promotion_reason=reason, promote_simulated=simulated)
+    return version
+
+
+def answer_check(*, check_id: int, use: Callable[[ModelVersion], str]) -> None:
+    """Has the version used, and writes down what it gave or why it can't be used. Safe to run again at any time.
+
+    `use` loads the model and returns what it gave, in words.
+    """
+    waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING)
+    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname(), attempts=F("attempts") + 1)
+    check = waiting.select_related("model_version").first()
+    if check is None:
+        return
+    if check.attempts > CHECK_ATTEMPTS:
+        died = f"{CHECK_ATTEMPTS} workers died while they loaded it. Has the machine enough memory?"
+        waiting.move(to=CheckState.FAILED, failure=died, finished_at=timezone.now())
+        return
+    try:
+        result = use(check.model_version)
+    except Exception as failure:
+        log.exception("model version %s can't be used", check.model_version_id)
+        waiting.move(to=CheckState.FAILED, failure=_in_words(failure), finished_at=timezone.now())
+        return
+    waiting.move(to=CheckState.PASSED, result=result, finished_at=timezone.now())
+    if check.promotion_reason:
+        try:
+            promote(version=check.model_version, reason=check.promotion_reason, simulated=check.promote_simulated)
+        except (Refusal, IllegalMove) as refused:
+            keep_as_candidate(version=check.model_version, reason=f"{refused}")
+
+
+def sample_once(sampler: Sampler) -> str:
+    """Returns what the model says to a greeting. Raises what the sampler raises."""
+    ((said,),) = sampler.sample([SampleRequest(messages=[HELLO], num_completions=1, seed=0, max_new_tokens=8)])
+    return (
+        f"{HELLO['content']} → {said.text!r} ({said.token_count} tokens, mean log-probability {said.mean_logprob:.2f})"
+    )
+
+
+def score_once(rewarder: Rewarder) -> str:
+    """Returns the rewards of two different answers to a greeting. Raises ModelRefused where they say nothing."""
+    answers = ("I am an assistant. How can I help you?", "Go away.")
+    scored = rewarder.score([Item((HELLO,), answer) for answer in answers])
+    problems = [each.problem for each in scored if each.reward is None]
+    if problems:
+        raise ModelRefused(f"It can't score a short answer: {problems[0]}")
+    rewards = [each.reward for each in scored if each.reward is not None]
+    if not all(map(isfinite, rewards)) or rewards[0] == rewards[1]:
+        raise ModelRefused(
+            f"It gives two different answers the rewards {rewards[0]} and {rewards[1]}: its head, or its chat "
+            "template, leaves the answer out."
+        )
+    return " · ".join(f"“{answer}” → {reward:+.3f}" for answer, reward in zip(answers, rewards, strict=True))
+
+
+def note_unusable(*, version: ModelVersion, failure: Exception) -> None:
+    """A worker could not load a version that is in use: its page says why, and it is tried again after a while."""
+    last = version.last_check
+    if last is None or last.state == CheckState.PASSED:
+        ModelCheck.objects.create(
+            model_version=version,
+            state=CheckState.FAILED,
+            failure=_in_words(failure),
+            worker=socket.gethostname(),
+            finished_at=timezone.now(),
+        )
+
+
+def check_broken_again() -> None:
+    """Asks for another try of current models that could not be loaded some minutes ago: a disk may be back."""
+    for version in ModelVersion.objects.current():
+        check = version.last_check
+        if check is None or check.finished_at is None or check.state != CheckState.FAILED:
+            continue
+        if check.finished_at < timezone.now() - CHECK_AGAIN_AFTER:
+            check_again(version=version)
+
+
+def _in_words(failure: Exception) -> str:
+    said = f"{failure}" if isinstance(failure, Refusal | Refused) else f"{type(failure).__name__}: {failure}"
+    return said[:LONGEST_ERROR] or type(failure).__name__
+
+
+def _give_up(check_id: int, after: timedelta) -> bool:
+    waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING).select_related("model_version")
+    check = waiting.first()
+    if check is None:
+        return False
+    worker = WORKERS[ModelKind(check.model_version.kind)]
+    words = (
+        f"No {worker} worker tried it within {after.total_seconds() / 60:.0f} minutes. Start one, and check it again."
+    )
+    return waiting.move(to=CheckState.FAILED, failure=words, finished_at=timezone.now()) == 1
+
+
+def _checks(kind: ModelKind, task: str) -> Outbox:
+    return Outbox(
+        model=ModelCheck,
+        waiting=Q(state=CheckState.WAITING, model_version__in=ModelVersion.objects.filter(kind=kind)),
+        task=task,
+        send_again_after=timedelta(minutes=10),
+        giving_up=GivingUp(after=lambda: timedelta(minutes=60), since="asked_at", end=_give_up),
+    )
+
+
+CHECKS = (
+    _checks(ModelKind.SFT, "labeling.tasks.sample_once"),
+    _checks(ModelKind.REWARD, "labeling.tasks.score_once"),
+)
+
+
+def send_checks() -> None:
+    """Asks workers for every check that waits."""
+    for outbox in CHECKS:
+        outbox.send()
+
+
+def give_up_late_checks() -> None:
+    """Ends visibly what no worker took up."""
+    for outbox in CHECKS:
+        outbox.give_up_late()

@@ -6,7 +6,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot
-from labeling.model_versions.models import ModelVersion, Promotion, RewardModel
+from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
@@ -30,6 +30,7 @@ __all__ = [
     "InstructionVersion",
     "Labeler",
     "Message",
+    "ModelCheck",
     "ModelComparison",
     "ModelVersion",
     "OwnPrompt",

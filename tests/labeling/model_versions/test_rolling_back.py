@@ -15,10 +15,12 @@ from labeling.model_versions.queries import current_reward_model, way_back
 from labeling.model_versions.services import default_reward_model, promote, register_model, retire, roll_back
 from labeling.models import ModelVersion
 from tests.labeling.admin_cast import admin_browser, texts_of
-from tests.tiny_models import make_tiny_model
+from tests.labeling.models_in_use import tried
+from tests.tiny_models import make_tiny_model, make_tiny_reward_model
 
 pytestmark = pytest.mark.django_db
 
+Directories = dict[ModelKind, dict[str, Path]]
 NAMES = ("a", "b", "c", "d")
 STEPS = st.lists(
     st.one_of(st.tuples(st.just("promote"), st.sampled_from(NAMES)), st.sampled_from([("back", ""), ("retire", "")])),
@@ -27,13 +29,17 @@ STEPS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def directories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("models")
-    return {name: make_tiny_model(folder / name) for name in NAMES}
+def directories(tmp_path_factory: pytest.TempPathFactory) -> Directories:
+    """Models of both kinds by their names."""
+    make = {ModelKind.SFT: make_tiny_model, ModelKind.REWARD: make_tiny_reward_model}
+    return {
+        kind: {name: make[kind](tmp_path_factory.mktemp(f"{kind}-models") / name) for name in NAMES}
+        for kind in ModelKind
+    }
 
 
-def registered(directories: dict[str, Path], kind: ModelKind) -> dict[str, ModelVersion]:
-    return {name: register_model(kind=kind, name=name, path=path) for name, path in directories.items()}
+def registered(directories: Directories, kind: ModelKind) -> dict[str, ModelVersion]:
+    return {name: tried(register_model(kind=kind, name=name, path=path)) for name, path in directories[kind].items()}
 
 
 def current(kind: ModelKind) -> str | None:
@@ -42,7 +48,7 @@ def current(kind: ModelKind) -> str | None:
 
 
 def test_rolling_back_twice_over_a_third_model_leads_to_what_was_current_before_it(
-    directories: dict[str, Path],
+    directories: Directories,
 ) -> None:
     versions = registered(directories, ModelKind.SFT)
     for name in ("a", "b"):
@@ -59,7 +65,7 @@ def test_rolling_back_twice_over_a_third_model_leads_to_what_was_current_before_
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(ModelKind), steps=STEPS)
 def test_whatever_was_done_the_way_back_is_what_was_current_before(
-    directories: dict[str, Path], kind: ModelKind, steps: list[tuple[str, str]]
+    directories: Directories, kind: ModelKind, steps: list[tuple[str, str]]
 ) -> None:
     """Beside a stack: promoting puts on top, rolling back and retiring take off."""
     with transaction.atomic():
@@ -93,11 +99,13 @@ def test_whatever_was_done_the_way_back_is_what_was_current_before(
         transaction.set_rollback(True)
 
 
-def test_each_reward_model_has_its_own_current_version_and_way_back(directories: dict[str, Path]) -> None:
+def test_each_reward_model_has_its_own_current_version_and_way_back(directories: Directories) -> None:
     safe = RewardModel.objects.create(slug="safe", name="Safe")
     for name, reward_model in (("a", None), ("b", None), ("c", safe), ("d", safe)):
-        version = register_model(kind=ModelKind.REWARD, name=name, path=directories[name], reward_model=reward_model)
-        promote(version=version, reason="better")
+        version = register_model(
+            kind=ModelKind.REWARD, name=name, path=directories[ModelKind.REWARD][name], reward_model=reward_model
+        )
+        promote(version=tried(version), reason="better")
     assert [current_reward_model(), current_reward_model(safe)] == [
         ModelVersion.objects.get(name="b"),
         ModelVersion.objects.get(name="d"),
@@ -109,7 +117,7 @@ def test_each_reward_model_has_its_own_current_version_and_way_back(directories:
     }  # fmt: skip
 
 
-def test_the_page_promises_a_version_and_rolls_back_to_that_one_or_refuses(directories: dict[str, Path]) -> None:
+def test_the_page_promises_a_version_and_rolls_back_to_that_one_or_refuses(directories: Directories) -> None:
     versions = registered(directories, ModelKind.SFT)
     client, address = admin_browser(), reverse("admin:labeling_modelversion_roll_back_sft")
     assert "There is nothing to roll back to" in client.get(address).text

@@ -10,7 +10,8 @@ from labeling.base.states import ModelKind, ModelState
 from labeling.model_versions.services import promote, register_model, roll_back
 from labeling.models import ModelVersion
 from tests.labeling.admin_cast import admin_browser
-from tests.tiny_models import make_tiny_model
+from tests.labeling.models_in_use import tried
+from tests.tiny_models import make_tiny_reward_model
 
 pytestmark = pytest.mark.django_db
 
@@ -18,8 +19,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def versions(tmp_path: Path) -> list[ModelVersion]:
     return [
-        register_model(
-            kind=ModelKind.REWARD, name=name, path=make_tiny_model(tmp_path / name), simulated="simulated" in name
+        tried(
+            register_model(
+                kind=ModelKind.REWARD,
+                name=name,
+                path=make_tiny_reward_model(tmp_path / name),
+                simulated="simulated" in name,
+            )
         )
         for name in ("reward-1-simulated", "reward-2")
     ]
@@ -51,6 +57,6 @@ def test_the_admin_asks_in_so_many_words(versions: list[ModelVersion]) -> None:
 
 
 def test_a_checkpoint_that_says_so_itself_is_marked_when_it_is_registered(tmp_path: Path) -> None:
-    path = make_tiny_model(tmp_path / "from-elsewhere")
+    path = make_tiny_reward_model(tmp_path / "from-elsewhere")
     (path / "metrics.json").write_text('{"snapshot": {"counts": {"train": {"rankings": 3, "simulated": 1}}}}')
     assert register_model(kind=ModelKind.REWARD, name="from-elsewhere", path=path).simulated
