@@ -11,7 +11,7 @@ export function saveState(form) {
   const text = state.querySelector("[data-save-text]");
   const words = wordsOf("save-state");
   let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
-  const { standing: standingAtFirst = "", until: untilAtFirst = "" } = state.dataset;
+  const { standing: standingAtFirst = "", until: untilAtFirst = "" } = state.querySelector("[data-standing]")?.dataset ?? {};
 
   function show(name, detail = "", until = "") {
     state.dataset.state = name;
