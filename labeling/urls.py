@@ -8,6 +8,7 @@ from labeling.desk.views.preview import PreviewView
 from labeling.home.views import day, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
 from labeling.people.views.preferences import preferences
+from labeling.people.views.reading import reading
 from labeling.rewards.views import ScoresView, ScoreView
 
 LOGIN = LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True)
@@ -31,6 +32,7 @@ urlpatterns = [
     path("api/scores/<uuid:token>/", ScoreView.as_view(), name="score"),
     path("day/", day, name="day"),
     path("preferences/", preferences, name="preferences"),
+    path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
     path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),

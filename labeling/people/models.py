@@ -29,6 +29,7 @@ class Labeler(StatefulModel):
         blank=True,
         help_text="Content warnings whose work this labeler is never offered.",
     )
+    reading = models.JSONField(default=dict, blank=True, editable=False, help_text="How this labeler reads (rules.py).")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,12 +1,12 @@
 /** Shows the order: the tiers in [data-order], each card's rank and flags, and where the ranks contradict the ratings. */
 import { onPage } from "../../base/page.js";
-import { cardOf, cards, form, isRefined, letters, mark, ratings } from "./state.js";
+import { bringIntoView, cardOf, cards, cardsAsShown, currentCard, form, isRefined, letters, mark, ratings } from "./state.js";
 import { setCurrent, standing, tiers, words } from "./state.js";
 import { contradictions, tierOf } from "./tiers.js";
 
 const SHOWN_CONTRADICTIONS = 2;
 
-onPage(() => {
+onPage((signal) => {
   if (!form) return;
   form.addEventListener("order-changed", draw);
   form.addEventListener("focusin", (event) => {
@@ -22,6 +22,7 @@ onPage(() => {
     form.addEventListener("draft-restored", () => countFlags(flags));
     countFlags(flags);
   }
+  document.addEventListener("reading-changed", arrange, { signal });
   draw();
 });
 
@@ -33,6 +34,20 @@ function draw() {
   for (const card of cards) drawCard(card, now, rated);
   drawProgress(now, rated);
   drawContradictions(now, rated);
+  arrange();
+}
+
+/** Puts the cards in the order of their ranks, or as they were handed out, as the labeler chose (people/reading.js). */
+function arrange() {
+  const now = tiers();
+  const byRank = document.body.dataset.cards === "rank";
+  const rankOf = (card) => (byRank ? (tierOf(now, card.dataset.card) + 1 || cards.length + 1) : 0);
+  const wanted = [...cards].sort((one, other) => rankOf(one) - rankOf(other)); // equal ones stay as handed out
+  if (cardsAsShown().every((card, at) => card === wanted[at])) return;
+  const focused = document.activeElement;
+  form.querySelector("[data-cards]").append(...wanted);
+  if (form.contains(focused) && document.activeElement !== focused) focused.focus({ preventScroll: true });
+  bringIntoView(currentCard());
 }
 
 function drawTiers(now) {

@@ -5,6 +5,7 @@
  */
 import { onPage } from "../../base/page.js";
 import { BETTER, EQUAL, WORSE, duel } from "./binary-insertion.js";
+import { scrollByKey } from "./panes.js";
 import { cardOf, currentCard, form, letters, mark, refine, say, words } from "./state.js";
 
 const KEYS = { ArrowLeft: BETTER, ArrowRight: WORSE, ArrowDown: EQUAL, "=": EQUAL, 1: BETTER, 2: EQUAL, 3: WORSE };
@@ -27,7 +28,7 @@ document.addEventListener("keydown", (event) => {
   const act = KEYS[event.key] ? () => answer(KEYS[event.key]) : ["z", "Backspace"].includes(event.key) ? takeBack : null;
   if (event.key === "Escape" || event.key === "d") leave();
   else if (act) act();
-  else return;
+  else if (!scrollByKey(event, [...dialog.querySelectorAll("[data-duel-text]")])) return;
   event.preventDefault();
 });
 /** Goes on where the last duel was left; a finished one begins anew. */

@@ -5,7 +5,7 @@
  */
 import { onPage } from "../../base/page.js";
 import { ACTIONS, rankAndGoOn, rateAndGoOn } from "./actions.js";
-import { cards, currentCard, form, mark, say, words } from "./state.js";
+import { cards, cardsAsShown, currentCard, form, mark, say, words } from "./state.js";
 
 const KEYS = {
   k: "up", j: "down", t: "tie", u: "untie", z: "undo", "=": "ratings",
@@ -47,7 +47,8 @@ function arrow(event) {
   if (event.shiftKey) return event.key in SHIFTED && done(ACTIONS[SHIFTED[event.key]](currentCard()));
   // Inside a scale or another control the arrows belong to the control.
   if (event.target.closest("input, details, a, [id=prompt]")) return false;
-  const next = cards[cards.indexOf(currentCard()) + STEP[event.key]];
+  const shown = cardsAsShown();
+  const next = shown[shown.indexOf(currentCard()) + STEP[event.key]];
   const inCard = event.target.closest("[data-card]");
   if (!inCard && event.key !== "ArrowRight") return false; // the page scrolls
   mark(inCard ? (next ?? currentCard()) : currentCard());
