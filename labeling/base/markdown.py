@@ -2,8 +2,8 @@
 
 Two protections: the parser lets no raw HTML through (it comes out as visible text), and nh3 keeps only the listed tags.
 Whatever was written stays visible: images become links to them, link definitions stay as text, what is nested deeper
-than the parser follows is shown as plain text, mathematics has its source beside it, and control characters are shown by their names, so that nobody ranks
-an answer of which a part was hidden.
+than the parser follows is shown as plain text, formulas that can't be drawn show their source, and control characters
+are shown by their names, so that nobody ranks an answer of which a part was hidden.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-r"""Mathematics in Markdown: \(…\), \[…\], $…$, $$…$$ and \begin{align}…, as MathML that browsers draw by themselves. Pure.
+r"""Mathematics in Markdown, as MathML that browsers draw by themselves: \(…\), \[…\], $…$, $$…$$, \begin{align}… Pure.
 
 What can't be drawn, or would hide some of what was written, is shown as its source.
 """
@@ -135,6 +135,8 @@ def _formula_block(state: StateBlock, first: int, last: int, silent: bool) -> bo
     if opening not in _ON_A_LINE or is_code_block(state, first):
         return False
     closing, content = _CLOSING[opening], ""
+    if state.src.find(closing, begin + len(opening), begin + LONGEST_FORMULA) < 0:
+        return False
     for line in range(first, min(last, first + LONGEST_FORMULA_LINES)):
         if line > first and state.sCount[line] < state.blkIndent:
             return False

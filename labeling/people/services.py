@@ -85,3 +85,11 @@ def change_reading(*, labeler: Labeler, chosen: dict[str, str]) -> Reading:
     labeler.reading = {**labeler.reading, **chosen}
     labeler.save(update_fields=["reading"])
     return Reading(**labeler.reading)
+
+
+@transaction.atomic
+def choose_campaign(*, labeler: Labeler, campaign_id: int | None) -> None:
+    """Work of that campaign comes first from now on; None: campaigns take turns again. What is held stays held."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    labeler.first_campaign_id = campaign_id
+    labeler.save(update_fields=["first_campaign"])

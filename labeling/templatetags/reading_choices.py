@@ -1,6 +1,6 @@
 """The choices of how to read, in words.
 
-    {% load reading_choices %}{% get_reading_choices as choices %}
+{% load reading_choices %}{% get_reading_choices as choices %}
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ LEGENDS: dict[str, str | Promise] = {
     "cards": _("Order of the completions"),
 }
 WORDS: dict[str, str | Promise] = {
-    "auto": _("As many as fit"),
+    "auto": _("Auto"),
     "1": "1",
     "2": "2",
     "3": "3",

@@ -37,6 +37,10 @@ WORDS: dict[str, dict[str, str | Promise]] = {
         "flagged": _("{flag} set on {letter}"),
         "unflagged": _("{flag} removed from {letter}"),
         "contradiction": _("{above} is ranked above {below}, but rated lower ({rating} < {higher})."),
+        "noneButGood": _("None is acceptable, you say, yet {letter} is rated {rating}."),
+        "allTied": _("All are tied: this says of none that it is better."),
+        "equalRated": _("{above} is ranked above {below} with the same rating."),
+        "tiedUnequal": _("{one} and {other} are tied with unequal ratings."),
         "moreContradictions": _("And {count} more."),
         "duel": _("Question {number} of at most {most}"),
         "question": _("{left} or {right}: which is better?"),
@@ -45,6 +49,7 @@ WORDS: dict[str, dict[str, str | Promise]] = {
     "save-state": {
         "idle": _("Saves automatically"),
         "saving": _("Saving…"),
+        "submitting": _("Submitting…"),
         "saved": _("Saved on the server {time}"),
         "offline": _("No connection: kept in this browser."),
         "choose": _("Kept in this browser until you choose which text to continue with."),

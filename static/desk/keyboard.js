@@ -6,7 +6,7 @@
  * that keys without Ctrl and Alt work again. The key s opens the reasons for skipping.
  */
 document.addEventListener("keydown", (event) => {
-  if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]:not(.is-beside)")) return;
   if (event.key === "s" && !event.altKey && !event.ctrlKey && !event.metaKey) return openSkip(event);
   if (!document.querySelector("[data-button-key]")) return;
   if (event.key === "Escape" && event.target.matches?.("textarea")) return event.target.blur();

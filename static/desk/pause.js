@@ -29,7 +29,7 @@ function pausing(dialog, button, signal) {
   function byKey(event) {
     if (event.key !== "." || event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
-    if (typing || (document.querySelector("dialog[open]") && !dialog.open)) return;
+    if (typing || (document.querySelector("dialog[open]:not(.is-beside)") && !dialog.open)) return;
     event.preventDefault();
     if (dialog.open) dialog.close();
     else pause();

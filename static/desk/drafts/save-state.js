@@ -1,8 +1,17 @@
 /** Says in [data-save-state] what is saved where. */
+import { writeTime } from "../../base/local-time.js";
 import { wordsOf } from "../../base/words.js";
 
 const ELSEWHERE = new Set(["offline", "loggedout", "notnow"]); // the server has an older state of the work
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
+
+/** What is saved is held for so many minutes more. */
+function holdUntil(savedAt) {
+  const time = document.querySelector("[data-held-until]");
+  if (!time) return;
+  time.dateTime = new Date(savedAt.getTime() + Number(time.dataset.heldUntil) * 60_000).toISOString();
+  writeTime(time);
+}
 
 export function saveState(form) {
   const state = form.querySelector("[data-save-state]");
@@ -11,6 +20,7 @@ export function saveState(form) {
   let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
 
   function show(name, detail = "") {
+    if (name === "offline" && state.dataset.state === "notnow") return; // what was refused stays said
     state.dataset.state = name;
     const time = savedAt ? format.format(new Date(savedAt)) : "";
     const before = ELSEWHERE.has(name) && time ? words.before.replace("{time}", time) : "";
@@ -29,6 +39,7 @@ export function saveState(form) {
     show,
     saved(at) {
       savedAt = at ?? savedAt;
+      if (at) holdUntil(new Date(at));
       show("saved");
       const earlier = state.querySelector("[data-earlier]");
       if (earlier) earlier.hidden = false;

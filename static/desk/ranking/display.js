@@ -2,9 +2,10 @@
 import { onPage } from "../../base/page.js";
 import { bringIntoView, cardOf, cards, cardsAsShown, currentCard, form, isRefined, letters, mark, ratings } from "./state.js";
 import { setCurrent, standing, tiers, words } from "./state.js";
-import { contradictions, tierOf } from "./tiers.js";
+import { contradictions, equalButApart, tierOf, unequalTie } from "./tiers.js";
 
 const SHOWN_CONTRADICTIONS = 2;
+const GOOD = 6; // of 7
 
 onPage((signal) => {
   if (!form) return;
@@ -22,6 +23,7 @@ onPage((signal) => {
     form.addEventListener("draft-restored", () => countFlags(flags));
     countFlags(flags);
   }
+  form.elements.none_acceptable.addEventListener("change", draw);
   document.addEventListener("reading-changed", arrange, { signal });
   draw();
 });
@@ -100,9 +102,25 @@ function drawContradictions(now, rated) {
       words("contradiction", { above, below, rating: rated.get(above), higher: rated.get(below) }),
     );
   if (found.length > lines.length) lines.push(words("moreContradictions", { count: found.length - lines.length }));
+  lines.push(...remarks(now, rated));
   const place = form.querySelector("[data-contradictions]");
   const text = lines.join(" ");
   if (place.textContent !== text) place.textContent = text; // a screen reader hears changes only
+}
+
+/** What may be meant and may be a slip: each kind is said once, whatever the number of its cases. */
+function remarks(now, rated) {
+  const lines = [];
+  const best = [...rated].sort(([, one], [, other]) => other - one)[0];
+  if (form.elements.none_acceptable.checked && best?.[1] >= GOOD) {
+    lines.push(words("noneButGood", { letter: best[0], rating: best[1] }));
+  }
+  if (now.length === 1 && now[0].length === cards.length) lines.push(words("allTied"));
+  const apart = equalButApart(now, rated);
+  if (apart) lines.push(words("equalRated", { above: apart[0], below: apart[1] }));
+  const tied = unequalTie(now, rated);
+  if (tied) lines.push(words("tiedUnequal", { one: tied[0], other: tied[1] }));
+  return lines;
 }
 
 /** How many are set, and which when the pointer asks. */

@@ -20,7 +20,7 @@ const TYPING = "textarea, select, input:not([type=radio], [type=checkbox])";
 
 onPage(showFlagLetters);
 document.addEventListener("keydown", (event) => {
-  if (!form || form.inert || event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+  if (!form || form.inert || event.defaultPrevented || event.altKey || document.querySelector("dialog[open]:not(.is-beside)")) return;
   if (handle(event)) event.preventDefault();
 });
 

@@ -149,5 +149,5 @@ def test_no_text_keeps_a_web_thread_busy(piece: str) -> None:
     text = piece * (100_000 // len(piece))
     began = time.process_time()
     html = render_markdown(text)
-    assert time.process_time() - began < 2.5
+    assert time.process_time() - began < 3.5
     assert unescape(re.sub(r"<[^>]+>", "", html)).count(piece.strip("\\ \n")[0]) >= 12_000, "nothing is left out"

@@ -1,0 +1,25 @@
+/**
+ * A message on a page of work lies over its foot and goes with the first change of the new work. [data-revise-that], which
+ * opens what was just handed in again, is pressed by the key Backspace as well.
+ */
+import { onPage } from "./page.js";
+
+onPage((signal) => {
+  const form = document.querySelector("form[data-autosave]");
+  const messages = document.querySelectorAll(".message");
+  if (!form || !messages.length) return;
+  const leave = (event) => {
+    if (!event.isTrusted && event.type !== "order-changed") return;
+    for (const message of messages) message.hidden = true;
+  };
+  for (const event of ["input", "change"]) form.addEventListener(event, leave, { signal });
+});
+
+document.addEventListener("keydown", (event) => {
+  const button = document.querySelector("[data-revise-that]");
+  if (event.key !== "Backspace" || event.repeat || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
+  if (!button?.checkVisibility() || typing || document.querySelector("dialog[open]:not(.is-beside)")) return;
+  event.preventDefault();
+  button.click();
+});
