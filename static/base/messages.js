@@ -8,8 +8,7 @@ onPage((signal) => {
   const form = document.querySelector("form[data-autosave]");
   const messages = document.querySelectorAll(".message");
   if (!form || !messages.length) return;
-  const leave = (event) => {
-    if (!event.isTrusted && event.type !== "order-changed") return;
+  const leave = () => {
     for (const message of messages) message.hidden = true;
   };
   for (const event of ["input", "change"]) form.addEventListener(event, leave, { signal });

@@ -1,5 +1,7 @@
 """Two completions side by side: what differs is marked, rendered and raw, and work goes on there."""
 
+from unicodedata import normalize
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -41,8 +43,8 @@ def test_what_is_drawn_and_what_was_written_are_compared_alike(page: Page) -> No
     texts = [
         "# Plan\n\nUse the **left** path.\n\n| a | b |\n|---|---|\n| 1 | two |\n\n\\(x + 1\\) holds.",
         "# Plan\n\nUse the **right** path.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\\(x + 2\\) holds.",
-        "café",
-        "café".encode().decode() + "!",
+        "Short.",
+        "Sho.",
     ]
     start_ranking(page, texts=texts)
     compare(page, "Plan\n\nUse the left", "Plan\n\nUse the right")
@@ -52,7 +54,7 @@ def test_what_is_drawn_and_what_was_written_are_compared_alike(page: Page) -> No
     expect(left.locator("strong mark")).to_have_text("left")
     press(page, "r")
     expect(left).to_contain_text("**left**")
-    assert {"left", "two"} <= set(marks_of(page, 0))
+    assert [mark[:4] for mark in marks_of(page, 0)] == ["left", "two "]
     press(page, "m")
     assert left.locator("mark").first.evaluate("mark => getComputedStyle(mark).borderBottomWidth") == "0px"
     assert serious(page) == []
@@ -62,7 +64,10 @@ def test_what_is_drawn_and_what_was_written_are_compared_alike(page: Page) -> No
 def test_the_same_words_are_said_to_be_the_same_however_they_are_stored(page: Page) -> None:
     texts = ["un café crème", "un cafe\u0301 cre\u0300me", "two  spaces", "two spaces"]
     start_ranking(page, texts=texts)
-    compare(page, "un café", "un cafe\u0301")
+    alike = [letter for text, letter in letters_by_text(page).items() if normalize("NFC", text).startswith("un café")]
+    page.locator(f"[data-card={alike[0]}]").focus()
+    press(page, "c")
+    page.locator("[data-compare] select").last.select_option(alike[1])
     expect(page.locator("[data-same]")).to_contain_text("Their words are the same")
     expect(page.locator("[data-compare] mark")).to_have_count(0)
 
@@ -74,9 +79,10 @@ def test_both_texts_scroll_together_and_rating_and_moving_work_there(page: Page)
     left = str(page.locator("[data-compare] select").first.input_value())
     right = str(page.locator("[data-compare] select").last.input_value())
     press(page, "PageDown", "PageDown")
-    tops = [page.locator("[data-side-text]").nth(side).evaluate("pane => pane.scrollTop") for side in (0, 1)]
-    assert min(tops) > 300
-    assert abs(tops[0] - tops[1]) < 30
+    part = "pane => pane.scrollTop / (pane.scrollHeight - pane.clientHeight)"
+    parts = [page.locator("[data-side-text]").nth(side).evaluate(part) for side in (0, 1)]
+    assert min(parts) > 0.1
+    assert abs(parts[0] - parts[1]) < 0.02
     press(page, "End")
     expect(page.locator("[data-compare]")).to_be_visible()
     # The right side was chosen last, so it is rated; then the other.

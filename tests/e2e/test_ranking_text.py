@@ -67,7 +67,8 @@ def test_raw_text_is_one_key_away_for_one_and_for_all(page: Page) -> None:
     expect(page.locator("[data-card=A] .prose")).to_be_hidden()
     expect(page.locator("[data-card=B] .raw")).to_be_hidden()
     press(page, "r", "Shift+R")
-    expect(page.locator(".raw:visible")).to_have_count(4)
+    expect(page.locator("[data-card] .raw:visible")).to_have_count(4)
+    expect(page.locator(".conversation .raw")).to_be_visible()
     press(page, "Shift+R")
     expect(page.locator(".raw:visible")).to_have_count(0)
 

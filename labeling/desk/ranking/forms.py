@@ -192,7 +192,9 @@ class RankingForm:
         if self.steps is None:
             return []
         names = list(self.steps.fields)
-        called = {name: _("Rank %(upper)s over rank %(lower)s") % _step(step) for step, name in enumerate(names, start=1)}
+        called = {
+            name: _("Rank %(upper)s over rank %(lower)s") % _step(step) for step, name in enumerate(names, start=1)
+        }
         return problems_of(self.steps, {name: f"#{name}" for name in names}, called)
 
     def _without(self, field: str, text: str) -> Problem | None:

@@ -16,7 +16,7 @@ export const ACTIONS = {
   ratings: () => say(followRatings() ? words("followed") : words("notAllRated")),
   undo: () => say(canUndo() && undo() ? words("undone") : words("nothingToUndo")),
   raw: (card) => showRaw([card]),
-  rawAll: () => showRaw(cards),
+  rawAll: () => showRaw([...cards, ...document.querySelectorAll(".conversation .turn")]),
   unfold: (card) => unfold(card),
   compare: async (card) => (await import("./compare.js")).compare(card.dataset.card),
   duel: async () => (await import("./duel.js")).duelOn(),
@@ -106,7 +106,7 @@ function showRaw(which) {
     if (!place.childNodes.length) place.append(card.querySelector("template[data-raw]").content.cloneNode(true));
     place.hidden = !raw;
     card.classList.toggle("is-raw", raw);
-    card.querySelector("[data-act=raw]").setAttribute("aria-pressed", String(raw));
+    card.querySelector("[data-act=raw]")?.setAttribute("aria-pressed", String(raw));
   }
   say(words(raw ? "raw" : "rendered"));
 }

@@ -5,7 +5,7 @@
  */
 import { onPage } from "../../base/page.js";
 import { BETTER, EQUAL, WORSE, duel } from "./binary-insertion.js";
-import { scrollByKey } from "./panes.js";
+import { scrollByKey, scrollTogether } from "./panes.js";
 import { cardOf, currentCard, form, letters, mark, refine, say, words } from "./state.js";
 
 const KEYS = { ArrowLeft: BETTER, ArrowRight: WORSE, ArrowDown: EQUAL, "=": EQUAL, 1: BETTER, 2: EQUAL, 3: WORSE };
@@ -19,6 +19,7 @@ onPage(() => {
   for (const button of dialog.querySelectorAll("[data-answer]")) {
     button.addEventListener("click", () => answer(button.dataset.answer));
   }
+  scrollTogether(panes());
   dialog.querySelector("[data-duel-undo]").addEventListener("click", takeBack);
   dialog.querySelector("[data-duel-leave]").addEventListener("click", leave);
 });
@@ -28,7 +29,7 @@ document.addEventListener("keydown", (event) => {
   const act = KEYS[event.key] ? () => answer(KEYS[event.key]) : ["z", "Backspace"].includes(event.key) ? takeBack : null;
   if (event.key === "Escape" || event.key === "d") leave();
   else if (act) act();
-  else if (!scrollByKey(event, [...dialog.querySelectorAll("[data-duel-text]")])) return;
+  else if (!scrollByKey(event, panes())) return;
   event.preventDefault();
 });
 /** Goes on where the last duel was left; a finished one begins anew. */
@@ -37,6 +38,10 @@ export function duelOn() {
   setAside(true);
   dialog.show();
   ask();
+}
+
+function panes() {
+  return [...dialog.querySelectorAll("[data-duel-text]")];
 }
 
 /** At once, not when the dialog tells of its closing: the next key is for the card already. */

@@ -22,7 +22,8 @@ FISH = ["One fish.", "Two fish.", "Red fish.", "Blue fish."]
 
 def rank_one(client: Client, labeler: Labeler, *, text: str = "") -> str:
     make_ready_task(
-        make_prompt(make_campaign(), text=text), texts=["One fish.", "Two fish.", "Red fish.", "Blue fish."]
+        make_prompt(make_campaign(), text=text, demonstrations_needed=0),
+        texts=["One fish.", "Two fish.", "Red fish.", "Blue fish."],
     )
     held = claim_ranking(labeler=labeler)
     assert held is not None
