@@ -1,8 +1,9 @@
-"""What labelers of a campaign are told now.
+"""What labelers of a campaign are told now, and the split that a prompt would have.
 
 Versions of instructions and rubrics. Their rows never change (a trigger refuses), so each process reads one once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,8 +14,12 @@ from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.models.prompts import PromptOpening
+from labeling.campaigns.rules.splits import split_of
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.people.models import Labeler
+from lm.prompt_format import Message
+from lm.snapshot.openings import opening_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,3 +128,9 @@ def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag
         )
         for flag in (rubric.flags if rubric else [])
     ]
+
+
+def split_for(messages: Sequence[Message], submitter: str) -> str:
+    """Returns the split that a prompt of the submitter would have if it were added now."""
+    begun = PromptOpening.objects.filter(key=opening_key(messages)).first()
+    return split_of(submitter) if begun is None else begun.split

@@ -60,6 +60,13 @@ class HeldWork(StatefulModel):
     draft = models.JSONField(default=dict, blank=True)
     draft_version = models.PositiveIntegerField(default=0)
     draft_saved_at = models.DateTimeField(null=True, blank=True)
+    draft_page = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The page that saved the draft, as it named itself.",
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
 
     if TYPE_CHECKING:  # each table has these in its own way

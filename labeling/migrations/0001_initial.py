@@ -113,6 +113,7 @@ class Migration(migrations.Migration):
                 ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('draft_page', models.CharField(blank=True, db_default='', default='', help_text='The page that saved the draft, as it named itself.', max_length=32)),
                 ('started_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('active_seconds', models.FloatField(blank=True, null=True)),
@@ -256,6 +257,17 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PromptOpening',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=64, unique=True)),
+                ('split', models.CharField(max_length=8)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('split__in', ['train', 'valid', 'test'])), name='prompt_opening_split_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='Prompt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -275,6 +287,7 @@ class Migration(migrations.Migration):
                 ('queue_place', models.BigIntegerField(editable=False, null=True)),
                 ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.labeler')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.campaign')),
+                ('opening', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.promptopening')),
                 ('picked_message', models.OneToOneField(blank=True, help_text='The model-written message whose alternatives are ranked, where the prompt came from a conversation.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompt', to='labeling.message')),
             ],
             options={
@@ -311,6 +324,7 @@ class Migration(migrations.Migration):
                 ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('draft_page', models.CharField(blank=True, db_default='', default='', help_text='The page that saved the draft, as it named itself.', max_length=32)),
                 ('skip_reason', models.CharField(blank=True, choices=[('unclear', 'Unclear'), ('no_expertise', 'No expertise'), ('harmful_to_me', 'Harmful to me'), ('wrong_language', 'Wrong language'), ('broken', 'Broken')], max_length=24)),
                 ('skip_note', models.TextField(blank=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='labeling.campaign')),
@@ -464,6 +478,7 @@ class Migration(migrations.Migration):
                 ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('draft_page', models.CharField(blank=True, db_default='', default='', help_text='The page that saved the draft, as it named itself.', max_length=32)),
                 ('started_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='labeling.assignment')),

@@ -34,6 +34,7 @@ NEVER_CHANGE = (
     "labeling_ownprompt",
     "labeling_ownpromptexample",
     "labeling_snapshot",
+    "labeling_promptopening",
     "labeling_instructionversion",
     "labeling_rubricversion",
     "labeling_message",
@@ -46,6 +47,7 @@ KEEP_COLUMNS = {
     "labeling_prompt": (
         "messages",
         "submitter_id",
+        "opening_id",
         "campaign_id",
         "source",
         "use_case",
@@ -170,9 +172,12 @@ BEGIN
         JOIN labeling_rankingtask task ON task.id = ranking.task_id
         JOIN labeling_completion completion ON completion.id = ranked.completion_id
         WHERE ranking.id = NEW.ranking_id AND ranking.labeler_id = NEW.labeler_id AND task.prompt_id = NEW.prompt_id
-            AND completion.id = NEW.edited_completion_id AND ranked.rank = 1 AND completion.text <> NEW.text
+            AND completion.id = NEW.edited_completion_id AND ranked.rank = 1
+            AND NOT EXISTS (
+                SELECT 1 FROM labeling_completion twin WHERE twin.task_id = task.id AND twin.text = NEW.text
+            )
     ) THEN
-        RAISE EXCEPTION 'an edit improves, by other words, a completion that its labeler put at rank 1'
+        RAISE EXCEPTION 'an edit improves, by words that no completion has, one that its labeler put at rank 1'
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

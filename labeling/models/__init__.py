@@ -1,5 +1,5 @@
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
@@ -32,6 +32,7 @@ __all__ = [
     "OwnPromptExample",
     "PreferenceMargin",
     "Prompt",
+    "PromptOpening",
     "QueueProgress",
     "RankedCompletion",
     "Ranking",

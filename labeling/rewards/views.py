@@ -4,6 +4,7 @@ POST waits a moment for the answer and otherwise names the address where it will
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -37,19 +38,31 @@ class MayScore(BasePermission):
         return request.user.has_perm("labeling.add_scoringrequest")
 
 
-class MessageSerializer(serializers.Serializer[None]):
+class StrictSerializer(serializers.Serializer[None]):
+    """Refuses fields that it doesn't know: whoever sends one believes that it counts."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := sorted(str(name) for name in data.keys() - self.fields.keys())):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {name: [f"This field is unknown, so it would be lost. Known are {known}."] for name in unknown}
+            )
+        return super().to_internal_value(data)
+
+
+class MessageSerializer(StrictSerializer):
     role = serializers.CharField()
     content = serializers.CharField(trim_whitespace=False)
 
 
-class ItemSerializer(serializers.Serializer[None]):
+class ItemSerializer(StrictSerializer):
     prompt = MessageSerializer(many=True, allow_empty=False)
     completions = serializers.ListField(
         child=serializers.CharField(trim_whitespace=False), allow_empty=False, max_length=MOST_COMPLETIONS
     )
 
 
-class ItemsSerializer(serializers.Serializer[None]):
+class ItemsSerializer(StrictSerializer):
     items = serializers.ListField(child=ItemSerializer(), allow_empty=False, max_length=MOST_COMPLETIONS)
 
 

@@ -72,6 +72,7 @@ WORDS: dict[str, dict[str, str | Promise]] = {
         "added": _("Turn {n} was added."),
         "removed": _("Turn {n} was removed."),
         "used": _("The suggestion is in the turn; change it as you like."),
+        "writtenOver": _("The suggestion took the place of what you had written in turn {n}."),
         "unreachable": _("The server can’t be reached. Just continue; your text is kept."),
     },
     "own-prompt": {

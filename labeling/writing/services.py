@@ -47,7 +47,7 @@ class CompositionTable(HeldTable[Composition]):
     model = Composition
     closed = {
         CompositionState.SUBMITTED: (AlreadySubmitted, "This was handed in; its draft can't change any more."),
-        CompositionState.DISCARDED: (AlreadyDiscarded, "This was thrown away; its draft can't change any more."),
+        CompositionState.DISCARDED: (AlreadyDiscarded, "This was discarded; its draft can't change any more."),
     }
     discarded = CompositionState.DISCARDED
 

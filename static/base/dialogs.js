@@ -2,6 +2,7 @@
  * A button [data-opens="id"] opens the dialog of that id, [data-closes] closes its own. A dialog's [data-key] opens it
  * as well, ? the one of the keys; a link to the page that a dialog stands for ([data-instead-of]) opens the dialog.
  */
+import { isTyping, onKey } from "./keys.js";
 import { onPage } from "./page.js";
 
 const wide = matchMedia("(width >= 60rem)");
@@ -25,16 +26,17 @@ onPage(() => {
   }
 });
 
-document.addEventListener("keydown", (event) => {
+onKey((key, { target }) => {
   const beside = document.querySelector("dialog.is-beside[open]");
-  if (event.key === "Escape" && beside) return beside.close(); // of others the browser sees to it
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (key === "Escape" && beside) {
+    beside.close(); // of others the browser sees to it
+    return true;
+  }
   const dialogs = [...document.querySelectorAll("dialog[data-key], dialog#keys")];
-  const dialog = dialogs.find((each) => (each.dataset.key ?? "?") === event.key.toLowerCase());
-  const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
-  if (!dialog || typing || document.querySelector("dialog[open]:not(.is-beside)")) return;
-  event.preventDefault();
+  const dialog = dialogs.find((each) => (each.dataset.key ?? "?") === key);
+  if (!dialog || isTyping(target) || document.querySelector("dialog[open]:not(.is-beside)")) return false;
   open(dialog);
+  return true;
 });
 
 /** What has a place beside the work ([data-beside]) opens there on wide screens, and the work goes on. */

@@ -2,6 +2,7 @@
  * A message on a page of work lies over its foot and goes with the first change of the new work. [data-revise-that], which
  * opens what was just handed in again, is pressed by the key Backspace as well.
  */
+import { isTyping, onKey } from "./keys.js";
 import { onPage } from "./page.js";
 
 onPage((signal) => {
@@ -14,11 +15,10 @@ onPage((signal) => {
   for (const event of ["input", "change"]) form.addEventListener(event, leave, { signal });
 });
 
-document.addEventListener("keydown", (event) => {
+onKey((key, { target }) => {
   const button = document.querySelector("[data-revise-that]");
-  if (event.key !== "Backspace" || event.repeat || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
-  if (!button?.checkVisibility() || typing || document.querySelector("dialog[open]:not(.is-beside)")) return;
-  event.preventDefault();
+  if (key !== "Backspace" || !button?.checkVisibility() || isTyping(target)) return false;
+  if (document.querySelector("dialog[open]:not(.is-beside)")) return false;
   button.click();
+  return true;
 });

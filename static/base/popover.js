@@ -4,6 +4,7 @@
  * One that lies over the page ([data-over]) opens to the side on which there is more room, and scrolls by itself where
  * even that is not enough, so that each of its controls can be reached.
  */
+import { onKey } from "./keys.js";
 import { onPage } from "./page.js";
 import { clearView } from "./stuck.js";
 
@@ -44,13 +45,13 @@ function roomAround(summary) {
   return { above: box.top - view.top - GAP, below: view.bottom - box.bottom - GAP };
 }
 
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  for (const popover of popovers) {
-    if (!popover.open) continue;
+onKey((key) => {
+  const open = key === "Escape" ? [...popovers].filter((popover) => popover.open) : [];
+  for (const popover of open) {
     popover.open = false;
     popover.querySelector("summary").focus();
   }
+  return open.length > 0;
 });
 
 document.addEventListener("pointerdown", (event) => {

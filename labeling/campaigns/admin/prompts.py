@@ -26,11 +26,11 @@ from lm.snapshot.records import SPLITS
 
 
 class SplitFilter(DropdownFilter):
-    """train, valid or test, of the prompt's submitter."""
+    """train, valid or test."""
 
     title = lazy("split")
     parameter_name = "split"
-    lookup = "submitter__split"
+    lookup = "opening__split"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
         return [(split, split) for split in SPLITS]
@@ -72,7 +72,7 @@ class PromptAdmin(RecordAdmin):
     actions_detail: tuple[Any, ...] = ("warn",)
     list_display = (
         "number",
-        "opening",
+        "asked",
         shown("campaign", lazy("Campaign")),
         shown("use_case", lazy("Use case")),
         shown("language", lazy("Language")),
@@ -81,7 +81,7 @@ class PromptAdmin(RecordAdmin):
         "progress",
         "aside",
     )
-    list_display_links = ("number", "opening")
+    list_display_links = ("number", "asked")
     list_filter = (
         *by_relation("campaign"),
         *by_choice("use_case", "source"),
@@ -138,14 +138,14 @@ class PromptAdmin(RecordAdmin):
         return prompt.pk
 
     @column(lazy("Prompt"))
-    def opening(self, prompt: Prompt) -> str:
+    def asked(self, prompt: Prompt) -> str:
         return format_html(
             '<span class="cc-excerpt" lang="{}">{}</span>', prompt.language, prompt.last_user_text()[:160]
         )
 
-    @column(lazy("Split"), ordering="submitter__split")
+    @column(lazy("Split"), ordering="opening__split")
     def split(self, prompt: Prompt) -> str:
-        return prompt.submitter.split
+        return prompt.split
 
     @column(lazy("Demonstrations"), ordering="demonstrations_done")
     def progress(self, prompt: Prompt) -> str:

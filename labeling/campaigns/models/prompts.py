@@ -15,7 +15,7 @@ PROMPTS_PER_SUBMITTER = 200
 
 
 class Submitter(models.Model):
-    """The source of a prompt. The split depends on this name alone (campaigns/rules/splits.py)."""
+    """The source of a prompt, under a normalised name that decides the split of what they begin (rules/splits.py)."""
 
     name = models.CharField(max_length=200, unique=True)
     split = models.CharField(max_length=8, editable=False)
@@ -35,6 +35,21 @@ class Submitter(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PromptOpening(models.Model):
+    """How prompts begin: their first user turn, normalised. All that begin alike are in one split, whoever submitted
+    them to whichever campaign, so that nothing is both trained and tested on.
+    """
+
+    key = models.CharField(max_length=64, unique=True)
+    split = models.CharField(max_length=8)
+
+    class Meta:
+        constraints = [one_of("split", SPLITS, name="prompt_opening_split_known")]
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]} in {self.split}"
 
 
 WANTS_DEMONSTRATION = Q(
@@ -61,6 +76,7 @@ class Prompt(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="prompts")
     submitter = models.ForeignKey(Submitter, on_delete=models.PROTECT, related_name="prompts")
     messages = models.JSONField(help_text="List of {role: system | user | assistant, content}.")
+    opening = models.ForeignKey(PromptOpening, on_delete=models.PROTECT, editable=False, related_name="prompts")
     dedupe_key = models.CharField(max_length=64, editable=False)
     source = models.CharField(max_length=24, choices=PromptSource.choices)
     use_case = models.CharField(max_length=24, choices=UseCase.choices, default=UseCase.OTHER)
@@ -132,6 +148,10 @@ class Prompt(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.last_user_text()[:60]}"
+
+    @property
+    def split(self) -> str:
+        return self.opening.split
 
     def last_user_text(self) -> str:
         return str(self.messages[-1]["content"])

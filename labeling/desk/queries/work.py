@@ -55,6 +55,11 @@ def with_versions(assignment: Assignment) -> Assignment:
     return assignment
 
 
+def is_unexpected(assignment: Assignment) -> bool:
+    """Whether the content may be a surprise: it has a warning, and the labeler has not begun the work."""
+    return bool(assignment.prompt.content_warnings) and not assignment.draft_version
+
+
 def other_open_work(assignment: Assignment) -> str | None:
     """The token of other work of the same kind that the labeler holds; it has to be finished first."""
     others = Assignment.objects.filter(

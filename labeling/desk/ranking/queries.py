@@ -15,6 +15,7 @@ from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.submissions import Submission, label_of, submission_of
 from labeling.desk.queries.work import Work, assignment_of, work_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST
 from labeling.desk.rules.drafts import letter_of
 
 
@@ -101,6 +102,8 @@ class RankingPage:
     completions: list[ShownCompletion]
     flags: list[Flag]
     asks_strength: bool
+    best: int = QUALITY_HIGHEST
+    """The best rating."""
 
 
 def ranking_page(held: Assignment | Revision, *, interface_language: str) -> RankingPage:

@@ -11,6 +11,7 @@ from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotA
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
 from labeling.desk.models import Assignment
 from labeling.desk.queries.work import own_assignment, with_versions
+from labeling.desk.rules.drafts import SentDraft
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES
 from labeling.desk.services.held_work import HeldTable
 from labeling.desk.services.leases import close_submitted, release, release_expired_leases, take_place
@@ -94,12 +95,12 @@ class AssignmentTable(HeldTable[Assignment]):
             held.expires_at = timezone.now() + timedelta(minutes=held.campaign.lease_minutes)
         return ["expires_at"]
 
-    def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Assignment:
+    def lock_to_hand_in(self, *, labeler: Labeler, token: str, sent: SentDraft | None = None) -> Assignment:
         """Locks work to hand it in. Work whose lease has lapsed takes its place again if one is free.
 
         Raises LeaseLost where none is.
         """
-        assignment = super().lock_to_hand_in(labeler=labeler, token=token)
+        assignment = super().lock_to_hand_in(labeler=labeler, token=token, sent=sent)
         _take_back_if_lapsed(assignment)
         return assignment
 

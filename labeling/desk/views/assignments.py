@@ -14,6 +14,7 @@ from labeling.base.refusals import (
     AlreadySkipped,
     AlreadySubmitted,
     CampaignNotOpen,
+    DraftConflict,
     LabelerNotActive,
     LeaseLost,
     Refusal,
@@ -23,7 +24,8 @@ from labeling.desk.forms import SkipForm
 from labeling.desk.models import Assignment
 from labeling.desk.services import assignments
 from labeling.desk.services.assignments import ASSIGNMENTS
-from labeling.desk.views.held_work import HeldPages, find_own, keep_sent, page_or_button
+from labeling.desk.services.drafts import check_builds_on
+from labeling.desk.views.held_work import HeldPages, find_own, keep_sent, page_or_button, sent_by
 from labeling.desk.views.interruptions import Words, closed_campaign, lapsed, overview, refused
 from labeling.desk.views.kinds import HandedOutKind, NotSkipped
 from labeling.desk.views.next_work import answers_here
@@ -85,6 +87,10 @@ def skip(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> HttpRe
         return pages.was_closed_before(request, assignment)
     kind = pages.kind_of(assignment)
     form = SkipForm(request.POST, checked=True)
+    try:
+        check_builds_on(assignment, sent_by(request))
+    except DraftConflict as newer:
+        return pages.both(request, assignment, newer)
     keep_sent(ASSIGNMENTS, request, token)
     if not form.is_valid():
         found = find_own(ASSIGNMENTS, request, token)

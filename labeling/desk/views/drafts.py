@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from labeling.base.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubmitted, DraftConflict, Refusal
 from labeling.desk.models import EarlierDraft
 from labeling.desk.queries.drafts import earlier_drafts
-from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
+from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, page_named, parse_draft
 from labeling.desk.services.drafts import keep_aside
 from labeling.desk.services.held_work import HeldTable
 from labeling.people.models import Labeler
@@ -81,7 +81,11 @@ CLOSED = {AlreadySubmitted: "submitted", AlreadySkipped: "skipped", AlreadyDisca
 class DraftSerializer(serializers.Serializer[None]):
     draft = serializers.JSONField()
     base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
+    page = serializers.CharField(default="", allow_blank=True)
     settles = serializers.BooleanField(default=False)
+
+    def validate_page(self, value: str) -> str:
+        return page_named(value)
 
     def validate_draft(self, value: object) -> Draft:
         try:
@@ -94,9 +98,11 @@ class DraftSerializer(serializers.Serializer[None]):
 
 
 class DraftView(APIView):
-    """PUT {draft, base_version, settles?} → {version, saved_at}; POST {draft, base_version} keeps it as an earlier one.
+    """PUT {draft, base_version, page?, settles?} → {version, saved_at}; POST {draft, base_version} keeps it as an
+    earlier one.
 
-    409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in, skipped or discarded, {state}.
+    409: somebody saved meanwhile, with {version, draft, page} as they are now. 410: handed in, skipped or discarded,
+    {state}.
     """
 
     def put(self, request: Request, token: UUID, pages: HasTable) -> Response:
@@ -106,7 +112,12 @@ class DraftView(APIView):
         except pages.table.model.DoesNotExist:
             raise NotFound from None
         except DraftConflict as conflict:
-            return Response({"version": conflict.current_version, "draft": conflict.current_draft}, status=409)
+            theirs = {
+                "version": conflict.current_version,
+                "draft": conflict.current_draft,
+                "page": conflict.current_page,
+            }
+            return Response(theirs, status=409)
         except tuple(CLOSED) as closed:
             return Response({"state": CLOSED[type(closed)]}, status=410)
         return Response({"version": saved.draft_version, "saved_at": saved.draft_saved_at})

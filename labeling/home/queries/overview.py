@@ -10,6 +10,7 @@ from labeling.base.states import AssignmentKind, AssignmentState, CampaignState,
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
 from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted
+from labeling.desk.queries.work import is_unexpected
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.writing.queries import OwnWriting, begun_by
@@ -19,13 +20,17 @@ UNFINISHED_SHOWN = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Unfinished:
-    """Work that the labeler holds, or began and lost the lease of; the draft is there in both cases."""
+    """Work that the labeler holds, or began and lost the lease of; the draft is there in both cases.
+
+    `warned`: its prompt has a content warning and the labeler has not begun it, so nothing of it is shown.
+    """
 
     token: str
     kind: str
     campaign: str
     excerpt: str
     language: str
+    warned: bool
     lapsed: bool
     saved_at: datetime | None
 
@@ -113,8 +118,9 @@ def _unfinished(labeler: Labeler) -> list[Unfinished]:
             token=str(assignment.token),
             kind=assignment.kind,
             campaign=assignment.campaign.name,
-            excerpt=assignment.prompt.last_user_text(),
+            excerpt="" if is_unexpected(assignment) else assignment.prompt.last_user_text(),
             language=assignment.prompt.language,
+            warned=is_unexpected(assignment),
             lapsed=assignment.state == AssignmentState.LAPSED,
             saved_at=assignment.draft_saved_at,
         )

@@ -19,7 +19,7 @@ from labeling.base.admin.nouns import NounAdmin, button
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.rules.splits import split_of
+from labeling.campaigns.queries import split_for
 from labeling.imports.admin.uploads import KeptUpload, keep_upload, kept_upload
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.rules.rows import Defaults, RefusedRow, Row
@@ -100,7 +100,10 @@ class FirstRows:
         """The first rows that were not refused after all, with the split that each falls into."""
         refused = {row.line for row in result.refused}
         rows = [row for row in self._first if row.line not in refused][:ACCEPTED_SHOWN]
-        return [AcceptedRow(row=row, split=split_of(row.submitter), text=row.messages[-1]["content"]) for row in rows]
+        return [
+            AcceptedRow(row=row, split=split_for(row.messages, row.submitter), text=row.messages[-1]["content"])
+            for row in rows
+        ]
 
 
 class CampaignImport(NounAdmin):

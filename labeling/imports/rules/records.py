@@ -9,10 +9,11 @@ from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.messages import check_messages
-from labeling.campaigns.rules.near_duplicates import prompt_key
+from labeling.campaigns.rules.splits import submitter_name
 from labeling.imports.rules.rows import Defaults, FieldRefused, Row
 from labeling.ranking_tasks.rules import GivenCompletion
 from lm.prompt_format import Message
+from lm.snapshot.openings import opening_key
 
 Record = Mapping[str, object]
 
@@ -144,13 +145,14 @@ def _checked_demonstration(text: object, field: str) -> str:
 
 
 def _submitter(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
-    """Returns the submitter's name. Without one the prompt is its own submitter, so that its split depends on itself
-    alone.
+    """Returns the submitter's name. Without one it is made of how the prompt begins, so that a dialogue and its
+    continuation have the same.
     """
     name = _text(record, "submitter")
     if name is None:
-        name = defaults.submitter or f"anonymous-{prompt_key(messages)[:16]}"
-    if not name.strip() or len(name) > LONGEST_SUBMITTER:
+        name = defaults.submitter or f"anonymous-{opening_key(messages)[:16]}"
+    name = submitter_name(name)
+    if not name or len(name) > LONGEST_SUBMITTER:
         raise FieldRefused(f"The submitter's name must have 1 to {LONGEST_SUBMITTER} characters.", field="submitter")
     return _storable(name, "submitter")
 

@@ -4,7 +4,7 @@ import { fill } from "../../base/words.js";
 import { forget, otherTabs, tokens } from "./storage.js";
 
 onPage((signal) => {
-  const submitted = [...document.querySelectorAll("[data-handed-in]")].map((each) => each.dataset.handedIn.split(" ").at(-1));
+  const submitted = [...document.querySelectorAll('[data-handed-in^="handed-in "]')].map((each) => each.dataset.handedIn.split(" ").at(-1));
   // After the page has come to life: a browser's storage takes milliseconds to open.
   setTimeout(() => {
     for (const token of submitted.filter(Boolean)) {

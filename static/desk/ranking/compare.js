@@ -2,6 +2,7 @@
  * Two cards side by side in the dialog [data-compare], with the words marked that only one of them has, rendered or raw.
  * Rating and moving work there, too: they act on the side [data-active], the one that was last chosen, clicked or turned.
  */
+import { isTyping, onKey } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
 import { markRuns, textOf } from "./marked-text.js";
 import { scrollByKey, scrollTogether } from "./panes.js";
@@ -11,6 +12,11 @@ import { normal, normalSpaced, wordDiff } from "./word-diff.js";
 
 const MOVES = { up, down, tie };
 const LITTLE = 0.3; // of the letters; with less in common the marks say nothing
+
+const ACTS = {
+  c: leave, Escape: leave, m: toggleMarks, r: toggleRaw, o: otherSide, t: () => moveBy("tie"),
+  k: () => moveBy("up"), j: () => moveBy("down"), "Shift+ArrowUp": () => moveBy("up"), "Shift+ArrowDown": () => moveBy("down"),
+}; // prettier-ignore
 
 let dialog, sides, left, right, panes;
 let compared = false;
@@ -37,10 +43,7 @@ onPage(() => {
   scrollTogether(panes);
 });
 // Not on the dialog alone: a click on a text that is read there takes the focus out of it.
-document.addEventListener("keydown", (event) => {
-  if (!dialog?.open || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (!event.isComposing && pressed(event)) event.preventDefault();
-});
+onKey((key, { target }) => Boolean(dialog?.open) && pressed(key, target));
 
 /** Opens with this card on the left and, on the right, its neighbour in the order so far, or on the page. */
 export function compare(letter) {
@@ -54,20 +57,12 @@ export function compare(letter) {
 }
 
 /** True where the key was for the dialog. */
-function pressed(event) {
-  const number = Number(/^(?:Digit|Numpad)([1-7])$/.exec(event.code)?.[1]);
-  const letter = event.key.toLowerCase();
+function pressed(key, target) {
   const turns = { ArrowLeft: [right, -1], ArrowRight: [right, 1], ArrowUp: [left, -1], ArrowDown: [left, 1] };
-  if (event.shiftKey && event.key in turns) return moveBy({ ArrowUp: "up", ArrowDown: "down" }[event.key]);
-  if (turns[event.key]) return turn(...turns[event.key]);
-  if (scrollByKey(event, panes)) return true;
-  if (event.repeat) return letter.length === 1;
-  if (number && !event.shiftKey) return rateAs(number);
-  if (letter === "c" || event.key === "Escape") return leave();
-  const act = { m: toggleMarks, r: toggleRaw, o: otherSide, t: () => moveBy("tie"), k: () => moveBy("up"), j: () => moveBy("down") };
-  if (!act[letter]) return false;
-  act[letter]();
-  return true;
+  if (turns[key]) return turn(...turns[key]);
+  if (/^[1-7]$/.test(key)) return rateAs(Number(key));
+  if (key in ACTS) return ACTS[key]();
+  return !isTyping(target) && scrollByKey(key, panes);
 }
 
 function leave() {
@@ -115,6 +110,7 @@ function activeSide() {
 function otherSide() {
   activate(sides.find((side) => side !== activeSide()));
   say(words("activeSide", { letter: letterOf(activeSide()) }));
+  return true;
 }
 
 function letterOf(side) {
@@ -137,7 +133,6 @@ function rateAs(quality) {
 }
 
 function moveBy(how) {
-  if (!how) return true;
   const letter = letterOf(activeSide());
   refine(MOVES[how](tiers(), letter));
   say(words("moved", { letter, standing: standing(letter) }));
@@ -148,11 +143,13 @@ function moveBy(how) {
 function toggleMarks() {
   const off = dialog.toggleAttribute("data-unmarked");
   dialog.querySelector("[data-marks]").setAttribute("aria-pressed", String(!off));
+  return true;
 }
 
 function toggleRaw() {
   isRaw = !isRaw;
   draw();
+  return true;
 }
 
 function draw() {

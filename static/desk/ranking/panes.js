@@ -18,13 +18,11 @@ export function scrollTogether(panes) {
   }
 }
 
-/** True where the key scrolls: Page up and down, the space bar, Home and End. */
-export function scrollByKey(event, panes) {
-  if (event.target.closest?.("select, textarea, input")) return false;
-  const page = { PageDown: 1, PageUp: -1, " ": event.shiftKey ? -1 : 1 }[event.key];
-  const isPressing = event.key === " " && event.target.closest?.("button, summary, a");
-  const end = { Home: 0, End: 1 }[event.key];
-  if ((!page || isPressing) && end === undefined) return false;
+/** True where the key scrolls: Page up and down, Home and End. */
+export function scrollByKey(key, panes) {
+  const page = { PageDown: 1, PageUp: -1 }[key];
+  const end = { Home: 0, End: 1 }[key];
+  if (!page && end === undefined) return false;
   const longest = panes.reduce((one, other) => (other.scrollHeight > one.scrollHeight ? other : one));
   if (page) longest.scrollBy({ top: page * 0.9 * longest.clientHeight, behavior: "instant" });
   else longest.scrollTop = end * longest.scrollHeight;

@@ -131,7 +131,10 @@ class TestTheRevisionsDraft:
         address = open_again(client, written)
         save(client, address, "First tab.")
         answer = save(client, address, "Second tab.")
-        assert (answer.status_code, answer.json()) == (409, {"version": 1, "draft": {"text": ["First tab."]}})
+        assert (answer.status_code, answer.json()) == (
+            409,
+            {"version": 1, "draft": {"text": ["First tab."]}, "page": ""},
+        )
 
     def test_opening_it_again_finds_it(self, client: Client, written: Assignment) -> None:
         address = open_again(client, written)
