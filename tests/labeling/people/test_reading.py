@@ -43,7 +43,7 @@ def test_no_choice_that_there_is_not(client: Client, alice: Labeler) -> None:
     assert alice.reading == {}
 
 
-def test_each_choice_is_offered_in_words(client: Client, alice: Labeler) -> None:  # noqa: ARG001
+def test_each_choice_is_offered_in_words(client: Client, alice: Labeler) -> None:
     html = client.get("/preferences/").content.decode()
     for name, values in READING_CHOICES.items():
         for value in values:
