@@ -68,8 +68,8 @@ _ON_A_LINE = (r"\[", "$$")
 def mathematics(parser: MarkdownIt) -> None:
     """A plugin for markdown-it."""
     amsmath_plugin(parser)
-    options = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    parser.block.ruler.before("fence", "formula_block", _formula_block, options)
+    ends = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.before("fence", "formula_block", _formula_block, {"alt": ends})
     parser.inline.ruler.before("escape", "formula_inline", _formula_inline)
     for kind in ("formula", "amsmath"):
         parser.add_render_rule(kind, _render)

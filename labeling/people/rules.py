@@ -1,7 +1,5 @@
 """How a labeler reads: what can be chosen, and which of it is the default. Pure."""
 
-from typing import TypedDict
-
 READING_CHOICES: dict[str, tuple[str, ...]] = {
     "columns": ("auto", "1", "2", "3"),
     "text": ("small", "normal", "large", "largest"),
@@ -10,15 +8,6 @@ READING_CHOICES: dict[str, tuple[str, ...]] = {
 }
 """Columns of cards, size of texts, width of the prompt beside them, and the order of the cards."""
 READING_DEFAULTS = {"columns": "auto", "text": "normal", "prompt": "normal", "cards": "shown"}
-
-
-class Reading(TypedDict, total=False):
-    """What a labeler chose; what is missing is as the page has it by itself."""
-
-    columns: str
-    text: str
-    prompt: str
-    cards: str
 
 
 def unknown_choices(chosen: dict[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from django.db import transaction
 from labeling.base.refusals import LabelerRefused
 from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
 from labeling.people.models import Labeler
-from labeling.people.rules import Reading, unknown_choices
+from labeling.people.rules import unknown_choices
 
 
 @transaction.atomic
@@ -77,14 +77,13 @@ def change_preferences(
 
 
 @transaction.atomic
-def change_reading(*, labeler: Labeler, chosen: dict[str, str]) -> Reading:
-    """How the labeler reads from now on, what was chosen before included. Raises LabelerRefused for what can't be."""
+def change_reading(*, labeler: Labeler, chosen: dict[str, str]) -> None:
+    """How the labeler reads from now on; what was chosen before stays. Raises LabelerRefused for what can't be."""
     if unknown := unknown_choices(chosen):
         raise LabelerRefused(f"There is no such choice of how to read: {unknown}. Reload the page.")
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     labeler.reading = {**labeler.reading, **chosen}
     labeler.save(update_fields=["reading"])
-    return Reading(**labeler.reading)
 
 
 @transaction.atomic

@@ -28,10 +28,9 @@ function covered(part) {
   return part.offsetHeight;
 }
 
-/** Where in the window nothing covers what is read: from its top to its bottom, in pixels. */
+/** Where in the window nothing lies over what is read: from its top to its bottom, in pixels. Now, as it is scrolled. */
 export function clearView() {
-  measure();
-  const style = document.documentElement.style;
-  const [top, prompt, bottom] = Object.keys(COVERING).map((name) => Number.parseFloat(style.getPropertyValue(name)));
-  return { top: top + prompt, bottom: innerHeight - bottom };
+  const [header, bar] = [".header", ".bar"].map((which) => document.querySelector(which)?.getBoundingClientRect());
+  const top = Math.max(0, header?.bottom ?? 0) + covered(document.querySelector(".conversation"));
+  return { top, bottom: Math.min(innerHeight, bar?.top ?? innerHeight) };
 }

@@ -10,13 +10,18 @@ onPage(() => {
   if (!places.length) return;
   for (const place of places) place.hidden = false;
   for (const radio of document.querySelectorAll("[data-reading] input")) {
-    radio.checked = radio.value === (document.body.dataset[radio.name] || radio.closest("fieldset").dataset.default);
+    radio.checked = radio.value === (document.body.dataset[viewOf(radio.name)] || radio.closest("fieldset").dataset.default);
     radio.addEventListener("change", () => choose(radio.name, radio.value));
   }
 });
 
+/** The body has data-view-columns for the choice columns. */
+function viewOf(name) {
+  return `view${name[0].toUpperCase()}${name.slice(1)}`;
+}
+
 function choose(name, value) {
-  document.body.dataset[name] = value;
+  document.body.dataset[viewOf(name)] = value;
   document.dispatchEvent(new CustomEvent("reading-changed"));
   const body = new URLSearchParams({ [name]: value });
   fetch("/preferences/reading/", { method: "POST", headers: { "X-CSRFToken": csrfToken() }, body }).catch(() => {

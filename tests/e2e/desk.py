@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from axe_core_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from labeling.models import Assignment, RankingTask
@@ -112,7 +112,7 @@ def inaccessible(page: Page, *, impacts: Collection[str] = ("minor", "moderate",
     """Everything that axe finds."""
     return [
         f"{violation['id']}: {violation['nodes'][0]['html'][:120]}"
-        for violation in Axe().run(page, options=AXE)["violations"]
+        for violation in Axe().run(page, options=AXE).response["violations"]
         if violation["impact"] in impacts
     ]
 

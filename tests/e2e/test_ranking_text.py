@@ -198,7 +198,7 @@ def test_nothing_in_a_completion_or_prompt_runs_or_is_fetched(
     assert not [url for url in asked if not url.startswith(live_server.url)]
     press(page, "Shift+R")
     expect(page.locator("[data-cards]").get_by_text("⟨RLO⟩").first).to_be_visible()
-    expect(page.get_by_role("region", name="Prompt").get_by_text("⟨RLO⟩")).to_be_visible()
+    expect(page.get_by_role("region", name="Prompt").locator(".prose").get_by_text("⟨RLO⟩")).to_be_visible()
     assert not set(page.content()) & set("\u202e\u2066\u2069\x07")
 
 

@@ -75,8 +75,8 @@ def submitted_by(labeler: Labeler, sought: Sought) -> "QuerySet[Assignment, Plac
         days &= Q(kind=sought.kind)
     if sought.campaign:
         days &= Q(campaign__slug=sought.campaign)
-    handed_out = Assignment.objects.filter(days, labeler=labeler, state=AssignmentState.SUBMITTED)
-    own = Composition.objects.filter(days, labeler=labeler, state=CompositionState.SUBMITTED)
+    handed_out: QuerySet[Assignment] = Assignment.objects.filter(days, labeler=labeler, state=AssignmentState.SUBMITTED)
+    own: QuerySet[Composition] = Composition.objects.filter(days, labeler=labeler, state=CompositionState.SUBMITTED)
     own = own.exclude(kind=CompositionKind.EDIT)
     if sought.flag:
         flagged = RankedCompletion.objects.filter(ranking__assignment=OuterRef("pk"), flags__contains=[sought.flag])

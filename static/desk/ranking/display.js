@@ -37,7 +37,7 @@ function draw() {
 /** Puts the cards in the order of their ranks, or as they were handed out, as the labeler chose (people/reading.js). */
 function arrange() {
   const now = tiers();
-  const byRank = document.body.dataset.cards === "rank";
+  const byRank = document.body.dataset.viewCards === "rank";
   const rankOf = (card) => (byRank ? (tierOf(now, card.dataset.card) + 1 || cards.length + 1) : 0);
   const wanted = [...cards].sort((one, other) => rankOf(one) - rankOf(other)); // equal ones stay as handed out
   if (cardsAsShown().every((card, at) => card === wanted[at])) return;

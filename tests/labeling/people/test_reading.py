@@ -23,9 +23,9 @@ def test_what_is_chosen_stands_on_every_page_and_what_was_chosen_before_stays(cl
     assert client.post("/preferences/reading/", {"columns": "2"}).status_code == 204
     assert client.post("/preferences/reading/", {"text": "large"}).status_code == 204
     elsewhere = browser_of(alice)
-    assert 'data-columns="2"' in body_of(elsewhere)
-    assert 'data-text="large"' in body_of(elsewhere, "/")
-    assert 'data-prompt=""' in body_of(elsewhere)
+    assert 'data-view-columns="2"' in body_of(elsewhere)
+    assert 'data-view-text="large"' in body_of(elsewhere, "/")
+    assert 'data-view-prompt=""' in body_of(elsewhere)
 
 
 def test_without_scripts_the_preferences_take_the_whole(client: Client, alice: Labeler) -> None:
