@@ -39,6 +39,10 @@ class WorkSetAside(Refusal):
     """The prompt or the task was set aside, so nothing new is taken for it."""
 
 
+class UnknownLanguage(Refusal):
+    """A code is that of no language that people and prompts may have."""
+
+
 class NotOffered(Refusal):
     """The campaign does not ask for that kind of writing, or not in a language of the labeler's."""
 

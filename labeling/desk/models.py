@@ -105,6 +105,9 @@ class Assignment(HeldWork):
     shown_order = ArrayField(
         models.BigIntegerField(), default=list, blank=True, help_text="Completion ids in the order this labeler sees."
     )
+    ask_strength = models.BooleanField(
+        default=False, help_text="Whether the campaign asked how much better each rank is when this was handed out."
+    )
     claimed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     skip_reason = models.CharField(max_length=24, blank=True, choices=SkipReason.choices)

@@ -17,6 +17,7 @@ from labeling.base.states import (
     SuggestionState,
     TaskState,
 )
+from labeling.base.trail.triggers import create_trail, drop_trail
 
 REFUSE_CHANGE = """
 CREATE FUNCTION concord_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -40,6 +41,7 @@ NEVER_CHANGE = (
     "labeling_message",
     "labeling_rewardscore",
     "labeling_preferencemargin",
+    "labeling_change",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -252,7 +254,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED
-            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + _triggers(),
-            reverse_sql=_drop(),
+            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + _triggers() + create_trail(),
+            reverse_sql=drop_trail() + _drop(),
         )
     ]

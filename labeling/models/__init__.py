@@ -1,3 +1,4 @@
+from labeling.base.trail.models import Change
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
@@ -18,6 +19,7 @@ __all__ = [
     "PROMPTS_PER_SUBMITTER",
     "Assignment",
     "Campaign",
+    "Change",
     "Completion",
     "Composition",
     "Conversation",

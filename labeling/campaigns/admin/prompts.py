@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django_stubs_ext import StrPromise
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from labeling.base.admin.columns import bar
@@ -20,7 +21,7 @@ from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choic
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
-from labeling.campaigns.models.prompts import Prompt, Submitter
+from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt, Submitter
 from labeling.campaigns.services.prompts import warn_of_content
 from lm.snapshot.records import SPLITS
 
@@ -58,6 +59,24 @@ class SetAsideFilter(DropdownFilter):
         return queryset.filter(set_aside_reason="") if self.value() == "no" else queryset
 
 
+class WantsFilter(DropdownFilter):
+    """Prompts for which work is still to be handed out, by what they want."""
+
+    title = lazy("wants")
+    parameter_name = "wants"
+    wanted: ClassVar[dict[str, tuple[StrPromise, Q]]] = {
+        "ranking": (lazy("Ranking tasks to be made"), WANTS_RANKING_TASK),
+        "demonstration": (lazy("Demonstrations nobody is writing"), WANTS_DEMONSTRATION),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [(name, label) for name, (label, _rows) in self.wanted.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        value = self.value()
+        return queryset.filter(self.wanted[value][1]) if value in self.wanted else queryset
+
+
 class WarningsForm(forms.Form):
     warnings = forms.TypedMultipleChoiceField(
         label=lazy("Content warnings"),
@@ -88,8 +107,9 @@ class PromptAdmin(RecordAdmin):
         LanguageFilter,
         SplitFilter,
         SetAsideFilter,
+        WantsFilter,
     )
-    list_select_related = ("campaign", "submitter")
+    list_select_related = ("campaign", "submitter", "opening")
     search_fields = ("messages", "submitter__name")
     search_help_text = lazy("Words of the prompt, or a submitter's name")
     list_per_page = 50

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.queues import WorkQueue
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue
 from labeling.people.models import Labeler
 from lm.snapshot.records import SPLITS
 
@@ -56,6 +56,8 @@ WANTS_DEMONSTRATION = Q(
     set_aside_reason="", demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done")
 )
 """A prompt that wants a demonstration which nobody is writing yet."""
+WANTS_RANKING_TASK = Q(set_aside_reason="", ranking_tasks_needed__gt=F("ranking_tasks_made"))
+"""A prompt of which ranking tasks are still to be made."""
 
 
 class PromptQuerySet(models.QuerySet["Prompt"]):
@@ -64,9 +66,13 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
 
         services/next_task.py finds the first of them without reading the others; tests hold it to this rule.
         """
-        met = labeler.assignments.filter(prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
+        met = labeler.assignments.filter(HAS_MET, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
         return self.filter(
-            WANTS_DEMONSTRATION, ~Exists(met), campaign__state=CampaignState.ACTIVE, language__in=labeler.languages
+            WANTS_DEMONSTRATION,
+            ~Exists(met),
+            campaign__state=CampaignState.ACTIVE,
+            campaign__simulated=labeler.simulated,
+            language__in=labeler.languages,
         ).exclude(content_warnings__overlap=labeler.opt_outs)
 
 
@@ -138,10 +144,10 @@ class Prompt(models.Model):
             models.Index(
                 fields=["queue", "queue_place"], condition=WANTS_DEMONSTRATION, name="prompt_wants_demonstration"
             ),
-            # top_up (services/tasks.py) walks the prompts that still want a ranking task.
+            # top_up (labeling/ranking_tasks/services/tasks.py) walks the prompts that still want a ranking task.
             models.Index(
-                fields=["campaign", "ranking_tasks_made", "id"],
-                condition=Q(ranking_tasks_needed__gt=F("ranking_tasks_made")),
+                fields=["campaign", "language", "ranking_tasks_made", "id"],
+                condition=WANTS_RANKING_TASK,
                 name="prompt_wants_ranking_task",
             ),
         ]

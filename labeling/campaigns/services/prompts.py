@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from labeling.base.language import code_of
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
@@ -42,8 +43,9 @@ def add_prompt(
     clean = check_messages(messages)
     if not submitter.strip():
         raise PromptRefused("The submitter's name is empty; the split hangs on it, so every prompt needs one.")
-    if not language.strip():
-        raise PromptRefused("The language is empty; give a code such as en or zh.")
+    code = code_of(language)
+    if code is None:
+        raise PromptRefused(f"“{language}” is no language; give a code such as en or zh.")
     key = prompt_key(clean)
     _refuse_twin(campaign, key)
     counted = _count_in(submitter_name(submitter))
@@ -57,7 +59,7 @@ def add_prompt(
                 dedupe_key=key,
                 source=source,
                 use_case=use_case,
-                language=language,
+                language=code,
                 author=author,
                 picked_message_id=picked_message_id,
                 content_warnings=sorted(set(content_warnings)),

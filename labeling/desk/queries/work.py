@@ -33,6 +33,8 @@ class Work:
     """When it goes back to the queue if nothing is saved; None for what nobody waits for."""
     lease_minutes: int
     """For how long each save holds it."""
+    closing_at: datetime | None
+    """Its campaign was closed, and takes it until then."""
 
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
@@ -97,6 +99,7 @@ def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
         saved_at=held.draft_saved_at,
         held_until=assignment.expires_at if held is assignment else None,
         lease_minutes=assignment.campaign.lease_minutes,
+        closing_at=assignment.campaign.closing_at,
     )
 
 

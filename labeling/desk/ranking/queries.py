@@ -112,7 +112,7 @@ def ranking_page(held: Assignment | Revision, *, interface_language: str) -> Ran
         work=work_of(held, interface_language=interface_language),
         completions=shown_completions(assignment),
         flags=flags_of(assignment.rubric_version, interface_language),
-        asks_strength=assignment.campaign.ask_strength,
+        asks_strength=assignment.ask_strength,
     )
 
 

@@ -85,7 +85,7 @@ class RankingKind(HandedOutKind):
             request.POST,
             k=len(assignment.shown_order),
             flag_keys=assignment.rubric_version.flag_keys(),
-            asks_strength=assignment.campaign.ask_strength,
+            asks_strength=assignment.ask_strength,
         )
         if not form.is_valid():
             raise NotHandedIn

@@ -118,9 +118,14 @@ def resume(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> Http
 @require_POST
 @labeler_page
 def hold(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> HttpResponse:  # noqa: ARG001
-    """Renews the lease of a paused page, which posts here every few minutes."""
+    """Renews the lease of a page, which posts here every few minutes: paused, or with `at_work` while somebody reads.
+
+    204: it is held. 409: it lapsed, and there is no place to take it back. 410: it is closed.
+    """
+    held = assignments.hold_at_work if "at_work" in request.POST else assignments.hold_through_pause
     try:
-        assignments.hold_through_pause(labeler=request.labeler, token=str(token))
+        assignment = held(labeler=request.labeler, token=str(token))
     except Assignment.DoesNotExist:
         raise Http404 from None
-    return HttpResponse(status=204)
+    status = {AssignmentState.OPEN: 204, AssignmentState.LAPSED: 409}
+    return HttpResponse(status=status.get(AssignmentState(assignment.state), 410))

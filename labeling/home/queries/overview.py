@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
-from labeling.campaigns.models.campaigns import Campaign
+from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind
+from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted
+from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted, open_campaigns
 from labeling.desk.queries.work import is_unexpected
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
@@ -98,7 +98,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 own_writing=campaign.own_writing(),
                 comes_first=campaign.pk == labeler.first_campaign_id,
             )
-            for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)
+            for campaign in open_campaigns(labeler)
         ],
         begun=begun_by(labeler),
     )
@@ -107,9 +107,10 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
 def _unfinished(labeler: Labeler) -> list[Unfinished]:
     assignments = (
         Assignment.objects.filter(
-            Q(state=AssignmentState.OPEN) | Q(state=AssignmentState.LAPSED, draft_version__gt=0), labeler=labeler
+            Q(state=AssignmentState.OPEN) | Q(state=AssignmentState.LAPSED, draft_version__gt=0),
+            TAKES_HELD_WORK,
+            labeler=labeler,
         )
-        .exclude(campaign__state=CampaignState.CLOSED)
         .select_related("campaign", "prompt")
         .order_by("-id")[:UNFINISHED_SHOWN]
     )

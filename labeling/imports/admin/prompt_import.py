@@ -42,7 +42,7 @@ class DefaultsForm(forms.Form):
         lazy("Language"),
         required=False,
         max_length=16,
-        help_text=lazy("A code such as en or zh. Left empty, it is told from the script."),
+        help_text=lazy("A code such as en or zh. Left empty, it is told from the text."),
     )
     use_case = choice(lazy("Use case"), [("", "—"), *UseCase.choices])
     ignore = text(
@@ -56,11 +56,12 @@ class DefaultsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["use_case"].required = False
 
-    def defaults(self) -> Defaults:
+    def defaults(self, campaign: Campaign) -> Defaults:
         cleaned = self.cleaned_data
         return Defaults(
             submitter=cleaned["submitter"] or None,
             language=cleaned["language"] or None,
+            languages=tuple(campaign.languages),
             use_case=UseCase(cleaned["use_case"]) if cleaned["use_case"] else None,
             with_reference=cleaned["with_reference"],
             ignore=frozenset(name.strip() for name in cleaned["ignore"].split(",") if name.strip()),
@@ -140,7 +141,7 @@ def _show_preview(
     admin: NounAdmin, request: HttpRequest, campaign: Campaign, upload: KeptUpload, form: DefaultsForm
 ) -> HttpResponse:
     with upload.opened() as file:
-        rows = FirstRows(read_prompts(file, filename=upload.name, defaults=form.defaults()))
+        rows = FirstRows(read_prompts(file, filename=upload.name, defaults=form.defaults(campaign)))
         result = preview(campaign, rows)
     shown = {
         "upload": upload,
@@ -159,7 +160,7 @@ def _import(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpR
         raise ImportRefused(_("The preview's form was changed on the way. Upload the file again."))
     upload = kept_upload(request.POST["ticket"], campaign_id=campaign.pk)
     with upload.opened() as file:
-        rows = read_prompts(file, filename=upload.name, defaults=form.defaults())
+        rows = read_prompts(file, filename=upload.name, defaults=form.defaults(campaign))
         result = import_rows(campaign, rows, keep_good="keep_good" in request.POST)
     if not result.written:
         messages.error(request, _("Nothing was imported: the campaign changed since the preview. Look again."))

@@ -1,10 +1,9 @@
 """From one record of an import file to rows (docs/importing.md). No database."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from labeling.base.language import detect_language
+from labeling.base.language import code_of, detect_language
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.base.text import UnstorableText, clean_text
@@ -27,7 +26,6 @@ LEFT_OUT = ("id", "name", "application")
 """self-instruct's names for its tasks: they say nothing about the prompt."""
 
 LONGEST_SUBMITTER = 200
-LONGEST_LANGUAGE = 16
 HUMAN = "human"
 """The model name of a human reference that is ranked with the completions of models."""
 
@@ -192,12 +190,16 @@ def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
 
 def _language(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
     users = "\n".join(message["content"] for message in messages if message["role"] == "user")
-    language = _text(record, "language") or defaults.language or detect_language(users)
-    if language is None:
-        raise FieldRefused("Its script doesn't tell the language; add the field language, such as en or zh.")
-    if len(language) > LONGEST_LANGUAGE or not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", language):
-        raise FieldRefused(f"“{language}” is no language code such as en, zh or zh-hant.", field="language")
-    return language
+    said = _text(record, "language") or defaults.language
+    if said is None:
+        detected = detect_language(users, expected=defaults.languages)
+        if detected is None:
+            raise FieldRefused("Its text doesn't tell the language; add the field language, such as en or zh.")
+        return detected
+    code = code_of(said)
+    if code is None:
+        raise FieldRefused(f"“{said}” is no language code such as en, zh or pt-br.", field="language")
+    return code
 
 
 def _text(record: Record, field: str) -> str | None:

@@ -27,6 +27,7 @@ def offer_edit(*, ranking: Ranking) -> Composition | None:
             "labeler_id": ranking.labeler_id,
             "campaign": campaign,
             "kind": CompositionKind.EDIT,
+            "languages": [ranking.task.language],
             "instruction_version_id": ranking.instruction_version_id,
             "started_at": timezone.now(),
         },

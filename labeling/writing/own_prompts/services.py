@@ -42,8 +42,8 @@ def submit_own_prompt(
 def _store(composition: Composition, writing: OwnWriting) -> OwnPrompt:
     is_few_shot = writing.kind == "few_shot"
     statement = writing.statement if writing.kind == "user_based" else ""
-    if statement not in ["", *composition.campaign.statements()] or (writing.kind == "user_based" and not statement):
-        raise StatementGone(f"“{composition.campaign}” does not show this use case any more.")
+    if statement not in ["", *composition.statements()] or (writing.kind == "user_based" and not statement):
+        raise StatementGone(f"“{composition.campaign}” did not show this use case.")
     return OwnPrompt.objects.create(
         composition=composition,
         source=KINDS[writing.kind],

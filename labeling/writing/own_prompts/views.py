@@ -70,7 +70,7 @@ class OwnPromptKind(OwnKind):
         language = chosen_language(draft, work.languages)
         # Judged as it was sent: a draft shows what can't be stored by another character.
         faults = faults_of(writing_in(dict(sent.lists())) if sent is not None else written) if refused else []
-        statements = held.campaign.statements(language)
+        statements = held.statements(language)
         return {
             "work": work,
             "written": written,
@@ -148,7 +148,7 @@ def change_pairs(request: LabelerRequest, token: UUID, kind: OwnPromptKind) -> H
         keep_aside(labeler=request.labeler, token=str(token), draft=draft, base_version=composition.draft_version)
         pairs = [pair for position, pair in enumerate(pairs, start=1) if str(position) != number]
     elif action == "another":
-        statements = composition.campaign.statements(written.language)
+        statements = composition.statements(written.language)
         others["statement"] = [_after(written.statement, statements)]
     changed = replace(sent, fields=others | pairs_as_draft(pairs))
     COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), sent=changed)

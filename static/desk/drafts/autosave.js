@@ -54,6 +54,7 @@ function autosave(form, signal) {
   form.addEventListener("submit", handOver);
   form.addEventListener("not-handed-in", notHandedIn);
   window.addEventListener("online", () => save(), { signal });
+  document.addEventListener("lease-lost", () => changes === saved && !ended && state.show("lapsed"), { signal });
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true), { signal });
   window.addEventListener("pagehide", () => save(true), { signal });
   document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event), { signal });
@@ -131,7 +132,7 @@ function autosave(form, signal) {
     tabs.tell({ version, draft, savedAt: answer.saved_at });
     if (changes === saved) storage.forget(token);
     else saveIn(0);
-    state.saved(answer.saved_at);
+    state.saved(answer.saved_at, answer);
   }
 
   /** Another tab or device saved since. Nothing is written over: put together, or chosen by a person. */

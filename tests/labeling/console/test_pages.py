@@ -20,6 +20,7 @@ from labeling.models import (
     InstructionAcknowledgement,
     Message,
     OwnPromptExample,
+    PromptOpening,
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
@@ -56,7 +57,9 @@ SHOWN_ELSEWHERE = {
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
-SHOWN_NOWHERE = {EarlierDraft, InstructionAcknowledgement, QueueProgress, RenderedCompletion, WorkQueue}
+SHOWN_NOWHERE = {
+    EarlierDraft, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, WorkQueue,
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -263,7 +263,7 @@ class TestCommand:
 
         assert err.getvalue().splitlines() == [
             "line 2, column 22: Broken JSON: Expecting ',' delimiter.",
-            "line 3, column 1: Its script doesn't tell the language; add the field language, such as en or zh.",
+            "line 3, column 1: Its text doesn't tell the language; add the field language, such as en or zh.",
         ]
         assert not Prompt.objects.exists()
 
