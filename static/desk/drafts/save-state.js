@@ -1,18 +1,10 @@
 /** Says in [data-save-state] what is saved where. */
-import { writeTime } from "../../base/local-time.js";
 import { wordsOf } from "../../base/words.js";
+import { holdUntil } from "../held-until.js";
 
 const ELSEWHERE = new Set(["offline", "loggedout", "notnow"]); // the server has an older state of the work
 const endFormat = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
-
-/** What is saved is held for so many minutes more. */
-function holdUntil(savedAt) {
-  const time = document.querySelector("[data-held-until]");
-  if (!time) return;
-  time.dateTime = new Date(savedAt.getTime() + Number(time.dataset.heldUntil) * 60_000).toISOString();
-  writeTime(time);
-}
 
 export function saveState(form) {
   const state = form.querySelector("[data-save-state]");
