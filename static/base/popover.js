@@ -1,7 +1,7 @@
 /**
  * A details[data-popover] opens in view, and closes with Escape and with a click beside it.
  *
- * One that lies over the page ([data-over]) opens to the side on which there is more room, and scrolls by itself where
+ * One that lies over the page ([data-floating]) opens to the side on which there is more room, and scrolls by itself where
  * even that is not enough, so that each of its controls can be reached.
  */
 import { onKey } from "./keys.js";
@@ -22,7 +22,7 @@ onPage(() => {
 
 function show(popover) {
   const panel = popover.lastElementChild;
-  if ("over" in popover.dataset) place(panel, popover.querySelector("summary"));
+  if ("floating" in popover.dataset) place(panel, popover.querySelector("summary"));
   else panel.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
