@@ -202,12 +202,20 @@ def test_nothing_in_a_completion_or_prompt_runs_or_is_fetched(
     assert not set(page.content()) & set("\u202e\u2066\u2069\x07")
 
 
-def test_right_to_left_text_is_set_from_the_right(page: Page) -> None:
-    texts = ["שלום עולם, זה טקסט.", "مرحبا بالعالم.", "Hello.", "你好。"]
+def test_right_to_left_text_is_set_from_the_right_but_not_its_code_and_formulas(page: Page) -> None:
+    texts = ["שלום עולם, זה טקסט.", "مرحبا `x = 1`.\n\n```python\nx = 1\n```\n\n\\(x + 1\\)", "Hello.", "你好。"]
     start_ranking(page, texts=texts)
+    direction = "part => getComputedStyle(part).direction"
+    found = {}
     for text, letter in letters_by_text(page).items():
-        direction = page.locator(f"[data-card={letter}] .prose").evaluate("text => getComputedStyle(text).direction")
-        assert direction == ("rtl" if text in texts[:2] else "ltr")
+        prose = page.locator(f"[data-card={letter}] .prose")
+        expect(prose).to_have_attribute("translate", "no")
+        found[text[:4]] = prose.evaluate(direction)
+        for part in prose.locator("pre, code, math").all():
+            assert part.evaluate(direction) == "ltr"
+    assert found == {"שלום": "rtl", "مرحب": "rtl", "Hell": "ltr", "你好。": "ltr"}
+    expect(page.locator(".conversation .prose").first).to_have_attribute("translate", "no")
+    expect(page.locator("[data-card] math")).to_have_count(1)
 
 
 def test_the_whole_page_speaks_chinese(page: Page) -> None:

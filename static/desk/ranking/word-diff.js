@@ -8,6 +8,7 @@
  * texts that have nothing to do with each other would look like confetti.
  */
 const MOST_CELLS = 8_000_000; // 32-bit numbers of one comparison: 32 MB; two texts of 8,000 words with their spaces
+const MOST_BY_CHANCE = 40; // letters; a longer passage is in both texts on purpose
 
 /** `key(token)` is what is compared. */
 export function wordDiff(left, right, language, key = normal) {
@@ -166,8 +167,6 @@ function isByChance(before, between, after, mostlyDiffer) {
 function sum(weighed, at) {
   return weighed.reduce((total, each) => total + each[at], 0);
 }
-
-const MOST_BY_CHANCE = 40; // letters; a longer passage is in both texts on purpose
 
 function letters(text) {
   return text.replaceAll(/[^\p{L}\p{N}]/gu, "").length;
