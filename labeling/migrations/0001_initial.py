@@ -244,6 +244,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ModelCheck',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('passed', 'Passed'), ('failed', 'Failed')], default=labeling.base.states.CheckState['WAITING'], max_length=16)),
+                ('result', models.TextField(blank=True, help_text='What the model gave: a text, or rewards.')),
+                ('failure', models.TextField(blank=True)),
+                ('promotion_reason', models.TextField(blank=True, help_text='Where there is one, the version is promoted as soon as it has passed.')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker began with it.')),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('asked_at', models.DateTimeField(auto_now_add=True)),
+                ('dispatched_at', models.DateTimeField(blank=True, help_text='When a worker was last asked for it.', null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='labeling.modelversion')),
+            ],
+            options={
+                'verbose_name': 'model check',
+                'verbose_name_plural': 'model checks',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'passed', 'failed'])), name='model_check_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('failure', ''), ('finished_at', None), ('state', 'waiting')), models.Q(('failure', ''), ('finished_at__isnull', False), ('state', 'passed')), models.Q(('failure__regex', '\\S'), ('finished_at__isnull', False), ('state', 'failed')), _connector='OR'), name='model_check_state_matches_its_result'), models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('model_version',), name='model_check_one_waiting_a_version')],
+            },
+        ),
+        migrations.CreateModel(
             name='Message',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -341,7 +363,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('demonstration', 'Demonstration'), ('ranking', 'Ranking')], max_length=16)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('skipped', 'Skipped'), ('lapsed', 'Lapsed')], default=labeling.base.states.AssignmentState['OPEN'], max_length=16)),
                 ('shown_order', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Completion ids in the order this labeler sees.', size=None)),
-                ('ask_strength', models.BooleanField(default=False, help_text='Whether the campaign asked how much better each rank is when this was handed out.')),
+                ('ask_strength', models.BooleanField(db_default=False, default=False, help_text='Whether the campaign asked how much better each rank is when this was handed out.')),
                 ('claimed_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
@@ -1300,5 +1322,26 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='queueprogress',
             constraint=models.UniqueConstraint(fields=('labeler', 'queue'), name='queue_progress_unique'),
+        ),
+        migrations.CreateModel(
+            name='WorkingTime',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField()),
+                ('page', models.CharField(blank=True, help_text='The name that the page gave itself.', max_length=32)),
+                ('quarter', models.DateTimeField(help_text='When the quarter of an hour began.')),
+                ('seconds', models.FloatField()),
+                ('counted', models.FloatField(help_text='What the page had counted in all when it spoke last, believed or not.')),
+                ('reported_at', models.DateTimeField()),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.campaign')),
+                ('labeler', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.labeler')),
+            ],
+            options={
+                'verbose_name': 'working time',
+                'verbose_name_plural': 'working times',
+                'ordering': ['-quarter', '-id'],
+                'indexes': [models.Index(fields=['labeler', 'quarter'], name='working_time_of_labeler')],
+                'constraints': [models.UniqueConstraint(fields=('token', 'page', 'quarter'), name='working_time_once'), models.CheckConstraint(condition=models.Q(('seconds__gte', 0), ('seconds__lte', 900)), name='working_time_fits')],
+            },
         ),
     ]

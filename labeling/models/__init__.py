@@ -3,10 +3,10 @@ from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledge
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment, EarlierDraft, Revision
+from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
@@ -29,6 +29,7 @@ __all__ = [
     "InstructionVersion",
     "Labeler",
     "Message",
+    "ModelCheck",
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",
@@ -52,4 +53,5 @@ __all__ = [
     "TrainingPoint",
     "TrainingRun",
     "WorkQueue",
+    "WorkingTime",
 ]

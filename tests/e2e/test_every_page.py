@@ -21,7 +21,8 @@ NO_PAGES = {
     "logout", "next_demonstration", "work_hold", "work_draft", "preview", "compose_start", "compose_pairs",
     "compose_turns", "compose_suggest", "compose_suggestions", "compose_say", "compose_thread", "compose_discard",
     "compose_draft", "drafts_page", "drafts_restore", "submission_revision", "submission_revise", "revise_discard",
-    "revise_draft", "acknowledge", "work_skip", "work_resume", "revise_submit", "scores", "score",
+    "revise_draft", "acknowledge", "work_skip", "work_resume", "revise_submit", "scores", "score", "favicon",
+    "preferences_reading", "first_campaign",
 }  # fmt: skip
 UNFINISHED = re.compile(r"\bundefined\b|\bNaN\b|\bnull\b|\{\w+\}|%\(\w+\)s")
 
