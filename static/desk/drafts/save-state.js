@@ -38,7 +38,7 @@ export function saveState(form) {
     /** `standing`: what keeps saved work from being handed in; `until`: when it will. */
     saved(at, { standing = standingAtFirst, until = untilAtFirst } = {}) {
       savedAt = at ?? savedAt;
-      if (at) holdUntil(new Date(at));
+      if (at && !standing) holdUntil(new Date(at)); // else what is said in its place is how long
       show(standing || "saved", "", until);
       const earlier = state.querySelector("[data-earlier]");
       if (earlier) earlier.hidden = false;
