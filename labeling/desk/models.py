@@ -106,7 +106,9 @@ class Assignment(HeldWork):
         models.BigIntegerField(), default=list, blank=True, help_text="Completion ids in the order this labeler sees."
     )
     ask_strength = models.BooleanField(
-        default=False, help_text="Whether the campaign asked how much better each rank is when this was handed out."
+        default=False,
+        db_default=False,
+        help_text="Whether the campaign asked how much better each rank is when this was handed out.",
     )
     claimed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
