@@ -13,6 +13,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.exports.rules import moment_of
 from labeling.exports.services.selection import KINDS
 from labeling.exports.services.snapshots import SnapshotOptions
+from labeling.model_versions.models import RewardModel
 from lm.snapshot.records import SPLITS
 
 EVERYTHING = ("", lazy("all of them"))
@@ -40,6 +41,7 @@ class ExportForm(forms.Form):
     pairs = switch(lazy("Pairs"), help_text=lazy("The comparisons in them, as TRL's conversational preferences."))
     demonstrations = switch(lazy("Demonstrations"), initial=True)
     campaign = choice(lazy("Campaign"), ())
+    reward_model = choice(lazy("Only what feeds the reward model"), ())
     split = choice(lazy("Split"), [EVERYTHING, *((split, split) for split in SPLITS)])
     since = MomentField(
         label=lazy("Handed in after"), help_text=lazy("Such as the time of the export before. Empty: from the start.")
@@ -47,16 +49,19 @@ class ExportForm(forms.Form):
     as_of = MomentField(label=lazy("Handed in up to"), help_text=lazy("Such as 2026-01-31T18:00Z. Empty: now."))
     include_simulated = switch(lazy("Simulated labelers' work, too"))
     held_out = switch(lazy("Held-out labelers' work, and nobody else's"))
+    include_left_out = switch(lazy("What was left out of training, too"))
     margins = switch(lazy("How much better, as TRL's column margin"), help_text=lazy("In pairs: from 0 to 1."))
     parquet = switch(lazy("Parquet, too"), help_text=lazy("Beside the JSONL files."))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        field = self.fields["campaign"]
-        assert isinstance(field, forms.ChoiceField)
-        slugs = Campaign.objects.order_by("slug").values_list("slug", "name")
-        field.choices = [EVERYTHING, *slugs]
-        for name in ("campaign", "split"):
+        campaigns = Campaign.objects.order_by("slug").values_list("slug", "name")
+        models = RewardModel.objects.order_by("slug").values_list("slug", "name")
+        for name, known in (("campaign", campaigns), ("reward_model", models)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [EVERYTHING, *known]
+        for name in ("campaign", "split", "reward_model"):
             self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
@@ -73,6 +78,8 @@ class ExportForm(forms.Form):
             as_of=cleaned["as_of"],
             include_simulated=cleaned["include_simulated"],
             held_out=cleaned["held_out"],
+            include_left_out=cleaned["include_left_out"],
+            reward_model=cleaned["reward_model"] or None,
             margins=cleaned["margins"],
             parquet=cleaned["parquet"],
         )

@@ -12,7 +12,7 @@ from typing import Self
 from lm.errors import Refused
 from lm.snapshot.card import CARD, CARD_NAME, dataset_card
 from lm.snapshot.features import features_of
-from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, Manifest
+from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, LeftOut, Manifest
 from lm.snapshot.parquet import PARQUET, write_parquet
 from lm.snapshot.records import DemonstrationRecord, PairRecord, RankingRecord
 
@@ -79,7 +79,13 @@ class SnapshotWriter:
         return tuple(sorted(entries, key=lambda entry: entry.path))
 
     def finish(
-        self, *, as_of: datetime, filters: Mapping[str, object], counts: Counts, parquet: bool = False
+        self,
+        *,
+        as_of: datetime,
+        filters: Mapping[str, object],
+        counts: Counts,
+        left_out: LeftOut | None = None,
+        parquet: bool = False,
     ) -> Manifest:
         """Closes the files and writes the dataset card and the manifest of them; with `parquet` the same as Parquet."""
         self._open.close()
@@ -93,6 +99,7 @@ class SnapshotWriter:
             filters=filters,
             files=tuple(sorted([*files, *made], key=lambda entry: entry.path)),
             counts=counts,
+            left_out=left_out or {},
         )
         write_manifest(self._directory, manifest)
         return manifest

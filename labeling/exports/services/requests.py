@@ -22,8 +22,7 @@ from labeling.base.refusals import SnapshotRefused
 from labeling.base.states import ExportState
 from labeling.base.text import LONGEST_ERROR
 from labeling.exports.models import Snapshot, SnapshotRequest
-from labeling.exports.services.selection import KINDS, select
-from labeling.exports.services.snapshots import SnapshotOptions, make_snapshot, register_snapshot
+from labeling.exports.services.snapshots import SnapshotOptions, make_snapshot, register_snapshot, selection_of
 from lm.errors import Refused
 from lm.snapshot.manifest import MANIFEST_NAME, utc_text, verify_snapshot
 
@@ -44,18 +43,8 @@ def request_snapshot(*, user: User, **options: Unpack[SnapshotOptions]) -> Snaps
 
     Send SNAPSHOT_REQUESTS afterwards.
     """
-    selection = select(
-        kinds=options.get("kinds", KINDS),
-        as_of=options.get("as_of"),
-        since=options.get("since"),
-        campaign=options.get("campaign"),
-        split=options.get("split"),
-        include_simulated=options.get("include_simulated", False),
-        held_out=options.get("held_out", False),
-        margins=options.get("margins", False),
-    )
-    kept: dict[str, Any] = {**selection.filters(), "as_of": utc_text(selection.as_of)}
-    kept["parquet"] = options.get("parquet", False)
+    kept: dict[str, Any] = {**options, "as_of": selection_of(options).as_of}
+    kept |= {name: utc_text(kept[name]) for name in TIMES if kept.get(name) is not None}
     return SnapshotRequest.objects.create(asked_by=user, options=kept, asked_at=timezone.now())
 
 

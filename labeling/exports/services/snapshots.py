@@ -13,10 +13,11 @@ from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
+from labeling.exports.services.selected import left_out_of
 from labeling.exports.services.selection import KINDS, Selection, select
 from lm.atomic_files import atomic_directory
 from lm.errors import Failed, Refused
-from lm.snapshot.manifest import Counts, Manifest, utc_text
+from lm.snapshot.manifest import Counts, LeftOut, Manifest, utc_text
 from lm.snapshot.records import DemonstrationRecord, RankingRecord
 from lm.snapshot.writing import SnapshotWriter
 
@@ -26,6 +27,7 @@ class SnapshotOptions(TypedDict, total=False):
 
     `kinds`: some of rankings, pairs, demonstrations; all where left out. `as_of`, `since`: handed in up to the one, now
     where left out, and after the other. `margins`: pairs say how much better. `parquet`: the same as Parquet, too.
+    `include_left_out`: what admins left out of training, too. `reward_model`: only what its campaigns feed it with.
     """
 
     kinds: Sequence[str]
@@ -37,24 +39,18 @@ class SnapshotOptions(TypedDict, total=False):
     held_out: bool
     margins: bool
     parquet: bool
+    include_left_out: bool
+    reward_model: str | None
 
 
 def write_snapshot(directory: Path, **options: Unpack[SnapshotOptions]) -> Manifest:
     """Everything that the options select. The same time and options write the same bytes, whatever happens meanwhile.
 
-    Raises SnapshotRefused: `directory` exists, an option names nothing, a time is still to come, the disk is full;
-    NothingToExport when no record matches.
+    What admins left out of training is left out here, and counted, unless it is asked for. Raises SnapshotRefused:
+    `directory` exists, an option names nothing, a time is still to come, the disk is full; NothingToExport when no
+    record matches.
     """
-    selection = select(
-        kinds=options.get("kinds", KINDS),
-        as_of=options.get("as_of"),
-        since=options.get("since"),
-        campaign=options.get("campaign"),
-        split=options.get("split"),
-        include_simulated=options.get("include_simulated", False),
-        held_out=options.get("held_out", False),
-        margins=options.get("margins", False),
-    )
+    selection = selection_of(options)
     _refuse_existing(directory)
     try:
         with atomic_directory(directory) as partial, SnapshotWriter(partial) as files:
@@ -75,6 +71,22 @@ def make_snapshot(directory: Path, *, made_by: str, **options: Unpack[SnapshotOp
     return register_snapshot(manifest=manifest, path=directory, made_by=made_by), manifest
 
 
+def selection_of(options: SnapshotOptions) -> Selection:
+    """Which records the options select now, or as of their time. Raises SnapshotRefused."""
+    return select(
+        kinds=options.get("kinds", KINDS),
+        as_of=options.get("as_of"),
+        since=options.get("since"),
+        campaign=options.get("campaign"),
+        split=options.get("split"),
+        include_simulated=options.get("include_simulated", False),
+        held_out=options.get("held_out", False),
+        margins=options.get("margins", False),
+        include_left_out=options.get("include_left_out", False),
+        reward_model=options.get("reward_model"),
+    )
+
+
 def _refuse_existing(directory: Path) -> None:
     if directory.exists() or directory.is_symlink():
         raise SnapshotRefused(f"{directory} exists already, and a snapshot never changes. Name a new directory.")
@@ -82,6 +94,7 @@ def _refuse_existing(directory: Path) -> None:
 
 def _write(files: SnapshotWriter, selection: Selection, *, parquet: bool) -> Manifest:
     tally = _Tally()
+    left_out = left_out_of(selection)
     with transaction.atomic():
         if {"rankings", "pairs"} & set(selection.kinds):
             _write_rankings(files, tally, selection)
@@ -90,9 +103,16 @@ def _write(files: SnapshotWriter, selection: Selection, *, parquet: bool) -> Man
     if files.empty:
         raise NothingToExport(
             f"No record matches: {', '.join(selection.kinds)} as of {utc_text(selection.as_of)} with the filters "
-            f"{json.dumps(selection.filters())}. Nothing was written."
+            f"{json.dumps(selection.filters())}. Nothing was written.{_in_words(left_out)}"
         )
-    return files.finish(as_of=selection.as_of, filters=selection.filters(), counts=tally.counts(), parquet=parquet)
+    return files.finish(
+        as_of=selection.as_of, filters=selection.filters(), counts=tally.counts(), left_out=left_out, parquet=parquet
+    )
+
+
+def _in_words(left_out: LeftOut) -> str:
+    count = sum(sum(reasons.values()) for reasons in left_out.values())
+    return f" {count} are left out of training; --include-left-out takes them." if count else ""
 
 
 def _write_rankings(files: SnapshotWriter, tally: "_Tally", selection: Selection) -> None:
@@ -124,6 +144,8 @@ class _Tally:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
         self._numbers[record["split"]]["rankings"] += 1
         self._numbers[record["split"]]["usable_pairs"] += len(pairs)
+        if record["simulated"]:
+            self._numbers[record["split"]]["simulated"] += 1
         self._add_origin(record)
 
     def demonstration(self, record: DemonstrationRecord) -> None:
@@ -152,6 +174,7 @@ def register_snapshot(*, manifest: Manifest, path: Path, made_by: str) -> Snapsh
             "as_of": manifest.as_of,
             "filters": manifest.filters,
             "counts": manifest.counts,
+            "left_out": manifest.left_out,
             "sha256": manifest.sha256,
             "bytes": manifest.bytes,
             "made_by": made_by,

@@ -75,6 +75,11 @@ class TestExportComparisons:
             "held_out": False,
             "since": None,
             "margins": False,
+            "include_left_out": False,
+            "reward_model": None,
+            "campaigns": None,
+            "evaluate_only": [],
+            "never_train": [],
         }
 
     @pytest.mark.parametrize(

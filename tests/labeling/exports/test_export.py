@@ -473,6 +473,11 @@ class TestManifest:
             "held_out": False,
             "since": None,
             "margins": False,
+            "include_left_out": False,
+            "reward_model": None,
+            "campaigns": None,
+            "evaluate_only": [],
+            "never_train": [],
         }
         assert [(file["path"], file["records"]) for file in manifest["files"]] == [
             ("pairs/train.jsonl", 6),
