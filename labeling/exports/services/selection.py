@@ -40,8 +40,8 @@ class Filters(TypedDict):
 class Selection:
     """The records of a snapshot: everything of these kinds, handed in after `since`, up to and including `as_of`.
 
-    `margins`: pairs say how much better the chosen one is. Campaigns by their slugs: `campaigns` are those that feed the
-    reward model; of `evaluate_only` the train split is left out, of `never_train` everything.
+    `margins`: pairs say how much better the chosen one is. Campaigns by their slugs: `campaigns` feed the reward model;
+    of `evaluate_only` the train split is left out, of `never_train` everything.
     """
 
     as_of: datetime
