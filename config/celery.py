@@ -98,6 +98,7 @@ app.conf.update(
         "answer labelers who wait for the model": every(5, "answer_waiting_labelers"),
         "answer programs who wait for rewards": every(15, "answer_waiting_programs"),
         "score completions ahead": every(60, "score_completions"),
+        "go on with imports": every(15, "go_on_with_imports"),
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),

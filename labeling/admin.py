@@ -16,6 +16,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
 from labeling.exports import admin as snapshots
+from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.model_versions import admin as model_versions
 from labeling.model_versions.models import ModelVersion
@@ -29,7 +30,7 @@ from labeling.training.admin.model_versions import ModelMeasures
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "snapshots", "training_runs", "writing"]
+__all__ = ["assignments", "prompt_imports", "revisions", "snapshots", "training_runs", "writing"]
 
 
 @admin.register(Labeler)

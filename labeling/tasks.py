@@ -8,6 +8,7 @@ from django.conf import settings
 
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
+from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.models import Campaign
 from labeling.ranking_tasks.services import sampling, tasks
@@ -90,6 +91,18 @@ def answer_waiting_programs() -> None:
     SCORING_REQUESTS.give_up_late()
     forget_answered()
     SCORING_REQUESTS.send()
+
+
+@shared_task
+def take_in_file(import_id: int) -> None:
+    """Checks a file of prompts, or takes it in."""
+    run_waiting(import_id=import_id)
+
+
+@shared_task
+def go_on_with_imports() -> None:
+    """Beat: sends again what no worker reads: its message was lost, or its worker died."""
+    IMPORTS.send()
 
 
 @shared_task

@@ -20,6 +20,7 @@ from lm.device import fastest_dtype, find_device
 from lm.model_directory import check_model_directory, context_length
 from lm.prompt_format import plain_completion
 from lm.rendering import prompt_text
+from lm.white_space import kept_answer
 from sampler.batches import Row, batches_of, rows_of
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
 from sampler.seeded_draw import SeededDraw, seeded_uniforms
@@ -145,7 +146,7 @@ class TransformersSampler:
                 "that does not help, its weights are damaged."
             )
         return SampledCompletion(
-            text=text.rstrip() if self.tokenizer.chat_template else plain_completion(text),
+            text=kept_answer(text) if self.tokenizer.chat_template else plain_completion(text),
             token_count=count,
             finish_reason="stop" if length else "length",
             mean_logprob=mean_logprob,

@@ -1,5 +1,7 @@
 """Text as people typed it, made safe to store, and how long it may be in characters. Pure."""
 
+from lm.white_space import kept_answer
+
 LONGEST_ANSWER = 100_000
 """A demonstration, or the answer that a labeler writes to a prompt of their own."""
 LONGEST_TURN = 20_000
@@ -24,3 +26,11 @@ def clean_text(text: str) -> str:
                 f"Character {position} is U+{ord(character):04X}, which can't be stored. Remove it and try again."
             )
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def clean_answer(text: str) -> str:
+    """Returns an answer as it is stored, whoever wrote it: by the one rule for white space (lm/white_space.py).
+
+    Raises UnstorableText.
+    """
+    return kept_answer(clean_text(text))

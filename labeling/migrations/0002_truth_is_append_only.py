@@ -8,6 +8,7 @@ from labeling.base.states import (
     AssignmentState,
     CampaignState,
     CompositionState,
+    ImportState,
     LabelerState,
     ModelState,
     RevisionState,
@@ -39,6 +40,7 @@ NEVER_CHANGE = (
     "labeling_message",
     "labeling_rewardscore",
     "labeling_preferencemargin",
+    "labeling_importedranking",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -52,7 +54,10 @@ KEEP_COLUMNS = {
         "language",
         "author_id",
         "picked_message_id",
+        "prompt_import_id",
+        "import_line",
     ),
+    "labeling_promptimport": ("campaign_id", "file_name"),
     "labeling_campaign": ("slug",),
     "labeling_submitter": ("name", "split"),
     "labeling_modelversion": ("kind", "name", "path", "parent_id", "snapshot_id", "metrics"),
@@ -72,6 +77,7 @@ STATES = {
     "labeling_campaign": CampaignState,
     "labeling_labeler": LabelerState,
     "labeling_rankingtask": TaskState,
+    "labeling_promptimport": ImportState,
     "labeling_samplingrun": SamplingState,
     "labeling_assignment": AssignmentState,
     "labeling_revision": RevisionState,

@@ -5,6 +5,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Snapshot
+from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
@@ -23,6 +24,7 @@ __all__ = [
     "Conversation",
     "Demonstration",
     "EarlierDraft",
+    "ImportedRanking",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
@@ -32,6 +34,7 @@ __all__ = [
     "OwnPromptExample",
     "PreferenceMargin",
     "Prompt",
+    "PromptImport",
     "QueueProgress",
     "RankedCompletion",
     "Ranking",

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labeling.base.api_input import StrictSerializer
 from labeling.base.refusals import NoRewardModel, ScoringRefused, TooManyRequests
 from labeling.base.states import ScoringState
 from labeling.rewards.models import ScoringRequest
@@ -37,19 +38,19 @@ class MayScore(BasePermission):
         return request.user.has_perm("labeling.add_scoringrequest")
 
 
-class MessageSerializer(serializers.Serializer[None]):
+class MessageSerializer(StrictSerializer):
     role = serializers.CharField()
     content = serializers.CharField(trim_whitespace=False)
 
 
-class ItemSerializer(serializers.Serializer[None]):
+class ItemSerializer(StrictSerializer):
     prompt = MessageSerializer(many=True, allow_empty=False)
     completions = serializers.ListField(
         child=serializers.CharField(trim_whitespace=False), allow_empty=False, max_length=MOST_COMPLETIONS
     )
 
 
-class ItemsSerializer(serializers.Serializer[None]):
+class ItemsSerializer(StrictSerializer):
     items = serializers.ListField(child=ItemSerializer(), allow_empty=False, max_length=MOST_COMPLETIONS)
 
 

@@ -52,6 +52,10 @@ class FlagsField(forms.CharField):
                 _("Line %(line)d, column %(column)d is not JSON: %(why)s")
                 % {"line": broken.lineno, "column": broken.colno, "why": broken.msg}
             ) from broken
+        except (RecursionError, ValueError) as unreadable:
+            raise ValidationError(
+                _("The JSON can't be read: it is nested too deeply, or a number is too long.")
+            ) from unreadable
         _check_flags(flags)
         return flags
 

@@ -129,6 +129,12 @@ def test_a_failure_is_said(program: Client, model: ModelVersion) -> None:
         ({"items": [ITEM] * (MOST_COMPLETIONS + 1)}, "no more than 64"),
         ({"items": [ITEM] * MOST_COMPLETIONS}, "There are 128 completions; a request takes 1 to 64"),
         ({"items": [{"prompt": ITEM["prompt"], "completions": ["\ud800"]}]}, "surrogate"),
+        ({"items": [ITEM], "modle": "rm-3"}, "There is no such key; the keys are items"),
+        ({"items": [ITEM | {"reward": 0.5}]}, "There is no such key; the keys are prompt, completions"),
+        (
+            {"items": [{"prompt": [{"role": "user", "content": "x", "tool_calls": []}], "completions": ["x"]}]},
+            "no such key",
+        ),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_words(
@@ -138,6 +144,12 @@ def test_what_cannot_be_scored_is_refused_in_words(
     assert response.status_code == 400
     assert says.lower() in response.text.lower()
     assert not ScoringRequest.objects.exists()
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused(program: Client) -> None:
+    deep = '{"items": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    refused = program.post(ADDRESS, deep, content_type="application/json")
+    assert (refused.status_code, "nested too deeply" in refused.text) == (400, True)
 
 
 def test_a_body_that_is_no_json_is_refused(program: Client) -> None:
