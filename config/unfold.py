@@ -71,6 +71,7 @@ NAVIGATION = [
         "items": [
             _entry(_("Users"), "person", "user", app="auth"),
             _entry(_("Groups"), "badge", "group", app="auth"),
+            _entry(_("Who changed what"), "manage_history", "change"),
         ],
     },
 ]
@@ -79,6 +80,7 @@ UNFOLD = {
     "SITE_TITLE": "Concord",
     "SITE_HEADER": "Concord",
     "SITE_SYMBOL": "balance",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("base/favicon.svg")}],
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -1,6 +1,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from labeling.base.views import favicon
 from labeling.campaigns.views import acknowledge_instructions, instructions
 from labeling.desk.views.drafts import earlier, go_on, restore
 from labeling.desk.views.next_work import next_work
@@ -18,6 +19,7 @@ TABLES = {"tables": {pages.page: pages.table for pages in PAGES}}
 
 urlpatterns = [
     path("", overview, ALL, name="overview"),
+    path("favicon.ico", favicon, name="favicon"),
     path("login/", LOGIN, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     *(path(f"next/{kind.name}/", next_work, {"kind": kind}, name=f"next_{kind.name}") for kind in HANDED_OUT),

@@ -1,9 +1,8 @@
-"""What programs send to the API: read strictly, so that nothing of it is dropped without a word."""
+"""How the API reads what programs send."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
@@ -16,17 +15,3 @@ class ShallowJSONParser(JSONParser):
             return super().parse(stream, media_type, parser_context)
         except RecursionError as deep:
             raise ParseError("The JSON is nested too deeply to be read.") from deep
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses keys that it has no field for, by name: a misspelt one must not lose data."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            unknown = [str(key) for key in data if key not in self.fields]
-            if unknown:
-                known = ", ".join(self.fields)
-                raise serializers.ValidationError(
-                    {key: [f"There is no such key; the keys are {known}."] for key in unknown}
-                )
-        return super().to_internal_value(data)

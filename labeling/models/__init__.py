@@ -1,5 +1,6 @@
+from labeling.base.trail.models import Change
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
@@ -19,6 +20,7 @@ __all__ = [
     "PROMPTS_PER_SUBMITTER",
     "Assignment",
     "Campaign",
+    "Change",
     "Completion",
     "Composition",
     "Conversation",
@@ -35,6 +37,7 @@ __all__ = [
     "PreferenceMargin",
     "Prompt",
     "PromptImport",
+    "PromptOpening",
     "QueueProgress",
     "RankedCompletion",
     "Ranking",

@@ -4,6 +4,7 @@ POST waits a moment for the answer and otherwise names the address where it will
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.base.api_input import StrictSerializer
 from labeling.base.refusals import NoRewardModel, ScoringRefused, TooManyRequests
 from labeling.base.states import ScoringState
 from labeling.rewards.models import ScoringRequest
@@ -36,6 +36,18 @@ class MayScore(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002
         return request.user.has_perm("labeling.add_scoringrequest")
+
+
+class StrictSerializer(serializers.Serializer[None]):
+    """Refuses fields that it doesn't know: whoever sends one believes that it counts."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := sorted(str(name) for name in data.keys() - self.fields.keys())):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {name: [f"This field is unknown, so it would be lost. Known are {known}."] for name in unknown}
+            )
+        return super().to_internal_value(data)
 
 
 class MessageSerializer(StrictSerializer):

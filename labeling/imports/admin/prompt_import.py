@@ -49,7 +49,7 @@ class DefaultsForm(forms.Form):
         lazy("Language"),
         required=False,
         max_length=16,
-        help_text=lazy("A code such as en or zh. Left empty, it is told from the script."),
+        help_text=lazy("A code such as en or zh. Left empty, it is told from the text."),
     )
     use_case = choice(lazy("Use case"), [("", "—"), *UseCase.choices])
     ignore = text(
@@ -69,12 +69,15 @@ class DefaultsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["use_case"].required = self.fields["take"].required = False
 
-    def defaults(self, columns: dict[str, str] | None = None, *, left_out: Sequence[str] = ()) -> Defaults:
+    def defaults(
+        self, campaign: Campaign, columns: dict[str, str] | None = None, *, left_out: Sequence[str] = ()
+    ) -> Defaults:
         """`columns` and `left_out`: what was said of the file's columns, beside the form's own fields."""
         cleaned = self.cleaned_data
         return Defaults(
             submitter=cleaned["submitter"] or None,
             language=cleaned["language"] or None,
+            languages=tuple(campaign.languages),
             use_case=UseCase(cleaned["use_case"]) if cleaned["use_case"] else None,
             with_reference=cleaned["with_reference"],
             ignore=frozenset([*left_out, *(name.strip() for name in cleaned["ignore"].split(",") if name.strip())]),
@@ -134,7 +137,7 @@ def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -
             upload=keep_upload(file),
             file_name=file.name or "upload",
             size=file.size,
-            defaults=form.defaults(),
+            defaults=form.defaults(campaign),
             origin=Origin(dataset=form.cleaned_data["dataset"], licence=form.cleaned_data["licence"]),
             user=request.user,
         )

@@ -119,7 +119,7 @@ class PromptImportAdmin(RecordAdmin):
             }
             renamed = {name: chosen for name, chosen in columns.items() if chosen != LEFT_OUT}
             left_out = [name for name, chosen in columns.items() if chosen == LEFT_OUT]
-            defaults = form.defaults(renamed, left_out=left_out)
+            defaults = form.defaults(prompt_import.campaign, renamed, left_out=left_out)
             self._step(request, lambda: check_again(prompt_import=prompt_import, defaults=defaults))
         return HttpResponseRedirect(self.page_of(prompt_import))
 

@@ -11,6 +11,7 @@ class Options(TypedDict):
 
     submitter: str | None
     language: str | None
+    languages: list[str]
     use_case: str | None
     with_reference: bool
     ignore: list[str]
@@ -23,6 +24,7 @@ def options_of(defaults: Defaults) -> Options:
     return Options(
         submitter=defaults.submitter,
         language=defaults.language,
+        languages=list(defaults.languages),
         use_case=defaults.use_case.value if defaults.use_case else None,
         with_reference=defaults.with_reference,
         ignore=sorted(defaults.ignore),
@@ -36,6 +38,7 @@ def defaults_of(options: Options) -> Defaults:
     return Defaults(
         submitter=options["submitter"],
         language=options["language"],
+        languages=tuple(options["languages"]),
         use_case=UseCase(options["use_case"]) if options["use_case"] else None,
         with_reference=options["with_reference"],
         ignore=frozenset(options["ignore"]),

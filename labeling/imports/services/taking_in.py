@@ -122,7 +122,7 @@ class _TakingIn:
         result = self.result
         if found is None:
             result.prompts += 1
-            result.splits[prompt.submitter.split] = result.splits.get(prompt.submitter.split, 0) + 1
+            result.splits[prompt.opening.split] = result.splits.get(prompt.opening.split, 0) + 1
         if task is not None:
             result.ranking_tasks += 1
             result.answers_left_out += task.k_requested - (task.k or 0)
@@ -149,7 +149,7 @@ class _TakingIn:
 
     def _same_prompt(self, row: Row) -> Prompt | None:
         keys = [prompt_key(row.messages), prompt_key(row.messages, whole=True)]
-        twins = Prompt.objects.select_related("submitter").filter(campaign=self._campaign, dedupe_key__in=keys)
+        twins = Prompt.objects.select_related("opening").filter(campaign=self._campaign, dedupe_key__in=keys)
         return next((twin for twin in twins if twin.messages == list(row.messages)), None)
 
     def _add_comparison(self, prompt: Prompt, comparison: Comparison, line: int) -> None:
@@ -219,7 +219,7 @@ def _accepted(row: Row, prompt: Prompt) -> Accepted:
         language=row.language,
         use_case=row.use_case,
         submitter=row.submitter,
-        split=prompt.submitter.split,
+        split=prompt.opening.split,
     )
 
 

@@ -129,12 +129,9 @@ def test_a_failure_is_said(program: Client, model: ModelVersion) -> None:
         ({"items": [ITEM] * (MOST_COMPLETIONS + 1)}, "no more than 64"),
         ({"items": [ITEM] * MOST_COMPLETIONS}, "There are 128 completions; a request takes 1 to 64"),
         ({"items": [{"prompt": ITEM["prompt"], "completions": ["\ud800"]}]}, "surrogate"),
-        ({"items": [ITEM], "modle": "rm-3"}, "There is no such key; the keys are items"),
-        ({"items": [ITEM | {"reward": 0.5}]}, "There is no such key; the keys are prompt, completions"),
-        (
-            {"items": [{"prompt": [{"role": "user", "content": "x", "tool_calls": []}], "completions": ["x"]}]},
-            "no such key",
-        ),
+        ({"items": [ITEM | {"prompt": [{"role": "user", "content": "x", "tool_calls": []}]}]}, "tool_calls"),
+        ({"items": [ITEM | {"system": "Be brief."}]}, "system"),
+        ({"items": [ITEM], "model": "reward-1"}, "this field is unknown"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_words(
