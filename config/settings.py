@@ -233,6 +233,11 @@ INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
     default=False,
     about="Let simulated labelers' rankings train and promote. For demos only.",
 )
+INCLUDE_IMPORTED_IN_RETRAINING = env.boolean(
+    "INCLUDE_IMPORTED_IN_RETRAINING",
+    default=False,
+    about="Let existing comparisons that were imported train and evaluate, beside labelers' rankings.",
+)
 
 
 def _refuse_contradictions() -> None:

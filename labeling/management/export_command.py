@@ -38,6 +38,9 @@ class ExportCommand(BaseCommand):
             help="What was handed in up to this time (ISO 8601, UTC unless it says otherwise). Left out: now.",
         )
         parser.add_argument("--include-simulated", action="store_true", help="Simulated labelers' work, too.")
+        parser.add_argument(
+            "--include-imported", action="store_true", help="Existing comparisons that were imported, too."
+        )
         parser.add_argument("--held-out", action="store_true", help="Held-out labelers' work, and nobody else's.")
 
     def export(self, options: dict[str, Any], *, kinds: list[str]) -> None:
@@ -50,6 +53,7 @@ class ExportCommand(BaseCommand):
                 split=options["split"],
                 include_simulated=options["include_simulated"],
                 held_out=options["held_out"],
+                include_imported=options["include_imported"],
             )
         except SnapshotRefused as refused:
             raise CommandError(str(refused)) from refused

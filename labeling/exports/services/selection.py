@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self, TypedDict
+from typing import NotRequired, Self, TypedDict
 
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import SnapshotRefused
@@ -21,6 +21,7 @@ class Filters(TypedDict):
     split: str | None
     include_simulated: bool
     held_out: bool
+    include_imported: NotRequired[bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Selection:
     split: str | None = None
     include_simulated: bool = False
     held_out: bool = False
+    include_imported: bool = False
 
     @classmethod
     def of_snapshot(cls, *, as_of: datetime, filters: Filters) -> Self:
@@ -44,17 +46,21 @@ class Selection:
             split=filters["split"],
             include_simulated=filters["include_simulated"],
             held_out=filters["held_out"],
+            include_imported=filters.get("include_imported", False),
         )
 
     def filters(self) -> Filters:
         """Returns the filters as the manifest states them."""
-        return Filters(
+        filters = Filters(
             kinds=list(self.kinds),
             campaign=self.campaign,
             split=self.split,
             include_simulated=self.include_simulated,
             held_out=self.held_out,
         )
+        if self.include_imported:
+            filters["include_imported"] = True
+        return filters
 
 
 def select(
@@ -65,6 +71,7 @@ def select(
     split: str | None,
     include_simulated: bool,
     held_out: bool,
+    include_imported: bool = False,
 ) -> Selection:
     """Raises SnapshotRefused for unknown kinds, campaigns and splits, and for a time that isn't over yet."""
     kinds = tuple(sorted(set(kinds)))
@@ -85,6 +92,7 @@ def select(
         split=split,
         include_simulated=include_simulated,
         held_out=held_out,
+        include_imported=include_imported,
     )
 
 

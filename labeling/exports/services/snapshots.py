@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.db import transaction
 from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
+from labeling.exports.services.imported_rankings import imported_ranking_records
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
 from labeling.exports.services.selection import Selection, select
 from lm.atomic_files import atomic_directory
@@ -29,14 +31,23 @@ def write_snapshot(
     split: str | None = None,
     include_simulated: bool = False,
     held_out: bool = False,
+    include_imported: bool = False,
 ) -> Manifest:
     """Everything of `kinds` (rankings, pairs, demonstrations) that was handed in up to `as_of`, or up to now.
+
+    `include_imported`: existing comparisons as well, behind the labelers' rankings.
 
     The same time and filters write the same bytes, whatever happens meanwhile. Raises SnapshotRefused: `directory`
     exists, a filter names nothing, `as_of` is still to come, the disk is full; NothingToExport when no record matches.
     """
     selection = select(
-        kinds=kinds, as_of=as_of, campaign=campaign, split=split, include_simulated=include_simulated, held_out=held_out
+        kinds=kinds,
+        as_of=as_of,
+        campaign=campaign,
+        split=split,
+        include_simulated=include_simulated,
+        held_out=held_out,
+        include_imported=include_imported,
     )
     _refuse_existing(directory)
     try:
@@ -73,7 +84,8 @@ def _write(files: SnapshotWriter, selection: Selection) -> Manifest:
 
 
 def _write_rankings(files: SnapshotWriter, tally: "_Tally", selection: Selection) -> None:
-    for record in ranking_records(selection, edits_left_out=tally.edits_left_out):
+    labelers = ranking_records(selection, edits_left_out=tally.edits_left_out)
+    for record in chain(labelers, imported_ranking_records(selection)):
         if "rankings" in selection.kinds:
             files.write("rankings", record["split"], record)
         if "pairs" in selection.kinds:
@@ -101,6 +113,8 @@ class _Tally:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
         self._numbers[record["split"]]["rankings"] += 1
         self._numbers[record["split"]]["usable_pairs"] += len(pairs)
+        if record["imported"] is not None:
+            self._numbers[record["split"]]["imported_rankings"] += 1
         self._add_origin(record)
 
     def demonstration(self, record: DemonstrationRecord) -> None:

@@ -141,7 +141,12 @@ def _evaluate_both(trainer: "_Trainer", snapshot: Snapshot, output: Path, curren
 
 def _export(run: TrainingRun) -> Snapshot:
     directory = Path(settings.SNAPSHOTS_DIR) / _name(run, "training-run")
-    manifest = write_snapshot(directory, kinds=("rankings", "demonstrations"), include_simulated=run.include_simulated)
+    manifest = write_snapshot(
+        directory,
+        kinds=("rankings", "demonstrations"),
+        include_simulated=run.include_simulated,
+        include_imported=settings.INCLUDE_IMPORTED_IN_RETRAINING,
+    )
     if not manifest.counts.get("train", {}).get("usable_pairs"):
         raise CannotTrain(
             "There is no comparison to train on yet: the train split has no ranking with two different ranks. "
