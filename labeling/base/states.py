@@ -129,6 +129,14 @@ class ModelState(models.TextChoices):
     RETIRED = "retired", _("Retired")
 
 
+class CheckState(models.TextChoices):
+    """Whether a worker could load a model version and use it once."""
+
+    WAITING = "waiting", _("Waiting")
+    PASSED = "passed", _("Passed")
+    FAILED = "failed", _("Failed")
+
+
 class RunState(models.TextChoices):
     QUEUED = "queued", _("Queued")
     EXPORTING = "exporting", _("Exporting")
@@ -251,6 +259,7 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     },
     SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
+    CheckState: {CheckState.WAITING: (CheckState.PASSED, CheckState.FAILED)},
 }
 
 

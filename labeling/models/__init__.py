@@ -7,7 +7,7 @@ from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Snapshot
 from labeling.imports.models import ImportedRanking, PromptImport
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
@@ -31,6 +31,7 @@ __all__ = [
     "InstructionVersion",
     "Labeler",
     "Message",
+    "ModelCheck",
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",

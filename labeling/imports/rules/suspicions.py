@@ -13,6 +13,16 @@ _NOTHING = frozenset({"<noinput>", "noinput", "n/a", "na", "nan", "none", "null"
 """What tools write where there is nothing to write."""
 
 
+_CONTROL_TOKENS = re.compile(
+    r"</?s>|<(?:bos|eos|pad|unk)>|<\|[a-z_]{2,24}\|>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|<\uff5c\w+\uff5c>"
+)
+"""Of well-known model families; a model's own tokenizer knows its own better."""
+
+
+def control_tokens_in(texts: Iterable[str]) -> list[str]:
+    return [token for text in texts for token in _CONTROL_TOKENS.findall(text)]
+
+
 def holds_a_dialogue(text: str) -> bool:
     """Whether a text reads as turns of at least two speakers: a whole conversation in one message."""
     return len({turn["speaker"].lower() for turn in _TURN.finditer(text)}) > 1

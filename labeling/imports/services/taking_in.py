@@ -25,13 +25,13 @@ from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.imports.rules.findings import EXAMPLES, Example
 from labeling.imports.rules.outcome import ACCEPTED_SHOWN, Accepted, ImportResult
 from labeling.imports.rules.rows import Comparison, RefusedRow, Row
+from labeling.imports.rules.suspicions import control_tokens_in
 from labeling.model_versions.queries import current_sft_model
 from labeling.ranking_tasks.services.tasks import make_task_of_given
 from lm.errors import UnusableModel, UnusablePrompt
 from lm.model_directory import context_length
 from lm.prompt_format import Message
-from lm.prompt_tokens import count_tokens
-from lm.special_tokens import special_tokens, special_tokens_in
+from lm.prompt_tokens import count_tokens, special_tokens_in
 from sampler.protocol import PromptTooLong
 
 IMPORT_LOCK = 0x436F6E49  # "ConI"
@@ -83,8 +83,7 @@ class _TakingIn:
         self._campaign = campaign
         self._import = prompt_import
         self.result = ImportResult()
-        model = current_sft_model()
-        self._special_tokens = special_tokens(model.path if model else None)
+        self._model = current_sft_model()
         self._check_prompt = _prompt_check(campaign, self.result)
 
     def all(self, rows: Rows) -> ImportResult:
@@ -189,10 +188,13 @@ class _TakingIn:
         texts = [message["content"] for message in row.messages] + list(row.demonstrations)
         texts += [each.text for each in row.completions]
         texts += [each.text for each in row.comparison.completions] if row.comparison else []
-        for token in special_tokens_in(texts, self._special_tokens):
+        found = control_tokens_in(texts)
+        if self._model is not None and self._check_prompt is not None:
+            found += special_tokens_in(self._model.path, "\n".join(texts))
+        for token in dict.fromkeys(found):
             yield (
-                f"The text holds “{token}”, which is a control token of language models: in training and sampling it "
-                "may end a turn. Take it out, unless the text is about it."
+                f"The text holds “{token}”, which is a control token of language models. Here it is read as letters, but "
+                "other programs may take it for the end of a turn. Take it out, unless the text is about it."
             )
 
     def _refuse(self, row: RefusedRow) -> None:

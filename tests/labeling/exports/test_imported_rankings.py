@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Ranking
-from lm.snapshot.reading import read_rankings
+from lm.snapshot.reading import open_snapshot
 from lm.snapshot.records import IMPORTED_FROM
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -68,7 +68,7 @@ def test_the_trainer_reads_them(file: Path, tmp_path: Path) -> None:
     out = io.StringIO()
     call_command("export_comparisons", "--output", tmp_path / "all", "--include-imported", stdout=out)
     assert "imported rankings" in out.getvalue()
-    splits = {path.name.split(".")[0] for path in (tmp_path / "all" / "rankings").iterdir()}
-    read = [ranking for split in splits for ranking in read_rankings(tmp_path / "all", split)]
+    snapshot = open_snapshot(tmp_path / "all")
+    read = [ranking for split in snapshot.splits("rankings") for ranking in snapshot.rankings(split)]
     assert sorted(ranking.completions[0] for ranking in read) == ["Because 0.", "Because 1.", "Because 2."]
     assert {ranking.strengths for ranking in read} == {(4,)}
