@@ -193,8 +193,8 @@ class _TakingIn:
             found += special_tokens_in(self._model.path, "\n".join(texts))
         for token in dict.fromkeys(found):
             yield (
-                f"The text holds “{token}”, which is a control token of language models. Here it is read as letters, but "
-                "other programs may take it for the end of a turn. Take it out, unless the text is about it."
+                f"The text holds “{token}”, which is a control token of language models. Here it is read as letters, "
+                "but other programs may take it for the end of a turn. Take it out, unless the text is about it."
             )
 
     def _refuse(self, row: RefusedRow) -> None:
