@@ -21,7 +21,7 @@ from django.utils import timezone
 from labeling.base.export_lock import while_no_export_looks
 from labeling.base.outbox import Outbox
 from labeling.base.refusals import ImportRefused
-from labeling.base.states import ImportState
+from labeling.base.states import IllegalMove, ImportState
 from labeling.base.text import LONGEST_ERROR
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.imports.models import RUNNING, PromptImport
@@ -135,7 +135,7 @@ def run_pass(*, import_id: int, watch: "Watch | None" = None) -> None:
             _check(prompt_import, watch)
         elif prompt_import.state == ImportState.IMPORTING:
             _take_in(prompt_import, watch)
-    except _Stopped:
+    except (_Stopped, IllegalMove):  # somebody ended it meanwhile
         return
     except ImportRefused as refused:
         _fail(import_id, str(refused))

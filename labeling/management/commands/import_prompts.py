@@ -1,6 +1,8 @@
+import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -10,10 +12,12 @@ from labeling.imports.rules.findings import Findings
 from labeling.imports.rules.options import options_of
 from labeling.imports.rules.outcome import ImportResult
 from labeling.imports.rules.reading import read_prompts
-from labeling.imports.rules.rows import Defaults, Take
+from labeling.imports.rules.rows import Defaults, RefusedRow, Row, Take
 from labeling.imports.services.prompt_imports import finish_import
-from labeling.imports.services.taking_in import import_rows, preview
+from labeling.imports.services.taking_in import Rows, import_rows, preview
 from labeling.models import Campaign, PromptImport
+
+PROGRESS_SECONDS = 5
 
 
 class Command(BaseCommand):
@@ -97,13 +101,22 @@ class Command(BaseCommand):
                 dataset=_short(options["dataset"], "--dataset"),
                 licence=_short(options["licence"], "--licence"),
             )
-            rows = read_prompts(file, filename=path.name, defaults=defaults)
+            rows = self._with_progress(read_prompts(file, filename=path.name, defaults=defaults), file, path)
             result = import_rows(campaign, rows, keep_good=options["keep_good"], prompt_import=prompt_import)
         if result.written:
             finish_import(prompt_import, result)
         else:
             prompt_import.delete()
         return result
+
+    def _with_progress(self, rows: Rows, file: BinaryIO, path: Path) -> Iterator[Row | RefusedRow]:
+        """Passes the rows on, and now and then tells somebody at a terminal how much of the file was read."""
+        said_at, size = time.monotonic(), max(1, path.stat().st_size)
+        for row in rows:
+            if self.stderr.isatty() and time.monotonic() - said_at > PROGRESS_SECONDS:
+                said_at = time.monotonic()
+                self.stderr.write(f"{100 * file.tell() // size}% of {path.name} read")
+            yield row
 
     def _campaign(self, slug: str) -> Campaign:
         campaign = Campaign.objects.filter(slug=slug).first()
