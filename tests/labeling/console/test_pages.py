@@ -34,6 +34,7 @@ from labeling.models import (
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    compared_elsewhere,
     doubted,
     furnish,
     model_in,
@@ -73,6 +74,7 @@ def everything(tmp_path: Path) -> Campaign:
     model_in(tmp_path / "reward-1")
     doubted(make_labeler("greta"))
     asked_for_rewards()
+    compared_elsewhere(campaign)
     return campaign
 
 

@@ -13,6 +13,7 @@ from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.imports.rules import lines as lines_module
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.rules.rows import Defaults, RefusedRow, Row
+from lm.white_space import kept_answer
 
 
 def read(content: bytes | str, filename: str = "prompts.jsonl", **defaults: Any) -> list[Row | RefusedRow]:
@@ -331,7 +332,8 @@ class TestBothFormatsAgree:
 
         from_jsonl, from_csv = read(as_jsonl), read(sheet.getvalue(), "prompts.csv")
 
-        assert [_content(row) for row in from_jsonl] == [_content(row) for row in from_csv] == prompts
+        assert [_content(row) for row in from_jsonl] == [_content(row) for row in from_csv]
+        assert [_content(row) for row in from_csv] == [(prompt, kept_answer(answer)) for prompt, answer in prompts]
 
 
 def _content(row: Row | RefusedRow) -> tuple[str, str]:
