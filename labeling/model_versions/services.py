@@ -104,7 +104,6 @@ def promote(*, version: ModelVersion, reason: str) -> ModelVersion:
     Raises ModelRefused when no worker has used it yet, the last one could not, or its files are gone; IllegalMove when
     it is current already.
     """
-    _refuse_untried(version)
     version = _make_current(version, reason)
     version.promoted_at = timezone.now()
     version.save(update_fields=["promoted_at"])
@@ -126,6 +125,7 @@ def _refuse_untried(version: ModelVersion) -> None:
 
 
 def _make_current(version: ModelVersion, reason: str) -> ModelVersion:
+    _refuse_untried(version)
     same_kind = ModelVersion.objects.select_for_update().filter(kind=version.kind).order_by("pk")
     versions = {each.pk: each for each in same_kind}
     version = versions[version.pk]
