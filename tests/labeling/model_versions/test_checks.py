@@ -30,6 +30,7 @@ from labeling.model_versions.services import (
     score_once,
 )
 from labeling.models import ModelCheck, ModelVersion, RankingTask, SamplingRun
+from labeling.ranking_tasks.services.tasks import top_up
 from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
 from rm_trainer.protocol import Scored
 from tests.labeling.admin_cast import admin_browser
@@ -174,7 +175,7 @@ class TestACurrentModelThatBreaks:
         version = promoted(make_tiny_model(tmp_path / "tiny"))
         campaign = make_campaign(ranking_tasks_per_prompt=1)
         make_prompt(campaign)
-        tasks.tasks.top_up(campaign=campaign)
+        top_up(campaign=campaign)
         task = RankingTask.objects.get()
         break_(version)
 
@@ -236,7 +237,7 @@ def test_a_kind_of_work_that_fails_again_and_again_is_told_with_its_reason(tmp_p
     model = promoted(make_tiny_model(tmp_path / "tiny"))
     campaign = make_campaign(ranking_tasks_per_prompt=1)
     make_prompt(campaign)
-    tasks.tasks.top_up(campaign=campaign)
+    top_up(campaign=campaign)
 
     def run(error: str) -> None:
         SamplingRun.objects.create(
