@@ -7,7 +7,6 @@ maxlength attribute: browsers cut a paste silently.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any, ClassVar
 
 from django import forms
@@ -69,20 +68,6 @@ class TextField(forms.CharField):
             raise forms.ValidationError(message) from unstorable
 
 
-class ActiveSecondsField(forms.Field):
-    """Measured by script; nobody can correct it by hand, so what can't be read counts as 0."""
-
-    def __init__(self) -> None:
-        super().__init__(required=False, widget=forms.HiddenInput)
-
-    def to_python(self, value: Any) -> float:
-        try:
-            seconds = float(value or 0)
-        except ValueError:
-            return 0.0
-        return seconds if isfinite(seconds) and seconds > 0 else 0.0
-
-
 class CheckedForm(forms.Form):
     """A form whose errors show only where what was sent is checked aloud. `places`: where each field's are shown."""
 
@@ -97,10 +82,13 @@ class CheckedForm(forms.Form):
         return problems_of(self, self.places) if self.checked else []
 
 
-def problems_of(form: forms.Form, places: Mapping[str, str]) -> list[Problem]:
-    """The errors of a form, each with the address on this page where it is to be seen."""
+def problems_of(form: forms.Form, places: Mapping[str, str], names: Mapping[str, str] | None = None) -> list[Problem]:
+    """The errors of a form, each with the address on this page where it is to be seen.
+
+    `names`: what the page calls the fields, where it has a name for them.
+    """
     return [
-        Problem(text=str(error), places=[(_("Show"), places.get(name, "#main"))])
+        Problem(text=str(error), places=[((names or {}).get(name, _("Show")), places.get(name, "#main"))])
         for name, errors in form.errors.items()
         for error in errors
     ]

@@ -12,7 +12,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from labeling.base.states import Strength
-from labeling.desk.forms import LONGEST_NOTE, ActiveSecondsField, Data, Option, Problem, TextField, problems_of
+from labeling.desk.forms import LONGEST_NOTE, Data, Option, Problem, TextField, problems_of
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST
 from labeling.desk.ranking.services import Judgement
 from labeling.desk.rules.drafts import letter_of
@@ -87,7 +87,6 @@ class WholeForm(forms.Form):
 
     note = TextField(longest=LONGEST_NOTE, required=False)
     none_acceptable = forms.BooleanField(required=False)
-    active_seconds = ActiveSecondsField()
 
 
 class StrengthsForm(forms.Form):
@@ -185,11 +184,17 @@ class RankingForm:
             for form in self.each
             for error in [*form.errors.get("note", []), *form.errors.get("flags", [])]
         ]
-        whole = problems_of(self.whole, {"note": "#note"})
+        whole = problems_of(self.whole, {"note": "#note"}, {"note": _("Note on the whole")})
         return [*filter(None, common), *notes, *whole, *self._step_problems()]
 
     def _step_problems(self) -> list[Problem]:
-        return problems_of(self.steps, {name: f"#{name}" for name in self.steps.fields}) if self.steps else []
+        if self.steps is None:
+            return []
+        names = list(self.steps.fields)
+        called = {
+            name: _("Rank %(upper)s over rank %(lower)s") % _step(step) for step, name in enumerate(names, start=1)
+        }
+        return problems_of(self.steps, {name: f"#{name}" for name in names}, called)
 
     def _without(self, field: str, text: str) -> Problem | None:
         places = [_place(form, field) for form in self.each if field in form.errors]
