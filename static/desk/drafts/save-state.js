@@ -12,7 +12,7 @@ export function saveState(form) {
   const text = state.querySelector("[data-save-text]");
   const words = wordsOf("save-state");
   let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
-  const { standing: standingAtFirst = "", until: untilAtFirst = "" } = state.dataset;
+  const { standing: standingAtFirst = "", until: untilAtFirst = "" } = state.querySelector("[data-standing]")?.dataset ?? {};
 
   function show(name, detail = "", until = "") {
     if (name === "offline" && state.dataset.state === "notnow") return; // what was refused stays said
@@ -38,7 +38,7 @@ export function saveState(form) {
     /** `standing`: what keeps saved work from being handed in; `until`: when it will. */
     saved(at, { standing = standingAtFirst, until = untilAtFirst } = {}) {
       savedAt = at ?? savedAt;
-      if (at) holdUntil(new Date(at));
+      if (at && !standing) holdUntil(new Date(at)); // else what is said in its place is how long
       show(standing || "saved", "", until);
       const earlier = state.querySelector("[data-earlier]");
       if (earlier) earlier.hidden = false;
