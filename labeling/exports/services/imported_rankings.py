@@ -6,7 +6,7 @@ from typing import Any
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import IMPORTED_FROM, MOST_IMPORTED, CompletionRecord, RankingRecord
+from lm.snapshot.records import IMPORTED_FROM, MOST_IMPORTED, TRAIN, CompletionRecord, RankingRecord
 
 AT_ONCE = 500
 
@@ -23,6 +23,11 @@ def imported_ranking_records(selection: Selection) -> Iterator[RankingRecord]:
         rows = rows.filter(prompt__campaign__slug=selection.campaign)
     if selection.split is not None:
         rows = rows.filter(prompt__opening__split=selection.split)
+    if selection.campaigns is not None:
+        rows = rows.filter(prompt__campaign__slug__in=selection.campaigns)
+    if not selection.include_left_out:
+        rows = rows.exclude(prompt__campaign__slug__in=selection.never_train)
+        rows = rows.exclude(prompt__campaign__slug__in=selection.evaluate_only, prompt__opening__split=TRAIN)
     related = rows.select_related("prompt__campaign", "prompt__opening", "prompt_import")
     for row in related.order_by("pk").iterator(chunk_size=AT_ONCE):
         yield _record(row)
