@@ -29,6 +29,7 @@ SETTINGS = {
     "PROMOTE_TOLERANCE": 1,
     "PROMOTE_MIN_ACCURACY_GAIN": -1,
     "RETRAIN_AFTER_RANKINGS": 100_000,
+    "READY_QUEUE_DEPTH": 2,  # in each language: what nobody ranks here is not sampled before what the simulation ranks
 }
 PASSWORD = "concord-demo"
 SIMULATED = 19  # of the first nineteen prompts; the fourteenth and the nineteenth are in the test split
