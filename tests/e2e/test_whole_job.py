@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 # A small model on two cores: short answers, and as little training as shows every joint.
 SETTINGS = {
     "SAMPLING_MAX_NEW_TOKENS": 24,
-    "READY_QUEUE_DEPTH": 6,
+    "READY_QUEUE_DEPTH": 3,  # in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
     "PROMOTE_MIN_TEST_RANKINGS": 1,
@@ -29,7 +29,6 @@ SETTINGS = {
     "PROMOTE_TOLERANCE": 1,
     "PROMOTE_MIN_ACCURACY_GAIN": -1,
     "RETRAIN_AFTER_RANKINGS": 100_000,
-    "READY_QUEUE_DEPTH": 2,  # in each language: what nobody ranks here is not sampled before what the simulation ranks
 }
 PASSWORD = "concord-demo"
 SIMULATED = 19  # of the first nineteen prompts; the fourteenth and the nineteenth are in the test split
