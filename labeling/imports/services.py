@@ -129,7 +129,8 @@ def _prompt_check(campaign: Campaign, result: ImportResult) -> CheckPrompt | Non
         return None
     try:
         context = context_length(model.path)
-    except UnusableModel as unusable:
+        count_tokens(model.path, [Message(role="user", content="Hi")])  # a model that can't count this counts nothing
+    except (UnusableModel, UnusablePrompt) as unusable:
         result.notes.append(f"How long the prompts are was not checked: {unusable}")
         return None
     return partial(_check_length, path=model.path, context=context, max_new_tokens=campaign.max_new_tokens)

@@ -203,6 +203,29 @@ class TestContext:
         assert line.startswith("line 2, column 1: The prompt has ")
         assert f"at most {CONTEXT_LENGTH - 100} fit" in line
 
+    @pytest.mark.parametrize(
+        "head", ["{% generation %}{% endgeneration %}", "{% if tools is not none %}{{ tools | tojson }}{% endif %}"]
+    )
+    def test_templates_that_mark_what_is_learned_or_ask_for_tools_are_rendered(self, model: Path, head: str) -> None:
+        (model / "chat_template.jinja").write_text(head + "{{ messages[0].content }}")
+
+        result = take_in(make_campaign(), SKY)
+
+        assert result.written
+        assert result.notes == []
+
+    @pytest.mark.parametrize(
+        "template",
+        ["{% for %}", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "{{ 1 / 0 }}"],
+    )
+    def test_a_template_that_renders_nothing_stops_no_import(self, model: Path, template: str) -> None:
+        (model / "chat_template.jinja").write_text(template)
+
+        result = take_in(make_campaign(), SKY)
+
+        assert result.written
+        assert result.notes[0].startswith("How long the prompts are was not checked: ")
+
     def test_without_a_readable_model_it_is_said(self, model: Path) -> None:
         (model / "config.json").unlink()
 
