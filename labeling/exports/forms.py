@@ -49,6 +49,7 @@ class ExportForm(forms.Form):
     as_of = MomentField(label=lazy("Handed in up to"), help_text=lazy("Such as 2026-01-31T18:00Z. Empty: now."))
     include_simulated = switch(lazy("Simulated labelers' work, too"))
     held_out = switch(lazy("Held-out labelers' work, and nobody else's"))
+    include_imported = switch(lazy("Existing comparisons that were imported, too"))
     include_left_out = switch(lazy("What was left out of training, too"))
     margins = switch(lazy("How much better, as TRL's column margin"), help_text=lazy("In pairs: from 0 to 1."))
     parquet = switch(lazy("Parquet, too"), help_text=lazy("Beside the JSONL files."))
@@ -78,6 +79,7 @@ class ExportForm(forms.Form):
             as_of=cleaned["as_of"],
             include_simulated=cleaned["include_simulated"],
             held_out=cleaned["held_out"],
+            include_imported=cleaned["include_imported"],
             include_left_out=cleaned["include_left_out"],
             reward_model=cleaned["reward_model"] or None,
             margins=cleaned["margins"],

@@ -45,6 +45,9 @@ class ExportCommand(BaseCommand):
         )
         parser.add_argument("--parquet", action="store_true", help="The same as Parquet, beside the JSONL files.")
         parser.add_argument("--include-simulated", action="store_true", help="Simulated labelers' work, too.")
+        parser.add_argument(
+            "--include-imported", action="store_true", help="Existing comparisons that were imported, too."
+        )
         parser.add_argument("--held-out", action="store_true", help="Held-out labelers' work, and nobody else's.")
 
         parser.add_argument("--reward-model", metavar="SLUG", help="Only the campaigns that feed this reward model.")
@@ -68,6 +71,7 @@ class ExportCommand(BaseCommand):
                 split=options["split"],
                 include_simulated=options["include_simulated"],
                 held_out=options["held_out"],
+                include_imported=options["include_imported"],
                 include_left_out=options["include_left_out"],
                 reward_model=options["reward_model"],
             )

@@ -26,6 +26,7 @@ class Struct:
 Feature = Dtype | ListOf | Struct
 
 MESSAGES = ListOf(Struct({"role": "string", "content": "string"}))
+ORIGIN = Struct({"dataset": "string", "licence": "string", "annotator": "string"})
 SUGGESTION = Struct({"outcome": "string", "edit_distance": "int64", "model": "string"})
 COMPLETION = Struct(
     {
@@ -72,6 +73,7 @@ RANKINGS = Struct(
         "rubric_version": "int64",
         "active_seconds": "float64",
         "submitted_at": "string",
+        "imported": ORIGIN,
     }
 )
 PAIRS = Struct({"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES})

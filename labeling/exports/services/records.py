@@ -87,6 +87,7 @@ def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: lis
         "rubric_version": rubric,
         "active_seconds": active_seconds,
         "submitted_at": utc_text(submitted_at),
+        "imported": None,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self, TypedDict
+from typing import NotRequired, Self, TypedDict
 
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import ModelRefused, SnapshotRefused
@@ -29,6 +29,7 @@ class Filters(TypedDict):
     held_out: bool
     since: str | None
     margins: bool
+    include_imported: NotRequired[bool]
     include_left_out: bool
     reward_model: str | None
     campaigns: list[str] | None
@@ -52,6 +53,7 @@ class Selection:
     held_out: bool = False
     since: datetime | None = None
     margins: bool = False
+    include_imported: bool = False
     include_left_out: bool = False
     reward_model: str | None = None
     campaigns: tuple[str, ...] | None = None
@@ -70,6 +72,7 @@ class Selection:
             held_out=filters["held_out"],
             since=datetime.fromisoformat(since) if (since := filters.get("since")) else None,
             margins=filters.get("margins", False),
+            include_imported=filters.get("include_imported", False),
             include_left_out=filters["include_left_out"],
             reward_model=filters["reward_model"],
             campaigns=None if filters["campaigns"] is None else tuple(filters["campaigns"]),
@@ -79,7 +82,7 @@ class Selection:
 
     def filters(self) -> Filters:
         """Returns the filters as the manifest states them."""
-        return Filters(
+        filters = Filters(
             kinds=list(self.kinds),
             campaign=self.campaign,
             split=self.split,
@@ -93,6 +96,9 @@ class Selection:
             evaluate_only=list(self.evaluate_only),
             never_train=list(self.never_train),
         )
+        if self.include_imported:
+            filters["include_imported"] = True
+        return filters
 
 
 def select(
@@ -105,6 +111,7 @@ def select(
     held_out: bool,
     since: datetime | None = None,
     margins: bool = False,
+    include_imported: bool = False,
     include_left_out: bool = False,
     reward_model: str | None = None,
 ) -> Selection:
@@ -132,6 +139,7 @@ def select(
         split=split,
         include_simulated=include_simulated,
         held_out=held_out,
+        include_imported=include_imported,
         include_left_out=include_left_out,
         reward_model=reward_model,
         campaigns=None if reward_model is None else _campaigns_of(reward_model),

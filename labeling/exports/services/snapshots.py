@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -12,6 +13,7 @@ from django.db import transaction
 from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
+from labeling.exports.services.imported_rankings import imported_ranking_records
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
 from labeling.exports.services.selected import left_out_of
 from labeling.exports.services.selection import KINDS, Selection, select
@@ -27,7 +29,8 @@ class SnapshotOptions(TypedDict, total=False):
 
     `kinds`: some of rankings, pairs, demonstrations; all where left out. `as_of`, `since`: handed in up to the one, now
     where left out, and after the other. `margins`: pairs say how much better. `parquet`: the same as Parquet, too.
-    `include_left_out`: what admins left out of training, too. `reward_model`: only what its campaigns feed it with.
+    `include_imported`: existing comparisons, behind the labelers' rankings. `include_left_out`: what admins left out of
+    training, too. `reward_model`: only what its campaigns feed it with.
     """
 
     kinds: Sequence[str]
@@ -39,6 +42,7 @@ class SnapshotOptions(TypedDict, total=False):
     held_out: bool
     margins: bool
     parquet: bool
+    include_imported: bool
     include_left_out: bool
     reward_model: str | None
 
@@ -82,6 +86,7 @@ def selection_of(options: SnapshotOptions) -> Selection:
         include_simulated=options.get("include_simulated", False),
         held_out=options.get("held_out", False),
         margins=options.get("margins", False),
+        include_imported=options.get("include_imported", False),
         include_left_out=options.get("include_left_out", False),
         reward_model=options.get("reward_model"),
     )
@@ -116,7 +121,8 @@ def _in_words(left_out: LeftOut) -> str:
 
 
 def _write_rankings(files: SnapshotWriter, tally: "_Tally", selection: Selection) -> None:
-    for record in ranking_records(selection, edits_left_out=tally.edits_left_out):
+    labelers = ranking_records(selection, edits_left_out=tally.edits_left_out)
+    for record in chain(labelers, imported_ranking_records(selection)):
         if "rankings" in selection.kinds:
             files.write("rankings", record["split"], record)
         if "pairs" in selection.kinds:
@@ -144,6 +150,8 @@ class _Tally:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
         self._numbers[record["split"]]["rankings"] += 1
         self._numbers[record["split"]]["usable_pairs"] += len(pairs)
+        if record["imported"] is not None:
+            self._numbers[record["split"]]["imported_rankings"] += 1
         if record["simulated"]:
             self._numbers[record["split"]]["simulated"] += 1
         self._add_origin(record)

@@ -188,6 +188,7 @@ def _export(run: TrainingRun) -> Snapshot:
             directory,
             kinds=("rankings", "demonstrations"),
             include_simulated=run.include_simulated,
+            include_imported=settings.INCLUDE_IMPORTED_IN_RETRAINING,
             reward_model=run.reward_model.slug,
         )
     if not manifest.counts.get("train", {}).get("usable_pairs"):

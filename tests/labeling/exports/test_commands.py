@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from labeling.base.export_lock import settled_now
-from labeling.desk.demonstrating.services import import_demonstration
+from labeling.desk.demonstrating.services import import_demonstrations
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Snapshot
 from lm.snapshot.manifest import utc_text, verify_snapshot
@@ -117,7 +117,7 @@ class TestExportComparisons:
 class TestExportDemonstrations:
     def test_says_what_it_wrote(self, tmp_path: Path) -> None:
         prompt = make_prompt(make_campaign(), submitter=in_split("train")[0])
-        import_demonstration(prompt=prompt, text="Because of Rayleigh scattering.")
+        import_demonstrations([(prompt.pk, "Because of Rayleigh scattering.")])
 
         said = run("export_demonstrations", "--output", tmp_path / "out")
 
@@ -176,7 +176,7 @@ class TestDatasets:
 
     def test_demonstrations_have_trls_columns(self, tmp_path: Path) -> None:
         prompt = make_prompt(make_campaign(), submitter=in_split("train")[0])
-        import_demonstration(prompt=prompt, text="Because of Rayleigh scattering.")
+        import_demonstrations([(prompt.pk, "Because of Rayleigh scattering.")])
         run("export_demonstrations", "--output", tmp_path / "out")
 
         row = self.load(tmp_path / "out")["train"][0]

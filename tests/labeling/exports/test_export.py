@@ -15,7 +15,7 @@ from labeling.base.export_lock import settled_now
 from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.rules.splits import split_of
-from labeling.desk.demonstrating.services import import_demonstration, revise_demonstration
+from labeling.desk.demonstrating.services import import_demonstrations, revise_demonstration
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.desk.ranking.services import revise_ranking
 from labeling.exports.services.records import pair_records
@@ -329,8 +329,8 @@ class TestDemonstrations:
 
     def test_imported_ones_have_no_labeler_and_all_count(self, tmp_path: Path) -> None:
         prompt = make_prompt(make_campaign(), submitter=in_split("test")[0])
-        import_demonstration(prompt=prompt, text="One answer.")
-        import_demonstration(prompt=prompt, text="Another answer.")
+        import_demonstrations([(prompt.pk, "One answer.")])
+        import_demonstrations([(prompt.pk, "Another answer.")])
 
         manifest = write_snapshot(tmp_path / "out", kinds=["demonstrations"])
 
