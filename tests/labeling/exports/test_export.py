@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 RANKING_KEYS = [
     "schema", "ranking_id", "revision", "task_id", "prompt_id", "campaign", "split", "prompt", "completions",
     "strengths", "none_acceptable", "labeler", "labeler_group", "simulated", "use_case", "language", "source",
-    "instruction_version", "rubric_version", "active_seconds", "submitted_at",
+    "instruction_version", "rubric_version", "active_seconds", "submitted_at", "imported",
 ]  # fmt: skip
 COMPLETION_KEYS = [
     "completion_id", "text", "rank", "quality", "flags", "note", "shown_position", "model", "model_version_id",
@@ -77,6 +77,7 @@ class TestRankings:
             "rubric_version": 1,
             "active_seconds": 91.5,
             "submitted_at": None,
+            "imported": None,
         }
         assert datetime.fromisoformat(record["submitted_at"]) == Ranking.objects.get().submitted_at
         assert record["submitted_at"].endswith("Z")
