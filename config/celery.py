@@ -25,6 +25,7 @@ ROUTES = {
     "labeling.tasks.sample_*": {"queue": "sampling"},
     "labeling.tasks.score_*": {"queue": "scoring"},
     "labeling.tasks.train_*": {"queue": "training"},
+    "labeling.tasks.compare_*": {"queue": "training"},
 }
 QUEUES = ("default", "suggestions", "scoring", "sampling", "training")
 # A message that no worker acknowledged comes back after this long, so it must exceed the longest task: a training run.
@@ -97,12 +98,15 @@ app.conf.update(
         "keep enough ranking tasks ready": every(15, "top_up_ready_queues"),
         "answer labelers who wait for the model": every(5, "answer_waiting_labelers"),
         "answer programs who wait for rewards": every(15, "answer_waiting_programs"),
+        "make snapshots that were asked for": every(30, "make_waiting_snapshots"),
         "have registered models tried": every(60, "check_models"),
         "score completions ahead": every(60, "score_completions"),
+        "go on with imports": every(15, "go_on_with_imports"),
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
-        "say which training runs died": every(60, "fail_stale_runs"),
+        "take up the training of workers that died": every(10, "take_up_silent_runs"),
+        "clear what failed trainings left": every(3600, "clear_leavings"),
     },
 )
 app.autodiscover_tasks(["labeling"])

@@ -101,7 +101,7 @@ SFT_MODEL_PATH = env.text(
 RM_BASE_MODEL_PATH = env.text(
     "RM_BASE_MODEL_PATH",
     "",
-    about="What reward models start from. Unset: the current SFT model, as InstructGPT §3.5 does.",
+    about="What new reward models start from. Unset: the current SFT model, as InstructGPT §3.5 does.",
 )
 
 env.section("Sampling")
@@ -142,6 +142,11 @@ LEASE_MINUTES = env.integer(
     "LEASE_MINUTES", 60, minimum=1, maximum=10_080, about="How long a labeler of a new campaign holds a task."
 )
 
+env.section("Imports")
+IMPORT_MAX_MB = env.integer(
+    "IMPORT_MAX_MB", 512, minimum=1, maximum=102_400, about="Largest file that the admin's import takes, in MiB."
+)
+
 env.section("Reward model training")
 RM_LEARNING_RATE = env.number(
     "RM_LEARNING_RATE",
@@ -165,6 +170,20 @@ RM_FREEZE_EMBEDDINGS = env.boolean(
     "RM_FREEZE_EMBEDDINGS",
     default=False,
     about="Leave the token embeddings as they are; saves memory on small machines.",
+)
+RM_CHECKPOINT_EVERY = env.integer(
+    "RM_CHECKPOINT_EVERY",
+    100,
+    minimum=1,
+    maximum=1_000_000,
+    about="Optimizer steps between checkpoints, from which a training that was interrupted goes on.",
+)
+TRAINING_SILENT_MINUTES = env.integer(
+    "TRAINING_SILENT_MINUTES",
+    30,
+    minimum=1,
+    maximum=10_080,
+    about="A training process that makes no progress for so long hangs: it is ended, and goes on from its checkpoint.",
 )
 RM_TRAIN_LAUNCHER = env.command(
     "RM_TRAIN_LAUNCHER",
@@ -227,7 +246,12 @@ PROMOTE_MIN_NEW_RANKINGS = env.integer(
 INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
     "INCLUDE_SIMULATED_IN_RETRAINING",
     default=False,
-    about="Let simulated labelers' rankings train and promote. For demos only.",
+    about="Let simulated labelers' rankings train, too; what learns from them stays a candidate. For demos only.",
+)
+INCLUDE_IMPORTED_IN_RETRAINING = env.boolean(
+    "INCLUDE_IMPORTED_IN_RETRAINING",
+    default=False,
+    about="Let existing comparisons that were imported train and evaluate, beside labelers' rankings.",
 )
 
 
@@ -286,6 +310,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.request_size.RequestSizeMiddleware",
     "labeling.base.trail.actors.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -368,7 +393,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["labeling.base.api_input.ShallowJSONParser"],
 }
 
 CELERY_BROKER_URL = celery_broker(REDIS_URL)

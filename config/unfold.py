@@ -33,6 +33,8 @@ NAVIGATION = [
             _entry(_("Campaigns"), "campaign", "campaign"),
             _entry(_("Prompts"), "chat", "prompt"),
             _entry(_("Submitters"), "outbox", "submitter"),
+            _entry(_("Imports"), "upload_file", "promptimport"),
+            _entry(_("Existing comparisons"), "compare_arrows", "importedranking"),
         ],
     },
     {
@@ -58,9 +60,12 @@ NAVIGATION = [
     {
         "title": _("Training"),
         "items": [
+            _entry(_("Reward models"), "psychology", "rewardmodel"),
+            _entry(_("Exclusions"), "block", "exclusion"),
             _entry(_("Snapshots"), "inventory_2", "snapshot"),
             _entry(_("Training runs"), "model_training", "trainingrun"),
             _entry(_("Model versions"), "deployed_code", "modelversion"),
+            _entry(_("Comparisons"), "compare_arrows", "modelcomparison"),
             _entry(_("Scoring requests"), "speed", "scoringrequest"),
         ],
     },

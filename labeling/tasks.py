@@ -4,27 +4,45 @@ import socket
 from functools import partial
 
 from celery import shared_task
+from celery.signals import worker_init, worker_shutting_down
 from django.conf import settings
 
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
+from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
+from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions import services as model_versions
-from labeling.model_versions.queries import current_reward_model, current_sft_model, why_unusable
-from labeling.models import Campaign
+from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
+from labeling.models import Campaign, ModelVersion
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
 from labeling.rewards.services.scoring_requests import (
     SCORING_REQUESTS,
     answer_scoring_request,
+    answering_model,
     fail_scoring_request,
     forget_answered,
 )
+from labeling.training.services import leavings, stopping
 from labeling.training.services import runs as training
+from labeling.training.services.comparisons import COMPARISONS, compare_models
 from labeling.training.services.retraining import retrain
+from labeling.training.services.schedule import Schedule, request_if_due
 from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
 from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request, fail_request
 from lm.errors import Refused
+
+
+@worker_init.connect
+def prepare_to_be_stopped(**_: object) -> None:
+    stopping.prepare()
+
+
+@worker_shutting_down.connect
+def stop_training(**_: object) -> None:
+    """A training saves where it is, and its run waits for the next worker; all other tasks are short."""
+    stopping.ask()
 
 
 @shared_task
@@ -74,8 +92,8 @@ def answer_waiting_labelers() -> None:
 
 @shared_task
 def score_request(request_id: int) -> None:
-    """Rewards that a program waits for, by the reward model that is current now."""
-    model = current_reward_model()
+    """Rewards that a program waits for, by the version that it named, or the one that is current now."""
+    model = answering_model(request_id)
     if model is None:
         SCORING_REQUESTS.put_back([request_id])
     elif rewarder := usable(model, loaded_rewarder):
@@ -87,14 +105,17 @@ def score_request(request_id: int) -> None:
 @shared_task
 def score_completions() -> None:
     """Beat, on a scoring worker: rewards of ranking tasks' completions, ahead of those who will ask for them."""
-    model = current_reward_model()
-    if model is None or why_unusable(model):
-        return
+    models = [model for model in current_reward_models() if not why_unusable(model)]
+    for model in models:
+        _score_ahead(model, limit=settings.SCORE_COMPLETIONS_PER_MINUTE // len(models))
+
+
+def _score_ahead(model: ModelVersion, *, limit: int) -> None:
     try:
         rewards.score_ahead(
             model=model,
             load=partial(loaded_rewarder, model.path),
-            limit=settings.SCORE_COMPLETIONS_PER_MINUTE,
+            limit=limit,
             somebody_waits=somebody_waits,
         )
     except Refused as unusable:
@@ -135,6 +156,30 @@ def answer_waiting_programs() -> None:
 
 
 @shared_task
+def make_snapshot(request_id: int) -> None:
+    """A snapshot that somebody asked for."""
+    answer_snapshot_request(request_id=request_id)
+
+
+@shared_task
+def make_waiting_snapshots() -> None:
+    """Beat: sends again what no worker made."""
+    SNAPSHOT_REQUESTS.send()
+
+
+@shared_task
+def take_in_file(import_id: int) -> None:
+    """Checks a file of prompts, or takes it in."""
+    run_waiting(import_id=import_id)
+
+
+@shared_task
+def go_on_with_imports() -> None:
+    """Beat: sends again what no worker reads: its message was lost, or its worker died."""
+    IMPORTS.send()
+
+
+@shared_task
 def release_reservations() -> None:
     """Beat: rankings that their labeler won't make go to others."""
     tasks.release_reservations()
@@ -148,13 +193,16 @@ def release_expired_leases() -> None:
 
 @shared_task
 def retrain_if_due() -> None:
-    """Beat: queues a retraining when a campaign's thresholds are met, and sends every queued one."""
-    training.request_if_due(
-        after_rankings=settings.RETRAIN_AFTER_RANKINGS,
-        after_days=settings.RETRAIN_AFTER_DAYS,
-        include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
+    """Beat: queues a retraining of each reward model whose thresholds are met, and sends every queued one."""
+    request_if_due(
+        Schedule(
+            after_rankings=settings.RETRAIN_AFTER_RANKINGS,
+            after_days=settings.RETRAIN_AFTER_DAYS,
+            include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
+        )
     )
     training.QUEUED_RUNS.send()
+    COMPARISONS.send()
 
 
 @shared_task
@@ -166,6 +214,19 @@ def train_reward_model(run_id: int) -> None:
 
 
 @shared_task
-def fail_stale_runs() -> None:
-    """Beat: a run whose process died without a word ends visibly."""
-    training.fail_silent_runs()
+def compare_reward_models(comparison_id: int) -> None:
+    """Two reward models that somebody wants beside each other."""
+    compare_models(comparison_id=comparison_id)
+
+
+@shared_task
+def take_up_silent_runs() -> None:
+    """Beat: a run whose worker died without a word goes on with the next one."""
+    if training.put_back_silent_runs():
+        training.QUEUED_RUNS.send()
+
+
+@shared_task
+def clear_leavings() -> None:
+    """Beat: what failed trainings left on the disk."""
+    leavings.clear_leavings()

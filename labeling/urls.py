@@ -6,9 +6,10 @@ from labeling.campaigns.views import acknowledge_instructions, instructions
 from labeling.desk.views.drafts import earlier, go_on, restore
 from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
-from labeling.home.views import day, history, overview
+from labeling.home.views import day, first_campaign, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
 from labeling.people.views.preferences import preferences
+from labeling.people.views.reading import reading
 from labeling.rewards.views import ScoresView, ScoreView
 
 LOGIN = LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True)
@@ -31,8 +32,10 @@ urlpatterns = [
     path("preview/", PreviewView.as_view(), name="preview"),
     path("api/scores/", ScoresView.as_view(), name="scores"),
     path("api/scores/<uuid:token>/", ScoreView.as_view(), name="score"),
+    path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
     path("preferences/", preferences, name="preferences"),
+    path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
     path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),

@@ -9,6 +9,8 @@ from labeling.base.states import (
     CampaignState,
     CheckState,
     CompositionState,
+    ExportState,
+    ImportState,
     LabelerState,
     ModelState,
     RevisionState,
@@ -42,6 +44,8 @@ NEVER_CHANGE = (
     "labeling_message",
     "labeling_rewardscore",
     "labeling_preferencemargin",
+    "labeling_importedranking",
+    "labeling_trainingrecipe",
     "labeling_change",
 )
 
@@ -57,10 +61,22 @@ KEEP_COLUMNS = {
         "language",
         "author_id",
         "picked_message_id",
+        "prompt_import_id",
+        "import_line",
     ),
-    "labeling_campaign": ("slug",),
+    "labeling_promptimport": ("campaign_id", "file_name"),
+    "labeling_campaign": ("slug", "simulated"),
     "labeling_submitter": ("name", "split"),
-    "labeling_modelversion": ("kind", "name", "path", "parent_id", "snapshot_id", "metrics"),
+    "labeling_rewardmodel": ("slug",),
+    "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
+    "labeling_exclusion": (
+        "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "since", "reason", "excluded_at",
+        "excluded_by_id",
+    ),
+    "labeling_promotion": ("version_id", "before_id", "rolled_back", "reason", "began_at"),
+    "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics",
+        "simulated",
+    ),
     "labeling_modelcheck": ("model_version_id",),
     "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
@@ -70,7 +86,8 @@ KEEP_COLUMNS = {
     "labeling_composition": ("labeler_id", "campaign_id", "kind", "ranking_id"),
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
-    "labeling_scoringrequest": ("asked_by_id", "items"),
+    "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
+    "labeling_snapshotrequest": ("asked_by_id", "options"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.
@@ -78,15 +95,18 @@ STATES = {
     "labeling_campaign": CampaignState,
     "labeling_labeler": LabelerState,
     "labeling_rankingtask": TaskState,
+    "labeling_promptimport": ImportState,
     "labeling_samplingrun": SamplingState,
     "labeling_assignment": AssignmentState,
     "labeling_revision": RevisionState,
     "labeling_composition": CompositionState,
     "labeling_suggestionrequest": SuggestionState,
     "labeling_scoringrequest": ScoringState,
+    "labeling_snapshotrequest": ExportState,
     "labeling_modelversion": ModelState,
     "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
+    "labeling_modelcomparison": ScoringState,
 }
 
 # Deferred to commit, because a ranking is written in several statements.

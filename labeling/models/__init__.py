@@ -5,12 +5,13 @@ from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelCheck, ModelVersion
+from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
+from labeling.imports.models import ImportedRanking, PromptImport
+from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
-from labeling.training.models import TrainingPoint, TrainingRun
+from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
@@ -25,16 +26,21 @@ __all__ = [
     "Conversation",
     "Demonstration",
     "EarlierDraft",
+    "Exclusion",
+    "ImportedRanking",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
     "Message",
     "ModelCheck",
+    "ModelComparison",
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",
     "PreferenceMargin",
+    "Promotion",
     "Prompt",
+    "PromptImport",
     "PromptOpening",
     "QueueProgress",
     "RankedCompletion",
@@ -42,15 +48,18 @@ __all__ = [
     "RankingTask",
     "RenderedCompletion",
     "Revision",
+    "RewardModel",
     "RewardScore",
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
     "Snapshot",
+    "SnapshotRequest",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
     "TrainingPoint",
+    "TrainingRecipe",
     "TrainingRun",
     "WorkQueue",
     "WorkingTime",

@@ -63,6 +63,7 @@ class ItemSerializer(StrictSerializer):
 
 
 class ItemsSerializer(StrictSerializer):
+    model = serializers.CharField(required=False)
     items = serializers.ListField(child=ItemSerializer(), allow_empty=False, max_length=MOST_COMPLETIONS)
 
 
@@ -72,7 +73,8 @@ class ScoringView(APIView):
 
 
 class ScoresView(ScoringView):
-    """POST {items: [{prompt: [{role, content}], completions: [text]}]} → 200 with the rewards, or 202 with an address.
+    """POST {items: [{prompt: [{role, content}], completions: [text]}], model?} → 200 with the rewards, or 202 with an
+    address.
 
     400: what is wrong, and where. 401, 403: who may not. 429: too often, with Retry-After. 503: no model is current.
     """
@@ -86,6 +88,7 @@ class ScoresView(ScoringView):
                 user=request.user,
                 items=sent.validated_data["items"],
                 per_minute=settings.SCORE_REQUESTS_PER_MINUTE,
+                model=sent.validated_data.get("model"),
             )
         except ScoringRefused as refused:
             raise serializers.ValidationError({"detail": str(refused)}) from refused

@@ -13,6 +13,8 @@ from lm.errors import Refused
 
 Optimizer = Literal["adamw", "adamw8bit"]
 Precision = Literal["auto", "float32", "bfloat16"]
+OTHER_RUN = "holds the checkpoint of a run with other options or other data"
+"""With these words a trainer refuses to go on from a checkpoint; an option that is new in this version is enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,9 @@ class TrainingArguments(RuntimeArguments):
     )
     """Options that may differ when a run goes on from a checkpoint."""
 
-    base: Annotated[str, "Model to start from: a directory with safetensors weights, or a Hugging Face id."]
+    base: Annotated[
+        str, "Model to start from: a directory with safetensors weights, or a Hugging Face id (owner/name@revision)."
+    ]
     output: Annotated[Path, "Checkpoint directory to write; it must not exist yet, or be empty."]
     epochs: Annotated[int, "Passes over the data."] = 1
     tokens_per_microbatch: Annotated[

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 # A small model on two cores: short answers, and as little training as shows every joint.
 SETTINGS = {
     "SAMPLING_MAX_NEW_TOKENS": 24,
-    "READY_QUEUE_DEPTH": 6,
+    "READY_QUEUE_DEPTH": 3,  # in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
     "PROMOTE_MIN_TEST_RANKINGS": 1,
@@ -143,6 +143,7 @@ def retrain_in_the_admin(page: Page, address: str) -> None:
     page.get_by_role("link", name=re.compile("Retrain now")).first.click()
     page.get_by_text("Learn from simulated rankings too").click()
     expect(page.get_by_label("Learn from simulated rankings too")).to_be_checked()
+    page.get_by_text("Let it become current though it learns from simulated rankings").click()
     page.get_by_role("button", name="Retrain now").click()
     expect(page.locator("body")).to_contain_text("on its way to a training worker")
 

@@ -7,7 +7,7 @@ from django.db.models import F
 
 from labeling.base.language import code_of
 from labeling.base.refusals import PromptRefused
-from labeling.base.states import ContentWarning, PromptSource, UseCase
+from labeling.base.states import CampaignUse, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.rules.messages import check_messages
@@ -16,6 +16,7 @@ from labeling.campaigns.rules.splits import split_of, submitter_name
 from labeling.people.models import Labeler
 from lm.prompt_format import Message
 from lm.snapshot.openings import opening_key
+from lm.snapshot.records import TEST
 
 
 @transaction.atomic
@@ -32,11 +33,16 @@ def add_prompt(
     content_warnings: Sequence[ContentWarning] = (),
     ranking_tasks_needed: int | None = None,
     demonstrations_needed: int | None = None,
+    whole_text_differs: bool = False,
+    prompt_import_id: int | None = None,
+    import_line: int | None = None,
     split: str | None = None,
 ) -> Prompt:
     """A new prompt of the campaign, with as much work wanted as the campaign asks for, or as is given.
 
-    One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's.
+    One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's,
+    or in the split test where the campaign only evaluates.
+    `whole_text_differs`: a prompt that only begins like another is none of its near-duplicates.
     Raises PromptRefused: not a conversation that ends with a user turn, a near-duplicate (the twin's id is named), or
     one too many of its submitter.
     """
@@ -46,7 +52,7 @@ def add_prompt(
     code = code_of(language)
     if code is None:
         raise PromptRefused(f"“{language}” is no language; give a code such as en or zh.")
-    key = prompt_key(clean)
+    key = prompt_key(clean, whole=whole_text_differs)
     _refuse_twin(campaign, key)
     counted = _count_in(submitter_name(submitter))
     try:
@@ -55,7 +61,7 @@ def add_prompt(
                 campaign=campaign,
                 submitter=counted,
                 messages=clean,
-                opening=_opening_of(clean, split or counted.split),
+                opening=_opening_of(clean, split or _split_for(campaign, counted)),
                 dedupe_key=key,
                 source=source,
                 use_case=use_case,
@@ -63,6 +69,8 @@ def add_prompt(
                 author=author,
                 picked_message_id=picked_message_id,
                 content_warnings=sorted(set(content_warnings)),
+                prompt_import_id=prompt_import_id,
+                import_line=import_line,
                 demonstrations_needed=_or_default(demonstrations_needed, campaign.demonstrations_per_prompt),
                 ranking_tasks_needed=_or_default(ranking_tasks_needed, campaign.ranking_tasks_per_prompt),
             )
@@ -84,6 +92,10 @@ def split_where_begun(prompts: Sequence[Sequence[Message]]) -> str | None:
     """The split of the first prompt that begins like one of these; None where none does."""
     keys = [opening_key(messages) for messages in prompts]
     return PromptOpening.objects.filter(key__in=keys).order_by("pk").values_list("split", flat=True).first()
+
+
+def _split_for(campaign: Campaign, submitter: Submitter) -> str:
+    return TEST if campaign.use == CampaignUse.EVALUATE_ONLY else submitter.split
 
 
 def _opening_of(messages: Sequence[Message], split: str) -> PromptOpening:

@@ -13,14 +13,18 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from labeling.base.admin.nouns import NounAdmin
+from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
     Campaign,
     Completion,
+    Demonstration,
     EarlierDraft,
     InstructionAcknowledgement,
     Message,
     ModelCheck,
+    ModelComparison,
     OwnPromptExample,
+    Promotion,
     PromptOpening,
     QueueProgress,
     RankedCompletion,
@@ -34,6 +38,7 @@ from labeling.models import (
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    compared_elsewhere,
     doubted,
     furnish,
     model_in,
@@ -52,6 +57,7 @@ SHOWN_ELSEWHERE = {
     Message,
     ModelCheck,
     OwnPromptExample,
+    Promotion,
     RankedCompletion,
     RewardScore,
     SamplingRun,
@@ -69,10 +75,14 @@ def everything(tmp_path: Path) -> Campaign:
     """One of everything."""
     campaign = open_campaign()
     furnish(campaign, labelers=["alice", "bob"])
-    run_in_training(snapshot_in(tmp_path / "snapshot"))
-    model_in(tmp_path / "reward-1")
+    snapshot = snapshot_in(tmp_path / "snapshot")
+    run_in_training(snapshot)
+    first, second = model_in(tmp_path / "reward-1"), model_in(tmp_path / "reward-2")
+    ModelComparison.objects.create(first=first, second=second, snapshot=snapshot, split="test")
+    leave_out(target=Demonstration.objects.latest("pk"), reason="not an answer")
     doubted(make_labeler("greta"))
     asked_for_rewards()
+    compared_elsewhere(campaign)
     return campaign
 
 

@@ -26,6 +26,7 @@ from labeling.model_versions.services import (
     promote,
     promote_when_checked,
     register_model,
+    roll_back,
     score_once,
 )
 from labeling.models import ModelCheck, ModelVersion, RankingTask, SamplingRun
@@ -196,6 +197,16 @@ class TestACurrentModelThatBreaks:
         assert asked(version).state == CheckState.WAITING
         answer_check(check_id=asked(version).pk, use=lambda _: "Hello")
         assert not [one for one in notices() if "can't be used" in one.text]
+
+    def test_nothing_rolls_back_to_a_model_that_broke_meanwhile(self, tmp_path: Path) -> None:
+        first = promoted(make_tiny_model(tmp_path / "first"))
+        promoted(make_tiny_model(tmp_path / "second"))
+        check = check_again(version=first)
+        break_(first)
+        tasks.sample_once(check.pk)
+        with pytest.raises(ModelRefused, match="the worker that tried it failed"):
+            roll_back(kind=ModelKind.SFT)
+        assert ModelVersion.objects.get(name="second").state == ModelState.CURRENT
 
     def test_scoring_ahead_says_it_too(self, tmp_path: Path) -> None:
         version = promoted(make_tiny_reward_model(tmp_path / "rm"), kind=ModelKind.REWARD)

@@ -131,7 +131,8 @@ def test_a_failure_is_said(program: Client, model: ModelVersion) -> None:
         ({"items": [{"prompt": ITEM["prompt"], "completions": ["\ud800"]}]}, "surrogate"),
         ({"items": [ITEM | {"prompt": [{"role": "user", "content": "x", "tool_calls": []}]}]}, "tool_calls"),
         ({"items": [ITEM | {"system": "Be brief."}]}, "system"),
-        ({"items": [ITEM], "model": "reward-1"}, "this field is unknown"),
+        ({"items": [ITEM], "modell": "reward-1"}, "this field is unknown"),
+        ({"items": [ITEM], "model": "reward-1"}, "no version of one, named “reward-1”"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_words(
@@ -141,6 +142,12 @@ def test_what_cannot_be_scored_is_refused_in_words(
     assert response.status_code == 400
     assert says.lower() in response.text.lower()
     assert not ScoringRequest.objects.exists()
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused(program: Client) -> None:
+    deep = '{"items": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    refused = program.post(ADDRESS, deep, content_type="application/json")
+    assert (refused.status_code, "nested too deeply" in refused.text) == (400, True)
 
 
 def test_a_body_that_is_no_json_is_refused(program: Client) -> None:
