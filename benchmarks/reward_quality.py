@@ -103,12 +103,9 @@ def measures_of(seeds: list[Seed]) -> list[Measure]:
     ):
         found.append(_accuracy(f"{name} end of its 95% interval", our_end, their_end, peer))
     paired = compare(ours, trl)
-    ends = paired["interval"]
-    found += [
-        _points("ours less TRL's", paired["difference"]),
-        _points("lower end of its paired 95% interval", ends[0]),
-        _points("upper end of its paired 95% interval", ends[1]),
-    ]
+    found.append(_points("ours less TRL's", paired["difference"]))
+    for name, end in zip(("lower", "upper"), paired["interval"] or (), strict=False):
+        found.append(_points(f"{name} end of its paired 95% interval", end))
     if len(seeds) > 1:
         differences = [x["pair_accuracy"] - y["pair_accuracy"] for x, y in both]
         found.append(_points("standard deviation of the difference over seeds", float(np.std(differences, ddof=1))))

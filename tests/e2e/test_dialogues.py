@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -339,6 +340,10 @@ def a_model_that_is_asked_by_hand() -> ModelVersion:
     return ModelVersion.objects.create(kind="sft", name="talker", path="/talker", state="current")
 
 
+def has_saved(text: str) -> bool:
+    return bool(Composition.objects.get().draft.get("text") == [text])
+
+
 def test_a_chat_saves_on_after_each_message_and_gives_none_back(page: Page) -> None:
     model = a_model_that_is_asked_by_hand()
     begin_chat(page)
@@ -354,7 +359,7 @@ def test_a_chat_saves_on_after_each_message_and_gives_none_back(page: Page) -> N
         answer_request(request_id=waiting.pk, model=model, sampler=ScriptedSampler(f"Answer {number}."))
         expect(page.locator(".thread")).to_contain_text(f"Answer {number}.")
         box.fill(f"Begun, {number}")
-        until(page, lambda begun=f"Begun, {number}": Composition.objects.get().draft.get("text") == [begun])
+        until(page, partial(has_saved, f"Begun, {number}"))
         says(page, "Saved on the server")
     page.get_by_role("button", name="End the chat, then rank").click()
     expect(page.get_by_role("alert").first).to_contain_text("You have written something that was not sent.")

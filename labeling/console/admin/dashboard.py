@@ -48,8 +48,8 @@ class CurrentModel:
 
 def _current(state: Pipeline) -> list[CurrentModel]:
     """The SFT model, then that of each reward model that has one. A single one needs no name."""
-    sampling = [version for version in state.current if version.reward_model is None]
-    rewarding = [version for version in state.current if version.reward_model is not None]
+    sampling: list[ModelVersion | None] = [version for version in state.current if version.reward_model is None]
+    rewarding: list[ModelVersion | None] = [version for version in state.current if version.reward_model is not None]
     return [
         *(_in_use(ModelKind.SFT, version, "") for version in sampling or [None]),
         *(

@@ -48,7 +48,7 @@ def _record(row: ImportedRanking) -> RankingRecord:
         "split": prompt.opening.split,
         "prompt": prompt.messages,
         "completions": [_completion(row.pk, number, each) for number, each in enumerate(row.completions, start=1)],
-        "strengths": row.strengths,
+        "strengths": None if row.strengths is None else list(row.strengths),
         "none_acceptable": None,
         "labeler": None,
         "labeler_group": None,

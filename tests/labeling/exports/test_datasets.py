@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from labeling.base.states import SamplingState
-from labeling.desk.demonstrating.services import import_demonstration
+from labeling.desk.demonstrating.services import import_demonstrations
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Completion, Labeler, ModelVersion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.tasks import make_task, mark_ready
@@ -55,7 +55,7 @@ def everything(alice: Labeler) -> None:
     submit_edit(labeler=alice, token=str(edit.token), shown_position=best.shown_position, text="e", active_seconds=1)
     sampled_task(given, "valid")
     rank(alice, [2, 1, 1, 1])
-    import_demonstration(prompt=make_prompt(given, submitter=in_split("valid")[0]), text="Because.")
+    import_demonstrations([(make_prompt(given, submitter=in_split("valid")[0]).pk, "Because.")])
     make_prompt(make_campaign(demonstrations_per_prompt=1), submitter=in_split("test")[0])
     write(alice, "So it is.")
     talk(alice, asked)

@@ -124,7 +124,7 @@ def test_what_was_left_out_is_said_beside_how_it_was_made() -> None:
 
 
 def test_an_interval_that_does_not_exist_says_why() -> None:
-    metrics = measured()
+    metrics: Any = measured()
     metrics["valid"]["pair_accuracy_interval"] = None
     (shown,) = evaluations(metrics)
     assert shown.figures[0].interval == "not enough data"
