@@ -9,6 +9,8 @@ from django.conf import settings
 
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
+from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
+from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions import services as model_versions
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
 from labeling.models import Campaign, ModelVersion
@@ -151,6 +153,30 @@ def answer_waiting_programs() -> None:
     SCORING_REQUESTS.give_up_late()
     forget_answered()
     SCORING_REQUESTS.send()
+
+
+@shared_task
+def make_snapshot(request_id: int) -> None:
+    """A snapshot that somebody asked for."""
+    answer_snapshot_request(request_id=request_id)
+
+
+@shared_task
+def make_waiting_snapshots() -> None:
+    """Beat: sends again what no worker made."""
+    SNAPSHOT_REQUESTS.send()
+
+
+@shared_task
+def take_in_file(import_id: int) -> None:
+    """Checks a file of prompts, or takes it in."""
+    run_waiting(import_id=import_id)
+
+
+@shared_task
+def go_on_with_imports() -> None:
+    """Beat: sends again what no worker reads: its message was lost, or its worker died."""
+    IMPORTS.send()
 
 
 @shared_task

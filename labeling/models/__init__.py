@@ -5,7 +5,8 @@ from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.models import Exclusion, Snapshot
+from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
+from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
@@ -26,6 +27,7 @@ __all__ = [
     "Demonstration",
     "EarlierDraft",
     "Exclusion",
+    "ImportedRanking",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
@@ -38,6 +40,7 @@ __all__ = [
     "PreferenceMargin",
     "Promotion",
     "Prompt",
+    "PromptImport",
     "PromptOpening",
     "QueueProgress",
     "RankedCompletion",
@@ -51,6 +54,7 @@ __all__ = [
     "SamplingRun",
     "ScoringRequest",
     "Snapshot",
+    "SnapshotRequest",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",

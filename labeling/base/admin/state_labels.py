@@ -34,6 +34,10 @@ STATE_COLOURS = {
     "cancelled": "default",
     "discarded": "default",
     "kept": "default",
+    "checking": "info",
+    "checked": "primary",
+    "importing": "primary",
+    "undone": "default",
 }
 
 

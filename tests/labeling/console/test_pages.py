@@ -38,6 +38,7 @@ from labeling.models import (
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    compared_elsewhere,
     doubted,
     furnish,
     model_in,
@@ -81,6 +82,7 @@ def everything(tmp_path: Path) -> Campaign:
     leave_out(target=Demonstration.objects.latest("pk"), reason="not an answer")
     doubted(make_labeler("greta"))
     asked_for_rewards()
+    compared_elsewhere(campaign)
     return campaign
 
 

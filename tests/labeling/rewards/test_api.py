@@ -144,6 +144,12 @@ def test_what_cannot_be_scored_is_refused_in_words(
     assert not ScoringRequest.objects.exists()
 
 
+def test_a_body_that_is_nested_too_deeply_is_refused(program: Client) -> None:
+    deep = '{"items": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    refused = program.post(ADDRESS, deep, content_type="application/json")
+    assert (refused.status_code, "nested too deeply" in refused.text) == (400, True)
+
+
 def test_a_body_that_is_no_json_is_refused(program: Client) -> None:
     assert program.post(ADDRESS, "{", content_type="application/json").status_code == 400
     assert program.post(ADDRESS, {"items": "x"}).status_code == 415
