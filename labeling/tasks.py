@@ -1,23 +1,45 @@
 """The Celery tasks: each takes ids and calls one service. Every task may be killed at any moment and run again."""
 
+import logging
 import socket
 from functools import partial
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.conf import settings
+from django.db import DatabaseError
 
+from labeling.base.attempts import forget_attempts_of
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
 from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.models import Campaign
+from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
-from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, answer_scoring_request, forget_answered
+from labeling.rewards.services.scoring_requests import (
+    SCORING_ATTEMPTS,
+    SCORING_REQUESTS,
+    answer_scoring_request,
+    forget_answered,
+)
 from labeling.training.services import runs as training
 from labeling.training.services.retraining import retrain
 from labeling.worker_models import loaded_rewarder, loaded_sampler
-from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
+from labeling.writing.suggestions.services import SUGGESTION_ATTEMPTS, SUGGESTION_REQUESTS, answer_request
+
+log = logging.getLogger(__name__)
+
+
+@worker_shutting_down.connect
+def forget_what_is_cut_off(sender: str, how: str, **_: object) -> None:
+    """A cold stop ends tasks in the middle; that they were cut off must not count against them."""
+    if how == "Cold":
+        try:
+            forget_attempts_of(sender)
+        except DatabaseError as error:
+            log.warning("%s could not note that it is stopped by hand: %s", sender, error)
 
 
 @shared_task
@@ -36,11 +58,14 @@ def sample_completions(task_ids: list[int]) -> None:
     if model is None:
         sampling.put_back_unsampled(task_ids)
         return
-    sampling.sample_tasks(
-        task_ids=task_ids,
-        model=model,
-        sampler=loaded_sampler(model.path),
-        resample_limit=settings.SAMPLING_RESAMPLE_LIMIT,
+    sampling.SAMPLING_ATTEMPTS.work_at(
+        task_ids,
+        lambda ids: sampling.sample_tasks(
+            task_ids=ids,
+            model=model,
+            sampler=loaded_sampler(model.path),
+            resample_limit=settings.SAMPLING_RESAMPLE_LIMIT,
+        ),
     )
 
 
@@ -51,7 +76,10 @@ def sample_suggestions(request_id: int) -> None:
     if model is None:
         SUGGESTION_REQUESTS.put_back([request_id])
         return
-    answer_request(request_id=request_id, model=model, sampler=loaded_sampler(model.path))
+    SUGGESTION_ATTEMPTS.work_at(
+        [request_id],
+        lambda _: answer_request(request_id=request_id, model=model, sampler=loaded_sampler(model.path)),
+    )
 
 
 @shared_task
@@ -68,7 +96,10 @@ def score_request(request_id: int) -> None:
     if model is None:
         SCORING_REQUESTS.put_back([request_id])
         return
-    answer_scoring_request(request_id=request_id, model=model, rewarder=loaded_rewarder(model.path))
+    SCORING_ATTEMPTS.work_at(
+        [request_id],
+        lambda _: answer_scoring_request(request_id=request_id, model=model, rewarder=loaded_rewarder(model.path)),
+    )
 
 
 @shared_task
@@ -90,6 +121,12 @@ def answer_waiting_programs() -> None:
     SCORING_REQUESTS.give_up_late()
     forget_answered()
     SCORING_REQUESTS.send()
+
+
+@shared_task
+def forget_what_is_old() -> None:
+    """Beat: personal data and records whose time is over."""
+    forget_old_failed_logins()
 
 
 @shared_task

@@ -6,6 +6,7 @@ import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
 import labeling.base.states
+import django.utils.timezone
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -16,10 +17,58 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('axes', '0010_accessattemptexpiration'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='FailedLogin',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'failed log-in',
+                'verbose_name_plural': 'failed log-ins',
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('axes.accessfailurelog',),
+        ),
+        migrations.CreateModel(
+            name='ApiToken',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(help_text='What uses it, such as: nightly import.', max_length=100)),
+                ('beginning', models.CharField(editable=False, help_text='Its first characters, to tell it by.', max_length=16)),
+                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=labeling.base.states.ApiScope.choices, max_length=32), size=None)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'API token',
+                'verbose_name_plural': 'API tokens',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('scopes__contained_by', [scope.value for scope in labeling.base.states.ApiScope]), ('scopes__len__gt', 0)), name='api_token_scopes_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='UnfinishedAttempt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('task', models.CharField(help_text='The name of the Celery task.', max_length=200)),
+                ('row', models.BigIntegerField(help_text='The id of the row that it is about.')),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['task', 'row'], name='unfinished_attempt_by_row')],
+            },
+        ),
         migrations.CreateModel(
             name='Completion',
             fields=[

@@ -1,3 +1,4 @@
+from labeling.base.attempts import UnfinishedAttempt
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
@@ -6,7 +7,9 @@ from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
+from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.tokens.models import ApiToken
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import TrainingPoint, TrainingRun
@@ -16,6 +19,7 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "ApiToken",
     "Assignment",
     "Campaign",
     "Completion",
@@ -23,6 +27,7 @@ __all__ = [
     "Conversation",
     "Demonstration",
     "EarlierDraft",
+    "FailedLogin",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
@@ -48,5 +53,6 @@ __all__ = [
     "SuggestionRequest",
     "TrainingPoint",
     "TrainingRun",
+    "UnfinishedAttempt",
     "WorkQueue",
 ]
