@@ -43,6 +43,7 @@ WORDS: dict[str, dict[str, str | Promise]] = {
         "saving": _("Saving…"),
         "saved": _("Saved on the server {time}"),
         "offline": _("No connection: kept in this browser."),
+        "full": _("The server has no room left. Kept in this browser, and tried again."),
         "choose": _("Kept in this browser until you choose which text to continue with."),
         "nowhere": _("Not saved: no connection, and this browser keeps nothing. Leave this page open."),
         "notnow": _("It can’t be submitted without a connection. Kept in this browser."),

@@ -1,5 +1,6 @@
 """Training runs: asked for, claimed by one worker, followed step by step, finished or failed in words."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -18,6 +19,8 @@ from labeling.training.models import TrainingPoint, TrainingRun
 from labeling.training.rules.promotion import PromotionNumbers
 from lm.progress import AliveEvent, Event
 from rm_trainer.evaluation.figures import Summary
+
+log = logging.getLogger(__name__)
 
 SILENT_AFTER = timedelta(minutes=3)
 """A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
@@ -214,6 +217,7 @@ def fail_run(*, run_id: int, reason: str) -> bool:
     if not run.is_active():
         return False
     run.move(to=RunState.FAILED, failure=reason[:10_000], finished_at=timezone.now())
+    log.error("Training run %d failed: %s", run.pk, reason)  # the console of `manage.py up` passes it on
     return True
 
 

@@ -1,7 +1,7 @@
 /** Says in [data-save-state] what is saved where. */
 import { wordsOf } from "../../base/words.js";
 
-const ELSEWHERE = new Set(["offline", "loggedout", "notnow"]); // the server has an older state of the work
+const ELSEWHERE = new Set(["offline", "loggedout", "notnow", "full"]); // the server has an older state of the work
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
 
 export function saveState(form) {

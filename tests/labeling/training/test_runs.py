@@ -151,3 +151,11 @@ def test_a_run_whose_worker_died_fails_visibly() -> None:
     run.refresh_from_db()
     assert run.state == RunState.FAILED
     assert "probably killed" in run.failure
+
+
+def test_a_failure_is_logged_where_the_console_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    run = request_retraining(trigger="manual")
+    fail_run(run_id=run.pk, reason="No rankings to train on.")
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("ERROR", f"Training run {run.pk} failed: No rankings to train on.")
+    ]
