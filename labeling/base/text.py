@@ -24,3 +24,11 @@ def clean_text(text: str) -> str:
                 f"Character {position} is U+{ord(character):04X}, which can't be stored. Remove it and try again."
             )
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def whole_number(text: str, *, highest: int = 1_000_000) -> int | None:
+    """The number that a form or an address holds, from 0; None for anything else, however long its digits are."""
+    if not text.isdecimal() or len(text) > len(str(highest)):
+        return None
+    number = int(text)
+    return number if number <= highest else None

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.refusals import SnapshotRefused
+from labeling.base.text import whole_number
 from labeling.exports.models import Snapshot
 from labeling.exports.services.records import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
@@ -128,7 +129,8 @@ class SnapshotFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         number = self.value() or ""
-        snapshot = Snapshot.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        pk = whole_number(number, highest=2**63 - 1)
+        snapshot = None if pk is None else Snapshot.objects.filter(pk=pk).first()
         if snapshot is None:
             return queryset
         selection = Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters)

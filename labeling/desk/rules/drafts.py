@@ -34,9 +34,15 @@ def parse_draft(value: object) -> Draft:
     for name, texts in value.items():
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise InvalidDraft(f"The draft's field “{name}” is no list of texts.")
-    if sum(len(text) for texts in value.values() for text in texts) > LONGEST_DRAFT:
+    if not fits(value):
         raise DraftTooLong(f"The draft is longer than {LONGEST_DRAFT:,} characters in all. Shorten it.")
     return draft_of(value.items())
+
+
+def fits(draft: Mapping[str, object]) -> bool:
+    """Whether a draft can be kept: its texts and the names of its fields are LONGEST_DRAFT characters at the most."""
+    lists = as_lists(draft)
+    return sum(len(name) + sum(len(text) + 1 for text in texts) for name, texts in lists.items()) <= LONGEST_DRAFT
 
 
 def draft_of(fields: Iterable[tuple[str, Iterable[object]]]) -> Draft:

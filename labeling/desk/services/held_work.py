@@ -16,6 +16,7 @@ from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, DraftConflict, LabelerNotActive, Refusal
 from labeling.base.states import CampaignState, LabelerState
 from labeling.desk.models import EarlierDraft, HeldWork
+from labeling.desk.rules.drafts import fits
 from labeling.desk.services.drafts import write_draft
 from labeling.people.models import Labeler
 
@@ -85,11 +86,16 @@ class HeldTable(ABC, Generic[Held]):
         return held
 
     @transaction.atomic
-    def keep_unsubmitted(self, *, labeler: Labeler, token: str, draft: Mapping[str, object]) -> None:
-        """Saves the fields of a refused submission as the draft."""
+    def keep_unsubmitted(self, *, labeler: Labeler, token: str, draft: Mapping[str, object]) -> bool:
+        """Saves the fields of a refused submission as the draft. False: they are longer than any draft may be, and the
+        last one that was saved stays.
+        """
+        if not fits(draft):
+            return False
         held = self.lock_own(labeler=labeler, token=token)
         if self.is_open(held):
             self.store_draft(held, draft)
+        return True
 
     @transaction.atomic
     def restore_draft(self, *, labeler: Labeler, token: str, number: int) -> None:

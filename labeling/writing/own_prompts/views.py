@@ -19,6 +19,7 @@ from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt
 from labeling.desk.forms import Data, Problem
 from labeling.desk.rules.drafts import as_lists, draft_of
 from labeling.desk.views.held_work import find_own
+from labeling.desk.views.interruptions import too_long_to_keep
 from labeling.desk.views.kinds import NotHandedIn, within_wall_time
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.views.turns import chosen_language
@@ -135,7 +136,10 @@ def change_pairs(request: LabelerRequest, token: UUID) -> HttpResponse:
     elif action == "another":
         statements = composition.campaign.statements(written.language)
         others["statement"] = [_after(written.statement, statements)]
-    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=others | pairs_as_draft(pairs))
+    if not COMPOSITIONS.keep_unsubmitted(
+        labeler=request.labeler, token=str(token), draft=others | pairs_as_draft(pairs)
+    ):
+        return too_long_to_keep(request, draft, back=reverse("compose", args=[token]))
     return redirect("compose", token=token)
 
 

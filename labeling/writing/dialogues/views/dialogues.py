@@ -12,13 +12,16 @@ from django.views.decorators.http import require_POST
 
 from labeling.base.refusals import PromptRefused, Refusal
 from labeling.base.states import CompositionKind
+from labeling.base.text import whole_number
 from labeling.desk.forms import Data
 from labeling.desk.rules.drafts import as_lists, draft_of
 from labeling.desk.views.held_work import find_own
+from labeling.desk.views.interruptions import too_long_to_keep
 from labeling.desk.views.kinds import NotHandedIn, within_wall_time
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.rules import (
     FIELDS,
+    MOST_TURNS,
     Turn,
     as_draft,
     turns_in,
@@ -112,12 +115,13 @@ def change_turns(request: LabelerRequest, token: UUID) -> HttpResponse:
     draft = draft_of((name, values) for name, values in request.POST.lists() if name != "do")
     action, _dash, rest = request.POST.get("do", "").partition("-")
     number, _dash, name = rest.partition("-")
-    position = int(number) if number.isdecimal() else 0
+    position = whole_number(number) or 0
     turns = turns_in(draft)
     with suppress(Refusal, Suggestion.DoesNotExist):  # what can't be done now can be asked for again
         turns = _changed(request, composition, turns, action, position, name)
     others = {key: values for key, values in draft.items() if key.partition("-")[2] not in FIELDS}
-    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=others | as_draft(turns))
+    if not COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=others | as_draft(turns)):
+        return too_long_to_keep(request, draft, back=reverse("compose", args=[token]))
     at = len(turns) if action == "add" else min(max(position, 1), len(turns))
     return redirect(f"{reverse('compose', args=[token])}#turn-{at}")
 
@@ -132,16 +136,28 @@ def _changed(
     if action == "remove":
         return without(turns, position) or turns
     if action == "ask":
-        asked = ask_for_turn(request, composition, position)
+        asked = ask_for_turn(request, composition, min(position, MOST_TURNS))
         return with_changed(turns, position, request=str(asked.token), suggestion="")
-    request_token, _slash, number = name.rpartition("/")
-    if action == "use":
+    named = _suggestion_named(name)
+    if named and action == "use":
+        request_token, number = named
         suggestion = Suggestion.objects.get(
             request__composition=composition, request__token=request_token, number=number
         )
         return with_changed(turns, position, text=suggestion.text, suggestion=name)
-    if action == "dismiss":
+    if named and action == "dismiss":
+        request_token, number = named
         dismiss_suggestion(
-            labeler=request.labeler, token=str(composition.token), request_token=request_token, number=int(number)
+            labeler=request.labeler, token=str(composition.token), request_token=str(request_token), number=number
         )
     return turns
+
+
+def _suggestion_named(name: str) -> tuple[UUID, int] | None:
+    """The request's token and the suggestion's number in a button's name; None where it is no such name."""
+    token, _slash, number = name.rpartition("/")
+    counted = whole_number(number)
+    try:
+        return None if counted is None else (UUID(token), counted)
+    except ValueError:
+        return None
