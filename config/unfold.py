@@ -69,6 +69,8 @@ NAVIGATION = [
         "items": [
             _entry(_("Users"), "person", "user", app="auth"),
             _entry(_("Groups"), "badge", "group", app="auth"),
+            _entry(_("API tokens"), "key", "apitoken"),
+            _entry(_("Failed log-ins"), "lock_clock", "failedlogin"),
         ],
     },
 ]

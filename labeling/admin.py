@@ -5,11 +5,12 @@ tasks, a task's rewards) they bring as a mixin; such pages are put together here
 """
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.admin import assignments, labelers, revisions
+from labeling.desk.admin import accounts, assignments, labelers, revisions
 from labeling.desk.admin.campaigns import CampaignClosing
 from labeling.desk.demonstrating import admin as demonstrations
 from labeling.desk.demonstrating.models import Demonstration
@@ -21,6 +22,7 @@ from labeling.model_versions import admin as model_versions
 from labeling.model_versions.models import ModelVersion
 from labeling.people import admin as people
 from labeling.people.models import Labeler
+from labeling.people.tokens import admin as tokens
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
 from labeling.rewards import admin as rewards
@@ -29,7 +31,7 @@ from labeling.training.admin.model_versions import ModelMeasures
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "snapshots", "training_runs", "writing"]
+__all__ = ["assignments", "revisions", "snapshots", "tokens", "training_runs", "writing"]
 
 
 @admin.register(Labeler)
@@ -38,6 +40,11 @@ class LabelerAdmin(labelers.LabelerWork, people.LabelerAdmin):
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK)
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend")
+
+
+@admin.register(User)
+class UserAdmin(accounts.AccountsWithWork):
+    pass
 
 
 @admin.register(Campaign)

@@ -1,4 +1,4 @@
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from labeling.campaigns.views import acknowledge_instructions, instructions
@@ -7,10 +7,10 @@ from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
 from labeling.home.views import day, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
+from labeling.people.views.login import LoginView
+from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
 from labeling.rewards.views import ScoresView, ScoreView
-
-LOGIN = LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True)
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -18,7 +18,9 @@ TABLES = {"tables": {pages.page: pages.table for pages in PAGES}}
 
 urlpatterns = [
     path("", overview, ALL, name="overview"),
-    path("login/", LOGIN, name="login"),
+    path("login/", LoginView.as_view(), name="login"),
+    path("password/", ChangePasswordView.as_view(), name="password"),
+    path("password/new/<uidb64>/<token>/", NewPasswordView.as_view(), name="new_password"),
     path("logout/", LogoutView.as_view(), name="logout"),
     *(path(f"next/{kind.name}/", next_work, {"kind": kind}, name=f"next_{kind.name}") for kind in HANDED_OUT),
     *(url for pages in PAGES for url in pages.urls()),

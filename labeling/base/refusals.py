@@ -128,6 +128,14 @@ class LabelerRefused(Refusal):
     """The labeler can't be changed that way; the message says why."""
 
 
+class TokenRefused(Refusal):
+    """An API token can't be made that way; the message says why."""
+
+
+class AccountRefused(Refusal):
+    """The account can't be closed; the message says why."""
+
+
 class ReasonMissing(Refusal):
     """Something is set aside or ended without saying why."""
 

@@ -183,6 +183,19 @@ class Strength(models.IntegerChoices):
     NEGLIGIBLY = 1, _("Negligibly better or unsure")
 
 
+class ApiScope(models.TextChoices):
+    """What an API token is for. The account behind it needs the permission as well."""
+
+    CAMPAIGNS_READ = "campaigns:read", _("Campaigns and their progress: read")
+    PROMPTS_READ = "prompts:read", _("Prompts: read")
+    PROMPTS_WRITE = "prompts:write", _("Prompts: add")
+    SNAPSHOTS_READ = "snapshots:read", _("Snapshots: list and download")
+    SNAPSHOTS_WRITE = "snapshots:write", _("Snapshots: make")
+    MODELS_READ = "models:read", _("Model versions and training runs: read")
+    SCORES = "scores", _("Rewards: ask for them")
+    WEBHOOKS = "webhooks", _("Webhooks: set up and remove")
+
+
 class IllegalMove(ValueError):
     """A row was asked to go from one state to another that does not follow it."""
 

@@ -24,7 +24,12 @@ def create_labeler(
     group: LabelerGroup = LabelerGroup.TRAINING,
     simulated: bool = False,
 ) -> Labeler:
-    """A user with a labeler's profile; without a password nobody can log in as it."""
+    """A user with a labeler's profile; without a password nobody can log in as it.
+
+    Raises LabelerRefused: there is somebody of that name, compared as it is stored (a full-width ａｌｉｃｅ is alice).
+    """
+    if User.objects.filter(username=User.normalize_username(username)).exists():
+        raise LabelerRefused(f"There is a user named {User.normalize_username(username)} already.")
     user = User.objects.create_user(username=username, password=password)
     return Labeler.objects.create(user=user, languages=list(languages), state=state, group=group, simulated=simulated)
 

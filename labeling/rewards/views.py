@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.urls import reverse
 from rest_framework import serializers
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.base.refusals import NoRewardModel, ScoringRefused, TooManyRequests
-from labeling.base.states import ScoringState
+from labeling.base.states import ApiScope, ScoringState
+from labeling.people.tokens.views import ApiTokenAuthentication, may
 from labeling.rewards.models import ScoringRequest
 from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS, SCORING_REQUESTS, request_scores
 
@@ -34,7 +35,7 @@ class MayScore(BasePermission):
     message = "This account may not ask for rewards. An admin can give it the permission “Can add scoring request”."
 
     def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002
-        return request.user.has_perm("labeling.add_scoringrequest")
+        return may(request, ApiScope.SCORES, "labeling.add_scoringrequest")
 
 
 class MessageSerializer(serializers.Serializer[None]):
@@ -54,7 +55,7 @@ class ItemsSerializer(serializers.Serializer[None]):
 
 
 class ScoringView(APIView):
-    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    authentication_classes = (ApiTokenAuthentication, SessionAuthentication)
     permission_classes = (MayScore,)
 
 

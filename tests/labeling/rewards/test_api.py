@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
-from rest_framework.authtoken.models import Token
 
+from labeling.base.states import ApiScope
 from labeling.models import ModelVersion, ScoringRequest
+from labeling.people.tokens.services import make_token
 from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS, answer_scoring_request
 from tests.labeling.cast import browser_of, make_labeler
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -49,7 +50,11 @@ def petra() -> User:
 @pytest.fixture
 def program(petra: User) -> Client:
     """It carries Petra's token."""
-    return Client(headers={"authorization": f"Token {Token.objects.create(user=petra).key}"})
+    return Client(headers={"authorization": f"Bearer {token_of(petra)}"})
+
+
+def token_of(user: User) -> str:
+    return make_token(user=user, name="test", scopes=[ApiScope.SCORES])[1]
 
 
 def post(client: Client) -> Any:
@@ -167,9 +172,10 @@ def test_only_who_may_ask_for_rewards_gets_any(model: ModelVersion, petra: User)
     refused = post(labeler)
     assert refused.status_code == 403
     assert "may not ask for rewards" in said(refused)["detail"]
+    secret = token_of(petra)
     petra.is_active = False
     petra.save()
-    assert post(Client(headers={"authorization": f"Token {Token.objects.create(user=petra).key}"})).status_code == 401
+    assert post(Client(headers={"authorization": f"Bearer {secret}"})).status_code == 401
 
 
 def test_answers_are_for_who_asked(program: Client, model: ModelVersion) -> None:
