@@ -109,6 +109,7 @@ app.conf.update(
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
+        "tell webhooks": every(15, "deliver_webhooks"),
         "forget what is old": every(3600, "forget_what_is_old"),
         "say which training runs died": every(60, "fail_stale_runs"),
     },

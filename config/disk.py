@@ -46,7 +46,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def database_has_room() -> bool:
-    """Whether PostgreSQL can store anything; asked anew every ASK_AGAIN_SECONDS. Raises DatabaseError."""
+    """Whether PostgreSQL can store anything, as of ASK_AGAIN_SECONDS ago. Raises DatabaseError, InterfaceError."""
     if time.monotonic() - _asked["at"] > ASK_AGAIN_SECONDS:
         _asked.update(at=time.monotonic(), has_room=_ask())
     return bool(_asked["has_room"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -43,7 +43,7 @@ def _database_state() -> str:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return "migrations pending"
         return "ok" if database_has_room() else "disk full"
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):  # the connection broke off in the middle
         return "down"
 
 

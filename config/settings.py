@@ -219,6 +219,11 @@ SCORE_REQUESTS_PER_MINUTE = env.integer(
     "SCORE_REQUESTS_PER_MINUTE", 60, minimum=1, maximum=100_000, about="Most API requests for rewards of one account."
 )
 
+env.section("API")
+API_REQUESTS_PER_MINUTE = env.integer(
+    "API_REQUESTS_PER_MINUTE", 600, minimum=1, maximum=1_000_000, about="Most API requests of one account."
+)
+
 env.section("Retraining")
 RETRAIN_AFTER_RANKINGS = env.integer(
     "RETRAIN_AFTER_RANKINGS", 1000, minimum=1, maximum=1_000_000, about="New rankings that start a retraining."
@@ -300,6 +305,8 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "rest_framework",
     "axes",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     *(["laptop"] if HAS_LAPTOP else []),  # for `manage.py up`
     "config",
     "labeling",
@@ -410,7 +417,43 @@ X_FRAME_OPTIONS = "DENY"
 # to be refused by the form that states the limit and keeps the text, not by a bare page before it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 
+# For limits that hold across processes: how often an account may ask the API.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "concord",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    }
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Concord",
+    "DESCRIPTION": "Prompts in; progress, snapshots, models and rewards out. docs/api.md shows it by example.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",  # files of this server: pages load nothing from elsewhere
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "labeling.api.views.schema.with_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "UseCaseEnum": "labeling.base.states.UseCase",
+        "CampaignStateEnum": "labeling.base.states.CampaignState",
+        "ModelStateEnum": "labeling.base.states.ModelState",
+        "RunStateEnum": "labeling.base.states.RunState",
+        "ScoringStateEnum": "labeling.base.states.ScoringState",
+        "DeliveryStateEnum": "labeling.base.states.DeliveryState",
+        "ModelKindEnum": "labeling.base.states.ModelKind",
+        "WebhookEventEnum": "labeling.base.states.WebhookEvent",
+        "PromptSourceEnum": "labeling.base.states.PromptSource",
+    },
+}
+
 REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "labeling.api.views.schema.Described",
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -7,6 +7,7 @@ tasks, a task's rewards) they bring as a mixin; such pages are put together here
 from django.contrib import admin
 from django.contrib.auth.models import User
 
+from labeling.api import admin as webhooks
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -31,7 +32,7 @@ from labeling.training.admin.model_versions import ModelMeasures
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "snapshots", "tokens", "training_runs", "writing"]
+__all__ = ["assignments", "revisions", "snapshots", "tokens", "training_runs", "webhooks", "writing"]
 
 
 @admin.register(Labeler)

@@ -9,6 +9,8 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError
 
+from labeling.api.services.idempotency import forget_old_requests
+from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
@@ -124,9 +126,17 @@ def answer_waiting_programs() -> None:
 
 
 @shared_task
+def deliver_webhooks() -> None:
+    """Beat: one attempt at each event that is due."""
+    deliver_due()
+
+
+@shared_task
 def forget_what_is_old() -> None:
     """Beat: personal data and records whose time is over."""
     forget_old_failed_logins()
+    forget_old_requests()
+    forget_old_deliveries()
 
 
 @shared_task

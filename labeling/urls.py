@@ -1,6 +1,7 @@
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import include, path
 
+from labeling.api.views import addresses
 from labeling.campaigns.views import acknowledge_instructions, instructions
 from labeling.desk.views.drafts import earlier, go_on, restore
 from labeling.desk.views.next_work import next_work
@@ -10,7 +11,6 @@ from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
 from labeling.people.views.login import LoginView
 from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
-from labeling.rewards.views import ScoresView, ScoreView
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -29,8 +29,7 @@ urlpatterns = [
     path("drafts/<uuid:token>/page/", go_on, TABLES, name="drafts_page"),
     path("drafts/<uuid:token>/<int:number>/restore/", restore, TABLES, name="drafts_restore"),
     path("preview/", PreviewView.as_view(), name="preview"),
-    path("api/scores/", ScoresView.as_view(), name="scores"),
-    path("api/scores/<uuid:token>/", ScoreView.as_view(), name="score"),
+    path("", include(addresses)),
     path("day/", day, name="day"),
     path("preferences/", preferences, name="preferences"),
     path("history/", history, ALL, name="history"),

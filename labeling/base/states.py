@@ -196,6 +196,21 @@ class ApiScope(models.TextChoices):
     WEBHOOKS = "webhooks", _("Webhooks: set up and remove")
 
 
+class WebhookEvent(models.TextChoices):
+    RANKING_SUBMITTED = "ranking.submitted", _("A ranking was handed in")
+    SNAPSHOT_CREATED = "snapshot.created", _("A snapshot was made")
+    RUN_ENDED = "training_run.ended", _("A training run ended")
+    MODEL_PROMOTED = "model.promoted", _("A model was promoted")
+
+
+class DeliveryState(models.TextChoices):
+    """FAILED: given up after the last attempt."""
+
+    WAITING = "waiting", _("Waiting")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
+
+
 class IllegalMove(ValueError):
     """A row was asked to go from one state to another that does not follow it."""
 
@@ -245,6 +260,7 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         RunState.EVALUATING: (RunState.DONE, RunState.FAILED),
     },
     SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
+    DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
 }
 

@@ -7,6 +7,7 @@ import django.db.models.expressions
 import django.db.models.functions.datetime
 import labeling.base.states
 import django.utils.timezone
+import labeling.api.models
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -1308,5 +1309,70 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='queueprogress',
             constraint=models.UniqueConstraint(fields=('labeler', 'queue'), name='queue_progress_unique'),
+        ),
+        migrations.CreateModel(
+            name='Webhook',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('url', models.URLField(max_length=1000, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])])),
+                ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('model.promoted', 'A model was promoted')], max_length=32), size=None)),
+                ('secret', models.CharField(default=labeling.api.models.new_secret, editable=False, max_length=64)),
+                ('active', models.BooleanField(default=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'webhook',
+                'verbose_name_plural': 'webhooks',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookDelivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The same in every attempt.', unique=True)),
+                ('event', models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('model.promoted', 'A model was promoted')], max_length=32)),
+                ('subject', models.BigIntegerField(help_text='The id of the ranking, snapshot, training run or model version.')),
+                ('happened_at', models.DateTimeField()),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('delivered', 'Delivered'), ('failed', 'Failed')], default='waiting', max_length=16)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField()),
+                ('answer', models.CharField(blank=True, help_text='What the last attempt came to.', max_length=300)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='labeling.webhook')),
+            ],
+            options={
+                'verbose_name': 'webhook delivery',
+                'verbose_name_plural': 'webhook deliveries',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='IdempotentRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=255)),
+                ('fingerprint', models.CharField(help_text='sha256 of method, address and body.', max_length=64)),
+                ('status', models.PositiveSmallIntegerField(help_text='Empty while it is being answered.', null=True)),
+                ('answer', models.JSONField(null=True)),
+                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('user', 'key'), name='idempotent_request_once')],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='webhook',
+            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['ranking.submitted', 'snapshot.created', 'training_run.ended', 'model.promoted']), ('events__len__gt', 0)), name='webhook_events_known'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_try_at'], name='webhook_delivery_due'),
+        ),
+        migrations.AddConstraint(
+            model_name='webhookdelivery',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed'])), name='webhook_delivery_state_known'),
         ),
     ]

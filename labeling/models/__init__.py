@@ -1,3 +1,4 @@
+from labeling.api.models import IdempotentRequest, Webhook, WebhookDelivery
 from labeling.base.attempts import UnfinishedAttempt
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
@@ -28,6 +29,7 @@ __all__ = [
     "Demonstration",
     "EarlierDraft",
     "FailedLogin",
+    "IdempotentRequest",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
@@ -54,5 +56,7 @@ __all__ = [
     "TrainingPoint",
     "TrainingRun",
     "UnfinishedAttempt",
+    "Webhook",
+    "WebhookDelivery",
     "WorkQueue",
 ]

@@ -47,7 +47,7 @@ class NewLabelerForm(LabelerForm):
 
     def clean_username(self) -> str:
         # As it is stored: a full-width ａｌｉｃｅ is alice.
-        username = User.normalize_username(self.cleaned_data["username"])
+        username: str = User.normalize_username(self.cleaned_data["username"])
         if User.objects.filter(username=username).exists():
             raise forms.ValidationError(_("There is a user of that name already."))
         if len(username) > LONGEST_USERNAME:

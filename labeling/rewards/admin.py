@@ -59,6 +59,8 @@ class DoubtfulLabelAdmin(RecordAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:  # noqa: ARG002
         """Finds rows that left the list as well, after a new model or a second label."""
         pk = whole_number(object_id, highest=2**63 - 1)
+        if pk is None:
+            return None
         return PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=pk).first()
 
     def page_context(self, request: HttpRequest, margin: PreferenceMargin) -> dict[str, Any]:

@@ -113,6 +113,7 @@ EFFECTS: dict[str, Effect] = {
     **own("SCORE_BATCH_SIZE", "7", 7),
     **own("SCORE_COMPLETIONS_PER_MINUTE", "77", 77),
     **own("SCORE_REQUESTS_PER_MINUTE", "77", 77),
+    **own("API_REQUESTS_PER_MINUTE", "77", 77),
     **own("RETRAIN_AFTER_RANKINGS", "77", 77),
     **own("RETRAIN_AFTER_DAYS", "77", 77),
     **own("RETRAIN_CHECK_SECONDS", "77", 77),

@@ -31,6 +31,7 @@ STATE_COLOURS = {
     "running": "info",
     "waiting": "info",
     "cancelled": "default",
+    "delivered": "success",
     "discarded": "default",
     "kept": "default",
 }

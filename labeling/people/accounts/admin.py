@@ -29,7 +29,7 @@ class UserAdmin(NounAdmin, DjangoUserAdmin[User]):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     add_fieldsets = DjangoUserAdmin.add_fieldsets
-    actions_detail = ("link_to_new_password",)
+    actions_detail: tuple[str, ...] = ("link_to_new_password",)
 
     def buttons_for(self, row: User) -> Iterable[str]:
         return super().buttons_for(row) if row.is_active else ()

@@ -81,7 +81,7 @@ class ApiTokenAdmin(NounAdmin):
         messages.warning(request, format_html("{} <code>{}</code>", said, secret))
 
     def buttons_for(self, row: ApiToken) -> Iterable[str]:
-        return self.actions_detail if row.works() else ()  # type: ignore[return-value]
+        return self.actions_detail if row.works() else ()
 
     @column(lazy("Scopes"))
     def show_scopes(self, token: ApiToken) -> str:

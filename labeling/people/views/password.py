@@ -18,7 +18,7 @@ class ChangePasswordView(PasswordChangeView):
     template_name = "people/password.html"
     success_url = reverse_lazy("overview")
 
-    def form_valid(self, form: "PasswordChangeForm[User]") -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, _("Your password is changed. On other devices you log in anew."))
         return super().form_valid(form)
 

@@ -1,0 +1,74 @@
+"""Requests of every kind that the API's description allows, and some that it doesn't: it does what it says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from pytest_django import Settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from config.wsgi import application
+from tests.labeling.admin_cast import model_in
+from tests.labeling.api.programs import make_account, token_of
+from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.handed_in import rank
+
+CHECKS = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+    negative_data_rejection, unsupported_method, ignored_auth,
+]  # fmt: skip
+
+
+@pytest.fixture
+def _one_transaction() -> Iterator[None]:
+    """Outside of Django's own test client each request would end the test's connection, as it ends its own."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def described(db: None, _one_transaction: None, tmp_path: Path, settings: Settings) -> schemathesis.BaseSchema:
+    settings.SNAPSHOTS_DIR = tmp_path / "snapshots"
+    settings.API_REQUESTS_PER_MINUTE = 1_000_000
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
+
+
+@pytest.fixture
+def token(described: schemathesis.BaseSchema, tmp_path: Path) -> str:
+    """Of an account that may do everything, where there is one of everything."""
+    campaign = make_campaign(slug="poems")
+    for _ in range(2):
+        make_ready_task(make_prompt(campaign))
+    rank(make_labeler("alice"), [1, 2, 3, 4])
+    model_in(tmp_path / "tiny")
+    return token_of(make_account())
+
+
+schema = schemathesis.pytest.from_fixture("described")
+
+
+@schema.parametrize()
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+def test_it_answers_as_it_says_and_never_with_a_server_error(case: schemathesis.Case, token: str) -> None:
+    if "slug" in case.path_parameters:
+        case.path_parameters["slug"] = "poems"
+    case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
