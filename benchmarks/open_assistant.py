@@ -62,12 +62,13 @@ def _measures(counts: dict[str, int], said: dict[str, dict[str, Any]], metrics: 
         for name, number in counts.items()
     ]
     for split, one in said.items():
-        low, high = one["pair_accuracy_interval"]
         name = f"pair accuracy, {split}, {one['rankings']} rankings, {one['pairs']} pairs"
         found += [
             Measure(name=name, value=100 * one["pair_accuracy"], unit="%", better="more"),
-            Measure(name=f"lower end of its 95% interval, {split}", value=100 * low, unit="%", better="more"),
-            Measure(name=f"upper end of its 95% interval, {split}", value=100 * high, unit="%", better="more"),
+            *(
+                Measure(name=f"{end} end of its 95% interval, {split}", value=100 * bound, unit="%", better="more")
+                for end, bound in zip(("lower", "upper"), one["pair_accuracy_interval"] or (), strict=False)
+            ),
             Measure(name=f"log loss, {split}", value=one["log_loss"], unit="nats", better="less"),
         ]
     return [*found, Measure(name="training", value=metrics["seconds"]["training"], unit="s", better="less")]

@@ -7,12 +7,14 @@ HTTPS.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import django_stubs_ext
 
 from config.connections import celery_broker, django_database
 from config.env import Environment, SettingError
+from config.process_name import process_name
 from config.unfold import UNFOLD  # noqa: F401  (a setting; the theme reads it)
 
 django_stubs_ext.monkeypatch()  # lets admin classes and forms name their model: ModelAdmin[Prompt]
@@ -324,6 +326,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "labeling.base.trail.actors.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "labeling.base.disk_full.DiskFullMiddleware",
@@ -350,9 +353,11 @@ TEMPLATES = [
     },
 ]
 
+database = django_database(DATABASE_URL)
 DATABASES = {
     "default": {
-        **django_database(DATABASE_URL),
+        **database,
+        "OPTIONS": {"application_name": process_name(sys.argv), **database["OPTIONS"]},
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs a reconnect, not an error page
     }

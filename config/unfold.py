@@ -72,6 +72,7 @@ NAVIGATION = [
             _entry(_("API tokens"), "key", "apitoken"),
             _entry(_("Webhooks"), "webhook", "webhook"),
             _entry(_("Failed log-ins"), "lock_clock", "failedlogin"),
+            _entry(_("Who changed what"), "manage_history", "change"),
         ],
     },
 ]
@@ -80,6 +81,7 @@ UNFOLD = {
     "SITE_TITLE": "Concord",
     "SITE_HEADER": "Concord",
     "SITE_SYMBOL": "balance",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("base/favicon.svg")}],
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 
 from labeling.api import admin as webhooks
+from labeling.base.trail import admin as trail
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -32,12 +33,13 @@ from labeling.training.admin.model_versions import ModelMeasures
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "snapshots", "tokens", "training_runs", "webhooks", "writing"]
+__all__ = ["assignments", "revisions", "snapshots", "tokens", "trail", "training_runs", "webhooks", "writing"]
 
 
 @admin.register(Labeler)
 class LabelerAdmin(labelers.LabelerWork, people.LabelerAdmin):
-    list_display = (*people.LabelerAdmin.list_display, *labelers.WORK)
+    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
+    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK)
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend")

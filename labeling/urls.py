@@ -2,6 +2,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from labeling.api.views import addresses
+from labeling.base.views import favicon
 from labeling.campaigns.views import acknowledge_instructions, instructions
 from labeling.desk.views.drafts import earlier, go_on, restore
 from labeling.desk.views.next_work import next_work
@@ -18,6 +19,7 @@ TABLES = {"tables": {pages.page: pages.table for pages in PAGES}}
 
 urlpatterns = [
     path("", overview, ALL, name="overview"),
+    path("favicon.ico", favicon, name="favicon"),
     path("login/", LoginView.as_view(), name="login"),
     path("password/", ChangePasswordView.as_view(), name="password"),
     path("password/new/<uidb64>/<token>/", NewPasswordView.as_view(), name="new_password"),

@@ -55,6 +55,15 @@ def context_length(path: Path | str) -> int:
     raise UnusableModel(f"{Path(path) / CONFIG} names no context length; add max_position_embeddings to it.")
 
 
+def trained_length(path: Path | str) -> int | None:
+    """Returns how many tokens a reward model was trained to read; None where its configuration does not say.
+
+    Raises UnusableModel.
+    """
+    length = _read_json(Path(path) / CONFIG, hint=_WRITTEN_BY).get("reward_max_length")
+    return length if isinstance(length, int) else None
+
+
 def _weight_files(directory: Path) -> list[Path]:
     if (directory / WEIGHTS_INDEX).is_file():
         return _shards(directory / WEIGHTS_INDEX)

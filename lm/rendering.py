@@ -15,11 +15,12 @@ Gemma the line break after <end_of_turn>), or the plain format's end-of-sequence
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -33,6 +34,28 @@ from lm.prompt_format import Message, plain_prompt
 
 RENDERING = 1
 """Counted up whenever this module makes other tokens of the same text, so that none are taken from an earlier cache."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A prompt with K completions, before the length limit."""
+
+    texts: tuple[str, ...]
+    """What the model is given to read, each with its completion."""
+    ids: tuple[NDArray[np.int32], ...]  # K of [tokens]
+    shared: int
+    """Tokens of the prompt that all K begin with, and may lose to the limit."""
+    head: int
+    """1 where a begin-of-sequence token stays before them."""
+
+    def own_tokens(self, place: int) -> int:
+        """Returns how many tokens one of the K takes, whatever leaves the start of the prompt."""
+        return len(self.ids[place]) - self.shared
+
+    def only(self, places: Sequence[int]) -> Self:
+        """Returns some of the K."""
+        texts, ids = tuple(self.texts[place] for place in places), tuple(self.ids[place] for place in places)
+        return replace(self, texts=texts, ids=ids)
 
 
 class Renderer:
@@ -62,21 +85,30 @@ class Renderer:
         return _chat_text(self.tokenizer, answered, add_generation_prompt=False)
 
     def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
-        """Token ids of the prompt with each completion.
+        """Token ids of the prompt with each completion, within the limit. Raises Refused."""
+        return self.fit(self.tokens(prompt, completions))
+
+    def tokens(self, prompt: Sequence[Message], completions: Sequence[str]) -> "Rendered":
+        """Token ids of the prompt with each completion, however long. Raises Refused."""
+        opening, *answered = prompt_text(self.tokenizer, prompt), *(self.text(prompt, one) for one in completions)
+        start, *ids = (np.array(one, dtype=np.int32) for one in self._tokenise([opening, *answered]))
+        head = 1 if start[:1].tolist() == [self.tokenizer.bos_token_id] else 0
+        shared = min(_common_prefix(start, one) for one in ids) - head
+        return Rendered(texts=tuple(answered), ids=tuple(ids), shared=shared, head=head)
+
+    def fit(self, rendered: "Rendered") -> SharedPrompt:
+        """Brings the sequences within the limit.
 
         When the longest is over `max_length`, as many tokens as it is over leave all K at the start of the prompt
         (after a leading begin-of-sequence token), so that all keep the same prompt. Raises Refused when the prompt
         can't give as many: a completion is never cut.
         """
-        texts = [prompt_text(self.tokenizer, prompt), *(self.text(prompt, one) for one in completions)]
-        opening, *ids = (np.array(one, dtype=np.int32) for one in self._tokenise(texts))
-        head = 1 if opening[:1].tolist() == [self.tokenizer.bos_token_id] else 0
-        droppable = min(_common_prefix(opening, one) for one in ids) - head
+        ids, head = rendered.ids, rendered.head
         longest = max(map(len, ids))
         dropped = max(0, longest - self.max_length)
-        if dropped > droppable:
+        if dropped > rendered.shared:
             raise Refused(
-                f"its longest completion takes {longest - droppable} tokens by itself and the limit "
+                f"its longest completion takes {longest - rendered.shared} tokens by itself and the limit "
                 f"is {self.max_length}; a completion is never cut. Raise --max-length or leave it out"
             )
         kept = [torch.from_numpy(np.concatenate([one[:head], one[head + dropped :]])) for one in ids]

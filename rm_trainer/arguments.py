@@ -5,11 +5,11 @@ InstructGPT's numbers are from its §3.5 and appendix C.2 (Ouyang et al. 2022).
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from lm.errors import Refused
 from lm.training.arguments import Precision, RuntimeArguments, TrainingArguments, at_least
-from rm_trainer.evaluation.recency import parse_time
+from rm_trainer.evaluation.newest import parse_time
 from rm_trainer.loss import Strength
 
 
@@ -33,7 +33,7 @@ class TrainArguments(TrainingArguments):
     rankings_per_batch: Annotated[int, "Rankings (prompts) per optimizer step. InstructGPT: 64."] = 64
     learning_rate: Annotated[float, "Peak learning rate. InstructGPT: 9e-6, insensitive to ±50%."] = 9e-6
     newest_since: Annotated[
-        str | None, "Time such as 2026-01-02T03:04:05Z: rankings handed in after it are the newest batch."
+        str | None, "Time such as 2026-01-02T03:04:05Z, of the snapshot of the model in use: what came later is new."
     ] = None
     strength: Annotated[
         Strength,
@@ -84,7 +84,10 @@ class EvaluateArguments(RuntimeArguments):
     ] = None
     confidence: Annotated[float, "Of the one-sided bounds of the differences."] = 0.95
     max_length: Annotated[int | None, "Tokens per sequence; absent, what the model was trained with."] = None
-    dtype: Annotated[Precision, "Precision of the network's matrix products."] = "float32"
+    dtype: Annotated[
+        Literal["trained", "auto", "float32", "bfloat16"],
+        "Precision of the network's matrix products. trained: what the model was trained and measured in.",
+    ] = "trained"
     bootstrap_samples: Annotated[int, "Resamples of the prompts behind the 95% intervals."] = 1000
     seed: Annotated[int, "Decides the resamples."] = 0
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.rendering import Renderer
@@ -12,6 +14,10 @@ from lm.snapshot.records import SPLITS
 from rm_trainer.dataset import TokenDataset, shortened, tokenized_demonstrations, tokenized_rankings, with_pairs
 from rm_trainer.token_cache import default_cache, forget_unused
 from rm_trainer.token_file import TokenizedRanking
+from rm_trainer.usable import Remarks, counts_of, in_words, lost_records
+
+DEMONSTRATIONS = "demonstrations"
+"""Their name beside the splits, in counts and remarks."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class TrainingData:
     test: TokenDataset[TokenizedRanking]
     demonstrations: TokenDataset[SharedPrompt]
     counts: dict[str, dict[str, int]]
+    remarks: dict[str, Remarks]
+    """By split, and of the demonstrations: what is left out and what the model doesn't read."""
 
 
 def read_records(data: Path, demonstrations: Path | None) -> Records:
@@ -49,16 +57,13 @@ def read_records(data: Path, demonstrations: Path | None) -> Records:
 
 
 def render_records(records: Records, renderer: Renderer, cache: Path | None) -> TrainingData:
-    """Raises Refused when a record can't be used or doesn't fit the model, or every training ranking is one tie."""
+    """Raises Refused when a record breaks the data contract, or no training ranking leaves a pair to learn from."""
     cache = cache or default_cache()
     forget_unused(cache)
     rankings = {split: tokenized_rankings(records.snapshot, split, renderer, cache) for split in SPLITS}
     usable = {split: with_pairs(one) for split, one in rankings.items()}
     if not usable["train"]:
-        raise Refused(
-            f"All {len(rankings['train'])} training rankings in {records.snapshot.directory} are ties, so there is no "
-            f"pair to learn from. Collect more rankings and export again."
-        )
+        raise Refused(_nothing_to_learn(records.snapshot, rankings["train"]))
     demonstrations = tokenized_demonstrations(records.shown, "train", renderer, cache)
     return TrainingData(
         train=usable["train"],
@@ -66,30 +71,54 @@ def render_records(records: Records, renderer: Renderer, cache: Path | None) -> 
         test=usable["test"],
         demonstrations=demonstrations,
         counts={split: _counts(one, rankings["train"]) for split, one in rankings.items()}
-        | {"demonstrations": {"demonstrations": len(demonstrations), **shortened(demonstrations)}},
+        | {
+            DEMONSTRATIONS: {
+                "demonstrations": len(demonstrations),
+                **shortened(demonstrations),
+                **counts_of(demonstrations.remarks),
+            }
+        },
+        remarks={split: one.remarks for split, one in rankings.items()} | {DEMONSTRATIONS: demonstrations.remarks},
     )
 
 
 def _counts(rankings: TokenDataset[TokenizedRanking], train: TokenDataset[TokenizedRanking]) -> dict[str, int]:
-    """`tokens`: of K full sequences a ranking; `unique_tokens`: with what they begin with once. `also_in_train`: of
-    another split the prompts that are trained on as well, so that its figures say less than they seem to.
+    """`rankings`: all of the split. `tokens`: of K full sequences a ranking; `unique_tokens`: with what they begin with
+    once. `also_in_train`: of another split the prompts that begin like one that is trained on, whatever their ids, so
+    that its figures say less than they seem to. The others as usable.COUNTED has them.
     """
     usable = with_pairs(rankings)
     completions, prefix = usable.column("completions"), usable.column("prefix")
-    prompts = set(usable.column("prompt_id").tolist())
-    trained = set() if rankings is train else prompts & set(train.column("prompt_id").tolist())
+    prompts = usable.column("prompt_id")
+    known = np.zeros(len(usable), dtype=bool)
+    if rankings is not train:
+        known = np.isin(usable.column("opening"), with_pairs(train).column("opening"))
     own = int(usable.column("lengths").sum())
     return {
-        "rankings": len(rankings),
+        "rankings": len(rankings) + lost_records(rankings.remarks),
         "tied_rankings": len(rankings) - len(usable),
-        "prompts": len(prompts),
-        "also_in_train": len(trained),
+        "prompts": len(np.unique(prompts)),
+        "also_in_train": len(np.unique(prompts[known])),
         "pairs": int(usable.column("pairs").sum()),
         "completions": int(completions.sum()),
         "tokens": int((completions * prefix).sum()) + own,
         "unique_tokens": int(prefix.sum()) + own,
         **shortened(usable),
+        **counts_of(rankings.remarks),
     }
+
+
+def _nothing_to_learn(snapshot: Snapshot, train: TokenDataset[TokenizedRanking]) -> str:
+    remarks = in_words(train.remarks)
+    if not remarks:
+        return (
+            f"All {len(train)} training rankings in {snapshot.directory} are ties, so there is no "
+            f"pair to learn from. Collect more rankings and export again."
+        )
+    return (
+        f"Of {len(train) + lost_records(train.remarks)} training rankings in {snapshot.directory} none leaves a pair "
+        f"to learn from; {len(train)} are ties. {' '.join(remarks)} Another base or --max-length may read them."
+    )
 
 
 def _nothing_to_train(snapshot: Snapshot) -> str:

@@ -13,6 +13,7 @@ from lm.rendering import Renderer
 from lm.snapshot.reading import Kind, Snapshot
 from rm_trainer.token_cache import open_tokens
 from rm_trainer.token_file import TokenFile, TokenizedRanking
+from rm_trainer.usable import Remarks, merged
 
 T = TypeVar("T")
 
@@ -48,6 +49,11 @@ class TokenDataset(Sequence[T], Generic[T]):
         """Returns the records at these places, in their order."""
         return type(self)(self._files, self._read, self._numbers[np.asarray(places, dtype=np.int64)])
 
+    @property
+    def remarks(self) -> Remarks:
+        """What of the files is left out, whatever was chosen here."""
+        return merged([one.remarks for one in self._files])
+
     def column(self, name: str) -> NDArray[Any]:
         """Returns one field of token_file.ROW for every record, in memory: [N], of `lengths` [N, K_HIGHEST]."""
         if not self._files:
@@ -59,7 +65,7 @@ class TokenDataset(Sequence[T], Generic[T]):
 def tokenized_rankings(
     snapshot: Snapshot, split: str, renderer: Renderer, cache: Path
 ) -> TokenDataset[TokenizedRanking]:
-    """Raises Refused when a ranking doesn't fit the limit or the chat template, or is there twice."""
+    """Those that can be used; `remarks` say what is left out. Raises Refused when a ranking is there twice."""
     rankings = TokenDataset(_files(snapshot, "rankings", split, renderer, cache), TokenFile.ranking)
     ids, times = np.unique(rankings.column("id"), return_counts=True)
     if len(ids) != len(rankings):
@@ -73,7 +79,7 @@ def tokenized_rankings(
 def tokenized_demonstrations(
     snapshot: Snapshot, split: str, renderer: Renderer, cache: Path
 ) -> TokenDataset[SharedPrompt]:
-    """Each as a prompt with one completion. Raises Refused when one doesn't fit."""
+    """Each as a prompt with one completion; `remarks` say what is left out."""
     return TokenDataset(_files(snapshot, "demonstrations", split, renderer, cache), TokenFile.prompt)
 
 

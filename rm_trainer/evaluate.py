@@ -37,14 +37,15 @@ from rm_trainer.dataset import TokenDataset, shortened, tokenized_rankings, with
 from rm_trainer.evaluation.analysis import analyse
 from rm_trainer.evaluation.ceiling import in_words
 from rm_trainer.evaluation.metrics import Outcome, summarise
-from rm_trainer.evaluation.newest import SPLITS, newest_part, submitted_after
+from rm_trainer.evaluation.newest import SPLITS, is_new, newest_part, parse_time
 from rm_trainer.evaluation.paired import compare
-from rm_trainer.evaluation.recency import parse_time, recent
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
-from rm_trainer.model import load_reward_model, reward_bias, score_hidden
+from rm_trainer.model import load_reward_model, precision_of, reward_bias, score_hidden
 from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.token_cache import default_cache
 from rm_trainer.token_file import TokenizedRanking
+from rm_trainer.usable import counts_of, lost_records
+from rm_trainer.usable import in_words as left_out_in_words
 
 AT_ONCE = 256
 """Rankings that are read from the disk at a time: some megabytes."""
@@ -53,14 +54,15 @@ AT_ONCE = 256
 def evaluate(arguments: EvaluateArguments, progress: Progress, processes: Processes = ALONE) -> None:
     """Writes `output`. Raises Refused when the split has no ranking with a usable pair."""
     with processes.in_turn():
-        runtime = prepare_runtime(arguments, arguments.dtype, processes)
         snapshot = open_snapshot(arguments.data)
+        _refuse_other_data(arguments, snapshot)
         model, renderer = load_reward_model(str(arguments.model), max_length=arguments.max_length)
+        runtime = prepare_runtime(arguments, precision_of(arguments.dtype, model), processes)
         cache = arguments.cache_directory or default_cache()
         rankings = tokenized_rankings(snapshot, arguments.split, renderer, cache)
         usable = with_pairs(rankings)
         if not usable:
-            raise Refused(_nothing_to_evaluate(snapshot, arguments.split, len(rankings)))
+            raise Refused(_nothing_to_evaluate(snapshot, arguments.split, rankings))
         fresh = _newest_batch(arguments, snapshot, renderer, cache)
         runtime.place(model)
     sharing = choose_strategy(model, runtime.device)
@@ -69,7 +71,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, processes: Proces
     newest = None if fresh is None else _judged(judge, fresh, outcomes)
     if not processes.first:
         return
-    analysis = analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
+    analysis = analyse(outcomes, newest_since=arguments.newest_since, seed=arguments.seed)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,
@@ -84,6 +86,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, processes: Proces
                 **metrics,
                 "tied_rankings": len(rankings) - len(usable),
                 **shortened(usable),
+                **counts_of(rankings.remarks),
             },
             "comparison": compare(
                 outcomes, _current(arguments, "rankings"), confidence=arguments.confidence, seed=arguments.seed
@@ -93,6 +96,8 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, processes: Proces
             "newest": None if newest is None else _newest_part(arguments, newest, reward_bias(model)),
         },
     )
+    for remark in left_out_in_words(rankings.remarks):
+        progress.note(f"{arguments.split}: {remark}")
     progress.note(
         f"Pair accuracy {metrics['pair_accuracy']:.3f} on {metrics['pairs']} pairs; all of it is in {arguments.output}."
     )
@@ -108,7 +113,7 @@ def _newest_batch(
     since = parse_time(arguments.newest_since)
     splits = [with_pairs(tokenized_rankings(snapshot, split, renderer, cache)) for split in SPLITS]
     return [
-        split.select([place for place, one in enumerate(split) if submitted_after(one.ranking, since)])
+        split.select([place for place, one in enumerate(split) if is_new(one.ranking.submitted_at, since)])
         for split in splits
     ]
 
@@ -139,21 +144,45 @@ def _newest_part(arguments: EvaluateArguments, newest: Sequence[Outcome], bias: 
     )
 
 
+def _refuse_other_data(arguments: EvaluateArguments, snapshot: Snapshot) -> None:
+    """Raises Refused when the model in use was measured on another snapshot or split: ids alone may be the same."""
+    if arguments.current is None:
+        return
+    measured = _read_evaluation(arguments.current)
+    if (measured.get("snapshot_sha256"), measured.get("split")) != (snapshot.sha256, arguments.split):
+        raise Refused(
+            f"{arguments.current} was measured on another snapshot or split than {arguments.split} of "
+            f"{snapshot.directory}. Evaluate the model in use again, with the same options."
+        )
+
+
 def _current(arguments: EvaluateArguments, *keys: str) -> list[Outcome] | None:
     return None if arguments.current is None else read_outcomes(arguments.current, *keys)
 
 
 def read_outcomes(path: Path, *keys: str) -> list[Outcome]:
     """Rankings that lie under the keys in a file that `evaluate` wrote. Raises Refused when they don't."""
+    found: Any = _read_evaluation(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
         for key in keys:
             found = found[key]
         return [Outcome(**one) for one in found]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(
-            f"{path} can't be read as an evaluation ({error}). Evaluate the model in use again, with the same options."
-        ) from error
+    except (KeyError, TypeError) as error:
+        raise Refused(_unreadable(path, error)) from error
+
+
+def _read_evaluation(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refused(_unreadable(path, error)) from error
+    if not isinstance(content, dict):
+        raise Refused(_unreadable(path, "no object"))
+    return content
+
+
+def _unreadable(path: Path, why: object) -> str:
+    return f"{path} can't be read as an evaluation ({why}). Evaluate the model in use again, with the same options."
 
 
 def outcomes_of(
@@ -238,8 +267,12 @@ def _per_ranking(outcome: Outcome, bias: float) -> dict[str, Any]:
     return {**asdict(outcome), "rewards": [reward + bias for reward in outcome.rewards]}
 
 
-def _nothing_to_evaluate(snapshot: Snapshot, split: str, rankings: int) -> str:
+def _nothing_to_evaluate(snapshot: Snapshot, split: str, rankings: TokenDataset[TokenizedRanking]) -> str:
+    where = f"in the split {split} of {snapshot.directory}"
+    if lost := lost_records(rankings.remarks):
+        said = " ".join(left_out_in_words(rankings.remarks))
+        return f"None of {len(rankings) + lost} rankings {where} leaves a pair to judge. {said}"
     if rankings:
-        return f"All {rankings} rankings in the split {split} of {snapshot.directory} are ties."
+        return f"All {len(rankings)} rankings {where} are ties."
     there = ", ".join(snapshot.splits("rankings")) or "none"
     return f"{snapshot.directory} has no rankings in the split {split} (it has: {there}). Give another --split."

@@ -6,7 +6,7 @@ have no bias. The one that gives demonstrations mean reward 0 (InstructGPT C.2) 
 **reward = logit + reward_bias**. `python -m rm_trainer score` adds it.
 """
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +18,7 @@ from lm.fused_rms_norm import fuse_rms_norms
 from lm.hub import directory_or_hub_id
 from lm.prefix_sharing.attention import use_row_attention
 from lm.rendering import Renderer
+from lm.training.arguments import Precision
 
 HEAD = "score.weight"
 
@@ -63,6 +64,14 @@ def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTra
 def reward_bias(model: PreTrainedModel) -> float:
     """What is added to the network's output to get the reward; 0 for a checkpoint that stores none."""
     return float(getattr(model.config, "reward_bias", 0.0))
+
+
+def precision_of(wanted: Precision | Literal["trained"], model: PreTrainedModel) -> Precision:
+    """`trained`: the precision that training measured the model in; in another the same rankings get other figures."""
+    if wanted != "trained":
+        return wanted
+    stored = getattr(model.config, "reward_dtype", None)
+    return stored if stored in ("float32", "bfloat16") else "float32"
 
 
 def head(model: PreTrainedModel) -> nn.Linear:

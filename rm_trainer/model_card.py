@@ -16,6 +16,21 @@ A reward model: it gives a prompt with a completion one number, higher where lab
 Made by Concord's `rm_trainer`."""
 
 
+COUNTED = {
+    "rankings": ("rankings",),
+    "prompts": ("prompts",),
+    "pairs": ("pairs",),
+    "ties only": ("tied_rankings",),
+    "left out": ("refused_records", "incomparable_rankings"),
+    "completions left out": ("empty_completions", "too_long_completions", "same_tokens_completions"),
+    "messages not read": ("unread_messages",),
+    "prompts also in train": ("also_in_train",),
+    "prompts shortened": ("shortened_prompts",),
+    "tokens dropped": ("dropped_prompt_tokens",),
+}
+"""The columns of the data's table, each with the counts that make it up."""
+
+
 @dataclass(frozen=True)
 class _Measured:
     """A split that has figures; `name` as the Hub says it."""
@@ -122,9 +137,10 @@ with torch.no_grad():
 
 def _data(metrics: Metrics) -> str:
     snapshot, counts = metrics["snapshot"], metrics["counts"]
-    columns = ("rankings", "prompts", "pairs", "tied_rankings", "shortened_prompts", "dropped_prompt_tokens")
     rows = [
-        [split, *(f"{counts[split].get(one, 0):,}" for one in columns)] for split in counts if "pairs" in counts[split]
+        [split, *(f"{sum(counts[split].get(one, 0) for one in names):,}" for names in COUNTED.values())]
+        for split in counts
+        if "pairs" in counts[split]
     ]
     filters = snapshot["filters"]
     simulated = (
@@ -138,7 +154,7 @@ def _data(metrics: Metrics) -> str:
 everything handed in up to {snapshot["as_of"]} with the filters
 `{json.dumps(filters, ensure_ascii=False)}`.
 
-{_table(["split", "rankings", "prompts", "pairs", "ties only", "prompts shortened", "tokens dropped"], rows)}"""
+{_table(["split", *COUNTED], rows)}"""
 
 
 def _training(metrics: Metrics) -> str:
@@ -241,8 +257,10 @@ def _number(value: float | None, interval: Interval) -> list[str]:
 
 def _shown(value: float | None, interval: Interval, form: str) -> list[str]:
     """[value, interval]"""
-    bounds = " – ".join(form.format(bound) for bound in interval) if interval else ""
-    return ["–" if value is None else form.format(value), bounds]
+    if value is None:
+        return ["–", ""]
+    bounds = " – ".join(form.format(bound) for bound in interval) if interval else "not enough data"
+    return [form.format(value), bounds]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

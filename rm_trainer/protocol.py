@@ -19,12 +19,13 @@ class Item:
 class Scored:
     """`reward` has the model's bias in it: 0 is as good as the demonstrations. None where `problem` says why not.
 
-    `dropped`: tokens that the prompt lost at its start.
+    `dropped`: tokens that the prompt lost at its start. `unread`: whether the chat template leaves some text out.
     """
 
     reward: float | None
     problem: str = ""
     dropped: int = 0
+    unread: bool = False
 
 
 class Rewarder(Protocol):

@@ -10,16 +10,16 @@ from lm.progress import Progress
 from lm.rendering import Renderer
 from lm.training.provenance import write_manifest
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.data import TrainingData
+from rm_trainer.data import DEMONSTRATIONS, TrainingData
 from rm_trainer.evaluation.analysis import analyse
 from rm_trainer.evaluation.ceiling import in_words
 from rm_trainer.evaluation.figures import Analysis, Summary
 from rm_trainer.evaluation.metrics import Outcome, summarise
-from rm_trainer.evaluation.recency import recent
 from rm_trainer.metrics import Metrics, PromptReading, TrainFigures
 from rm_trainer.model_card import model_card
 from rm_trainer.steps import StepResult
 from rm_trainer.token_file import TokenizedRanking
+from rm_trainer.usable import in_words as left_out_in_words
 
 OF_THE_RUN = (
     "base", "snapshot_sha256", "demonstrations_sha256", "code", "device", "dtype", "threads", "seed", "schedule",
@@ -42,11 +42,16 @@ def note_what_is_unusual(
                 f"{split}: {counts['shortened_prompts']} prompts are over {renderer.max_length} tokens with their "
                 f"completions and lose {counts['dropped_prompt_tokens']} tokens at their start."
             )
+        for remark in left_out_in_words(
+            data.remarks[split], of="demonstration" if split == DEMONSTRATIONS else "ranking"
+        ):
+            progress.note(f"{split}: {remark}")
         if counts.get("tied_rankings"):
             progress.note(f"{split}: {counts['tied_rankings']} rankings are one single tie and make no pair.")
         if counts.get("also_in_train"):
             progress.note(
-                f"{split}: {counts['also_in_train']} of its prompts are trained on as well; its figures say little."
+                f"{split}: {counts['also_in_train']} of its prompts begin like one that is trained on as well; its "
+                "figures say little."
             )
     if not data.valid:
         progress.note("There is nothing to validate on, so metrics.json will have no validation metrics.")
@@ -90,7 +95,7 @@ def analysis_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> Analy
     """Returns None for a split without a usable pair."""
     if not outcomes:
         return None
-    return analyse(outcomes, recent=recent(arguments.data, arguments.newest_since), seed=arguments.seed)
+    return analyse(outcomes, newest_since=arguments.newest_since, seed=arguments.seed)
 
 
 def write(directory: Path, metrics: Metrics, progress: Progress) -> None:

@@ -4,7 +4,8 @@
         python -m rm_trainer score --model DIR --input - --output -
 
 A line keeps all its keys and gets "reward": the network's output plus the model's stored bias, so 0 means as good as
-the demonstrations that it was trained with. Lines of one batch that have the same prompt have it read once.
+the demonstrations that it was trained with. One that has a "reward" already is refused. Lines of one batch that have
+the same prompt have it read once.
 """
 
 import json
@@ -16,12 +17,14 @@ from typing import Any
 
 from lm.atomic_files import write_text_file
 from lm.errors import Refused
+from lm.json_lines import object_of
 from lm.progress import Progress
 from lm.snapshot.records import parse_prompt_and_completion
 from rm_trainer.arguments import ScoreArguments
 from rm_trainer.protocol import Item, Scored
 from rm_trainer.scorer import Scorer
 
+REWARD = "reward"
 Line = tuple[int, dict[str, Any], Item]
 
 
@@ -52,25 +55,37 @@ def _open_lines(source: str) -> Iterable[bytes]:
 
 
 def _scored(scorer: Scorer, lines: Iterable[bytes], *, size: int, progress: Progress) -> Iterator[str]:
-    shortened = 0
+    shortened, unread = 0, list[int]()
     records = (_read(number, line) for number, line in enumerate(lines, start=1) if line.strip())
     while batch := list(islice(records, size)):
         scores = scorer.score([item for _, _, item in batch])
         shortened += sum(each.dropped > 0 for each in scores)
+        unread += [number for (number, _, _), each in zip(batch, scores, strict=True) if each.unread]
         for (number, record, _), each in zip(batch, scores, strict=True):
-            yield json.dumps({**record, "reward": _reward(number, each)}, ensure_ascii=False) + "\n"
+            yield json.dumps({**record, REWARD: _reward(number, each)}, ensure_ascii=False) + "\n"
     if shortened:
         limit = scorer.renderer.max_length
         progress.note(f"{shortened} prompts were over {limit} tokens and lost tokens at their start.")
+    if unread:
+        progress.note(
+            f"Of {len(unread)} lines the chat template leaves text out, so the model did not read it and the rewards "
+            f"don't depend on it (first: line {unread[0]})."
+        )
 
 
 def _read(number: int, line: bytes) -> Line:
     try:
-        record = json.loads(line)
+        record = object_of(line)
+        _refuse_rewarded(record)
         prompt, completion = parse_prompt_and_completion(record)
-    except (ValueError, Refused) as error:
-        raise Refused(f"Line {number} of the input can't be scored: {error}.") from error
+    except Refused as error:
+        raise Refused(f"Line {number} of the input can't be scored: {str(error).rstrip('.')}.") from error
     return number, record, Item(prompt, completion)
+
+
+def _refuse_rewarded(record: dict[str, Any]) -> None:
+    if REWARD in record:
+        raise Refused(f'it has a "{REWARD}" already, which would be overwritten; take it out or rename it')
 
 
 def _reward(number: int, scored: Scored) -> float:

@@ -15,6 +15,7 @@ from rm_trainer.batches import parts
 from rm_trainer.evaluate import rewards_of
 from rm_trainer.model import load_reward_model, reward_bias
 from rm_trainer.protocol import Item, Scored
+from rm_trainer.usable import unread_messages
 
 Numbered = tuple[int, SharedPrompt]
 """The item's number, and its one sequence."""
@@ -55,9 +56,13 @@ class Scorer:
         """
         found: dict[int, Scored] = {}
         rendered: dict[int, SharedPrompt] = {}
+        unread: set[int] = set()
         for number, item in enumerate(items):
             try:
-                rendered[number] = self.renderer.render(item.prompt, [item.completion])
+                made = self.renderer.tokens(item.prompt, [item.completion])
+                rendered[number] = self.renderer.fit(made)
+                if not self.renderer.plain and unread_messages(item.prompt, item.completion, made.texts[0]):
+                    unread.add(number)
             except Refused as refusal:
                 found[number] = Scored(None, problem=str(refusal))
         for batch in self._batches(items, rendered):
@@ -65,7 +70,7 @@ class Scorer:
             rewards = rewards_of(self._model, self._runtime, self._sharing, together, tokens=TOKENS_AT_ONCE)
             numbered = [each for group in batch for each in group]
             for (number, one), reward in zip(numbered, rewards.tolist(), strict=True):
-                found[number] = Scored(reward + self._bias, dropped=one.dropped)
+                found[number] = Scored(reward + self._bias, dropped=one.dropped, unread=number in unread)
         return [found[number] for number in range(len(items))]
 
     def _batches(self, items: Sequence[Item], rendered: dict[int, SharedPrompt]) -> Iterator[list[Sequence[Numbered]]]:

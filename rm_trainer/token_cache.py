@@ -1,7 +1,7 @@
 """Where tokens are kept between runs, so that a snapshot is tokenised once.
 
-    CACHE/KEY/rows.bin, tokens.bin    as rm_trainer/token_file.py has them
-    CACHE/KEY/entry.json              the sha256 of both
+    CACHE/KEY/rows.bin, tokens.bin, remarks.json    as rm_trainer/token_file.py has them
+    CACHE/KEY/entry.json                            the sha256 of each
 
 KEY is the sha256 of all that decides the content: the sha256 of the snapshot's file, and Renderer.fingerprint. Of a
 snapshot that has grown, only the files that are new are tokenised.
@@ -22,7 +22,7 @@ from lm.atomic_files import atomic_directory, write_json_file
 from lm.errors import Refused
 from lm.rendering import Renderer
 from lm.snapshot.reading import Shard
-from rm_trainer.token_file import IDS, LAYOUT, ROWS, TokenFile, write_tokens
+from rm_trainer.token_file import FILES, LAYOUT, TokenFile, write_tokens
 
 KEY = re.compile(r"[0-9a-f]{64}")
 UNUSED_SECONDS = 30 * 24 * 3600
@@ -88,7 +88,7 @@ def _whole(entry: Path) -> bool:
 
 def _hashes(entry: Path) -> dict[str, str]:
     found = {}
-    for name in (ROWS, IDS):
+    for name in FILES:
         with (entry / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found

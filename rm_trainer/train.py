@@ -266,6 +266,7 @@ def _write(
     model.config.reward_bias = reward_bias.for_mean_zero(
         model, run.runtime, run.sharing, data.demonstrations, tokens=tokens
     )
+    model.config.reward_dtype = run.runtime.describe()["dtype"]
     weights = whole_weights(model)
     with shared_atomic_directory(arguments.output, processes) as directory:
         with processes.agreed():

@@ -40,6 +40,7 @@ from labeling.models import (
     Completion,
     Labeler,
     Prompt,
+    PromptOpening,
     Ranking,
     RankingTask,
     SamplingRun,
@@ -49,6 +50,7 @@ from labeling.people.services import create_labeler
 from labeling.ranking_tasks.rules import text_key
 from labeling.ranking_tasks.services.tasks import render_ahead
 from lm.prompt_format import Message
+from lm.snapshot.openings import opening_key
 
 K = 7
 PASSWORD = "a password that only a benchmark uses"
@@ -123,19 +125,23 @@ def _prompts(campaign: Campaign, how_many: int, chance: random.Random) -> list[P
         theirs = min(PROMPTS_PER_SUBMITTER, how_many - began)
         submitters.append(Submitter(name=name, split=split_of(name), prompt_count=theirs))
     Submitter.objects.bulk_create(submitters)
-    prompts = []
+    prompts, openings = [], []
     for number in range(how_many):
         messages = [Message(role="user", content=f"Question {number}: {text_of(200, chance)}")]
+        submitter = submitters[number // PROMPTS_PER_SUBMITTER]
+        openings.append(PromptOpening(key=opening_key(messages), split=submitter.split))
         prompt = Prompt(
             campaign=campaign,
-            submitter=submitters[number // PROMPTS_PER_SUBMITTER],
+            submitter=submitter,
             messages=messages,
+            opening=openings[-1],
             dedupe_key=prompt_key(messages),
             source=PromptSource.IMPORT,
             use_case=UseCase.OPEN_QA,
             language="en",
         )
         prompts.append(prompt)
+    PromptOpening.objects.bulk_create(openings, batch_size=BATCH)
     return Prompt.objects.bulk_create(prompts, batch_size=BATCH)
 
 

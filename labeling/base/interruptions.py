@@ -1,5 +1,6 @@
 """Pages that say why something can't go on: what happened, what was kept, and what to do next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -25,5 +26,9 @@ class Interruption:
     actions: list[Action]
 
 
-def show_interruption(request: HttpRequest, page: Interruption, *, status: int = 200) -> HttpResponse:
-    return render(request, "base/interruption.html", {"page": page, "icon": f"icons/{page.icon}.svg"}, status=status)
+def show_interruption(
+    request: HttpRequest, page: Interruption, *, status: int = 200, finished: Mapping[str, object] | None = None
+) -> HttpResponse:
+    """`finished`: {token, address} of closed work of which this browser may still hold changes (unsent.js)."""
+    context = {"page": page, "icon": f"icons/{page.icon}.svg", "finished": finished}
+    return render(request, "base/interruption.html", context, status=status)

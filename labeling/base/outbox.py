@@ -5,7 +5,8 @@ the next beat (or the next call) sends them. A worker may die: what was sent and
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +46,8 @@ class Outbox:
     send_again_after: timedelta
     """A row that was sent and still waits after this long is sent again: its message was lost, or its worker died."""
     order_by: str = "pk"
+    takes_turns: str | None = None
+    """A column whose values take turns, so that many rows of one don't keep those of another waiting."""
     at_once: int = 1000
     """Rows of one round at the most."""
     rows_a_message: Callable[[], int] | None = None
@@ -70,7 +73,8 @@ class Outbox:
         now = now or timezone.now()
         unsent = Q(dispatched_at=None) | Q(dispatched_at__lt=now - self.send_again_after)
         rows = self._rows().select_for_update(skip_locked=True, no_key=True).filter(unsent)
-        ids = list(rows.order_by(self.order_by).values_list("pk", flat=True)[: self.at_once])
+        found = rows.order_by(self.order_by).values_list("pk", self.takes_turns or "pk")[: self.at_once]
+        ids = in_turns(found) if self.takes_turns else [pk for pk, _pk in found]
         self.model._base_manager.filter(pk__in=ids).update(dispatched_at=now)  # noqa: SLF001
         return ids
 
@@ -98,6 +102,20 @@ class Outbox:
 
     def _rows(self) -> models.QuerySet[Any]:
         return self.model._base_manager.filter(self.waiting)  # noqa: SLF001  (Django's own name for it)
+
+
+def in_turns(rows: Iterable[tuple[int, object]]) -> list[int]:
+    """The ids of (id, owner), one of each owner after the other, in their order for each.
+
+    >>> in_turns([(1, "a"), (2, "a"), (3, "a"), (4, "b")])
+    [1, 4, 2, 3]
+    """
+    seen: Counter[object] = Counter()
+    placed = []
+    for pk, owner in rows:
+        placed.append((seen[owner], pk))
+        seen[owner] += 1
+    return [pk for _turn, pk in sorted(placed, key=lambda each: each[0])]
 
 
 def _send(name: str, argument: int | Sequence[int], *, queue: str | None = None) -> bool:

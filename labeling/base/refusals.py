@@ -28,7 +28,7 @@ class AlreadySubmitted(Refusal):
 
 
 class AlreadyDiscarded(Refusal):
-    """The labeler threw this piece of writing away before."""
+    """The labeler discarded this piece of work before."""
 
 
 class NotRevisable(Refusal):
@@ -39,17 +39,24 @@ class WorkSetAside(Refusal):
     """The prompt or the task was set aside, so nothing new is taken for it."""
 
 
+class UnknownLanguage(Refusal):
+    """A code is that of no language that people and prompts may have."""
+
+
 class NotOffered(Refusal):
     """The campaign does not ask for that kind of writing, or not in a language of the labeler's."""
 
 
 class DraftConflict(Refusal):
-    """Another tab or device saved a newer draft of the same work."""
+    """Another tab or device saved a newer draft of the same work. `current_page` names the page that did."""
 
-    def __init__(self, message: str, *, current_version: int, current_draft: dict[str, object]) -> None:
+    def __init__(
+        self, message: str, *, current_version: int, current_draft: dict[str, object], current_page: str
+    ) -> None:
         super().__init__(message)
         self.current_version = current_version
         self.current_draft = current_draft
+        self.current_page = current_page
 
 
 class EmptyText(Refusal):
@@ -58,6 +65,17 @@ class EmptyText(Refusal):
 
 class EditRefused(Refusal):
     """The text is the completion's own, or that completion is not among the best of the ranking."""
+
+
+class EditAlreadyRanked(EditRefused):
+    """The improved text is another completion of the same ranking: one text would stand at two ranks.
+
+    `shown_position` is where the labeler saw that one.
+    """
+
+    def __init__(self, message: str, *, shown_position: int) -> None:
+        super().__init__(message)
+        self.shown_position = shown_position
 
 
 class PromptRefused(Refusal):

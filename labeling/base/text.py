@@ -1,5 +1,7 @@
 """Text as people typed it, made safe to store, and how long it may be in characters. Pure."""
 
+from lm.conversations import unstorable_character
+
 LONGEST_ANSWER = 100_000
 """A demonstration, or the answer that a labeler writes to a prompt of their own."""
 LONGEST_TURN = 20_000
@@ -18,11 +20,8 @@ def clean_text(text: str) -> str:
 
     Raises UnstorableText for NUL and lone surrogates, with the position (from 1), because Postgres refuses them.
     """
-    for position, character in enumerate(text, start=1):
-        if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise UnstorableText(
-                f"Character {position} is U+{ord(character):04X}, which can't be stored. Remove it and try again."
-            )
+    if problem := unstorable_character(text):
+        raise UnstorableText(problem)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

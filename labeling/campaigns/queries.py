@@ -1,20 +1,31 @@
-"""What labelers of a campaign are told now.
+"""What labelers of a campaign are told now, and the split that a prompt would have.
 
 Versions of instructions and rubrics. Their rows never change (a trigger refuses), so each process reads one once.
+
+How much waits in queues.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BigIntegerField, Func, IntegerField, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.models.prompts import PromptOpening
+from labeling.campaigns.models.queues import QueueProgress, WorkQueue
+from labeling.campaigns.rules.splits import split_of
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.people.models import Labeler
+from lm.prompt_format import Message
+from lm.snapshot.openings import opening_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,3 +141,25 @@ def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag
         )
         for flag in (rubric.flags if rubric else [])
     ]
+
+
+def counted_in(
+    queues: QuerySet[WorkQueue], waiting: QuerySet[Any], *, at_most: int, passed_by: Labeler | None = None
+) -> QuerySet[Any]:
+    """The queues, each with `waiting`: how many of these rows wait in it, up to `at_most`.
+
+    `passed_by`: rows that this labeler has passed, and so has met, are not read (QueueProgress).
+    """
+    passed = QueueProgress.objects.filter(labeler=passed_by, queue=OuterRef("pk")).values("passed")
+    rows = waiting.filter(queue=OuterRef("pk"), queue_place__gt=OuterRef("passed"))
+    first = ArraySubquery(rows.order_by("queue_place").values("pk")[:at_most])
+    return queues.annotate(
+        passed=Value(0, BigIntegerField()) if passed_by is None else Coalesce(passed, 0),
+        waiting=Func(first, function="cardinality", output_field=IntegerField()),
+    ).order_by()
+
+
+def split_for(messages: Sequence[Message], submitter: str) -> str:
+    """Returns the split that a prompt of the submitter would have if it were added now."""
+    begun = PromptOpening.objects.filter(key=opening_key(messages)).first()
+    return split_of(submitter) if begun is None else begun.split

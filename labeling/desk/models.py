@@ -60,6 +60,13 @@ class HeldWork(StatefulModel):
     draft = models.JSONField(default=dict, blank=True)
     draft_version = models.PositiveIntegerField(default=0)
     draft_saved_at = models.DateTimeField(null=True, blank=True)
+    draft_page = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The page that saved the draft, as it named itself.",
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
 
     if TYPE_CHECKING:  # each table has these in its own way
@@ -97,6 +104,9 @@ class Assignment(HeldWork):
     rubric_version = models.ForeignKey(RubricVersion, null=True, blank=True, on_delete=models.PROTECT)
     shown_order = ArrayField(
         models.BigIntegerField(), default=list, blank=True, help_text="Completion ids in the order this labeler sees."
+    )
+    ask_strength = models.BooleanField(
+        default=False, help_text="Whether the campaign asked how much better each rank is when this was handed out."
     )
     claimed_at = models.DateTimeField()
     expires_at = models.DateTimeField()

@@ -71,6 +71,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Change',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('actor', models.CharField(help_text='The account, or the command or worker that did it.', max_length=200)),
+                ('action', models.CharField(choices=[('insert', 'made'), ('update', 'changed'), ('delete', 'deleted')], max_length=8)),
+                ('table_name', models.CharField(max_length=64)),
+                ('row_id', models.BigIntegerField()),
+                ('row_name', models.CharField(blank=True, help_text='What the row was called then.', max_length=200)),
+                ('changes', models.JSONField(default=dict, help_text='By column: [before, after]. Secrets are left out.')),
+            ],
+            options={
+                'verbose_name': 'change',
+                'verbose_name_plural': 'changes',
+                'ordering': ['-id'],
+                'indexes': [models.Index(fields=['table_name', 'row_id', '-id'], name='change_of_row')],
+            },
+        ),
+        migrations.CreateModel(
             name='Completion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -115,6 +134,8 @@ class Migration(migrations.Migration):
                 ('ask_edit', models.BooleanField(default=False, help_text='After a ranking, labelers may improve the best completion; they can decline.')),
                 ('lease_minutes', models.PositiveIntegerField(default=60, help_text='How long a labeler holds a task; each saved draft starts the time anew.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('retrain_after_rankings', models.PositiveIntegerField(blank=True, help_text='New rankings that start a retraining. Empty: RETRAIN_AFTER_RANKINGS.', null=True)),
+                ('simulated', models.BooleanField(default=False, editable=False, help_text='Simulated labelers work in it, and nobody else; they work nowhere else.')),
+                ('held_work_until', models.DateTimeField(blank=True, editable=False, help_text='A closed campaign takes what was held until then. Empty: it takes nothing.', null=True)),
                 ('retrain_after_days', models.PositiveIntegerField(blank=True, help_text='Days since the last retraining that start one. Empty: RETRAIN_AFTER_DAYS.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
@@ -163,6 +184,9 @@ class Migration(migrations.Migration):
                 ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('draft_page', models.CharField(blank=True, db_default='', default='', help_text='The page that saved the draft, as it named itself.', max_length=32)),
+                ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, help_text='Codes that it may be written in: those that campaign and labeler shared when it was begun.', size=None)),
+                ('use_case_statements', models.JSONField(blank=True, default=list, help_text='What the campaign showed for own prompts when it was begun.')),
                 ('started_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('active_seconds', models.FloatField(blank=True, null=True)),
@@ -304,6 +328,17 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PromptOpening',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=64, unique=True)),
+                ('split', models.CharField(max_length=8)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('split__in', ['train', 'valid', 'test'])), name='prompt_opening_split_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='Prompt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -323,6 +358,7 @@ class Migration(migrations.Migration):
                 ('queue_place', models.BigIntegerField(editable=False, null=True)),
                 ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.labeler')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.campaign')),
+                ('opening', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.promptopening')),
                 ('picked_message', models.OneToOneField(blank=True, help_text='The model-written message whose alternatives are ranked, where the prompt came from a conversation.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompt', to='labeling.message')),
             ],
             options={
@@ -353,12 +389,14 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('demonstration', 'Demonstration'), ('ranking', 'Ranking')], max_length=16)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('skipped', 'Skipped'), ('lapsed', 'Lapsed')], default=labeling.base.states.AssignmentState['OPEN'], max_length=16)),
                 ('shown_order', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Completion ids in the order this labeler sees.', size=None)),
+                ('ask_strength', models.BooleanField(default=False, help_text='Whether the campaign asked how much better each rank is when this was handed out.')),
                 ('claimed_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('draft_page', models.CharField(blank=True, db_default='', default='', help_text='The page that saved the draft, as it named itself.', max_length=32)),
                 ('skip_reason', models.CharField(blank=True, choices=[('unclear', 'Unclear'), ('no_expertise', 'No expertise'), ('harmful_to_me', 'Harmful to me'), ('wrong_language', 'Wrong language'), ('broken', 'Broken')], max_length=24)),
                 ('skip_note', models.TextField(blank=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='labeling.campaign')),
@@ -512,6 +550,7 @@ class Migration(migrations.Migration):
                 ('draft', models.JSONField(blank=True, default=dict)),
                 ('draft_version', models.PositiveIntegerField(default=0)),
                 ('draft_saved_at', models.DateTimeField(blank=True, null=True)),
+                ('draft_page', models.CharField(blank=True, db_default='', default='', help_text='The page that saved the draft, as it named itself.', max_length=32)),
                 ('started_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='labeling.assignment')),
@@ -1133,7 +1172,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='prompt',
-            index=models.Index(condition=models.Q(('ranking_tasks_needed__gt', models.F('ranking_tasks_made'))), fields=['campaign', 'ranking_tasks_made', 'id'], name='prompt_wants_ranking_task'),
+            index=models.Index(condition=models.Q(('ranking_tasks_needed__gt', models.F('ranking_tasks_made')), ('set_aside_reason', '')), fields=['campaign', 'language', 'ranking_tasks_made', 'id'], name='prompt_wants_ranking_task'),
         ),
         migrations.AddConstraint(
             model_name='prompt',

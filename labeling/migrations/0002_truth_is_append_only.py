@@ -18,6 +18,7 @@ from labeling.base.states import (
     SuggestionState,
     TaskState,
 )
+from labeling.base.trail.triggers import create_trail, drop_trail
 
 REFUSE_CHANGE = """
 CREATE FUNCTION concord_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -35,11 +36,13 @@ NEVER_CHANGE = (
     "labeling_ownprompt",
     "labeling_ownpromptexample",
     "labeling_snapshot",
+    "labeling_promptopening",
     "labeling_instructionversion",
     "labeling_rubricversion",
     "labeling_message",
     "labeling_rewardscore",
     "labeling_preferencemargin",
+    "labeling_change",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -47,6 +50,7 @@ KEEP_COLUMNS = {
     "labeling_prompt": (
         "messages",
         "submitter_id",
+        "opening_id",
         "campaign_id",
         "source",
         "use_case",
@@ -195,9 +199,12 @@ BEGIN
         JOIN labeling_rankingtask task ON task.id = ranking.task_id
         JOIN labeling_completion completion ON completion.id = ranked.completion_id
         WHERE ranking.id = NEW.ranking_id AND ranking.labeler_id = NEW.labeler_id AND task.prompt_id = NEW.prompt_id
-            AND completion.id = NEW.edited_completion_id AND ranked.rank = 1 AND completion.text <> NEW.text
+            AND completion.id = NEW.edited_completion_id AND ranked.rank = 1
+            AND NOT EXISTS (
+                SELECT 1 FROM labeling_completion twin WHERE twin.task_id = task.id AND twin.text = NEW.text
+            )
     ) THEN
-        RAISE EXCEPTION 'an edit improves, by other words, a completion that its labeler put at rank 1'
+        RAISE EXCEPTION 'an edit improves, by words that no completion has, one that its labeler put at rank 1'
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
@@ -274,7 +281,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED
-            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + TELL_WEBHOOKS + _triggers(),
-            reverse_sql=_drop(),
+            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + TELL_WEBHOOKS + _triggers() + create_trail(),
+            reverse_sql=drop_trail() + _drop(),
         )
     ]

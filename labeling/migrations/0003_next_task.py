@@ -130,7 +130,11 @@ BY_INDEX_ALONE = """SET enable_seqscan = off SET enable_bitmapscan = off SET ena
 
 
 def not_met(kind: Kind) -> str:
-    return f"""NOT EXISTS (SELECT FROM labeling_assignment AS met WHERE met.labeler_id = claimant.id AND {kind.met_by})"""
+    """Work whose lease ran out before anything was entered was not met: it may be offered again."""
+    return f"""NOT EXISTS (
+        SELECT FROM labeling_assignment AS met WHERE met.labeler_id = claimant.id AND {kind.met_by}
+            AND (met.state <> 'lapsed' OR met.draft_version > 0)
+    )"""
 
 
 def not_minded(kind: Kind) -> str:
@@ -185,7 +189,7 @@ BEGIN
         -- labeler has worked for neither, chance decides, so that newcomers don't all begin with the oldest.
         FOR turn IN
             SELECT campaign.id FROM labeling_campaign AS campaign
-            WHERE campaign.state = 'active' AND EXISTS (
+            WHERE campaign.state = 'active' AND campaign.simulated = claimant.simulated AND EXISTS (
                 SELECT FROM labeling_workqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.kind = '{kind.name}'
                     AND queue.language = ANY(claimant.languages)
@@ -258,6 +262,35 @@ BEGIN_CLAIM = """
         RETURN;
     END IF;
 """
+
+
+def is_in_hand(kind: Kind) -> str:
+    """Whether another transaction has the labeler's row of that work locked.
+
+    A lease that ran out untouched is taken up again as the same row. Whoever saves a draft to it locks the row before
+    the task, so a claim that waited for it could be waited for in turn: nothing is claimed at that moment instead.
+    """
+    met = f"""labeling_assignment AS met WHERE met.labeler_id = of_labeler
+        AND {kind.met_by.replace("work.id", "of_work")}"""
+    return f"""
+CREATE FUNCTION concord_{kind.noun}_is_in_hand(of_labeler bigint, of_work bigint)
+RETURNS boolean LANGUAGE plpgsql {BY_INDEX_ALONE} AS $$
+BEGIN
+    PERFORM FROM {met} FOR NO KEY UPDATE SKIP LOCKED;
+    RETURN NOT FOUND AND EXISTS (SELECT FROM {met});
+END $$;
+"""
+
+
+IS_IN_HAND = """
+    IF concord_{noun}_is_in_hand(claimant.id, found_id) THEN
+        RETURN;
+    END IF;
+"""
+TAKEN_UP_AGAIN = """DO UPDATE SET
+        state = 'open', closed_at = NULL, claimed_at = EXCLUDED.claimed_at, expires_at = EXCLUDED.expires_at,
+        instruction_version_id = EXCLUDED.instruction_version_id, rubric_version_id = EXCLUDED.rubric_version_id,
+        ask_strength = EXCLUDED.ask_strength"""
 TAKE_NEXT_TASK = f"""
 CREATE FUNCTION concord_take_next_task(labeler bigint, shuffle text, moment timestamptz)
 RETURNS SETOF labeling_assignment LANGUAGE plpgsql ROWS 1 AS $$
@@ -270,6 +303,7 @@ BEGIN
     IF found_id IS NULL THEN
         found_id := concord_find_next_task(claimant);
     END IF;
+    {IS_IN_HAND.format(noun="task")}
     RETURN QUERY
     WITH taken AS (
         UPDATE labeling_rankingtask AS task SET rankings_open = task.rankings_open + 1
@@ -278,15 +312,16 @@ BEGIN
     )
     INSERT INTO labeling_assignment (
         token, labeler_id, campaign_id, kind, prompt_id, task_id, state, instruction_version_id, rubric_version_id,
-        shown_order, claimed_at, expires_at, draft, draft_version, skip_reason, skip_note
+        shown_order, ask_strength, claimed_at, expires_at, draft, draft_version, skip_reason, skip_note
     )
     SELECT
         gen_random_uuid(), claimant.id, campaign.id, 'ranking', taken.prompt_id, taken.id, 'open',
         (SELECT id FROM labeling_instructionversion WHERE campaign_id = campaign.id ORDER BY version DESC LIMIT 1),
         (SELECT id FROM labeling_rubricversion WHERE campaign_id = campaign.id ORDER BY version DESC LIMIT 1),
         (SELECT array_agg(id ORDER BY md5(id || shuffle)) FROM labeling_completion WHERE task_id = taken.id),
-        moment, moment + make_interval(mins => campaign.lease_minutes), '{{}}', 0, '', ''
+        campaign.ask_strength, moment, moment + make_interval(mins => campaign.lease_minutes), '{{}}', 0, '', ''
     FROM taken JOIN labeling_campaign AS campaign ON campaign.id = taken.campaign_id
+    ON CONFLICT (task_id, labeler_id) WHERE kind = 'ranking' {TAKEN_UP_AGAIN}
     RETURNING *;
 END $$;
 """  # noqa: S608  (put together from constants)
@@ -299,6 +334,7 @@ DECLARE
 BEGIN
     {BEGIN_CLAIM.format(kind="demonstration")}
     found_id := concord_find_next_prompt(claimant);
+    {IS_IN_HAND.format(noun="prompt")}
     RETURN QUERY
     WITH taken AS (
         UPDATE labeling_prompt AS prompt SET demonstrations_open = prompt.demonstrations_open + 1
@@ -307,13 +343,14 @@ BEGIN
     )
     INSERT INTO labeling_assignment (
         token, labeler_id, campaign_id, kind, prompt_id, state, instruction_version_id,
-        shown_order, claimed_at, expires_at, draft, draft_version, skip_reason, skip_note
+        shown_order, ask_strength, claimed_at, expires_at, draft, draft_version, skip_reason, skip_note
     )
     SELECT
         gen_random_uuid(), claimant.id, campaign.id, 'demonstration', taken.id, 'open',
         (SELECT id FROM labeling_instructionversion WHERE campaign_id = campaign.id ORDER BY version DESC LIMIT 1),
-        '{{}}', moment, moment + make_interval(mins => campaign.lease_minutes), '{{}}', 0, '', ''
+        '{{}}', false, moment, moment + make_interval(mins => campaign.lease_minutes), '{{}}', 0, '', ''
     FROM taken JOIN labeling_campaign AS campaign ON campaign.id = taken.campaign_id
+    ON CONFLICT (prompt_id, labeler_id) WHERE kind = 'demonstration' {TAKEN_UP_AGAIN}
     RETURNING *;
 END $$;
 """  # noqa: S608
@@ -322,7 +359,7 @@ CREATE = "".join(
     [
         PLACES,
         QUEUE_OF,
-        *(part(kind) for kind in (RANKING, DEMONSTRATION) for part in (draws_its_place, finds_next)),
+        *(part(kind) for kind in (RANKING, DEMONSTRATION) for part in (draws_its_place, finds_next, is_in_hand)),
         TASKS_MOVE,
         FIND_OWN_TASK,
         TAKE_NEXT_TASK,
@@ -331,6 +368,7 @@ CREATE = "".join(
 )
 DROP = """
 DROP FUNCTION concord_take_next_task, concord_take_next_prompt, concord_find_own_task;
+DROP FUNCTION concord_task_is_in_hand, concord_prompt_is_in_hand;
 DROP FUNCTION concord_find_next_task, concord_find_next_prompt, concord_advance_in_tasks, concord_advance_in_prompts;
 DROP TRIGGER concord_is_queued ON labeling_rankingtask;
 DROP TRIGGER concord_is_queued_again ON labeling_rankingtask;

@@ -1,15 +1,17 @@
-"""Which models are in use now.
-
-The length of a text in tokens of the current SFT model.
+"""Which models are in use now, and how long a text is to them.
 
 Only the tokenizer's file is read, once in a process for each model; no weights and no torch.
 """
 
 import logging
+from dataclasses import dataclass
+
+from django.conf import settings
 
 from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion
 from lm.errors import UnusableModel
+from lm.model_directory import context_length, trained_length
 from lm.prompt_tokens import count_text_tokens
 
 
@@ -19,6 +21,9 @@ def current_reward_model() -> ModelVersion | None:
 
 
 log = logging.getLogger(__name__)
+
+TURN_TOKENS = 8
+"""What chat templates put around an answer that a reward model reads: its turn's end, the sequence's begin and end."""
 
 
 def tokens_of(text: str) -> int | None:
@@ -31,6 +36,43 @@ def tokens_of(text: str) -> int | None:
     except (UnusableModel, ValueError) as unusable:
         log.warning("Tokens can't be counted with model version %s: %s", model.pk, unusable)
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooLong:
+    """A text that the trainer of the reward model would leave out: its tokens, and what the model reads at most."""
+
+    tokens: int
+    limit: int
+
+
+def too_long_to_learn_from(answer: str) -> TooLong | None:
+    """Whether an answer (a completion or a demonstration) is longer than the reward model reads, whatever its prompt.
+
+    By the current reward model, before the first one by the model that it will be made of. None, too, where there is
+    neither or its tokenizer can't be read.
+    """
+    model = current_reward_model() or current_sft_model()
+    if model is None:
+        return None
+    try:
+        limit = _reading_limit(model) - TURN_TOKENS
+        # A token is a byte or more, so most answers need no tokenizer.
+        if len(answer.encode()) <= limit:
+            return None
+        tokens = count_text_tokens(model.path, answer)
+    except (UnusableModel, ValueError) as unusable:
+        log.warning("Tokens can't be counted with model version %s: %s", model.pk, unusable)
+        return None
+    return TooLong(tokens=tokens, limit=limit) if tokens > limit else None
+
+
+def _reading_limit(model: ModelVersion) -> int:
+    """Tokens of a prompt with its completion: what a reward model was trained with, or what the next one will be."""
+    context = context_length(model.path)
+    if model.kind == ModelKind.REWARD:
+        return min(context, trained_length(model.path) or settings.RM_MAX_LENGTH)
+    return min(context, settings.RM_MAX_LENGTH)
 
 
 def current_sft_model() -> ModelVersion | None:

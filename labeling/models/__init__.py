@@ -1,7 +1,8 @@
 from labeling.api.models import IdempotentRequest, Webhook, WebhookDelivery
 from labeling.base.attempts import UnfinishedAttempt
+from labeling.base.trail.models import Change
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
@@ -23,6 +24,7 @@ __all__ = [
     "ApiToken",
     "Assignment",
     "Campaign",
+    "Change",
     "Completion",
     "Composition",
     "Conversation",
@@ -39,6 +41,7 @@ __all__ = [
     "OwnPromptExample",
     "PreferenceMargin",
     "Prompt",
+    "PromptOpening",
     "QueueProgress",
     "RankedCompletion",
     "Ranking",

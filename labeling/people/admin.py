@@ -17,6 +17,7 @@ from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler
@@ -25,7 +26,7 @@ LONGEST_USERNAME = 150
 """As Django's column for it."""
 
 GROUP_HELP = lazy("Held-out labelers produce no training data; models are compared on their work.")
-LANGUAGES_HELP = lazy("Work is offered in these. Codes with commas between, such as: en, zh.")
+LANGUAGES_HELP = lazy("Work is offered in these alone.")
 
 
 class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
@@ -117,7 +118,7 @@ class LabelerAdmin(NounAdmin):
 
     @column(lazy("Languages"))
     def languages_in_short(self, labeler: Labeler) -> str:
-        return ", ".join(labeler.languages)
+        return names_of(labeler.languages)
 
     @button(lazy("Admit"), icon="check_circle", primary=True)
     def admit(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from labeling.base.language import checked_languages
 from labeling.base.refusals import LabelerRefused
 from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
 from labeling.people.models import Labeler
@@ -26,21 +27,23 @@ def create_labeler(
 ) -> Labeler:
     """A user with a labeler's profile; without a password nobody can log in as it.
 
-    Raises LabelerRefused: there is somebody of that name, compared as it is stored (a full-width ａｌｉｃｅ is alice).
+    Raises UnknownLanguage; LabelerRefused: there is somebody of that name, as it is stored (ａｌｉｃｅ is alice).
     """
     if User.objects.filter(username=User.normalize_username(username)).exists():
         raise LabelerRefused(f"There is a user named {User.normalize_username(username)} already.")
+    spoken = checked_languages(languages)
     user = User.objects.create_user(username=username, password=password)
-    return Labeler.objects.create(user=user, languages=list(languages), state=state, group=group, simulated=simulated)
+    return Labeler.objects.create(user=user, languages=spoken, state=state, group=group, simulated=simulated)
 
 
 @transaction.atomic
 def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence[str]) -> Labeler:
-    """Work handed in keeps the group of its day. Raises LabelerRefused: simulated labelers are never held out."""
+    """Work handed in keeps the group of its day. Raises UnknownLanguage, and LabelerRefused: simulated labelers are
+    never held out."""
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     if labeler.simulated and group == LabelerGroup.HELD_OUT:
         raise LabelerRefused(f"{labeler} is simulated; held-out labelers are people, to compare with.")
-    labeler.group, labeler.languages = group, list(languages)
+    labeler.group, labeler.languages = group, checked_languages(languages)
     labeler.save(update_fields=["group", "languages"])
     return labeler
 

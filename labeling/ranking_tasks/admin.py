@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,22 +12,36 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.columns import bar, excerpt, measured_per
-from labeling.base.admin.filters import LanguageFilter, by_choice, by_relation
+from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
 from labeling.base.admin.nouns import NounAdmin, column, shown
 from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
-from labeling.base.states import TaskState
+from labeling.base.states import CampaignState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
 from labeling.ranking_tasks.services.setting_aside import (
     restore_prompt,
     restore_task,
     set_prompt_aside,
     set_task_aside,
 )
+
+
+class CampaignStateFilter(DropdownFilter):
+    """Tasks by the state of their campaign: those of an open one are handed out."""
+
+    title = lazy("campaign's state")
+    parameter_name = "campaign_state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return list(CampaignState.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RankingTask]) -> QuerySet[RankingTask]:  # noqa: ARG002
+        return queryset.filter(campaign__state=self.value()) if self.value() else queryset
 
 
 class RankingTaskAdmin(SetAsideAdmin):
@@ -41,7 +56,7 @@ class RankingTaskAdmin(SetAsideAdmin):
         "reason",
     )
     list_display_links = ("number", "opening")
-    list_filter = (*by_choice("state"), *by_relation("campaign"), LanguageFilter)
+    list_filter = (*by_choice("state"), *by_relation("campaign"), CampaignStateFilter, LanguageFilter)
     list_select_related = ("campaign", "prompt")
     search_fields = ("prompt__messages", "set_aside_reason")
     search_help_text = lazy("Words of the prompt or of the reason")
@@ -139,13 +154,25 @@ class CampaignTasks(NounAdmin):
     def page_context(self, request: HttpRequest, campaign: Any) -> dict[str, Any]:
         return super().page_context(request, campaign) | {"rankings": self.rankings(campaign)}
 
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: Any) -> None:
+        """Numbers that change are applied to what exists, where the form says so."""
+        before = amounts_of(Campaign.objects.get(pk=obj.pk)) if change else None
+        super().save_model(request, obj, form, change)
+        if before is None or form.cleaned_data["apply_to_existing"] == "no":
+            return
+        applied = apply_to_existing(campaign=obj, before=before)
+        if applied.prompts or applied.tasks:
+            said = _("The new numbers hold for %(prompts)d existing prompts and %(tasks)d existing tasks, too.")
+            messages.info(request, said % {"prompts": applied.prompts, "tasks": applied.tasks})
+
     @column(lazy("Rankings"), ordering="rankings_done")
     def rankings(self, campaign: Any) -> str:
         return bar(campaign.rankings_done, campaign.rankings_wanted)
 
     @column(lazy("Tasks ready"), ordering="tasks_ready")
     def ready(self, campaign: Any) -> str:
-        return f"{campaign.tasks_ready:,}"
+        """Those that labelers could be given: none while the campaign is not open."""
+        return f"{campaign.tasks_ready:,}" if campaign.state == CampaignState.ACTIVE else "–"
 
 
 class PromptSetAside(SetAsideAdmin):

@@ -7,7 +7,7 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import WorkQueue
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
@@ -24,12 +24,13 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
 
         services/next_task.py finds the first of them without reading the others; tests hold it to this rule.
         """
-        met = labeler.assignments.filter(task=OuterRef("pk"), kind=AssignmentKind.RANKING)
+        met = labeler.assignments.filter(HAS_MET, task=OuterRef("pk"), kind=AssignmentKind.RANKING)
         tasks = self.filter(
             HAS_A_FREE_PLACE,
             Q(reserved_for=None) | Q(reserved_for=labeler),
             ~Exists(met),
             campaign__state=CampaignState.ACTIVE,
+            campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
         )
         # Without opt-outs the prompts need not be read.

@@ -1,9 +1,16 @@
-"""Simulated labelers. They use the same services as people, and their rankings are marked."""
+"""Simulated labelers: they use the services that people use, in campaigns of their own, and their work is marked."""
 
 import random
 from collections.abc import Sequence
 
-from labeling.base.states import LabelerState
+from django.db import transaction
+from django.db.models import F
+
+from labeling.base.language import LANGUAGES
+from labeling.base.states import CampaignState, LabelerState
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.services.campaigns import change_campaign_state, publish_instructions, publish_rubric
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.people.models import Labeler
@@ -11,7 +18,9 @@ from labeling.people.services import create_labeler
 from labeling.ranking_tasks.models import Completion
 from labeling.simulation.rules import Score, quality_of, simulated_ranks
 
-LANGUAGES = ("en", "zh")
+# What a campaign for simulated labelers takes over from the one that it is like.
+COPIED = ("languages", "priority", "k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth",
+          "lease_minutes", "retrain_after_rankings", "retrain_after_days")  # fmt: skip
 
 
 def simulated_labelers(*, count: int) -> list[Labeler]:
@@ -27,6 +36,60 @@ def simulated_labelers(*, count: int) -> list[Labeler]:
             )
         )
     return labelers
+
+
+@transaction.atomic
+def simulation_of(campaign: Campaign, *, rankings: int) -> Campaign:
+    """An open campaign for simulated labelers with the same settings and prompts, and work for so many rankings more.
+
+    The campaign itself is left as it is: none of its tasks is ranked, none of its prompts is used up. The second time
+    the same simulation goes on.
+    """
+    simulation = _like(campaign)
+    if simulation.state == CampaignState.CLOSED:
+        change_campaign_state(campaign=simulation, state=CampaignState.PAUSED)
+        simulation.refresh_from_db()
+    if simulation.state != CampaignState.ACTIVE:
+        change_campaign_state(campaign=simulation, state=CampaignState.ACTIVE)
+        simulation.refresh_from_db()
+    there = set(simulation.prompts.values_list("dedupe_key", flat=True))
+    source = campaign.prompts.filter(set_aside_reason="").exclude(dedupe_key__in=there).order_by("pk")
+    Prompt.objects.bulk_create(_copy(prompt, simulation) for prompt in source[:rankings])
+    prompts = simulation.prompts.count()
+    if prompts:
+        each = -(-rankings // prompts)
+        simulation.prompts.update(ranking_tasks_needed=F("ranking_tasks_needed") + each)
+    return simulation
+
+
+def _like(campaign: Campaign) -> Campaign:
+    """The campaign's simulation, made where it is missing."""
+    settings = {name: getattr(campaign, name) for name in COPIED}
+    name = f"{campaign.name[:180]} (simulated)"
+    simulation, is_new = Campaign.objects.get_or_create(
+        slug=f"{campaign.slug[:39]}-simulated",
+        simulated=True,
+        defaults=settings | {"name": name, "rankings_per_task": 1},
+    )
+    if is_new:
+        publish_instructions(campaign=simulation, body=campaign.instruction_versions.latest("version").body)
+        publish_rubric(campaign=simulation, flags=campaign.rubric_versions.latest("version").flags)
+    return simulation
+
+
+def _copy(prompt: Prompt, simulation: Campaign) -> Prompt:
+    """Of the same opening, and so in the same split. It does not count as one more of its submitter's."""
+    return Prompt(
+        campaign=simulation,
+        submitter_id=prompt.submitter_id,
+        opening_id=prompt.opening_id,
+        messages=prompt.messages,
+        dedupe_key=prompt.dedupe_key,
+        source=prompt.source,
+        use_case=prompt.use_case,
+        language=prompt.language,
+        content_warnings=prompt.content_warnings,
+    )
 
 
 def rank_next(*, labeler: Labeler, score: Score, noise: float, chance: random.Random) -> bool:

@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -7,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import CompositionKind, CompositionState
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion
+from labeling.campaigns.rules.use_cases import statements_in
 from labeling.desk.models import HeldWork
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
@@ -28,6 +30,14 @@ class Composition(HeldWork):
         help_text="Whose best completion is improved; of edits alone.",
     )
     instruction_version = models.ForeignKey(InstructionVersion, on_delete=models.PROTECT)
+    languages = ArrayField(
+        models.CharField(max_length=16),
+        default=list,
+        help_text="Codes that it may be written in: those that campaign and labeler shared when it was begun.",
+    )
+    use_case_statements = models.JSONField(
+        default=list, blank=True, help_text="What the campaign showed for own prompts when it was begun."
+    )
     started_at = models.DateTimeField()
     active_seconds = models.FloatField(null=True, blank=True)
 
@@ -61,6 +71,10 @@ class Composition(HeldWork):
     @property
     def begun_at(self) -> datetime:
         return self.started_at
+
+    def statements(self, language: str | None = None) -> list[str]:
+        """The use cases shown for it: those in that language where there are any, otherwise all."""
+        return statements_in(self.use_case_statements, language)
 
 
 ROLES = ("system", "user", "assistant")

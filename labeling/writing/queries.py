@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
-from django.utils.translation import get_language_info
 
-from labeling.base.language import in_language
+from labeling.base.language import in_language, own_name_of
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import Turn, turns_of
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind, CompositionState
+from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind, CompositionState
+from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
 from labeling.desk.models import Assignment
 from labeling.desk.rules.drafts import as_lists
 from labeling.people.models import Labeler
@@ -34,9 +34,9 @@ class OwnWriting:
 
 
 def begun_by(labeler: Labeler) -> list[OwnWriting]:
-    """What is open, the last ones first, without those of closed campaigns."""
-    begun = Composition.objects.filter(labeler=labeler, state=CompositionState.OPEN)
-    return _rows(begun.exclude(campaign__state=CampaignState.CLOSED)[:BEGUN_SHOWN])
+    """What is open, the last ones first, without those that their closed campaigns take no more."""
+    begun = Composition.objects.filter(TAKES_HELD_WORK, labeler=labeler, state=CompositionState.OPEN)
+    return _rows(begun[:BEGUN_SHOWN])
 
 
 def handed_in_by(labeler: Labeler) -> list[OwnWriting]:
@@ -71,17 +71,12 @@ class Writing:
     languages: Sequence[str]
     draft_version: int
     saved_at: datetime | None
+    closing_at: datetime | None
+    """Its campaign was closed, and takes it until then."""
 
     def named_languages(self) -> list[tuple[str, str]]:
         """(code, what its speakers call it)."""
-        return [(code, _name_of(code)) for code in self.languages]
-
-
-def _name_of(language: str) -> str:
-    try:
-        return str(get_language_info(language)["name_local"])
-    except KeyError:  # Django knows Chinese by its scripts alone
-        return {"zh": "中文"}.get(language, language)
+        return [(code, own_name_of(code)) for code in self.languages]
 
 
 def writing_of(composition: Composition, *, interface_language: str) -> Writing:
@@ -95,6 +90,7 @@ def writing_of(composition: Composition, *, interface_language: str) -> Writing:
         languages=languages_of(composition, interface_language=interface_language),
         draft_version=composition.draft_version,
         saved_at=composition.draft_saved_at,
+        closing_at=composition.campaign.closing_at,
     )
 
 
@@ -127,10 +123,9 @@ def own_composition(labeler: Labeler, token: str) -> Composition:
 
 
 def languages_of(composition: Composition, *, interface_language: str) -> Sequence[str]:
-    """Codes that it may be written in: the campaign's that the labeler knows, the interface's own first."""
-    known = [code for code in composition.campaign.languages if code in composition.labeler.languages]
+    """Codes that it may be written in, the interface's own first."""
     base = interface_language.partition("-")[0]
-    return sorted(known, key=lambda code: code.partition("-")[0] != base)
+    return sorted(composition.languages, key=lambda code: code.partition("-")[0] != base)
 
 
 def _longest_text(draft: dict[str, object]) -> str:

@@ -29,15 +29,22 @@ def start_composition(*, labeler: Labeler, campaign: Campaign, kind: Composition
         raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
     if campaign.state != CampaignState.ACTIVE:
         raise CampaignNotOpen(f"“{campaign}” is {campaign.state}, so nothing new is begun in it.")
-    if kind not in campaign.own_writing() or not set(campaign.languages) & set(labeler.languages):
+    shared = [code for code in campaign.languages if code in labeler.languages]
+    if kind not in campaign.own_writing() or not shared:
         raise NotOffered(f"“{campaign}” does not ask labeler {labeler.pk} for {kind}.")
     untouched = Composition.objects.filter(
         labeler=labeler, campaign=campaign, kind=kind, state=CompositionState.OPEN, draft_version=0
     ).first()
-    return untouched or Composition.objects.create(
+    if untouched:
+        untouched.languages, untouched.use_case_statements = shared, campaign.use_case_statements
+        untouched.save(update_fields=["languages", "use_case_statements"])
+        return untouched
+    return Composition.objects.create(
         labeler=labeler,
         campaign=campaign,
         kind=kind,
+        languages=shared,
+        use_case_statements=campaign.use_case_statements,
         instruction_version=campaign.instruction_versions.order_by("-version")[0],
         started_at=timezone.now(),
     )
@@ -47,7 +54,7 @@ class CompositionTable(HeldTable[Composition]):
     model = Composition
     closed = {
         CompositionState.SUBMITTED: (AlreadySubmitted, "This was handed in; its draft can't change any more."),
-        CompositionState.DISCARDED: (AlreadyDiscarded, "This was thrown away; its draft can't change any more."),
+        CompositionState.DISCARDED: (AlreadyDiscarded, "This was discarded; its draft can't change any more."),
     }
     discarded = CompositionState.DISCARDED
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from lm.errors import Refused
+from lm.json_lines import object_of
 from lm.snapshot.manifest import Manifest, check_files
 from lm.snapshot.records import Demonstration, Ranking, parse_demonstration, parse_ranking
 
@@ -39,9 +40,9 @@ class Shard:
         start = number = 0
         for number, line in enumerate(self.lines(), start=1):
             try:
-                yield Place(start, len(line)), parse(_record(line))
-            except (ValueError, Refused) as error:
-                raise Refused(f"Line {number} of {self.path} can't be used: {error}.") from error
+                yield Place(start, len(line)), parse(object_of(line))
+            except Refused as error:
+                raise Refused(f"Line {number} of {self.path} can't be used: {str(error).rstrip('.')}.") from error
             start += len(line)
         if number != self.records:
             raise Refused(
@@ -52,7 +53,7 @@ class Shard:
         """Returns one record that `read` gave before."""
         with self.path.open("rb") as file:
             file.seek(place.start)
-            return parse(_record(file.read(place.length)))
+            return parse(json.loads(file.read(place.length)))
 
     def lines(self) -> Iterator[bytes]:
         """Yields every record's line as it is in the file, its line end included."""
@@ -109,10 +110,3 @@ def open_snapshot(directory: Path) -> Snapshot:
         for entry in manifest.files
     )
     return Snapshot(directory=directory, manifest=manifest, files=shards)
-
-
-def _record(line: bytes) -> dict[str, Any]:
-    record = json.loads(line)
-    if not isinstance(record, dict):
-        raise Refused("it is not a JSON object")
-    return record

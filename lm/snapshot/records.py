@@ -3,9 +3,12 @@
 docs/data-contract.md says what every field means.
 """
 
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Self, TypedDict
 
+from lm.conversations import check_conversation, check_text, unstorable_character
 from lm.errors import Refused
 from lm.prompt_format import Message
 
@@ -135,6 +138,27 @@ class Ranking:
     qualities: tuple[int | None, ...] = ()
     """The labeler's rating of each completion, 1 to 7, where there is one."""
 
+    def only(self, places: Sequence[int]) -> Self:
+        """Returns the order of some of the completions: ranks close up, and steps add up, to at most STRONGEST.
+
+        Of ranks 1, 2, 3 with steps 2, 3 the first and the last are ranked 1, 2 with the step 4.
+        """
+        if len(places) == len(self.completions):
+            return self
+        left = sorted({self.ranks[place] for place in places})
+        steps = self.strengths and tuple(
+            min(STRONGEST, sum(self.strengths[upper - 1 : lower - 1])) for upper, lower in pairwise(left)
+        )
+        return replace(
+            self,
+            completion_ids=tuple(self.completion_ids[place] for place in places),
+            completions=tuple(self.completions[place] for place in places),
+            ranks=tuple(left.index(self.ranks[place]) + 1 for place in places),
+            models=tuple(self.models[place] for place in places) if self.models else (),
+            qualities=tuple(self.qualities[place] for place in places) if self.qualities else (),
+            strengths=steps,
+        )
+
 
 @dataclass(frozen=True)
 class Demonstration:
@@ -157,13 +181,13 @@ def parse_ranking(record: dict[str, Any]) -> Ranking:
     texts = tuple(_field(completion, "text", str) for completion in completions)
     completion_ids = tuple(_completion_id(completion) for completion in completions)
     for text, completion_id in zip(texts, completion_ids, strict=True):
-        if not text.strip():
-            raise Refused(f"completion {completion_id} of ranking {ranking_id} is empty; there is nothing to score")
-    ranks = tuple(_rank(completion) for completion in completions)
+        if problem := unstorable_character(text):
+            raise Refused(f"completion {completion_id} of ranking {ranking_id}: {problem}")
+    ranks = _ranks(ranking_id, completions)
     return Ranking(
         ranking_id=ranking_id,
         prompt_id=_field(record, "prompt_id", int),
-        prompt=parse_messages(_field(record, "prompt", list)),
+        prompt=tuple(check_conversation(_field(record, "prompt", list))),
         completion_ids=completion_ids,
         completions=texts,
         ranks=ranks,
@@ -182,36 +206,43 @@ def parse_demonstration(record: dict[str, Any]) -> Demonstration:
     """Raises Refused (without the place) when a field is missing or wrong."""
     _check_schema(record)
     demonstration_id = _field(record, "demonstration_id", int)
-    completion = parse_messages(_field(record, "completion", list))
-    if [message["role"] for message in completion] != ["assistant"]:
-        raise Refused(f"demonstration {demonstration_id} must have a completion of exactly one assistant message")
-    if not completion[0]["content"].strip():
-        raise Refused(f"the completion of demonstration {demonstration_id} is empty")
     return Demonstration(
         demonstration_id=demonstration_id,
-        prompt=parse_messages(_field(record, "prompt", list)),
-        completion=completion[0]["content"],
+        prompt=tuple(check_conversation(_field(record, "prompt", list))),
+        completion=_answer(demonstration_id, _field(record, "completion", list)),
     )
 
 
-def parse_messages(messages: list[Any]) -> tuple[Message, ...]:
-    """Raises Refused unless there is at least one message and each has a role and a content."""
-    if not messages:
-        raise Refused("the list of messages is empty; a prompt has at least one")
-    return tuple(Message(role=_field(one, "role", str), content=_field(one, "content", str)) for one in messages)
+def parse_prompt_and_completion(record: dict[str, Any]) -> tuple[tuple[Message, ...], str]:
+    """A line to score, whatever else it holds. Raises Refused (without the place) when either is missing or wrong."""
+    completion = check_text("The completion", _field(record, "completion", str))
+    return tuple(check_conversation(_field(record, "prompt", list))), completion
 
 
-def parse_prompt_and_completion(record: Any) -> tuple[tuple[Message, ...], str]:
-    """A line to score, whatever else it holds. Raises Refused (without the place) when either is missing or empty."""
-    completion: str = _field(record, "completion", str)
-    if not completion.strip():
-        raise Refused("its completion is empty; there is nothing to score")
-    return parse_messages(_field(record, "prompt", list)), completion
+def _answer(demonstration_id: int, completion: list[Any]) -> str:
+    roles = [message.get("role") if isinstance(message, dict) else None for message in completion]
+    if roles != ["assistant"]:
+        raise Refused(f"demonstration {demonstration_id} must have a completion of exactly one assistant message")
+    text: str = _field(completion[0], "content", str)
+    if problem := unstorable_character(text):
+        raise Refused(f"the completion of demonstration {demonstration_id}: {problem}")
+    return text
 
 
 def _check_schema(record: dict[str, Any]) -> None:
     if record.get("schema") != 1:
         raise Refused(f"its schema is {record.get('schema')!r}; this trainer reads schema 1")
+
+
+def _ranks(ranking_id: int, completions: list[Any]) -> tuple[int, ...]:
+    """Raises Refused unless they are dense: a step that is missing would be taken for one that was made."""
+    ranks = tuple(_rank(completion) for completion in completions)
+    if missing := sorted(set(range(1, max(ranks) + 1)) - set(ranks)):
+        raise Refused(
+            f"ranking {ranking_id} has no completion at rank {missing[0]}; ranks must be 1, 2, 3 … without gaps, with "
+            "equal ranks for ties"
+        )
+    return ranks
 
 
 def _rank(completion: dict[str, Any]) -> int:

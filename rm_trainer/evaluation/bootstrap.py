@@ -31,9 +31,15 @@ def resampled(per_prompt: Floats, *, samples: int, seed: int) -> Floats:
 
 
 def interval(drawn: Floats) -> list[float] | None:
-    """The draws' 95% percentile interval, leaving out those in which the figure doesn't exist; None if in all."""
+    """The draws' 95% percentile interval, leaving out those in which the figure doesn't exist.
+
+    None if in all, and where it has no width: one prompt, or prompts that are all alike, don't tell how sure it is.
+    """
     known = drawn[np.isfinite(drawn)]
-    return [float(bound) for bound in np.percentile(known, [2.5, 97.5])] if len(known) else None
+    if not len(known):
+        return None
+    low, high = (float(bound) for bound in np.percentile(known, [2.5, 97.5]))
+    return None if np.isclose(low, high, rtol=1e-9, atol=1e-12) else [low, high]
 
 
 def ratio(

@@ -43,8 +43,9 @@ def in_words(made: Ceiling) -> str:
     """One sentence that puts the ceiling beside the model."""
     if made["agreement"] is None or made["model"] is None:
         return str(made["note"])
+    error = f" ± {made['standard_error']:.1%}" if made["agreement_interval"] else ""
     return (
-        f"Labelers agree with each other on {made['agreement']:.1%} ± {made['standard_error']:.1%} of {made['pairs']} "
+        f"Labelers agree with each other on {made['agreement']:.1%}{error} of {made['pairs']} "
         f"pairs of {made['tasks']} shared tasks, and the model with them on {made['model']['pair_accuracy']:.1%} there."
     )
 

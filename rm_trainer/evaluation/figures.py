@@ -1,6 +1,7 @@
 """The shape of an evaluation's figures, as metrics.json and evaluation.json hold them. No imports that cost anything.
 
-`…_interval` is 95%, [low, high], from a bootstrap that draws whole prompts; None where the figure doesn't exist.
+`…_interval` is 95%, [low, high], from a bootstrap that draws whole prompts; None where the figure doesn't exist, and
+where all draws are alike: so few prompts, or so equal ones, don't say how far it may be off.
 """
 
 from typing import TypedDict
@@ -77,7 +78,6 @@ class BestOfN(TypedDict):
 
 class Newest(TypedDict):
     since: str
-    rule: str
     metrics: Summary | None
 
 
@@ -93,7 +93,10 @@ class Analysis(TypedDict):
 
 
 class Comparison(TypedDict):
-    """Two models on the same rankings: `paired.compare` says what each figure is."""
+    """Two models on the same rankings: `paired.compare` says what each figure is.
+
+    `left_out`: rankings that only one of them could read whole.
+    """
 
     rankings: int
     prompts: int
@@ -103,11 +106,12 @@ class Comparison(TypedDict):
     difference: float
     confidence: float
     lower: float
-    interval: list[float]
+    interval: Interval
     probability_better: float
     pair_difference: float
     samples: int
     seed: int
+    left_out: int
 
 
 class NewestEvaluation(TypedDict):
@@ -124,6 +128,7 @@ class Evaluation(TypedDict):
 
     metrics: Summary
     comparison: Comparison
+    analysis: Analysis
     newest: NewestEvaluation | None
 
 

@@ -1,24 +1,45 @@
-"""The newest batch: rankings that nobody trained on, handed in after a time, and what two models make of them."""
+"""The newest batch: the rankings that the model in use was not trained on, since they were handed in after the time of
+its snapshot (--newest-since). Pure maths.
+
+A reward model's accuracy falls there first when policy and prompts move on (Llama 2, §3.2, holds out a part of every
+batch for that), so promotion goes by it. Without the time there is no newest batch.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from lm.errors import Refused
-from lm.snapshot.records import TEST, VALID, Ranking
+from lm.snapshot.records import TEST, VALID
+from rm_trainer.evaluation.bootstrap import RESAMPLES
+from rm_trainer.evaluation.figures import Newest
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
-from rm_trainer.evaluation.recency import parse_time
 
 SPLITS = (VALID, TEST)
 """Never `train`: a model is not evaluated on what it was trained on."""
 
 
-def submitted_after(ranking: Ranking, since: datetime) -> bool:
-    """Raises Refused for a ranking that does not say when it was handed in."""
-    if not ranking.submitted_at:
-        raise Refused(f"Ranking {ranking.ranking_id} has no submitted_at, so nobody can say whether it is new.")
-    return parse_time(ranking.submitted_at) > since
+def parse_time(text: str) -> datetime:
+    """A time with its zone. Raises Refused."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused(f"{text!r} is no time ({error}). Write it as 2026-01-02T03:04:05Z.") from error
+    if time.tzinfo is None:
+        raise Refused(f"{text!r} does not say in which zone. Write it as 2026-01-02T03:04:05Z.")
+    return time
+
+
+def is_new(submitted_at: str, since: datetime) -> bool:
+    """Whether it was handed in after the time. What doesn't say when it was is not new."""
+    return bool(submitted_at) and parse_time(submitted_at) > since
+
+
+def newest(outcomes: Sequence[Outcome], since: str, *, samples: int = RESAMPLES, seed: int = 0) -> Newest:
+    """The newest batch of one split; `metrics` are None when no ranking is that new."""
+    new = [one for one in outcomes if is_new(one.submitted_at, parse_time(since))]
+    return {"since": since, "metrics": summarise(new, bootstrap_samples=samples, seed=seed) if new else None}
 
 
 def newest_part(
@@ -30,7 +51,7 @@ def newest_part(
     seed: int,
     per_ranking: Callable[[Outcome], dict[str, Any]],
 ) -> dict[str, Any]:
-    """What evaluation.json says under `newest`; without a ranking neither metrics nor comparison."""
+    """What evaluation.json says under `newest`, of SPLITS together; with no ranking neither metrics nor comparison."""
     return {
         "since": since,
         "splits": list(SPLITS),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm.errors import Refused
+from rm_trainer.evaluation.bootstrap import interval
 from rm_trainer.evaluation.figures import Comparison
 from rm_trainer.evaluation.metrics import Outcome
 
@@ -26,9 +27,12 @@ def compare(
     * `probability_better`: the share of draws in which the new one is ahead.
     * `pair_difference`: the same difference over all pairs, where prompts with more completions weigh more.
 
-    Raises Refused unless both judged the same rankings.
+    Rankings that only one of the two could read whole (usable.py) are left out and counted. Raises Refused when none
+    is left.
     """
-    _refuse_different(new, current)
+    judged = len(new)
+    if current is not None:
+        new, current = _judged_by_both(new, current)
     names, prompt = np.unique([one.prompt_id for one in new], return_inverse=True)
     pairs = np.bincount(prompt, weights=[one.pairs for one in new])  # [prompts]
     right = np.bincount(prompt, weights=[one.correct for one in new])
@@ -44,11 +48,12 @@ def compare(
         "difference": float(gain.mean()),
         "confidence": confidence,
         "lower": float(np.quantile(drawn, 1 - confidence)),
-        "interval": [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])],
+        "interval": interval(drawn),
         "probability_better": float((drawn > 0).mean()),
         "pair_difference": float((right - before).sum() / pairs.sum()),
         "samples": SAMPLES,
         "seed": seed,
+        "left_out": judged - len(new),
     }
 
 
@@ -58,8 +63,16 @@ def _means(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     return np.array([values[random.integers(count, size=count)].mean() for _ in range(SAMPLES)])
 
 
-def _refuse_different(new: Sequence[Outcome], current: Sequence[Outcome] | None) -> None:
-    if current is not None and [one.ranking_id for one in new] != [one.ranking_id for one in current]:
+def _judged_by_both(new: Sequence[Outcome], current: Sequence[Outcome]) -> tuple[Sequence[Outcome], Sequence[Outcome]]:
+    """The rankings of which both scored the same completions, in one order."""
+    theirs = {_judged(one): one for one in current}
+    both = [one for one in new if _judged(one) in theirs]
+    if not both:
         raise Refused(
             "The two models were measured on different rankings. Evaluate both on the same snapshot and split."
         )
+    return both, [theirs[_judged(one)] for one in both]
+
+
+def _judged(one: Outcome) -> tuple[int, ...]:
+    return (one.ranking_id, *one.completion_ids)

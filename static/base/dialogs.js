@@ -2,6 +2,7 @@
  * A button [data-opens="id"] opens the dialog of that id, [data-closes] closes its own. A dialog's [data-key] opens it
  * as well, ? the one of the keys; a link to the page that a dialog stands for ([data-instead-of]) opens the dialog.
  */
+import { isTyping, onKey } from "./keys.js";
 import { onPage } from "./page.js";
 
 onPage(() => {
@@ -23,14 +24,12 @@ onPage(() => {
   }
 });
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+onKey((key, { target }) => {
   const dialogs = [...document.querySelectorAll("dialog[data-key], dialog#keys")];
-  const dialog = dialogs.find((each) => (each.dataset.key ?? "?") === event.key.toLowerCase());
-  const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
-  if (!dialog || typing || document.querySelector("dialog[open]")) return;
-  event.preventDefault();
+  const dialog = dialogs.find((each) => (each.dataset.key ?? "?") === key);
+  if (!dialog || isTyping(target) || document.querySelector("dialog[open]")) return false;
   open(dialog);
+  return true;
 });
 
 function open(dialog) {

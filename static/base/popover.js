@@ -1,4 +1,5 @@
 /** A details[data-popover] opens in view, and closes with Escape and with a click beside it. */
+import { onKey } from "./keys.js";
 import { onPage } from "./page.js";
 
 let popovers = [];
@@ -10,13 +11,13 @@ onPage(() => {
   }
 });
 
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  for (const popover of popovers) {
-    if (!popover.open) continue;
+onKey((key) => {
+  const open = key === "Escape" ? [...popovers].filter((popover) => popover.open) : [];
+  for (const popover of open) {
     popover.open = false;
     popover.querySelector("summary").focus();
   }
+  return open.length > 0;
 });
 
 document.addEventListener("pointerdown", (event) => {

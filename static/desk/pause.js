@@ -3,6 +3,7 @@
  * the time that the page states. After so many minutes of work a break is suggested, beside the work and never over it.
  */
 import { csrfToken } from "../base/csrf.js";
+import { isTyping, onKey } from "../base/keys.js";
 import { onPage } from "../base/page.js";
 
 const HOLD_EVERY_MS = 5 * 60_000;
@@ -24,15 +25,13 @@ function pausing(dialog, button, signal) {
   dialog.querySelector("[data-resume]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", resume);
   document.querySelector("[data-break-pause]").addEventListener("click", pause);
-  document.addEventListener("keydown", byKey, { signal });
+  onKey(byKey, { signal });
 
-  function byKey(event) {
-    if (event.key !== "." || event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target.closest?.("textarea, select, input:not([type=radio], [type=checkbox])");
-    if (typing || (document.querySelector("dialog[open]") && !dialog.open)) return;
-    event.preventDefault();
+  function byKey(key, { target }) {
+    if (key !== "." || isTyping(target) || (document.querySelector("dialog[open]") && !dialog.open)) return false;
     if (dialog.open) dialog.close();
     else pause();
+    return true;
   }
 
   function pause() {

@@ -52,7 +52,7 @@ DATABASE = {
     "PASSWORD": "",
     "HOST": "db",
     "PORT": "",
-    "OPTIONS": {},
+    "OPTIONS": {"application_name": "settings.py"},  # what computed() runs it as
     "CONN_MAX_AGE": 300,
     "CONN_HEALTH_CHECKS": True,
 }

@@ -356,7 +356,9 @@ def test_admin(studio: Studio, keep: Keep) -> None:
     for name in ("sky", "email", "code", "tea"):
         studio.task(name)
     (simulated,) = simulated_labelers(count=1)
-    for _ in range(3):
+    simulation = make_campaign(simulated=True, name="Everyday (simulated)")
+    for number in range(3):
+        make_ready_task(make_prompt(simulation, submitter=f"s{number}"))
         rank_next(labeler=simulated, score=rule_named("shorter"), noise=0.1, chance=random.Random(1))
     User.objects.create_superuser(username="olga", password=PASSWORD)
     page = studio.window()

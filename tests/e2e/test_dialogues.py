@@ -335,3 +335,54 @@ def test_a_dialogue_is_written_with_the_keyboard_alone(page: Page, model: None) 
     page.keyboard.press("Escape")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+
+
+def a_model_that_is_asked_by_hand() -> ModelVersion:
+    return ModelVersion.objects.create(kind="sft", name="talker", path="/talker", state="current")
+
+
+def test_a_chat_saves_on_after_each_message_and_gives_none_back(page: Page) -> None:
+    model = a_model_that_is_asked_by_hand()
+    begin_chat(page)
+    box = page.get_by_label("Your turn")
+    for number, text in enumerate(["Hi!", "And how are you?"], start=1):
+        box.fill(text)
+        box.press("Control+Enter")  # before it is saved
+        expect(page.locator(".turn-user")).to_have_count(number)
+        scripts_listen(page)
+        expect(box).to_have_value("")
+        expect(page.locator("[data-conflict]")).to_be_hidden()
+        waiting = SuggestionRequest.objects.get(state="waiting")
+        answer_request(request_id=waiting.pk, model=model, sampler=ScriptedSampler(f"Answer {number}."))
+        expect(page.locator(".thread")).to_contain_text(f"Answer {number}.")
+        box.fill(f"Begun, {number}")
+        until(page, lambda begun=f"Begun, {number}": Composition.objects.get().draft.get("text") == [begun])
+        says(page, "Saved on the server")
+    page.get_by_role("button", name="End the chat, then rank").click()
+    expect(page.get_by_role("alert").first).to_contain_text("You have written something that was not sent.")
+    expect(box).to_have_value("Begun, 2")
+    box.fill("")
+    page.get_by_role("button", name="End the chat, then rank").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your chat")
+
+
+def test_a_suggestion_that_took_the_place_of_writing_is_taken_back(page: Page) -> None:
+    model = a_model_that_is_asked_by_hand()
+    begin_dialogue(page)
+    text_of(page, 1).fill("How do bees find their way home?")
+    ask(page, 2)
+    expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
+    answer_request(
+        request_id=SuggestionRequest.objects.get().pk, model=model, sampler=ScriptedSampler("Sun.", "Smell.")
+    )
+    expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3)
+    text_of(page, 2).fill("Written by hand.")
+    turn(page, 2).get_by_role("button", name="Use").first.click()
+    expect(text_of(page, 2)).to_have_value("Sun.")
+    page.keyboard.press("Control+z")
+    expect(text_of(page, 2)).to_have_value("Written by hand.")
+    turn(page, 2).get_by_role("button", name="Use").first.click()
+    page.get_by_role("button", name="Undo").click()
+    expect(text_of(page, 2)).to_have_value("Written by hand.")
+    until(page, lambda: Composition.objects.get().draft["2-text"] == ["Written by hand."])
+    assert Composition.objects.get().draft["2-suggestion"] == [""]

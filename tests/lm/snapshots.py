@@ -107,10 +107,17 @@ def _parts(records: list[Record], size: int) -> list[list[Record]]:
     return [records[start : start + size] for start in range(0, len(records), size)]
 
 
+def _has_lone_surrogate(record: Record) -> bool:
+    """Whether a text has one: no UTF-8 holds it, but JSON's escapes do."""
+    return any("\ud800" <= character <= "\udfff" for character in json.dumps(record, ensure_ascii=False))
+
+
 def _write_records(directory: Path, kind: str, split: str, name: str, records: list[Record]) -> Record:
     path = directory / kind / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = "".join(json.dumps({**record, "split": split}, ensure_ascii=False) + "\n" for record in records).encode()
+    content = "".join(
+        json.dumps({**record, "split": split}, ensure_ascii=_has_lone_surrogate(record)) + "\n" for record in records
+    ).encode()
     path.write_bytes(content)
     return {
         "path": f"{kind}/{name}.jsonl",

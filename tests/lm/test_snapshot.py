@@ -124,11 +124,16 @@ def _broken(changes: dict[str, Any]) -> Record:
     [
         (_broken({"schema": 2}), "its schema is 2"),
         (_broken({"ranking_id": "8"}), '"ranking_id" is str, not int'),
-        (_broken({"prompt": []}), "the list of messages is empty"),
-        (_broken({"prompt": [{"role": "user"}]}), '"content" is missing'),
+        (_broken({"prompt": []}), "There are no messages"),
+        (_broken({"prompt": [{"role": "user"}]}), "Message 1 has no text"),
+        (_broken({"prompt": [{"role": "human", "content": "Hi"}]}), "Message 1 has the role 'human'"),
+        (_broken({"prompt": [{"role": "user", "content": "Hi", "name": "Al"}]}), "Message 1 has the key “name”"),
+        (ranking(8, [("a", 1), ("b", 3)]), "ranking 8 has no completion at rank 2"),
+        (ranking(8, [("a", 2), ("b", 3)]), "ranking 8 has no completion at rank 1"),
+        (_broken({"schema": 1, "prompt": [{"role": "user", "content": "\ud800"}]}), r"U\+D800"),
+        (ranking(8, [("a", 1), ("b\udfff", 2)]), r"completion 81 of ranking 8: Character 2 is U\+DFFF"),
         (ranking(8, [("a", 1)]), "ranking 8 has 1 completions; it must have 2 to 10"),
         (ranking(8, [("a", 1)] * 11), "ranking 8 has 11 completions"),
-        (ranking(8, [("a", 1), (" \n", 2)]), "completion 81 of ranking 8 is empty"),
         (ranking(8, [("a", 0), ("b", 1)]), "completion 80 has rank 0"),
         (ranking(8, [("a", True), ("b", 2)]), '"rank" is bool, not int'),
     ],
@@ -144,8 +149,8 @@ def test_a_broken_ranking_is_refused_with_file_and_line(tmp_path: Path, record: 
     ("completion", "words"),
     [
         ([{"role": "user", "content": "x"}], "demonstration 5 must have a completion of exactly one assistant message"),
-        ([], "the list of messages is empty"),
-        ([{"role": "assistant", "content": " "}], "the completion of demonstration 5 is empty"),
+        ([], "demonstration 5 must have a completion of exactly one assistant message"),
+        ([{"role": "assistant", "content": "\ud800"}], r"the completion of demonstration 5: Character 1 is U\+D800"),
     ],
 )
 def test_a_broken_demonstration_is_refused(tmp_path: Path, completion: list[Record], words: str) -> None:

@@ -54,4 +54,4 @@ def test_the_interval_is_that_of_the_prompts() -> None:
     """Of 100 pairs half are picked right: 0.5 with a standard error of 0.05."""
     rows = best_of_n([outcome(number, (2, 1) if number % 2 else (1, 2)) for number in range(100)], samples=2000)
     assert rows[1]["win_rate_interval"] == pytest.approx([0.4, 0.6], abs=0.02)
-    assert rows[0]["win_rate_interval"] == [0.5, 0.5]
+    assert rows[0]["win_rate_interval"] is None  # the pick of one is a half, always

@@ -30,4 +30,10 @@ def test_a_ratio_has_the_interval_of_its_prompts() -> None:
 def test_what_does_not_exist_has_neither_value_nor_interval() -> None:
     assert ratio(np.array([[1.0, 0.0]]), 0, 1) == (None, None)
     assert interval(np.array([np.nan, np.nan])) is None
-    assert interval(np.array([np.nan, 3.0])) == [3.0, 3.0]
+
+
+def test_an_interval_without_width_is_none() -> None:
+    """One prompt gives the same figure in every draw: that is not certainty but too little to tell."""
+    assert interval(np.array([np.nan, 3.0])) is None
+    assert interval(np.array([0.1 + 0.2, 0.3])) is None
+    assert ratio(np.array([[1.0, 1.0]]), 0, 1) == (1.0, None)

@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from lm.errors import Failed, Refused
-from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prompt_format import Message
-from lm.rendering import Renderer
+from lm.rendering import Rendered, Renderer
 from lm.snapshot.reading import open_snapshot
 from rm_trainer.dataset import TokenDataset, tokenized_demonstrations, tokenized_rankings, with_pairs
 from rm_trainer.model import load_base_model
@@ -25,7 +24,9 @@ from tests.lm.snapshots import demonstration, ranking, write_snapshot
 from tests.rm_trainer.tokenized import tokenized
 
 MIXED = [
-    ranking(k, [(f"answer {k} {n}" * n, 1 + n % 3) for n in range(1, k + 1)], prompt="Say " * (150 if k == 5 else k))
+    ranking(
+        k, [(f"answer {k} {n}" * n, 1 + n % min(k, 3)) for n in range(1, k + 1)], prompt="Say " * (150 if k == 5 else k)
+    )
     for k in range(2, 11)
 ]
 """K from 2 to 10, a prompt over the tiny model's limit of 512 tokens among them."""
@@ -41,13 +42,13 @@ def renderer(tiny_base: Path) -> Renderer:
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The prompts that were rendered since the test began."""
     seen: list[str] = []
-    render = Renderer.render
+    tokens = Renderer.tokens
 
-    def counting(self: Renderer, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
+    def counting(self: Renderer, prompt: Sequence[Message], completions: Sequence[str]) -> Rendered:
         seen.append(prompt[0]["content"])
-        return render(self, prompt, completions)
+        return tokens(self, prompt, completions)
 
-    monkeypatch.setattr(Renderer, "render", counting)
+    monkeypatch.setattr(Renderer, "tokens", counting)
     return seen
 
 
@@ -140,7 +141,7 @@ def entry_in(cache: Path) -> Path:
     return entry
 
 
-@pytest.mark.parametrize("name", ["tokens.bin", "rows.bin", "entry.json"])
+@pytest.mark.parametrize("name", ["tokens.bin", "rows.bin", "remarks.json", "entry.json"])
 @pytest.mark.parametrize("damage", [
     lambda path: path.write_bytes(path.read_bytes()[:-2]),
     lambda path: path.write_bytes(b"\xff" + path.read_bytes()[1:]),

@@ -42,7 +42,7 @@ def test_a_preset_rule_is_learned_and_holds_on_prompts_never_seen(
 
     metrics = read_json(tmp_path / "out" / "metrics.json")
     assert metrics["valid"]["pair_accuracy"] > 0.8
-    assert metrics["valid"]["prompt_accuracy_interval"][0] > 0.7
+    assert (metrics["valid"]["prompt_accuracy_interval"] or [1.0])[0] > 0.7  # none where all are right
     assert metrics["test"]["pair_accuracy"] > 0.8
     assert metrics["train"]["last_loss"] < metrics["train"]["first_loss"]
 
@@ -161,13 +161,14 @@ def test_ties_and_dropped_tokens_are_counted_and_said(
 
 
 def test_one_prompt_of_one_labeler_is_enough_to_run(tmp_path: Path, tiny_base: Path) -> None:
-    """Nothing is learned from it that holds, and the figures say so: their intervals are there and have no width."""
+    """Nothing is learned from it that holds, and the figures say so: they have no intervals."""
     one = [ranking(1, [("good", 1), ("bad", 2)])]
     data = write_snapshot(tmp_path / "data", rankings={"train": one, "valid": [ranking(2, [("good", 1), ("bad", 2)])]})
     assert train(data, tiny_base, tmp_path / "out", "--epochs", "2") == 0
     metrics = read_json(tmp_path / "out" / "metrics.json")
     assert metrics["counts"]["train"]["pairs"] == metrics["valid"]["prompts"] == 1
-    assert metrics["valid"]["pair_accuracy_interval"] == [metrics["valid"]["pair_accuracy"]] * 2
+    assert metrics["valid"]["pair_accuracy_interval"] is None
+    assert "not enough data" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_from_two_to_ten_completions_are_trained_on_together(tmp_path: Path, tiny_base: Path) -> None:
@@ -217,13 +218,23 @@ def test_two_labelers_who_disagree_about_a_task_pull_against_each_other(tmp_path
 def test_prompts_that_are_tested_and_trained_on_are_counted_and_said(
     tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """By what they say and not by their ids: of another campaign, of a dialogue that goes on, in other white space."""
+    pair = [("a", 1), ("b", 2)]
+    dialogue = ranking(74, pair, prompt="Name a bird.")
+    dialogue["prompt"] += [{"role": "assistant", "content": "A tit."}, {"role": "user", "content": "Another?"}]
+    valid = [
+        ranking(71, pair, prompt="name a  bird. "),
+        ranking(72, pair, prompt="Write about an animal."),
+        ranking(73, pair, prompt="Name a fish.", prompt_id=1),
+        dialogue,
+    ]
     data = write_snapshot(
-        tmp_path / "data", rankings={"train": FEW, "valid": [*FEW[:2], ranking(77, [("a", 1), ("b", 2)])]}
+        tmp_path / "data", rankings={"train": [*FEW, ranking(9, pair, prompt="Name a bird.")], "valid": valid}
     )
     assert train(data, tiny_base, tmp_path / "out") == 0
     counts = read_json(tmp_path / "out" / "metrics.json")["counts"]
-    assert (counts["train"]["also_in_train"], counts["valid"]["also_in_train"]) == (0, 2)
-    assert "valid: 2 of its prompts are trained on as well" in capsys.readouterr().err
+    assert (counts["train"]["also_in_train"], counts["valid"]["also_in_train"]) == (0, 3)
+    assert "valid: 3 of its prompts begin like one that is trained on as well" in capsys.readouterr().err
 
 
 def test_a_split_of_many_files_trains_to_the_same_bytes_as_one(tmp_path: Path, tiny_base: Path) -> None:
@@ -252,9 +263,13 @@ def test_tokens_are_kept_in_the_cache_that_is_named(tmp_path: Path, tiny_base: P
         ({"valid": FEW}, r"has no rankings in the split train \(it has: valid\)"),
         ({}, "holds no rankings. Export it with --format rankings"),
         ({"train": [ranking(1, [("a", 1), ("b", 1)])]}, "All 1 training rankings in .* are ties"),
-        ({"train": [ranking(7, [("a", 1), ("b" * 600, 2)])]}, "Ranking 7 can't be used: its longest completion takes"),
+        (
+            {"train": [ranking(7, [("a", 1), ("b" * 600, 2)])]},
+            r"Of 1 training rankings .* none leaves a pair .*first in ranking 7: it takes \d+ tokens, and the limit",
+        ),
         ({"train": [FEW[0], *FEW]}, "holds ranking 1 more than once in its split train"),
-        ({"train": [ranking(7, [("a", 1), (" ", 2)])]}, "completion 71 of ranking 7 is empty"),
+        ({"train": [ranking(7, [("a", 1), (" ", 2)])]}, "1 completions are empty and left out .first in ranking 7"),
+        ({"train": [ranking(7, [("a", 1), ("b", 3)])]}, "Line 1 of .* has no completion at rank 2"),
         ({"train": FEW, "valid": [ranking(8, [("a", 1)])]}, "ranking 8 has 1 completions"),
     ],
 )
@@ -285,14 +300,39 @@ def test_a_snapshot_of_demonstrations_without_any_is_refused(
     assert "has no demonstrations in its train split" in refusal(capsys)
 
 
-def test_a_demonstration_that_does_not_fit_is_refused_by_its_id(
+def test_what_does_not_fit_is_left_out_counted_and_said_and_the_run_goes_on(
     tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Of ranking 90 two completions stay; of 91 and 92 nothing to compare. Of the demonstrations one stays."""
+    rankings = [
+        *FEW,
+        ranking(90, [("good", 1), ("x" * 600, 2), ("bad", 3)]),
+        ranking(91, [("x" * 600, 1), ("bad", 2)]),
+        ranking(92, [("good", 1), (" ", 2)]),
+    ]
+    ideals = [demonstration(31, "x" * 600), demonstration(32, "\n"), demonstration(33, "a frog")]
     data = write_snapshot(
-        tmp_path / "data", rankings={"train": FEW}, demonstrations={"train": [demonstration(31, "x" * 600)]}
+        tmp_path / "data", rankings={"train": rankings, "valid": rankings[4:]}, demonstrations={"train": ideals}
     )
-    assert train(data, tiny_base, tmp_path / "out") == 2
-    assert "Demonstration 31 can't be used" in refusal(capsys)
+    assert train(data, tiny_base, tmp_path / "out") == 0
+    metrics = read_json(tmp_path / "out" / "metrics.json")
+    counts = metrics["counts"]
+    assert (counts["train"]["rankings"], metrics["train"]["rankings"]) == (7, 5)
+    assert counts["valid"]["pairs"] == metrics["valid"]["pairs"] == 1
+    for split in ("train", "valid"):
+        assert counts[split]["too_long_completions"] == 2
+        assert counts[split]["empty_completions"] == 1
+        assert counts[split]["incomparable_rankings"] == 2
+    ideal = counts["demonstrations"]
+    assert (ideal["demonstrations"], ideal["too_long_completions"], ideal["empty_completions"]) == (1, 1, 1)
+    assert metrics["demonstrations"]["count"] == 1
+    said = capsys.readouterr().err
+    assert "train: 2 completions don't fit the limit by themselves" in said
+    assert "first in ranking 90: it takes" in said
+    assert "train: 1 completions are empty and left out (first in ranking 92)." in said
+    assert "first in demonstration 31" in said
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "| train | 7 | 5 | " in card
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,11 @@ class PromptView(ApiView):
         return Response(StoredPromptSerializer(get_object_or_404(prompts, pk=pk)).data)
 
 
+def _language_of(messages: list[dict[str, str]], campaign: Campaign) -> str:
+    """Of the last turn; "" where it can't be told, which is refused."""
+    return detect_language(messages[-1]["content"], expected=campaign.languages) or ""
+
+
 def _add(campaign: Campaign, sent: dict[str, Any]) -> dict[str, Any]:
     given = [GivenCompletion(text=each["text"], model=each["model"]) for each in sent.get("completions", [])]
     try:
@@ -81,7 +86,7 @@ def _add(campaign: Campaign, sent: dict[str, Any]) -> dict[str, Any]:
                 submitter=sent["submitter"],
                 source=PromptSource.API,
                 use_case=UseCase(sent["use_case"]),
-                language=sent.get("language") or detect_language(sent["messages"][-1]["content"]),
+                language=sent.get("language") or _language_of(sent["messages"], campaign),
                 content_warnings=[ContentWarning(warning) for warning in sent["content_warnings"]],
                 ranking_tasks_needed=0 if given else None,  # what came with the prompt need not be made again
             )

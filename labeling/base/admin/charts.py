@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Point = tuple[float, float]
 
@@ -102,13 +103,30 @@ def line_chart(
     return LineChart(
         lines=[_line(name, [place(point) for point in thinned(points)]) for name, points in series.items() if points],
         whiskers=[_whisker(each, place) for each in estimates],
-        x_ticks=[
-            Tick(place((x, low))[0], label)
-            for x, label in x_ticks or [(x, f"{x:,.0f}") for x in nice_ticks(0, x_end) if x <= x_end]
+        x_ticks=[Tick(place((x, low))[0], label) for x, label in x_ticks or _counted(x_end)],
+        y_ticks=[
+            Tick(place((0, y))[1], label) for y, label in zip(ticks, labels_of(ticks, percent=percent), strict=True)
         ],
-        y_ticks=[Tick(place((0, y))[1], f"{y:.0%}" if percent else f"{y:.2g}") for y in ticks],
         level=Tick(place((0, level[0]))[1], level[1]) if level else None,
     )
+
+
+def _counted(end: float) -> list[tuple[float, str]]:
+    """Round numbers from 0 to `end`, with their labels."""
+    ticks = nice_ticks(0, end)
+    return [each for each in zip(ticks, labels_of(ticks, percent=False), strict=True) if each[0] <= end]
+
+
+def labels_of(ticks: Sequence[float], *, percent: bool) -> list[str]:
+    """With as many decimals as tell neighbours apart.
+
+    >>> labels_of([0.48, 0.485, 0.49], percent=True)
+    ['48.0%', '48.5%', '49.0%']
+    """
+    scaled = [tick * 100 if percent else tick for tick in ticks]
+    step = min((abs(one - other) for one, other in pairwise(scaled)), default=1.0)
+    decimals = next((number for number in range(10) if abs(round(step, number) - step) < step * 1e-6), 10)
+    return [f"{value:,.{decimals}f}{'%' if percent else ''}" for value in scaled]
 
 
 def _line(name: str, points: list[Point]) -> Line:

@@ -3,16 +3,18 @@
 from typing import Any
 
 from django import forms
-from django.contrib.postgres.forms import SimpleArrayField
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
+    UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
+
+from labeling.base.language import named_languages
 
 
 def text(
@@ -36,10 +38,20 @@ def long_text(
 
 
 def choice(
-    label: StrOrPromise, choices: Any, *, help_text: StrOrPromise = "", initial: Any = None
+    label: StrOrPromise,
+    choices: Any,
+    *,
+    help_text: StrOrPromise = "",
+    initial: Any = None,
+    required: bool = True,
 ) -> forms.ChoiceField:
     return forms.ChoiceField(
-        label=label, choices=choices, help_text=help_text, initial=initial, widget=UnfoldAdminSelectWidget()
+        label=label,
+        choices=choices,
+        help_text=help_text,
+        initial=initial,
+        required=required,
+        widget=UnfoldAdminSelectWidget(),
     )
 
 
@@ -49,13 +61,14 @@ def switch(label: StrOrPromise, *, help_text: StrOrPromise = "", initial: bool =
     )
 
 
-def languages(*, help_text: StrOrPromise) -> SimpleArrayField:
-    return SimpleArrayField(
-        forms.CharField(max_length=16),
+def languages(*, help_text: StrOrPromise) -> forms.MultipleChoiceField:
+    """Several of the languages that there are, found by their names."""
+    return forms.MultipleChoiceField(
         label=_("Languages"),
         help_text=help_text,
-        initial="en, zh",
-        widget=UnfoldAdminTextInputWidget(),
+        choices=named_languages,
+        initial=["en", "zh"],
+        widget=UnfoldAdminSelect2MultipleWidget(),
     )
 
 

@@ -16,6 +16,8 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
+from labeling.base.language import name_of
+
 if TYPE_CHECKING:  # unfold is not typed
     from django.contrib.admin import SimpleListFilter
 
@@ -66,7 +68,7 @@ class LanguageFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
         codes = model_admin.model.objects.order_by("language").values_list("language", flat=True).distinct()
-        return [(code, code) for code in codes]
+        return [(code, name_of(code)) for code in codes]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         return queryset.filter(language=self.value()) if self.value() else queryset

@@ -70,9 +70,7 @@ def _taken(call: str) -> Rows:
     )
 
 
-CLAIMED_CAMPAIGN: Columns = columns(
-    "labeling.Campaign", "id", "slug", "name", "state", "ask_strength", "ask_edit", "lease_minutes"
-)
+CLAIMED_CAMPAIGN: Columns = columns("labeling.Campaign", "id", "slug", "name", "state", "ask_edit", "lease_minutes")
 TAKEN_TASK = _taken("concord_take_next_task(%s, %s, %s)")
 TAKEN_PROMPT = _taken("concord_take_next_prompt(%s, %s)")
 

@@ -8,7 +8,7 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
-from labeling.base.admin.fields import languages
+from labeling.base.admin.fields import choice, languages
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, InstructionsForm
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
@@ -75,6 +75,7 @@ FIELDSETS: list[Any] = [
                 "demonstrations_per_prompt",
                 "ranking_tasks_per_prompt",
                 "rankings_per_task",
+                "apply_to_existing",
                 "ask_strength",
                 "ask_edit",
                 "lease_minutes",
@@ -121,9 +122,22 @@ class StatementsField(forms.CharField):
         return {"language": code.strip(), "text": text.strip()}
 
 
+EXISTING = [
+    ("yes", _("Existing prompts and tasks ask for the new numbers, too")),
+    ("no", _("Only what is added from now on")),
+]
+
+
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
+    apply_to_existing = choice(
+        _("If these numbers change"),
+        EXISTING,
+        initial="yes",
+        required=False,
+        help_text=_("What is done or held stays. Tasks that were done wait again where more rankings are asked for."),
+    )
     use_case_statements = StatementsField()
-    languages = languages(help_text=_("Codes with commas between, such as: en, zh."))
+    languages = languages(help_text=_("For what labelers begin by themselves. Prompts have their own."))
 
     class Meta:
         model = Campaign
@@ -143,6 +157,7 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
     """A draft with version 1 of its instructions and rubric; the rubric begins as InstructGPT's Table 3."""
 
     flags = FlagsField(required=False)
+    apply_to_existing = None  # type: ignore[assignment]  # Django leaves the field out: there is nothing yet
 
     class Meta(CampaignForm.Meta):
         fields = ("slug", *SETTINGS)
@@ -157,5 +172,9 @@ NEW_FIELDSETS: list[Any] = [
     (FIELDSETS[0][0], {"fields": ["slug", *FIELDSETS[0][1]["fields"]]}),
     (_("What labelers are told"), {"fields": list(BODY_FIELDS.values())}),
     (_("What labelers flag, beside the 1–7 quality"), {"fields": ["flags"]}),
-    *FIELDSETS[1:],
+    (
+        FIELDSETS[1][0],
+        {"fields": [name for name in FIELDSETS[1][1]["fields"] if name != "apply_to_existing"]},
+    ),
+    *FIELDSETS[2:],
 ]

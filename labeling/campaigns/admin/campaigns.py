@@ -21,6 +21,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.language import names_of
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState, legal_moves
 from labeling.campaigns.admin.campaign_forms import FIELDSETS, NEW_FIELDSETS, CampaignForm, NewCampaignForm
@@ -76,7 +77,8 @@ class CampaignAdmin(NounAdmin):
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: Any) -> None:  # noqa: ARG002
         cleaned = form.cleaned_data
         if change:
-            change_campaign(campaign=obj, **{name: cleaned[name] for name in form.changed_data})
+            changed = [name for name in form.changed_data if name != "apply_to_existing"]
+            change_campaign(campaign=obj, **{name: cleaned[name] for name in changed})
             return
         beside = {"flags", *BODY_FIELDS.values()}
         fields = {name: value for name, value in cleaned.items() if name not in beside}
@@ -102,7 +104,7 @@ class CampaignAdmin(NounAdmin):
 
     @column(lazy("Languages"))
     def languages_in_short(self, campaign: Campaign) -> str:
-        return ", ".join(campaign.languages)
+        return names_of(campaign.languages)
 
     @column(lazy("Prompts"), ordering="prompt_count")
     def prompts(self, campaign: Any) -> str:

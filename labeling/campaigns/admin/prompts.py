@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django_stubs_ext import StrPromise
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from labeling.base.admin.columns import bar
@@ -20,17 +21,17 @@ from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choic
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
-from labeling.campaigns.models.prompts import Prompt, Submitter
+from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt, Submitter
 from labeling.campaigns.services.prompts import warn_of_content
 from lm.snapshot.records import SPLITS
 
 
 class SplitFilter(DropdownFilter):
-    """train, valid or test, of the prompt's submitter."""
+    """train, valid or test."""
 
     title = lazy("split")
     parameter_name = "split"
-    lookup = "submitter__split"
+    lookup = "opening__split"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
         return [(split, split) for split in SPLITS]
@@ -58,6 +59,24 @@ class SetAsideFilter(DropdownFilter):
         return queryset.filter(set_aside_reason="") if self.value() == "no" else queryset
 
 
+class WantsFilter(DropdownFilter):
+    """Prompts for which work is still to be handed out, by what they want."""
+
+    title = lazy("wants")
+    parameter_name = "wants"
+    wanted: ClassVar[dict[str, tuple[StrPromise, Q]]] = {
+        "ranking": (lazy("Ranking tasks to be made"), WANTS_RANKING_TASK),
+        "demonstration": (lazy("Demonstrations nobody is writing"), WANTS_DEMONSTRATION),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [(name, label) for name, (label, _rows) in self.wanted.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        value = self.value()
+        return queryset.filter(self.wanted[value][1]) if value in self.wanted else queryset
+
+
 class WarningsForm(forms.Form):
     warnings = forms.TypedMultipleChoiceField(
         label=lazy("Content warnings"),
@@ -72,7 +91,7 @@ class PromptAdmin(RecordAdmin):
     actions_detail: tuple[Any, ...] = ("warn",)
     list_display = (
         "number",
-        "opening",
+        "asked",
         shown("campaign", lazy("Campaign")),
         shown("use_case", lazy("Use case")),
         shown("language", lazy("Language")),
@@ -81,15 +100,16 @@ class PromptAdmin(RecordAdmin):
         "progress",
         "aside",
     )
-    list_display_links = ("number", "opening")
+    list_display_links = ("number", "asked")
     list_filter = (
         *by_relation("campaign"),
         *by_choice("use_case", "source"),
         LanguageFilter,
         SplitFilter,
         SetAsideFilter,
+        WantsFilter,
     )
-    list_select_related = ("campaign", "submitter")
+    list_select_related = ("campaign", "submitter", "opening")
     search_fields = ("messages", "submitter__name")
     search_help_text = lazy("Words of the prompt, or a submitter's name")
     list_per_page = 50
@@ -138,14 +158,14 @@ class PromptAdmin(RecordAdmin):
         return prompt.pk
 
     @column(lazy("Prompt"))
-    def opening(self, prompt: Prompt) -> str:
+    def asked(self, prompt: Prompt) -> str:
         return format_html(
             '<span class="cc-excerpt" lang="{}">{}</span>', prompt.language, prompt.last_user_text()[:160]
         )
 
-    @column(lazy("Split"), ordering="submitter__split")
+    @column(lazy("Split"), ordering="opening__split")
     def split(self, prompt: Prompt) -> str:
-        return prompt.submitter.split
+        return prompt.split
 
     @column(lazy("Demonstrations"), ordering="demonstrations_done")
     def progress(self, prompt: Prompt) -> str:

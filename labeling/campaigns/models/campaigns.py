@@ -1,7 +1,11 @@
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -10,6 +14,8 @@ from labeling.base.states import CampaignState, CompositionKind
 from labeling.people.models import Labeler
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
 
+TAKES_HELD_WORK = ~Q(campaign__state=CampaignState.CLOSED.value) | Q(campaign__held_work_until__gt=Now())
+"""Of held work: its campaign would take it (Campaign.takes_held_work)."""
 MOST_SUGGESTIONS = 5
 """For one turn: more are not read, and each costs the labeler seconds."""
 K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
@@ -86,6 +92,17 @@ class Campaign(StatefulModel):
     retrain_after_days = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("Days since the last retraining that start one. Empty: RETRAIN_AFTER_DAYS.")
     )
+    simulated = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text=_("Simulated labelers work in it, and nobody else; they work nowhere else."),
+    )
+    held_work_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("A closed campaign takes what was held until then. Empty: it takes nothing."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -112,10 +129,16 @@ class Campaign(StatefulModel):
     def __str__(self) -> str:
         return self.name
 
-    def statements(self, language: str | None = None) -> list[str]:
-        """The use cases shown for own prompts: those in that language where there are any, otherwise all."""
-        everything = [each["text"] for each in self.use_case_statements]
-        return [each["text"] for each in self.use_case_statements if each["language"] == language] or everything
+    def takes_held_work(self) -> bool:
+        """Whether work that was begun may be handed in."""
+        return self.state != CampaignState.CLOSED or self.closing_at is not None
+
+    @property
+    def closing_at(self) -> datetime | None:
+        """Until when a closed campaign still takes what was held; None for every other one, and after that."""
+        if self.state != CampaignState.CLOSED or self.held_work_until is None:
+            return None
+        return self.held_work_until if self.held_work_until > timezone.now() else None
 
     def own_writing(self) -> list[CompositionKind]:
         """What labelers may begin by themselves."""

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.queues import WorkQueue
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue
 from labeling.people.models import Labeler
 from lm.snapshot.records import SPLITS
 
@@ -15,7 +15,7 @@ PROMPTS_PER_SUBMITTER = 200
 
 
 class Submitter(models.Model):
-    """The source of a prompt. The split depends on this name alone (campaigns/rules/splits.py)."""
+    """The source of a prompt, under a normalised name that decides the split of what they begin (rules/splits.py)."""
 
     name = models.CharField(max_length=200, unique=True)
     split = models.CharField(max_length=8, editable=False)
@@ -37,10 +37,27 @@ class Submitter(models.Model):
         return self.name
 
 
+class PromptOpening(models.Model):
+    """How prompts begin: their first user turn, normalised. All that begin alike are in one split, whoever submitted
+    them to whichever campaign, so that nothing is both trained and tested on.
+    """
+
+    key = models.CharField(max_length=64, unique=True)
+    split = models.CharField(max_length=8)
+
+    class Meta:
+        constraints = [one_of("split", SPLITS, name="prompt_opening_split_known")]
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]} in {self.split}"
+
+
 WANTS_DEMONSTRATION = Q(
     set_aside_reason="", demonstrations_needed__gt=F("demonstrations_open") + F("demonstrations_done")
 )
 """A prompt that wants a demonstration which nobody is writing yet."""
+WANTS_RANKING_TASK = Q(set_aside_reason="", ranking_tasks_needed__gt=F("ranking_tasks_made"))
+"""A prompt of which ranking tasks are still to be made."""
 
 
 class PromptQuerySet(models.QuerySet["Prompt"]):
@@ -49,9 +66,13 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
 
         services/next_task.py finds the first of them without reading the others; tests hold it to this rule.
         """
-        met = labeler.assignments.filter(prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
+        met = labeler.assignments.filter(HAS_MET, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
         return self.filter(
-            WANTS_DEMONSTRATION, ~Exists(met), campaign__state=CampaignState.ACTIVE, language__in=labeler.languages
+            WANTS_DEMONSTRATION,
+            ~Exists(met),
+            campaign__state=CampaignState.ACTIVE,
+            campaign__simulated=labeler.simulated,
+            language__in=labeler.languages,
         ).exclude(content_warnings__overlap=labeler.opt_outs)
 
 
@@ -61,6 +82,7 @@ class Prompt(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="prompts")
     submitter = models.ForeignKey(Submitter, on_delete=models.PROTECT, related_name="prompts")
     messages = models.JSONField(help_text="List of {role: system | user | assistant, content}.")
+    opening = models.ForeignKey(PromptOpening, on_delete=models.PROTECT, editable=False, related_name="prompts")
     dedupe_key = models.CharField(max_length=64, editable=False)
     source = models.CharField(max_length=24, choices=PromptSource.choices)
     use_case = models.CharField(max_length=24, choices=UseCase.choices, default=UseCase.OTHER)
@@ -122,16 +144,20 @@ class Prompt(models.Model):
             models.Index(
                 fields=["queue", "queue_place"], condition=WANTS_DEMONSTRATION, name="prompt_wants_demonstration"
             ),
-            # top_up (services/tasks.py) walks the prompts that still want a ranking task.
+            # top_up (labeling/ranking_tasks/services/tasks.py) walks the prompts that still want a ranking task.
             models.Index(
-                fields=["campaign", "ranking_tasks_made", "id"],
-                condition=Q(ranking_tasks_needed__gt=F("ranking_tasks_made")),
+                fields=["campaign", "language", "ranking_tasks_made", "id"],
+                condition=WANTS_RANKING_TASK,
                 name="prompt_wants_ranking_task",
             ),
         ]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.last_user_text()[:60]}"
+
+    @property
+    def split(self) -> str:
+        return self.opening.split
 
     def last_user_text(self) -> str:
         return str(self.messages[-1]["content"])

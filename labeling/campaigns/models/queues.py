@@ -7,21 +7,28 @@ it before. docs/decisions/the-next-task.md says why.
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
-from labeling.base.states import AssignmentKind, CampaignState
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.people.models import Labeler
+
+HAS_MET = ~Q(state=AssignmentState.LAPSED.value, draft_version=0)
+"""Of assignments: by which of them their labeler has met the work. Where the lease ran out before anything was entered,
+they may be offered it again."""
 
 
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
     def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
         """The queues from which the labeler may be given work: those of open campaigns, in their languages, without
-        the content that they opted out of."""
-        return self.filter(campaign__state=CampaignState.ACTIVE, language__in=labeler.languages).exclude(
-            content_warnings__overlap=labeler.opt_outs
-        )
+        the content that they opted out of. Simulated labelers have campaigns of their own."""
+        return self.filter(
+            campaign__state=CampaignState.ACTIVE,
+            campaign__simulated=labeler.simulated,
+            language__in=labeler.languages,
+        ).exclude(content_warnings__overlap=labeler.opt_outs)
 
 
 class WorkQueue(models.Model):

@@ -1,39 +1,17 @@
-"""Whether messages are a prompt: roles take turns, texts can be kept, and the last one is a user's."""
+"""Whether messages are a prompt, as they are stored."""
 
 from collections.abc import Mapping, Sequence
 
 from labeling.base.refusals import PromptRefused
-from labeling.base.text import UnstorableText, clean_text
+from labeling.base.text import clean_text
+from lm.conversations import InvalidConversation, check_conversation
 from lm.prompt_format import Message
 
 
 def check_messages(messages: Sequence[Mapping[str, object]]) -> list[Message]:
     """The messages as they are stored. Raises PromptRefused, naming the message (from 1)."""
-    if not messages:
-        raise PromptRefused("There are no messages; a prompt needs at least one user message.")
-    clean: list[Message] = []
-    for number, message in enumerate(messages, start=1):
-        clean.append(_check_message(number, message, previous=clean[-1]["role"] if clean else None))
-    if clean[-1]["role"] != "user":
-        raise PromptRefused(f"The last message is from the {clean[-1]['role']}; a prompt must end with a user message.")
-    return clean
-
-
-def _check_message(number: int, message: Mapping[str, object], *, previous: str | None) -> Message:
-    if not isinstance(message, Mapping):
-        raise PromptRefused(f"Message {number} is not an object with a role and a content.")
-    role, content = message.get("role"), message.get("content")
-    if role not in ("system", "user", "assistant"):
-        raise PromptRefused(f"Message {number} has the role {role!r}; it must be system, user or assistant.")
-    if not isinstance(content, str) or not content.strip():
-        raise PromptRefused(f"Message {number} has no text.")
-    if role == "system" and number > 1:
-        raise PromptRefused(f"Message {number} is a system message; only the first message may be one.")
-    if role == previous:
-        raise PromptRefused(f"Messages {number - 1} and {number} are both from the {role}; turns must alternate.")
-    if role == "assistant" and previous != "user":
-        raise PromptRefused(f"Message {number} is from the assistant, but no user message comes before it.")
     try:
-        return Message(role=str(role), content=clean_text(content))
-    except UnstorableText as unstorable:
-        raise PromptRefused(f"Message {number}: {unstorable}") from unstorable
+        checked = check_conversation(messages)
+    except InvalidConversation as invalid:
+        raise PromptRefused(str(invalid)) from invalid
+    return [Message(role=message["role"], content=clean_text(message["content"])) for message in checked]

@@ -9,13 +9,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from lm.prompt_format import Message
+from lm.snapshot.openings import normalise
 
 PREFIX_COLUMNS = 200
-
-
-def normalise(text: str) -> str:
-    """Unicode NFKC, case folded, every run of white space one blank."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def prefix(text: str, columns: int = PREFIX_COLUMNS) -> str:

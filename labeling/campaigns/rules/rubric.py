@@ -5,8 +5,8 @@ from typing import NotRequired, TypedDict
 
 from labeling.base.refusals import CampaignRefused
 
-MOST_FLAGS = 12
-"""Each flag has a letter of the keyboard on the ranking page; so many are left (static/desk/ranking/keyboard.js)."""
+MOST_FLAGS = 11
+"""Each flag has a letter of the keyboard on the ranking page; so many are left (static/desk/ranking/shortcuts.js)."""
 
 
 class RubricFlag(TypedDict):

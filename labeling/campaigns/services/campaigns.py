@@ -4,12 +4,14 @@ Instructions read.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, TypedDict
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from labeling.base.language import checked_languages
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
@@ -52,9 +54,12 @@ def create_campaign(
 ) -> Campaign:
     """A draft with version 1 of its instructions and rubric; `fields` override the settings' defaults.
 
-    Raises ValidationError: a taken or malformed slug, numbers out of range; CampaignRefused: a broken rubric.
+    Raises ValidationError: a taken or malformed slug, numbers out of range; CampaignRefused: a broken rubric;
+    UnknownLanguage.
     """
-    campaign = Campaign(slug=slug, name=name, languages=list(languages), **{**campaign_defaults(), **fields})
+    campaign = Campaign(
+        slug=slug, name=name, languages=checked_languages(languages), **{**campaign_defaults(), **fields}
+    )
     campaign.full_clean()
     campaign.save()
     publish_instructions(campaign=campaign, body=instructions)
@@ -72,6 +77,8 @@ def change_campaign(*, campaign: Campaign, **fields: Any) -> Campaign:
     if fixed := sorted({"slug", "state", "created_at"} & set(fields)):
         raise CampaignRefused(f"{', '.join(fixed)} can't be changed here: slugs stay, states have their own buttons.")
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    if "languages" in fields:
+        fields["languages"] = checked_languages(fields["languages"])
     for name, value in fields.items():
         setattr(campaign, name, value)
     campaign.full_clean()
@@ -97,8 +104,10 @@ def publish_rubric(*, campaign: Campaign, flags: list[RubricFlag]) -> RubricVers
 
 
 @transaction.atomic
-def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
+def change_campaign_state(*, campaign: Campaign, state: CampaignState, held_work_until: datetime | None = None) -> None:
     """Opens, pauses, or closes a campaign of which nothing is held; `close_campaign` gives held work back first.
+
+    `held_work_until`: a closed campaign takes what is held until then.
 
     Raises IllegalMove, and CampaignRefused when a campaign without instructions or rubric is opened.
     """
@@ -108,9 +117,13 @@ def change_campaign_state(*, campaign: Campaign, state: CampaignState) -> None:
         campaign.instruction_versions.exists() and campaign.rubric_versions.exists()
     ):
         raise CampaignRefused(f"Publish instructions and a rubric for “{campaign}” before opening it to labelers.")
-    if state == CampaignState.CLOSED and campaign.assignments.filter(state=AssignmentState.OPEN).exists():
+    if (
+        state == CampaignState.CLOSED
+        and not held_work_until
+        and campaign.assignments.filter(state=AssignmentState.OPEN).exists()
+    ):
         raise CampaignRefused(f"Work of “{campaign}” is held; give it back before closing.")
-    campaign.move(to=state)
+    campaign.move(to=state, held_work_until=held_work_until)
 
 
 def acknowledge(*, labeler: Labeler, instruction_version: InstructionVersion) -> None:

@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from labeling.base.language import code_of
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, Submitter
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.rules.messages import check_messages
 from labeling.campaigns.rules.near_duplicates import prompt_key
-from labeling.campaigns.rules.splits import split_of
+from labeling.campaigns.rules.splits import split_of, submitter_name
 from labeling.people.models import Labeler
+from lm.prompt_format import Message
+from lm.snapshot.openings import opening_key
 
 
 @transaction.atomic
@@ -29,30 +32,34 @@ def add_prompt(
     content_warnings: Sequence[ContentWarning] = (),
     ranking_tasks_needed: int | None = None,
     demonstrations_needed: int | None = None,
+    split: str | None = None,
 ) -> Prompt:
     """A new prompt of the campaign, with as much work wanted as the campaign asks for, or as is given.
 
+    One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's.
     Raises PromptRefused: not a conversation that ends with a user turn, a near-duplicate (the twin's id is named), or
     one too many of its submitter.
     """
     clean = check_messages(messages)
     if not submitter.strip():
         raise PromptRefused("The submitter's name is empty; the split hangs on it, so every prompt needs one.")
-    if not language.strip():
-        raise PromptRefused("The language is empty; give a code such as en or zh.")
+    code = code_of(language)
+    if code is None:
+        raise PromptRefused(f"“{language}” is no language; give a code such as en or zh.")
     key = prompt_key(clean)
     _refuse_twin(campaign, key)
-    counted = _count_in(submitter)
+    counted = _count_in(submitter_name(submitter))
     try:
         with transaction.atomic():
             return Prompt.objects.create(
                 campaign=campaign,
                 submitter=counted,
                 messages=clean,
+                opening=_opening_of(clean, split or counted.split),
                 dedupe_key=key,
                 source=source,
                 use_case=use_case,
-                language=language,
+                language=code,
                 author=author,
                 picked_message_id=picked_message_id,
                 content_warnings=sorted(set(content_warnings)),
@@ -71,6 +78,17 @@ def warn_of_content(*, prompt: Prompt, warnings: Sequence[ContentWarning]) -> Pr
     prompt.content_warnings = sorted(set(warnings))
     prompt.save(update_fields=["content_warnings"])
     return prompt
+
+
+def split_where_begun(prompts: Sequence[Sequence[Message]]) -> str | None:
+    """The split of the first prompt that begins like one of these; None where none does."""
+    keys = [opening_key(messages) for messages in prompts]
+    return PromptOpening.objects.filter(key__in=keys).order_by("pk").values_list("split", flat=True).first()
+
+
+def _opening_of(messages: Sequence[Message], split: str) -> PromptOpening:
+    opening, _ = PromptOpening.objects.get_or_create(key=opening_key(messages), defaults={"split": split})
+    return opening
 
 
 def _or_default(value: int | None, default: int) -> int:

@@ -9,8 +9,10 @@ from django.utils.translation import ngettext
 
 from config.disk import disks_almost_full
 from config.health import redis_state
-from labeling.base.states import LabelerState, ModelKind, TaskState
-from labeling.console.queries.notices import NoticeFacts, notice_facts
+from labeling.base.states import AssignmentKind, ModelKind, TaskState
+from labeling.console.queries.notices import EmptyCampaign, NoticeFacts, notice_facts
+from labeling.desk.queries.idle import Stuck
+from labeling.desk.views.idle import words_for_admin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +74,52 @@ def _models(found: NoticeFacts) -> list[Notice]:
 
 
 def _work(found: NoticeFacts) -> list[Notice]:
-    empty = [
-        Notice(
-            text=_("Nothing to rank in “%(campaign)s”") % {"campaign": campaign},
-            detail=_("No ranking task is ready. Import prompts, or see whether sampling workers are up."),
-            link=reverse("admin:labeling_campaign_change", args=[campaign.pk]),
-        )
-        for campaign in found.empty_campaigns
-    ]
     aside = [
         Notice(
             text=ngettext("%(count)d ranking task set aside", "%(count)d ranking tasks set aside", reason.count)
             % {"count": reason.count},
             detail=reason.reason,
-            link=_list("rankingtask", state__exact=TaskState.SET_ASIDE),
+            link=_list("rankingtask", state__exact=TaskState.SET_ASIDE, set_aside_reason__exact=reason.reason),
         )
         for reason in found.set_aside
     ]
-    return [*empty, *_sampling(found), *aside]
+    empty = [_empty(each) for each in found.empty_campaigns]
+    return [*empty, *map(_stuck, found.stuck), *_sampling(found), *aside]
+
+
+def _empty(each: EmptyCampaign) -> Notice:
+    """A campaign that could have something to rank, with the rows that it waits for."""
+    text = _("Nothing to rank in “%(campaign)s”") % {"campaign": each.campaign}
+    of_campaign = {"campaign__id__exact": str(each.campaign.pk)}
+    if each.sampling:
+        words = "%(count)d task is being sampled.", "%(count)d tasks are being sampled."
+        detail = ngettext(*words, each.sampling) % {"count": each.sampling}
+        return Notice(
+            text=text, detail=detail, link=_list("rankingtask", **of_campaign, state__exact=TaskState.SAMPLING)
+        )
+    if each.prompts:
+        detail = ngettext(
+            "%(count)d prompt waits for ranking tasks, which are made every few seconds while beat is up.",
+            "%(count)d prompts wait for ranking tasks, which are made every few seconds while beat is up.",
+            each.prompts,
+        )
+        return Notice(
+            text=text, detail=detail % {"count": each.prompts}, link=_list("prompt", **of_campaign, wants="ranking")
+        )
+    page = reverse("admin:labeling_campaign_change", args=[each.campaign.pk])
+    return Notice(text=text, detail=_("It has no prompts. Import some."), link=page)
+
+
+def _stuck(each: Stuck) -> Notice:
+    """Work that waits while nobody may be given it."""
+    said = {"campaign": each.campaign}
+    of_campaign = {"campaign__id__exact": str(each.campaign.pk)}
+    detail = words_for_admin(each.hindrances)
+    if each.kind == AssignmentKind.RANKING:
+        text = _("Nobody who is active can be given the ranking tasks that wait in “%(campaign)s”") % said
+        return Notice(text=text, detail=detail, link=_list("rankingtask", **of_campaign, state__exact=TaskState.READY))
+    text = _("Nobody who is active can be given the prompts that wait for demonstrations in “%(campaign)s”") % said
+    return Notice(text=text, detail=detail, link=_list("prompt", **of_campaign, wants="demonstration"))
 
 
 def _sampling(found: NoticeFacts) -> list[Notice]:
@@ -131,14 +161,30 @@ def _runs(found: NoticeFacts) -> list[Notice]:
 
 
 def _people(found: NoticeFacts) -> list[Notice]:
-    if not found.waiting_labelers:
-        return []
-    text = ngettext(
-        "%(count)d labeler waits to be admitted", "%(count)d labelers wait to be admitted", found.waiting_labelers
-    )
-    return [
-        Notice(text=text % {"count": found.waiting_labelers}, link=_list("labeler", state__exact=LabelerState.INVITED))
+    waiting = [
+        Notice(
+            text=ngettext(
+                "%(count)d labeler waits to be admitted (%(state)s)",
+                "%(count)d labelers wait to be admitted (%(state)s)",
+                count,
+            )
+            % {"count": count, "state": state.label},
+            link=_list("labeler", state__exact=state),
+        )
+        for state, count in found.waiting_labelers.items()
     ]
+    count = found.labelers_without_work
+    if not count:
+        return waiting
+    text = ngettext(
+        "%(count)d active labeler can be given nothing now", "%(count)d active labelers can be given nothing now", count
+    )
+    idle = Notice(
+        text=text % {"count": count},
+        detail=_("Work waits, but not for them: their pages say why."),
+        link=_list("labeler", gets_work="no"),
+    )
+    return [*waiting, idle]
 
 
 def _list(model: str, **filters: str) -> str:

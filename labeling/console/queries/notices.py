@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from labeling.base.states import CampaignState, LabelerState, ModelKind, RunState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
+from labeling.desk.queries.idle import Stuck, labelers_without_work, stuck_in, waiting_queues
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
@@ -26,6 +30,16 @@ class SetAside:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmptyCampaign:
+    """An open campaign that has nothing to rank now, though it is not finished."""
+
+    campaign: Campaign
+    prompts: int
+    """Those of which ranking tasks are still to be made. 0, with nothing sampled: it has no prompts at all."""
+    sampling: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoticeFacts:
     set_aside: list[SetAside]
     failed_run: TrainingRun | None
@@ -33,11 +47,14 @@ class NoticeFacts:
     waiting_run: TrainingRun | None
     waiting_sampling: int
     sampling_since: datetime | None
-    empty_campaigns: list[Campaign]
-    """Open to labelers, but without a single ranking to hand out."""
+    empty_campaigns: list[EmptyCampaign]
+    stuck: list[Stuck]
     has_campaign: bool
     has_sft_model: bool
-    waiting_labelers: int
+    waiting_labelers: dict[LabelerState, int]
+    """Who waits to be admitted, by state."""
+    labelers_without_work: int
+    """Active people to whom nothing can be given, though work waits."""
 
 
 def notice_facts() -> NoticeFacts:
@@ -47,6 +64,7 @@ def notice_facts() -> NoticeFacts:
         count=Count("pk"), since=Min("created_at")
     )
     waiting = last_run if last_run and last_run.state == RunState.QUEUED and last_run.created_at < long_ago else None
+    queues = waiting_queues()
     return NoticeFacts(
         set_aside=_set_aside(),
         failed_run=last_run if last_run and last_run.state == RunState.FAILED else None,
@@ -54,10 +72,17 @@ def notice_facts() -> NoticeFacts:
         waiting_sampling=sampling["count"],
         sampling_since=sampling["since"],
         empty_campaigns=_empty_campaigns(),
+        stuck=stuck_in(queues),
         has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE).exists(),
         has_sft_model=ModelVersion.objects.current(ModelKind.SFT).exists(),
-        waiting_labelers=Labeler.objects.filter(state__in=[LabelerState.INVITED, LabelerState.SCREENING]).count(),
+        waiting_labelers=_waiting_labelers(),
+        labelers_without_work=labelers_without_work().count() if queues else 0,
     )
+
+
+def _waiting_labelers() -> dict[LabelerState, int]:
+    waiting = Labeler.objects.filter(state__in=[LabelerState.INVITED, LabelerState.SCREENING]).order_by()
+    return {LabelerState(state): count for state, count in waiting.values_list("state").annotate(count=Count("pk"))}
 
 
 def _set_aside() -> list[SetAside]:
@@ -66,6 +91,23 @@ def _set_aside() -> list[SetAside]:
     return [SetAside(reason=row["set_aside_reason"], count=row["count"]) for row in counted[:5]]
 
 
-def _empty_campaigns() -> list[Campaign]:
-    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, campaign=OuterRef("pk"))
-    return list(Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE))
+def _empty_campaigns() -> list[EmptyCampaign]:
+    """Campaigns that are finished, or ask for no rankings, are not among them."""
+    of_campaign = {"campaign": OuterRef("pk")}
+    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, **of_campaign)
+    campaigns = Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE, simulated=False).annotate(
+        wanting=_count(Prompt.objects.filter(WANTS_RANKING_TASK, **of_campaign)),
+        sampling=_count(RankingTask.objects.filter(**of_campaign, state=TaskState.SAMPLING)),
+        has_prompts=Exists(Prompt.objects.filter(**of_campaign)),
+    )
+    return [
+        EmptyCampaign(campaign=each, prompts=each.wanting, sampling=each.sampling)
+        for each in campaigns
+        if each.wanting or each.sampling or not (each.has_prompts or each.own_writing())
+    ]
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    """Of the campaign of the query around it: how many of its rows."""
+    counted = rows.order_by().values("campaign").annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted), 0)

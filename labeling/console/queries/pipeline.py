@@ -37,6 +37,8 @@ class PromptCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskCounts:
+    """`ready` counts those of open campaigns; what drafts, paused and closed ones have waits for nobody."""
+
     sampling: int
     ready: int
     done: int
@@ -108,7 +110,7 @@ def _prompts() -> PromptCounts:
 
 
 def _tasks() -> TaskCounts:
-    ready = Q(state=TaskState.READY)
+    ready = Q(state=TaskState.READY, campaign__state=CampaignState.ACTIVE, campaign__simulated=False)
     return TaskCounts(
         **RankingTask.objects.aggregate(
             sampling=Count("pk", filter=Q(state=TaskState.SAMPLING)),

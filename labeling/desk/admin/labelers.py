@@ -15,27 +15,47 @@ from django.utils.translation import ngettext
 
 from labeling.base.admin.columns import measured_per
 from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import NounAdmin, button, column
-from labeling.base.states import AssignmentState, LabelerState, legal_moves
+from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, legal_moves
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
+from labeling.desk.queries.idle import why_nothing, with_work
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.services.leases import suspend_labeler
+from labeling.desk.views.idle import words_for_admin
 from labeling.people.models import Labeler
 
 WORK = ("rankings", "demonstrations", "holds", "last_seen")
 WORK_FIELDSETS: Sequence[Any] = ((lazy("Work so far"), {"fields": WORK}),)
 
 
+class GetsWorkFilter(DropdownFilter):
+    """Active people by whether there is work that they could be given now."""
+
+    title = lazy("gets work")
+    parameter_name = "gets_work"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [("no", lazy("none now"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        if self.value() != "no":
+            return queryset
+        return queryset.filter(state=LabelerState.ACTIVE, simulated=False, gets_work=False)
+
+
 class LabelerWork(NounAdmin):
+    change_form_outer_before_template = "desk/admin/labeler.html"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
-        """Adds rankings_done and demonstrations_done (first submissions), held, and last_active."""
+        """Adds rankings_done and demonstrations_done (first submissions), held, gets_work and last_active."""
         held = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
         rankings = Ranking.objects.first_submissions().filter(labeler=OuterRef("pk"))
         demonstrations = Demonstration.objects.first_submissions().filter(labeler=OuterRef("pk"))
         moment = Greatest("claimed_at", "draft_saved_at", "closed_at")
         latest = Assignment.objects.filter(labeler=OuterRef("pk")).annotate(moment=moment)
-        found: QuerySet[Labeler] = super().get_queryset(request)
+        found: QuerySet[Labeler] = with_work(super().get_queryset(request))
         return found.annotate(
             rankings_done=measured_per("labeler", rankings, Count("pk")),
             demonstrations_done=measured_per("labeler", demonstrations, Count("pk")),
@@ -56,6 +76,21 @@ class LabelerWork(NounAdmin):
     @column(lazy("Holds now"), ordering="held")
     def holds(self, labeler: Any) -> str:
         return _linked("assignment", labeler, labeler.held, state__exact="open")
+
+    @column(lazy("Gets work"), label={"yes": "success", "no": "danger", "off": "default"})
+    def is_given_work(self, labeler: Any) -> tuple[str, str]:
+        """Whether there is work that they could be given now; for active people."""
+        if labeler.state != LabelerState.ACTIVE or labeler.simulated:
+            return "off", "–"
+        return ("yes", _("yes")) if labeler.gets_work else ("no", _("none now"))
+
+    def page_context(self, request: HttpRequest, labeler: Any) -> dict[str, Any]:
+        """Why nothing is offered, by kind of work."""
+        context = super().page_context(request, labeler)
+        if labeler.state != LabelerState.ACTIVE or labeler.simulated or labeler.gets_work:
+            return context
+        why = [(kind.label, words_for_admin(why_nothing(labeler, kind))) for kind in AssignmentKind]
+        return context | {"why_no_work": why}
 
     @column(lazy("Last active"), ordering="last_active")
     def last_seen(self, labeler: Any) -> str:

@@ -9,21 +9,23 @@ from labeling.base.text import clean_text
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
-from labeling.desk.rules.drafts import Draft
+from labeling.desk.rules.drafts import Draft, SentDraft
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.desk.services.revisions import REVISIONS
 from labeling.people.models import Labeler
 
 
 @transaction.atomic
-def submit_demonstration(*, labeler: Labeler, token: str, text: str, active_seconds: float) -> Demonstration:
+def submit_demonstration(
+    *, labeler: Labeler, token: str, text: str, active_seconds: float, sent: SentDraft | None = None
+) -> Demonstration:
     """Hands a demonstration in, once: a second submission of the same assignment returns the first one.
 
-    Raises EmptyText, UnstorableText, LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped,
-    Assignment.DoesNotExist.
+    `sent`: what the page sends. Raises EmptyText, UnstorableText, DraftConflict, LabelerNotActive, CampaignNotOpen,
+    LeaseLost, AlreadySkipped, Assignment.DoesNotExist.
     """
     try:
-        assignment = ASSIGNMENTS.lock_to_hand_in(labeler=labeler, token=token)
+        assignment = ASSIGNMENTS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     except AlreadySubmitted:
         return Demonstration.objects.filter(assignment__token=token).latest("revision")
     demonstration = _write(assignment, text=_checked(text), revision=1, active_seconds=active_seconds)
@@ -32,13 +34,15 @@ def submit_demonstration(*, labeler: Labeler, token: str, text: str, active_seco
 
 
 @transaction.atomic
-def revise_demonstration(*, labeler: Labeler, token: str, text: str, active_seconds: float) -> Demonstration | None:
+def revise_demonstration(
+    *, labeler: Labeler, token: str, text: str, active_seconds: float, sent: SentDraft | None = None
+) -> Demonstration | None:
     """Hands in the open revision `token` as the demonstration's next one; the last one counts. None: the same text.
 
-    Raises EmptyText, UnstorableText, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen,
-    WorkSetAside, Revision.DoesNotExist.
+    Raises EmptyText, UnstorableText, DraftConflict, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive,
+    CampaignNotOpen, WorkSetAside, Revision.DoesNotExist.
     """
-    revision = REVISIONS.lock_to_hand_in(labeler=labeler, token=token)
+    revision = REVISIONS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     text = _checked(text)
     latest = revision.assignment.demonstrations.latest("revision")
     if latest.text == text:

@@ -12,7 +12,7 @@ from labeling.desk.demonstrating.services import fields_of_demonstration, revise
 from labeling.desk.forms import Data
 from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.work import work_of
-from labeling.desk.rules.drafts import Draft, kept_text
+from labeling.desk.rules.drafts import Draft, SentDraft, kept_text
 from labeling.desk.services.assignments import claim_demonstration
 from labeling.desk.views.interruptions import Kept
 from labeling.desk.views.kinds import HandedOutKind, LabelForm, NotHandedIn, within_wall_time
@@ -43,7 +43,7 @@ class DemonstrationKind(HandedOutKind):
         work = work_of(held, interface_language=get_language() or "en")
         return DemonstrationForm(data, checked=checked), {"work": work}
 
-    def hand_in(self, request: LabelerRequest, held: Assignment | Revision) -> str:
+    def hand_in(self, request: LabelerRequest, held: Assignment | Revision, sent: SentDraft) -> str:
         form = DemonstrationForm(request.POST)
         if not form.is_valid():
             raise NotHandedIn
@@ -54,10 +54,14 @@ class DemonstrationKind(HandedOutKind):
                 token=str(held.token),
                 text=form.cleaned_data["text"],
                 active_seconds=within_wall_time(held, form.cleaned_data["active_seconds"]),
+                sent=sent,
             )
         except EmptyText as empty:
             raise NotHandedIn from empty
         return self.said(request, held, changed=demonstration is not None)
+
+    def answers_in(self, sent: Data) -> list[str]:
+        return [sent.get("text", "")]
 
     def fields_handed_in(self, assignment: Assignment) -> Draft:
         return fields_of_demonstration(assignment)

@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Func, IntegerField, OuterRef, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, QuerySet
 
 from labeling.base.states import AssignmentKind, CampaignState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import QueueProgress, WorkQueue
+from labeling.campaigns.models.queues import WorkQueue
+from labeling.campaigns.queries import counted_in
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 
@@ -30,37 +29,40 @@ class Waiting:
     available_more: bool
     being_sampled: int
     being_sampled_more: bool
-    campaigns_open: int
 
 
-def available_by_campaign(labeler: Labeler, kind: AssignmentKind) -> dict[int, int]:
-    """Campaign id → how many pieces of work of that kind the labeler could claim. COUNTED_AT_MOST: so many or more."""
+def available_by_campaign(labeler: Labeler, kind: AssignmentKind, *, at_most: int | None = None) -> dict[int, int]:
+    """Campaign id → how many pieces of work of that kind the labeler could claim.
+
+    `at_most`, or COUNTED_AT_MOST: so many or more.
+    """
+    at_most = COUNTED_AT_MOST if at_most is None else at_most
     if kind == AssignmentKind.RANKING:
         tasks = RankingTask.objects.claimable_by(labeler)
         reserved = tasks.filter(reserved_for=labeler).order_by().values_list("campaign").annotate(count=Count("pk"))
-        rows = _in_queues(labeler, kind, tasks.filter(reserved_for=None)).union(reserved, all=True)
+        rows = _in_queues(labeler, kind, tasks.filter(reserved_for=None), at_most).union(reserved, all=True)
     else:
-        rows = _in_queues(labeler, kind, Prompt.objects.claimable_by(labeler))
+        rows = _in_queues(labeler, kind, Prompt.objects.claimable_by(labeler), at_most)
     counts: dict[int, int] = {}
     for campaign, count in rows:
         if count:
-            counts[campaign] = min(COUNTED_AT_MOST, counts.get(campaign, 0) + count)
+            counts[campaign] = min(at_most, counts.get(campaign, 0) + count)
     return counts
 
 
 def _in_queues(
-    labeler: Labeler, kind: AssignmentKind, claimable: QuerySet[RankingTask] | QuerySet[Prompt]
+    labeler: Labeler, kind: AssignmentKind, claimable: QuerySet[RankingTask] | QuerySet[Prompt], at_most: int
 ) -> QuerySet[WorkQueue, tuple[int, int]]:
-    """(campaign id, how many) of each queue that is open to the labeler, up to COUNTED_AT_MOST."""
-    passed = QueueProgress.objects.filter(labeler=labeler, queue=OuterRef("pk")).values("passed")
-    waiting = claimable.filter(queue=OuterRef("pk"), queue_place__gt=OuterRef("passed"))
-    first = ArraySubquery(waiting.order_by("queue_place").values("pk")[:COUNTED_AT_MOST])
-    return (
-        WorkQueue.objects.open_to(labeler)
-        .filter(kind=kind)
-        .annotate(passed=Coalesce(passed, 0), waiting=Func(first, function="cardinality", output_field=IntegerField()))
-        .order_by()
-        .values_list("campaign", "waiting")
+    """(campaign id, how many) of each queue that is open to the labeler, up to `at_most`."""
+    queues = WorkQueue.objects.open_to(labeler).filter(kind=kind)
+    counted = counted_in(queues, claimable, at_most=at_most, passed_by=labeler)
+    return counted.values_list("campaign", "waiting")
+
+
+def open_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
+    """The open campaigns that are in one of the labeler's languages."""
+    return Campaign.objects.filter(
+        state=CampaignState.ACTIVE, simulated=labeler.simulated, languages__overlap=labeler.languages
     )
 
 
@@ -73,15 +75,15 @@ def waiting_for(labeler: Labeler, kind: AssignmentKind) -> Waiting:
         available_more=more_than_counted(counts),
         being_sampled=being_sampled,
         being_sampled_more=more_than_counted([being_sampled]),
-        campaigns_open=Campaign.objects.filter(
-            state=CampaignState.ACTIVE, languages__overlap=labeler.languages
-        ).count(),
     )
 
 
 def _being_sampled(labeler: Labeler) -> int:
     sampling = RankingTask.objects.filter(
-        state=TaskState.SAMPLING, campaign__state=CampaignState.ACTIVE, language__in=labeler.languages
+        state=TaskState.SAMPLING,
+        campaign__state=CampaignState.ACTIVE,
+        campaign__simulated=labeler.simulated,
+        language__in=labeler.languages,
     )
     return sampling.order_by()[:COUNTED_AT_MOST].count()
 

@@ -29,6 +29,8 @@ class Work:
     guidance: str
     draft_version: int
     saved_at: datetime | None
+    closing_at: datetime | None
+    """Its campaign was closed, and takes it until then."""
 
 
 def own_assignment(labeler: Labeler, token: str) -> Assignment:
@@ -49,6 +51,11 @@ def with_versions(assignment: Assignment) -> Assignment:
     if assignment.rubric_version_id is not None:
         assignment.rubric_version = rubric_version(assignment.rubric_version_id)
     return assignment
+
+
+def is_unexpected(assignment: Assignment) -> bool:
+    """Whether the content may be a surprise: it has a warning, and the labeler has not begun the work."""
+    return bool(assignment.prompt.content_warnings) and not assignment.draft_version
 
 
 def other_open_work(assignment: Assignment) -> str | None:
@@ -86,6 +93,7 @@ def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
         guidance=render_markdown(guidance, headings_from=TEXT_HEADINGS_FROM),
         draft_version=held.draft_version,
         saved_at=held.draft_saved_at,
+        closing_at=assignment.campaign.closing_at,
     )
 
 

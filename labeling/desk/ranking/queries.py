@@ -15,6 +15,7 @@ from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.submissions import Submission, label_of, submission_of
 from labeling.desk.queries.work import Work, assignment_of, work_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST
 from labeling.desk.rules.drafts import letter_of
 
 
@@ -101,6 +102,8 @@ class RankingPage:
     completions: list[ShownCompletion]
     flags: list[Flag]
     asks_strength: bool
+    best: int = QUALITY_HIGHEST
+    """The best rating."""
 
 
 def ranking_page(held: Assignment | Revision, *, interface_language: str) -> RankingPage:
@@ -109,7 +112,7 @@ def ranking_page(held: Assignment | Revision, *, interface_language: str) -> Ran
         work=work_of(held, interface_language=interface_language),
         completions=shown_completions(assignment),
         flags=flags_of(assignment.rubric_version, interface_language),
-        asks_strength=assignment.campaign.ask_strength,
+        asks_strength=assignment.ask_strength,
     )
 
 

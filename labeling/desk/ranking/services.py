@@ -13,7 +13,7 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.ranking.rules.judgements import InvalidRanking, check_covers, check_quality, check_strengths
 from labeling.desk.ranking.rules.pairs import densify
-from labeling.desk.rules.drafts import Draft
+from labeling.desk.rules.drafts import Draft, SentDraft
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.desk.services.revisions import REVISIONS
 from labeling.people.models import Labeler
@@ -40,13 +40,15 @@ def submit_ranking(
     note: str = "",
     strengths: Sequence[int] | None = None,
     none_acceptable: bool = False,
+    sent: SentDraft | None = None,
 ) -> Ranking:
     """Hands a ranking in, once: a second submission of the same assignment returns the first one's ranking.
 
-    Raises InvalidRanking, LabelerNotActive, CampaignNotOpen, LeaseLost, AlreadySkipped, Assignment.DoesNotExist.
+    `sent`: what the page sends. Raises InvalidRanking, DraftConflict, LabelerNotActive, CampaignNotOpen, LeaseLost,
+    AlreadySkipped, Assignment.DoesNotExist.
     """
     try:
-        assignment = ASSIGNMENTS.lock_to_hand_in(labeler=labeler, token=token)
+        assignment = ASSIGNMENTS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     except AlreadySubmitted:
         return Ranking.objects.filter(assignment__token=token).latest("revision")
     ranks = check_judgements(assignment, judgements)
@@ -66,13 +68,14 @@ def revise_ranking(
     note: str = "",
     strengths: Sequence[int] | None = None,
     none_acceptable: bool = False,
+    sent: SentDraft | None = None,
 ) -> Ranking | None:
     """Hands in the open revision `token` as the ranking's next one; the last one counts. None: it changes nothing.
 
-    Raises InvalidRanking, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen, WorkSetAside,
-    Revision.DoesNotExist.
+    Raises InvalidRanking, DraftConflict, AlreadySubmitted, AlreadyDiscarded, LabelerNotActive, CampaignNotOpen,
+    WorkSetAside, Revision.DoesNotExist.
     """
-    revision = REVISIONS.lock_to_hand_in(labeler=labeler, token=token)
+    revision = REVISIONS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     assignment = revision.assignment
     ranks = check_judgements(assignment, judgements)
     whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)

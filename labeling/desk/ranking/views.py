@@ -33,7 +33,7 @@ from labeling.desk.ranking.queries import (
 )
 from labeling.desk.ranking.rules.judgements import InvalidRanking
 from labeling.desk.ranking.services import fields_of_ranking, revise_ranking, submit_ranking
-from labeling.desk.rules.drafts import Draft, kept_judgements
+from labeling.desk.rules.drafts import Draft, SentDraft, kept_judgements
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.views.interruptions import Kept
 from labeling.desk.views.kinds import HandedOutKind, LabelForm, NotHandedIn, within_wall_time
@@ -78,14 +78,14 @@ class RankingKind(HandedOutKind):
         cards = [card_html(card, language=page.work.language) for card in cards_of(page, form)]
         return form, {"page": page, "work": page.work, "cards": cards}
 
-    def hand_in(self, request: LabelerRequest, held: Assignment | Revision) -> str:
+    def hand_in(self, request: LabelerRequest, held: Assignment | Revision, sent: SentDraft) -> str:
         assignment = assignment_of(held)
         assert assignment.rubric_version is not None  # a CHECK constraint: every ranking assignment has its rubric
         form = RankingForm(
             request.POST,
             k=len(assignment.shown_order),
             flag_keys=assignment.rubric_version.flag_keys(),
-            asks_strength=assignment.campaign.ask_strength,
+            asks_strength=assignment.ask_strength,
         )
         if not form.is_valid():
             raise NotHandedIn
@@ -100,6 +100,7 @@ class RankingKind(HandedOutKind):
                 strengths=form.strengths(),
                 none_acceptable=whole["none_acceptable"],
                 active_seconds=within_wall_time(held, whole["active_seconds"]),
+                sent=sent,
             )
         except InvalidRanking as invalid:
             text = _("This ranking can't be taken as it is. Reload the page and try again.")

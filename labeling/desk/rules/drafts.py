@@ -16,7 +16,10 @@ NOTICEABLE_LOSS = 40
 """Characters; less than a line is retyped sooner than looked for."""
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-NOT_WORK = frozenset({"csrfmiddlewaretoken"})
+PAGE_NAME = re.compile("[0-9a-f]{32}")
+NOT_WORK = frozenset({"csrfmiddlewaretoken", "draft_version", "draft_page", "settles", "do", "again"})
+"""Fields of the page that are no part of the work (templates/desk/parts/builds_on.html), and its named buttons."""
+MEASURED = "active_seconds"
 
 
 class InvalidDraft(ValueError):
@@ -50,6 +53,56 @@ def draft_of(fields: Iterable[tuple[str, Iterable[object]]]) -> Draft:
     return {
         storable(name): [storable(str(value)) for value in values] for name, values in fields if name not in NOT_WORK
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentDraft:
+    """The fields that a page sends, and the draft on the server that it builds on.
+
+    `version` is None where no page sends it. `page` names the page that sends, and is empty where it has no scripts:
+    what it saved itself is no news to it. `settles`: its person has seen that draft, and chose this one.
+    """
+
+    fields: Draft
+    version: int | None = None
+    page: str = ""
+    settles: bool = False
+
+
+def sent_draft(fields: Iterable[tuple[str, list[str]]]) -> SentDraft:
+    """What a form sent."""
+    sent = dict(fields)
+    settled, version = _number(first(sent, "settles")), _number(first(sent, "draft_version"))
+    return SentDraft(
+        fields=draft_of(sent.items()),
+        version=version if settled is None else settled,
+        page=page_named(first(sent, "draft_page")),
+        settles=settled is not None,
+    )
+
+
+def page_named(name: str) -> str:
+    """The name that a page gave itself; empty where it is none."""
+    return name if PAGE_NAME.fullmatch(name) else ""
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def same_work(one: Draft, other: Draft) -> bool:
+    """Whether two drafts say the same. The time that they took and the kind of line ends make no difference."""
+    return not differing(one, other)
+
+
+def differing(one: Draft, other: Draft) -> list[str]:
+    """The names of the fields in which two drafts differ, as static/desk/drafts/merge.js finds them."""
+    names = [name for name in dict.fromkeys([*one, *other]) if name != MEASURED]
+    return [name for name in names if _entered(one, name) != _entered(other, name)]
+
+
+def _entered(draft: Draft, name: str) -> list[str]:
+    return [value.replace("\r\n", "\n") for value in draft.get(name, []) if value]
 
 
 def is_loss(*, old: Draft, new: Draft) -> bool:

@@ -1,16 +1,24 @@
 """Work that is handed out: claimed, held under a lease, skipped, taken up again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import TextChoices
 from django.utils import timezone
 
 from labeling.base.fast_paths.work import lock_own_assignment
-from labeling.base.refusals import AlreadySkipped, AlreadySubmitted, LabelerNotActive, LeaseLost
+from labeling.base.refusals import (
+    AlreadySkipped,
+    AlreadySubmitted,
+    CampaignNotOpen,
+    LabelerNotActive,
+    LeaseLost,
+)
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
 from labeling.desk.queries.work import own_assignment, with_versions
+from labeling.desk.rules.drafts import SentDraft
 from labeling.desk.rules.working_time import LONGEST_PAUSE_MINUTES
 from labeling.desk.services.held_work import HeldTable
 from labeling.desk.services.leases import close_submitted, release, release_expired_leases, take_place
@@ -61,9 +69,15 @@ def _lock_active(labeler: Labeler) -> Labeler:
 
 
 def _renew(assignment: Assignment) -> Assignment:
-    assignment.expires_at = timezone.now() + timedelta(minutes=assignment.campaign.lease_minutes)
+    assignment.expires_at = _end_of_lease(assignment.campaign)
     assignment.save(update_fields=["expires_at"])
     return assignment
+
+
+def _end_of_lease(campaign: Campaign) -> datetime:
+    """When a lease that is renewed now runs out: no later than a closed campaign takes the work."""
+    end = timezone.now() + timedelta(minutes=campaign.lease_minutes)
+    return end if campaign.closing_at is None else min(end, campaign.closing_at)
 
 
 class AssignmentTable(HeldTable[Assignment]):
@@ -89,17 +103,20 @@ class AssignmentTable(HeldTable[Assignment]):
         return with_versions(assignment)
 
     def renew(self, held: Assignment) -> list[str]:
-        """Renews the lease of open work. Work whose lease has lapsed keeps drafts as well, and stays lapsed."""
+        """Renews the lease of open work. Lapsed work takes its place again if one is free; otherwise it stays lapsed,
+        and keeps its draft all the same."""
+        if held.state == AssignmentState.LAPSED:
+            _open_again_if_free(held)
         if held.state == AssignmentState.OPEN:
-            held.expires_at = timezone.now() + timedelta(minutes=held.campaign.lease_minutes)
+            held.expires_at = _end_of_lease(held.campaign)
         return ["expires_at"]
 
-    def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Assignment:
+    def lock_to_hand_in(self, *, labeler: Labeler, token: str, sent: SentDraft | None = None) -> Assignment:
         """Locks work to hand it in. Work whose lease has lapsed takes its place again if one is free.
 
         Raises LeaseLost where none is.
         """
-        assignment = super().lock_to_hand_in(labeler=labeler, token=token)
+        assignment = super().lock_to_hand_in(labeler=labeler, token=token, sent=sent)
         _take_back_if_lapsed(assignment)
         return assignment
 
@@ -134,9 +151,35 @@ def hold_through_pause(*, labeler: Labeler, token: str) -> Assignment:
         last_sign = max(assignment.claimed_at, assignment.draft_saved_at or assignment.claimed_at)
         lease = timedelta(minutes=assignment.campaign.lease_minutes)
         latest = last_sign + lease + timedelta(minutes=LONGEST_PAUSE_MINUTES)
-        assignment.expires_at = max(assignment.expires_at, min(timezone.now() + lease, latest))
+        assignment.expires_at = max(assignment.expires_at, min(_end_of_lease(assignment.campaign), latest))
         assignment.save(update_fields=["expires_at"])
     return assignment
+
+
+@transaction.atomic
+def hold_at_work(*, labeler: Labeler, token: str) -> Assignment:
+    """Renews the lease of somebody who reads or thinks, as a saved draft does. Closed work stays as it is.
+
+    Raises Assignment.DoesNotExist.
+    """
+    assignment = ASSIGNMENTS.lock_own(labeler=labeler, token=token)
+    if ASSIGNMENTS.is_open(assignment):
+        assignment.save(update_fields=ASSIGNMENTS.renew(assignment))
+    return assignment
+
+
+def _open_again_if_free(assignment: Assignment) -> None:
+    """Opens locked, lapsed work again where handing it in would be taken, a place is free and the labeler has no other
+    of its kind open."""
+    try:
+        ASSIGNMENTS.check_standing(assignment)
+        with transaction.atomic():
+            if take_place(assignment):
+                assignment.move(to=AssignmentState.OPEN, closed_at=None)
+    except (LabelerNotActive, CampaignNotOpen):
+        return
+    except IntegrityError:  # another of its kind is open, or was opened at this moment; the place is given back
+        assignment.state = AssignmentState.LAPSED
 
 
 def _take_back_if_lapsed(assignment: Assignment) -> None:

@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, DraftConflict, LabelerNotActive, Refusal
-from labeling.base.states import CampaignState, LabelerState
+from labeling.base.states import LabelerState
 from labeling.desk.models import EarlierDraft, HeldWork
-from labeling.desk.rules.drafts import fits
-from labeling.desk.services.drafts import write_draft
+from labeling.desk.rules.drafts import SentDraft, fits
+from labeling.desk.services.drafts import check_builds_on, keep_aside, write_draft
 from labeling.people.models import Labeler
 
 Held = TypeVar("Held", bound=HeldWork)
@@ -65,7 +65,14 @@ class HeldTable(ABC, Generic[Held]):
 
     @transaction.atomic
     def save_draft(
-        self, *, labeler: Labeler, token: str, draft: Mapping[str, object], base_version: int, settles: bool = False
+        self,
+        *,
+        labeler: Labeler,
+        token: str,
+        draft: Mapping[str, object],
+        base_version: int,
+        page: str = "",
+        settles: bool = False,
     ) -> Held:
         """Keeps the draft as version `base_version` + 1.
 
@@ -81,21 +88,28 @@ class HeldTable(ABC, Generic[Held]):
                 f"The draft is at version {held.draft_version}, not {base_version}: another tab saved it.",
                 current_version=held.draft_version,
                 current_draft=held.draft,
+                current_page=held.draft_page,
             )
-        self.store_draft(held, draft, settles=settles)
+        self.store_draft(held, draft, page=page, settles=settles)
         return held
 
     @transaction.atomic
-    def keep_unsubmitted(self, *, labeler: Labeler, token: str, draft: Mapping[str, object]) -> bool:
-        """Saves the fields of a refused submission as the draft. False: they are longer than any draft may be, and the
-        last one that was saved stays.
+    def keep_unsubmitted(self, *, labeler: Labeler, token: str, sent: SentDraft) -> None:
+        """Saves what was sent and not handed in as the draft; as an earlier version where a newer draft is here.
+
+        What is longer than any draft may be is not kept: its page shows it again.
         """
-        if not fits(draft):
-            return False
+        if not fits(sent.fields):
+            return
         held = self.lock_own(labeler=labeler, token=token)
-        if self.is_open(held):
-            self.store_draft(held, draft)
-        return True
+        if not self.is_open(held):
+            return
+        try:
+            check_builds_on(held, sent)
+        except DraftConflict:
+            keep_aside(labeler=labeler, token=token, draft=sent.fields, base_version=sent.version or 0)
+        else:
+            self.store_draft(held, sent.fields, page=sent.page, settles=sent.settles)
 
     @transaction.atomic
     def restore_draft(self, *, labeler: Labeler, token: str, number: int) -> None:
@@ -108,23 +122,27 @@ class HeldTable(ABC, Generic[Held]):
         self.check_open(held)
         self.store_draft(held, kept.draft, settles=True)
 
-    def store_draft(self, held: Held, draft: Mapping[str, object], *, settles: bool = False) -> None:
+    def store_draft(self, held: Held, draft: Mapping[str, object], *, page: str = "", settles: bool = False) -> None:
         """Writes the draft of locked work, whatever version it was at."""
-        write_draft(held, draft, settles=settles, with_fields=self.renew(held))
+        write_draft(held, draft, page=page, settles=settles, with_fields=self.renew(held))
 
     def renew(self, held: Held) -> list[str]:  # noqa: ARG002
         """Renews the lease, where there is one, before a draft is written. Returns the fields to write."""
         return []
 
-    def lock_to_hand_in(self, *, labeler: Labeler, token: str) -> Held:
+    def lock_to_hand_in(self, *, labeler: Labeler, token: str, sent: SentDraft | None = None) -> Held:
         """Locks work that is about to be handed in. Exports wait for the transaction; a second submission finds the
-        work closed.
+        work closed. `sent`: what its page sends.
 
-        Raises what check_standing raises, and model.DoesNotExist.
+        Raises what check_standing raises, DraftConflict, and model.DoesNotExist.
         """
         while_no_export_looks()
         held = self.lock_own(labeler=labeler, token=token)
         self.check_standing(held)
+        if sent is not None:
+            check_builds_on(held, sent)
+            if sent.settles:  # the draft that was not chosen is kept
+                self.store_draft(held, sent.fields, page=sent.page, settles=True)
         return held
 
     def close(self, held: Held, state: TextChoices, **said: object) -> None:
@@ -143,8 +161,11 @@ class HeldTable(ABC, Generic[Held]):
 
 
 def check_labeler_and_campaign(held: HeldWork) -> None:
-    """Raises LabelerNotActive or CampaignNotOpen. Paused campaigns take what was begun."""
+    """Raises LabelerNotActive or CampaignNotOpen.
+
+    Paused campaigns take what was begun, and so do closed ones for as long as their admin said.
+    """
     if held.labeler.state != LabelerState.ACTIVE:
         raise LabelerNotActive(f"Labeler {held.labeler.pk} is {held.labeler.state}. The draft is kept.")
-    if held.campaign.state == CampaignState.CLOSED:
+    if not held.campaign.takes_held_work():
         raise CampaignNotOpen(f"“{held.campaign}” was closed, so it takes no more work. The draft is kept.")

@@ -5,7 +5,7 @@ Lock order, so that no two transactions can deadlock: labeler, assignment, then 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
@@ -45,13 +45,20 @@ WITH used AS (
 
 
 def release(*, assignments: Sequence[Assignment], state: AssignmentState, now: datetime, **said: object) -> None:
-    """Gives the places of open (locked) assignments back, leaves each in `state` and writes `said` with it."""
+    """Gives the places of open (locked) assignments back, leaves each in `state` and writes `said` with it.
+
+    What its labeler may be offered again draws a new place in the queue, for they have passed its old one.
+    """
     for assignment in sorted(assignments, key=lambda held: (held.task_id or 0, held.prompt_id)):
         assignment.move(to=state, closed_at=now, **said)
+        untouched = state == AssignmentState.LAPSED and not assignment.draft_version
+        anew = {"queue": None} if untouched else {}  # a trigger puts it into its queue (migration 0003)
         if assignment.task_id is not None:
-            RankingTask.objects.filter(pk=assignment.task_id).update(rankings_open=F("rankings_open") - 1)
+            RankingTask.objects.filter(pk=assignment.task_id).update(rankings_open=F("rankings_open") - 1, **anew)
         else:
-            Prompt.objects.filter(pk=assignment.prompt_id).update(demonstrations_open=F("demonstrations_open") - 1)
+            Prompt.objects.filter(pk=assignment.prompt_id).update(
+                demonstrations_open=F("demonstrations_open") - 1, **anew
+            )
 
 
 @transaction.atomic
@@ -61,11 +68,17 @@ def give_back(*, assignment_ids: Sequence[int]) -> int:
 
 
 @transaction.atomic
-def close_campaign(*, campaign: Campaign) -> None:
-    """Every held piece of its work goes back to the queue, and the drafts stay. Raises IllegalMove."""
+def close_campaign(*, campaign: Campaign, held_work_for: timedelta = timedelta(0)) -> None:
+    """Nothing is handed out any more. What is held may be handed in for as long as `held_work_for`; without it, every
+    held piece goes back to the queue at once. The drafts stay with their authors. Raises IllegalMove."""
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    _release_all(Assignment.objects.filter(campaign=campaign))
-    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED)
+    held = Assignment.objects.filter(campaign=campaign, state=AssignmentState.OPEN)
+    until = timezone.now() + held_work_for if held_work_for else None
+    if until is None:
+        _release_all(held)
+    else:
+        held.filter(expires_at__gt=until).update(expires_at=until)
+    change_campaign_state(campaign=campaign, state=CampaignState.CLOSED, held_work_until=until)
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from labeling.base.refusals import (
     AlreadySkipped,
     AlreadySubmitted,
     CampaignNotOpen,
+    DraftConflict,
     LabelerNotActive,
     LeaseLost,
     Refusal,
@@ -23,7 +24,8 @@ from labeling.desk.forms import SkipForm
 from labeling.desk.models import Assignment
 from labeling.desk.services import assignments
 from labeling.desk.services.assignments import ASSIGNMENTS
-from labeling.desk.views.held_work import HeldPages, find_own, keep_sent, page_or_button
+from labeling.desk.services.drafts import check_builds_on
+from labeling.desk.views.held_work import HeldPages, find_own, keep_sent, page_or_button, sent_by
 from labeling.desk.views.interruptions import Words, closed_campaign, lapsed, overview, refused
 from labeling.desk.views.kinds import HandedOutKind, NotSkipped
 from labeling.desk.views.next_work import answers_here
@@ -84,6 +86,10 @@ def skip(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> HttpRe
         return pages.was_closed_before(request, assignment)
     kind = pages.kind_of(assignment)
     form = SkipForm(request.POST, checked=True)
+    try:
+        check_builds_on(assignment, sent_by(request))
+    except DraftConflict as newer:
+        return pages.both(request, assignment, newer)
     keep_sent(ASSIGNMENTS, request, token)
     if not form.is_valid():
         found = find_own(ASSIGNMENTS, request, token)
@@ -111,9 +117,14 @@ def resume(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> Http
 @require_POST
 @labeler_page
 def hold(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> HttpResponse:  # noqa: ARG001
-    """Renews the lease of a paused page, which posts here every few minutes."""
+    """Renews the lease of a page, which posts here every few minutes: paused, or with `at_work` while somebody reads.
+
+    204: it is held. 409: it lapsed, and there is no place to take it back. 410: it is closed.
+    """
+    held = assignments.hold_at_work if "at_work" in request.POST else assignments.hold_through_pause
     try:
-        assignments.hold_through_pause(labeler=request.labeler, token=str(token))
+        assignment = held(labeler=request.labeler, token=str(token))
     except Assignment.DoesNotExist:
         raise Http404 from None
-    return HttpResponse(status=204)
+    status = {AssignmentState.OPEN: 204, AssignmentState.LAPSED: 409}
+    return HttpResponse(status=status.get(AssignmentState(assignment.state), 410))

@@ -1,6 +1,7 @@
 """Drafts of held work: saved by its page within a second of each change, read and restored as they were."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -16,10 +17,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.base.refusals import AlreadyDiscarded, AlreadySkipped, AlreadySubmitted, DraftConflict, Refusal
+from labeling.base.interruptions import Action, Interruption, show_interruption
+from labeling.base.refusals import (
+    AlreadyDiscarded,
+    AlreadySkipped,
+    AlreadySubmitted,
+    CampaignNotOpen,
+    DraftConflict,
+    LabelerNotActive,
+    Refusal,
+    WorkSetAside,
+)
+from labeling.base.states import AssignmentState
 from labeling.desk.models import EarlierDraft
 from labeling.desk.queries.drafts import earlier_drafts
-from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, parse_draft
+from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, page_named, parse_draft
 from labeling.desk.services.drafts import keep_aside
 from labeling.desk.services.held_work import HeldTable
 from labeling.people.models import Labeler
@@ -57,8 +69,28 @@ def earlier(request: LabelerRequest, token: UUID, tables: Tables) -> HttpRespons
 @require_safe
 @labeler_page
 def go_on(request: LabelerRequest, token: UUID, tables: Tables) -> HttpResponse:
-    """Redirects to the page of work whose unsaved changes this browser still holds (static/desk/drafts/unsent.js)."""
-    return redirect(page_of_draft(request.labeler, token, tables)[0], token=token)
+    """The way to work whose unsaved changes this browser still holds (static/desk/drafts/unsent.js).
+
+    Work that is closed takes no changes any more: they are kept among its earlier versions, to be read.
+    """
+    page, table = page_of_draft(request.labeler, token, tables)
+    try:
+        table.check_standing(table.find_own(labeler=request.labeler, token=str(token)))
+    except Refusal:
+        return _closed_meanwhile(request, token, page)
+    return redirect(page, token=token)
+
+
+def _closed_meanwhile(request: LabelerRequest, token: UUID, page: str) -> HttpResponse:
+    text = _("It takes no changes any more. What this browser still had of it is kept with its earlier versions now.")
+    actions = [
+        Action(label=_("Earlier versions"), url=reverse("drafts", args=[token])),
+        Action(label=_("What became of it"), url=reverse(page, args=[token])),
+        Action(label=_("Back to the overview"), url=reverse("overview")),
+    ]
+    finished = {"token": token, "address": reverse(f"{page}_draft", args=[token])}
+    said = Interruption(title=_("This work was closed meanwhile"), text=text, icon="closed", actions=actions)
+    return show_interruption(request, said, finished=finished)
 
 
 @require_POST
@@ -78,10 +110,45 @@ def restore(request: LabelerRequest, token: UUID, number: int, tables: Tables) -
 CLOSED = {AlreadySubmitted: "submitted", AlreadySkipped: "skipped", AlreadyDiscarded: "discarded"}
 
 
+class Standing(StrEnum):
+    """Whether work whose draft was saved can be handed in. The words are in labeling/templatetags/script_words.py."""
+
+    FINE = ""
+    LAPSED = "lapsed"
+    """The lease ran out, and others have the place."""
+    CLOSING = "closing"
+    """The campaign was closed, and takes held work for a while."""
+    CAMPAIGN_CLOSED = "campaign_closed"
+    NOT_ACTIVE = "not_active"
+    SET_ASIDE = "set_aside"
+
+
+REFUSED = {
+    CampaignNotOpen: Standing.CAMPAIGN_CLOSED,
+    LabelerNotActive: Standing.NOT_ACTIVE,
+    WorkSetAside: Standing.SET_ASIDE,
+}
+
+
+def standing_of(table: AnyTable, held: Any) -> Standing:
+    """What handing it in would meet now."""
+    try:
+        table.check_standing(held)
+    except tuple(REFUSED) as refusal:
+        return REFUSED[type(refusal)]
+    if held.state == AssignmentState.LAPSED:
+        return Standing.LAPSED
+    return Standing.CLOSING if held.campaign.closing_at else Standing.FINE
+
+
 class DraftSerializer(serializers.Serializer[None]):
     draft = serializers.JSONField()
     base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
+    page = serializers.CharField(default="", allow_blank=True)
     settles = serializers.BooleanField(default=False)
+
+    def validate_page(self, value: str) -> str:
+        return page_named(value)
 
     def validate_draft(self, value: object) -> Draft:
         try:
@@ -94,9 +161,12 @@ class DraftSerializer(serializers.Serializer[None]):
 
 
 class DraftView(APIView):
-    """PUT {draft, base_version, settles?} → {version, saved_at}; POST {draft, base_version} keeps it as an earlier one.
+    """PUT {draft, base_version, page?, settles?} → {version, saved_at, standing, until}; POST {draft, base_version}
+    keeps it as an earlier one.
 
-    409: somebody saved meanwhile, with {version, draft} as they are now. 410: handed in, skipped or discarded, {state}.
+    `standing` says what keeps saved work from being handed in (Standing); `until` is there for what closes.
+    409: somebody saved meanwhile, with {version, draft, page} as they are now. 410: handed in, skipped or discarded,
+    {state}.
     """
 
     def put(self, request: Request, token: UUID, pages: HasTable) -> Response:
@@ -106,10 +176,18 @@ class DraftView(APIView):
         except pages.table.model.DoesNotExist:
             raise NotFound from None
         except DraftConflict as conflict:
-            return Response({"version": conflict.current_version, "draft": conflict.current_draft}, status=409)
+            theirs = {
+                "version": conflict.current_version,
+                "draft": conflict.current_draft,
+                "page": conflict.current_page,
+            }
+            return Response(theirs, status=409)
         except tuple(CLOSED) as closed:
             return Response({"state": CLOSED[type(closed)]}, status=410)
-        return Response({"version": saved.draft_version, "saved_at": saved.draft_saved_at})
+        standing = standing_of(pages.table, saved)
+        until = saved.campaign.closing_at if standing == Standing.CLOSING else None
+        said = {"version": saved.draft_version, "saved_at": saved.draft_saved_at, "standing": standing, "until": until}
+        return Response(said)
 
     def post(self, request: Request, token: UUID, pages: HasTable) -> Response:
         labeler, sent = self._sent(request)

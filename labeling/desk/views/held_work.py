@@ -5,24 +5,27 @@ revisions.py beside this file), and for compositions (labeling/writing/views/com
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Generic
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from labeling.base.refusals import AlreadySubmitted, Refusal
-from labeling.desk.rules.drafts import Draft, draft_of
+from labeling.base.refusals import AlreadySubmitted, DraftConflict, Refusal
+from labeling.desk.rules.drafts import Draft, SentDraft, sent_draft
+from labeling.desk.services.drafts import check_builds_on
 from labeling.desk.services.held_work import Held, HeldTable
 from labeling.desk.views.drafts import DraftView
 from labeling.desk.views.kinds import KindOfWork, NotHandedIn
 from labeling.desk.views.next_work import answers_here
+from labeling.model_versions.queries import too_long_to_learn_from
 from labeling.people.views.access import LabelerRequest, labeler_page
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
@@ -37,11 +40,24 @@ def find_own(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> He
         raise Http404 from None
 
 
+def sent_by(request: HttpRequest) -> SentDraft:
+    """The draft that the page of the request sends."""
+    return sent_draft(request.POST.lists())
+
+
 def keep_sent(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> Draft:
     """Saves what was sent and not handed in."""
-    draft = draft_of(request.POST.lists())
-    table.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=draft)
-    return draft
+    sent = sent_by(request)
+    table.keep_unsubmitted(labeler=request.labeler, token=str(token), sent=sent)
+    return sent.fields
+
+
+def show_both(
+    table: HeldTable[Held], kind: KindOfWork[Held], request: LabelerRequest, held: Held, newer: DraftConflict
+) -> HttpResponse:
+    """The page with what was sent beside the newer draft, to choose from. What was sent is kept whatever is chosen."""
+    keep_sent(table, request, held.token)
+    return kind.show(request, find_own(table, request, held.token), sent=request.POST, newer=newer)
 
 
 class HeldPages(ABC, Generic[Held]):
@@ -88,6 +104,9 @@ class HeldPages(ABC, Generic[Held]):
         name = f"{self.page}_{button}" if button else self.page
         return path(f"{self.page}/<uuid:token>/{button and f'{button}/'}", view, {"pages": self}, name=name)
 
+    def both(self, request: LabelerRequest, held: Held, newer: DraftConflict) -> HttpResponse:
+        return show_both(self.table, self.kind_of(held), request, held, newer)
+
     def urls(self) -> list[URLPattern]:
         return [
             self.address("", show),
@@ -117,26 +136,47 @@ def submit(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> Http
     if request.method != "POST":
         return redirect(pages.page, token=token)
     kind = pages.kind_of(held)
+    sent = sent_by(request)
     try:
         pages.table.check_standing(held)
-        said = kind.hand_in(request, held)
+        check_builds_on(held, sent)  # before anything is said of a page that is out of date
+        said = kind.hand_in(request, held, sent)
     except AlreadySubmitted:
         return pages.was_closed_before(request, held)
+    except DraftConflict as newer:
+        return pages.both(request, held, newer)
     except Refusal as refusal:
         return pages.refused(request, held, refusal, draft=keep_sent(pages.table, request, token))
     except NotHandedIn as refused:
         keep_sent(pages.table, request, token)
         return kind.show(request, find_own(pages.table, request, token), sent=request.POST, refused=refused)
     messages.success(request, said, extra_tags=f"handed-in {token}")
+    _warn_of_length(request, kind.answers_in(request.POST))
     return kind.after_hand_in(request, held)
+
+
+def _warn_of_length(request: LabelerRequest, answers: Iterable[str]) -> None:
+    """It is kept and counts as work; but training will leave it out, and its author should hear that first."""
+    for too_long in filter(None, map(too_long_to_learn_from, answers)):
+        text = _(
+            "It is saved as it is. But with about %(tokens)s tokens it is longer than the reward model reads "
+            "(%(limit)s), so that model won't learn from it. Shorter answers help more."
+        )
+        messages.warning(request, text % {"tokens": f"{too_long.tokens:,}", "limit": f"{too_long.limit:,}"})
 
 
 @require_POST
 @labeler_page
 def discard(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> HttpResponse:
     held = find_own(pages.table, request, token)
+    sent = sent_by(request)
     try:
+        if pages.table.is_open(held) and sent.version is not None:  # the whole page comes along with its button
+            check_builds_on(held, sent)
+            keep_sent(pages.table, request, token)
         pages.table.discard(labeler=request.labeler, token=str(token))
     except AlreadySubmitted:
         return pages.was_closed_before(request, held)
+    except DraftConflict as newer:
+        return pages.both(request, held, newer)
     return pages.after_discard(request, held)

@@ -15,12 +15,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from labeling.base.interruptions import Action
-from labeling.base.refusals import LabelerNotActive
+from labeling.base.refusals import DraftConflict, LabelerNotActive
 from labeling.desk.forms import Data, Problem, SkipForm, data_of_draft
 from labeling.desk.models import Assignment, HeldWork, Revision
 from labeling.desk.queries.work import done_today, with_versions
-from labeling.desk.rules.drafts import Draft
+from labeling.desk.rules.drafts import Draft, SentDraft
 from labeling.desk.rules.working_time import believable
+from labeling.desk.views.builds_on import builds_on
 from labeling.desk.views.interruptions import Kept
 from labeling.desk.views.prerequisites import has_prerequisite
 from labeling.people.models import Labeler
@@ -69,18 +70,27 @@ class KindOfWork(ABC, Generic[H_contra]):
         *,
         sent: Data | None = None,
         refused: NotHandedIn | None = None,
+        newer: DraftConflict | None = None,
     ) -> HttpResponse:
-        """The page with what was `sent`, checked aloud where `refused` says why (422), or with the draft."""
+        """The page with what was `sent`, checked aloud where `refused` says why (422), or with the draft.
+
+        `newer`: the draft that was saved meanwhile; it is shown beside what was sent, and the labeler is asked (409).
+        """
         context = self.context(held, sent=sent, refused=refused)
-        return render(request, self.template, context, status=422 if refused else 200)
+        context["builds_on"] = builds_on(held, sent, newer)
+        return render(request, self.template, context, status=409 if newer else 422 if refused else 200)
 
     @abstractmethod
     def context(self, held: H_contra, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
         """What the template is given."""
 
     @abstractmethod
-    def hand_in(self, request: LabelerRequest, held: H_contra) -> str:
+    def hand_in(self, request: LabelerRequest, held: H_contra, sent: SentDraft) -> str:
         """Hands in what was sent; returns what to say of it. Raises NotHandedIn and what the service raises."""
+
+    def answers_in(self, sent: Data) -> list[str]:  # noqa: ARG002
+        """The texts of what was sent from which models are to learn how to answer."""
+        return []
 
     @abstractmethod
     def after_hand_in(self, request: LabelerRequest, held: H_contra) -> HttpResponse:

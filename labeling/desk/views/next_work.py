@@ -10,6 +10,8 @@ from django.views.decorators.http import require_http_methods
 
 from labeling.base.states import AssignmentKind, LabelerState
 from labeling.desk.queries.available import waiting_for
+from labeling.desk.queries.idle import why_nothing
+from labeling.desk.views.idle import words_for_labeler
 from labeling.desk.views.kinds import HandedOutKind, asks_for_it_here
 from labeling.people.views.access import LabelerRequest, labeler_page, not_active
 
@@ -25,7 +27,9 @@ def next_work(request: LabelerRequest, kind: HandedOutKind) -> HttpResponse:
     if request.method == "POST":
         return kind.next_page(request, otherwise=f"next_{kind.name}")
     queue = waiting_for(request.labeler, AssignmentKind(kind.name))
-    return render(request, "desk/queue.html", {"queue": queue, "kind": kind})
+    idle = not queue.available and not queue.being_sampled
+    reasons = words_for_labeler(why_nothing(request.labeler, AssignmentKind(kind.name))) if idle else []
+    return render(request, "desk/queue.html", {"queue": queue, "kind": kind, "reasons": reasons})
 
 
 def answers_here(

@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from labeling.base.states import ContentWarning, SkipReason
 from labeling.campaigns.queries import has_read, instruction_version, reading_of
 from labeling.desk.models import Assignment
+from labeling.desk.queries.work import is_unexpected
 from labeling.people.views.access import LabelerRequest
 
 SHOWN = "shown"
@@ -36,14 +37,9 @@ def has_prerequisite(request: LabelerRequest, assignment: Assignment) -> bool:
 def _what_stands_before(request: LabelerRequest, assignment: Assignment) -> Callable[[], HttpResponse] | None:
     if not has_read(request.labeler, assignment.instruction_version_id):
         return partial(_instructions, request, assignment.instruction_version_id)
-    if _is_unexpected(request, assignment):
+    if is_unexpected(assignment) and SHOWN not in request.GET:
         return partial(_warning, request, assignment)
     return None
-
-
-def _is_unexpected(request: LabelerRequest, assignment: Assignment) -> bool:
-    """Returns whether the content may be a surprise: not to a labeler who has begun the work."""
-    return bool(assignment.prompt.content_warnings) and not assignment.draft_version and SHOWN not in request.GET
 
 
 def _instructions(request: LabelerRequest, version_id: int) -> HttpResponse:

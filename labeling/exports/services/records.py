@@ -4,7 +4,7 @@ Memory stays constant: a server-side cursor walks the rankings, and the completi
 with one more query. What is read never changes (migration 0002), so the statements need no common database snapshot.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
@@ -25,15 +25,18 @@ RANKINGS_AT_ONCE = 500
 """Measured: 100 cost 4% more processor time, 2,000 save 10% and hold 17 MB of completions (benchmarks/export.py)."""
 
 
-def ranking_records(selection: Selection) -> Iterator[RankingRecord]:
-    """One record for each ranking whose last revision as of the time is selected. Call inside a transaction."""
+def ranking_records(selection: Selection, *, edits_left_out: Counter[str]) -> Iterator[RankingRecord]:
+    """One record for each ranking whose last revision as of the time is selected. Call inside a transaction.
+
+    An edit that is another completion of its ranking, word for word, is left out of it and counted by split.
+    """
     rows = rankings_of(selection).values_list(
         "id",
         "revision",
         "task_id",
         "task__prompt_id",
         "task__campaign__slug",
-        "task__prompt__submitter__split",
+        "task__prompt__opening__split",
         "task__prompt__messages",
         "labeler_id",
         "labeler_group",
@@ -52,7 +55,10 @@ def ranking_records(selection: Selection) -> Iterator[RankingRecord]:
         completions = _completions_of([row[0] for row in batch])
         edits = _edits_of(selection, [row[0] for row in batch])
         for row in batch:
-            yield with_edit(_ranking_record(selection, row, completions[row[0]]), edits.get(row[0]))
+            record = _ranking_record(selection, row, completions[row[0]])
+            edited = with_edit(record, edits.get(row[0]))
+            edits_left_out[record["split"]] += edited is record and row[0] in edits
+            yield edited
 
 
 def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: list[CompletionRecord]) -> RankingRecord:
@@ -122,10 +128,15 @@ def _edits_of(selection: Selection, ranking_ids: list[int]) -> dict[int, tuple[i
 
 
 def with_edit(ranking: RankingRecord, edit: tuple[int, str] | None) -> RankingRecord:
-    """Adds the labeler's edit of the best completion as one more completion above all, without a strength."""
+    """Adds the labeler's edit of the best completion as one more completion above all, without a strength.
+
+    Returns the very ranking where there is no edit, or one that would have a completion chosen over itself.
+    """
     if edit is None:
         return ranking
     demonstration_id, text = edit
+    if any(each["text"].strip() == text.strip() for each in ranking["completions"]):
+        return ranking
     lower: list[CompletionRecord] = [{**each, "rank": each["rank"] + 1} for each in ranking["completions"]]
     strengths = ranking["strengths"]
     return {
@@ -202,7 +213,7 @@ def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]
         "revision",
         "prompt_id",
         "prompt__campaign__slug",
-        "prompt__submitter__split",
+        "prompt__opening__split",
         "prompt__messages",
         "text",
         "labeler_id",
@@ -270,7 +281,7 @@ def _selected(labels: L, selection: Selection) -> L:
 
 
 def _in_campaign_and_split(selection: Selection, *, campaign: str, prompt: str) -> dict[str, str]:
-    wanted = {f"{campaign}__slug": selection.campaign, f"{prompt}__submitter__split": selection.split}
+    wanted = {f"{campaign}__slug": selection.campaign, f"{prompt}__opening__split": selection.split}
     return {lookup: value for lookup, value in wanted.items() if value is not None}
 
 

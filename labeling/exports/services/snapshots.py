@@ -1,7 +1,7 @@
 """Writes snapshots: the directory that training reads (docs/data-contract.md)."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -73,7 +73,7 @@ def _write(files: SnapshotWriter, selection: Selection) -> Manifest:
 
 
 def _write_rankings(files: SnapshotWriter, tally: "_Tally", selection: Selection) -> None:
-    for record in ranking_records(selection):
+    for record in ranking_records(selection, edits_left_out=tally.edits_left_out):
         if "rankings" in selection.kinds:
             files.write("rankings", record["split"], record)
         if "pairs" in selection.kinds:
@@ -95,6 +95,7 @@ class _Tally:
         self._numbers: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._prompts: dict[str, set[int]] = defaultdict(set)
         self._labelers: dict[str, set[str]] = defaultdict(set)
+        self.edits_left_out: Counter[str] = Counter()
 
     def ranking(self, record: RankingRecord) -> None:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
@@ -113,7 +114,9 @@ class _Tally:
 
     def counts(self) -> Counts:
         return {
-            split: dict(numbers) | {"prompts": len(self._prompts[split]), "labelers": len(self._labelers[split])}
+            split: dict(numbers)
+            | {"prompts": len(self._prompts[split]), "labelers": len(self._labelers[split])}
+            | ({"edits_left_out": self.edits_left_out[split]} if self.edits_left_out[split] else {})
             for split, numbers in sorted(self._numbers.items())
         }
 

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, CompositionKind
-from labeling.campaigns.models.campaigns import Campaign
+from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind
+from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted
+from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted, open_campaigns
+from labeling.desk.queries.work import is_unexpected
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.writing.queries import OwnWriting, begun_by
@@ -19,13 +20,17 @@ UNFINISHED_SHOWN = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Unfinished:
-    """Work that the labeler holds, or began and lost the lease of; the draft is there in both cases."""
+    """Work that the labeler holds, or began and lost the lease of; the draft is there in both cases.
+
+    `warned`: its prompt has a content warning and the labeler has not begun it, so nothing of it is shown.
+    """
 
     token: str
     kind: str
     campaign: str
     excerpt: str
     language: str
+    warned: bool
     lapsed: bool
     saved_at: datetime | None
 
@@ -90,7 +95,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 available={kind: as_counted(counts.get(campaign.pk, 0)) for kind, counts in available.items()},
                 own_writing=campaign.own_writing(),
             )
-            for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE, languages__overlap=labeler.languages)
+            for campaign in open_campaigns(labeler)
         ],
         begun=begun_by(labeler),
     )
@@ -99,9 +104,10 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
 def _unfinished(labeler: Labeler) -> list[Unfinished]:
     assignments = (
         Assignment.objects.filter(
-            Q(state=AssignmentState.OPEN) | Q(state=AssignmentState.LAPSED, draft_version__gt=0), labeler=labeler
+            Q(state=AssignmentState.OPEN) | Q(state=AssignmentState.LAPSED, draft_version__gt=0),
+            TAKES_HELD_WORK,
+            labeler=labeler,
         )
-        .exclude(campaign__state=CampaignState.CLOSED)
         .select_related("campaign", "prompt")
         .order_by("-id")[:UNFINISHED_SHOWN]
     )
@@ -110,8 +116,9 @@ def _unfinished(labeler: Labeler) -> list[Unfinished]:
             token=str(assignment.token),
             kind=assignment.kind,
             campaign=assignment.campaign.name,
-            excerpt=assignment.prompt.last_user_text(),
+            excerpt="" if is_unexpected(assignment) else assignment.prompt.last_user_text(),
             language=assignment.prompt.language,
+            warned=is_unexpected(assignment),
             lapsed=assignment.state == AssignmentState.LAPSED,
             saved_at=assignment.draft_saved_at,
         )

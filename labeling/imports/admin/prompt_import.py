@@ -19,7 +19,7 @@ from labeling.base.admin.nouns import NounAdmin, button
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.rules.splits import split_of
+from labeling.campaigns.queries import split_for
 from labeling.imports.admin.uploads import KeptUpload, keep_upload, kept_upload
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.rules.rows import Defaults, RefusedRow, Row
@@ -42,7 +42,7 @@ class DefaultsForm(forms.Form):
         lazy("Language"),
         required=False,
         max_length=16,
-        help_text=lazy("A code such as en or zh. Left empty, it is told from the script."),
+        help_text=lazy("A code such as en or zh. Left empty, it is told from the text."),
     )
     use_case = choice(lazy("Use case"), [("", "—"), *UseCase.choices])
     ignore = text(
@@ -56,11 +56,12 @@ class DefaultsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["use_case"].required = False
 
-    def defaults(self) -> Defaults:
+    def defaults(self, campaign: Campaign) -> Defaults:
         cleaned = self.cleaned_data
         return Defaults(
             submitter=cleaned["submitter"] or None,
             language=cleaned["language"] or None,
+            languages=tuple(campaign.languages),
             use_case=UseCase(cleaned["use_case"]) if cleaned["use_case"] else None,
             with_reference=cleaned["with_reference"],
             ignore=frozenset(name.strip() for name in cleaned["ignore"].split(",") if name.strip()),
@@ -100,7 +101,10 @@ class FirstRows:
         """The first rows that were not refused after all, with the split that each falls into."""
         refused = {row.line for row in result.refused}
         rows = [row for row in self._first if row.line not in refused][:ACCEPTED_SHOWN]
-        return [AcceptedRow(row=row, split=split_of(row.submitter), text=row.messages[-1]["content"]) for row in rows]
+        return [
+            AcceptedRow(row=row, split=split_for(row.messages, row.submitter), text=row.messages[-1]["content"])
+            for row in rows
+        ]
 
 
 class CampaignImport(NounAdmin):
@@ -137,7 +141,7 @@ def _show_preview(
     admin: NounAdmin, request: HttpRequest, campaign: Campaign, upload: KeptUpload, form: DefaultsForm
 ) -> HttpResponse:
     with upload.opened() as file:
-        rows = FirstRows(read_prompts(file, filename=upload.name, defaults=form.defaults()))
+        rows = FirstRows(read_prompts(file, filename=upload.name, defaults=form.defaults(campaign)))
         result = preview(campaign, rows)
     shown = {
         "upload": upload,
@@ -156,7 +160,7 @@ def _import(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpR
         raise ImportRefused(_("The preview's form was changed on the way. Upload the file again."))
     upload = kept_upload(request.POST["ticket"], campaign_id=campaign.pk)
     with upload.opened() as file:
-        rows = read_prompts(file, filename=upload.name, defaults=form.defaults())
+        rows = read_prompts(file, filename=upload.name, defaults=form.defaults(campaign))
         result = import_rows(campaign, rows, keep_good="keep_good" in request.POST)
     if not result.written:
         messages.error(request, _("Nothing was imported: the campaign changed since the preview. Look again."))

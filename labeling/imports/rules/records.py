@@ -1,18 +1,18 @@
 """From one record of an import file to rows (docs/importing.md). No database."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from labeling.base.language import detect_language
+from labeling.base.language import code_of, detect_language
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.messages import check_messages
-from labeling.campaigns.rules.near_duplicates import prompt_key
+from labeling.campaigns.rules.splits import submitter_name
 from labeling.imports.rules.rows import Defaults, FieldRefused, Row
 from labeling.ranking_tasks.rules import GivenCompletion
 from lm.prompt_format import Message
+from lm.snapshot.openings import opening_key
 
 Record = Mapping[str, object]
 
@@ -26,7 +26,6 @@ LEFT_OUT = ("id", "name", "application")
 """self-instruct's names for its tasks: they say nothing about the prompt."""
 
 LONGEST_SUBMITTER = 200
-LONGEST_LANGUAGE = 16
 HUMAN = "human"
 """The model name of a human reference that is ranked with the completions of models."""
 
@@ -144,13 +143,14 @@ def _checked_demonstration(text: object, field: str) -> str:
 
 
 def _submitter(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
-    """Returns the submitter's name. Without one the prompt is its own submitter, so that its split depends on itself
-    alone.
+    """Returns the submitter's name. Without one it is made of how the prompt begins, so that a dialogue and its
+    continuation have the same.
     """
     name = _text(record, "submitter")
     if name is None:
-        name = defaults.submitter or f"anonymous-{prompt_key(messages)[:16]}"
-    if not name.strip() or len(name) > LONGEST_SUBMITTER:
+        name = defaults.submitter or f"anonymous-{opening_key(messages)[:16]}"
+    name = submitter_name(name)
+    if not name or len(name) > LONGEST_SUBMITTER:
         raise FieldRefused(f"The submitter's name must have 1 to {LONGEST_SUBMITTER} characters.", field="submitter")
     return _storable(name, "submitter")
 
@@ -190,12 +190,16 @@ def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
 
 def _language(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
     users = "\n".join(message["content"] for message in messages if message["role"] == "user")
-    language = _text(record, "language") or defaults.language or detect_language(users)
-    if language is None:
-        raise FieldRefused("Its script doesn't tell the language; add the field language, such as en or zh.")
-    if len(language) > LONGEST_LANGUAGE or not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", language):
-        raise FieldRefused(f"“{language}” is no language code such as en, zh or zh-hant.", field="language")
-    return language
+    said = _text(record, "language") or defaults.language
+    if said is None:
+        detected = detect_language(users, expected=defaults.languages)
+        if detected is None:
+            raise FieldRefused("Its text doesn't tell the language; add the field language, such as en or zh.")
+        return detected
+    code = code_of(said)
+    if code is None:
+        raise FieldRefused(f"“{said}” is no language code such as en, zh or pt-br.", field="language")
+    return code
 
 
 def _text(record: Record, field: str) -> str | None:

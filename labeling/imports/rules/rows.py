@@ -49,6 +49,8 @@ class Defaults:
 
     submitter: str | None = None
     language: str | None = None
+    languages: tuple[str, ...] = ("en", "zh")
+    """The campaign's: a text that is too short to tell its language is in one of them."""
     use_case: UseCase | None = None
     with_reference: bool = False
     ignore: frozenset[str] = frozenset()

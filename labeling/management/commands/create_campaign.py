@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from labeling.base.refusals import UnknownLanguage
 from labeling.base.states import CampaignState
 from labeling.campaigns.services.campaigns import campaign_defaults, change_campaign_state, create_campaign
 from labeling.campaigns.services.starter import LANGUAGES, starter_flags, starter_instructions
@@ -55,6 +56,8 @@ class Command(BaseCommand):
             )
             if options["open"]:
                 change_campaign_state(campaign=campaign, state=CampaignState.ACTIVE)
+        except UnknownLanguage as unknown:
+            raise CommandError(str(unknown)) from unknown
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except OSError as error:

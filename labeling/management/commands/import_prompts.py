@@ -37,6 +37,7 @@ class Command(BaseCommand):
         defaults = Defaults(
             submitter=options["submitter"],
             language=options["language"],
+            languages=tuple(campaign.languages),
             use_case=UseCase(options["use_case"]) if options["use_case"] else None,
             with_reference=options["with_reference"],
             ignore=frozenset(options["ignore"]),

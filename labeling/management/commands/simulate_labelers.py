@@ -5,20 +5,29 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from labeling.base.states import CampaignState
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.model_versions.queries import current_sft_model
+from labeling.ranking_tasks.services.sampling import send_unsampled
+from labeling.ranking_tasks.services.tasks import top_up
 from labeling.simulation.rules import RULES, UnknownRule, rule_named
-from labeling.simulation.services import rank_next, simulated_labelers
+from labeling.simulation.services import rank_next, simulated_labelers, simulation_of
 
 POLL_SECONDS = 2.0
 
 
 class Command(BaseCommand):
     help = (
-        "Ranks like people do, through the same services, by a known rule with noise. Simulated rankings are "
-        "marked, and stay out of exports and retraining unless those are given --include-simulated."
+        "Ranks like people do, through the same services, by a known rule with noise, in a campaign of its own with "
+        "the prompts of the one named: no work of people is used up. Simulated rankings are marked, and stay out of "
+        "exports and retraining unless those are given --include-simulated."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rankings", type=int, required=True, help="How many rankings to hand in.")
+        parser.add_argument(
+            "--campaign", metavar="SLUG", help="Whose prompts and settings are taken. Default: the only open campaign."
+        )
         parser.add_argument(
             "--rule", default="shorter", help=f"The rule that they follow: {', '.join(RULES)} or contains:WORD."
         )
@@ -43,6 +52,11 @@ class Command(BaseCommand):
             score = rule_named(options["rule"])
         except UnknownRule as unknown:
             raise CommandError(str(unknown)) from unknown
+        simulation = simulation_of(self._campaign(options["campaign"]), rankings=options["rankings"])
+        self.stdout.write(f"Ranking in the campaign “{simulation}” ({simulation.slug}).")
+        top_up(campaign=simulation)
+        if current_sft_model() is not None:
+            send_unsampled()
         labelers = simulated_labelers(count=options["labelers"])
         chance = random.Random(options["seed"])
         done, waited_since, said_waiting = 0, time.monotonic(), False
@@ -67,3 +81,16 @@ class Command(BaseCommand):
                 "  python manage.py retrain_reward_model --now --include-simulated"
             )
         )
+
+    def _campaign(self, slug: str | None) -> Campaign:
+        """The one named, or the only open one. Raises CommandError."""
+        people = Campaign.objects.filter(simulated=False)
+        known = people.filter(state=CampaignState.ACTIVE) if slug is None else people
+        found = list((known if slug is None else known.filter(slug=slug))[:2])
+        if len(found) != 1:
+            slugs = ", ".join(known.order_by("slug").values_list("slug", flat=True)) or "none yet"
+            said = f"There is no campaign “{slug}”" if slug else "Say by --campaign whose prompts are to be ranked"
+            raise CommandError(f"{said}; the campaigns are: {slugs}.")
+        if not found[0].prompts.filter(set_aside_reason="").exists():
+            raise CommandError(f"“{found[0]}” has no prompts. Import some first.")
+        return found[0]

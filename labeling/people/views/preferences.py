@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from labeling.base.states import ContentWarning
+from labeling.base.trail.actors import acting_as
 from labeling.people.services import BREAK_MINUTES_HIGHEST, change_preferences
 from labeling.people.views.access import LabelerRequest, labeler_page
 
@@ -47,7 +48,8 @@ def preferences(request: LabelerRequest) -> HttpResponse:
     form = PreferencesForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
-    change_preferences(labeler=request.labeler, **form.cleaned_data)
+    with acting_as(request.labeler.user.get_username()):
+        change_preferences(labeler=request.labeler, **form.cleaned_data)
     messages.success(request, _("Your preferences are saved."))
     return redirect("preferences")
 

@@ -47,6 +47,7 @@ OTHER_TASKS = Outbox(
     task=SAMPLE,
     send_again_after=SEND_AGAIN_AFTER,
     rows_a_message=lambda: settings.SAMPLING_PROMPTS_PER_BATCH,
+    takes_turns="campaign_id",
 )
 
 

@@ -17,7 +17,8 @@ from labeling.base.states import AssignmentState, CampaignState, LabelerState, S
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, tasks_ahead
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 
 RESERVED_FOR = timedelta(days=3)
@@ -26,20 +27,22 @@ RESERVED_FOR = timedelta(days=3)
 
 @transaction.atomic
 def top_up(*, campaign: Campaign) -> list[int]:
-    """Creates tasks until ready and sampling ones reach the campaign's depth; returns the ids of the new ones.
+    """Makes tasks until so many as the campaign says lie ahead of everybody; returns the ids of the new ones.
 
-    Prompts with the fewest tasks come first. Two beats at once create no more than one: the campaign's row is locked.
+    A task counts for those who may be given it: not for labelers who met it, don't know its language or opted out of
+    what it holds. Prompts with the fewest tasks come first. Two beats at once make no more than one: the campaign's
+    row is locked.
     """
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if campaign.state != CampaignState.ACTIVE:
         return []
-    ahead = RankingTask.objects.filter(
-        HAS_A_FREE_PLACE | Q(state=TaskState.SAMPLING), campaign=campaign, reserved_for=None
-    ).count()
-    prompts = Prompt.objects.filter(
-        campaign=campaign, set_aside_reason="", ranking_tasks_needed__gt=F("ranking_tasks_made")
-    ).order_by("ranking_tasks_made", "id")[: max(0, campaign.ready_depth - ahead)]
-    return [make_task(prompt=prompt, campaign=campaign).pk for prompt in prompts]
+    made: list[int] = []
+    for claimant in claimants_of(campaign):
+        missing = campaign.ready_depth - tasks_ahead(campaign, claimant, at_most=campaign.ready_depth)
+        if missing > 0:
+            prompts = prompts_for_tasks(campaign, claimant, at_most=missing)
+            made += [make_task(prompt=prompt, campaign=campaign).pk for prompt in prompts]
+    return made
 
 
 def make_task(

@@ -12,7 +12,7 @@ from django_stubs_ext import StrOrPromise, StrPromise
 
 from labeling.base.admin.charts import LineChart
 from labeling.base.states import Strength, UseCase
-from labeling.training.admin.evaluation_charts import best_of_n, bounds_of, reliability
+from labeling.training.admin.evaluation_charts import best_of_n, bounds_of, interval_in_words, reliability
 from rm_trainer.evaluation.figures import Analysis, BestOfN, Ceiling, Newest, Summary
 from rm_trainer.metrics import Metrics
 
@@ -164,6 +164,8 @@ def _since(newest: Newest | None) -> str:
     if newest is None:
         return ""
     since = {"since": newest["since"][:16].replace("T", " ")}
+    if newest["since"].startswith("1970"):  # retraining.LONG_AGO
+        return _("Newest batch: everything, as no model is current whose snapshot is known.")
     if newest["metrics"] is None:
         return _("Newest batch: nothing of this split was handed in after %(since)s.") % since
     return _("Newest batch: handed in after %(since)s; %(rankings)d rankings.") % (
@@ -178,7 +180,7 @@ def _picks(row: BestOfN) -> Picks:
         kl=f"{row['kl']:.2f}",
         rankings=row["rankings"],
         value="–" if win_rate is None else f"{win_rate:.1%}",
-        interval=_interval(row, "win_rate", "{:.1%}"),
+        interval=_interval(row, "win_rate", "{:.1%}") if row["n"] > 1 else "",  # the pick of one is a half
         labelers=f"{row['labelers_win_rate']:.1%}",
         quality="–" if quality is None else f"{quality:.2f}",
     )
@@ -223,5 +225,4 @@ def _figure(figures: Mapping[str, object], name: str, words: str, meaning: str, 
 
 
 def _interval(figures: Mapping[str, object], name: str, form: str) -> str:
-    bounds = bounds_of(figures, name)
-    return " – ".join(form.format(bound) for bound in bounds) if bounds else ""
+    return interval_in_words(bounds_of(figures, name), form) if figures.get(name) is not None else ""

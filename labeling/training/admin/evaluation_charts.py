@@ -59,3 +59,8 @@ def bounds_of(figures: Mapping[str, object], name: str) -> tuple[float, float] |
     """The 95% interval that the figure of this name has."""
     bounds = figures.get(f"{name}_interval")
     return (float(bounds[0]), float(bounds[1])) if isinstance(bounds, list) else None
+
+
+def interval_in_words(bounds: tuple[float, float] | None, form: str) -> str:
+    """An interval as people read it; one that doesn't exist says why."""
+    return " – ".join(form.format(bound) for bound in bounds) if bounds else _("not enough data")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrPromise
 
-from labeling.training.admin.evaluation_charts import bounds_of
+from labeling.training.admin.evaluation_charts import bounds_of, interval_in_words
 from rm_trainer.metrics import Metrics
 
 # prompt_accuracy is what promotion goes by, so it comes first.
@@ -58,7 +58,7 @@ def _measure(name: str, after: float, interval: tuple[float, float] | None, curr
     return Measure(
         name=MEASURES[name],
         new=_shown(after, share=share),
-        interval=" – ".join(_shown(bound, share=share) for bound in interval) if interval else "",
+        interval=interval_in_words(interval, "{:.1%}" if share else "{:.3f}"),
         current=_shown(before, share=share) if before is not None else "–",
         gain="" if gain is None else f"{gain:+.1%}" if share else f"{gain:+.3f}",
         better=None if not gain else (gain > 0) == share,

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
 from labeling.training.rules.promotion import PartNumbers, PromotionNumbers
+from rm_trainer.evaluation.figures import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +73,17 @@ def _row(name: StrPromise, relation: str, numbers: PartNumbers, *, needed: int) 
         new=f"{measured['new']:.1%}",
         current=f"{measured['current']:.1%}",
         difference=_signed(measured["difference"]),
-        interval="\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(_signed(bound) for bound in measured["interval"]),
+        interval=_interval(measured["interval"]),
         lower=_signed(measured["lower"]),
         must_be=must_be,
         better=f"{measured['probability_better']:.1%}",
     )
+
+
+def _interval(bounds: Interval) -> str:
+    if bounds is None:
+        return gettext("not enough data")
+    return "\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(_signed(bound) for bound in bounds)
 
 
 def _signed(value: float) -> str:

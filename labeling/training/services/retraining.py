@@ -69,7 +69,7 @@ def _retrain(run: TrainingRun) -> None:
     options = _training_options()
     current = current_reward_model()
     if current is not None and current.snapshot is not None:
-        # New is what the current model was not trained on; without one the trainer has its own rule.
+        # New is what the current model was not trained on.
         options["newest_since"] = utc_text(current.snapshot.as_of)
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
@@ -220,6 +220,10 @@ def _register(
     evaluations: _Evaluations,
 ) -> None:
     metrics: Metrics = json.loads((output / "metrics.json").read_text())
+    if evaluations.new is not None:
+        # One evaluation, one number: what is promoted by is what the version's page shows.
+        metrics["test"] = evaluations.new["metrics"]
+        metrics["analysis"]["test"] = evaluations.new["analysis"]
     version = register_model(
         kind=ModelKind.REWARD,
         name=f"reward-{run.pk}",

@@ -9,6 +9,8 @@ from labeling.base.refusals import ChatRefused, PromptRefused
 from labeling.base.states import PromptSource, SamplingState, SuggestionState, UseCase
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
+from labeling.desk.rules.drafts import SentDraft
+from labeling.desk.services.drafts import check_builds_on
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.rules import text_key
@@ -28,14 +30,19 @@ MOST_CHAT_TURNS = 20
 
 
 @transaction.atomic
-def say(*, labeler: Labeler, token: str, text: str, language: str) -> Conversation:
-    """Adds the labeler's turn and asks the model for its answer. The draft, which held the text, is emptied.
+def say(*, labeler: Labeler, token: str, text: str, language: str, sent: SentDraft | None = None) -> Conversation:
+    """Adds the labeler's turn and asks the model for its answer. The draft loses the text.
 
-    Raises ChatRefused: it is the model's turn, or there have been MOST_CHAT_TURNS; PromptRefused: an empty text;
-    LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
+    `sent`: what the page sends. Raises ChatRefused: it is the model's turn, or there have been MOST_CHAT_TURNS;
+    PromptRefused: an empty text; DraftConflict, LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded,
+    Composition.DoesNotExist.
     """
     composition = COMPOSITIONS.lock_own(labeler=labeler, token=token)
     COMPOSITIONS.check_standing(composition)
+    if sent is not None:
+        check_builds_on(composition, sent)
+        if sent.settles:  # the text that was not chosen is kept
+            COMPOSITIONS.store_draft(composition, sent.fields, settles=True)
     conversation = Conversation.objects.filter(composition=composition).first()
     said = list(conversation.messages.order_by("position")) if conversation else []
     _check_turn(said)
@@ -43,7 +50,8 @@ def say(*, labeler: Labeler, token: str, text: str, language: str) -> Conversati
     conversation = conversation or begin_conversation(composition, language=language)
     request = ask(composition, position=len(asked) + 1, messages=asked, wanted=1)
     message_of(conversation, position=len(asked), role="user", content=request.messages[-1]["content"]).save()
-    COMPOSITIONS.store_draft(composition, {})
+    rest = {name: values for name, values in sent.fields.items() if name != "text"} if sent else {}
+    COMPOSITIONS.store_draft(composition, rest)
     return conversation
 
 
@@ -70,15 +78,20 @@ def ask_again(*, labeler: Labeler, token: str) -> None:
 
 @transaction.atomic
 def end_chat(
-    *, labeler: Labeler, token: str, active_seconds: float, chance: random.Random | None = None
+    *,
+    labeler: Labeler,
+    token: str,
+    active_seconds: float,
+    sent: SentDraft | None = None,
+    chance: random.Random | None = None,
 ) -> RankingTask:
     """Closes the chat, picks one of the model's messages at random, and has alternatives to it sampled for its labeler.
 
     The picked message itself is one of the completions. Where its prefix is a near-duplicate of a prompt that the
     campaign has, another message is picked. Raises ChatRefused: the model has said nothing yet; PromptRefused: no
-    message can be picked; LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded.
+    message can be picked; DraftConflict, LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded.
     """
-    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     said = list(
         Message.objects.filter(conversation__composition=composition)
         .select_related("conversation", "model_version", "suggestion__request")

@@ -11,12 +11,13 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from labeling.base.refusals import AlreadySubmitted, ChatRefused, PromptRefused, Refusal
+from labeling.base.refusals import AlreadySubmitted, ChatRefused, DraftConflict, PromptRefused, Refusal
 from labeling.base.states import CompositionKind, TaskState
 from labeling.base.text import LONGEST_TURN, UnstorableText, clean_text
 from labeling.desk.forms import ActiveSecondsField, Data
-from labeling.desk.rules.drafts import as_lists, draft_of, first
-from labeling.desk.views.held_work import find_own, keep_sent
+from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, first
+from labeling.desk.services.drafts import check_builds_on
+from labeling.desk.views.held_work import find_own, keep_sent, sent_by, show_both
 from labeling.desk.views.kinds import NotHandedIn, within_wall_time
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.ranking_tasks.services.sampling import send_unsampled
@@ -60,13 +61,17 @@ class ChatKind(OwnKind):
             "back": reverse("compose", args=[work.token]),
         }
 
-    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
+    def hand_in(self, request: LabelerRequest, held: Composition, sent: SentDraft) -> str:
         seconds = ActiveSecondsField().to_python(request.POST.get("active_seconds"))
+        if request.POST.get("text", "").strip():
+            text = _("You have written something that was not sent. Send it or clear it, then end the chat.")
+            raise NotHandedIn(text, address="#text")
         try:
             end_chat(
                 labeler=request.labeler,
                 token=str(held.token),
                 active_seconds=within_wall_time(held, seconds),
+                sent=sent,
             )
         except ChatRefused as refused:
             text = _("The model has not said anything yet, so there is nothing to rank.")
@@ -129,12 +134,16 @@ def speak(request: LabelerRequest, token: UUID, kind: ChatKind) -> HttpResponse:
     composition = find_own(COMPOSITIONS, request, token)
     if request.method != "POST":
         return redirect("compose", token=token)
-    text = request.POST.get("text", "")
+    sent = sent_by(request)
     try:
         if "again" in request.POST:
+            check_builds_on(composition, sent)
+            keep_sent(COMPOSITIONS, request, token)  # what is being written, which this does not send
             ask_again(labeler=request.labeler, token=str(token))
         else:
-            _say(request, composition, text)
+            _say(request, composition, sent)
+    except DraftConflict as newer:
+        return show_both(COMPOSITIONS, kind, request, composition, newer)
     except NotHandedIn as refused:
         keep_sent(COMPOSITIONS, request, token)
         return kind.show(request, find_own(COMPOSITIONS, request, token), sent=request.POST, refused=refused)
@@ -144,22 +153,23 @@ def speak(request: LabelerRequest, token: UUID, kind: ChatKind) -> HttpResponse:
         return refused_composition(request, composition, refusal, draft=keep_sent(COMPOSITIONS, request, token))
     SUGGESTION_REQUESTS.send()
     if "again" not in request.POST:
-        messages.info(request, _("Sent."), extra_tags=f"quiet {token}")
+        messages.info(request, _("Sent."), extra_tags=f"sent {token}")
     return redirect(f"{reverse('compose', args=[token])}#latest")
 
 
-def _say(request: LabelerRequest, composition: Composition, text: str) -> None:
-    """Raises NotHandedIn with words for the labeler."""
+def _say(request: LabelerRequest, composition: Composition, sent: SentDraft) -> None:
+    """Raises NotHandedIn with words for the labeler, and what `say` raises."""
+    text = request.POST.get("text", "")
     work = writing_of(composition, interface_language=get_language() or "en")
     if not text.strip():
         raise NotHandedIn(_("Write something to the model first."))
     if len(text) > LONGEST_TURN:
         limit = {"limit": f"{LONGEST_TURN:,}"}
         raise NotHandedIn(_("A turn is longer than %(limit)s characters. Nothing was cut; shorten it.") % limit)
-    language = chosen_language(draft_of(request.POST.lists()), work.languages)
+    language = chosen_language(sent.fields, work.languages)
     try:
         clean_text(text)
-        say(labeler=request.labeler, token=str(composition.token), text=text, language=language)
+        say(labeler=request.labeler, token=str(composition.token), text=text, language=language, sent=sent)
     except UnstorableText as unstorable:
         raise NotHandedIn(
             _("The text has a character that can't be stored (such as U+0000). Remove it and try again.")

@@ -12,6 +12,7 @@ from labeling.base.text import clean_text
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.rules.drafts import SentDraft
 from labeling.people.models import Labeler
 from labeling.writing.dialogues.rules import Turn, messages_before
 from labeling.writing.models import Composition, Conversation, Message
@@ -26,14 +27,20 @@ from labeling.writing.suggestions.models import Suggestion
 
 @transaction.atomic
 def submit_dialogue(
-    *, labeler: Labeler, token: str, language: str, turns: Sequence[Turn], active_seconds: float
+    *,
+    labeler: Labeler,
+    token: str,
+    language: str,
+    turns: Sequence[Turn],
+    active_seconds: float,
+    sent: SentDraft | None = None,
 ) -> Conversation:
     """Hands a dialogue in: an immutable conversation, a prompt of all but the last turn, and that as demonstration.
 
     Raises PromptRefused (turns that do not alternate, a near-duplicate, too many prompts), UnstorableText,
-    LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
+    DraftConflict, LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
-    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     _check_ends_with_an_answer(turns)
     conversation = begin_conversation(composition, language=language)
     prompt = _prompt_of(composition, turns, language)

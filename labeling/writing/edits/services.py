@@ -3,12 +3,14 @@
 from django.db import transaction
 from django.utils import timezone
 
-from labeling.base.refusals import EditRefused, EmptyText
+from labeling.base.refusals import EditAlreadyRanked, EditRefused, EmptyText
 from labeling.base.states import CompositionKind
 from labeling.base.text import clean_text
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.ranking.models import Ranking
+from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.desk.rules.drafts import SentDraft
 from labeling.people.models import Labeler
+from labeling.ranking_tasks.rules import text_key
 from labeling.writing.models import Composition
 from labeling.writing.services import COMPOSITIONS, close_submitted
 
@@ -25,6 +27,7 @@ def offer_edit(*, ranking: Ranking) -> Composition | None:
             "labeler_id": ranking.labeler_id,
             "campaign": campaign,
             "kind": CompositionKind.EDIT,
+            "languages": [ranking.task.language],
             "instruction_version_id": ranking.instruction_version_id,
             "started_at": timezone.now(),
         },
@@ -34,14 +37,20 @@ def offer_edit(*, ranking: Ranking) -> Composition | None:
 
 @transaction.atomic
 def submit_edit(
-    *, labeler: Labeler, token: str, shown_position: int, text: str, active_seconds: float
+    *,
+    labeler: Labeler,
+    token: str,
+    shown_position: int,
+    text: str,
+    active_seconds: float,
+    sent: SentDraft | None = None,
 ) -> Demonstration:
     """Hands in the improved text of the completion shown at `shown_position`.
 
-    Raises EditRefused, EmptyText, UnstorableText, LabelerNotActive, CampaignNotOpen, AlreadySubmitted,
-    AlreadyDiscarded, Composition.DoesNotExist.
+    Raises EditRefused, EditAlreadyRanked, EmptyText, UnstorableText, DraftConflict, LabelerNotActive, CampaignNotOpen,
+    AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
-    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     ranking = composition.ranking
     assert ranking is not None  # a CHECK constraint: every edit has its ranking
     best = ranking.ranked_completions.select_related("completion").filter(rank=1, shown_position=shown_position).first()
@@ -52,6 +61,7 @@ def submit_edit(
         raise EmptyText("The improved text is empty.")
     if text.strip() == clean_text(best.completion.text).strip():
         raise EditRefused("Nothing was changed.")
+    _refuse_ranked(best, text)
     demonstration = Demonstration.objects.create(
         prompt_id=ranking.task.prompt_id,
         labeler=labeler,
@@ -66,3 +76,14 @@ def submit_edit(
     )
     close_submitted(composition, active_seconds=active_seconds)
     return demonstration
+
+
+def _refuse_ranked(best: RankedCompletion, text: str) -> None:
+    """Raises EditAlreadyRanked for the text of another completion: it can't be better than itself."""
+    others = RankedCompletion.objects.filter(ranking=best.ranking_id, completion__text_key=text_key(text))
+    same = others.exclude(pk=best.pk).first()
+    if same is not None:
+        raise EditAlreadyRanked(
+            f"It is what was shown at {same.shown_position}, which ranking {best.ranking_id} has at rank {same.rank}.",
+            shown_position=same.shown_position,
+        )

@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
-from labeling.base.refusals import EditRefused, EmptyText
+from labeling.base.refusals import DraftConflict, EditAlreadyRanked, EditRefused, EmptyText
 from labeling.base.states import CompositionKind
 from labeling.desk.demonstrating.forms import DemonstrationForm
 from labeling.desk.forms import Data, data_of_draft
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import RankedCompletion
-from labeling.desk.rules.drafts import letter_of
+from labeling.desk.rules.drafts import SentDraft, letter_of
 from labeling.desk.views.kinds import HandedOutKind, NotHandedIn, within_wall_time
 from labeling.people.views.access import LabelerRequest
 from labeling.writing.edits.services import offer_edit, submit_edit
@@ -48,12 +48,13 @@ class EditKind(OwnKind):
         *,
         sent: Data | None = None,
         refused: NotHandedIn | None = None,
+        newer: DraftConflict | None = None,
     ) -> HttpResponse:
         """Which of the best is improved may be in the address as well."""
         data = sent if sent is not None else data_of_draft(held.draft)
         if not data.get("best") and (best := request.GET.get("best")):
             data = Data({**dict(data.lists()), "best": [best]})
-        return super().show(request, held, sent=data, refused=refused)
+        return super().show(request, held, sent=data, refused=refused, newer=newer)
 
     def context(self, held: Composition, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
         data = sent if sent is not None else data_of_draft(held.draft)
@@ -70,7 +71,7 @@ class EditKind(OwnKind):
             "back": reverse("compose", args=[held.token]),
         }
 
-    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
+    def hand_in(self, request: LabelerRequest, held: Composition, sent: SentDraft) -> str:
         form = DemonstrationForm(request.POST)
         chosen = _chosen(best_of(held), request.POST.get("best", ""))
         if chosen is None:
@@ -84,11 +85,21 @@ class EditKind(OwnKind):
                 shown_position=chosen.shown_position,
                 text=form.cleaned_data["text"],
                 active_seconds=within_wall_time(held, form.cleaned_data["active_seconds"]),
+                sent=sent,
             )
+        except EditAlreadyRanked as ranked:
+            text = _(
+                "This is completion %(letter)s, which has its rank already: one text can't be better than itself. "
+                "Improve it further, or leave the best as it is."
+            )
+            raise NotHandedIn(text % {"letter": letter_of(ranked.shown_position)}, address="#text") from ranked
         except (EditRefused, EmptyText) as refused:
             text = _("Nothing was changed yet. Improve the text, or leave it as it is.")
             raise NotHandedIn(text, address="#text") from refused
         return _("Improvement saved.")
+
+    def answers_in(self, sent: Data) -> list[str]:
+        return [sent.get("text", "")]
 
     def after_hand_in(self, request: LabelerRequest, held: Composition) -> HttpResponse:  # noqa: ARG002
         return self.ranking.next_page(request)

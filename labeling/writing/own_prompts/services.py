@@ -6,8 +6,9 @@ from labeling.base.refusals import StatementGone
 from labeling.base.states import LabelerGroup, UseCase
 from labeling.base.text import clean_text
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.services.prompts import add_prompt
+from labeling.campaigns.services.prompts import add_prompt, split_where_begun
 from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.rules.drafts import SentDraft
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
@@ -16,18 +17,21 @@ from labeling.writing.services import COMPOSITIONS, close_submitted
 
 
 @transaction.atomic
-def submit_own_prompt(*, labeler: Labeler, token: str, writing: OwnWriting, active_seconds: float) -> OwnPrompt:
+def submit_own_prompt(
+    *, labeler: Labeler, token: str, writing: OwnWriting, active_seconds: float, sent: SentDraft | None = None
+) -> OwnPrompt:
     """Hands a faultless own prompt in (own_prompts.faults_of), as one prompt, or as one for each few-shot pair.
 
-    All of them share the labeler as submitter, and so the split. Raises PromptRefused (a near-duplicate, too many
-    prompts), StatementGone, LabelerNotActive, CampaignNotOpen, AlreadySubmitted, AlreadyDiscarded,
-    Composition.DoesNotExist.
+    All of them are in one split, for each shows the others' queries as its context. Raises PromptRefused (a
+    near-duplicate, too many prompts), StatementGone, DraftConflict, LabelerNotActive, CampaignNotOpen,
+    AlreadySubmitted, AlreadyDiscarded, Composition.DoesNotExist.
     """
-    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token)
+    composition = COMPOSITIONS.lock_to_hand_in(labeler=labeler, token=token, sent=sent)
     own = _store(composition, writing)
     examples = examples_of(writing)
+    split = split_where_begun([example.messages for example in examples])
     for number, example in enumerate(examples, start=1):
-        prompt = _prompt_of(own, example)
+        prompt = _prompt_of(own, example, split)
         OwnPromptExample.objects.create(own_prompt=own, number=number, prompt=prompt)
         if example.answer.strip():
             _demonstrate(own, prompt, example.answer, max(0.0, active_seconds) / len(examples))
@@ -38,8 +42,8 @@ def submit_own_prompt(*, labeler: Labeler, token: str, writing: OwnWriting, acti
 def _store(composition: Composition, writing: OwnWriting) -> OwnPrompt:
     is_few_shot = writing.kind == "few_shot"
     statement = writing.statement if writing.kind == "user_based" else ""
-    if statement not in ["", *composition.campaign.statements()] or (writing.kind == "user_based" and not statement):
-        raise StatementGone(f"“{composition.campaign}” does not show this use case any more.")
+    if statement not in ["", *composition.statements()] or (writing.kind == "user_based" and not statement):
+        raise StatementGone(f"“{composition.campaign}” did not show this use case.")
     return OwnPrompt.objects.create(
         composition=composition,
         source=KINDS[writing.kind],
@@ -54,7 +58,7 @@ def _store(composition: Composition, writing: OwnWriting) -> OwnPrompt:
     )
 
 
-def _prompt_of(own: OwnPrompt, example: Example) -> Prompt:
+def _prompt_of(own: OwnPrompt, example: Example, split: str | None) -> Prompt:
     composition = own.composition
     labeler = composition.labeler
     # Held-out labelers produce no training data, so nobody is asked to label what they wrote.
@@ -70,6 +74,7 @@ def _prompt_of(own: OwnPrompt, example: Example) -> Prompt:
         # Whoever has written the ideal answer already must not be asked for it again.
         demonstrations_needed=0 if example.answer.strip() else nobody,
         ranking_tasks_needed=nobody,
+        split=split,
     )
 
 

@@ -1,7 +1,7 @@
 """A labeler's own prompts: plain, few-shot with pairs, or from a use case that is shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.base.refusals import PromptRefused, StatementGone
+from labeling.base.refusals import DraftConflict, PromptRefused, StatementGone
 from labeling.base.states import CompositionKind, UseCase
 from labeling.base.text import LONGEST_ANSWER, LONGEST_TURN
-from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt
+from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER
 from labeling.desk.forms import Data, Problem
-from labeling.desk.rules.drafts import as_lists, draft_of
-from labeling.desk.views.held_work import find_own
+from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
+from labeling.desk.services.drafts import check_builds_on, keep_aside
+from labeling.desk.views.held_work import find_own, sent_by, show_both
 from labeling.desk.views.interruptions import too_long_to_keep
 from labeling.desk.views.kinds import NotHandedIn, within_wall_time
 from labeling.people.views.access import LabelerRequest, labeler_page
@@ -32,6 +33,7 @@ from labeling.writing.own_prompts.rules import (
     FieldFault,
     OwnWriting,
     Pair,
+    examples_of,
     faults_of,
     pairs_as_draft,
     writing_in,
@@ -40,6 +42,9 @@ from labeling.writing.own_prompts.services import submit_own_prompt
 from labeling.writing.queries import writing_of
 from labeling.writing.services import COMPOSITIONS
 from labeling.writing.views.kinds import OwnKind, seconds_in
+
+EXCERPT = 120
+"""Characters of what was written that a refusal repeats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,7 @@ class OwnPromptKind(OwnKind):
     start = gettext_lazy("Write your own prompt")
 
     def urls(self) -> list[URLPattern]:
-        return [path("compose/<uuid:token>/pairs/", change_pairs, name="compose_pairs")]
+        return [path("compose/<uuid:token>/pairs/", change_pairs, {"kind": self}, name="compose_pairs")]
 
     def context(self, held: Composition, *, sent: Data | None, refused: NotHandedIn | None) -> dict[str, object]:
         draft = draft_of(sent.lists()) if sent is not None else as_lists(held.draft)
@@ -66,7 +71,7 @@ class OwnPromptKind(OwnKind):
         language = chosen_language(draft, work.languages)
         # Judged as it was sent: a draft shows what can't be stored by another character.
         faults = faults_of(writing_in(dict(sent.lists())) if sent is not None else written) if refused else []
-        statements = held.campaign.statements(language)
+        statements = held.statements(language)
         return {
             "work": work,
             "written": written,
@@ -84,10 +89,10 @@ class OwnPromptKind(OwnKind):
             "back": reverse("compose", args=[work.token]),
         }
 
-    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
-        sent = {name: request.POST.getlist(name) for name in request.POST}
+    def hand_in(self, request: LabelerRequest, held: Composition, sent: SentDraft) -> str:
+        fields = {name: request.POST.getlist(name) for name in request.POST}
         work = writing_of(held, interface_language=get_language() or "en")
-        written = writing_in(sent | {"language": [chosen_language(sent, work.languages)]})
+        written = writing_in(fields | {"language": [chosen_language(fields, work.languages)]})
         if faults_of(written):
             raise NotHandedIn
         try:
@@ -95,14 +100,18 @@ class OwnPromptKind(OwnKind):
                 labeler=request.labeler,
                 token=str(held.token),
                 writing=written,
-                active_seconds=within_wall_time(held, seconds_in(sent)),
+                active_seconds=within_wall_time(held, seconds_in(fields)),
+                sent=sent,
             )
         except StatementGone as gone:
             text = _("The use case that you wrote for is not asked for any more. Look at the one that is shown now.")
             raise NotHandedIn(text) from gone
         except PromptRefused as refused:
-            raise NotHandedIn(_words_for_refused(refused)) from refused
+            raise NotHandedIn(_words_for_refused(refused, written)) from refused
         return _("Prompt saved. Thank you.")
+
+    def answers_in(self, sent: Data) -> list[str]:
+        return [example.answer for example in examples_of(writing_in(dict(sent.lists())))]
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
         own = OwnPrompt.objects.get(composition=composition)
@@ -121,10 +130,17 @@ class OwnPromptKind(OwnKind):
 
 @require_POST
 @labeler_page
-def change_pairs(request: LabelerRequest, token: UUID) -> HttpResponse:
+def change_pairs(request: LabelerRequest, token: UUID, kind: OwnPromptKind) -> HttpResponse:
     """The buttons of the page where there is no script: a pair more or less, another use case. The text is kept."""
     composition = find_own(COMPOSITIONS, request, token)
-    draft = draft_of((name, values) for name, values in request.POST.lists() if name != "do")
+    sent = sent_by(request)
+    if not fits(sent.fields):
+        return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
+    try:
+        check_builds_on(composition, sent)
+    except DraftConflict as newer:
+        return show_both(COMPOSITIONS, kind, request, composition, newer)
+    draft = sent.fields
     action, _dash, number = request.POST.get("do", "").partition("-")
     written = writing_in(draft)
     others = {name: values for name, values in draft.items() if not name[:1].isdigit()}
@@ -132,14 +148,13 @@ def change_pairs(request: LabelerRequest, token: UUID) -> HttpResponse:
     if action == "add" and len(pairs) < MOST_PAIRS:
         pairs.append(Pair())
     elif action == "remove" and len(pairs) > FEWEST_PAIRS:
+        keep_aside(labeler=request.labeler, token=str(token), draft=draft, base_version=composition.draft_version)
         pairs = [pair for position, pair in enumerate(pairs, start=1) if str(position) != number]
     elif action == "another":
-        statements = composition.campaign.statements(written.language)
+        statements = composition.statements(written.language)
         others["statement"] = [_after(written.statement, statements)]
-    if not COMPOSITIONS.keep_unsubmitted(
-        labeler=request.labeler, token=str(token), draft=others | pairs_as_draft(pairs)
-    ):
-        return too_long_to_keep(request, draft, back=reverse("compose", args=[token]))
+    changed = replace(sent, fields=others | pairs_as_draft(pairs))
+    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), sent=changed)
     return redirect("compose", token=token)
 
 
@@ -184,13 +199,18 @@ def _words_for(fault: FieldFault) -> str:
     return words[fault.fault]
 
 
-def _words_for_refused(refused: PromptRefused) -> str:
+def _words_for_refused(refused: PromptRefused, written: OwnWriting) -> str:
+    """The words show what was sent alone: the prompt that it is like may be another person's, or behind a warning."""
     if refused.twin_id is None:
         text = _("You have submitted as many prompts as one person may (%(count)d). Thank you; your text is kept.")
         return text % {"count": PROMPTS_PER_SUBMITTER}
-    twin = Prompt.objects.filter(pk=refused.twin_id).first()
-    text = _("The campaign has a prompt that begins like this already: “%(excerpt)s”. Write a different one.")
-    return text % {"excerpt": twin.last_user_text()[:120] if twin else ""}
+    text = _("The campaign has a prompt that begins like yours already: “%(excerpt)s”. Write a different one.")
+    return text % {"excerpt": _shortened(written.instruction if written.kind == "few_shot" else written.prompt)}
+
+
+def _shortened(text: str) -> str:
+    """The beginning, with a sign where it goes on."""
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
 
 
 def _rendered(text: str) -> str:

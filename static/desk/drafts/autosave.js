@@ -2,8 +2,9 @@
  * Saves the form [data-autosave] as a draft within a second of each change, also while somebody types on and on.
  *
  * Until the server has it, the draft lies in this browser's storage, from where it comes back after a crash, a reload
- * or a new log-in. The server counts versions: a save that does not build on the last one is never just written. What
- * two tabs or devices changed apart from each other is put together where the form allows it, or a person chooses.
+ * or a new log-in. The server counts versions: a save that does not build on the last one is never just written, nor is
+ * such work handed in. What two tabs or devices changed apart from each other is put together where the form allows it,
+ * or a person chooses. A page names itself, since what it saved itself is no news to it, were the answer lost.
  */
 import { csrfToken } from "../../base/csrf.js";
 import { onPage } from "../../base/page.js";
@@ -31,8 +32,10 @@ function autosave(form, signal) {
   const state = saveState(form);
   const conflict = conflictIn(form);
   const tabs = storage.otherTabs(token, heard, signal);
-  let version = Number(form.dataset.version);
-  let base = rendered(form); // what the server has at `version`
+  const { draft_version: versionField, draft_page: pageField } = form.elements;
+  const newer = newerDraft(); // than what was sent: the server shows it with this page
+  let version = Number(versionField.value);
+  let base = newer ? newer.draft : rendered(form); // what the server has at `version`
   let changes = 0;
   let saved = 0;
   let saving = false;
@@ -43,6 +46,7 @@ function autosave(form, signal) {
   let ended = false;
   let sent = null;
 
+  pageField.value = newName();
   if (version > 0) state.saved();
   else state.show("idle");
   form.addEventListener("input", changed);
@@ -50,12 +54,21 @@ function autosave(form, signal) {
   form.addEventListener("submit", handOver);
   form.addEventListener("not-handed-in", notHandedIn);
   window.addEventListener("online", () => save(), { signal });
+  document.addEventListener("lease-lost", () => changes === saved && !ended && state.show("lapsed"), { signal });
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true), { signal });
   window.addEventListener("pagehide", () => save(true), { signal });
   document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event), { signal });
   const aside = storage.recall(`${token}.aside`);
   if (aside) keepAside(aside.draft);
-  takeUp();
+  if (newer) {
+    changes += 1;
+    ask(newer);
+  } else takeUp();
+
+  function buildOn(theirs) {
+    ({ version, draft: base } = theirs);
+    versionField.value = version; // with what is handed in
+  }
 
   function changed() {
     changes += 1;
@@ -92,7 +105,7 @@ function autosave(form, signal) {
   function send(leaving) {
     sent = read(form);
     keep();
-    const body = JSON.stringify({ draft: sent, base_version: version, settles });
+    const body = JSON.stringify({ draft: sent, base_version: version, page: pageField.value, settles });
     return fetch(url, {
       method: "PUT",
       keepalive: leaving && body.length < KEEPALIVE_BYTES,
@@ -113,15 +126,14 @@ function autosave(form, signal) {
   }
 
   function onServer(draft, answer, upTo) {
-    version = answer.version;
-    base = draft;
+    buildOn({ version: answer.version, draft });
     saved = upTo;
     settles = false;
     retry = FIRST_RETRY_MS;
     tabs.tell({ version, draft, savedAt: answer.saved_at });
     if (changes === saved) storage.forget(token);
     else saveIn(0);
-    state.saved(answer.saved_at);
+    state.saved(answer.saved_at, answer);
   }
 
   /** Another tab or device saved since. Nothing is written over: put together, or chosen by a person. */
@@ -131,9 +143,12 @@ function autosave(form, signal) {
     if (same(theirs.draft, mine)) {
       saved = changes; // the same text twice: what was sent before arrived, only its answer did not
       adopt(theirs);
+    } else if (theirs.page === pageField.value) {
+      buildOn(theirs); // this page's own last save, whose answer did not arrive
+      saveIn(0);
     } else if (both) {
       apply(form, both);
-      ({ version, draft: base } = theirs);
+      buildOn(theirs);
       changes += 1;
       saveIn(0);
     } else {
@@ -146,8 +161,7 @@ function autosave(form, signal) {
     state.show(keep() ? "choose" : "nowhere");
     conflict.ask(read(form), theirs.draft, (choice) => {
       if (choice === "mine") {
-        ({ version } = theirs);
-        base = onServer ?? theirs.draft;
+        buildOn({ version: theirs.version, draft: onServer ?? theirs.draft });
         settles = true;
       } else {
         keepAside(read(form));
@@ -175,7 +189,7 @@ function autosave(form, signal) {
   }
 
   function adopt(theirs) {
-    ({ version, draft: base } = theirs);
+    buildOn(theirs);
     storage.forget(token);
     state.saved(theirs.savedAt);
   }
@@ -216,6 +230,10 @@ function autosave(form, signal) {
     const onPage = mayBeTouched(form) ? read(form) : base;
     const isEntered = !same(onPage, base);
     let kept = storage.recall(token);
+    if (kept && wasSent(token)) {
+      storage.forget(token); // the text is in the chat now
+      kept = null;
+    }
     if (kept && same(kept.draft, base)) {
       storage.forget(token);
       kept = null;
@@ -268,4 +286,18 @@ function autosave(form, signal) {
   function keep() {
     return storage.keep(token, { draft: read(form), version, sent });
   }
+}
+
+function newerDraft() {
+  return JSON.parse(document.getElementById("newer-draft")?.textContent ?? "null");
+}
+
+/** Whether this page is the answer to a turn of a chat that was sent: what the browser kept of it is no draft any more. */
+function wasSent(token) {
+  return Boolean(document.querySelector(`[data-handed-in="sent ${token}"]`));
+}
+
+/** 32 hexadecimal digits by chance. Not crypto.randomUUID, which only https has. */
+function newName() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -28,7 +28,8 @@ export function conflictIn(form) {
       list("[data-theirs]", theirs, names);
       section.hidden = false;
       section.scrollIntoView({ block: "center" });
-      const decide = (choice) => () => {
+      const decide = (choice) => (event) => {
+        event.preventDefault(); // without scripts these are a button and a link of the form
         section.hidden = true;
         choose(choice);
       };

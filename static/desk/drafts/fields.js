@@ -1,10 +1,11 @@
 /** Reads a form's fields into a draft, {name: [values]}, and writes a draft back into the form. */
-const NOT_WORK = "csrfmiddlewaretoken";
+// The form's safety, and what its draft builds on (labeling/desk/rules/drafts.py).
+const NOT_WORK = new Set(["csrfmiddlewaretoken", "draft_version", "draft_page"]);
 
 export function read(form) {
   const draft = {};
   for (const [name, value] of new FormData(form)) {
-    if (name !== NOT_WORK && typeof value === "string") (draft[name] ??= []).push(value);
+    if (!NOT_WORK.has(name) && typeof value === "string") (draft[name] ??= []).push(value);
   }
   return draft;
 }
@@ -13,7 +14,7 @@ export function read(form) {
 export function rendered(form) {
   const draft = {};
   for (const field of form.elements) {
-    if (!field.name || field.name === NOT_WORK || isButton(field) || field.matches(":disabled")) continue;
+    if (!field.name || NOT_WORK.has(field.name) || isButton(field) || field.matches(":disabled")) continue;
     const values = defaults(field);
     if (values.length) (draft[field.name] ??= []).push(...values);
   }
@@ -23,7 +24,7 @@ export function rendered(form) {
 /** False only where every field is as the server rendered it; quicker than to read them all. */
 export function mayBeTouched(form) {
   return [...form.elements].some((field) => {
-    if (!field.name || field.name === NOT_WORK || isButton(field)) return false;
+    if (!field.name || NOT_WORK.has(field.name) || isButton(field)) return false;
     if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
     return Boolean(field.options) || field.value !== field.defaultValue;
   });
@@ -46,7 +47,7 @@ export function apply(form, draft) {
   form.dispatchEvent(new CustomEvent("draft-restoring", { detail: draft }));
   const taken = {};
   for (const field of form.elements) {
-    if (!field.name || field.name === NOT_WORK || isButton(field)) continue;
+    if (!field.name || NOT_WORK.has(field.name) || isButton(field)) continue;
     const values = draft[field.name] ?? [];
     if (field.type === "radio" || field.type === "checkbox") field.checked = values.includes(field.value);
     else if (field.type === "select-multiple") for (const option of field.options) option.selected = values.includes(option.value);

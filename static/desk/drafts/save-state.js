@@ -2,6 +2,7 @@
 import { wordsOf } from "../../base/words.js";
 
 const ELSEWHERE = new Set(["offline", "loggedout", "notnow", "full"]); // the server has an older state of the work
+const endFormat = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
 
 export function saveState(form) {
@@ -10,11 +11,12 @@ export function saveState(form) {
   const words = wordsOf("save-state");
   let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
 
-  function show(name, detail = "") {
+  function show(name, detail = "", until = "") {
     state.dataset.state = name;
     const time = savedAt ? format.format(new Date(savedAt)) : "";
     const before = ELSEWHERE.has(name) && time ? words.before.replace("{time}", time) : "";
-    const said = [words[name].replace("{time}", time), detail, before].filter(Boolean).join(" ").trim();
+    const end = until ? endFormat.format(new Date(until)) : "";
+    const said = [words[name].replace("{time}", time).replace("{until}", end), detail, before].filter(Boolean).join(" ").trim();
     if (text.textContent !== said) text.textContent = said; // a screen reader hears changes only
     reveal("[data-login]", name === "loggedout");
     reveal("[data-reload]", name === "closed");
@@ -27,9 +29,10 @@ export function saveState(form) {
 
   return {
     show,
-    saved(at) {
+    /** `standing`: what keeps saved work from being handed in; `until`: when it will. */
+    saved(at, { standing = "", until = "" } = {}) {
       savedAt = at ?? savedAt;
-      show("saved");
+      show(standing || "saved", "", until);
       const earlier = state.querySelector("[data-earlier]");
       if (earlier) earlier.hidden = false;
     },

@@ -25,8 +25,6 @@ export const ACTIONS = {
   prompt: () => showPrompt(),
   strength: () => form.querySelector("[data-strengths] fieldset:not([hidden]):not(:has(:checked)) input")?.focus(),
   none: () => form.elements.none_acceptable.click(),
-  skip: () => open(form.querySelector("#skip")),
-  submit: () => form.requestSubmit(),
 };
 
 onPage(() => {

@@ -1,4 +1,5 @@
 /** Two cards side by side in the dialog [data-compare], with the words marked that only one of them has. */
+import { onKey } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
 import { cards, cardOf, form, letters, standing, tiers } from "./state.js";
 import { wordDiff } from "./word-diff.js";
@@ -17,22 +18,17 @@ onPage(() => {
   dialog.addEventListener("close", goBack);
 });
 // Not on the dialog alone: a click on a text that is read there takes the focus out of it.
-document.addEventListener("keydown", (event) => {
-  if (dialog?.open && !event.defaultPrevented && !event.ctrlKey && !event.metaKey) pressed(event);
-});
-
-function pressed(event) {
-  if (["c", "Escape"].includes(event.key)) {
-    event.preventDefault();
+onKey((key) => {
+  if (!dialog?.open) return false;
+  if (["c", "Escape"].includes(key)) {
     dialog.close();
     goBack();
+    return true;
   }
   const sides = { ArrowLeft: [right, -1], ArrowRight: [right, 1], ArrowUp: [left, -1], ArrowDown: [left, 1] };
-  const [select, step] = sides[event.key] ?? [];
-  if (!select || event.shiftKey) return;
-  event.preventDefault();
-  turn(select, step);
-}
+  if (key in sides) turn(...sides[key]);
+  return key in sides;
+});
 
 /** Opens with this card on the left and, on the right, its neighbour in the order so far, or on the page. */
 export function compare(letter) {

@@ -1,6 +1,6 @@
 /** Shows the order: the tiers in [data-order], each card's rank and flags, and where the ranks contradict the ratings. */
 import { onPage } from "../../base/page.js";
-import { cardOf, cards, form, isRefined, letters, mark, ratings } from "./state.js";
+import { cardOf, cards, flagsOf, form, isRefined, letters, mark, ratings } from "./state.js";
 import { setCurrent, standing, tiers, words } from "./state.js";
 import { contradictions, tierOf } from "./tiers.js";
 
@@ -17,11 +17,6 @@ onPage(() => {
     const chip = event.target.closest("[data-chip]");
     if (chip) mark(cardOf(chip.dataset.chip));
   });
-  for (const flags of form.querySelectorAll("[data-flags]")) {
-    flags.addEventListener("change", () => countFlags(flags));
-    form.addEventListener("draft-restored", () => countFlags(flags));
-    countFlags(flags);
-  }
   draw();
 });
 
@@ -69,6 +64,7 @@ function drawCard(card, now, rated) {
   const place = card.querySelector("[data-standing]");
   place.textContent = at < 0 ? "" : words(others.length ? "tiedShort" : "ranked", { rank: at + 1, letters: others.join(", ") });
   card.classList.toggle("is-rated", rated.has(letter));
+  drawFlags(card);
 }
 
 function drawProgress(now, rated) {
@@ -90,11 +86,20 @@ function drawContradictions(now, rated) {
   if (place.textContent !== text) place.textContent = text; // a screen reader hears changes only
 }
 
-/** How many are set, and which when the pointer asks. */
-function countFlags(flags) {
-  const badge = flags.querySelector("[data-flag-count]");
-  const set = [...flags.querySelectorAll("input:checked")];
+/** How many are set, and which, in words: a flag that a stray key set is seen. */
+function drawFlags(card) {
+  const badge = card.querySelector("[data-flag-count]");
+  const chips = card.querySelector("[data-flag-chips]");
+  if (!badge) return; // a rubric without flags
+  const set = flagsOf(card);
   badge.textContent = String(set.length);
-  badge.hidden = set.length === 0;
-  flags.querySelector("summary").title = set.map((each) => each.dataset.label).join(", ");
+  badge.hidden = chips.hidden = set.length === 0;
+  if ([...chips.children].map((each) => each.textContent).join() === set.join()) return;
+  chips.replaceChildren(
+    ...set.map((words) => {
+      const item = document.createElement("li");
+      item.textContent = words;
+      return item;
+    }),
+  );
 }

@@ -2,6 +2,7 @@
  * Drags a card, by its handle or by its chip in the order, to where it belongs: onto a tier or another card to tie with
  * it, between tiers to stand alone. Mouse, pen and finger; near an edge the page or the order scrolls along.
  */
+import { onKey } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
 import { place } from "./actions.js";
 import { cardOf, form, say, standing, words } from "./state.js";
@@ -28,7 +29,8 @@ function begin(event) {
   handle.addEventListener("pointermove", follow);
   handle.addEventListener("pointerup", drop);
   handle.addEventListener("pointercancel", cancel);
-  document.addEventListener("keydown", cancelByKey, true);
+  drag.keys = new AbortController();
+  onKey(cancelByKey, { first: true, signal: drag.keys.signal });
 }
 
 function follow(event) {
@@ -128,11 +130,10 @@ function swallow(event) {
   event.stopPropagation();
 }
 
-function cancelByKey(event) {
-  if (event.key !== "Escape" || !drag?.ghost) return;
-  event.preventDefault();
-  event.stopPropagation();
+function cancelByKey(key) {
+  if (key !== "Escape" || !drag?.ghost) return false;
   cancel();
+  return true;
 }
 
 function cancel() {
@@ -142,7 +143,7 @@ function cancel() {
 }
 
 function end() {
-  const { handle, ghost, frame, letter, pointer } = drag;
+  const { handle, ghost, frame, letter, pointer, keys } = drag;
   drag = null;
   cancelAnimationFrame(frame);
   ghost?.remove();
@@ -153,5 +154,5 @@ function end() {
   for (const [name, listener] of [["pointermove", follow], ["pointerup", drop], ["pointercancel", cancel]]) {
     handle.removeEventListener(name, listener);
   }
-  document.removeEventListener("keydown", cancelByKey, true);
+  keys.abort();
 }

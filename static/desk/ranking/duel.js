@@ -3,11 +3,19 @@
  *
  * The answers lie in the form as a hidden field, so that the draft holds a duel that was left in the middle.
  */
+import { onKey } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
 import { BETTER, EQUAL, WORSE, duel } from "./binary-insertion.js";
+import { DUEL } from "./shortcuts.js";
 import { cardOf, currentCard, form, letters, mark, refine, say, words } from "./state.js";
 
-const KEYS = { ArrowLeft: BETTER, ArrowRight: WORSE, ArrowDown: EQUAL, "=": EQUAL, 1: BETTER, 2: EQUAL, 3: WORSE };
+const ACTS = {
+  better: () => answer(BETTER),
+  equal: () => answer(EQUAL),
+  worse: () => answer(WORSE),
+  undo: takeBack,
+  leave,
+};
 let dialog = null;
 let field = null;
 
@@ -22,14 +30,12 @@ onPage(() => {
   dialog.querySelector("[data-duel-leave]").addEventListener("click", leave);
 });
 // Not on the dialog alone: the prompt beside it stays in reach, to scroll and to copy from.
-document.addEventListener("keydown", (event) => {
-  if (!dialog?.open || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  const act = KEYS[event.key] ? () => answer(KEYS[event.key]) : ["z", "Backspace"].includes(event.key) ? takeBack : null;
-  if (event.key === "Escape" || event.key === "d") leave();
-  else if (act) act();
-  else return;
-  event.preventDefault();
+onKey((key, { held }) => {
+  if (!dialog?.open || !(key in DUEL)) return false;
+  if (!held) ACTS[DUEL[key]](); // one answer for each press: a held arrow would fight the whole duel
+  return true;
 });
+
 /** Goes on where the last duel was left; a finished one begins anew. */
 export function duelOn() {
   if (!duel(letters, field.value).question) field.value = "";

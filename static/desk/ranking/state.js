@@ -1,5 +1,5 @@
 /**
- * The ranking as the form's own radio buttons hold it: what is sent, what is saved as the draft, what everything shows.
+ * The ranking as the form's own buttons hold it: what is sent, what is saved as the draft, what everything shows.
  *
  * As long as nobody refined the order by hand it follows the ratings, once every completion has one. Each change tells
  * the form “order-changed”.
@@ -12,6 +12,8 @@ export let form = null;
 export let cards = [];
 export let letters = [];
 
+const OF_CARD = ["quality", "rank", "flags"];
+
 let texts = {};
 let buttons = new Map();
 let past = [];
@@ -23,7 +25,7 @@ onPage(() => {
   form = document.querySelector("form[data-ranking]");
   cards = form ? [...form.querySelectorAll("[data-card]")] : [];
   letters = cards.map((card) => card.dataset.card);
-  buttons = new Map(cards.map((card) => [card, { quality: ofCard(card, "quality"), rank: ofCard(card, "rank") }]));
+  buttons = new Map(cards.map((card) => [card, Object.fromEntries(OF_CARD.map((what) => [what, ofCard(card, what)]))]));
   current = null;
   if (!form) return;
   texts = wordsOf("ranking");
@@ -38,6 +40,16 @@ onPage(() => {
 
 export function cardOf(letter) {
   return cards[letters.indexOf(letter)];
+}
+
+/** How many ratings the page offers. */
+export function ratingsOffered() {
+  return cards.length ? radios(cards[0], "quality").length : 0;
+}
+
+/** The words of the flags that are set on the card. */
+export function flagsOf(card) {
+  return radios(card, "flags").filter((box) => box.checked).map((box) => box.dataset.label);
 }
 
 export function ratings() {
@@ -87,12 +99,10 @@ export function undo() {
   const before = past.pop();
   if (!before) return false;
   last = before;
-  const { quality, rank, byHand } = JSON.parse(before);
+  const { checked, byHand } = JSON.parse(before);
   refined = byHand;
-  for (const [position, card] of cards.entries()) {
-    choose(card, "quality", quality[position]);
-    choose(card, "rank", rank[position]);
-  }
+  for (const button of undoable()) button.checked = checked.includes(nameOf(button));
+  form.dispatchEvent(new CustomEvent("step-undone"));
   tellTheForm(cards[0]);
   return true;
 }
@@ -145,17 +155,17 @@ function begin() {
   const now = tiers();
   refined = now.length > 0 && (ratings().size < cards.length || !same(now, byRatings(ratings())));
   past = [];
-  last = snapshot();
   setCurrent(current ?? currentCard());
   form.dispatchEvent(new CustomEvent("order-changed"));
+  last = snapshot();
 }
 
 function settle() {
   if (!refined) follow();
-  const now = snapshot();
+  form.dispatchEvent(new CustomEvent("order-changed"));
+  const now = snapshot(); // once strengths.js has drawn the steps that there are now
   if (now !== last) past.push(last);
   last = now;
-  form.dispatchEvent(new CustomEvent("order-changed"));
 }
 
 function follow() {
@@ -185,7 +195,7 @@ function radios(card, what) {
 
 /** Looked up once: a form of two hundred buttons takes its time to find some by their name. */
 function ofCard(card, what) {
-  return [...card.querySelectorAll(`input[type=radio][name$="-${what}"]`)];
+  return [...card.querySelectorAll(`input[name$="-${what}"]`)];
 }
 
 /** As if somebody had chosen a radio button: the draft is saved, and this module settles. */
@@ -194,12 +204,21 @@ function tellTheForm(card) {
 }
 
 function isJudgement(field) {
-  return /^\d+-(quality|rank)$/.test(field.name ?? "");
+  return /^(\d+-(quality|rank|flags)|strength-\d+|none_acceptable)$/.test(field.name ?? "");
+}
+
+/** All that one key or click sets, and that undoing takes back. */
+function undoable() {
+  const ofTheWhole = form.querySelectorAll("[data-strengths] input, input[name=none_acceptable]");
+  return [...cards.flatMap((card) => Object.values(buttons.get(card)).flat()), ...ofTheWhole];
+}
+
+function nameOf(button) {
+  return `${button.name}=${button.value}`;
 }
 
 function snapshot() {
-  const [quality, rank] = [chosen("quality"), chosen("rank")].map((all) => letters.map((one) => all.get(one) ?? null));
-  return JSON.stringify({ quality, rank, byHand: refined });
+  return JSON.stringify({ checked: undoable().filter((each) => each.checked).map(nameOf), byHand: refined });
 }
 
 function same(one, other) {

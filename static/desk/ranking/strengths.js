@@ -11,7 +11,7 @@ onPage(() => {
   if (!section) return;
   section.addEventListener("change", answered);
   form.addEventListener("order-changed", draw);
-  form.addEventListener("draft-restored", () => (about = new Map()));
+  for (const what of ["draft-restored", "step-undone"]) form.addEventListener(what, () => (about = new Map()));
   draw();
 });
 

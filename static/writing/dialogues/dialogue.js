@@ -10,15 +10,17 @@ const form = document.querySelector("form[data-dialogue]");
 const list = form?.querySelector("[data-turns]");
 const template = document.querySelector("[data-turn-template]");
 const texts = wordsOf("dialogue");
-let removed = null;
+const writtenOver = new WeakMap(); // by turn: the text and suggestion that another suggestion took the place of
+let takeBack = null; // what the button Undo does: for the last turn that was removed or written over
 
 if (form) {
   form.addEventListener("click", clicked);
   form.addEventListener("change", roleChanged);
+  form.addEventListener("input", writtenAgain);
   form.addEventListener("draft-restoring", (event) => makeRoomFor(event.detail));
   form.addEventListener("draft-restored", () => turns().forEach(mark));
   form.addEventListener("poll-shown", (event) => mark(event.target.closest("[data-turn]")));
-  form.querySelector("[data-undo-button]").addEventListener("click", putBack);
+  form.querySelector("[data-undo-button]").addEventListener("click", undo);
   turns().forEach(mark);
 }
 
@@ -72,19 +74,18 @@ function blank(role) {
 function remove(turn) {
   if (turns().length === 1) return field(turn, "text").focus();
   const number = turns().indexOf(turn);
-  removed = { turn, number };
   turn.remove();
   changed();
-  say(fill(texts.removed, { n: number + 1 }), { undo: true });
+  say(fill(texts.removed, { n: number + 1 }), () => {
+    list.insertBefore(turn, turns()[number] ?? null);
+    changed();
+    field(turn, "text").focus();
+  });
   (turns()[number] ?? turns().at(-1)).querySelector("textarea").focus();
 }
 
-function putBack() {
-  if (!removed) return;
-  list.insertBefore(removed.turn, turns()[removed.number] ?? null);
-  field(removed.turn, "text").focus();
-  removed = null;
-  changed();
+function undo() {
+  takeBack?.();
   say("");
 }
 
@@ -115,14 +116,37 @@ function tell(turn, box, problem) {
   turn.querySelector("[data-said]").textContent = problem;
 }
 
+/** What was written there by hand comes back by Undo, and by Ctrl+Z of the browser. */
 function use(turn, button) {
-  const area = field(turn, "text");
-  area.value = button.dataset.text;
-  field(turn, "suggestion").value = button.dataset.use;
+  const [area, suggestion] = [field(turn, "text"), field(turn, "suggestion")];
+  const before = { text: area.value, name: suggestion.value };
+  write(area, button.dataset.text);
+  suggestion.value = button.dataset.use;
   mark(turn);
-  area.dispatchEvent(new Event("input", { bubbles: true }));
+  form.dispatchEvent(new Event("change", { bubbles: true }));
   turn.querySelector("[data-said]").textContent = texts.used;
+  if (!before.text.trim()) return;
+  writtenOver.set(turn, before);
+  say(fill(texts.writtenOver, { n: turns().indexOf(turn) + 1 }), () => write(area, before.text));
+}
+
+/** What was written by hand is there again, by whatever way: it is the suggestion's no more. */
+function writtenAgain(event) {
+  const turn = event.target.closest("[data-turn]");
+  const before = turn && writtenOver.get(turn);
+  if (!before || field(turn, "text").value !== before.text) return;
+  field(turn, "suggestion").value = before.name;
+  writtenOver.delete(turn);
+  mark(turn);
+}
+
+/** As if it had been typed, so that the browser can undo it. The command is old, and nothing else does this. */
+function write(area, text) {
   area.focus();
+  area.select();
+  if (!document.execCommand("insertText", false, text)) area.setRangeText(text);
+  if (area.value !== text) area.value = text;
+  area.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 /** Shows which suggestion the turn took. */
@@ -169,9 +193,11 @@ function field(turn, name) {
   return turn.querySelector(`[name$="-${name}"]`);
 }
 
-function say(text, { undo = false } = {}) {
+/** `back`: what Undo does from here on. */
+function say(text, back = null) {
+  takeBack = back;
   const line = form.querySelector("[data-undo]");
   line.hidden = !text;
   line.querySelector("[data-undo-text]").textContent = text;
-  line.querySelector("[data-undo-button]").hidden = !undo;
+  line.querySelector("[data-undo-button]").hidden = !back;
 }

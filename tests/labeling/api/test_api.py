@@ -149,7 +149,7 @@ def test_a_snapshot_is_made_listed_and_downloaded(
     archive = b"".join(program.get(f"/api/v1/snapshots/{snapshot['id']}/download/"))  # type: ignore[call-overload]
     with tarfile.open(fileobj=BytesIO(archive)) as opened:
         assert any(name.endswith("manifest.json") for name in opened.getnames())
-    next(tmp_path.glob("*/*.jsonl")).write_text("{}")
+    next(tmp_path.glob("api-*/**/*.jsonl")).write_text("{}")
     broken = program.get(f"/api/v1/snapshots/{snapshot['id']}/download/")
     assert broken.status_code == 422
 

@@ -133,6 +133,9 @@ def test_a_failure_is_said(program: Client, model: ModelVersion) -> None:
         ({"items": [{"prompt": [{"role": "poet", "content": "x"}], "completions": ["x"]}]}, "is not a valid choice"),
         ({"items": [ITEM] * (MOST_COMPLETIONS + 1)}, "no more than 64"),
         ({"items": [{"prompt": ITEM["prompt"], "completions": ["\ud800"]}]}, "surrogate"),
+        ({"items": [ITEM | {"prompt": [{"role": "user", "content": "x", "tool_calls": []}]}]}, "tool_calls"),
+        ({"items": [ITEM | {"system": "Be brief."}]}, "system"),
+        ({"items": [ITEM], "model": "reward-1"}, "this field is unknown"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_words(

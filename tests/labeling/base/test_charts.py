@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from labeling.base.admin.charts import (
     WIDTH,
     Estimate,
     bar_chart,
+    labels_of,
     line_chart,
     nice_ticks,
     smoothed,
@@ -104,3 +106,30 @@ def test_an_estimate_has_its_interval_inside_the_frame_and_its_point_inside_the_
     assert alone.top == alone.y == alone.bottom
     assert (first.x, alone.x) == (LEFT, WIDTH - RIGHT)
     assert [(tick.at, tick.label) for tick in chart.x_ticks] == [(LEFT, "50%"), (WIDTH - RIGHT, "100%")]
+
+
+@pytest.mark.parametrize(
+    ("ticks", "percent", "labels"),
+    [
+        ([0.48, 0.485, 0.49, 0.495, 0.5], True, ["48.0%", "48.5%", "49.0%", "49.5%", "50.0%"]),
+        ([0.4, 0.6, 0.8], True, ["40%", "60%", "80%"]),
+        ([48.0, 48.5, 49.0], False, ["48.0", "48.5", "49.0"]),
+        ([0.0001, 0.00015, 0.0002], False, ["0.00010", "0.00015", "0.00020"]),
+        ([0, 1_000, 2_000], False, ["0", "1,000", "2,000"]),
+    ],
+)
+def test_labels_tell_ticks_apart(ticks: list[float], percent: bool, labels: list[str]) -> None:
+    assert labels_of(ticks, percent=percent) == labels
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0.001, 1e6))
+def test_no_two_labels_of_an_axis_are_the_same(low: float, height: float) -> None:
+    labels = labels_of(nice_ticks(low, low + height), percent=False)
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_run_of_one_step_has_no_label_twice() -> None:
+    chart = line_chart({"train": [(0, 0.5), (1, 0.4)]}, x_max=1)
+    assert chart is not None
+    labels = [tick.label for tick in chart.x_ticks]
+    assert len(set(labels)) == len(labels) > 1

@@ -1,7 +1,8 @@
 """Campaigns through the admin: made, described, opened and closed, told anew what labelers are told."""
 
-import json
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -10,8 +11,9 @@ from django.urls import reverse
 
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import CampaignState
-from labeling.campaigns.rules.rubric import MOST_FLAGS
-from labeling.campaigns.services.campaigns import change_campaign
+from labeling.campaigns.rules.rubric import MOST_FLAGS, RubricFlag
+from labeling.campaigns.rules.use_cases import statements_in
+from labeling.campaigns.services.campaigns import change_campaign, publish_rubric
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Assignment, Campaign, RankingTask
 from tests.labeling.admin_cast import admin_browser, texts_of
@@ -19,11 +21,22 @@ from tests.labeling.cast import FLAGS, INSTRUCTIONS, make_campaign, make_labeler
 
 pytestmark = pytest.mark.django_db
 
-FORM_DATA = {
+
+def flag_rows(flags: Sequence[RubricFlag]) -> dict[str, str]:
+    """What the fields of the flags send, in this order."""
+    sent: dict[str, str] = {}
+    for number, flag in enumerate(flags, start=1):
+        sent |= {f"flags-{number}-order": str(number), f"flags-{number}-key": flag["key"]}
+        sent |= {f"flags-{number}-label-{language}": text for language, text in flag["label"].items()}
+        sent |= {f"flags-{number}-help-{language}": text for language, text in flag.get("help", {}).items()}
+    return sent
+
+
+FORM_DATA: dict[str, Any] = {
     "slug": "everyday",
     "name": "Everyday help",
     "description": "Short questions.",
-    "languages": "en, zh",
+    "languages": ["en", "zh"],
     "priority": "3",
     "demonstrations_per_prompt": "1",
     "ranking_tasks_per_prompt": "2",
@@ -38,7 +51,7 @@ FORM_DATA = {
     "suggestions_per_turn": "3",
     "body_en": "# Be helpful",
     "body_zh_hans": "# 要有帮助",
-    "flags": json.dumps(FLAGS),
+    **flag_rows(FLAGS),
 }
 ADD = reverse("admin:labeling_campaign_add")
 
@@ -73,10 +86,9 @@ def test_the_form_begins_with_the_settings_and_the_field_s_own_rubric() -> None:
         ({"k_max": "12"}, "less than or equal to 9"),
         ({"slug": "not a slug"}, "valid “slug”"),
         ({"body_en": " "}, "required"),
-        ({"flags": '[{"key": "a"}]'}, "Flag 1 needs"),
-        ({"flags": "[{"}, "Line 1, column 3 is not JSON"),
-        ({"flags": json.dumps([FLAGS[0], FLAGS[0]])}, "fails_task is used twice"),
-        ({"flags": "{}"}, "must be a list"),
+        ({"flags-2-label-en": ""}, "Flag 2 needs a key and an English label"),
+        ({"flags-1-key": " "}, "Flag 1 needs a key and an English label"),
+        ({"flags-2-key": "fails_task"}, "fails_task is used twice"),
     ],
 )
 def test_nonsense_comes_back_with_the_reason_and_nothing_is_made(change: dict[str, str], said: str) -> None:
@@ -95,7 +107,7 @@ def test_a_taken_slug_is_refused() -> None:
 
 def test_settings_change_and_the_slug_never_does() -> None:
     campaign = make_campaign(slug="first")
-    values = {name: value for name, value in FORM_DATA.items() if name not in ("body_en", "body_zh_hans", "flags")}
+    values = {name: value for name, value in FORM_DATA.items() if not name.startswith(("body_", "flags"))}
     response = admin_browser().post(page(campaign), values | {"slug": "second", "name": "New name"})
     assert response.status_code == 302
     campaign.refresh_from_db()
@@ -106,13 +118,13 @@ def test_settings_change_and_the_slug_never_does() -> None:
 
 def test_use_cases_are_edited_a_line_each_and_a_line_without_its_language_is_refused() -> None:
     campaign = make_campaign()
-    values = {name: value for name, value in FORM_DATA.items() if name not in ("body_en", "body_zh_hans", "flags")}
+    values = {name: value for name, value in FORM_DATA.items() if not name.startswith(("body_", "flags"))}
     client = admin_browser()
     lines = "en: You plan a trip: by train.\r\n\r\nzh: 你在计划旅行。"
     assert client.post(page(campaign), values | {"use_case_statements": lines}).status_code == 302
     campaign.refresh_from_db()
-    assert campaign.statements("en") == ["You plan a trip: by train."]
-    assert campaign.statements("de") == ["You plan a trip: by train.", "你在计划旅行。"]
+    assert statements_in(campaign.use_case_statements, "en") == ["You plan a trip: by train."]
+    assert statements_in(campaign.use_case_statements, "de") == ["You plan a trip: by train.", "你在计划旅行。"]
     assert "en: You plan a trip: by train." in client.get(page(campaign)).content.decode()
     refused = client.post(page(campaign), values | {"use_case_statements": "You plan a trip."})
     assert "Begin each line with a language" in refused.content.decode()
@@ -125,7 +137,7 @@ def test_a_campaign_is_paused_opened_and_closed_after_a_question() -> None:
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.ACTIVE  # looking does nothing
     for name, state in (("pause", "paused"), ("open", "active"), ("close", "closed")):
-        response = client.post(address_of(campaign, name), follow=True)
+        response = client.post(address_of(campaign, name), {"held_work_hours": "0"}, follow=True)
         campaign.refresh_from_db()
         assert campaign.state == state
         assert campaign.name in texts_of(response)[0]
@@ -138,9 +150,22 @@ def test_closing_says_how_much_is_held_and_gives_it_back() -> None:
     claim_ranking(labeler=make_labeler())
     client = admin_browser()
     assert "1 piece of work is held now" in client.get(address_of(campaign, "close")).text
-    client.post(address_of(campaign, "close"))
+    client.post(address_of(campaign, "close"), {"held_work_hours": "0"})
     assert Assignment.objects.get().state == "lapsed"
     assert RankingTask.objects.get().rankings_open == 0
+
+
+def test_closing_leaves_the_hours_that_the_admin_states_to_finish_what_is_held() -> None:
+    campaign = make_campaign()
+    make_ready_task(make_prompt(campaign))
+    claim_ranking(labeler=make_labeler())
+    client = admin_browser()
+    assert client.post(address_of(campaign, "close"), {"held_work_hours": ""}).status_code == 422
+    client.post(address_of(campaign, "close"), {"held_work_hours": "3"})
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.CLOSED
+    assert Assignment.objects.get().state == "open"
+    assert "Takes held work until" in client.get(page(campaign)).text
 
 
 def test_an_impossible_move_is_refused_in_words() -> None:
@@ -173,32 +198,38 @@ def test_new_instructions_are_a_new_version_and_the_old_one_stays_readable() -> 
 def test_a_new_rubric_is_a_new_version_and_a_broken_one_is_refused() -> None:
     campaign = make_campaign()
     client = admin_browser()
-    broken = client.post(address_of(campaign, "publish_rubric"), {"flags": "[1]"})
+    form = client.get(address_of(campaign, "publish_rubric")).text
+    assert 'name="flags-1-key"' in form
+    assert 'value="fails_task"' in form
+    assert "没有完成任务" in form
+    assert "{&quot;" not in form
+    broken = client.post(address_of(campaign, "publish_rubric"), {"flags-1-key": "kept"})
     assert broken.status_code == 422
-    client.post(address_of(campaign, "publish_rubric"), {"flags": json.dumps(FLAGS[:1])})
+    assert 'value="kept"' in broken.text
+    turned = flag_rows(FLAGS) | {"flags-1-order": "9", "flags-3-order": "1.5"}
+    client.post(address_of(campaign, "publish_rubric"), turned)
     assert campaign.rubric_versions.count() == 2
     latest = campaign.rubric_versions.order_by("-version")[0]
+    assert latest.flags == [FLAGS[1], FLAGS[0]]
     assert "Fails the task" in client.get(reverse("admin:labeling_rubricversion_change", args=[latest.pk])).text
 
 
 def test_a_rubric_with_more_flags_than_letters_is_refused_in_words() -> None:
     campaign, client = make_campaign(), admin_browser()
-    flags = [FLAGS[0] | {"key": f"flag_{number}"} for number in range(MOST_FLAGS + 1)]
-    refused = client.post(address_of(campaign, "publish_rubric"), {"flags": json.dumps(flags)}, follow=True)
-    assert "The rubric has 13 flags, and labelers have letters on their keyboard for 12. Leave 1 out" in refused.text
-    assert campaign.rubric_versions.count() == 1
-    client.post(address_of(campaign, "publish_rubric"), {"flags": json.dumps(flags[:MOST_FLAGS])})
-    assert campaign.rubric_versions.count() == 2
+    flags: list[RubricFlag] = [{"key": f"flag_{n}", "label": {"en": f"Flag {n}"}} for n in range(MOST_FLAGS + 1)]
+    said = f"The rubric has {MOST_FLAGS + 1} flags, and labelers have letters .* for {MOST_FLAGS}. Leave 1 out"
+    with pytest.raises(CampaignRefused, match=said):
+        publish_rubric(campaign=campaign, flags=flags)
+    client.post(address_of(campaign, "publish_rubric"), flag_rows(flags[:MOST_FLAGS]))
+    assert len(campaign.rubric_versions.latest("version").flags) == MOST_FLAGS
 
 
-def test_each_flag_that_a_rubric_may_have_has_a_letter_that_does_nothing_else() -> None:
-    script = (settings.BASE_DIR / "static/desk/ranking/keyboard.js").read_text()
+def test_each_flag_that_a_rubric_may_have_has_a_letter() -> None:
+    """That it does nothing else is said by tests/static/base/keys.test.js."""
+    script = (settings.BASE_DIR / "static/desk/ranking/shortcuts.js").read_text()
     letters = re.search(r'FLAG_LETTERS = \[\.\.\."(\w+)"\]', script)
-    others = re.search(r"const KEYS = \{(.*?)\};", script, re.DOTALL)
     assert letters
-    assert others
     assert len(set(letters[1])) == len(letters[1]) == MOST_FLAGS
-    assert not set(letters[1]) & set(re.findall(r"(\w): ", others[1]))
 
 
 def test_the_list_shows_how_far_each_campaign_is() -> None:

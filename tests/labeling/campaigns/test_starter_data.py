@@ -10,9 +10,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from labeling.base.states import PromptSource, UseCase
-from labeling.campaigns.rules.near_duplicates import normalise, prefix, prompt_key
+from labeling.campaigns.rules.near_duplicates import prefix, prompt_key
 from labeling.campaigns.rules.splits import split_of
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST
+from lm.snapshot.openings import normalise
 from lm.snapshot.records import SPLITS
 
 STARTER = Path(__file__).parents[3] / "labeling" / "campaigns" / "starter_campaign"

@@ -163,7 +163,13 @@ def test_ticked_work_is_given_back_and_nothing_happens_to_what_nobody_holds(alic
     assert RankingTask.objects.get().rankings_open == 0
 
 
-NEW_LABELER = {"username": "grace", "password": PASSWORD, "state": "active", "group": "held_out", "languages": "en, zh"}
+NEW_LABELER = {
+    "username": "grace",
+    "password": PASSWORD,
+    "state": "active",
+    "group": "held_out",
+    "languages": ["en", "zh"],
+}
 ADD = reverse("admin:labeling_labeler_add")
 
 
@@ -176,7 +182,7 @@ def test_a_new_labeler_can_log_in_and_gets_work() -> None:
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"username": "gr ace"}, "username"), ({"password": "123"}, "password"), ({"languages": ""}, "languages")],
+    [({"username": "gr ace"}, "username"), ({"password": "123"}, "password"), ({"languages": []}, "languages")],
 )
 def test_a_labeler_who_could_not_work_is_not_made(change: dict[str, str], field: str) -> None:
     response = admin_browser().post(ADD, NEW_LABELER | change)
@@ -193,7 +199,7 @@ def test_a_username_is_given_once() -> None:
 def test_group_and_languages_change_but_a_simulated_labeler_is_never_held_out(alice: Labeler) -> None:
     client = admin_browser()
     page = reverse("admin:labeling_labeler_change", args=[alice.pk])
-    client.post(page, {"group": "held_out", "languages": "zh"})
+    client.post(page, {"group": "held_out", "languages": ["zh"]})
     alice.refresh_from_db()
     assert (alice.group, alice.languages) == ("held_out", ["zh"])
     robot = make_labeler("robot", simulated=True)

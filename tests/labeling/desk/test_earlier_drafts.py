@@ -59,7 +59,7 @@ def test_a_text_that_is_deleted_can_be_had_back(client: Client, held: Assignment
     work = client.get(back["Location"]).content.decode()
     assert LONG in work
     assert "earlier version is restored" in work
-    assert 'data-version="4"' in work
+    assert 'name="draft_version" value="4"' in work
 
 
 def test_the_draft_that_lost_against_another_device_is_kept(client: Client, held: Assignment) -> None:

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Q
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labeling.base.refusals import Refusal
 from labeling.base.states import (
     AssignmentKind,
+    AssignmentState,
     CampaignState,
     ContentWarning,
     IllegalMove,
@@ -32,8 +34,9 @@ from labeling.campaigns.services.prompts import warn_of_content
 from labeling.desk.demonstrating.services import submit_demonstration
 from labeling.desk.queries import available
 from labeling.desk.queries.available import available_by_campaign, waiting_for
+from labeling.desk.queries.idle import with_work
 from labeling.desk.ranking.services import Judgement, submit_ranking
-from labeling.desk.services.assignments import claim_demonstration, claim_ranking, resume, skip
+from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, resume, skip
 from labeling.desk.services.leases import give_back
 from labeling.models import Assignment, Campaign, Labeler, Prompt, QueueProgress, RankingTask, WorkQueue
 from labeling.people.services import change_labeler, change_preferences
@@ -108,7 +111,8 @@ def claim_and_hand_in(labeler: Labeler, kind: str) -> Assignment:
 
 def may_be_given(labeler: Labeler, kind: str) -> set[int]:
     """The rule, row by row: prompts whose task may be ranked by the labeler, or which they may answer."""
-    met = set(Assignment.objects.filter(labeler=labeler, kind=kind).values_list("prompt", flat=True))
+    untouched = Q(state=AssignmentState.LAPSED, draft_version=0)
+    met = set(Assignment.objects.filter(~untouched, labeler=labeler, kind=kind).values_list("prompt", flat=True))
     open_campaigns = set(Campaign.objects.filter(state=CampaignState.ACTIVE).values_list("pk", flat=True))
     found = set()
     for task in RankingTask.objects.select_related("prompt"):
@@ -207,7 +211,7 @@ class TestWhatComesFirst:
         assert CLAIMS[kind](labeler=alice) is None
         assert second
 
-    def test_nobody_meets_work_again_that_they_skipped_or_let_lapse(self, kind: str, alice: Labeler) -> None:
+    def test_nobody_meets_work_again_that_they_skipped_or_left_begun(self, kind: str, alice: Labeler) -> None:
         campaign = make_campaign()
         made = [make_work(campaign, rankings=3).prompt_id for _ in range(3)]
         met = []
@@ -215,8 +219,27 @@ class TestWhatComesFirst:
             held = CLAIMS[kind](labeler=alice)
             met.append(work_of(held))
             assert held
+            if ending == "lapse":
+                ASSIGNMENTS.save_draft(labeler=alice, token=str(held.token), draft={"note": ["so"]}, base_version=0)
             end(alice, held, ending)
         assert met == made
+        assert CLAIMS[kind](labeler=alice) is None
+
+    def test_what_lapsed_untouched_is_offered_again_as_the_same_work(self, kind: str, alice: Labeler) -> None:
+        campaign = make_campaign()
+        for places in (1, 3):
+            make_work(campaign, rankings=places)
+        first = CLAIMS[kind](labeler=alice)
+        assert first
+        give_back(assignment_ids=[first.pk])
+        assert CLAIMS[kind](labeler=alice) == first
+        hand_in(alice, first)
+        second = CLAIMS[kind](labeler=alice)  # of three places, so that it keeps waiting for others
+        assert second
+        give_back(assignment_ids=[second.pk])
+        assert sum(available_by_campaign(alice, AssignmentKind(kind)).values()) == 1
+        assert CLAIMS[kind](labeler=alice) == second
+        hand_in(alice, second)
         assert CLAIMS[kind](labeler=alice) is None
 
     def test_a_warning_that_is_added_keeps_the_work_from_those_who_mind_and_removed_brings_it_back(
@@ -241,7 +264,7 @@ def end(labeler: Labeler, assignment: Assignment, how: str) -> None:
 
 
 STEPS = (
-    "claim", "claim", "claim", "claim", "submit", "skip", "lapse", "lapse", "resume", "change_campaign", "add",
+    "claim", "claim", "claim", "claim", "submit", "skip", "lapse", "lapse", "draft", "resume", "change_campaign", "add",
     "set_task_aside", "set_prompt_aside", "restore_task", "restore_prompt", "warn", "rank_again", "opt_out", "learn",
     "reserve", "release_reservations",
 )  # fmt: skip
@@ -295,7 +318,7 @@ class _Story:
             change_campaign_state(campaign=self.campaigns[which % 2], state=states[how])
         elif hasattr(self, f"labeler_{what}"):
             getattr(self, f"labeler_{what}")(labeler, how)
-        elif what in ("submit", "skip", "lapse", "resume"):
+        elif what in ("submit", "skip", "lapse", "draft", "resume"):
             self.go_on(labeler, what)
         elif what == "reserve":
             RankingTask.objects.filter(pk=task.pk).update(reserved_for=labeler)
@@ -306,6 +329,9 @@ class _Story:
         held = Assignment.objects.filter(labeler=labeler).order_by("-pk").first()
         if held and what == "resume":
             resume(labeler=labeler, token=str(held.token))
+        elif held and what == "draft":
+            version = held.draft_version
+            ASSIGNMENTS.save_draft(labeler=labeler, token=str(held.token), draft={"note": ["so"]}, base_version=version)
         elif held:
             end(labeler, held, what)
 
@@ -368,6 +394,10 @@ class _Story:
                 found = list(Prompt.objects.claimable_by(labeler).values_list("pk", flat=True))
             assert sorted(found) == sorted(allowed)
             assert sum(available_by_campaign(labeler, self.kind).values()) == len(allowed)
+            gets_work = labeler.assignments.filter(state="open").exists() or any(
+                may_be_given(labeler, kind) for kind in KINDS
+            )
+            assert with_work(Labeler.objects.filter(pk=labeler.pk)).get().gets_work == gets_work
 
 
 @pytest.mark.django_db

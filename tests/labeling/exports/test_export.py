@@ -342,8 +342,9 @@ class TestDemonstrations:
 
 class TestFilters:
     def test_simulated_labelers_stay_out_unless_asked_for(self, tmp_path: Path) -> None:
-        a_task(campaign=make_campaign(rankings_per_task=2))
+        a_task(campaign=make_campaign())
         rank(make_labeler("alice"), [1, 2, 3, 4])
+        a_task(campaign=make_campaign(simulated=True))
         rank(make_labeler("robot", simulated=True), [4, 3, 2, 1])
 
         without = write_snapshot(tmp_path / "without", kinds=["rankings"])

@@ -103,7 +103,7 @@ def test_a_past_ranking(k: int, client: Client, django_assert_num_queries: Count
 def test_the_queue_page(number: int, client: Client, django_assert_num_queries: Counted) -> None:
     for _ in range(number):
         make_ready_task(make_prompt(make_campaign()))
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         assert client.get("/next/ranking/").status_code == 200
 
 

@@ -263,7 +263,7 @@ class TestCommand:
 
         assert err.getvalue().splitlines() == [
             "line 2, column 22: Broken JSON: Expecting ',' delimiter.",
-            "line 3, column 1: Its script doesn't tell the language; add the field language, such as en or zh.",
+            "line 3, column 1: Its text doesn't tell the language; add the field language, such as en or zh.",
         ]
         assert not Prompt.objects.exists()
 
@@ -310,7 +310,7 @@ class TestRealData:
         assert said == "Imported 175 prompts, 175 demonstrations, 0 ready ranking tasks; refused 0 lines.\n"
         assert Prompt.objects.count() == Demonstration.objects.count() == 175
         assert Counter(Prompt.objects.values_list("use_case", flat=True))["classification"] > 10
-        assert set(Prompt.objects.values_list("submitter__split", flat=True)) == {"train", "valid", "test"}
+        assert set(Prompt.objects.values_list("opening__split", flat=True)) == {"train", "valid", "test"}
 
     def test_252_tasks_come_in_ready_to_be_ranked(self) -> None:
         said = self.run("self_instruct_252x6_completions.jsonl")

@@ -156,7 +156,7 @@ class TestRefusals:
             ({"prompt": "Hi there", "use_case": "poetry"}, "“poetry” is no use case; the use cases are generation"),
             ({"prompt": "Hi there", "source": "web"}, "“web” is no source"),
             ({"prompt": "Hi there", "language": "English"}, "“English” is no language code"),
-            ({"prompt": "12 + 30 = ?"}, "Its script doesn't tell the language"),
+            ({"prompt": "12 + 30 = ?"}, "Its text doesn't tell the language"),
             ({"prompt": "Hi there", "demonstration": "  "}, "A demonstration is empty"),
             ({"prompt": "Hi there", "demonstrations": ["ok", 3]}, "A demonstration is empty or no text"),
             ({"prompt": "Hi there", "demonstration": "a", "demonstrations": ["b"]}, "put all of them in one"),

@@ -145,3 +145,13 @@ def test_a_task_is_sent_once_and_again_when_its_message_was_lost() -> None:
     assert OTHER_TASKS.take() == [task.pk]
     assert OTHER_TASKS.take() == []
     assert OTHER_TASKS.take(now=timezone.now() + timedelta(minutes=16)) == [task.pk]
+
+
+def test_campaigns_take_turns_at_the_sampling_workers() -> None:
+    many, one = make_campaign(ready_depth=3), make_campaign(ready_depth=3)
+    for _ in range(3):
+        make_prompt(many)
+    first, second, third = top_up(campaign=many)
+    make_prompt(one)
+    (alone,) = top_up(campaign=one)
+    assert OTHER_TASKS.take() == [first, alone, second, third]

@@ -51,7 +51,7 @@ def measured() -> dict[str, Any]:
              "quality": 3.0 + n, "quality_interval": None}
             for n in (1, 2, 3, 4)
         ],
-        "newest": {"since": "2026-01-02T03:04:05Z", "rule": "…", "metrics": part(0.655, rankings=12)},
+        "newest": {"since": "2026-01-02T03:04:05Z", "metrics": part(0.655, rankings=12)},
         "parts": {
             "completions": {"4": part(0.71), "9": part(0.69)},
             "strength": {"1": part(0.547), "4": part(0.807)},

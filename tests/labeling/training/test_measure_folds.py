@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def snapshot_of(labelers: int, directory: Path) -> Snapshot:
     """24 prompts of as many submitters, ranked in turn by the shorter-is-better rule."""
-    campaign, people = make_campaign(), simulated_labelers(count=labelers)
+    campaign, people = make_campaign(simulated=True), simulated_labelers(count=labelers)
     for number in range(24):
         make_ready_task(make_prompt(campaign, submitter=f"submitter-{number}"), texts=["a", "bb", "ccc", "dddd"])
         labeler = people[number % labelers]

@@ -42,7 +42,7 @@ IN_TEST, IN_VALID = (50, 51, 54), (48, 56, 57)
 
 def rank(numbers: Iterable[int]) -> None:
     """A simulated labeler who likes short answers ranks a prompt of each numbered submitter."""
-    campaign = make_campaign()
+    campaign = make_campaign(simulated=True)
     (labeler,) = simulated_labelers(count=1)
     for number in numbers:
         make_ready_task(make_prompt(campaign, submitter=f"submitter-{number}"), texts=["a", "bb", "ccc", "dddd"])

@@ -86,7 +86,7 @@ def test_a_campaign_may_have_a_threshold_of_its_own() -> None:
 
 def test_simulated_and_held_out_rankings_start_nothing_unless_asked_for() -> None:
     campaign = make_campaign()
-    rank(campaign, 3, simulated=True)
+    rank(make_campaign(simulated=True), 3, simulated=True)
     rank(campaign, 3, group=LabelerGroup.HELD_OUT)
     assert not due()
     assert due(include_simulated=True)

@@ -17,6 +17,7 @@ from labeling.base.refusals import (
 )
 from labeling.base.states import CampaignState, CompositionKind, CompositionState, LabelerState
 from labeling.campaigns.services.campaigns import change_campaign_state
+from labeling.desk.rules.drafts import SentDraft
 from labeling.desk.services.leases import close_campaign, suspend_labeler
 from labeling.models import Composition, Labeler
 from labeling.writing.queries import begun_by, languages_of
@@ -98,7 +99,7 @@ def test_nobody_reaches_the_writing_of_others(alice: Labeler, bob: Labeler) -> N
         COMPOSITIONS.discard(labeler=begun.labeler, token=str(begun.token))
 
 
-def test_what_was_thrown_away_takes_no_draft_and_keeps_the_last(alice: Labeler) -> None:
+def test_what_was_discarded_takes_no_draft_and_keeps_the_last(alice: Labeler) -> None:
     begun = begin(alice)
     save(begun, "Never mind.", base_version=0)
     for _ in range(2):
@@ -106,14 +107,16 @@ def test_what_was_thrown_away_takes_no_draft_and_keeps_the_last(alice: Labeler) 
         assert (gone.state, gone.draft) == (CompositionState.DISCARDED, {"1-text": ["Never mind."]})
     with pytest.raises(AlreadyDiscarded):
         save(begun, "After all.", base_version=1)
-    COMPOSITIONS.keep_unsubmitted(labeler=alice, token=str(begun.token), draft={"1-text": ["After all."]})
+    COMPOSITIONS.keep_unsubmitted(
+        labeler=alice, token=str(begun.token), sent=SentDraft(fields={"1-text": ["After all."]})
+    )
     begun.refresh_from_db()
     assert begun.draft == {"1-text": ["Never mind."]}
     with pytest.raises(AlreadyDiscarded):
         COMPOSITIONS.check_standing(begun)
 
 
-def test_what_was_handed_in_takes_no_draft_and_is_not_thrown_away(alice: Labeler) -> None:
+def test_what_was_handed_in_takes_no_draft_and_is_not_discarded(alice: Labeler) -> None:
     begun = begin(alice)
     close_submitted(begun, active_seconds=-3.0)
     assert begun.active_seconds == 0.0

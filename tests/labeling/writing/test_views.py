@@ -48,7 +48,7 @@ def test_drafts_are_versioned_over_the_wire(client: Client, begun: Composition) 
     assert answer.json()["version"] == 1
     assert answer.json()["saved_at"]
     answer = save(client, begun, "Second tab.")
-    assert (answer.status_code, answer.json()) == (409, {"version": 1, "draft": {"1-text": ["First tab."]}})
+    assert (answer.status_code, answer.json()) == (409, {"version": 1, "draft": {"1-text": ["First tab."]}, "page": ""})
 
 
 def test_what_was_thrown_away_takes_no_draft(client: Client, alice: Labeler, begun: Composition) -> None:

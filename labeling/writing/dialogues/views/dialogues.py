@@ -1,6 +1,7 @@
 """Dialogues: both sides written turn by turn, with the model's suggestions."""
 
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -10,12 +11,13 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from labeling.base.refusals import PromptRefused, Refusal
+from labeling.base.refusals import DraftConflict, PromptRefused, Refusal
 from labeling.base.states import CompositionKind
 from labeling.base.text import whole_number
 from labeling.desk.forms import Data
-from labeling.desk.rules.drafts import as_lists, draft_of
-from labeling.desk.views.held_work import find_own
+from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
+from labeling.desk.services.drafts import check_builds_on, keep_aside
+from labeling.desk.views.held_work import find_own, sent_by, show_both
 from labeling.desk.views.interruptions import too_long_to_keep
 from labeling.desk.views.kinds import NotHandedIn, within_wall_time
 from labeling.people.views.access import LabelerRequest, labeler_page
@@ -52,7 +54,7 @@ class DialogueKind(OwnKind):
     def urls(self) -> list[URLPattern]:
         at = "compose/<uuid:token>/"
         return [
-            path(f"{at}turns/", change_turns, name="compose_turns"),
+            path(f"{at}turns/", change_turns, {"kind": self}, name="compose_turns"),
             path(f"{at}suggestions/", suggest, name="compose_suggest"),
             path(f"{at}suggestions/<uuid:request_token>/", suggestions, name="compose_suggestions"),
         ]
@@ -74,7 +76,7 @@ class DialogueKind(OwnKind):
             "back": reverse("compose", args=[work.token]),
         }
 
-    def hand_in(self, request: LabelerRequest, held: Composition) -> str:
+    def hand_in(self, request: LabelerRequest, held: Composition, sent: SentDraft) -> str:
         draft = draft_of(request.POST.lists())
         turns = turns_in({name: request.POST.getlist(name) for name in request.POST})
         if not is_whole(turns):
@@ -87,10 +89,14 @@ class DialogueKind(OwnKind):
                 language=chosen_language(draft, work.languages),
                 turns=turns,
                 active_seconds=within_wall_time(held, seconds_in(draft)),
+                sent=sent,
             )
         except PromptRefused as refused:
             raise NotHandedIn(words_for_refused_prompt(refused)) from refused
         return _("Dialogue saved.")
+
+    def answers_in(self, sent: Data) -> list[str]:
+        return [turns_in(dict(sent.lists()))[-1].text]
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
         context = {
@@ -109,10 +115,17 @@ def words_for_refused_prompt(refused: PromptRefused) -> str:
 
 @require_POST
 @labeler_page
-def change_turns(request: LabelerRequest, token: UUID) -> HttpResponse:
+def change_turns(request: LabelerRequest, token: UUID, kind: DialogueKind) -> HttpResponse:
     """The buttons of the page where there is no script: add, remove, ask, use. What was typed is kept."""
     composition = find_own(COMPOSITIONS, request, token)
-    draft = draft_of((name, values) for name, values in request.POST.lists() if name != "do")
+    sent = sent_by(request)
+    if not fits(sent.fields):
+        return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
+    try:
+        check_builds_on(composition, sent)
+    except DraftConflict as newer:
+        return show_both(COMPOSITIONS, kind, request, composition, newer)
+    draft = sent.fields
     action, _dash, rest = request.POST.get("do", "").partition("-")
     number, _dash, name = rest.partition("-")
     position = whole_number(number) or 0
@@ -120,8 +133,10 @@ def change_turns(request: LabelerRequest, token: UUID) -> HttpResponse:
     with suppress(Refusal, Suggestion.DoesNotExist):  # what can't be done now can be asked for again
         turns = _changed(request, composition, turns, action, position, name)
     others = {key: values for key, values in draft.items() if key.partition("-")[2] not in FIELDS}
-    if not COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), draft=others | as_draft(turns)):
-        return too_long_to_keep(request, draft, back=reverse("compose", args=[token]))
+    if action in ("use", "remove"):  # what was typed there can be had back
+        keep_aside(labeler=request.labeler, token=str(token), draft=draft, base_version=composition.draft_version)
+    changed = replace(sent, fields=others | as_draft(turns))
+    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), sent=changed)
     at = len(turns) if action == "add" else min(max(position, 1), len(turns))
     return redirect(f"{reverse('compose', args=[token])}#turn-{at}")
 

@@ -1,10 +1,18 @@
 """Writing an ideal answer in the browser."""
 
+import json
+from pathlib import Path
+
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
-from labeling.models import Assignment, Demonstration
+from labeling.base.states import ModelKind
+from labeling.model_versions.queries import too_long_to_learn_from
+from labeling.model_versions.services import promote, register_model
+from labeling.models import Assignment, Demonstration, ModelVersion
 from tests.labeling.cast import make_campaign, make_prompt
+from tests.tiny_models import make_tiny_model
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +72,31 @@ def test_a_first_empty_line_survives_the_way_through_the_browser(client: Client,
     draft = {"draft": {"text": ["\nSecond line."]}, "base_version": 0}
     client.put(f"/work/{held.token}/draft/", draft, "application/json")
     assert ">&#10;\nSecond line.</textarea>" in client.get(f"/work/{held.token}/").content.decode()
+
+
+def test_an_answer_that_the_reward_model_cannot_read_is_taken_and_its_author_told(
+    client: Client, held: Assignment, tmp_path: Path, settings: Settings
+) -> None:
+    """The tiny tokenizer makes a token of every letter; 100 tokens are the limit, 8 of them for what stands around."""
+    settings.RM_MAX_LENGTH = 100
+    model = register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(tmp_path / "tiny"))
+    promote(version=model, reason="the only one")
+    assert too_long_to_learn_from("x" * 92) is None
+    page = client.post(f"/work/{held.token}/submit/", {"text": "x" * 93}, follow=True).content.decode()
+    assert Demonstration.objects.get().text == "x" * 93
+    assert "Demonstration saved" in page
+    assert "with about 93 tokens it is longer than the reward model reads (92)" in page
+
+
+def test_of_a_reward_model_counts_what_it_was_trained_to_read(tmp_path: Path) -> None:
+    path = make_tiny_model(tmp_path / "reward")
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps(config | {"reward_max_length": 64}))
+    ModelVersion.objects.create(kind="reward", name="reward-1", path=str(path), state="current")
+    too_long = too_long_to_learn_from("茶" * 19)  # three bytes each, and so many tokens
+    assert too_long is not None
+    assert (too_long.tokens, too_long.limit) == (57, 56)
+
+
+def test_without_a_model_no_answer_is_too_long() -> None:
+    assert too_long_to_learn_from("x" * 10_000) is None

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from labeling.base.refusals import AlreadySubmitted
@@ -83,6 +83,39 @@ def test_an_unchanged_or_empty_text_is_refused_in_words(client: Client, text: st
     assert answer.status_code == 422
     assert "Everything you entered is kept" in answer.content.decode()
     assert not Demonstration.objects.exists()
+
+
+def test_the_text_of_another_completion_is_refused_and_kept(client: Client) -> None:
+    """One text would stand at two ranks, chosen over itself."""
+    page = ranked(client, [3, 1, 2, 4])
+    worst = Ranking.objects.get().ranked_completions.get(rank=4)
+    answer = client.post(f"{page}submit/", {"best": "2", "text": f"{worst.completion.text}\n"})
+    assert answer.status_code == 422
+    assert "This is completion D, which has its rank already" in answer.content.decode()
+    assert worst.completion.text in str(Composition.objects.get().draft["text"])
+    assert not Demonstration.objects.exists()
+
+
+def test_an_edit_that_equals_another_completion_is_left_out_of_rankings_and_counted(
+    client: Client, tmp_path: Path
+) -> None:
+    """Of a time in which the desk took such a thing: the demonstration stays, but no pair has one text twice."""
+    page = ranked(client, [1, 2, 3, 4])
+    client.post(f"{page}submit/", {"best": "1", "text": "Better."})
+    other = Ranking.objects.get().ranked_completions.get(rank=3).completion.text
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE labeling_demonstration DISABLE TRIGGER USER")
+        cursor.execute("UPDATE labeling_demonstration SET text = %s", [other])
+    manifest = write_snapshot(tmp_path / "out", kinds=["rankings", "pairs", "demonstrations"])
+    (split,) = manifest.counts
+    (record,) = lines(tmp_path / "out", f"rankings/{split}.jsonl")
+    assert len(record["completions"]) == 4
+    assert manifest.counts[split]["edits_left_out"] == 1
+    pairs = lines(tmp_path / "out", f"pairs/{split}.jsonl")
+    assert len(pairs) == 6
+    assert all(pair["chosen"] != pair["rejected"] for pair in pairs)
+    assert len(lines(tmp_path / "out", f"demonstrations/{split}.jsonl")) == 1
 
 
 def test_an_oversized_text_is_refused_and_kept(client: Client) -> None:
@@ -198,6 +231,7 @@ def test_postgres_takes_an_edit_of_the_best_alone(client: Client, bob: Labeler) 
     wrong: list[dict[str, Any]] = [
         {"edited_completion": worst},
         {"text": best.text},
+        {"text": worst.text},
         {"labeler": bob},
         {"source": "labeler"},
         {"ranking": None},

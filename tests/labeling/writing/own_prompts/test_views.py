@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from labeling.base.states import CompositionKind, LabelerState
+from labeling.base.states import CompositionKind, ContentWarning, LabelerState
 from labeling.desk.services.leases import close_campaign
 from labeling.models import (
     PROMPTS_PER_SUBMITTER,
@@ -211,13 +211,28 @@ class TestRefusals:
         assert not OwnPrompt.objects.exists()
         assert "It broke." in page_of(client, begun)
 
-    def test_a_near_duplicate_names_its_twin(self, client: Client, begun: Composition) -> None:
+    def test_a_near_duplicate_is_refused_in_words_of_its_own(self, client: Client, begun: Composition) -> None:
         make_prompt(begun.campaign, text="where do SWIFTS  sleep?")
         answer = submit(client, begun, PLAIN)
         assert answer.status_code == 422
-        assert "begins like this already: “where do SWIFTS" in answer.content.decode()
+        assert "begins like yours already: “Where do swifts sleep?”" in answer.content.decode()
         assert "Where do swifts sleep?" in page_of(client, begun)
         assert not OwnPrompt.objects.exists()
+
+    def test_another_labelers_words_are_not_shown(self, client: Client, begun: Composition) -> None:
+        """The prompt that it is like may be a private chat, or stand behind a warning that its reader opted out of."""
+        opening = "Where do swifts sleep? " * 10
+        said = [
+            {"role": "user", "content": opening + "Tell me all."},
+            {"role": "assistant", "content": "In the air."},
+            {"role": "user", "content": "My name is Bob and I am ill."},
+        ]
+        make_prompt(begun.campaign, messages=said, content_warnings=[ContentWarning.MEDICAL])
+        answer = submit(client, begun, PLAIN | {"prompt-text": opening + "Tell me all, please."})
+        assert answer.status_code == 422
+        html = answer.content.decode()
+        assert "begins like yours already: “Where do swifts sleep?" in html
+        assert "Bob" not in html
 
     def test_a_closed_campaign(self, client: Client, begun: Composition) -> None:
         close_campaign(campaign=begun.campaign)

@@ -1,0 +1,243 @@
+"""Why nothing is offered: to a labeler, of what a campaign has."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerState
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt
+from labeling.campaigns.models.queues import HAS_MET, QueueProgress, WorkQueue
+from labeling.campaigns.queries import counted_in
+from labeling.desk.models import Assignment
+from labeling.desk.queries.available import COUNTED_AT_MOST, open_campaigns
+from labeling.model_versions.queries import current_sft_model
+from labeling.people.models import Labeler
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
+
+FOR_PEOPLE = Q(campaign__state=CampaignState.ACTIVE.value, campaign__simulated=False)
+"""Of prompts, tasks and queues: in an open campaign that people work in."""
+
+
+class Cause(StrEnum):
+    """Why work is not given to somebody."""
+
+    NO_CAMPAIGN = "no_campaign"
+    """No campaign in their languages is open."""
+    NO_MODEL = "no_model"
+    """Prompts wait for completions, and there is no model to sample from."""
+    TO_COME = "to_come"
+    """Prompts wait for completions, which are sampled next."""
+    HELD = "held"
+    """Others are working on it."""
+    MET = "met"
+    """They ranked, wrote or skipped it, and it waits for others."""
+    MINDED = "minded"
+    """It holds what they opted out of."""
+    OTHER_LANGUAGE = "other_language"
+    """It is in languages that they don't know."""
+    DONE = "done"
+    """Nothing is left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hindrance:
+    """So much is not given for that cause. `count` stops at COUNTED_AT_MOST."""
+
+    cause: Cause
+    count: int = 0
+    languages: tuple[str, ...] = ()
+
+
+def why_nothing(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
+    """Why a labeler to whom nothing is available is offered nothing: every cause, never none."""
+    waiting = _waiting_elsewhere(labeler, kind)
+    if not open_campaigns(labeler).exists():
+        return [Hindrance(cause=Cause.NO_CAMPAIGN), *waiting]
+    found = [*_to_come(labeler, kind), *_held(labeler, kind), *waiting]
+    return found or [Hindrance(cause=Cause.DONE)]
+
+
+def _to_come(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
+    if kind != AssignmentKind.RANKING:
+        return []
+    prompts = Prompt.objects.filter(WANTS_RANKING_TASK, FOR_PEOPLE, language__in=labeler.languages).exclude(
+        content_warnings__overlap=labeler.opt_outs
+    )
+    cause = Cause.TO_COME if current_sft_model() else Cause.NO_MODEL
+    return _if_any(cause, prompts.order_by()[:COUNTED_AT_MOST].count())
+
+
+def _held(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
+    held = Assignment.objects.filter(
+        state=AssignmentState.OPEN,
+        kind=kind,
+        campaign__state=CampaignState.ACTIVE,
+        prompt__language__in=labeler.languages,
+    ).exclude(labeler=labeler)
+    return _if_any(Cause.HELD, held.order_by()[:COUNTED_AT_MOST].count())
+
+
+def _waiting_elsewhere(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
+    """What waits in open campaigns, by what keeps it from the labeler."""
+
+    def cause_of(queue: WorkQueue) -> Cause:
+        if queue.language not in labeler.languages:
+            return Cause.OTHER_LANGUAGE
+        return Cause.MINDED if set(queue.content_warnings) & set(labeler.opt_outs) else Cause.MET
+
+    return _by_cause(_waiting(WorkQueue.objects.filter(FOR_PEOPLE), kind), cause_of)
+
+
+def _if_any(cause: Cause, count: int) -> list[Hindrance]:
+    return [Hindrance(cause=cause, count=count)] if count else []
+
+
+def _waiting(queues: QuerySet[WorkQueue], kind: AssignmentKind) -> list[tuple[WorkQueue, int]]:
+    """The queues in which something waits, and how much, up to COUNTED_AT_MOST each."""
+    counted = counted_in(queues.filter(kind=kind), _rows_of(kind), at_most=COUNTED_AT_MOST)
+    return [(queue, queue.waiting) for queue in counted if queue.waiting]  # annotated
+
+
+def _rows_of(kind: AssignmentKind) -> QuerySet[Any]:
+    if kind == AssignmentKind.RANKING:
+        return RankingTask.objects.filter(HAS_A_FREE_PLACE, reserved_for=None)
+    return Prompt.objects.filter(WANTS_DEMONSTRATION)
+
+
+class _IsOneOf(Func):
+    """Whether a value is in an array."""
+
+    arg_joiner = " = ANY("
+    template = "(%(expressions)s))"
+    output_field = BooleanField()
+
+
+def with_work(labelers: QuerySet[Labeler]) -> QuerySet[Any]:
+    """The labelers, each with `gets_work`: whether they hold work, or there is some that they could claim."""
+    holds = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
+    reserved = RankingTask.objects.filter(
+        ~Exists(Assignment.objects.filter(HAS_MET, labeler=OuterRef(OuterRef("pk")), task=OuterRef("pk"))),
+        HAS_A_FREE_PLACE,
+        reserved_for=OuterRef("pk"),
+        campaign__state=CampaignState.ACTIVE,
+    )
+    reserved = reserved.alias(known=_IsOneOf(F("language"), OuterRef("languages"))).filter(known=True)
+    reserved = reserved.exclude(prompt__content_warnings__overlap=OuterRef("opt_outs"))
+    in_queues = [Exists(_queues_for(kind)) for kind in AssignmentKind]
+    return labelers.annotate(gets_work=Exists(holds) | Exists(reserved) | in_queues[0] | in_queues[1])
+
+
+def _queues_for(kind: AssignmentKind) -> QuerySet[WorkQueue]:
+    """Of the labeler of the query around it: the queues in which something waits that they could claim."""
+    passed = QueueProgress.objects.filter(queue=OuterRef("pk"), labeler=OuterRef(OuterRef("pk"))).values("passed")
+    waiting = _rows_of(kind).filter(
+        ~Exists(_met(kind, labeler=OuterRef(OuterRef(OuterRef("pk"))))),
+        queue=OuterRef("pk"),
+        queue_place__gt=OuterRef("passed"),
+    )
+    return (
+        WorkQueue.objects.filter(
+            kind=kind, campaign__state=CampaignState.ACTIVE, campaign__simulated=OuterRef("simulated")
+        )
+        .annotate(passed=Coalesce(passed, 0), known=_IsOneOf(F("language"), OuterRef("languages")))
+        .filter(Exists(waiting), known=True)
+        .exclude(content_warnings__overlap=OuterRef("opt_outs"))
+    )
+
+
+def _met(kind: AssignmentKind, *, labeler: OuterRef) -> QuerySet[Assignment]:
+    """Of the task or prompt of the query around it: what the labeler has met."""
+    work = "task" if kind == AssignmentKind.RANKING else "prompt"
+    return Assignment.objects.filter(HAS_MET, labeler=labeler, kind=kind, **{work: OuterRef("pk")})
+
+
+def people_at_work() -> QuerySet[Labeler]:
+    """Who is given work. Simulated labelers wait for nothing."""
+    return Labeler.objects.filter(state=LabelerState.ACTIVE, simulated=False)
+
+
+def labelers_without_work() -> QuerySet[Any]:
+    """The active people to whom nothing can be given now."""
+    return with_work(people_at_work()).filter(gets_work=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stuck:
+    """Work of an open campaign that no active labeler may be given, and why."""
+
+    campaign: Campaign
+    kind: AssignmentKind
+    hindrances: list[Hindrance]
+
+
+def stuck_work() -> list[Stuck]:
+    """What waits in open campaigns while every active labeler is kept from it, by campaign and kind of work."""
+    return stuck_in(waiting_queues())
+
+
+def waiting_queues() -> list[Any]:
+    """The queues of open campaigns in which something waits, as _queues_with_takers has them."""
+    return [queue for kind in AssignmentKind for queue in _queues_with_takers(kind) if queue.waiting]
+
+
+def stuck_in(queues: Iterable[Any]) -> list[Stuck]:
+    """The same of `waiting_queues`."""
+    stuck: dict[tuple[Campaign, str], list[tuple[WorkQueue, int]]] = {}
+    for queue in queues:
+        if not queue.has_taker:
+            stuck.setdefault((queue.campaign, queue.kind), []).append((queue, queue.waiting))
+    return [
+        Stuck(campaign=campaign, kind=AssignmentKind(kind), hindrances=_by_cause(kept, _cause_for_all))
+        for (campaign, kind), kept in stuck.items()
+    ]
+
+
+def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
+    """The queues of open campaigns: how much waits, who knows the language, minds nothing of it, could take some."""
+    speakers = people_at_work().annotate(known=_IsOneOf(OuterRef("language"), F("languages"))).filter(known=True)
+    willing = speakers.exclude(opt_outs__overlap=OuterRef("content_warnings"))
+    passed = QueueProgress.objects.filter(labeler=OuterRef("pk"), queue=OuterRef(OuterRef("pk"))).values("passed")
+    theirs = _rows_of(kind).filter(
+        ~Exists(_met(kind, labeler=OuterRef(OuterRef("pk")))),
+        queue=OuterRef(OuterRef("pk")),
+        queue_place__gt=OuterRef("passed"),
+    )
+    takers = willing.annotate(passed=Coalesce(passed, 0)).filter(Exists(theirs))
+    queues = WorkQueue.objects.filter(FOR_PEOPLE, kind=kind).select_related("campaign")
+    counted: QuerySet[Any] = counted_in(queues, _rows_of(kind), at_most=COUNTED_AT_MOST)
+    queues_with_takers: QuerySet[Any] = counted.annotate(
+        has_speaker=Exists(speakers), is_minded=~Exists(willing), has_taker=Exists(takers)
+    )
+    return queues_with_takers
+
+
+def _cause_for_all(queue: Any) -> Cause:
+    if not queue.has_speaker:
+        return Cause.OTHER_LANGUAGE
+    return Cause.MINDED if queue.is_minded else Cause.MET
+
+
+def _by_cause(queues: Iterable[tuple[WorkQueue, int]], cause_of: Callable[[Any], Cause]) -> list[Hindrance]:
+    """How much is kept back by which cause."""
+    counts: Counter[Cause] = Counter()
+    languages = set()
+    for queue, waiting in queues:
+        cause = cause_of(queue)
+        counts[cause] += waiting
+        if cause == Cause.OTHER_LANGUAGE:
+            languages.add(queue.language)
+    return [
+        Hindrance(
+            cause=cause,
+            count=min(counts[cause], COUNTED_AT_MOST),
+            languages=tuple(sorted(languages)) if cause == Cause.OTHER_LANGUAGE else (),
+        )
+        for cause in (Cause.MET, Cause.MINDED, Cause.OTHER_LANGUAGE)
+        if counts[cause]
+    ]
