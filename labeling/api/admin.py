@@ -57,9 +57,6 @@ class WebhookAdmin(NounAdmin):
             failed=Count("deliveries", Q(deliveries__state=DeliveryState.FAILED)),
         )
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return request.user.has_perm("labeling.delete_webhook")
-
     def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: Any) -> None:
         if not change:
             assert isinstance(request.user, User)  # the admin lets nobody else in

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import URLValidator
 from rest_framework import serializers
 
 from labeling.api.models import Webhook, WebhookDelivery
@@ -27,7 +28,7 @@ class Strict(serializers.Serializer[Any]):
         if isinstance(data, dict) and (unknown := sorted(set(map(str, data)) - set(self.fields))):
             known = ", ".join(self.fields)
             raise serializers.ValidationError(
-                {name: [f"There is no field of this name here. Known are {known}."] for name in unknown}
+                {name: [f"This field is unknown, so it would be lost. Known are {known}."] for name in unknown}
             )
         return super().to_internal_value(data)
 
@@ -198,6 +199,7 @@ class ScoresSerializer(serializers.Serializer[Any]):
 
 
 class WebhookSerializer(Strict, serializers.ModelSerializer[Webhook]):
+    url = serializers.URLField(max_length=1000, validators=[URLValidator(schemes=["http", "https"])])
     events = serializers.ListField(
         child=serializers.ChoiceField(choices=WebhookEvent.choices), allow_empty=False, max_length=len(WebhookEvent)
     )

@@ -12,6 +12,9 @@ Draft = dict[str, list[str]]
 LONGEST_DRAFT = 1_000_000
 """Characters in all; nine notes of ten thousand and a demonstration of a hundred thousand fit many times over."""
 
+LONGEST_FIELDS = 100_000
+"""Of a draft: the characters of its fields' names, and how many texts they have, together."""
+
 NOTICEABLE_LOSS = 40
 """Characters; less than a line is retyped sooner than looked for."""
 
@@ -43,9 +46,10 @@ def parse_draft(value: object) -> Draft:
 
 
 def fits(draft: Mapping[str, object]) -> bool:
-    """Whether a draft can be kept: its texts and the names of its fields are LONGEST_DRAFT characters at the most."""
+    """Whether a draft can be kept: no longer than LONGEST_DRAFT, and of no more fields than any page has."""
     lists = as_lists(draft)
-    return sum(len(name) + sum(len(text) + 1 for text in texts) for name, texts in lists.items()) <= LONGEST_DRAFT
+    fields = sum(len(name) + len(texts) for name, texts in lists.items())
+    return _length(lists) <= LONGEST_DRAFT and fields <= LONGEST_FIELDS
 
 
 def draft_of(fields: Iterable[tuple[str, Iterable[object]]]) -> Draft:

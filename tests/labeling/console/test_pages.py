@@ -13,10 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from labeling.base.admin.nouns import NounAdmin
+from labeling.base.states import ApiScope
 from labeling.models import (
     Campaign,
     Completion,
     EarlierDraft,
+    IdempotentRequest,
     InstructionAcknowledgement,
     Message,
     OwnPromptExample,
@@ -28,8 +30,11 @@ from labeling.models import (
     SamplingRun,
     Suggestion,
     TrainingPoint,
+    UnfinishedAttempt,
+    Webhook,
     WorkQueue,
 )
+from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
@@ -40,11 +45,16 @@ from tests.labeling.admin_cast import (
     run_in_training,
     snapshot_in,
 )
-from tests.labeling.cast import make_labeler
+from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
+from tests.labeling.handed_in import rank
 
 pytestmark = pytest.mark.django_db
 
-NOUNS = [model for model, site in admin.site._registry.items() if isinstance(site, NounAdmin)]
+NOUNS = [
+    model
+    for model, site in admin.site._registry.items()
+    if isinstance(site, NounAdmin) and model._meta.app_label == "labeling"
+]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
     Completion,
@@ -58,7 +68,8 @@ SHOWN_ELSEWHERE = {
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    EarlierDraft, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, WorkQueue,
+    EarlierDraft, IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress,
+    RenderedCompletion, UnfinishedAttempt, WorkQueue,
 }  # fmt: skip
 
 
@@ -71,6 +82,11 @@ def everything(tmp_path: Path) -> Campaign:
     model_in(tmp_path / "reward-1")
     doubted(make_labeler("greta"))
     asked_for_rewards()
+    Webhook.objects.create(url="https://example.org/told", events=["ranking.submitted"])
+    make_ready_task(make_prompt(campaign))
+    rank(make_labeler("hugo"), [1, 2, 3, 4])
+    make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
+    Client().post("/login/", {"username": "alice", "password": "wrong"})
     return campaign
 
 
