@@ -6,7 +6,7 @@ from django.core.validators import URLValidator
 from rest_framework import serializers
 
 from labeling.api.models import Webhook, WebhookDelivery
-from labeling.base.states import ContentWarning, ScoringState, UseCase, WebhookEvent
+from labeling.base.states import ContentWarning, ModelKind, ModelState, ScoringState, UseCase, WebhookEvent
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.exports.models import Snapshot
@@ -19,6 +19,8 @@ from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST, SPLITS
 MOST_PROMPTS = 100
 """Of one request; larger ones are files, which the admin imports."""
 LONGEST_NAME = 200
+MOST_ROWS = 200
+"""Of one page."""
 
 
 class Strict(serializers.Serializer[Any]):
@@ -31,6 +33,20 @@ class Strict(serializers.Serializer[Any]):
                 {name: [f"This field is unknown, so it would be lost. Known are {known}."] for name in unknown}
             )
         return super().to_internal_value(data)
+
+
+class NoQuery(Strict):
+    """An address that takes nothing behind its question mark."""
+
+
+class PageQuery(Strict):
+    limit = serializers.IntegerField(min_value=1, max_value=MOST_ROWS, required=False)
+    cursor = serializers.CharField(required=False)
+
+
+class ModelVersionsQuery(PageQuery):
+    kind = serializers.ChoiceField(choices=ModelKind.choices, required=False)
+    state = serializers.ChoiceField(choices=ModelState.choices, required=False)
 
 
 class Text(serializers.CharField):

@@ -23,6 +23,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView, exception_handler, set_rollback
 
 from config.disk import is_disk_full
+from labeling.api.forms import MOST_ROWS, NoQuery, Strict
 from labeling.api.services.idempotency import Answer, answer_once
 from labeling.base.refusals import KeyInUse, KeyReused, NoRewardModel, Refusal, TooManyRequests
 from labeling.base.states import ApiScope
@@ -74,9 +75,16 @@ class ByKeyset(CursorPagination):
     """Newest first, by what stands in `cursor`: nothing is skipped or seen twice, whatever is added meanwhile."""
 
     page_size = 50
-    max_page_size = 200
+    max_page_size = MOST_ROWS
     page_size_query_param = "limit"
     ordering = "-id"
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for each in parameters:
+            if each["name"] == self.page_size_query_param:
+                each["schema"] |= {"minimum": 1, "maximum": MOST_ROWS}
+        return parameters
 
 
 class ApiView(GenericAPIView[Any]):
@@ -86,6 +94,18 @@ class ApiView(GenericAPIView[Any]):
     pagination_class = ByKeyset
     needs: ClassVar[Mapping[str, tuple[ApiScope, str]]]
     """By method: the scope of a token and the account's permission."""
+    query_class: ClassVar[type[Strict]] = NoQuery
+    """What may stand behind the question mark of a GET."""
+    query: dict[str, Any]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        sent = request.query_params
+        if twice := [name for name, values in sent.lists() if len(values) > 1]:
+            raise ValidationError(dict.fromkeys(twice, "It is there more than once."))
+        checked = (self.query_class if request.method in ("GET", "HEAD") else NoQuery)(data=sent.dict())
+        checked.is_valid(raise_exception=True)
+        self.query = checked.validated_data
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
         return problem_of

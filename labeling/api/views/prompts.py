@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import AddedPromptsSerializer, PromptsSerializer, StoredPromptSerializer
+from labeling.api.forms import AddedPromptsSerializer, PageQuery, PromptsSerializer, StoredPromptSerializer
 from labeling.api.services.idempotency import Answer
 from labeling.api.views.base import ApiView
 from labeling.api.views.schema import IDEMPOTENCY_KEY
@@ -28,6 +28,7 @@ ADD = (ApiScope.PROMPTS_WRITE, "labeling.add_prompt")
 
 class CampaignPromptsView(ApiView):
     needs = {"GET": READ, "POST": ADD}
+    query_class = PageQuery
     serializer_class = StoredPromptSerializer
 
     @extend_schema(operation_id="prompts_list", responses=StoredPromptSerializer(many=True))

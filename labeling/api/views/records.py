@@ -9,6 +9,8 @@ from labeling.api.forms import (
     CampaignSerializer,
     CampaignWithProgressSerializer,
     ModelVersionSerializer,
+    ModelVersionsQuery,
+    PageQuery,
     TrainingRunSerializer,
 )
 from labeling.api.queries import progress_of
@@ -26,6 +28,7 @@ ID = OpenApiParameter("id", int, "path")
 
 class CampaignsView(ApiView):
     needs = {"GET": READ_CAMPAIGNS}
+    query_class = PageQuery
     serializer_class = CampaignSerializer
 
     @extend_schema(operation_id="campaigns_list", responses=CampaignSerializer(many=True))
@@ -48,6 +51,7 @@ class CampaignView(ApiView):
 
 class ModelVersionsView(ApiView):
     needs = {"GET": READ_MODELS}
+    query_class = ModelVersionsQuery
     serializer_class = ModelVersionSerializer
 
     @extend_schema(
@@ -58,9 +62,9 @@ class ModelVersionsView(ApiView):
             OpenApiParameter("state", str, enum=ModelState.values),
         ],
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> Response:  # noqa: ARG002
         """Model versions with their metrics, newest first; of one kind, in one state."""
-        wanted = {name: value for name in ("kind", "state") if (value := request.query_params.get(name))}
+        wanted = {name: value for name, value in self.query.items() if name in ("kind", "state")}
         found = self.paginate_queryset(ModelVersion.objects.filter(**wanted))
         return self.get_paginated_response(ModelVersionSerializer(found, many=True).data)
 
@@ -77,6 +81,7 @@ class ModelVersionView(ApiView):
 
 class TrainingRunsView(ApiView):
     needs = {"GET": READ_RUNS}
+    query_class = PageQuery
     serializer_class = TrainingRunSerializer
 
     @extend_schema(operation_id="training_runs_list", responses=TrainingRunSerializer(many=True))

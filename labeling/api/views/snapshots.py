@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import NewSnapshotSerializer, SnapshotSerializer
+from labeling.api.forms import NewSnapshotSerializer, PageQuery, SnapshotSerializer
 from labeling.api.services.idempotency import Answer
 from labeling.api.views.base import ApiView
 from labeling.api.views.schema import IDEMPOTENCY_KEY
@@ -27,6 +27,7 @@ ID = OpenApiParameter("id", int, "path")
 
 class SnapshotsView(ApiView):
     needs = {"GET": READ, "POST": MAKE}
+    query_class = PageQuery
     serializer_class = SnapshotSerializer
 
     @extend_schema(operation_id="snapshots_list", responses=SnapshotSerializer(many=True))

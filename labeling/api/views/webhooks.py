@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import DeliverySerializer, NewWebhookSerializer, WebhookSerializer
+from labeling.api.forms import DeliverySerializer, NewWebhookSerializer, PageQuery, WebhookSerializer
 from labeling.api.models import Webhook
 from labeling.api.views.base import ApiView
 from labeling.base.states import ApiScope
@@ -20,6 +20,7 @@ def needs(action: str) -> tuple[ApiScope, str]:
 
 class WebhooksView(ApiView):
     needs = {"GET": needs("view"), "POST": needs("add")}
+    query_class = PageQuery
     serializer_class = WebhookSerializer
 
     @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
@@ -62,6 +63,7 @@ class WebhookView(ApiView):
 
 class DeliveriesView(ApiView):
     needs = {"GET": needs("view")}
+    query_class = PageQuery
     serializer_class = DeliverySerializer
 
     @extend_schema(operation_id="webhooks_deliveries", parameters=[ID], responses=DeliverySerializer(many=True))

@@ -93,6 +93,10 @@ class ApiTokenAdmin(NounAdmin):
             return "revoked", _("Revoked")
         return ("works", _("Works")) if token.works() else ("expired", _("Expired"))
 
+    @column(lazy("State"))
+    def state_word(self, token: ApiToken) -> str:
+        return self.show_state(token)[1]
+
     @button(lazy("Revoke"), icon="block")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         token = self.find(request, object_id)

@@ -181,6 +181,9 @@ def test_pages_go_on_from_a_key_and_skip_nothing_that_is_added_meanwhile(program
         seen += [each["id"] for each in page["results"]]
     assert seen == ids[::-1]
     assert program.get("/api/v1/campaigns/poems/prompts/?cursor=nonsense").status_code == 404
+    for query in ("limit=many", "limit=0", "limit=1&limit=2", "page=2"):
+        refused = program.get(f"/api/v1/campaigns/poems/prompts/?{query}")
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, f"/{query.partition('=')[0]}")
 
 
 @pytest.mark.parametrize(
