@@ -57,7 +57,7 @@ class ApiTokenAdmin(NounAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "beginning")
     fieldsets = (
-        (None, {"fields": ("user", "name", "beginning", "show_scopes", "show_state", "created_at", "expires_at",
+        (None, {"fields": ("user", "name", "beginning", "show_scopes", "state_word", "created_at", "expires_at",
                            "last_used_at")}),
     )  # fmt: skip
     add_fieldsets = ((None, {"fields": ("user", "name", "scopes", "expires_at")}),)
