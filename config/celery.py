@@ -105,6 +105,7 @@ app.conf.update(
         "keep enough ranking tasks ready": every(15, "top_up_ready_queues"),
         "answer labelers who wait for the model": every(5, "answer_waiting_labelers"),
         "answer programs who wait for rewards": every(15, "answer_waiting_programs"),
+        "have registered models tried": every(60, "check_models"),
         "score completions ahead": every(60, "score_completions"),
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),

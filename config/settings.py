@@ -126,7 +126,8 @@ env.section("Models")
 SFT_MODEL_PATH = env.text(
     "SFT_MODEL_PATH",
     "",
-    about="The language model to sample from at first: a safetensors directory or a Hugging Face id.",
+    about="The language model to sample from at first: a safetensors directory or a Hugging Face id. It becomes "
+    "current when a worker has sampled from it once.",
 )
 RM_BASE_MODEL_PATH = env.text(
     "RM_BASE_MODEL_PATH",

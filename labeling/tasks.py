@@ -14,7 +14,8 @@ from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
-from labeling.model_versions.queries import current_reward_model, current_sft_model
+from labeling.model_versions import services as model_versions
+from labeling.model_versions.queries import current_reward_model, current_sft_model, why_unusable
 from labeling.models import Campaign
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.ranking_tasks.services import sampling, tasks
@@ -24,12 +25,19 @@ from labeling.rewards.services.scoring_requests import (
     SCORING_ATTEMPTS,
     SCORING_REQUESTS,
     answer_scoring_request,
+    fail_scoring_request,
     forget_answered,
 )
 from labeling.training.services import runs as training
 from labeling.training.services.retraining import retrain
-from labeling.worker_models import loaded_rewarder, loaded_sampler
-from labeling.writing.suggestions.services import SUGGESTION_ATTEMPTS, SUGGESTION_REQUESTS, answer_request
+from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
+from labeling.writing.suggestions.services import (
+    SUGGESTION_ATTEMPTS,
+    SUGGESTION_REQUESTS,
+    answer_request,
+    fail_request,
+)
+from lm.errors import Refused
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +57,8 @@ def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
     for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
         tasks.top_up(campaign=campaign)
-    if current_sft_model() is not None:
+    model = current_sft_model()
+    if model is not None and not why_unusable(model):
         sampling.send_unsampled()
 
 
@@ -60,15 +69,16 @@ def sample_completions(task_ids: list[int]) -> None:
     if model is None:
         sampling.put_back_unsampled(task_ids)
         return
-    sampling.SAMPLING_ATTEMPTS.work_at(
-        task_ids,
-        lambda ids: sampling.sample_tasks(
-            task_ids=ids,
-            model=model,
-            sampler=loaded_sampler(model.path),
-            resample_limit=settings.SAMPLING_RESAMPLE_LIMIT,
-        ),
-    )
+
+    def work(ids: list[int]) -> None:
+        sampler = usable(model, loaded_sampler)
+        if sampler is None:
+            sampling.put_back_unsampled(ids)
+            return
+        limit = settings.SAMPLING_RESAMPLE_LIMIT
+        sampling.sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=limit)
+
+    sampling.SAMPLING_ATTEMPTS.work_at(task_ids, work)
 
 
 @shared_task
@@ -78,10 +88,14 @@ def sample_suggestions(request_id: int) -> None:
     if model is None:
         SUGGESTION_REQUESTS.put_back([request_id])
         return
-    SUGGESTION_ATTEMPTS.work_at(
-        [request_id],
-        lambda _: answer_request(request_id=request_id, model=model, sampler=loaded_sampler(model.path)),
-    )
+
+    def work(_ids: list[int]) -> None:
+        if sampler := usable(model, loaded_sampler):
+            answer_request(request_id=request_id, model=model, sampler=sampler)
+        else:
+            fail_request(request_id=request_id, note=why_unusable(model))
+
+    SUGGESTION_ATTEMPTS.work_at([request_id], work)
 
 
 @shared_task
@@ -98,23 +112,56 @@ def score_request(request_id: int) -> None:
     if model is None:
         SCORING_REQUESTS.put_back([request_id])
         return
-    SCORING_ATTEMPTS.work_at(
-        [request_id],
-        lambda _: answer_scoring_request(request_id=request_id, model=model, rewarder=loaded_rewarder(model.path)),
-    )
+
+    def work(_ids: list[int]) -> None:
+        if rewarder := usable(model, loaded_rewarder):
+            answer_scoring_request(request_id=request_id, model=model, rewarder=rewarder)
+        else:
+            fail_scoring_request(request_id=request_id, failure=why_unusable(model))
+
+    SCORING_ATTEMPTS.work_at([request_id], work)
 
 
 @shared_task
 def score_completions() -> None:
     """Beat, on a scoring worker: rewards of ranking tasks' completions, ahead of those who will ask for them."""
     model = current_reward_model()
-    if model is not None:
+    if model is None or why_unusable(model):
+        return
+    try:
         rewards.score_ahead(
             model=model,
             load=partial(loaded_rewarder, model.path),
             limit=settings.SCORE_COMPLETIONS_PER_MINUTE,
             somebody_waits=somebody_waits,
         )
+    except Refused as unusable:
+        model_versions.note_unusable(version=model, failure=unusable)
+
+
+@shared_task
+def sample_once(check_id: int) -> None:
+    """Loads an SFT model and samples from it, so that it may be promoted; tasks that waited for it are sent."""
+    model_versions.answer_check(
+        check_id=check_id, use=lambda version: model_versions.sample_once(loaded_sampler(version.path))
+    )
+    top_up_ready_queues()
+
+
+@shared_task
+def score_once(check_id: int) -> None:
+    """Loads a reward model and scores with it, so that it may be promoted."""
+    model_versions.answer_check(
+        check_id=check_id, use=lambda version: model_versions.score_once(loaded_rewarder(version.path))
+    )
+
+
+@shared_task
+def check_models() -> None:
+    """Beat: sends models that no worker has tried, tries broken ones again, ends visibly what waited for too long."""
+    model_versions.give_up_late_checks()
+    model_versions.check_broken_again()
+    model_versions.send_checks()
 
 
 @shared_task

@@ -1,12 +1,10 @@
-"""Turns conversations into token ids, the same for sampling, training, evaluation and scoring.
+"""Turns conversations into token ids for a network, the same for training, evaluation and scoring.
 
-The rendered text is all that a model ever sees, so anyone gets the same tokens with plain transformers.
-
-* The tokenizer has a chat template: the text is the template's rendering of the prompt and one assistant message with
-  the completion, special tokens included; it is tokenised without adding any more.
-* It has none (base models): the plain format of `lm.prompt_format`. The completion follows as one more `Assistant:`
-  block that ends with the tokenizer's end-of-sequence text: `User: Hi\\n\\nAssistant: Hello<eos>`. It is tokenised
-  with the tokenizer's own special tokens (a leading <bos>, if it adds one).
+The rendered text is all that a model ever sees (lm/conversation_tokens.py). What is rendered with is kept in the
+tokenizer as its chat template and saved with a checkpoint, so anyone gets the same tokens with plain transformers: the
+template's text, tokenised without adding any special tokens. A base model's tokenizer gets the plain format as its
+template (lm/prompt_format.py); a finished conversation then ends with the end of sequence:
+`User: Hi\\n\\nAssistant: Hello<eos>`.
 
 **A reward is read at the sequence's last token**: the last one that the chat template puts after an assistant turn (for
 Gemma the line break after <end_of_turn>), or the plain format's end-of-sequence token.
@@ -14,7 +12,7 @@ Gemma the line break after <end_of_turn>), or the plain format's end-of-sequence
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -24,15 +22,15 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from jinja2 import TemplateError
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lm.errors import Refused, RefusedByTemplate
+from lm.conversation_tokens import ConversationTokens
+from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
-from lm.prompt_format import Message, plain_prompt
+from lm.prompt_format import Message
 
-RENDERING = 1
+RENDERING = 2
 """Counted up whenever this module makes other tokens of the same text, so that none are taken from an earlier cache."""
 
 
@@ -65,7 +63,8 @@ class Renderer:
         self.tokenizer: Any = tokenizer
         self.max_length = max_length
         self.vocabulary = vocabulary
-        self.plain = not self.tokenizer.chat_template
+        self._tokens = ConversationTokens.of(tokenizer)
+        self.plain = self._tokens.plain
 
     @cached_property
     def fingerprint(self) -> str:
@@ -79,10 +78,7 @@ class Renderer:
 
     def text(self, prompt: Sequence[Message], completion: str) -> str:
         """Returns the prompt with the completion as one text. Raises UnusablePrompt."""
-        if self.plain:
-            return f"{plain_prompt(prompt)} {completion}{self.tokenizer.eos_token or ''}"
-        answered = [*prompt, Message(role="assistant", content=completion)]
-        return _chat_text(self.tokenizer, answered, add_generation_prompt=False)
+        return self._tokens.answered_text(prompt, completion)
 
     def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
         """Token ids of the prompt with each completion, within the limit. Raises Refused."""
@@ -90,11 +86,13 @@ class Renderer:
 
     def tokens(self, prompt: Sequence[Message], completions: Sequence[str]) -> "Rendered":
         """Token ids of the prompt with each completion, however long. Raises Refused."""
-        opening, *answered = prompt_text(self.tokenizer, prompt), *(self.text(prompt, one) for one in completions)
-        start, *ids = (np.array(one, dtype=np.int32) for one in self._tokenise([opening, *answered]))
+        sequences = self._tokens.prompt_ids(prompt), *(self._tokens.answered_ids(prompt, one) for one in completions)
+        self._refuse_unknown(sequences)
+        start, *ids = (np.array(one, dtype=np.int32) for one in sequences)
         head = 1 if start[:1].tolist() == [self.tokenizer.bos_token_id] else 0
         shared = min(_common_prefix(start, one) for one in ids) - head
-        return Rendered(texts=tuple(answered), ids=tuple(ids), shared=shared, head=head)
+        texts = tuple(self.text(prompt, one) for one in completions)
+        return Rendered(texts=texts, ids=tuple(ids), shared=shared, head=head)
 
     def fit(self, rendered: "Rendered") -> SharedPrompt:
         """Brings the sequences within the limit.
@@ -116,35 +114,16 @@ class Renderer:
 
     def last_token(self) -> int:
         """The token that the score is read at, whatever the completion: see the module's docstring."""
-        (ids,) = self._tokenise([self.text([Message(role="user", content="a")], "b")])
+        ids = self._tokens.answered_ids([Message(role="user", content="a")], "b")
+        self._refuse_unknown([ids])
         return ids[-1]
 
-    def _tokenise(self, texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=self.plain, verbose=False)["input_ids"]
-        highest = max(max(one, default=0) for one in ids)
+    def _refuse_unknown(self, sequences: Iterable[Sequence[int]]) -> None:
+        highest = max(max(one, default=0) for one in sequences)
         if highest >= self.vocabulary:
             raise Refused(
                 f"the tokenizer makes token {highest} and the model knows {self.vocabulary}: they don't belong together"
             )
-        return ids
-
-
-def prompt_text(tokenizer: Any, prompt: Sequence[Message]) -> str:
-    """Returns the prompt up to where the assistant's completion begins. Raises UnusablePrompt."""
-    return (
-        _chat_text(tokenizer, prompt, add_generation_prompt=True) if tokenizer.chat_template else plain_prompt(prompt)
-    )
-
-
-def _chat_text(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-    conversation = [{"role": message["role"], "content": message["content"]} for message in messages]
-    try:
-        text: str = tokenizer.apply_chat_template(
-            conversation, tokenize=False, add_generation_prompt=add_generation_prompt
-        )
-    except TemplateError as error:
-        raise RefusedByTemplate(str(error)) from error
-    return text
 
 
 def _common_prefix(left: NDArray[np.int32], right: NDArray[np.int32]) -> int:

@@ -6,21 +6,23 @@ have no bias. The one that gives demonstrations mean reward 0 (InstructGPT C.2) 
 **reward = logit + reward_bias**. `python -m rm_trainer score` adds it.
 """
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from lm.checkpoint_weights import SCORE as HEAD
 from lm.errors import Refused
 from lm.fused_rms_norm import fuse_rms_norms
 from lm.hub import directory_or_hub_id
+from lm.model_directory import check_reward_model, refuse_quantised
 from lm.prefix_sharing.attention import use_row_attention
+from lm.pretrained import load_model, load_tokenizer
 from lm.rendering import Renderer
 from lm.training.arguments import Precision
-
-HEAD = "score.weight"
 
 
 def score_hidden(model: PreTrainedModel, hidden: Tensor) -> Tensor:
@@ -38,9 +40,7 @@ def load_base_model(base: str, *, max_length: int, seed: int) -> tuple[PreTraine
     """A model to train, float32 on the CPU, and its renderer. A language model gets a new head, drawn from N(0,
     1/(d+1)) (Stiennon et al. 2020, C.2, d the width); a reward model keeps its own. Raises Refused.
     """
-    model, tokenizer, missing = _load(directory_or_hub_id(base))
-    if missing - {HEAD}:
-        raise Refused(f"The weights of {base} lack {', '.join(sorted(missing - {HEAD}))}. Give a complete checkpoint.")
+    model, tokenizer, missing = _load(directory_or_hub_id(base), may_lack={HEAD})
     if HEAD in missing:
         weight = head(model).weight  # [1, d]
         generator = torch.Generator().manual_seed(seed)
@@ -54,9 +54,9 @@ def load_base_model(base: str, *, max_length: int, seed: int) -> tuple[PreTraine
 
 def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTrainedModel, Renderer]:
     """A trained model on the CPU; `max_length` None: what it was trained with. Raises Refused when it has no head."""
-    model, tokenizer, missing = _load(directory_or_hub_id(directory))
-    if missing:
-        raise Refused(f"{directory} is not a reward model: its weights lack {', '.join(sorted(missing))}.")
+    if Path(directory).is_dir():
+        check_reward_model(directory)
+    model, tokenizer, _ = _load(directory_or_hub_id(directory))
     trained_with = int(getattr(model.config, "reward_max_length", 2048))
     return model, _renderer(model, tokenizer, max_length or trained_with)
 
@@ -82,19 +82,18 @@ def head(model: PreTrainedModel) -> nn.Linear:
     return layer
 
 
-def _load(location: str) -> tuple[PreTrainedModel, Any, set[str]]:
-    """Model, tokenizer, and the names of the weights that the files did not hold."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(location)
-        model, info = AutoModelForSequenceClassification.from_pretrained(
-            location, num_labels=1, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise Refused(f"{location} can't be loaded as a model: {error}") from error
+def _load(location: str, *, may_lack: Collection[str] = ()) -> tuple[PreTrainedModel, Any, set[str]]:
+    """Model, tokenizer, and the names of the weights that the files may lack and did."""
+    if Path(location).is_dir():
+        refuse_quantised(Path(location))
+    tokenizer = load_tokenizer(location)
+    model, missing = load_model(
+        AutoModelForSequenceClassification, location, may_lack=may_lack, num_labels=1, dtype=torch.float32
+    )
     head(model)
     # Only dropout depends on the mode. Without it a batch's gradient is the same however the batch is split, and the K
     # completions of a prompt are compared through one and the same network.
-    return use_row_attention(fuse_rms_norms(model.eval())), tokenizer, set(info["missing_keys"])
+    return use_row_attention(fuse_rms_norms(model.eval())), tokenizer, missing
 
 
 def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Renderer:

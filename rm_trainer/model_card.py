@@ -47,7 +47,7 @@ def model_card(metrics: Metrics, *, name: str) -> str:
         _front_matter(metrics, measured, Path(name).name),
         f"# {Path(name).name}\n\n{WHAT}",
         _use(metrics),
-        _loading(metrics),
+        _loading(),
         _data(metrics),
         _training(metrics),
         *(_figures(split) for split in measured),
@@ -106,17 +106,8 @@ def _level(metrics: Metrics) -> str:
     )
 
 
-def _loading(metrics: Metrics) -> str:
-    if metrics["template"] == "plain":
-        text = 'text = "User: Hi\\n\\nAssistant: Hello!" + tokenizer.eos_token  # this model has no chat template'
-        special = "True"
-    else:
-        text = (
-            'messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]\n'
-            "text = tokenizer.apply_chat_template(messages, tokenize=False)"
-        )
-        special = "False"
-    return f"""## How to load
+def _loading() -> str:
+    return """## How to load
 
 The reward is the network's output plus `reward_bias` of its configuration.
 
@@ -126,9 +117,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained(DIRECTORY)
 model = AutoModelForSequenceClassification.from_pretrained(DIRECTORY)
-{text}
+messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]
+text = tokenizer.apply_chat_template(messages, tokenize=False)
 with torch.no_grad():
-    inputs = tokenizer(text, add_special_tokens={special}, return_tensors="pt")
+    inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt")
     reward = model(**inputs).logits.item() + model.config.reward_bias
 ```
 

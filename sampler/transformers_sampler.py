@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LogitsProcessorList,
     StoppingCriteriaList,
 )
 
+from lm.conversation_tokens import ConversationTokens
 from lm.device import fastest_dtype, find_device
-from lm.model_directory import check_model_directory, context_length
+from lm.errors import UnusablePrompt
+from lm.model_directory import check_language_model, context_length
+from lm.pretrained import load_model, load_tokenizer
 from lm.prompt_format import plain_completion
-from lm.rendering import prompt_text
 from sampler.batches import Row, batches_of, rows_of
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
 from sampler.seeded_draw import SeededDraw, seeded_uniforms
@@ -41,6 +42,7 @@ class TransformersSampler:
 
     model: Any
     tokenizer: Any
+    conversations: ConversationTokens
     context: int
     """Tokens that the model reads and writes in all."""
     end_tokens: Tensor
@@ -56,21 +58,24 @@ class TransformersSampler:
         `fastest_dtype`), `float32`, `bfloat16` or `float16`. `max_batch_tokens` bounds the key-value cache: prompts,
         with padding, and new tokens of what is generated together; 32,768 tokens of a model like GPT-J 6B take 15 GB.
         """
-        check_model_directory(path)
+        check_language_model(path)
         # Draws are made in float64, which other accelerators than CUDA's don't have.
         placed = find_device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            path,
+        tokenizer = load_tokenizer(str(path))
+        model, _ = load_model(
+            AutoModelForCausalLM,
+            str(path),
             dtype=fastest_dtype(placed) if dtype == "auto" else getattr(torch, dtype),
             local_files_only=True,
-            use_safetensors=True,
         )
-        end_tokens = torch.tensor(end_token_ids(tokenizer, model.generation_config), dtype=torch.int64, device=placed)
+        conversations = ConversationTokens.of(tokenizer)
+        ends = end_token_ids(tokenizer, conversations, model.generation_config)
+        end_tokens = torch.tensor(ends, dtype=torch.int64, device=placed)
         model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
         return cls(
             model=model.to(placed).eval(),
             tokenizer=tokenizer,
+            conversations=conversations,
             context=context_length(path),
             end_tokens=end_tokens,
             max_batch_tokens=max_batch_tokens,
@@ -92,10 +97,17 @@ class TransformersSampler:
             for number, request in enumerate(requests)
         ]
 
+    @property
+    def _vocabulary(self) -> int:
+        return int(self.model.get_input_embeddings().num_embeddings)
+
     def _prompt_tokens(self, request: SampleRequest) -> list[int]:
-        chat = bool(self.tokenizer.chat_template)
-        text = prompt_text(self.tokenizer, request.messages)
-        tokens: list[int] = self.tokenizer(text, add_special_tokens=not chat, verbose=False)["input_ids"]
+        tokens = self.conversations.prompt_ids(request.messages)
+        if max(tokens, default=0) >= self._vocabulary:
+            raise UnusablePrompt(
+                f"The tokenizer makes token {max(tokens)} of the prompt and the model knows {self._vocabulary}: they "
+                "don't belong together"
+            )
         if len(tokens) > self.context - request.max_new_tokens:
             raise PromptTooLong(tokens=len(tokens), context=self.context, max_new_tokens=request.max_new_tokens)
         return tokens
@@ -105,6 +117,8 @@ class TransformersSampler:
         device = self.end_tokens.device
         steps = rows[0].request.max_new_tokens
         padding = self.tokenizer.pad_token_id or 0
+        if padding >= self._vocabulary:
+            padding = 0  # added to the tokenizer alone; what stands before a prompt is masked
         input_ids, attention_mask = _left_padded([row.prompt for row in rows], padding)  # both [rows, width]
         draw = SeededDraw(
             prompt_width=input_ids.shape[1],
@@ -117,7 +131,7 @@ class TransformersSampler:
             rows=len(rows),
             end_tokens=self.end_tokens,
             tokenizer=self.tokenizer,
-            markers=not self.tokenizer.chat_template,
+            markers=self.conversations.plain,
         )
         output = self.model.generate(
             input_ids.to(device),
@@ -145,7 +159,7 @@ class TransformersSampler:
                 "that does not help, its weights are damaged."
             )
         return SampledCompletion(
-            text=text.rstrip() if self.tokenizer.chat_template else plain_completion(text),
+            text=plain_completion(text) if self.conversations.plain else text.rstrip(),
             token_count=count,
             finish_reason="stop" if length else "length",
             mean_logprob=mean_logprob,

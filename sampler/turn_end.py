@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jinja2 import TemplateError
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCriteria
 
-from lm.prompt_format import NEXT_TURN_MARKERS
+from lm.conversation_tokens import ConversationTokens
+from lm.errors import UnusablePrompt
+from lm.prompt_format import NEXT_TURN_MARKERS, Message
 
 _MARKER_TOKENS = max(len(marker.encode()) for marker in NEXT_TURN_MARKERS) + 3
 """A tail of this many tokens holds a marker even if every byte is a token (and the tail starts within a character)."""
@@ -16,26 +17,26 @@ _MARKER_TOKENS = max(len(marker.encode()) for marker in NEXT_TURN_MARKERS) + 3
 _PROBE = "concord"
 
 
-def end_token_ids(tokenizer: PreTrainedTokenizerBase, generation_config: GenerationConfig | None) -> list[int]:
+def end_token_ids(
+    tokenizer: PreTrainedTokenizerBase, conversations: ConversationTokens, generation_config: GenerationConfig | None
+) -> list[int]:
     """The tokenizer's end of sequence, generation_config.json's, and what the chat template ends a turn with."""
     configured = generation_config.eos_token_id if generation_config else None
     listed = configured if isinstance(configured, list) else [configured]
-    found = {*listed, tokenizer.eos_token_id, _template_end(tokenizer)} - {None}
+    found = {*listed, tokenizer.eos_token_id, _template_end(conversations)} - {None}
     return sorted(int(token) for token in found)
 
 
-def _template_end(tokenizer: Any) -> int | None:
+def _template_end(conversations: ConversationTokens) -> int | None:
     """The special token that the chat template puts behind an assistant's message: `<end_of_turn>`, `<|im_end|>`."""
-    if not tokenizer.chat_template:
+    if conversations.plain:
         return None
-    conversation = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": _PROBE}]
     try:
-        text: str = tokenizer.apply_chat_template(conversation, tokenize=False)
-    except TemplateError:
+        text = conversations.answered_text([Message(role="user", content="Hello")], _PROBE)
+    except UnusablePrompt:
         return None  # a template that takes no finished answers says nothing about their end
-    tail: list[int] = tokenizer(text.rpartition(_PROBE)[2].lstrip(), add_special_tokens=False)["input_ids"]
-    special = tail[:1] and tokenizer.convert_ids_to_tokens(tail[0]) in tokenizer.get_added_vocab()
-    return tail[0] if special else None
+    tail = conversations.tokenizer.encode(text.rpartition(_PROBE)[2].lstrip(), add_special_tokens=False).ids
+    return tail[0] if tail and tail[0] in conversations.tokenizer.get_added_tokens_decoder() else None
 
 
 class TurnEnd(StoppingCriteria):

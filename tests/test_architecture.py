@@ -73,7 +73,8 @@ HEAVY = frozenset({"torch", "transformers", "accelerate"})
 PROGRAMS = ("sampler", "rm_trainer")
 GROUND_FLOOR = ("lm", *PROGRAMS)
 # Parts of lm/ that bring torch; the web and the light workers import all the others.
-WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.rendering", "lm.training")
+WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.pretrained",
+              "lm.rendering", "lm.training")  # fmt: skip
 # What labeling knows of the programs at import.
 WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})

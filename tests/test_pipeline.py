@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from labeling.base.states import ModelKind, ModelState, RunState, TaskState
-from labeling.model_versions.services import promote, register_model
 from labeling.models import Campaign, Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
 from tests.labeling.cast import make_campaign, make_prompt
+from tests.labeling.models_in_use import promoted
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
 
@@ -24,9 +24,7 @@ PROMPTS = 30
 @pytest.fixture
 def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
     """Workers for all queues and beat, with a tiny model as the current SFT model."""
-    path = make_tiny_model(tmp_path / "tiny")
-    model = register_model(kind=ModelKind.SFT, name="tiny", path=path)
-    promote(version=model, reason="the only one")
+    promoted(make_tiny_model(tmp_path / "tiny"))
     with processes(
         process_environment,
         tmp_path,

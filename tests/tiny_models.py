@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
+    AutoModelForSequenceClassification,
     Gemma3ForCausalLM,
     Gemma3TextConfig,
     GenerationConfig,
@@ -51,6 +52,16 @@ def make_tiny_model(directory: Path, *, architecture: str = "llama", chat_templa
     )
     model.save_pretrained(directory)
     _tokenizer(chat_template).save_pretrained(directory)
+    return directory
+
+
+def make_tiny_reward_model(directory: Path, *, chat_template: bool = True, seed: int = 0) -> Path:
+    """Write the same as a reward model with a random head, and return the directory."""
+    make_tiny_model(directory, chat_template=chat_template, seed=seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: Any = AutoModelForSequenceClassification.from_pretrained(directory, num_labels=1)
+    model.save_pretrained(directory)
     return directory
 
 

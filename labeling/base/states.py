@@ -118,6 +118,14 @@ class ModelState(models.TextChoices):
     RETIRED = "retired", _("Retired")
 
 
+class CheckState(models.TextChoices):
+    """Whether a worker could load a model version and use it once."""
+
+    WAITING = "waiting", _("Waiting")
+    PASSED = "passed", _("Passed")
+    FAILED = "failed", _("Failed")
+
+
 class RunState(models.TextChoices):
     QUEUED = "queued", _("Queued")
     EXPORTING = "exporting", _("Exporting")
@@ -262,6 +270,7 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
     DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
+    CheckState: {CheckState.WAITING: (CheckState.PASSED, CheckState.FAILED)},
 }
 
 

@@ -292,6 +292,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ModelCheck',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('passed', 'Passed'), ('failed', 'Failed')], default=labeling.base.states.CheckState['WAITING'], max_length=16)),
+                ('result', models.TextField(blank=True, help_text='What the model gave: a text, or rewards.')),
+                ('failure', models.TextField(blank=True)),
+                ('promotion_reason', models.TextField(blank=True, help_text='Where there is one, the version is promoted as soon as it has passed.')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker began with it.')),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('asked_at', models.DateTimeField(auto_now_add=True)),
+                ('dispatched_at', models.DateTimeField(blank=True, help_text='When a worker was last asked for it.', null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='labeling.modelversion')),
+            ],
+            options={
+                'verbose_name': 'model check',
+                'verbose_name_plural': 'model checks',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'passed', 'failed'])), name='model_check_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('failure', ''), ('finished_at', None), ('state', 'waiting')), models.Q(('failure', ''), ('finished_at__isnull', False), ('state', 'passed')), models.Q(('failure__regex', '\\S'), ('finished_at__isnull', False), ('state', 'failed')), _connector='OR'), name='model_check_state_matches_its_result'), models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('model_version',), name='model_check_one_waiting_a_version')],
+            },
+        ),
+        migrations.CreateModel(
             name='Message',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -7,6 +7,7 @@ from labeling.base.moves import REFUSE_ILLEGAL_MOVE, refuse_illegal_moves
 from labeling.base.states import (
     AssignmentState,
     CampaignState,
+    CheckState,
     CompositionState,
     DeliveryState,
     LabelerState,
@@ -61,6 +62,7 @@ KEEP_COLUMNS = {
     "labeling_campaign": ("slug",),
     "labeling_submitter": ("name", "split"),
     "labeling_modelversion": ("kind", "name", "path", "parent_id", "snapshot_id", "metrics"),
+    "labeling_modelcheck": ("model_version_id",),
     "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
     "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),
@@ -85,6 +87,7 @@ STATES = {
     "labeling_scoringrequest": ScoringState,
     "labeling_webhookdelivery": DeliveryState,
     "labeling_modelversion": ModelState,
+    "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
 }
 

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -17,9 +20,9 @@ from labeling.base.admin.fields import ReasonForm, choice, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.states import ModelKind, ModelState, legal_moves
+from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.services import promote, register_model, retire, roll_back
+from labeling.model_versions.services import check_again, promote, register_model, retire, roll_back
 
 EFFECT = {
     ModelKind.SFT: lazy("Completions are sampled from it from the next task on."),
@@ -42,6 +45,7 @@ class ModelVersionAdmin(RecordAdmin):
         shown("name", lazy("Name")),
         shown("kind", lazy("Kind")),
         "show_state",
+        "tried",
         shown("parent", lazy("Parent")),
         "trained_on",
         shown("created_at", lazy("Created")),
@@ -51,20 +55,45 @@ class ModelVersionAdmin(RecordAdmin):
     list_select_related = ("parent", "snapshot")
     search_fields = ("name", "path")
     fields = (
-        "kind", "name", "path", "state", "state_reason", "parent", "snapshot", "created_at", "promoted_at",
-        "metrics_text",
+        "kind", "name", "path", "state", "state_reason", "checks_text", "parent", "snapshot", "created_at",
+        "promoted_at", "metrics_text",
     )  # fmt: skip
-    readonly_fields = ("metrics_text",)
+    readonly_fields = ("checks_text", "metrics_text")
     actions_list = ("register", "roll_back_sft", "roll_back_reward")
-    actions_detail = ("promote", "retire")
+    actions_detail = ("promote", "check_again", "retire")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        return super().get_queryset(request).prefetch_related("checks")
 
     def buttons_for(self, row: ModelVersion) -> Iterable[str]:
         moves = {ModelState.CURRENT: "promote", ModelState.RETIRED: "retire"}
-        return [moves[ModelState(state)] for state in legal_moves(ModelState(row.state)) if state in moves]
+        offered = [moves[ModelState(state)] for state in legal_moves(ModelState(row.state)) if state in moves]
+        check = row.last_check
+        if check is None or check.state != CheckState.PASSED:
+            offered = [name for name in offered if name != "promote"]
+        return offered if check and check.state == CheckState.WAITING else [*offered, "check_again"]
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, version: ModelVersion) -> tuple[str, str]:
         return state_label(version)
+
+    @column(lazy("Tried"), label=STATE_COLOURS)
+    def tried(self, version: ModelVersion) -> tuple[str, str] | None:
+        check = next(iter(version.checks.all()), None)  # prefetched, the newest first
+        return state_label(check) if check else None
+
+    @column(lazy("Tried by a worker"))
+    def checks_text(self, version: ModelVersion) -> str:
+        rows = [
+            (
+                date_format(localtime(check.finished_at or check.asked_at), "SHORT_DATETIME_FORMAT"),
+                check.get_state_display(),
+                check.failure or check.result,
+                check.worker,
+            )
+            for check in list(version.checks.all())[:5]
+        ]
+        return format_html_join("\n", "<p>{} <strong>{}</strong> {} <small>{}</small></p>", rows)
 
     @column(lazy("Trained on"), ordering="snapshot")
     def trained_on(self, version: ModelVersion) -> str:
@@ -87,7 +116,10 @@ class ModelVersionAdmin(RecordAdmin):
 
         confirmation = Confirmation(
             title=_("Register a model version"),
-            consequences=[_("It becomes a candidate. Nothing uses it before you promote it.")],
+            consequences=[
+                _("It becomes a candidate. Nothing uses it before you promote it."),
+                _("A worker loads it and uses it once; it can be promoted when that has worked."),
+            ],
             button=_("Register"),
             back=reverse("admin:labeling_modelversion_changelist"),
             form=RegisterForm,
@@ -118,6 +150,23 @@ class ModelVersionAdmin(RecordAdmin):
             back=self.page_of(version),
             about=[version],
             form=ReasonForm,
+        )
+        return confirm(self, request, confirmation, act)
+
+    @button(lazy("Check again"), icon="refresh")
+    def check_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.find(request, object_id)
+
+        def act(_cleaned: dict[str, Any]) -> str:
+            check_again(version=version)
+            return _("A worker is asked to try “%(version)s”.") % {"version": version}
+
+        confirmation = Confirmation(
+            title=_("Have “%(version)s” tried again?") % {"version": version},
+            consequences=[_("A worker loads it and uses it once; this page then says what came of it.")],
+            button=_("Check again"),
+            back=self.page_of(version),
+            about=[version],
         )
         return confirm(self, request, confirmation, act)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from labeling.base.states import ModelKind
+from labeling.base.states import CheckState, ModelKind
 from labeling.model_versions.models import ModelVersion
 from lm.errors import UnusableModel
 from lm.model_directory import context_length, trained_length
-from lm.prompt_tokens import count_text_tokens
+from lm.prompt_tokens import count_text_tokens, special_tokens_in
 
 
 def current_reward_model() -> ModelVersion | None:
@@ -36,6 +36,27 @@ def tokens_of(text: str) -> int | None:
     except (UnusableModel, ValueError) as unusable:
         log.warning("Tokens can't be counted with model version %s: %s", model.pk, unusable)
         return None
+
+
+def why_unusable(model: ModelVersion | None) -> str:
+    """Returns why the last worker could not load it; "" where it could, or nobody tried."""
+    check = model.last_check if model else None
+    return check.failure if check and check.state == CheckState.FAILED else ""
+
+
+def special_tokens_of_model_in(text: str) -> list[str]:
+    """Returns the names of the current SFT model's special tokens that stand in a text, each once: `<|im_end|>`.
+
+    To the model they are letters like all others, but to programs that read an export they may be the tokens.
+    """
+    model = current_sft_model()
+    if model is None:
+        return []
+    try:
+        return special_tokens_in(model.path, text)
+    except (UnusableModel, ValueError) as unusable:
+        log.warning("Special tokens of model version %s are not known: %s", model.pk, unusable)
+        return []
 
 
 @dataclass(frozen=True, kw_only=True)

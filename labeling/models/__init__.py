@@ -8,7 +8,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
@@ -36,6 +36,7 @@ __all__ = [
     "InstructionVersion",
     "Labeler",
     "Message",
+    "ModelCheck",
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",

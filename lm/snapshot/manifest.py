@@ -84,20 +84,47 @@ def read_manifest(directory: Path) -> Manifest:
             raise Refused(f"{path} has schema {content['schema']}; this Concord reads schema {SCHEMA}.")
         manifest = Manifest(
             as_of=datetime.fromisoformat(content["as_of"]),
-            filters=content["filters"],
-            files=tuple(FileEntry(**entry) for entry in content["files"]),
-            counts=content["counts"],
+            filters=_of_type(content["filters"], dict, "filters"),
+            files=tuple(_file_entry(entry) for entry in _of_type(content["files"], list, "files")),
+            counts=_counts(content["counts"]),
         )
     except OSError as error:
         raise Refused(
             f"{path} can't be read ({error.strerror}): {directory} is not a snapshot. Give a directory that an export "
             "wrote."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refused(f"{path} is not a snapshot's manifest: {error!r}. Export the snapshot again.") from error
+    except KeyError as error:
+        raise Refused(f"{path} is not a snapshot's manifest: {error} is missing. Export the snapshot again.") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(f"{path} is not a snapshot's manifest: {error}. Export the snapshot again.") from error
     if stated != _canonical_sha256(content):
         raise Refused(f"{path} does not match its own sha256: it was changed after the export. Export it again.")
     return manifest
+
+
+def _file_entry(entry: Any) -> FileEntry:
+    """Raises ValueError or TypeError."""
+    kinds = {"path": str, "kind": str, "split": str, "records": int, "bytes": int, "sha256": str}
+    for name, kind in kinds.items():
+        _of_type(_of_type(entry, dict, "an entry of files").get(name), kind, f"{name} of an entry of files")
+    if "\0" in entry["path"]:
+        raise ValueError("a path has the character NUL")
+    return FileEntry(**entry)
+
+
+def _counts(counts: Any) -> Counts:
+    """Raises ValueError."""
+    for split, own in _of_type(counts, dict, "counts").items():
+        for what, count in _of_type(own, dict, f"counts of {split}").items():
+            _of_type(count, int, f"{what} of {split}")
+    found: Counts = counts
+    return found
+
+
+def _of_type(value: Any, kind: type, name: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {type(value).__name__}, not {kind.__name__}")  # noqa: TRY004  (a file's fault)
+    return value
 
 
 def check_files(directory: Path) -> Manifest:

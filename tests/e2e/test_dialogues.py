@@ -11,8 +11,6 @@ from django.db import connection, transaction
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.base.states import ModelKind
-from labeling.model_versions.services import promote, register_model
 from labeling.models import (
     Campaign,
     Composition,
@@ -29,6 +27,7 @@ from labeling.writing.suggestions import services as suggestions
 from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request
 from tests.e2e.desk import fits, held_back, log_in, says, scripts_listen, until
 from tests.labeling.cast import make_campaign
+from tests.labeling.models_in_use import promoted
 from tests.labeling.scripted_sampler import ScriptedSampler
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
@@ -42,8 +41,7 @@ DESKTOP: Any = {"width": 1440, "height": 900}
 
 @pytest.fixture
 def model(tmp_path: Path) -> None:
-    path = make_tiny_model(tmp_path / "tiny")
-    promote(version=register_model(kind=ModelKind.SFT, name="secret-tiny", path=path), reason="the only one")
+    promoted(make_tiny_model(tmp_path / "secret-tiny"))
 
 
 @pytest.fixture

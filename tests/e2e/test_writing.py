@@ -7,10 +7,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.base.states import ModelKind
-from labeling.model_versions.services import promote, register_model
 from labeling.models import Demonstration, Labeler, RankedCompletion
 from tests.e2e.desk import log_in, serious, start_ranking, start_writing
+from tests.labeling.models_in_use import promoted
 from tests.tiny_models import make_tiny_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -28,7 +27,7 @@ def work_fits(page: Page) -> bool:
 
 
 def make_current(path: Path) -> None:
-    promote(version=register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(path)), reason="for the test")
+    promoted(make_tiny_model(path))
 
 
 def test_the_text_is_seen_as_it_will_be_read_beside_it(page: Page) -> None:

@@ -12,7 +12,6 @@ from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
-from labeling.model_versions.services import register_model
 from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
@@ -21,8 +20,9 @@ from lm.progress import StepEvent
 from lm.prompt_format import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import ask, rank, talk, write
+from tests.labeling.models_in_use import registered
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
-from tests.tiny_models import make_tiny_model
+from tests.tiny_models import make_tiny_model, make_tiny_reward_model
 
 
 def admin_browser(*permissions: str, name: str = "olga") -> Client:
@@ -63,8 +63,9 @@ def snapshot_in(directory: Path) -> Snapshot:
 
 
 def model_in(directory: Path, *, kind: ModelKind = ModelKind.REWARD) -> ModelVersion:
-    """A registered candidate named after its directory."""
-    return register_model(kind=kind, name=directory.name, path=make_tiny_model(directory))
+    """A registered candidate named after its directory, which a worker has tried."""
+    make = make_tiny_model if kind == ModelKind.SFT else make_tiny_reward_model
+    return registered(make(directory), kind=kind)
 
 
 def run_in_training(snapshot: Snapshot, *, log: str = "/nowhere.log", steps: int = 3) -> TrainingRun:

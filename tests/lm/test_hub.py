@@ -7,7 +7,7 @@ import huggingface_hub
 import pytest
 
 from lm.errors import Refused, UnusableModel
-from lm.hub import WANTED, directory_or_hub_id, fetch, is_hub_id
+from lm.hub import WANTED, directory_or_hub_id, fetch, id_and_revision, is_hub_id
 from lm.model_directory import check_model_directory
 from tests.tiny_models import make_tiny_model
 
@@ -15,6 +15,8 @@ from tests.tiny_models import make_tiny_model
 def test_an_id_is_owner_and_name_and_no_path_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert is_hub_id("google/gemma-3-270m")
+    assert is_hub_id("google/gemma-3-270m@9b0cfec8")
+    assert not is_hub_id("google/gemma-3-270m@")
     assert not is_hub_id("gemma")
     assert not is_hub_id("/models/gemma")
     assert not is_hub_id("../models/gemma")
@@ -25,15 +27,18 @@ def test_an_id_is_owner_and_name_and_no_path_that_is_there(tmp_path: Path, monke
 def test_a_model_is_fetched_into_the_models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
-    def download(hub_id: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
-        asked.update(hub_id=hub_id, allow_patterns=allow_patterns)
+    def download(hub_id: str, *, revision: str, local_dir: Path, allow_patterns: list[str]) -> None:
+        asked.update(hub_id=hub_id, revision=revision, allow_patterns=allow_patterns)
         make_tiny_model(local_dir)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     directory = fetch("owner/name", tmp_path)
     assert directory == tmp_path / "owner--name"
     check_model_directory(directory)
-    assert asked == {"hub_id": "owner/name", "allow_patterns": WANTED}
+    assert asked == {"hub_id": "owner/name", "revision": "main", "allow_patterns": WANTED}
+
+    assert fetch("owner/name@0a1b2c", tmp_path) == tmp_path / "owner--name@0a1b2c"
+    assert (asked["hub_id"], asked["revision"]) == ("owner/name", "0a1b2c")
     assert not [pattern for pattern in WANTED if "bin" in pattern or "pt" in pattern]
 
 
@@ -69,4 +74,7 @@ def test_names_that_are_no_path_and_no_id_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="is a file"):
         directory_or_hub_id(str(tmp_path / "file"))
     assert directory_or_hub_id("google/gemma-3-270m") == "google/gemma-3-270m"
-    assert directory_or_hub_id("gpt2") == "gpt2"
+    assert directory_or_hub_id("gpt2@v1.0") == "gpt2@v1.0"
+    assert id_and_revision("gpt2@v1.0") == ("gpt2", "v1.0")
+    (tmp_path / "at@home").mkdir()
+    assert id_and_revision(str(tmp_path / "at@home")) == (str(tmp_path / "at@home"), "main")

@@ -4,13 +4,21 @@ import json
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from lm.errors import UnusableModel
-from lm.model_directory import check_model_directory, context_length
-from tests.tiny_models import make_tiny_model
+from lm.model_directory import (
+    check_language_model,
+    check_model_directory,
+    check_reward_model,
+    context_length,
+    refuse_quantised,
+)
+from tests.tiny_models import ARCHITECTURES, make_tiny_model, make_tiny_reward_model
 
 
 @pytest.fixture
@@ -27,7 +35,10 @@ def refusal(path: Path) -> str:
 def shard(model: Path) -> None:
     """Name the weights as one shard of two, the way large models are stored."""
     (model / "model.safetensors").rename(model / "model-00001-of-00002.safetensors")
-    weight_map = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    weight_map = {
+        "lm_head.weight": "model-00001-of-00002.safetensors",
+        "model.norm.weight": "model-00002-of-00002.safetensors",
+    }
     (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
 
 
@@ -41,6 +52,111 @@ def test_a_whole_sharded_checkpoint_passes(model: Path) -> None:
     whole = (model / "model-00001-of-00002.safetensors").read_bytes()
     (model / "model-00002-of-00002.safetensors").write_bytes(whole)
     check_model_directory(model)
+
+
+def rename_weights(model: Path, rename: Callable[[str], str | None]) -> Path:
+    """Gives weights other names, or takes away those that `rename` has none for."""
+    weights = load_file(model / "model.safetensors")
+    kept = {new: weight for name, weight in weights.items() if (new := rename(name))}
+    save_file(kept, model / "model.safetensors", metadata={"format": "pt"})
+    return model
+
+
+def change_config(model: Path, **changes: object) -> Path:
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | changes))
+    return model
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_whole_models_of_every_architecture_pass(tmp_path: Path, architecture: str) -> None:
+    check_language_model(make_tiny_model(tmp_path, architecture=architecture))
+
+
+def test_a_whole_reward_model_passes_and_nothing_is_sampled_from_it(tmp_path: Path) -> None:
+    model = make_tiny_reward_model(tmp_path)
+    check_reward_model(model)
+    with pytest.raises(UnusableModel, match="is a reward model"):
+        check_language_model(model)
+
+
+def test_a_language_model_is_no_reward_model(model: Path) -> None:
+    with pytest.raises(UnusableModel, match=r"is not a reward model: its weights lack score\.weight"):
+        check_reward_model(model)
+
+
+def test_a_reward_model_with_several_outputs_is_refused(tmp_path: Path) -> None:
+    model = make_tiny_reward_model(tmp_path)
+    weights = load_file(model / "model.safetensors")
+    weights["score.weight"] = weights["score.weight"].repeat(3, 1)
+    save_file(weights, model / "model.safetensors")
+    with pytest.raises(UnusableModel, match="gives 3 numbers; a reward model gives one"):
+        check_reward_model(model)
+
+
+@pytest.mark.parametrize(
+    ("rename", "words"),
+    [
+        (
+            lambda name: None if name == "lm_head.weight" else name,
+            "lack lm_head.weight, and its embeddings are not tied",
+        ),
+        (lambda name: f"module.{name}", "are named “module.…”, as DistributedDataParallel"),
+        (lambda name: f"_orig_mod.{name}", "are named “_orig_mod.…”, as torch.compile wraps"),
+        (lambda name: None if "layers.1.mlp" in name else name, r"lack model\.layers\.1\.mlp\.down_proj\.weight"),
+        (lambda name: None if "layers.1." in name else name, r"lack model\.layers\.1: config\.json names 2 layers"),
+        (lambda name: None if "layers.0." in name else name, r"lack model\.layers\.0"),
+        (lambda name: f"{name}.lora_A.weight" if "q_proj" in name else name, "holds an adapter, not a whole model"),
+    ],
+)
+def test_weights_that_are_not_there_are_named(model: Path, rename: Callable[[str], str | None], words: str) -> None:
+    """transformers loads each of these, and draws at random what it does not find."""
+    with pytest.raises(UnusableModel, match=words):
+        check_language_model(rename_weights(model, rename))
+
+
+def test_tied_embeddings_need_no_head(tmp_path: Path) -> None:
+    tied = change_config(make_tiny_model(tmp_path), tie_word_embeddings=True)
+    check_language_model(rename_weights(tied, lambda name: None if name == "lm_head.weight" else name))
+
+
+def test_an_adapter_beside_or_instead_of_weights_is_refused(model: Path) -> None:
+    (model / "adapter_config.json").write_text("not even JSON")
+    assert "holds an adapter, not a whole model" in refusal(model)
+    (model / "model.safetensors").rename(model / "adapter_model.safetensors")
+    assert "holds an adapter, not a whole model" in refusal(model)
+
+
+def test_weights_that_the_index_names_and_no_file_holds_are_refused(model: Path) -> None:
+    index = {"weight_map": {"model.norm.weight": "model.safetensors", "gone.weight": "model.safetensors"}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert "names gone.weight, which none of the files holds" in refusal(model)
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused(model: Path, tmp_path: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        weights[name] = weights[name][:200].clone()
+    save_file(weights, model / "model.safetensors")
+    assert "makes token 260 and the model knows 200: they don't belong together" in refusal(model)
+
+
+def test_tokens_that_no_text_has_may_be_unknown_to_the_model(model: Path) -> None:
+    """Gemma's place for an image, a padding token that came after training."""
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer["added_tokens"].append(tokenizer["added_tokens"][-1] | {"id": 261, "content": "<image_soft_token>"})
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+    check_language_model(model)
+    (model / "chat_template.jinja").write_text("{{ messages[0].content }}<image_soft_token>")
+    assert "makes token 261 and the model knows 261" in refusal(model)
+
+
+def test_quantised_weights_are_no_reward_model(tmp_path: Path) -> None:
+    model = change_config(make_tiny_reward_model(tmp_path), quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(UnusableModel, match=r"are quantised \(gptq\).*dequantize"):
+        refuse_quantised(model)
+    with pytest.raises(UnusableModel, match=r"are quantised \(gptq\)"):
+        check_reward_model(model)
 
 
 def test_a_missing_directory_and_a_file_are_told_apart(model: Path) -> None:

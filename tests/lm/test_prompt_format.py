@@ -1,14 +1,9 @@
 """The plain format, byte for byte."""
 
-from types import SimpleNamespace
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lm.errors import UnusablePrompt
 from lm.prompt_format import Message, plain_completion, plain_conversation, plain_prompt
-from lm.rendering import prompt_text
 
 CONVERSATION: list[Message] = [
     {"role": "system", "content": "Answer briefly."},
@@ -22,12 +17,6 @@ def test_a_conversation_is_written_out_byte_for_byte() -> None:
     written = "System: Answer briefly.\n\nUser: What is 2 + 2?\n\nAssistant: 4\n\nUser: And 3 + 3?"
     assert plain_conversation(CONVERSATION) == written
     assert plain_prompt(CONVERSATION) == f"{written}\n\nAssistant:"
-
-
-@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text()), min_size=1))
-def test_a_tokenizer_without_a_chat_template_is_prompted_in_the_plain_format(turns: list[tuple[str, str]]) -> None:
-    messages = [Message(role=role, content=content) for role, content in turns]
-    assert prompt_text(SimpleNamespace(chat_template=None), messages) == plain_prompt(messages)
 
 
 @pytest.mark.parametrize(

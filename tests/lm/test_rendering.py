@@ -65,8 +65,9 @@ def test_a_role_that_nobody_has_is_refused(tokenizers: dict[str, Any]) -> None:
 
 
 def test_a_chat_template_may_refuse_and_its_words_are_kept(tokenizers: dict[str, Any]) -> None:
-    rendering = renderer(deepcopy(tokenizers["chat"]))
-    rendering.tokenizer.chat_template = "{{ raise_exception('Roles must alternate') }}"
+    tokenizer = deepcopy(tokenizers["chat"])
+    tokenizer.chat_template = "{{ raise_exception('Roles must alternate') }}"
+    rendering = renderer(tokenizer)
     with pytest.raises(Refused, match="Roles must alternate"):
         rendering.render(HI, ["Hello"])
 

@@ -79,6 +79,29 @@ def test_something_that_is_no_manifest_is_refused(tmp_path: Path, content: str) 
         open_snapshot(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda one: one | {"files": 3}, "files is int, not list"),
+        (lambda one: one | {"files": [7]}, "an entry of files is int, not dict"),
+        (lambda one: one | {"files": [one["files"][0] | {"path": 5}]}, "path of an entry of files is int, not str"),
+        (lambda one: one | {"files": [one["files"][0] | {"path": "a\0b"}]}, "a path has the character NUL"),
+        (lambda one: one | {"files": [one["files"][0] | {"extra": 1}]}, "extra"),
+        (lambda one: one | {"counts": []}, "counts is list, not dict"),
+        (lambda one: one | {"counts": {"train": {"rankings": "3"}}}, "rankings of train is str, not int"),
+        (lambda one: one | {"filters": None}, "filters is NoneType, not dict"),
+        (lambda one: one | {"as_of": 5}, "fromisoformat"),
+        (lambda one: {name: value for name, value in one.items() if name != "as_of"}, "'as_of' is missing"),
+        (lambda _: "[" * 100_000, "is not a snapshot's manifest"),
+    ],
+)
+def test_a_malformed_manifest_is_refused_in_words(snapshot: Path, change: Any, words: str) -> None:
+    changed = change(json.loads((snapshot / "manifest.json").read_text()))
+    (snapshot / "manifest.json").write_text(changed if isinstance(changed, str) else json.dumps(changed))
+    with pytest.raises(Refused, match=words):
+        open_snapshot(snapshot)
+
+
 def test_a_file_outside_the_snapshot_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "secret.jsonl").write_text("{}")
     entry = {"path": "../secret.jsonl", "kind": "rankings", "split": "train", "records": 1, "bytes": 2, "sha256": "0"}

@@ -64,8 +64,11 @@ def test_plain_transformers_gives_the_same_scores_alone_and_in_batches(
 
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "saved")
-    texts = [renderer.text(PROMPT, completion) for completion in COMPLETIONS]
-    inputs = tokenizer(texts, padding=True, add_special_tokens=not chat_template, return_tensors="pt")
+    texts = [
+        tokenizer.apply_chat_template([*PROMPT, {"role": "assistant", "content": one}], tokenize=False)
+        for one in COMPLETIONS
+    ]
+    inputs = tokenizer(texts, padding=True, add_special_tokens=False, return_tensors="pt")
     with torch.no_grad():
         logits = plain(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
     torch.testing.assert_close(logits.squeeze(-1), scores_of(model, renderer, COMPLETIONS), atol=1e-5, rtol=1e-5)
@@ -103,7 +106,8 @@ def test_one_special_token_for_everything_scores_equally_alone_and_never_wrongly
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "saved")
     together = scores_of(model, renderer, COMPLETIONS)
     for completion, score in zip(COMPLETIONS, together, strict=True):
-        ids = tokenizer(renderer.text(PROMPT, completion), return_tensors="pt")["input_ids"]
+        text = renderer.text(PROMPT, completion)
+        ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
         assert ids[0, -1] == EOS_ID
         with torch.no_grad():
             torch.testing.assert_close(plain(ids).logits[0, 0], score, atol=1e-5, rtol=1e-5)
@@ -135,7 +139,8 @@ def test_without_an_end_token_the_score_is_read_at_the_texts_last_token(tmp_path
     model.save_pretrained(tmp_path / "saved")
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
     tokenizer = renderer.tokenizer
-    inputs = tokenizer([renderer.text(PROMPT, one) for one in COMPLETIONS], padding=True, return_tensors="pt")
+    texts = [renderer.text(PROMPT, one) for one in COMPLETIONS]
+    inputs = tokenizer(texts, padding=True, add_special_tokens=False, return_tensors="pt")
     with torch.no_grad():
         logits = plain(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
     torch.testing.assert_close(logits.squeeze(-1), scores_of(model, renderer, COMPLETIONS), atol=1e-5, rtol=1e-5)

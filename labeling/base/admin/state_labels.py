@@ -27,6 +27,7 @@ STATE_COLOURS = {
     "exporting": "primary",
     "training": "primary",
     "evaluating": "primary",
+    "passed": "success",
     "failed": "danger",
     "running": "info",
     "waiting": "info",

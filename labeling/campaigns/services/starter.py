@@ -7,13 +7,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from labeling.base.states import CampaignState, LabelerState, ModelKind, PromptSource, UseCase
+from labeling.base.states import CampaignState, CheckState, LabelerState, ModelKind, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.rubric import RubricFlag
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.services import find_or_register, local_model, promote
+from labeling.model_versions.services import find_or_register, local_model, promote_when_checked
 from labeling.people.services import create_labeler
 
 STARTER = Path(__file__).parents[1] / "starter_campaign"
@@ -102,7 +102,8 @@ def first_model_path() -> Path:
 
 @transaction.atomic
 def register_first_model() -> ModelVersion | None:
-    """The model to sample from, registered and promoted; None where one is current or the directory isn't there.
+    """The model to sample from, registered; current as soon as a worker has sampled from it once. None where one is
+    current, one waits for that, or the directory isn't there.
 
     Raises ModelRefused when the directory is no checkpoint, or the Hugging Face id can't be fetched.
     """
@@ -112,4 +113,7 @@ def register_first_model() -> ModelVersion | None:
     if not path.is_dir():
         return None
     version, _ = find_or_register(kind=ModelKind.SFT, name=path.resolve().name, path=path)
-    return promote(version=version, reason="The first model to sample from.")
+    check = version.last_check
+    if check is not None and check.state == CheckState.WAITING and check.promotion_reason:
+        return None
+    return promote_when_checked(version=version, reason="The first model to sample from.")

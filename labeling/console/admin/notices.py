@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from config.disk import disks_almost_full
 from config.health import redis_state
-from labeling.base.states import AssignmentKind, ModelKind, TaskState
+from labeling.base.states import AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
 from labeling.console.queries.notices import EmptyCampaign, NoticeFacts, notice_facts
 from labeling.desk.queries.idle import Stuck
 from labeling.desk.views.idle import words_for_admin
@@ -28,7 +28,7 @@ class Notice:
 def notices() -> list[Notice]:
     """Returns the notices, urgent ones first."""
     found = notice_facts()
-    every = [*_servers(), *_models(found), *_work(found), *_runs(found), *_people(found)]
+    every = [*_servers(), *_models(found), *_failures(found), *_work(found), *_runs(found), *_people(found)]
     return sorted(every, key=lambda notice: not notice.urgent)
 
 
@@ -61,15 +61,49 @@ def _redis() -> list[Notice]:
 
 
 def _models(found: NoticeFacts) -> list[Notice]:
+    broken = [
+        Notice(
+            text=_("The %(kind)s model “%(version)s” can't be used")
+            % {"kind": check.model_version.get_kind_display(), "version": check.model_version},
+            detail=check.failure,
+            link=reverse("admin:labeling_modelversion_change", args=[check.model_version_id]),
+            urgent=True,
+        )
+        for check in found.broken_models
+    ]
     if found.has_sft_model or not found.has_campaign:
-        return []
+        return broken
     return [
+        *broken,
         Notice(
             text=_("No model is current to sample from"),
             detail=_("Register an SFT model and promote it; ranking tasks wait for it."),
             link=_list("modelversion", kind__exact=ModelKind.SFT),
             urgent=True,
+        ),
+    ]
+
+
+def _failures(found: NoticeFacts) -> list[Notice]:
+    kinds = (
+        (found.failing_sampling, _("Sampling failed %(times)d times in a row"), "rankingtask", TaskState.SAMPLING),
+        (
+            found.failing_suggestions,
+            _("Suggestions failed %(times)d times in a row"),
+            "suggestionrequest",
+            SuggestionState.FAILED,
+        ),
+        (found.failing_scoring, _("Scoring failed %(times)d times in a row"), "scoringrequest", ScoringState.FAILED),
+    )
+    return [
+        Notice(
+            text=text % {"times": failing.times},
+            detail=failing.reason.partition("\n")[0],
+            link=_list(noun, state__exact=state),
+            urgent=True,
         )
+        for failing, text, noun, state in kinds
+        if failing
     ]
 
 

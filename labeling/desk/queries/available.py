@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from labeling.base.states import AssignmentKind, CampaignState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.models.queues import WorkQueue
 from labeling.campaigns.queries import counted_in
+from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 
@@ -68,7 +69,9 @@ def open_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
 
 def waiting_for(labeler: Labeler, kind: AssignmentKind) -> Waiting:
     counts = available_by_campaign(labeler, kind).values()
-    being_sampled = _being_sampled(labeler) if kind == AssignmentKind.RANKING else 0
+    being_sampled = being_sampled_for(labeler) if kind == AssignmentKind.RANKING else 0
+    if being_sampled and current_sft_model() is None:
+        being_sampled = 0  # nobody samples them
     return Waiting(
         kind=kind,
         available=sum(counts),
@@ -78,13 +81,17 @@ def waiting_for(labeler: Labeler, kind: AssignmentKind) -> Waiting:
     )
 
 
-def _being_sampled(labeler: Labeler) -> int:
+def being_sampled_for(labeler: Labeler) -> int:
+    """How many tasks that they could rank wait for completions, up to COUNTED_AT_MOST."""
     sampling = RankingTask.objects.filter(
+        Q(reserved_for=None) | Q(reserved_for=labeler),
         state=TaskState.SAMPLING,
         campaign__state=CampaignState.ACTIVE,
         campaign__simulated=labeler.simulated,
         language__in=labeler.languages,
     )
+    if labeler.opt_outs:
+        sampling = sampling.exclude(prompt__content_warnings__overlap=labeler.opt_outs)
     return sampling.order_by()[:COUNTED_AT_MOST].count()
 
 

@@ -15,7 +15,7 @@ from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING
 from labeling.campaigns.models.queues import HAS_MET, QueueProgress, WorkQueue
 from labeling.campaigns.queries import counted_in
 from labeling.desk.models import Assignment
-from labeling.desk.queries.available import COUNTED_AT_MOST, open_campaigns
+from labeling.desk.queries.available import COUNTED_AT_MOST, being_sampled_for, open_campaigns
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
@@ -69,8 +69,10 @@ def _to_come(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
     prompts = Prompt.objects.filter(WANTS_RANKING_TASK, FOR_PEOPLE, language__in=labeler.languages).exclude(
         content_warnings__overlap=labeler.opt_outs
     )
-    cause = Cause.TO_COME if current_sft_model() else Cause.NO_MODEL
-    return _if_any(cause, prompts.order_by()[:COUNTED_AT_MOST].count())
+    count = prompts.order_by()[:COUNTED_AT_MOST].count()
+    if current_sft_model() is not None:
+        return _if_any(Cause.TO_COME, count)
+    return _if_any(Cause.NO_MODEL, min(COUNTED_AT_MOST, count + being_sampled_for(labeler)))
 
 
 def _held(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
@@ -101,7 +103,7 @@ def _if_any(cause: Cause, count: int) -> list[Hindrance]:
 def _waiting(queues: QuerySet[WorkQueue], kind: AssignmentKind) -> list[tuple[WorkQueue, int]]:
     """The queues in which something waits, and how much, up to COUNTED_AT_MOST each."""
     counted = counted_in(queues.filter(kind=kind), _rows_of(kind), at_most=COUNTED_AT_MOST)
-    return [(queue, queue.waiting) for queue in counted if queue.waiting]  # annotated
+    return [(queue, queue.waiting) for queue in counted if queue.waiting]
 
 
 def _rows_of(kind: AssignmentKind) -> QuerySet[Any]:

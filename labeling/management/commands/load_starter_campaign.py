@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.refusals import ModelRefused
-from labeling.base.states import ModelKind
+from labeling.base.states import CheckState
 from labeling.campaigns.services.starter import (
     accounts_with,
     create_accounts,
@@ -13,7 +13,8 @@ from labeling.campaigns.services.starter import (
     load_campaign,
     register_first_model,
 )
-from labeling.models import ModelVersion
+from labeling.model_versions.queries import current_sft_model
+from labeling.models import ModelCheck
 from labeling.tasks import top_up_ready_queues
 
 KNOWN_PASSWORD = "concord-demo"  # noqa: S105  (for a laptop; production refuses it)
@@ -62,10 +63,12 @@ class Command(BaseCommand):
 
     def _model(self) -> list[str]:
         version = register_first_model()
-        return [] if version is None else [f"Completions are sampled from “{version}” ({version.path})."]
+        if version is None:
+            return []
+        return [f"Completions are sampled from “{version}” ({version.path}), once a worker has tried it."]
 
     def _say_if_no_model(self) -> None:
-        if not ModelVersion.objects.current(ModelKind.SFT).exists():
+        if not current_sft_model() and not ModelCheck.objects.filter(state=CheckState.WAITING).exists():
             self.stdout.write(
                 f"There is no language model at {first_model_path()} yet, so nothing is sampled. Register one: "
                 "manage.py register_model --kind sft --path DIR --promote"

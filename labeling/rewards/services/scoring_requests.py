@@ -22,7 +22,7 @@ from labeling.base.states import ScoringState
 from labeling.base.text import LONGEST_ERROR, UnstorableText, clean_text
 from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.queries import current_reward_model
+from labeling.model_versions.queries import current_reward_model, why_unusable
 from labeling.rewards.models import ScoringRequest
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Rewarder, Scored
@@ -55,8 +55,11 @@ def request_scores(*, user: User, items: Sequence[ScoringItem], per_minute: int)
 
     Raises NoRewardModel, ScoringRefused (which item is wrong, and how), TooManyRequests.
     """
-    if current_reward_model() is None:
+    model = current_reward_model()
+    if model is None:
         raise NoRewardModel("No reward model is current. Train one, or register and promote one in the admin.")
+    if failure := why_unusable(model):
+        raise NoRewardModel(f"The current reward model, “{model}”, can't be used: {failure}")
     clean = [_clean(number, item) for number, item in enumerate(items, start=1)]
     _check_size(clean)
     now = timezone.now()
@@ -121,6 +124,11 @@ SCORING_ATTEMPTS = Attempts(task=SCORING_REQUESTS.task, give_up=_fail)
 def forget_answered(*, now: datetime | None = None) -> None:
     """Deletes what was answered a week ago."""
     ScoringRequest.objects.filter(finished_at__lt=(now or timezone.now()) - FORGET_AFTER).delete()
+
+
+def fail_scoring_request(*, request_id: int, failure: str) -> None:
+    """Ends a request that still waits: the model can't be used."""
+    _fail(request_id, failure)
 
 
 def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Rewarder) -> None:

@@ -118,6 +118,10 @@ class _Evaluations:
         newest = self.new["newest"] if self.new else None
         return newest["comparison"] if newest else None
 
+    def used(self) -> str:
+        """What was done with the new model; "" where it was only written."""
+        return f"Scored {self.new['metrics']['rankings']} rankings when it was evaluated." if self.new else ""
+
     def metrics(self) -> BothModels:
         """Both models' figures on the frozen test set, for the run's page."""
         return BothModels(
@@ -231,6 +235,7 @@ def _register(
         parent=current,
         snapshot_id=snapshot.pk,
         metrics=metrics,
+        used=evaluations.used(),
     )
     decision = decide(
         test=evaluations.comparison(),

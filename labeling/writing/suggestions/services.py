@@ -26,7 +26,7 @@ from labeling.base.states import (
 from labeling.base.text import LONGEST_ERROR, clean_text
 from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.queries import current_sft_model
+from labeling.model_versions.queries import current_sft_model, why_unusable
 from labeling.people.models import Labeler
 from labeling.writing.models import Composition
 from labeling.writing.services import COMPOSITIONS, cancel_waiting, message_of
@@ -69,8 +69,11 @@ def ask(
         seed=random.getrandbits(31),
         asked_at=now,
     )
-    if current_sft_model() is None:
+    model = current_sft_model()
+    if model is None:
         _fail(request, SuggestionFailure.NO_MODEL, note="No language model is registered and current.")
+    elif failure := why_unusable(model):
+        _fail(request, SuggestionFailure.ERROR, note=failure)
     return request
 
 
@@ -142,6 +145,14 @@ def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) ->
         request = _wanted(request_id)
     if request is not None:
         _settle(request_id)
+
+
+@transaction.atomic
+def fail_request(*, request_id: int, note: str) -> None:
+    """Ends a request that still waits: the model can't be used."""
+    request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
+    if request.state == SuggestionState.WAITING:
+        _fail(request, SuggestionFailure.ERROR, note=note)
 
 
 def _wanted(request_id: int) -> SuggestionRequest | None:

@@ -11,11 +11,15 @@ from django.core.management.base import CommandError
 from django.test import Client
 from pytest_django import Settings
 
+from labeling.base.refusals import ModelRefused
 from labeling.base.states import CampaignState, ModelState
 from labeling.desk.services.assignments import claim_demonstration
 from labeling.desk.services.leases import close_campaign
+from labeling.model_versions.services import answer_check, promote
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt
-from tests.tiny_models import make_tiny_model
+from lm.errors import UnusableModel
+from tests.labeling.models_in_use import tried
+from tests.tiny_models import make_tiny_model, make_tiny_reward_model
 
 pytestmark = pytest.mark.django_db
 
@@ -87,8 +91,11 @@ class TestLoadStarterCampaign:
         said = run("load_starter_campaign")
 
         version = ModelVersion.objects.get()
-        assert (version.kind, version.name, version.path, version.state) == ("sft", "tiny", str(model), "current")
-        assert f"Completions are sampled from “tiny” ({model})." in said
+        assert (version.kind, version.name, version.path, version.state) == ("sft", "tiny", str(model), "candidate")
+        assert f"Completions are sampled from “tiny” ({model}), once a worker has tried it." in said
+        assert run("load_starter_campaign") == ""
+        tried(version).refresh_from_db()
+        assert version.state == ModelState.CURRENT
         assert run("load_starter_campaign") == ""
 
     def test_registers_the_demo_model_once_it_is_there(self, settings: Settings, tmp_path: Path) -> None:
@@ -123,19 +130,40 @@ class TestRegisterModel:
     def test_registers_and_promotes_once(self, model: Path) -> None:
         said = run("register_model", "--kind", "sft", "--path", model, "--promote")
 
-        assert said.splitlines() == ["Registered sft model “tiny”.", "“tiny” is now the current sft model."]
+        registered, then = said.splitlines()
+        assert registered == "Registered sft model “tiny”."
+        assert then.startswith("A worker loads it and uses it once, and promotes it when that works")
+        version = ModelVersion.objects.get()
+        assert version.state == ModelState.CANDIDATE
+        tried(version).refresh_from_db()
+        assert version.state == ModelState.CURRENT
         assert run("register_model", "--kind", "sft", "--path", model, "--promote") == (
             "Already registered: sft model “tiny”.\n"
         )
-        assert ModelVersion.objects.get().state == ModelState.CURRENT
 
-    def test_promotes_what_was_a_candidate(self, model: Path) -> None:
+    def test_promotes_what_was_a_candidate(self, tmp_path: Path) -> None:
+        model = make_tiny_reward_model(tmp_path / "tiny-reward")
         run("register_model", "--kind", "reward", "--path", model, "--name", "rm-1")
+        tried(ModelVersion.objects.get())
         assert ModelVersion.objects.get().state == ModelState.CANDIDATE
 
-        run("register_model", "--kind", "reward", "--path", model, "--name", "rm-1", "--promote")
+        said = run("register_model", "--kind", "reward", "--path", model, "--name", "rm-1", "--promote", "--wait", "5")
 
+        assert "It works: Hello. “rm-1” is current now." in said
         assert ModelVersion.objects.get().state == ModelState.CURRENT
+
+    def test_says_why_a_worker_could_not_use_it_and_has_it_tried_again(self, model: Path) -> None:
+        run("register_model", "--kind", "sft", "--path", model, "--promote")
+        version = ModelVersion.objects.get()
+
+        def refuse(_: ModelVersion) -> str:
+            raise UnusableModel("Its weights lack a layer.")
+
+        answer_check(check_id=version.checks.get().pk, use=refuse)
+        with pytest.raises(ModelRefused, match=r"the worker that tried it failed\. Its weights lack a layer"):
+            promote(version=version, reason="nevertheless")
+        run("register_model", "--kind", "sft", "--path", model)
+        assert [check.state for check in version.checks.all()] == ["waiting", "failed"]
 
     def test_refuses_in_words(self, model: Path, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="does not exist"):

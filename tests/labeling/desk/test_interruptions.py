@@ -11,7 +11,7 @@ from labeling.base.states import AssignmentKind, AssignmentState, CampaignState
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
-from labeling.models import Assignment, Labeler
+from labeling.models import Assignment, Labeler, ModelVersion
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
 
@@ -216,6 +216,8 @@ def test_nothing_to_do_says_what_is_going_on(client: Client) -> None:
     from labeling.ranking_tasks.services.tasks import make_task
 
     make_task(prompt=prompt, campaign=campaign)
+    assert "no language model is set up" in client.get("/next/ranking/").content.decode()
+    ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
     assert "writing completions for 1 task." in client.get("/next/ranking/").content.decode()
     make_ready_task(make_prompt(campaign))
     html = client.get("/next/ranking/").content.decode()

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from tokenizers import Tokenizer
 
-from labeling.base.states import ModelKind
-from labeling.model_versions.services import promote, register_model
 from labeling.models import Labeler, ModelVersion
 from tests.labeling.cast import make_campaign, make_prompt
+from tests.labeling.models_in_use import promoted
 from tests.tiny_models import make_tiny_model
 
 pytestmark = pytest.mark.django_db
@@ -21,8 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def current(tmp_path: Path) -> ModelVersion:
-    version = register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(tmp_path / "tiny"))
-    return promote(version=version, reason="for the test")
+    return promoted(make_tiny_model(tmp_path / "tiny"))
 
 
 def preview(client: Client, text: object) -> Any:
@@ -53,13 +50,11 @@ def test_without_a_model_there_are_no_tokens_to_count(client: Client) -> None:
     assert preview(client, "Tea").json()["tokens"] is None
 
 
+@pytest.mark.usefixtures("current")
 @pytest.mark.parametrize("text", ["Tea is hot.", "茶是热的。", "", "<|im_start|>"])
-def test_tokens_are_those_of_the_current_model_without_special_ones(
-    client: Client, current: ModelVersion, text: str
-) -> None:
-    tokenizer = Tokenizer.from_file(f"{current.path}/tokenizer.json")
-    expected = len(tokenizer.encode(text, add_special_tokens=False).ids)
-    assert preview(client, text).json()["tokens"] == expected
+def test_tokens_are_those_of_the_current_model_without_special_ones(client: Client, text: str) -> None:
+    """The tiny tokenizer makes a token of every byte; what looks like a special token is text, too."""
+    assert preview(client, text).json()["tokens"] == len(text.encode())
 
 
 def test_another_model_counts_as_soon_as_it_is_current(client: Client, current: ModelVersion, tmp_path: Path) -> None:
@@ -69,7 +64,7 @@ def test_another_model_counts_as_soon_as_it_is_current(client: Client, current: 
     config = json.loads((path / "tokenizer.json").read_text())
     config |= {"model": whole, "pre_tokenizer": {"type": "Whitespace"}, "added_tokens": [], "post_processor": None}
     (path / "tokenizer.json").write_text(json.dumps(config))
-    promote(version=register_model(kind=ModelKind.SFT, name="wordy", path=path), reason="for the test")
+    promoted(path)
     assert preview(client, "Tea is hot.").json()["tokens"] == 4
 
 

@@ -13,13 +13,13 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from labeling.base.states import ModelKind, TaskState
+from labeling.base.states import TaskState
 from labeling.desk.services.assignments import claim_ranking
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services import ImportResult, import_rows, preview
-from labeling.model_versions.services import promote, register_model
 from labeling.models import PROMPTS_PER_SUBMITTER, Campaign, Completion, Demonstration, Prompt, RankingTask, Submitter
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
+from tests.labeling.models_in_use import promoted
 from tests.tiny_models import CONTEXT_LENGTH, make_tiny_model
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -190,10 +190,7 @@ class TestPreview:
 class TestContext:
     @pytest.fixture
     def model(self, tmp_path: Path) -> Path:
-        path = make_tiny_model(tmp_path / "tiny")
-        version = register_model(kind=ModelKind.SFT, name="tiny", path=path)
-        promote(version=version, reason="test")
-        return path
+        return Path(promoted(make_tiny_model(tmp_path / "tiny")).path)
 
     @pytest.mark.usefixtures("model")
     def test_a_prompt_longer_than_the_models_is_refused(self) -> None:

@@ -11,14 +11,14 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from labeling import worker_models as reward_models
 from labeling.base.states import ModelKind, ScoringState
-from labeling.model_versions.services import promote, register_model
-from labeling.models import ModelVersion, PreferenceMargin, RewardScore, ScoringRequest
+from labeling.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, ScoringItem, request_scores
 from labeling.worker_models import loaded_rewarder
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
+from tests.labeling.models_in_use import promoted
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
 
@@ -86,11 +86,6 @@ def worker(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Proc
         yield started
 
 
-def promoted(path: Path) -> ModelVersion:
-    version = register_model(kind=ModelKind.REWARD, name=path.name, path=path)
-    return promote(version=version, reason="test")
-
-
 def answered(worker: Processes, petra: User) -> ScoringRequest:
     asked = request_scores(user=petra, items=[ITEM], per_minute=1000)
     SCORING_REQUESTS.send()
@@ -117,12 +112,12 @@ def test_a_real_worker_answers_reloads_on_promotion_and_survives_being_killed(
     worker: Processes, tmp_path: Path
 ) -> None:
     petra = User.objects.create_user("petra")
-    first = promoted(reward_model(tmp_path / "one", seed=1))
+    first = promoted(reward_model(tmp_path / "one", seed=1), kind=ModelKind.REWARD)
     asked = answered(worker, petra)
     assert asked.model_version == first
     assert rewards_in(asked) == pytest.approx(plain_rewards(tmp_path / "one"), abs=1e-4)
 
-    second = promoted(reward_model(tmp_path / "two", seed=2))
+    second = promoted(reward_model(tmp_path / "two", seed=2), kind=ModelKind.REWARD)
     asked = answered(worker, petra)
     assert asked.model_version == second
     assert rewards_in(asked) == pytest.approx(plain_rewards(tmp_path / "two"), abs=1e-4)
@@ -147,7 +142,7 @@ def is_ready(asked: ScoringRequest) -> bool:
 def test_beat_has_completions_scored_ahead_and_labels_measured(worker: Processes, tmp_path: Path) -> None:
     make_ready_task(make_prompt(make_campaign()), texts=["a", "bb", "ccc", "dddd"])
     rank(make_labeler("alice"), [1, 2, 3, 4])
-    model = promoted(reward_model(tmp_path / "one", seed=1))
+    model = promoted(reward_model(tmp_path / "one", seed=1), kind=ModelKind.REWARD)
     worker.run(
         "shell", "--verbosity", "0", "-c",
         "from celery import current_app; current_app.send_task('labeling.tasks.score_completions')",

@@ -8,7 +8,6 @@ import pytest
 from pytest_django import Settings
 
 from labeling.base.states import ModelKind, ModelState, RunState
-from labeling.model_versions.services import promote, register_model
 from labeling.models import ModelVersion, TrainingRun
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers
@@ -16,6 +15,7 @@ from labeling.training.services.retraining import retrain
 from labeling.training.services.runs import claim_run, request_retraining
 from lm.snapshot.manifest import utc_text
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
+from tests.labeling.models_in_use import promoted
 from tests.tiny_models import make_tiny_model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.slow]
@@ -32,8 +32,7 @@ def folders(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.fixture
 def sft(tmp_path: Path) -> ModelVersion:
-    model = register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(tmp_path / "tiny"))
-    return promote(version=model, reason="the only one")
+    return promoted(make_tiny_model(tmp_path / "tiny"))
 
 
 IN_TEST, IN_VALID = (50, 51, 54), (48, 56, 57)

@@ -7,11 +7,10 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from labeling.base.states import ModelKind
 from labeling.model_versions.queries import too_long_to_learn_from
-from labeling.model_versions.services import promote, register_model
 from labeling.models import Assignment, Demonstration, ModelVersion
 from tests.labeling.cast import make_campaign, make_prompt
+from tests.labeling.models_in_use import promoted
 from tests.tiny_models import make_tiny_model
 
 pytestmark = pytest.mark.django_db
@@ -79,8 +78,7 @@ def test_an_answer_that_the_reward_model_cannot_read_is_taken_and_its_author_tol
 ) -> None:
     """The tiny tokenizer makes a token of every letter; 100 tokens are the limit, 8 of them for what stands around."""
     settings.RM_MAX_LENGTH = 100
-    model = register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(tmp_path / "tiny"))
-    promote(version=model, reason="the only one")
+    promoted(make_tiny_model(tmp_path / "tiny"))
     assert too_long_to_learn_from("x" * 92) is None
     page = client.post(f"/work/{held.token}/submit/", {"text": "x" * 93}, follow=True).content.decode()
     assert Demonstration.objects.get().text == "x" * 93

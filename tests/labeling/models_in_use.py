@@ -1,0 +1,25 @@
+"""Model versions as a worker leaves them that has tried them, for tests that need one and start no worker."""
+
+from pathlib import Path
+
+from labeling.base.states import ModelKind
+from labeling.model_versions.services import answer_check, promote, register_model
+from labeling.models import ModelVersion
+
+
+def tried(version: ModelVersion) -> ModelVersion:
+    """As if a worker had loaded it and used it once."""
+    check = version.last_check
+    assert check is not None
+    answer_check(check_id=check.pk, use=lambda _: "Hello")
+    return version
+
+
+def registered(path: Path, *, kind: ModelKind = ModelKind.SFT) -> ModelVersion:
+    """A candidate named after its directory, which can be promoted."""
+    return tried(register_model(kind=kind, name=path.name, path=path))
+
+
+def promoted(path: Path, *, kind: ModelKind = ModelKind.SFT) -> ModelVersion:
+    """The current one of its kind, named after its directory."""
+    return promote(version=registered(path, kind=kind), reason="for the test")
