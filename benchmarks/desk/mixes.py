@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from labeling.base.states import CampaignState, LabelerState
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
 from labeling.campaigns.services.starter import starter_flags, starter_instructions
-from labeling.models import Campaign, Labeler
+from labeling.models import Campaign, Labeler, PromptOpening
 from labeling.people.services import create_labeler
 
 K = 4
@@ -55,14 +55,14 @@ PROMPTS = """
 INSERT INTO labeling_prompt (
     campaign_id, submitter_id, messages, dedupe_key, source, use_case, language, content_warnings, set_aside_reason,
     demonstrations_needed, demonstrations_open, demonstrations_done, ranking_tasks_needed, ranking_tasks_made,
-    created_at, queue_id, queue_place
+    created_at, queue_id, queue_place, opening_id
 )
 SELECT
     (%(campaigns)s::bigint[])[1 + number %% %(many)s], %(submitter)s,
     jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || number || ': why is the sky blue?')),
     md5(%(label)s || number), 'import', 'open_qa', %(language)s, %(content_warnings)s::varchar[], '',
     %(needed)s, 0, 0, 1, 1, now(), (%(prompt_queues)s::bigint[])[1 + number %% %(many)s],
-    nextval('labeling_queue_place')
+    nextval('labeling_queue_place'), %(opening)s
 FROM generate_series(0, %(rows)s - 1) AS number
 """
 TASKS = """
@@ -175,6 +175,7 @@ def _work(
         "campaigns": [campaign.pk for campaign in campaigns],
         "many": len(campaigns),
         "submitter": submitter,
+        "opening": PromptOpening.objects.get_or_create(key="benchmark", defaults={"split": "train"})[0].pk,
         "rows": rows,
         "label": label,
         "language": mix.language,

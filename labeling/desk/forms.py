@@ -7,7 +7,6 @@ maxlength attribute: browsers cut a paste silently.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any, ClassVar
 
 from django import forms
@@ -67,20 +66,6 @@ class TextField(forms.CharField):
         except UnstorableText as unstorable:
             message = _("The text has a character that can't be stored (such as U+0000). Remove it and try again.")
             raise forms.ValidationError(message) from unstorable
-
-
-class ActiveSecondsField(forms.Field):
-    """Measured by script; nobody can correct it by hand, so what can't be read counts as 0."""
-
-    def __init__(self) -> None:
-        super().__init__(required=False, widget=forms.HiddenInput)
-
-    def to_python(self, value: Any) -> float:
-        try:
-            seconds = float(value or 0)
-        except ValueError:
-            return 0.0
-        return seconds if isfinite(seconds) and seconds > 0 else 0.0
 
 
 class CheckedForm(forms.Form):

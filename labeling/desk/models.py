@@ -106,7 +106,9 @@ class Assignment(HeldWork):
         models.BigIntegerField(), default=list, blank=True, help_text="Completion ids in the order this labeler sees."
     )
     ask_strength = models.BooleanField(
-        default=False, help_text="Whether the campaign asked how much better each rank is when this was handed out."
+        default=False,
+        db_default=False,
+        help_text="Whether the campaign asked how much better each rank is when this was handed out.",
     )
     claimed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -181,6 +183,36 @@ class EarlierDraft(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.version} of {self.token}"
+
+
+class WorkingTime(models.Model):
+    """Seconds at work on one piece of work, on one page, in one quarter of an hour (services/working_time.py).
+
+    All that says how long somebody worked is a sum of these rows. The token is that of an assignment, a revision or a
+    composition, whatever became of it.
+    """
+
+    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="working_times", db_index=False)
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="working_times")
+    token = models.UUIDField()
+    page = models.CharField(max_length=32, blank=True, help_text="The name that the page gave itself.")
+    quarter = models.DateTimeField(help_text="When the quarter of an hour began.")
+    seconds = models.FloatField()
+    counted = models.FloatField(help_text="What the page had counted in all when it spoke last, believed or not.")
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("working time")
+        verbose_name_plural = _("working times")
+        ordering = ["-quarter", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["token", "page", "quarter"], name="working_time_once"),
+            models.CheckConstraint(condition=Q(seconds__gte=0, seconds__lte=15 * 60), name="working_time_fits"),
+        ]
+        indexes = [models.Index(fields=["labeler", "quarter"], name="working_time_of_labeler")]
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.0f} s by {self.labeler}"
 
 
 class Revision(HeldWork):

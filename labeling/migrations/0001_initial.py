@@ -411,7 +411,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('demonstration', 'Demonstration'), ('ranking', 'Ranking')], max_length=16)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('skipped', 'Skipped'), ('lapsed', 'Lapsed')], default=labeling.base.states.AssignmentState['OPEN'], max_length=16)),
                 ('shown_order', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Completion ids in the order this labeler sees.', size=None)),
-                ('ask_strength', models.BooleanField(default=False, help_text='Whether the campaign asked how much better each rank is when this was handed out.')),
+                ('ask_strength', models.BooleanField(db_default=False, default=False, help_text='Whether the campaign asked how much better each rank is when this was handed out.')),
                 ('claimed_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
@@ -1435,5 +1435,26 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='webhookdelivery',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed'])), name='webhook_delivery_state_known'),
+        ),
+        migrations.CreateModel(
+            name='WorkingTime',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField()),
+                ('page', models.CharField(blank=True, help_text='The name that the page gave itself.', max_length=32)),
+                ('quarter', models.DateTimeField(help_text='When the quarter of an hour began.')),
+                ('seconds', models.FloatField()),
+                ('counted', models.FloatField(help_text='What the page had counted in all when it spoke last, believed or not.')),
+                ('reported_at', models.DateTimeField()),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.campaign')),
+                ('labeler', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.labeler')),
+            ],
+            options={
+                'verbose_name': 'working time',
+                'verbose_name_plural': 'working times',
+                'ordering': ['-quarter', '-id'],
+                'indexes': [models.Index(fields=['labeler', 'quarter'], name='working_time_of_labeler')],
+                'constraints': [models.UniqueConstraint(fields=('token', 'page', 'quarter'), name='working_time_once'), models.CheckConstraint(condition=models.Q(('seconds__gte', 0), ('seconds__lte', 900)), name='working_time_fits')],
+            },
         ),
     ]

@@ -5,7 +5,7 @@ from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledge
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment, EarlierDraft, Revision
+from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelCheck, ModelVersion
@@ -63,4 +63,5 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "WorkQueue",
+    "WorkingTime",
 ]

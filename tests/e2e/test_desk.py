@@ -1,10 +1,14 @@
 """The labeler's desk in a real browser: what its scripts promise, and that it works without them."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Assignment, Labeler
+from labeling.desk.services.assignments import ASSIGNMENTS
+from labeling.models import Assignment, EarlierDraft, Labeler, WorkingTime
 from tests.e2e.desk import SAVED_WITHIN_S, fits, log_in, says, start_ranking, start_writing, until
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 
@@ -111,6 +115,27 @@ def test_work_that_was_handed_in_elsewhere_says_so(page: Page, context: BrowserC
     expect(second.get_by_role("main")).to_contain_text("Handed in.")
 
 
+def test_an_older_page_asks_before_it_is_handed_in_over_newer_work(page: Page, alice: Labeler) -> None:
+    start_writing(page)
+    held = Assignment.objects.get()
+    page.route("**/draft/", unreachable)
+    write(page, "On the laptop.")
+    draft = {"text": ["On the phone, later."]}
+    ASSIGNMENTS.save_draft(labeler=alice, token=str(held.token), draft=draft, base_version=0)
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.locator("[data-theirs]")).to_contain_text("On the phone, later.")
+    expect(page.locator("[data-mine]")).to_contain_text("On the laptop.")
+    written(page, "On the laptop.")
+    assert not alice.demonstrations.exists()
+    page.unroute("**/draft/")
+    page.get_by_role("button", name="Keep what is here").click()
+    says(page, "Saved on the server")
+    page.get_by_role("button", name="Submit demonstration").click()
+    expect(page.get_by_role("status").first).to_contain_text("Demonstration saved")
+    assert alice.demonstrations.get().text == "On the laptop."
+    assert EarlierDraft.objects.filter(draft=draft).exists()
+
+
 def test_the_browser_forgets_what_was_handed_in(page: Page) -> None:
     start_writing(page)
     page.route("**/draft/", unreachable)
@@ -134,6 +159,29 @@ def test_time_at_work_counts_activity_and_not_absence(page: Page) -> None:
         page.clock.run_for(30_000)
     seconds = float(page.locator("[data-active-time]").input_value())
     assert 50 <= seconds <= 70
+
+
+def test_time_spent_reading_is_on_the_server_after_a_minute_and_after_leaving(page: Page) -> None:
+    page.clock.install()
+    start_writing(page)
+    work = Assignment.objects.get()
+    Assignment.objects.update(claimed_at=work.claimed_at - timedelta(hours=1))  # the page's minutes pass in a moment
+    for _ in range(9):
+        page.mouse.move(50, 50)
+        page.clock.run_for(10_000)
+    until(page, lambda: 55 <= seconds_of(work) <= 70)
+    page.mouse.move(60, 60)
+    page.clock.run_for(20_000)
+    WorkingTime.objects.update(reported_at=work.claimed_at - timedelta(minutes=30))
+    page.goto("/")
+    until(page, lambda: seconds_of(work) >= 105)
+    page.goto(f"/work/{work.token}/")
+    assert float(page.locator("[data-active-time]").get_attribute("data-before") or 0) == seconds_of(work)
+    expect(page.locator("[data-active-shown]")).to_have_text(re.compile(r"1:(49|50|51)"))
+
+
+def seconds_of(work: Assignment) -> float:
+    return sum(WorkingTime.objects.filter(token=work.token).values_list("seconds", flat=True))
 
 
 def test_the_length_is_in_words_or_in_characters(page: Page) -> None:

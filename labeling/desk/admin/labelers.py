@@ -1,13 +1,15 @@
 """What a labeler has handed in and holds, and suspending them, which gives it back; for the page of labelers."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.db.models import Count, DateTimeField, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, DateTimeField, F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Greatest
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -19,14 +21,15 @@ from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, legal_moves
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment
+from labeling.desk.models import Assignment, WorkingTime
 from labeling.desk.queries.idle import why_nothing, with_work
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.services.leases import suspend_labeler
 from labeling.desk.views.idle import words_for_admin
 from labeling.people.models import Labeler
 
-WORK = ("rankings", "demonstrations", "holds", "last_seen")
+WORK = ("rankings", "demonstrations", "active_time", "holds", "last_seen")
+ACTIVE_DAYS = 30
 WORK_FIELDSETS: Sequence[Any] = ((lazy("Work so far"), {"fields": WORK}),)
 
 
@@ -49,16 +52,21 @@ class LabelerWork(NounAdmin):
     change_form_outer_before_template = "desk/admin/labeler.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
-        """Adds rankings_done and demonstrations_done (first submissions), held, gets_work and last_active."""
+        """Adds rankings_done and demonstrations_done (first submissions), seconds_active, held, gets_work and
+        last_active.
+        """
         held = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
         rankings = Ranking.objects.first_submissions().filter(labeler=OuterRef("pk"))
         demonstrations = Demonstration.objects.first_submissions().filter(labeler=OuterRef("pk"))
+        recent = timezone.now() - timedelta(days=ACTIVE_DAYS)
+        times = WorkingTime.objects.filter(labeler=OuterRef("pk"), quarter__gte=recent)
         moment = Greatest("claimed_at", "draft_saved_at", "closed_at")
         latest = Assignment.objects.filter(labeler=OuterRef("pk")).annotate(moment=moment)
         found: QuerySet[Labeler] = with_work(super().get_queryset(request))
         return found.annotate(
             rankings_done=measured_per("labeler", rankings, Count("pk")),
             demonstrations_done=measured_per("labeler", demonstrations, Count("pk")),
+            seconds_active=measured_per("labeler", times, Sum("seconds")),
             held=measured_per("labeler", held, Count("pk")),
             last_active=Subquery(
                 latest.order_by(F("moment").desc(nulls_last=True)).values("moment")[:1], output_field=DateTimeField()
@@ -72,6 +80,11 @@ class LabelerWork(NounAdmin):
     @column(lazy("Demonstrations"), ordering="demonstrations_done")
     def demonstrations(self, labeler: Any) -> str:
         return _linked("demonstration", labeler, labeler.demonstrations_done)
+
+    @column(lazy("Active time, 30 days"), ordering="seconds_active")
+    def active_time(self, labeler: Any) -> str:
+        minutes = int(labeler.seconds_active // 60)
+        return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
     @column(lazy("Holds now"), ordering="held")
     def holds(self, labeler: Any) -> str:

@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from labeling.base.text import LONGEST_ANSWER
-from labeling.desk.forms import ActiveSecondsField, CheckedForm, TextField
+from labeling.desk.forms import CheckedForm, TextField
 
 
 class DemonstrationForm(CheckedForm):
@@ -14,7 +14,6 @@ class DemonstrationForm(CheckedForm):
             "required": gettext_lazy("There is no text yet. Write an answer, or skip the task with a reason.")
         },
     )
-    active_seconds = ActiveSecondsField()
     places = {"text": "#text"}
     longest = LONGEST_ANSWER
 

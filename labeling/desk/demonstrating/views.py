@@ -15,7 +15,7 @@ from labeling.desk.queries.work import work_of
 from labeling.desk.rules.drafts import Draft, SentDraft, kept_text
 from labeling.desk.services.assignments import claim_demonstration
 from labeling.desk.views.interruptions import Kept
-from labeling.desk.views.kinds import HandedOutKind, LabelForm, NotHandedIn, within_wall_time
+from labeling.desk.views.kinds import HandedOutKind, LabelForm, NotHandedIn
 from labeling.people.models import Labeler
 from labeling.people.views.access import LabelerRequest
 
@@ -53,7 +53,7 @@ class DemonstrationKind(HandedOutKind):
                 labeler=request.labeler,
                 token=str(held.token),
                 text=form.cleaned_data["text"],
-                active_seconds=within_wall_time(held, form.cleaned_data["active_seconds"]),
+                active_seconds=sent.active_seconds,
                 sent=sent,
             )
         except EmptyText as empty:

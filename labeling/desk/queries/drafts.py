@@ -25,7 +25,6 @@ def earlier_drafts(labeler: Labeler, token: str) -> list[Earlier]:
 
 def _earlier(kept: EarlierDraft) -> Earlier:
     fields = {name: [text for text in texts if text.strip()] for name, texts in as_lists(kept.draft).items()}
-    fields.pop("active_seconds", None)
     written = {name: texts for name, texts in fields.items() if name.endswith(("text", "note"))}
     return Earlier(
         number=kept.pk,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Sum
+from django.utils import timezone
+
 from labeling.base.fast_paths.work import find_own_assignment, submitted_between
 from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -10,10 +13,12 @@ from labeling.base.messages import Turn, turns_of
 from labeling.base.states import AssignmentState
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, Prompt
 from labeling.campaigns.queries import instruction_version, rubric_version
-from labeling.desk.models import Assignment, Revision
+from labeling.desk.models import Assignment, HeldWork, Revision, WorkingTime
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
+
+JUST_CLAIMED = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,13 @@ def done_today(labeler: Labeler, kind: str) -> int:
     """How many pieces of that kind the labeler handed in since midnight."""
     begin = beginning_of_today(labeler)
     return submitted_between(labeler_id=labeler.pk, kind=kind, begin=begin, end=begin + timedelta(days=1))
+
+
+def time_of(held: HeldWork) -> float:
+    """All seconds at work on it so far. A page that follows its claim at once has none, and asks nothing."""
+    if not held.draft_version and timezone.now() - held.begun_at < JUST_CLAIMED:
+        return 0.0
+    return WorkingTime.objects.filter(token=held.token).aggregate(all=Sum("seconds"))["all"] or 0.0
 
 
 def own_revision(labeler: Labeler, token: str) -> Revision:

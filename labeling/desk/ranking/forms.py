@@ -12,7 +12,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from labeling.base.states import Strength
-from labeling.desk.forms import LONGEST_NOTE, ActiveSecondsField, Data, Option, Problem, TextField, problems_of
+from labeling.desk.forms import LONGEST_NOTE, Data, Option, Problem, TextField, problems_of
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST
 from labeling.desk.ranking.services import Judgement
 from labeling.desk.rules.drafts import letter_of
@@ -87,7 +87,6 @@ class WholeForm(forms.Form):
 
     note = TextField(longest=LONGEST_NOTE, required=False)
     none_acceptable = forms.BooleanField(required=False)
-    active_seconds = ActiveSecondsField()
 
 
 class StrengthsForm(forms.Form):

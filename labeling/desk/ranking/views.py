@@ -36,7 +36,7 @@ from labeling.desk.ranking.services import fields_of_ranking, revise_ranking, su
 from labeling.desk.rules.drafts import Draft, SentDraft, kept_judgements
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.views.interruptions import Kept
-from labeling.desk.views.kinds import HandedOutKind, LabelForm, NotHandedIn, within_wall_time
+from labeling.desk.views.kinds import HandedOutKind, LabelForm, NotHandedIn
 from labeling.people.models import Labeler
 from labeling.people.views.access import LabelerRequest
 
@@ -99,7 +99,7 @@ class RankingKind(HandedOutKind):
                 note=whole["note"],
                 strengths=form.strengths(),
                 none_acceptable=whole["none_acceptable"],
-                active_seconds=within_wall_time(held, whole["active_seconds"]),
+                active_seconds=sent.active_seconds,
                 sent=sent,
             )
         except InvalidRanking as invalid:

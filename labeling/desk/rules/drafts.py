@@ -6,6 +6,7 @@ A draft is kept with whatever content; only characters that PostgreSQL refuses a
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 Draft = dict[str, list[str]]
 
@@ -20,9 +21,8 @@ NOTICEABLE_LOSS = 40
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 PAGE_NAME = re.compile("[0-9a-f]{32}")
-NOT_WORK = frozenset({"csrfmiddlewaretoken", "draft_version", "draft_page", "settles", "do", "again"})
+NOT_WORK = frozenset({"csrfmiddlewaretoken", "draft_version", "draft_page", "active_seconds", "settles", "do", "again"})
 """Fields of the page that are no part of the work (templates/desk/parts/builds_on.html), and its named buttons."""
-MEASURED = "active_seconds"
 
 
 class InvalidDraft(ValueError):
@@ -64,13 +64,17 @@ class SentDraft:
     """The fields that a page sends, and the draft on the server that it builds on.
 
     `version` is None where no page sends it. `page` names the page that sends, and is empty where it has no scripts:
-    what it saved itself is no news to it. `settles`: its person has seen that draft, and chose this one.
+    what it saved itself is no news to it. `settles`: its person has seen that draft, and chose this one. `counted`: the
+    seconds at work that the page has counted; `active_seconds`: those of all pages of the work, once they are written
+    down (services/working_time.py).
     """
 
     fields: Draft
     version: int | None = None
     page: str = ""
     settles: bool = False
+    counted: float = 0.0
+    active_seconds: float = 0.0
 
 
 def sent_draft(fields: Iterable[tuple[str, list[str]]]) -> SentDraft:
@@ -82,6 +86,7 @@ def sent_draft(fields: Iterable[tuple[str, list[str]]]) -> SentDraft:
         version=version if settled is None else settled,
         page=page_named(first(sent, "draft_page")),
         settles=settled is not None,
+        counted=_seconds(first(sent, "active_seconds")),
     )
 
 
@@ -90,19 +95,27 @@ def page_named(name: str) -> str:
     return name if PAGE_NAME.fullmatch(name) else ""
 
 
+def _seconds(text: str) -> float:
+    """Counted by script; nobody can correct it by hand, so what can't be read counts as 0."""
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        return 0.0
+    return seconds if isfinite(seconds) and seconds > 0 else 0.0
+
+
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def same_work(one: Draft, other: Draft) -> bool:
-    """Whether two drafts say the same. The time that they took and the kind of line ends make no difference."""
+    """Whether two drafts say the same. The kind of line ends makes no difference."""
     return not differing(one, other)
 
 
 def differing(one: Draft, other: Draft) -> list[str]:
     """The names of the fields in which two drafts differ, as static/desk/drafts/merge.js finds them."""
-    names = [name for name in dict.fromkeys([*one, *other]) if name != MEASURED]
-    return [name for name in names if _entered(one, name) != _entered(other, name)]
+    return [name for name in dict.fromkeys([*one, *other]) if _entered(one, name) != _entered(other, name)]
 
 
 def _entered(draft: Draft, name: str) -> list[str]:

@@ -25,7 +25,7 @@ from labeling.desk.models import Assignment
 from labeling.desk.services import assignments
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.desk.services.drafts import check_builds_on
-from labeling.desk.views.held_work import HeldPages, find_own, keep_sent, page_or_button, sent_by
+from labeling.desk.views.held_work import HeldPages, find_own, keep_sent, page_or_button, received
 from labeling.desk.views.interruptions import Words, closed_campaign, lapsed, overview, refused
 from labeling.desk.views.kinds import HandedOutKind, NotSkipped
 from labeling.desk.views.next_work import answers_here
@@ -87,7 +87,7 @@ def skip(request: LabelerRequest, token: UUID, pages: AssignmentPages) -> HttpRe
     kind = pages.kind_of(assignment)
     form = SkipForm(request.POST, checked=True)
     try:
-        check_builds_on(assignment, sent_by(request))
+        check_builds_on(assignment, received(ASSIGNMENTS, request, assignment))
     except DraftConflict as newer:
         return pages.both(request, assignment, newer)
     keep_sent(ASSIGNMENTS, request, token)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from labeling.base.refusals import DraftConflict
 from labeling.desk.forms import Data
 from labeling.desk.models import HeldWork
+from labeling.desk.queries.work import time_of
 from labeling.desk.rules.drafts import Draft, as_lists, differing, letter_of, sent_draft
 
 JUDGED = re.compile(r"([1-9])-(quality|rank|flags|note)")
@@ -20,10 +21,11 @@ class BuildsOn:
     """What parts/builds_on.html and parts/conflict.html draw.
 
     `newer` is for the scripts, and None where nothing is newer; `mine` and `theirs` have (label, value) of each field
-    in which the two drafts differ, for pages without scripts.
+    in which the two drafts differ, for pages without scripts. `seconds` were counted by earlier pages.
     """
 
     version: int
+    seconds: float
     newer: Mapping[str, object] | None = None
     mine: list[tuple[str, str]] = field(default_factory=list)
     theirs: list[tuple[str, str]] = field(default_factory=list)
@@ -31,12 +33,13 @@ class BuildsOn:
 
 def builds_on(held: HeldWork, sent: Data | None, newer: DraftConflict | None) -> BuildsOn:
     if newer is None or sent is None:
-        return BuildsOn(version=held.draft_version)
+        return BuildsOn(version=held.draft_version, seconds=time_of(held))
     here = sent_draft(sent.lists())
     there = as_lists(newer.current_draft)
     names = differing(here.fields, there)
     return BuildsOn(
         version=here.version or 0,
+        seconds=time_of(held),
         newer={"version": newer.current_version, "draft": newer.current_draft, "page": newer.current_page},
         mine=_listed(here.fields, names),
         theirs=_listed(there, names),

@@ -34,6 +34,7 @@ from labeling.desk.queries.drafts import earlier_drafts
 from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, page_named, parse_draft
 from labeling.desk.services.drafts import keep_aside
 from labeling.desk.services.held_work import HeldTable
+from labeling.desk.services.working_time import record_time
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of
 from labeling.people.views.access import LabelerRequest, labeler_page
@@ -141,14 +142,25 @@ def standing_of(table: AnyTable, held: Any) -> Standing:
     return Standing.CLOSING if held.campaign.closing_at else Standing.FINE
 
 
-class DraftSerializer(serializers.Serializer[None]):
-    draft = serializers.JSONField()
-    base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
+class PageSerializer(serializers.Serializer[None]):
+    """The page that sends, by the name that it gave itself."""
+
     page = serializers.CharField(default="", allow_blank=True)
-    settles = serializers.BooleanField(default=False)
 
     def validate_page(self, value: str) -> str:
         return page_named(value)
+
+
+class TimeSerializer(PageSerializer):
+    """The seconds at work that the page has counted."""
+
+    active_seconds = serializers.FloatField(min_value=0.0, max_value=1e9)
+
+
+class DraftSerializer(PageSerializer):
+    draft = serializers.JSONField()
+    base_version = serializers.IntegerField(min_value=0, max_value=2**31 - 2)
+    settles = serializers.BooleanField(default=False)
 
     def validate_draft(self, value: object) -> Draft:
         try:
@@ -170,7 +182,7 @@ class DraftView(APIView):
     """
 
     def put(self, request: Request, token: UUID, pages: HasTable) -> Response:
-        labeler, sent = self._sent(request)
+        labeler, sent = received_from(request, DraftSerializer)
         try:
             saved = pages.table.save_draft(labeler=labeler, token=str(token), **sent)
         except pages.table.model.DoesNotExist:
@@ -190,16 +202,32 @@ class DraftView(APIView):
         return Response(said)
 
     def post(self, request: Request, token: UUID, pages: HasTable) -> Response:
-        labeler, sent = self._sent(request)
+        labeler, sent = received_from(request, DraftSerializer)
         if not pages.table.holds(labeler=labeler, token=str(token)):
             raise NotFound
         keep_aside(labeler=labeler, token=str(token), draft=sent["draft"], base_version=sent["base_version"])
         return Response(status=204)
 
-    def _sent(self, request: Request) -> tuple[Labeler, dict[str, Any]]:
-        labeler = labeler_of(request.user)
-        if labeler is None:
-            raise PermissionDenied
-        sent = DraftSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        return labeler, sent.validated_data
+
+class TimeView(APIView):
+    """POST {page, active_seconds}: what a page has counted so far, said every minute and on leaving. 204."""
+
+    def post(self, request: Request, token: UUID, pages: HasTable) -> Response:
+        labeler, sent = received_from(request, TimeSerializer)
+        try:
+            held = pages.table.find_own(labeler=labeler, token=str(token))
+        except pages.table.model.DoesNotExist:
+            raise NotFound from None
+        if pages.table.is_open(held):
+            record_time(held, page=sent["page"], seconds=sent["active_seconds"])
+        return Response(status=204)
+
+
+def received_from(request: Request, serializer: type[PageSerializer]) -> tuple[Labeler, dict[str, Any]]:
+    """Who sends, and what, checked."""
+    labeler = labeler_of(request.user)
+    if labeler is None:
+        raise PermissionDenied
+    sent = serializer(data=request.data)
+    sent.is_valid(raise_exception=True)
+    return labeler, sent.validated_data

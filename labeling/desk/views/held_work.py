@@ -6,6 +6,7 @@ revisions.py beside this file), and for compositions (labeling/writing/views/com
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar, Generic
 from uuid import UUID
 
@@ -22,7 +23,8 @@ from labeling.base.refusals import AlreadySubmitted, DraftConflict, Refusal
 from labeling.desk.rules.drafts import Draft, SentDraft, sent_draft
 from labeling.desk.services.drafts import check_builds_on
 from labeling.desk.services.held_work import Held, HeldTable
-from labeling.desk.views.drafts import DraftView
+from labeling.desk.services.working_time import record_time
+from labeling.desk.views.drafts import DraftView, TimeView
 from labeling.desk.views.kinds import KindOfWork, NotHandedIn
 from labeling.desk.views.next_work import answers_here
 from labeling.model_versions.queries import too_long_to_learn_from
@@ -43,6 +45,14 @@ def find_own(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> He
 def sent_by(request: HttpRequest) -> SentDraft:
     """The draft that the page of the request sends."""
     return sent_draft(request.POST.lists())
+
+
+def received(table: HeldTable[Held], request: LabelerRequest, held: Held) -> SentDraft:
+    """What the page sends. The time at work that it counted is written down first, whatever becomes of the rest."""
+    sent = sent_by(request)
+    if not table.is_open(held):
+        return sent
+    return replace(sent, active_seconds=record_time(held, page=sent.page, seconds=sent.counted))
 
 
 def keep_sent(table: HeldTable[Held], request: LabelerRequest, token: UUID) -> Draft:
@@ -112,6 +122,7 @@ class HeldPages(ABC, Generic[Held]):
             self.address("", show),
             self.address("submit", submit),
             self.address("draft", DraftView.as_view()),
+            self.address("time", TimeView.as_view()),
         ]
 
 
@@ -136,7 +147,7 @@ def submit(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> Http
     if request.method != "POST":
         return redirect(pages.page, token=token)
     kind = pages.kind_of(held)
-    sent = sent_by(request)
+    sent = received(pages.table, request, held)
     try:
         pages.table.check_standing(held)
         check_builds_on(held, sent)  # before anything is said of a page that is out of date
@@ -169,7 +180,7 @@ def _warn_of_length(request: LabelerRequest, answers: Iterable[str]) -> None:
 @labeler_page
 def discard(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> HttpResponse:
     held = find_own(pages.table, request, token)
-    sent = sent_by(request)
+    sent = received(pages.table, request, held)
     try:
         if pages.table.is_open(held) and sent.version is not None:  # the whole page comes along with its button
             check_builds_on(held, sent)

@@ -59,14 +59,36 @@ def words_for_admin(hindrances: Iterable[Hindrance]) -> str:
 
 def _for_admin(each: Hindrance) -> str:
     said = {"n": as_counted(each.count), "languages": names_of(each.languages)}
-    words = {
-        Cause.NO_CAMPAIGN: _("No open campaign is in their languages."),
-        Cause.NO_MODEL: _("No model is current to sample from."),
-        Cause.TO_COME: _("%(n)s prompts wait for completions."),
-        Cause.HELD: _("%(n)s tasks are held by others."),
-        Cause.MET: _("%(n)s were done or skipped before by whoever could take them: they wait for other labelers."),
-        Cause.MINDED: _("%(n)s hold content that was opted out of."),
-        Cause.OTHER_LANGUAGE: _("%(n)s are in languages that are not in the profile: %(languages)s."),
-        Cause.DONE: _("Everything is done."),
-    }
-    return words[each.cause] % said
+    match each.cause:
+        case Cause.NO_CAMPAIGN:
+            return _("No open campaign is in their languages.")
+        case Cause.NO_MODEL:
+            return _("No model is current to sample from.")
+        case Cause.TO_COME:
+            return (
+                ngettext("%(n)s prompt waits for completions.", "%(n)s prompts wait for completions.", each.count)
+                % said
+            )
+        case Cause.HELD:
+            return ngettext("%(n)s is held by others.", "%(n)s are held by others.", each.count) % said
+        case Cause.MET:
+            words = ngettext(
+                "%(n)s waits for other labelers: whoever could take it has done or skipped it.",
+                "%(n)s wait for other labelers: whoever could take them has done or skipped them.",
+                each.count,
+            )
+            return words % said
+        case Cause.MINDED:
+            words = ngettext(
+                "%(n)s holds content that was opted out of.", "%(n)s hold content that was opted out of.", each.count
+            )
+            return words % said
+        case Cause.OTHER_LANGUAGE:
+            words = ngettext(
+                "%(n)s is in a language that is in no such profile: %(languages)s.",
+                "%(n)s are in languages that are in no such profile: %(languages)s.",
+                each.count,
+            )
+            return words % said
+        case Cause.DONE:
+            return _("Everything is done.")

@@ -10,7 +10,6 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -20,7 +19,6 @@ from labeling.desk.forms import Data, Problem, SkipForm, data_of_draft
 from labeling.desk.models import Assignment, HeldWork, Revision
 from labeling.desk.queries.work import done_today, with_versions
 from labeling.desk.rules.drafts import Draft, SentDraft
-from labeling.desk.rules.working_time import believable
 from labeling.desk.views.builds_on import builds_on
 from labeling.desk.views.interruptions import Kept
 from labeling.desk.views.prerequisites import has_prerequisite
@@ -212,8 +210,3 @@ class HandedOutKind(KindOfWork[Assignment | Revision]):
 def asks_for_it_here(request: HttpRequest) -> bool:
     """Whether the page that asks can show the next one in its place."""
     return request.GET.get("next") == "here"
-
-
-def within_wall_time(held: HeldWork, seconds: float) -> float:
-    """Returns the active seconds, limited to the time for which the work was held."""
-    return believable(seconds, held_for=(timezone.now() - held.begun_at).total_seconds())

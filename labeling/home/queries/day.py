@@ -5,27 +5,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import TruncDate
 
-from labeling.base.states import CompositionState
-from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import BY_PEOPLE, FIRST_SUBMISSION
+from labeling.base.states import AssignmentKind
+from labeling.desk.models import BY_PEOPLE, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.home.queries.work_done import pieces_done
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today, zone_of
 from labeling.quality.rules import Agreement, agreement_of
-from labeling.writing.models import Composition
 from lm.snapshot.records import FEWEST_PAIRS
 
 DAYS_SHOWN = 14
+COUNTED_AS: dict[str, str] = {AssignmentKind.RANKING: "rankings", AssignmentKind.DEMONSTRATION: "demonstrations"}
+"""By kind of work; all else is own writing."""
 TASKS_COMPARED = 200
 """The last ones that somebody else ranked as well; enough to say how it stands now, and little to read."""
 
 
 @dataclass(kw_only=True)
 class Done:
-    """Counts and active seconds of one day, or of one campaign on it."""
+    """Pieces of work and seconds at work of one day, or of one campaign on it."""
 
     rankings: int = 0
     demonstrations: int = 0
@@ -68,6 +69,10 @@ class _Tally:
     days: defaultdict[date, Done] = field(default_factory=lambda: defaultdict(Done))
     campaigns: defaultdict[str, Done] = field(default_factory=lambda: defaultdict(Done))
 
+    def places(self, day: date, campaign: str, today: date) -> list[Done]:
+        """Where something of that day and campaign is counted; campaigns are told apart for today alone."""
+        return [self.days[day], *([self.campaigns[campaign]] if day == today else [])]
+
 
 def day_of(labeler: Labeler) -> DayPage:
     begin = beginning_of_today(labeler)
@@ -84,31 +89,20 @@ def day_of(labeler: Labeler) -> DayPage:
 
 
 def _tally(labeler: Labeler, *, since: datetime, today: date) -> _Tally:
-    zone, tally = zone_of(labeler), _Tally()
-    mine = {"labeler": labeler, "submitted_at__gte": since}
-    sources: list[tuple[str, QuerySet[Ranking] | QuerySet[Demonstration] | QuerySet[Composition], str, Q]] = [
-        ("rankings", Ranking.objects.filter(**mine), "task__campaign__name", FIRST_SUBMISSION),
-        ("demonstrations", Demonstration.objects.filter(**mine), "prompt__campaign__name", FIRST_SUBMISSION),
-        (
-            "own_writing",
-            Composition.objects.filter(
-                labeler=labeler, state=CompositionState.SUBMITTED, closed_at__gte=since
-            ).annotate(submitted_at=F("closed_at")),
-            "campaign__name",
-            Q(),
-        ),
-    ]
-    for kind, rows, campaign, counted in sources:
-        grouped = (
-            rows.order_by()
-            .annotate(day=TruncDate("submitted_at", tzinfo=zone))
-            .values_list("day", campaign)
-            .annotate(count=Count("pk", filter=counted), seconds=Sum("active_seconds"))
-        )
-        for day, name, count, seconds in grouped:
-            for done in (tally.days[day], *([tally.campaigns[name]] if day == today else [])):
-                setattr(done, kind, getattr(done, kind) + count)
-                done.seconds += seconds or 0.0
+    tally = _Tally()
+    for pieces in pieces_done(labeler, since=since):
+        for done in tally.places(pieces.day, pieces.campaign, today):
+            name = COUNTED_AS.get(pieces.kind, "own_writing")
+            setattr(done, name, getattr(done, name) + pieces.count)
+    for day, campaign, seconds in (
+        WorkingTime.objects.filter(labeler=labeler, quarter__gte=since)
+        .order_by()
+        .annotate(day=TruncDate("quarter", tzinfo=zone_of(labeler)))
+        .values_list("day", "campaign__name")
+        .annotate(seconds=Sum("seconds"))
+    ):
+        for done in tally.places(day, campaign, today):
+            done.seconds += seconds
     return tally
 
 

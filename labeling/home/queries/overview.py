@@ -1,16 +1,18 @@
 """The start page: what there is to do, what lies unfinished, what was done today."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Q
 
 from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind
 from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
 from labeling.desk.models import Assignment
 from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted, open_campaigns
 from labeling.desk.queries.work import is_unexpected
+from labeling.home.queries.work_done import pieces_done
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.writing.queries import OwnWriting, begun_by
@@ -81,7 +83,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 kind=kind,
                 available=sum(available[kind].values()),
                 available_more=more_than_counted(available[kind].values()),
-                done_today=done.get(kind, 0),
+                done_today=done[kind],
                 held=held.get(kind),
             )
             for kind in handed_out
@@ -126,12 +128,8 @@ def _unfinished(labeler: Labeler) -> list[Unfinished]:
     ]
 
 
-def _done_today(labeler: Labeler) -> dict[str, int]:
-    begin = beginning_of_today(labeler)
-    done = Assignment.objects.filter(
-        labeler=labeler,
-        state=AssignmentState.SUBMITTED,
-        closed_at__gte=begin,
-        closed_at__lt=begin + timedelta(days=1),
-    )
-    return dict(done.order_by().values_list("kind").annotate(count=Count("pk")))
+def _done_today(labeler: Labeler) -> Counter[str]:
+    done: Counter[str] = Counter()
+    for pieces in pieces_done(labeler, since=beginning_of_today(labeler)):
+        done[pieces.kind] += pieces.count
+    return done

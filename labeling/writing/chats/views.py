@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from labeling.base.refusals import AlreadySubmitted, ChatRefused, DraftConflict, PromptRefused, Refusal
 from labeling.base.states import CompositionKind, TaskState
 from labeling.base.text import LONGEST_TURN, UnstorableText, clean_text
-from labeling.desk.forms import ActiveSecondsField, Data
+from labeling.desk.forms import Data
 from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, first
 from labeling.desk.services.drafts import check_builds_on
-from labeling.desk.views.held_work import find_own, keep_sent, sent_by, show_both
-from labeling.desk.views.kinds import NotHandedIn, within_wall_time
+from labeling.desk.views.held_work import find_own, keep_sent, received, show_both
+from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.ranking_tasks.services.sampling import send_unsampled
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
@@ -55,14 +55,12 @@ class ChatKind(OwnKind):
             "work": work,
             "text": first(draft, "text"),
             "chosen": language_of(held) or chosen_language(draft, work.languages),
-            "active_seconds": first(draft, "active_seconds"),
             "problems": refused.problems if refused else [],
             "most_turns": MOST_CHAT_TURNS,
             "back": reverse("compose", args=[work.token]),
         }
 
     def hand_in(self, request: LabelerRequest, held: Composition, sent: SentDraft) -> str:
-        seconds = ActiveSecondsField().to_python(request.POST.get("active_seconds"))
         if request.POST.get("text", "").strip():
             text = _("You have written something that was not sent. Send it or clear it, then end the chat.")
             raise NotHandedIn(text, address="#text")
@@ -70,7 +68,7 @@ class ChatKind(OwnKind):
             end_chat(
                 labeler=request.labeler,
                 token=str(held.token),
-                active_seconds=within_wall_time(held, seconds),
+                active_seconds=sent.active_seconds,
                 sent=sent,
             )
         except ChatRefused as refused:
@@ -134,7 +132,7 @@ def speak(request: LabelerRequest, token: UUID, kind: ChatKind) -> HttpResponse:
     composition = find_own(COMPOSITIONS, request, token)
     if request.method != "POST":
         return redirect("compose", token=token)
-    sent = sent_by(request)
+    sent = received(COMPOSITIONS, request, composition)
     try:
         if "again" in request.POST:
             check_builds_on(composition, sent)

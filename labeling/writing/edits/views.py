@@ -15,7 +15,7 @@ from labeling.desk.forms import Data, data_of_draft
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.desk.rules.drafts import SentDraft, letter_of
-from labeling.desk.views.kinds import HandedOutKind, NotHandedIn, within_wall_time
+from labeling.desk.views.kinds import HandedOutKind, NotHandedIn
 from labeling.people.views.access import LabelerRequest
 from labeling.writing.edits.services import offer_edit, submit_edit
 from labeling.writing.models import Composition
@@ -84,7 +84,7 @@ class EditKind(OwnKind):
                 token=str(held.token),
                 shown_position=chosen.shown_position,
                 text=form.cleaned_data["text"],
-                active_seconds=within_wall_time(held, form.cleaned_data["active_seconds"]),
+                active_seconds=sent.active_seconds,
                 sent=sent,
             )
         except EditAlreadyRanked as ranked:

@@ -19,9 +19,9 @@ from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER
 from labeling.desk.forms import Data, Problem
 from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
 from labeling.desk.services.drafts import check_builds_on, keep_aside
-from labeling.desk.views.held_work import find_own, sent_by, show_both
+from labeling.desk.views.held_work import find_own, received, show_both
 from labeling.desk.views.interruptions import too_long_to_keep
-from labeling.desk.views.kinds import NotHandedIn, within_wall_time
+from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
@@ -41,7 +41,7 @@ from labeling.writing.own_prompts.rules import (
 from labeling.writing.own_prompts.services import submit_own_prompt
 from labeling.writing.queries import writing_of
 from labeling.writing.services import COMPOSITIONS
-from labeling.writing.views.kinds import OwnKind, seconds_in
+from labeling.writing.views.kinds import OwnKind
 
 EXCERPT = 120
 """Characters of what was written that a refusal repeats."""
@@ -85,7 +85,6 @@ class OwnPromptKind(OwnKind):
             "language": language,
             "problems": (refused.problems if refused else [])
             + [Problem(text=_words_for(each), places=[(_("Show"), f"#{each.field}")]) for each in faults],
-            "active_seconds": seconds_in(draft),
             "back": reverse("compose", args=[work.token]),
         }
 
@@ -100,7 +99,7 @@ class OwnPromptKind(OwnKind):
                 labeler=request.labeler,
                 token=str(held.token),
                 writing=written,
-                active_seconds=within_wall_time(held, seconds_in(fields)),
+                active_seconds=sent.active_seconds,
                 sent=sent,
             )
         except StatementGone as gone:
@@ -133,7 +132,7 @@ class OwnPromptKind(OwnKind):
 def change_pairs(request: LabelerRequest, token: UUID, kind: OwnPromptKind) -> HttpResponse:
     """The buttons of the page where there is no script: a pair more or less, another use case. The text is kept."""
     composition = find_own(COMPOSITIONS, request, token)
-    sent = sent_by(request)
+    sent = received(COMPOSITIONS, request, composition)
     if not fits(sent.fields):
         return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
     try:

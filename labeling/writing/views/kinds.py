@@ -8,8 +8,6 @@ from django.shortcuts import redirect
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
-from labeling.desk.forms import ActiveSecondsField
-from labeling.desk.rules.drafts import Draft, first
 from labeling.desk.views.kinds import KindOfWork
 from labeling.people.views.access import LabelerRequest
 from labeling.writing.models import Composition
@@ -30,8 +28,3 @@ class OwnKind(KindOfWork[Composition]):
 
     def after_discard(self, request: LabelerRequest) -> HttpResponse:  # noqa: ARG002
         return redirect("overview")
-
-
-def seconds_in(draft: Draft) -> float:
-    """The time at work that the page measured."""
-    return ActiveSecondsField().to_python(first(draft, "active_seconds"))

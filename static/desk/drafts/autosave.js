@@ -48,7 +48,7 @@ function autosave(form, signal) {
 
   pageField.value = newName();
   if (version > 0) state.saved();
-  else state.show("idle");
+  else state.idle();
   form.addEventListener("input", changed);
   form.addEventListener("change", changed);
   form.addEventListener("submit", handOver);

@@ -1,6 +1,6 @@
 /** Reads a form's fields into a draft, {name: [values]}, and writes a draft back into the form. */
-// The form's safety, and what its draft builds on (labeling/desk/rules/drafts.py).
-const NOT_WORK = new Set(["csrfmiddlewaretoken", "draft_version", "draft_page"]);
+// The form's safety, what its draft builds on, and the clock (labeling/desk/rules/drafts.py).
+const NOT_WORK = new Set(["csrfmiddlewaretoken", "draft_version", "draft_page", "active_seconds"]);
 
 export function read(form) {
   const draft = {};

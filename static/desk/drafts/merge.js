@@ -1,5 +1,4 @@
 /** Compares and merges drafts, {name: [values]}. Pure. */
-const MEASURED = "active_seconds"; // no work of its own: a difference in it alone is no conflict
 
 /** Returns whether two drafts hold the same work. */
 export function same(one, other) {
@@ -9,7 +8,6 @@ export function same(one, other) {
 /** Returns the names of the fields in which two drafts differ. */
 export function differing(one, other) {
   const names = new Set([...Object.keys(one), ...Object.keys(other)]);
-  names.delete(MEASURED);
   return [...names].filter((name) => JSON.stringify(entered(one[name])) !== JSON.stringify(entered(other[name])));
 }
 
@@ -27,15 +25,14 @@ export function merged(base, mine, theirs) {
     if (name in mine) both[name] = mine[name];
     else delete both[name];
   }
-  const seconds = [mine, theirs].map((draft) => Number(draft[MEASURED]?.[0]) || 0);
-  return { ...both, [MEASURED]: [String(Math.max(...seconds))] };
+  return both;
 }
 
 function work(draft) {
   return JSON.stringify(
     Object.entries(draft)
       .map(([name, values]) => [name, entered(values)])
-      .filter(([name, values]) => name !== MEASURED && values.length)
+      .filter(([, values]) => values.length)
       .sort(),
   );
 }

@@ -2,6 +2,7 @@
 import { wordsOf } from "../../base/words.js";
 
 const ELSEWHERE = new Set(["offline", "loggedout", "notnow", "full"]); // the server has an older state of the work
+const STANDINGS = new Set(["lapsed", "closing", "campaign_closed", "not_active", "set_aside"]); // saved, and yet not taken
 const endFormat = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
 
@@ -10,13 +11,14 @@ export function saveState(form) {
   const text = state.querySelector("[data-save-text]");
   const words = wordsOf("save-state");
   let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
+  const { standing: standingAtFirst = "", until: untilAtFirst = "" } = state.dataset;
 
   function show(name, detail = "", until = "") {
     state.dataset.state = name;
     const time = savedAt ? format.format(new Date(savedAt)) : "";
-    const before = ELSEWHERE.has(name) && time ? words.before.replace("{time}", time) : "";
+    const beside = ELSEWHERE.has(name) ? words.before : STANDINGS.has(name) ? words.saved : "";
     const end = until ? endFormat.format(new Date(until)) : "";
-    const said = [words[name].replace("{time}", time).replace("{until}", end), detail, before].filter(Boolean).join(" ").trim();
+    const said = [words[name].replace("{until}", end), detail, time && beside].filter(Boolean).join(" ").replace("{time}", time).trim();
     if (text.textContent !== said) text.textContent = said; // a screen reader hears changes only
     reveal("[data-login]", name === "loggedout");
     reveal("[data-reload]", name === "closed");
@@ -29,8 +31,10 @@ export function saveState(form) {
 
   return {
     show,
+    /** Nothing was changed yet. */
+    idle: () => show(standingAtFirst || "idle", "", untilAtFirst),
     /** `standing`: what keeps saved work from being handed in; `until`: when it will. */
-    saved(at, { standing = "", until = "" } = {}) {
+    saved(at, { standing = standingAtFirst, until = untilAtFirst } = {}) {
       savedAt = at ?? savedAt;
       show(standing || "saved", "", until);
       const earlier = state.querySelector("[data-earlier]");

@@ -17,9 +17,9 @@ from labeling.base.text import whole_number
 from labeling.desk.forms import Data
 from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
 from labeling.desk.services.drafts import check_builds_on, keep_aside
-from labeling.desk.views.held_work import find_own, sent_by, show_both
+from labeling.desk.views.held_work import find_own, received, show_both
 from labeling.desk.views.interruptions import too_long_to_keep
-from labeling.desk.views.kinds import NotHandedIn, within_wall_time
+from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.rules import (
     FIELDS,
@@ -41,7 +41,7 @@ from labeling.writing.suggestions.models import Suggestion
 from labeling.writing.suggestions.queries import panels_of
 from labeling.writing.suggestions.services import dismiss_suggestion
 from labeling.writing.suggestions.views import ask_for_turn, suggest, suggestions
-from labeling.writing.views.kinds import OwnKind, seconds_in
+from labeling.writing.views.kinds import OwnKind
 
 
 class DialogueKind(OwnKind):
@@ -71,7 +71,6 @@ class DialogueKind(OwnKind):
             "form": form,
             "problems": (refused.problems if refused else []) + form.problems,
             "language": chosen_language(draft, work.languages),
-            "active_seconds": seconds_in(draft),
             "suggestions_per_turn": held.campaign.suggestions_per_turn,
             "back": reverse("compose", args=[work.token]),
         }
@@ -88,7 +87,7 @@ class DialogueKind(OwnKind):
                 token=str(held.token),
                 language=chosen_language(draft, work.languages),
                 turns=turns,
-                active_seconds=within_wall_time(held, seconds_in(draft)),
+                active_seconds=sent.active_seconds,
                 sent=sent,
             )
         except PromptRefused as refused:
@@ -118,7 +117,7 @@ def words_for_refused_prompt(refused: PromptRefused) -> str:
 def change_turns(request: LabelerRequest, token: UUID, kind: DialogueKind) -> HttpResponse:
     """The buttons of the page where there is no script: add, remove, ask, use. What was typed is kept."""
     composition = find_own(COMPOSITIONS, request, token)
-    sent = sent_by(request)
+    sent = received(COMPOSITIONS, request, composition)
     if not fits(sent.fields):
         return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
     try:

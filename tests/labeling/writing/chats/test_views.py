@@ -162,5 +162,5 @@ def test_the_page_costs_the_same_however_long_the_chat(
         say(client, chat, "Hi!")
         answer("Hello.", model)
         client.get(address(chat))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert client.get(address(chat)).status_code == 200

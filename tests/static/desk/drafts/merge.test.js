@@ -1,23 +1,23 @@
 import { differing, merged, same } from "../../../../static/desk/drafts/merge.js";
 import { equal, holds, test } from "../../harness.js";
 
-const BASE = { "1-rank": ["1"], "2-rank": ["2"], note: [""], text: ["One\nTwo"], active_seconds: ["4"] };
+const BASE = { "1-rank": ["1"], "2-rank": ["2"], note: [""], text: ["One\nTwo"] };
 
-test("two drafts are the same whatever the time they took, the order of their fields and the line ends", () => {
-  holds(same(BASE, { text: ["One\r\nTwo"], "2-rank": ["2"], "1-rank": ["1"], active_seconds: ["90"] }), "they differ");
+test("two drafts are the same whatever the order of their fields and the line ends", () => {
+  holds(same(BASE, { text: ["One\r\nTwo"], "2-rank": ["2"], "1-rank": ["1"] }), "they differ");
   holds(!same(BASE, { ...BASE, note: ["!"] }), "they are the same");
 });
 
 test("the fields that differ are named, in either draft", () => {
-  equal(differing(BASE, { ...BASE, note: ["x"], active_seconds: ["5"] }), ["note"]);
+  equal(differing(BASE, { ...BASE, note: ["x"] }), ["note"]);
   equal(differing({}, { note: ["x"] }), ["note"]);
   equal(differing({ note: [""] }, {}), []);
 });
 
 test("changes of different fields are put together", () => {
   const mine = { ...BASE, note: ["mine"] };
-  const theirs = { ...BASE, text: ["theirs"], active_seconds: ["9"] };
-  equal(merged(BASE, mine, theirs), { ...BASE, text: ["theirs"], note: ["mine"], active_seconds: ["9"] });
+  const theirs = { ...BASE, text: ["theirs"] };
+  equal(merged(BASE, mine, theirs), { ...BASE, text: ["theirs"], note: ["mine"] });
 });
 
 test("changes of the same field are nobody's to put together", () => {
