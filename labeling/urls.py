@@ -7,11 +7,12 @@ from labeling.campaigns.views import acknowledge_instructions, instructions
 from labeling.desk.views.drafts import earlier, go_on, restore
 from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
-from labeling.home.views import day, history, overview
+from labeling.home.views import day, first_campaign, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
 from labeling.people.views.login import LoginView
 from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
+from labeling.people.views.reading import reading
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -32,8 +33,10 @@ urlpatterns = [
     path("drafts/<uuid:token>/<int:number>/restore/", restore, TABLES, name="drafts_restore"),
     path("preview/", PreviewView.as_view(), name="preview"),
     path("", include(addresses)),
+    path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
     path("preferences/", preferences, name="preferences"),
+    path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
     path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),

@@ -102,8 +102,8 @@ class AddedPromptsSerializer(serializers.Serializer[Any]):
 
 
 class StoredPromptSerializer(serializers.ModelSerializer[Prompt]):
-    campaign = serializers.SlugRelatedField(slug_field="slug", read_only=True)
-    submitter = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    campaign = serializers.CharField(source="campaign.slug", read_only=True)
+    submitter = serializers.CharField(source="submitter.name", read_only=True)
     split = serializers.CharField(source="submitter.split", read_only=True)
     messages = MessageSerializer(many=True)
 

@@ -72,15 +72,17 @@ class Reading:
 
 
 def has_read(labeler: Labeler, instruction_version_id: int) -> bool:
-    """Returns whether the labeler has read the instructions. Each process asks the database once.
+    """Returns whether the labeler has read the instructions, here or word for word in another campaign. Each process
+    asks the database once.
 
     Saves 1.5 ± 0.7 of 17.9 ms of processor time an operation (docs/architecture.md, Speed).
     """
     key = (labeler.pk, instruction_version_id)
     if key not in _known_as_read:
-        if not InstructionAcknowledgement.objects.filter(
-            labeler=labeler, instruction_version_id=instruction_version_id
-        ).exists():
+        same = Q(instruction_version=instruction_version_id) | Q(
+            instruction_version__body=instruction_version(instruction_version_id).body
+        )
+        if not InstructionAcknowledgement.objects.filter(same, labeler=labeler).exists():
             return False
         if len(_known_as_read) >= KNOWN_AT_MOST:
             _known_as_read.clear()

@@ -82,10 +82,13 @@ class CheckedForm(forms.Form):
         return problems_of(self, self.places) if self.checked else []
 
 
-def problems_of(form: forms.Form, places: Mapping[str, str]) -> list[Problem]:
-    """The errors of a form, each with the address on this page where it is to be seen."""
+def problems_of(form: forms.Form, places: Mapping[str, str], names: Mapping[str, str] | None = None) -> list[Problem]:
+    """The errors of a form, each with the address on this page where it is to be seen.
+
+    `names`: what the page calls the fields, where it has a name for them.
+    """
     return [
-        Problem(text=str(error), places=[(_("Show"), places.get(name, "#main"))])
+        Problem(text=str(error), places=[((names or {}).get(name, _("Show")), places.get(name, "#main"))])
         for name, errors in form.errors.items()
         for error in errors
     ]

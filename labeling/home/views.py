@@ -4,19 +4,28 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
+from django.views.decorators.http import require_POST, require_safe
 
-from labeling.base.states import LabelerState
+from labeling.base.states import CampaignState, LabelerState
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.rules.working_time import IDLE_SECONDS, LONGEST_TASK_SECONDS
 from labeling.desk.services.revisions import REVISABLE
 from labeling.desk.views.kinds import HandedOutKind, KindOfWork
+from labeling.home.forms import HistoryForm
 from labeling.home.queries.day import day_of
-from labeling.home.queries.history import history_row, submitted_by
+from labeling.home.queries.history import (
+    KINDS_LISTED,
+    campaigns_worked_on,
+    flags_used,
+    history_rows,
+    submitted_by,
+)
 from labeling.home.queries.overview import overview_of
+from labeling.people.services import choose_campaign
 from labeling.people.views.access import LabelerRequest, labeler_page, not_active
-from labeling.writing.queries import handed_in_by
 
 ROWS_PER_PAGE = 25
 
@@ -69,8 +78,26 @@ def day(request: LabelerRequest) -> HttpResponse:
 @require_safe
 @labeler_page
 def history(request: LabelerRequest, kinds: Kinds) -> HttpResponse:
-    page = Paginator(submitted_by(request.labeler), ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = with_kinds([history_row(assignment) for assignment in page], kinds)
-    own = with_kinds(handed_in_by(request.labeler) if page.number == 1 else [], kinds)
-    context = {"rows": rows, "own": own, "page": page, "revisable": REVISABLE}
+    form = HistoryForm(
+        request.GET.dict(),
+        kinds=[(name, str(kinds[name].title)) for name in KINDS_LISTED],
+        campaigns=campaigns_worked_on(request.labeler),
+        flags=flags_used(request.labeler, interface_language=get_language() or "en"),
+    )
+    sought = form.sought()
+    page = Paginator(submitted_by(request.labeler, sought), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    rows = with_kinds(history_rows(page), kinds)
+    context = {"rows": rows, "form": form, "sought": sought, "page": page, "revisable": REVISABLE}
     return render(request, "home/history.html", context)
+
+
+@require_POST
+@labeler_page
+def first_campaign(request: LabelerRequest) -> HttpResponse:
+    """Chooses the campaign whose work comes first; without a slug campaigns take turns again."""
+    slug = request.POST.get("campaign", "")
+    chosen = Campaign.objects.filter(slug=slug).exclude(state=CampaignState.DRAFT).values_list("pk", flat=True).first()
+    if slug and chosen is None:
+        raise Http404
+    choose_campaign(labeler=request.labeler, campaign_id=chosen)
+    return redirect("overview")

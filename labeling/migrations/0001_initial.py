@@ -210,6 +210,8 @@ class Migration(migrations.Migration):
                 ('time_zone', models.CharField(blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC.", max_length=64)),
                 ('break_minutes', models.PositiveSmallIntegerField(default=50, help_text='Active minutes after which a break is suggested; 0: never.')),
                 ('opt_outs', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, help_text='Content warnings whose work this labeler is never offered.', size=None)),
+                ('first_campaign', models.ForeignKey(blank=True, editable=False, help_text='Its work comes first, as the labeler chose. Empty: campaigns take turns.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='labeling.campaign')),
+                ('reading', models.JSONField(blank=True, default=dict, editable=False, help_text='How this labeler reads (rules.py).')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='labeler', to=settings.AUTH_USER_MODEL)),
             ],

@@ -184,7 +184,7 @@ DECLARE
 BEGIN
     FOR attempt IN 1..40 LOOP
         others_are_taking := false;
-        -- Open campaigns by priority. Equal ones take turns: first the one that this labeler was given work from
+        -- The campaign that the labeler chose, then open ones by priority. Equal ones take turns: first the one that this labeler was given work from
         -- longest ago. Nobody waits for a row that all share, and every labeler's work is spread evenly. Where a
         -- labeler has worked for neither, chance decides, so that newcomers don't all begin with the oldest.
         FOR turn IN
@@ -194,7 +194,7 @@ BEGIN
                 WHERE queue.campaign_id = campaign.id AND queue.kind = '{kind.name}'
                     AND queue.language = ANY(claimant.languages)
             )
-            ORDER BY campaign.priority DESC, (
+            ORDER BY campaign.id IS DISTINCT FROM claimant.first_campaign_id, campaign.priority DESC, (
                 SELECT given.id FROM labeling_assignment AS given
                 WHERE given.labeler_id = claimant.id AND given.kind = '{kind.name}' AND given.campaign_id = campaign.id
                 ORDER BY given.id DESC LIMIT 1

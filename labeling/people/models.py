@@ -29,6 +29,16 @@ class Labeler(StatefulModel):
         blank=True,
         help_text="Content warnings whose work this labeler is never offered.",
     )
+    first_campaign = models.ForeignKey(
+        "labeling.Campaign",  # of labeling/campaigns, which comes later
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Its work comes first, as the labeler chose. Empty: campaigns take turns.",
+    )
+    reading = models.JSONField(default=dict, blank=True, editable=False, help_text="How this labeler reads (rules.py).")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

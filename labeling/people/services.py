@@ -13,6 +13,7 @@ from labeling.base.language import checked_languages
 from labeling.base.refusals import LabelerRefused
 from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
 from labeling.people.models import Labeler
+from labeling.people.rules import unknown_choices
 
 
 @transaction.atomic
@@ -81,3 +82,21 @@ def change_preferences(
     labeler.opt_outs = sorted(set(opt_outs))
     labeler.save(update_fields=["time_zone", "break_minutes", "opt_outs"])
     return labeler
+
+
+@transaction.atomic
+def change_reading(*, labeler: Labeler, chosen: dict[str, str]) -> None:
+    """How the labeler reads from now on; what was chosen before stays. Raises LabelerRefused for what can't be."""
+    if unknown := unknown_choices(chosen):
+        raise LabelerRefused(f"There is no such choice of how to read: {unknown}. Reload the page.")
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    labeler.reading = {**labeler.reading, **chosen}
+    labeler.save(update_fields=["reading"])
+
+
+@transaction.atomic
+def choose_campaign(*, labeler: Labeler, campaign_id: int | None) -> None:
+    """Work of that campaign comes first from now on; None: campaigns take turns again. What is held stays held."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    labeler.first_campaign_id = campaign_id
+    labeler.save(update_fields=["first_campaign"])

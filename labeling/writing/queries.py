@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from labeling.base.language import in_language, own_name_of
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import Turn, turns_of
-from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind, CompositionState
+from labeling.base.states import AssignmentKind, AssignmentState, CompositionState
 from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
 from labeling.desk.models import Assignment
 from labeling.desk.rules.drafts import as_lists
@@ -18,7 +18,6 @@ from labeling.ranking_tasks.models import RankingTask
 from labeling.writing.models import Composition, Conversation, Message
 
 BEGUN_SHOWN = 12
-HANDED_IN_SHOWN = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,6 @@ class OwnWriting:
     campaign: str
     excerpt: str
     saved_at: datetime | None
-    submitted_at: datetime | None
 
 
 def begun_by(labeler: Labeler) -> list[OwnWriting]:
@@ -39,21 +37,14 @@ def begun_by(labeler: Labeler) -> list[OwnWriting]:
     return _rows(begun[:BEGUN_SHOWN])
 
 
-def handed_in_by(labeler: Labeler) -> list[OwnWriting]:
-    """The last ones first; improved completions are shown with their rankings instead."""
-    handed_in = Composition.objects.filter(labeler=labeler, state=CompositionState.SUBMITTED)
-    return _rows(handed_in.exclude(kind=CompositionKind.EDIT).order_by("-closed_at", "-id")[:HANDED_IN_SHOWN])
-
-
 def _rows(compositions: QuerySet[Composition]) -> list[OwnWriting]:
     return [
         OwnWriting(
             token=str(composition.token),
             kind=composition.kind,
             campaign=composition.campaign.name,
-            excerpt=_longest_text(composition.draft),
+            excerpt=longest_text(composition.draft),
             saved_at=composition.draft_saved_at,
-            submitted_at=composition.closed_at,
         )
         for composition in compositions.select_related("campaign")
     ]
@@ -128,6 +119,7 @@ def languages_of(composition: Composition, *, interface_language: str) -> Sequen
     return sorted(composition.languages, key=lambda code: code.partition("-")[0] != base)
 
 
-def _longest_text(draft: dict[str, object]) -> str:
+def longest_text(draft: dict[str, object]) -> str:
+    """Of the texts in a draft the one that says most of what it is."""
     texts = [text for name, values in as_lists(draft).items() if name.endswith("text") for text in values]
     return max(texts, key=len, default="")

@@ -5,6 +5,8 @@
 import { isTyping, onKey } from "./keys.js";
 import { onPage } from "./page.js";
 
+const wide = matchMedia("(width >= 60rem)");
+
 onPage(() => {
   for (const button of document.querySelectorAll("[data-opens]")) {
     button.hidden = false;
@@ -25,13 +27,23 @@ onPage(() => {
 });
 
 onKey((key, { target }) => {
+  const beside = document.querySelector("dialog.is-beside[open]");
+  if (key === "Escape" && beside) {
+    beside.close(); // of others the browser sees to it
+    return true;
+  }
   const dialogs = [...document.querySelectorAll("dialog[data-key], dialog#keys")];
   const dialog = dialogs.find((each) => (each.dataset.key ?? "?") === key);
-  if (!dialog || isTyping(target) || document.querySelector("dialog[open]")) return false;
+  if (!dialog || isTyping(target) || document.querySelector("dialog[open]:not(.is-beside)")) return false;
   open(dialog);
   return true;
 });
 
+/** What has a place beside the work ([data-beside]) opens there on wide screens, and the work goes on. */
 function open(dialog) {
-  if (dialog && !dialog.open) dialog.showModal(); // the browser gives the focus back on closing
+  if (!dialog || dialog.open) return;
+  const isBeside = dialog.matches("[data-beside]") && wide.matches && document.querySelector(".desk .conversation");
+  dialog.classList.toggle("is-beside", Boolean(isBeside));
+  if (isBeside) dialog.show();
+  else dialog.showModal(); // the browser gives the focus back on closing
 }

@@ -10,7 +10,7 @@
 import { isTyping, onKey } from "../base/keys.js";
 
 onKey((key, { target }) => {
-  if (document.querySelector("dialog[open]")) return false;
+  if (document.querySelector("dialog[open]:not(.is-beside)")) return false;
   if (key === "s") return openSkip(target);
   if (key === "Enter") return Boolean(target.matches?.("form[data-autosave] input"));
   if (key === "Escape") return leave(target);

@@ -4,6 +4,7 @@
  */
 import { csrfToken } from "../base/csrf.js";
 import { onPage } from "../base/page.js";
+import { holdUntil } from "./held-until.js";
 
 const RENEW_AFTER_S = 30; // of work; the shortest lease is a minute
 
@@ -25,6 +26,7 @@ async function renew(url, signal) {
   try {
     const body = new URLSearchParams({ at_work: "1" });
     const response = await fetch(url, { method: "POST", headers: { "X-CSRFToken": csrfToken() }, body, signal });
+    if (response.ok) holdUntil(new Date());
     if (response.status === 409) document.dispatchEvent(new CustomEvent("lease-lost"));
   } catch {
     // Without a connection the lease runs on; the draft is kept in any case.

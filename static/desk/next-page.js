@@ -17,6 +17,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   if ("handingIn" in event.target.dataset) return; // pressed twice
   event.target.dataset.handingIn = "";
+  event.submitter?.setAttribute("aria-busy", "true");
   handIn(event.target, address, new URLSearchParams(new FormData(event.target, event.submitter)));
 });
 
@@ -59,6 +60,7 @@ async function handIn(form, address, body) {
 /** The server can't be reached, or has no room left: nothing is lost, and the labeler can press again. */
 function stay(form, focused, why = "notnow") {
   delete form.dataset.handingIn;
+  form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
   form.inert = false;
   focused.focus({ preventScroll: true });
   form.dispatchEvent(new CustomEvent("not-handed-in", { detail: why }));

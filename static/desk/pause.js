@@ -28,7 +28,7 @@ function pausing(dialog, button, signal) {
   onKey(byKey, { signal });
 
   function byKey(key, { target }) {
-    if (key !== "." || isTyping(target) || (document.querySelector("dialog[open]") && !dialog.open)) return false;
+    if (key !== "." || isTyping(target) || (document.querySelector("dialog[open]:not(.is-beside)") && !dialog.open)) return false;
     if (dialog.open) dialog.close();
     else pause();
     return true;

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from labeling.base.states import SkipReason
 from labeling.desk.services.assignments import claim_ranking, skip
@@ -47,8 +47,8 @@ def test_a_page_that_is_read_keeps_its_task_and_says_when_it_has_lost_it(page: P
     # a place is free again: the next change takes it back
     skip(labeler=bob, token=str(theirs.token), reason=SkipReason.UNCLEAR)
     page.keyboard.press("6")
-    says(page, "Saved on the server")
-    assert Assignment.objects.get(pk=held.pk).state == "open"
+    until(page, lambda: Assignment.objects.get(pk=held.pk).state == "open")
+    expect(page.locator("[data-save-text]")).not_to_contain_text("ran out")
 
 
 def test_a_campaign_that_closes_says_so_at_the_next_save_and_leaves_nothing_to_be_sent(
@@ -58,6 +58,8 @@ def test_a_campaign_that_closes_says_so_at_the_next_save_and_leaves_nothing_to_b
     held = Assignment.objects.get()
     close_campaign(campaign=held.campaign, held_work_for=timedelta(hours=2))
     page.keyboard.press("7")
+    says(page, "The campaign was closed: submit this by")
+    page.reload()
     says(page, "The campaign was closed: submit this by")
     Campaign.objects.update(held_work_until=timezone.now())
     page.keyboard.press("6")

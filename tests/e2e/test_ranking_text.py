@@ -67,7 +67,8 @@ def test_raw_text_is_one_key_away_for_one_and_for_all(page: Page) -> None:
     expect(page.locator("[data-card=A] .prose")).to_be_hidden()
     expect(page.locator("[data-card=B] .raw")).to_be_hidden()
     press(page, "r", "Shift+R")
-    expect(page.locator(".raw:visible")).to_have_count(4)
+    expect(page.locator("[data-card] .raw:visible")).to_have_count(4)
+    expect(page.locator(".conversation .raw")).to_be_visible()
     press(page, "Shift+R")
     expect(page.locator(".raw:visible")).to_have_count(0)
 
@@ -197,16 +198,24 @@ def test_nothing_in_a_completion_or_prompt_runs_or_is_fetched(
     assert not [url for url in asked if not url.startswith(live_server.url)]
     press(page, "Shift+R")
     expect(page.locator("[data-cards]").get_by_text("⟨RLO⟩").first).to_be_visible()
-    expect(page.get_by_role("region", name="Prompt").get_by_text("⟨RLO⟩")).to_be_visible()
+    expect(page.get_by_role("region", name="Prompt").locator(".prose").get_by_text("⟨RLO⟩")).to_be_visible()
     assert not set(page.content()) & set("\u202e\u2066\u2069\x07")
 
 
-def test_right_to_left_text_is_set_from_the_right(page: Page) -> None:
-    texts = ["שלום עולם, זה טקסט.", "مرحبا بالعالم.", "Hello.", "你好。"]
+def test_right_to_left_text_is_set_from_the_right_but_not_its_code_and_formulas(page: Page) -> None:
+    texts = ["שלום עולם, זה טקסט.", "مرحبا `x = 1`.\n\n```python\nx = 1\n```\n\n\\(x + 1\\)", "Hello.", "你好。"]
     start_ranking(page, texts=texts)
+    direction = "part => getComputedStyle(part).direction"
+    found = {}
     for text, letter in letters_by_text(page).items():
-        direction = page.locator(f"[data-card={letter}] .prose").evaluate("text => getComputedStyle(text).direction")
-        assert direction == ("rtl" if text in texts[:2] else "ltr")
+        prose = page.locator(f"[data-card={letter}] .prose")
+        expect(prose).to_have_attribute("translate", "no")
+        found[text[:4]] = prose.evaluate(direction)
+        for part in prose.locator("pre, code, math").all():
+            assert part.evaluate(direction) == "ltr"
+    assert found == {"שלום": "rtl", "مرحب": "rtl", "Hell": "ltr", "你好。": "ltr"}
+    expect(page.locator(".conversation .prose").first).to_have_attribute("translate", "no")
+    expect(page.locator("[data-card] math")).to_have_count(1)
 
 
 def test_the_whole_page_speaks_chinese(page: Page) -> None:

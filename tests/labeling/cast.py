@@ -39,7 +39,7 @@ FLAGS: list[RubricFlag] = [
 ]
 INSTRUCTIONS = {
     "en": "# Be helpful\n\nRate each completion **alone**, then sort them. Ties are encouraged.",
-    "zh-hans": "# 有帮助\n\n先**单独**给每个回答打分，再排序。鼓励并列。",
+    "zh-hans": "# 有帮助\n\n先**单独**给每个回答评分，再排序。鼓励并列。",
 }
 
 _numbers = count(1)

@@ -39,7 +39,7 @@ PROBLEM = {
 }
 
 
-class TokenScheme(OpenApiAuthenticationExtension):
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = ApiTokenAuthentication
     name = "token"
 
@@ -48,9 +48,9 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 class Described(AutoSchema):
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's own
         """Says which scope and which permission it needs."""
-        scope, permission = self.view.needs[self.method]
+        scope, permission = self.view.needs[self.method]  # type: ignore[attr-defined]  # of ApiView
         return f"{super().get_description()}\n\nScope `{scope}`, permission `{permission}`."
 
     def get_tags(self) -> list[str]:

@@ -34,6 +34,10 @@ class Work:
     guidance: str
     draft_version: int
     saved_at: datetime | None
+    held_until: datetime | None
+    """When it goes back to the queue if nothing is saved; None for what nobody waits for."""
+    lease_minutes: int
+    """For how long each save holds it."""
     closing_at: datetime | None
     """Its campaign was closed, and takes it until then."""
 
@@ -98,6 +102,8 @@ def work_of(held: Assignment | Revision, *, interface_language: str) -> Work:
         guidance=render_markdown(guidance, headings_from=TEXT_HEADINGS_FROM),
         draft_version=held.draft_version,
         saved_at=held.draft_saved_at,
+        held_until=assignment.expires_at if held is assignment else None,
+        lease_minutes=assignment.campaign.lease_minutes,
         closing_at=assignment.campaign.closing_at,
     )
 

@@ -184,11 +184,17 @@ class RankingForm:
             for form in self.each
             for error in [*form.errors.get("note", []), *form.errors.get("flags", [])]
         ]
-        whole = problems_of(self.whole, {"note": "#note"})
+        whole = problems_of(self.whole, {"note": "#note"}, {"note": _("Note on the whole")})
         return [*filter(None, common), *notes, *whole, *self._step_problems()]
 
     def _step_problems(self) -> list[Problem]:
-        return problems_of(self.steps, {name: f"#{name}" for name in self.steps.fields}) if self.steps else []
+        if self.steps is None:
+            return []
+        names = list(self.steps.fields)
+        called = {
+            name: _("Rank %(upper)s over rank %(lower)s") % _step(step) for step, name in enumerate(names, start=1)
+        }
+        return problems_of(self.steps, {name: f"#{name}" for name in names}, called)
 
     def _without(self, field: str, text: str) -> Problem | None:
         places = [_place(form, field) for form in self.each if field in form.errors]

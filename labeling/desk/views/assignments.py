@@ -36,6 +36,7 @@ from labeling.people.views.access import LabelerRequest, labeler_page
 class AssignmentPages(HeldPages[Assignment]):
     table = ASSIGNMENTS
     page = "work"
+    revisable = True
 
     def __init__(self, kinds: Iterable[HandedOutKind]) -> None:
         self.kinds = {kind.name: kind for kind in kinds}

@@ -76,6 +76,8 @@ class HeldPages(ABC, Generic[Held]):
     table: HeldTable[Held]
     page: ClassVar[str]
     """The name of the address of the page; those of its buttons begin with it."""
+    revisable: ClassVar[bool] = False
+    """Whether what is handed in can be revised, which is offered at once."""
     closed_before: ClassVar[Promise] = gettext_lazy(
         "This was submitted already. The first submission counts; here it is."
     )
@@ -161,7 +163,8 @@ def submit(request: LabelerRequest, token: UUID, pages: HeldPages[Held]) -> Http
     except NotHandedIn as refused:
         keep_sent(pages.table, request, token)
         return kind.show(request, find_own(pages.table, request, token), sent=request.POST, refused=refused)
-    messages.success(request, said, extra_tags=f"handed-in {token}")
+    revisable = "revisable " if pages.revisable else ""
+    messages.success(request, said, extra_tags=f"{revisable}handed-in {token}")
     _warn_of_length(request, kind.answers_in(request.POST))
     return kind.after_hand_in(request, held)
 

@@ -59,6 +59,8 @@ class CampaignWork:
     available: dict[str, str]
     """By kind of handed-out work; "100+" where counting stopped."""
     own_writing: list[CompositionKind]
+    comes_first: bool
+    """As the labeler chose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 description=campaign.description,
                 available={kind: as_counted(counts.get(campaign.pk, 0)) for kind, counts in available.items()},
                 own_writing=campaign.own_writing(),
+                comes_first=campaign.pk == labeler.first_campaign_id,
             )
             for campaign in open_campaigns(labeler)
         ],

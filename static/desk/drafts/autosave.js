@@ -264,7 +264,7 @@ function autosave(form, signal) {
     ended = true;
     setTimeout(() => {
       if (!("handingIn" in form.dataset)) ended &&= !event.defaultPrevented; // another script asks something first
-      else setTimeout(() => ended && state.show("saving"), SLOW_SAVE_MS);
+      else setTimeout(() => ended && state.show("submitting"), SLOW_SAVE_MS);
     });
     window.addEventListener("pageshow", () => (ended = false), { once: true, signal });
   }

@@ -1,5 +1,6 @@
 /** Says in [data-save-state] what is saved where. */
 import { wordsOf } from "../../base/words.js";
+import { holdUntil } from "../held-until.js";
 
 const ELSEWHERE = new Set(["offline", "loggedout", "notnow", "full"]); // the server has an older state of the work
 const STANDINGS = new Set(["lapsed", "closing", "campaign_closed", "not_active", "set_aside"]); // saved, and yet not taken
@@ -11,9 +12,10 @@ export function saveState(form) {
   const text = state.querySelector("[data-save-text]");
   const words = wordsOf("save-state");
   let savedAt = state.dataset.savedAt || null; // the server's clock; this machine's may be wrong
-  const { standing: standingAtFirst = "", until: untilAtFirst = "" } = state.dataset;
+  const { standing: standingAtFirst = "", until: untilAtFirst = "" } = state.querySelector("[data-standing]")?.dataset ?? {};
 
   function show(name, detail = "", until = "") {
+    if (name === "offline" && state.dataset.state === "notnow") return; // what was refused stays said
     state.dataset.state = name;
     const time = savedAt ? format.format(new Date(savedAt)) : "";
     const beside = ELSEWHERE.has(name) ? words.before : STANDINGS.has(name) ? words.saved : "";
@@ -36,6 +38,7 @@ export function saveState(form) {
     /** `standing`: what keeps saved work from being handed in; `until`: when it will. */
     saved(at, { standing = standingAtFirst, until = untilAtFirst } = {}) {
       savedAt = at ?? savedAt;
+      if (at && !standing) holdUntil(new Date(at)); // else what is said in its place is how long
       show(standing || "saved", "", until);
       const earlier = state.querySelector("[data-earlier]");
       if (earlier) earlier.hidden = false;

@@ -4,8 +4,8 @@
  * An action gets the card it is about. Comparing and duelling are fetched when they are first asked for.
  */
 import { onPage } from "../../base/page.js";
-import { canUndo, cards, currentCard, followRatings, form, mark, rankAs, rate, ratings } from "./state.js";
-import { refine, say, standing, tiers, undo, words } from "./state.js";
+import { bringIntoView, canUndo, cards, cardsAsShown, currentCard, followRatings, form, mark } from "./state.js";
+import { rankAs, rate, ratings, refine, say, setCurrent, standing, tiers, undo, words } from "./state.js";
 import { down, tie, tierOf, untie, up } from "./tiers.js";
 
 export const ACTIONS = {
@@ -16,7 +16,7 @@ export const ACTIONS = {
   ratings: () => say(followRatings() ? words("followed") : words("notAllRated")),
   undo: () => say(canUndo() && undo() ? words("undone") : words("nothingToUndo")),
   raw: (card) => showRaw([card]),
-  rawAll: () => showRaw(cards),
+  rawAll: () => showRaw([...cards, ...document.querySelectorAll(".conversation .turn")]),
   unfold: (card) => unfold(card),
   compare: async (card) => (await import("./compare.js")).compare(card.dataset.card),
   duel: async () => (await import("./duel.js")).duelOn(),
@@ -33,6 +33,7 @@ onPage(() => {
     const button = event.target.closest("[data-act]");
     if (button) ACTIONS[button.dataset.act](button.closest("[data-card]") ?? currentCard());
   });
+  form.addEventListener("click", followMouse);
   equip();
   foldPrompt();
   // Fetched while nobody waits, so that the first duel does not wait for the network either.
@@ -58,10 +59,22 @@ export function rankAndGoOn(card, rank) {
   mark((wasOpen && nextWithout(ranked, card)) || card);
 }
 
+/** After a rating with the mouse the view goes on where the card was read to its end: its beginning is out of sight. */
+function followMouse({ target, detail }) {
+  if (!detail || !target.matches("input[name$='-quality']")) return; // arrow keys click, too
+  const card = target.closest("[data-card]");
+  const next = nextWithout(ratings(), card);
+  if (next && card.getBoundingClientRect().top < card.querySelector(".card-head").getBoundingClientRect().top - 1) {
+    setCurrent(next);
+    bringIntoView(next);
+  }
+}
+
 /** The next card on the page that is not among those; the search goes round. */
 function nextWithout(those, card) {
-  const here = cards.indexOf(card);
-  return [...cards.slice(here + 1), ...cards.slice(0, here)].find((each) => !those.has(each.dataset.card));
+  const shown = cardsAsShown();
+  const here = shown.indexOf(card);
+  return [...shown.slice(here + 1), ...shown.slice(0, here)].find((each) => !those.has(each.dataset.card));
 }
 
 export function place(card, change) {
@@ -91,7 +104,7 @@ function showRaw(which) {
     if (!place.childNodes.length) place.append(card.querySelector("template[data-raw]").content.cloneNode(true));
     place.hidden = !raw;
     card.classList.toggle("is-raw", raw);
-    card.querySelector("[data-act=raw]").setAttribute("aria-pressed", String(raw));
+    card.querySelector("[data-act=raw]")?.setAttribute("aria-pressed", String(raw));
   }
   say(words(raw ? "raw" : "rendered"));
 }

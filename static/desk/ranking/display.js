@@ -1,12 +1,13 @@
 /** Shows the order: the tiers in [data-order], each card's rank and flags, and where the ranks contradict the ratings. */
 import { onPage } from "../../base/page.js";
-import { cardOf, cards, flagsOf, form, isRefined, letters, mark, ratings } from "./state.js";
-import { setCurrent, standing, tiers, words } from "./state.js";
-import { contradictions, tierOf } from "./tiers.js";
+import { bringIntoView, cardOf, cards, cardsAsShown, currentCard, flagsOf, form, isRefined, letters } from "./state.js";
+import { mark, ratings, setCurrent, standing, tiers, words } from "./state.js";
+import { contradictions, equalButApart, tierOf, unequalTie } from "./tiers.js";
 
 const SHOWN_CONTRADICTIONS = 2;
+const GOOD = 6; // of 7
 
-onPage(() => {
+onPage((signal) => {
   if (!form) return;
   form.addEventListener("order-changed", draw);
   form.addEventListener("focusin", (event) => {
@@ -17,6 +18,8 @@ onPage(() => {
     const chip = event.target.closest("[data-chip]");
     if (chip) mark(cardOf(chip.dataset.chip));
   });
+  form.elements.none_acceptable.addEventListener("change", draw);
+  document.addEventListener("reading-changed", arrange, { signal });
   draw();
 });
 
@@ -28,6 +31,20 @@ function draw() {
   for (const card of cards) drawCard(card, now, rated);
   drawProgress(now, rated);
   drawContradictions(now, rated);
+  arrange();
+}
+
+/** Puts the cards in the order of their ranks, or as they were handed out, as the labeler chose (people/reading.js). */
+function arrange() {
+  const now = tiers();
+  const byRank = document.body.dataset.viewCards === "rank";
+  const rankOf = (card) => (byRank ? (tierOf(now, card.dataset.card) + 1 || cards.length + 1) : 0);
+  const wanted = [...cards].sort((one, other) => rankOf(one) - rankOf(other)); // equal ones stay as handed out
+  if (cardsAsShown().every((card, at) => card === wanted[at])) return;
+  const focused = document.activeElement;
+  form.querySelector("[data-cards]").append(...wanted);
+  if (form.contains(focused) && document.activeElement !== focused) focused.focus({ preventScroll: true });
+  bringIntoView(currentCard());
 }
 
 function drawTiers(now) {
@@ -81,9 +98,25 @@ function drawContradictions(now, rated) {
       words("contradiction", { above, below, rating: rated.get(above), higher: rated.get(below) }),
     );
   if (found.length > lines.length) lines.push(words("moreContradictions", { count: found.length - lines.length }));
+  lines.push(...remarks(now, rated));
   const place = form.querySelector("[data-contradictions]");
   const text = lines.join(" ");
   if (place.textContent !== text) place.textContent = text; // a screen reader hears changes only
+}
+
+/** What may be meant and may be a slip: each kind is said once, whatever the number of its cases. */
+function remarks(now, rated) {
+  const lines = [];
+  const best = [...rated].sort(([, one], [, other]) => other - one)[0];
+  if (form.elements.none_acceptable.checked && best?.[1] >= GOOD) {
+    lines.push(words("noneButGood", { letter: best[0], rating: best[1] }));
+  }
+  if (now.length === 1 && now[0].length === cards.length) lines.push(words("allTied"));
+  const apart = equalButApart(now, rated);
+  if (apart) lines.push(words("equalRated", { above: apart[0], below: apart[1] }));
+  const tied = unequalTie(now, rated);
+  if (tied) lines.push(words("tiedUnequal", { one: tied[0], other: tied[1] }));
+  return lines;
 }
 
 /** How many are set, and which, in words: a flag that a stray key set is seen. */

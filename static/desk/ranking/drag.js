@@ -76,8 +76,17 @@ function targetAt(x, y) {
   if (tier?.dataset.tier === "open") return { element: tier, how: "tie", change: (tiers) => without(tiers, letter) };
   if (tier?.dataset.tier === "start") return { element: tier, how: "tie", change: (tiers) => insert(tiers, letter, 0) };
   if (tier) return inOrBeside(tier, x, letter);
-  const order = under?.closest("[data-order]");
-  return order ? { element: order, how: "end", change: (tiers) => insert(tiers, letter, tiers.length) } : null;
+  return besideTheOrder(under?.closest("[data-order]"), x, letter);
+}
+
+/** Before the first rank it becomes the first; anywhere else beside the ranks the last. */
+function besideTheOrder(order, x, letter) {
+  if (!order) return null;
+  const first = order.querySelector("[data-tier]");
+  const { left, right } = first.getBoundingClientRect();
+  const isBefore = getComputedStyle(first).direction === "rtl" ? x > right : x < left;
+  if (isBefore) return { element: first, how: "before", change: (tiers) => insert(tiers, letter, 0) };
+  return { element: order, how: "end", change: (tiers) => insert(tiers, letter, tiers.length) };
 }
 
 function inOrBeside(element, x, letter) {

@@ -6,6 +6,7 @@
 import { onKey } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
 import { BETTER, EQUAL, WORSE, duel } from "./binary-insertion.js";
+import { scrollByKey, scrollTogether } from "./panes.js";
 import { DUEL } from "./shortcuts.js";
 import { cardOf, currentCard, form, letters, mark, refine, say, words } from "./state.js";
 
@@ -26,12 +27,14 @@ onPage(() => {
   for (const button of dialog.querySelectorAll("[data-answer]")) {
     button.addEventListener("click", () => answer(button.dataset.answer));
   }
+  scrollTogether(panes());
   dialog.querySelector("[data-duel-undo]").addEventListener("click", takeBack);
   dialog.querySelector("[data-duel-leave]").addEventListener("click", leave);
 });
 // Not on the dialog alone: the prompt beside it stays in reach, to scroll and to copy from.
 onKey((key, { held }) => {
-  if (!dialog?.open || !(key in DUEL)) return false;
+  if (!dialog?.open) return false;
+  if (!(key in DUEL)) return scrollByKey(key, panes());
   if (!held) ACTS[DUEL[key]](); // one answer for each press: a held arrow would fight the whole duel
   return true;
 });
@@ -42,6 +45,10 @@ export function duelOn() {
   setAside(true);
   dialog.show();
   ask();
+}
+
+function panes() {
+  return [...dialog.querySelectorAll("[data-duel-text]")];
 }
 
 /** At once, not when the dialog tells of its closing: the next key is for the card already. */

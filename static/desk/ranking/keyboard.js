@@ -7,11 +7,11 @@ import { isTyping, onKey } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
 import { ACTIONS, rankAndGoOn, rateAndGoOn } from "./actions.js";
 import { FLAG_LETTERS, KEYS, STEPS, answerOf, digitOf } from "./shortcuts.js";
-import { cards, currentCard, form, mark, ratingsOffered, say, words } from "./state.js";
+import { cards, cardsAsShown, currentCard, form, mark, ratingsOffered, say, words } from "./state.js";
 
 onPage(showFlagLetters);
 onKey((key, { target }) => {
-  if (!form || form.inert || document.querySelector("dialog[open]")) return false;
+  if (!form || form.inert || document.querySelector("dialog[open]:not(.is-beside)")) return false;
   if (key === "Escape") return leave(target);
   if (isTyping(target) || target.closest?.(".skip[open]")) return false;
   if (target.closest?.("[data-strengths]") && answerOf(key) !== null) return answerStrength(target, answerOf(key));
@@ -30,7 +30,8 @@ function digit(key) {
 function arrow(key, target) {
   // Inside a scale or another control the arrows belong to the control.
   if (!(key in STEPS) || target.closest("input, details, a, [id=prompt]")) return false;
-  const next = cards[cards.indexOf(currentCard()) + STEPS[key]];
+  const shown = cardsAsShown();
+  const next = shown[shown.indexOf(currentCard()) + STEPS[key]];
   const inCard = target.closest("[data-card]");
   if (!inCard && key !== "ArrowRight") return false; // the page scrolls
   mark(inCard ? (next ?? currentCard()) : currentCard());

@@ -5,8 +5,12 @@
  * the form “order-changed”.
  */
 import { onPage } from "../../base/page.js";
+import { clearView } from "../../base/stuck.js";
 import { fill, wordsOf } from "../../base/words.js";
 import { byRatings, tierOf } from "./tiers.js";
+
+const CLEAR = 12; // pixels between a card and the edge that it is brought to
+const NEAR_TOP = 160; // pixels; a long card that begins there is being read from its beginning
 
 export let form = null;
 export let cards = [];
@@ -127,7 +131,22 @@ export function setCurrent(card) {
 export function mark(card) {
   card.focus({ preventScroll: true });
   setCurrent(card);
-  card.scrollIntoView({ block: "nearest" });
+  bringIntoView(card);
+}
+
+/** All of the card, or its beginning where it is longer than the window. */
+export function bringIntoView(card) {
+  const view = clearView();
+  const { top, bottom } = card.getBoundingClientRect();
+  const isLong = bottom - top > view.bottom - view.top - 2 * CLEAR;
+  if (isLong ? top >= view.top && top < view.top + NEAR_TOP : top >= view.top && bottom <= view.bottom) return;
+  if (isLong || top < view.top) scrollBy({ top: top - view.top - CLEAR });
+  else scrollBy({ top: bottom - view.bottom + CLEAR });
+}
+
+/** The cards in the order in which they stand on the page. */
+export function cardsAsShown() {
+  return [...form.querySelectorAll("[data-card]")];
 }
 
 /** Tells a screen reader what happened. */

@@ -66,6 +66,25 @@ export function byRatings(ratings) {
   return levels.map((level) => [...ratings.keys()].filter((letter) => ratings.get(letter) === level));
 }
 
+/** The first [one, other] that stand one above the other with the same rating; undefined where none do. */
+export function equalButApart(tiers, ratings) {
+  for (const [at, tier] of tiers.slice(1).entries()) {
+    for (const above of tiers[at]) {
+      const below = tier.find((letter) => ratings.has(letter) && ratings.get(letter) === ratings.get(above));
+      if (below) return [above, below];
+    }
+  }
+}
+
+/** The first [one, other] that are tied with different ratings; undefined where none are. */
+export function unequalTie(tiers, ratings) {
+  for (const tier of tiers) {
+    const rated = tier.filter((letter) => ratings.has(letter));
+    const other = rated.find((letter) => ratings.get(letter) !== ratings.get(rated[0]));
+    if (other) return [rated[0], other];
+  }
+}
+
 /** [above, below] for every two of which the lower one has the better rating. */
 export function contradictions(tiers, ratings) {
   const found = [];

@@ -144,7 +144,7 @@ def test_a_snapshot_is_made_listed_and_downloaded(
     snapshot = made.json()
     assert snapshot["filters"]["campaign"] == "poems"
     assert program.get("/api/v1/snapshots/").json()["results"] == [snapshot]
-    archive = b"".join(program.get(f"/api/v1/snapshots/{snapshot['id']}/download/"))  # type: ignore[call-overload]
+    archive = b"".join(program.get(f"/api/v1/snapshots/{snapshot['id']}/download/"))
     with tarfile.open(fileobj=BytesIO(archive)) as opened:
         assert any(name.endswith("manifest.json") for name in opened.getnames())
     next(tmp_path.glob("api-*/**/*.jsonl")).write_text("{}")

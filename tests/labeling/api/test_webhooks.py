@@ -189,6 +189,7 @@ def test_programs_set_them_up_see_the_secret_once_and_remove_them(program: Clien
     assert "secret" not in program.get(address).json()
     assert program.patch(address, {"active": False}, JSON).json()["active"] is False
     assert program.get(f"{address}deliveries/").json()["results"] == []
+    bad: dict[str, Any]
     for bad in ({"url": "ftp://example.org"}, {"events": ["nothing"]}, {"events": []}, {"evnts": []}):
         assert program.patch(address, bad, JSON).status_code == 400
     assert program.delete(address).status_code == 204

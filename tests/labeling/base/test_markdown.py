@@ -1,6 +1,7 @@
 """Markdown becomes HTML that can do nothing, and nothing of what was written gets lost."""
 
 import re
+import time
 from html import unescape
 
 import pytest
@@ -128,3 +129,25 @@ def test_joiners_and_direction_marks_stay_what_they_are() -> None:
 
 def test_raw_text_is_what_was_written() -> None:
     assert raw_text("**a** <b>\n\n") == "**a** &lt;b&gt;\n\n"
+
+
+QUADRATIC = {
+    "brackets that nothing closes": "[",
+    "pictures that nothing closes": "![",
+    "brackets and code": "[`",
+    "addresses that nothing closes": "[a](",
+    "emphasis": "*a _",
+    "formulas that nothing closes": "\\(a \\[ ",
+    "dollars": "$a ",
+    "formulas on lines of their own that nothing closes": "\\[\n",
+}
+
+
+@pytest.mark.parametrize("piece", QUADRATIC.values(), ids=QUADRATIC)
+def test_no_text_keeps_a_web_thread_busy(piece: str) -> None:
+    """A demonstration's length of it. Brackets took 4 s and more, formulas would take minutes without a bound."""
+    text = piece * (100_000 // len(piece))
+    began = time.process_time()
+    html = render_markdown(text)
+    assert time.process_time() - began < 3.5
+    assert unescape(re.sub(r"<[^>]+>", "", html)).count(piece.strip("\\ \n")[0]) >= 12_000, "nothing is left out"

@@ -61,7 +61,7 @@ def test_a_full_width_name_is_the_name_that_is_there(alice: Labeler) -> None:
 
 
 def new_token(user: User, **changes: Any) -> tuple[ApiToken, str]:
-    return make_token(**{"user": user, "name": "import", "scopes": [ApiScope.SCORES]} | changes)
+    return make_token(user=user, name="import", scopes=[ApiScope.SCORES], **changes)
 
 
 def test_a_token_is_made_in_the_admin_shown_once_and_kept_as_a_digest() -> None:

@@ -65,7 +65,7 @@ def test_instructions_and_rubric_follow_the_interface_and_the_prompt_does_not(cl
     switch(client, "zh-hans")
     html = client.post("/next/ranking/", follow=True).content.decode()
     assert "没有完成任务" in html
-    assert re.search(r'<div class="prose" dir="auto" lang="en">\s*<p>Why\?</p>', html)
+    assert re.search(r'<div class="prose" translate="no" dir="auto" lang="en">\s*<p>Why\?</p>', html)
 
 
 def test_a_missing_language_falls_back_to_english(client: Client) -> None:

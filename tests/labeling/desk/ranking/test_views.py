@@ -129,7 +129,7 @@ def test_the_next_ranking_follows_at_once(client: Client, task: RankingTask) -> 
     assert answer.redirect_chain[0][0].startswith("/work/")
     assert "And which of these?" in html
     assert "Ranking saved · 1 today" in html
-    assert f'data-handed-in="handed-in {held.token}"' in html
+    assert f'data-handed-in="revisable handed-in {held.token}"' in html
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-import { byRatings, contradictions, down, insert, join, tie, tierOf, untie, up, without } from "../../../../static/desk/ranking/tiers.js";
+import { byRatings, contradictions, down, equalButApart, insert, join, tie, tierOf, unequalTie, untie, up, without } from "../../../../static/desk/ranking/tiers.js";
 import { equal, holds, test } from "../../harness.js";
 
 const LETTERS = [..."ABCDE"];
@@ -68,4 +68,12 @@ test("ratings rank best first, equal ones tied, and contradict no ranking of the
   equal(contradictions(byRatings(ratings), ratings), []);
   equal(contradictions([["A"], ["B"], ["C"]], ratings), [["A", "B"]]);
   equal(contradictions([["A", "B"]], ratings), []);
+});
+
+test("what may be a slip: an equal rating at different ranks, and a tie of unequal ones", () => {
+  const ratings = new Map([["A", 6], ["B", 6], ["C", 2], ["D", 3]]);
+  equal(equalButApart([["A"], ["B"], ["C", "D"]], ratings), ["A", "B"]);
+  equal(unequalTie([["A"], ["B"], ["C", "D"]], ratings), ["C", "D"]);
+  equal([equalButApart([["A", "B"], ["D"], ["C"]], ratings), unequalTie([["A", "B"], ["D"], ["C"]], ratings)], [undefined, undefined]);
+  equal(unequalTie([["A", "E"]], ratings), undefined, "what has no rating is no slip:");
 });
