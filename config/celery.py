@@ -30,6 +30,7 @@ ROUTES = {
     "labeling.tasks.sample_*": {"queue": "sampling"},
     "labeling.tasks.score_*": {"queue": "scoring"},
     "labeling.tasks.train_*": {"queue": "training"},
+    "labeling.tasks.compare_*": {"queue": "training"},
 }
 # Beat writes into each message when it expires, by its own host's clock; a worker whose clock runs ahead by more than
 # the shortest schedule (5 s) would throw all of those away unread.
@@ -112,7 +113,8 @@ app.conf.update(
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
         "tell webhooks": every(15, "deliver_webhooks"),
         "forget what is old": every(3600, "forget_what_is_old"),
-        "say which training runs died": every(60, "fail_stale_runs"),
+        "take up the training of workers that died": every(10, "take_up_silent_runs"),
+        "clear what failed trainings left": every(3600, "clear_leavings"),
     },
 )
 app.autodiscover_tasks(["labeling"])

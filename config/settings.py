@@ -132,7 +132,7 @@ SFT_MODEL_PATH = env.text(
 RM_BASE_MODEL_PATH = env.text(
     "RM_BASE_MODEL_PATH",
     "",
-    about="What reward models start from. Unset: the current SFT model, as InstructGPT §3.5 does.",
+    about="What new reward models start from. Unset: the current SFT model, as InstructGPT §3.5 does.",
 )
 
 env.section("Sampling")
@@ -196,6 +196,20 @@ RM_FREEZE_EMBEDDINGS = env.boolean(
     "RM_FREEZE_EMBEDDINGS",
     default=False,
     about="Leave the token embeddings as they are; saves memory on small machines.",
+)
+RM_CHECKPOINT_EVERY = env.integer(
+    "RM_CHECKPOINT_EVERY",
+    100,
+    minimum=1,
+    maximum=1_000_000,
+    about="Optimizer steps between checkpoints, from which a training that was interrupted goes on.",
+)
+TRAINING_SILENT_MINUTES = env.integer(
+    "TRAINING_SILENT_MINUTES",
+    30,
+    minimum=1,
+    maximum=10_080,
+    about="A training process that makes no progress for so long hangs: it is ended, and goes on from its checkpoint.",
 )
 RM_TRAIN_LAUNCHER = env.command(
     "RM_TRAIN_LAUNCHER",
@@ -263,7 +277,7 @@ PROMOTE_MIN_NEW_RANKINGS = env.integer(
 INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
     "INCLUDE_SIMULATED_IN_RETRAINING",
     default=False,
-    about="Let simulated labelers' rankings train and promote. For demos only.",
+    about="Let simulated labelers' rankings train, too; what learns from them stays a candidate. For demos only.",
 )
 
 

@@ -58,9 +58,12 @@ NAVIGATION = [
     {
         "title": _("Training"),
         "items": [
+            _entry(_("Reward models"), "psychology", "rewardmodel"),
+            _entry(_("Exclusions"), "block", "exclusion"),
             _entry(_("Snapshots"), "inventory_2", "snapshot"),
             _entry(_("Training runs"), "model_training", "trainingrun"),
             _entry(_("Model versions"), "deployed_code", "modelversion"),
+            _entry(_("Comparisons"), "compare_arrows", "modelcomparison"),
             _entry(_("Scoring requests"), "speed", "scoringrequest"),
         ],
     },

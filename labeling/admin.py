@@ -6,6 +6,7 @@ tasks, a task's rewards) they bring as a mixin; such pages are put together here
 
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as lazy
 
 from labeling.api import admin as webhooks
 from labeling.base.trail import admin as trail
@@ -18,10 +19,10 @@ from labeling.desk.demonstrating import admin as demonstrations
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
-from labeling.exports import admin as snapshots
+from labeling.exports.admin import exclusions, snapshots
 from labeling.imports.admin.prompt_import import CampaignImport
-from labeling.model_versions import admin as model_versions
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.admin import reward_models, versions
+from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
@@ -30,19 +31,23 @@ from labeling.ranking_tasks.models import RankingTask
 from labeling.rewards import admin as rewards
 from labeling.training.admin import training_runs
 from labeling.training.admin.model_versions import ModelMeasures
+from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "snapshots", "tokens", "trail", "training_runs", "webhooks", "writing"]
+__all__ = ["assignments", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
+
+
+IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 
 @admin.register(Labeler)
-class LabelerAdmin(labelers.LabelerWork, people.LabelerAdmin):
+class LabelerAdmin(exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAdmin):
     list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
-    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS)
-    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK)
-    actions_detail = (*people.LabelerAdmin.actions_detail, "suspend")
+    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
+    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
+    actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in")
 
 
 @admin.register(User)
@@ -51,9 +56,13 @@ class UserAdmin(accounts.AccountsWithWork):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(CampaignImport, CampaignClosing, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin):
+class CampaignAdmin(
+    exclusions.LeavingOut, CampaignImport, CampaignClosing, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin
+):
     list_display = (*campaigns.CampaignAdmin.list_display, "rankings", "ready")
-    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts")
+    fieldsets = (*campaigns.CampaignAdmin.fieldsets, *IN_TRAINING)
+    readonly_fields = ("in_training",)
+    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "leave_out", "take_in")
 
 
 @admin.register(Prompt)
@@ -67,16 +76,34 @@ class RankingTaskAdmin(rewards.TaskRewards, ranking_tasks.RankingTaskAdmin):
 
 
 @admin.register(Ranking)
-class RankingAdmin(rankings.RankingAdmin):
-    list_filter = (*rankings.RankingAdmin.list_filter, snapshots.RankingsOfSnapshotFilter)
+class RankingAdmin(exclusions.LeavingOut, rankings.RankingAdmin):
+    list_filter = (
+        *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
+    )  # fmt: skip
+    fields = (*rankings.RankingAdmin.fields, "in_training")
+    readonly_fields = (*rankings.RankingAdmin.readonly_fields, "in_training")
+    actions_detail = ("leave_out", "take_in")
 
 
 @admin.register(Demonstration)
-class DemonstrationAdmin(demonstrations.DemonstrationAdmin):
-    list_filter = (*demonstrations.DemonstrationAdmin.list_filter, snapshots.DemonstrationsOfSnapshotFilter)
+class DemonstrationAdmin(exclusions.LeavingOut, demonstrations.DemonstrationAdmin):
+    list_filter = (
+        *demonstrations.DemonstrationAdmin.list_filter,
+        exclusions.LeftOutDemonstrationsFilter,
+        snapshots.DemonstrationsOfSnapshotFilter,
+    )
+    fields = (*demonstrations.DemonstrationAdmin.fields, "in_training")
+    readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "in_training")
+    actions_detail = ("leave_out", "take_in")
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ModelMeasures, model_versions.ModelVersionAdmin):
-    list_display = (*model_versions.ModelVersionAdmin.list_display[:3], "accuracy",
-                    *model_versions.ModelVersionAdmin.list_display[3:])  # fmt: skip
+class ModelVersionAdmin(ModelMeasures, versions.ModelVersionAdmin):
+    list_display = (*versions.ModelVersionAdmin.list_display[:4], "accuracy",
+                    *versions.ModelVersionAdmin.list_display[4:])  # fmt: skip
+    actions_list = (*versions.ModelVersionAdmin.actions_list, "compare_two")
+
+
+@admin.register(RewardModel)
+class RewardModelAdmin(TrainedByRecipes, reward_models.RewardModelAdmin):
+    actions_detail = ("change_recipe", *reward_models.RewardModelAdmin.actions_detail)

@@ -5,7 +5,7 @@ import socket
 from functools import partial
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -15,8 +15,8 @@ from labeling.base.attempts import forget_attempts_of
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
 from labeling.model_versions import services as model_versions
-from labeling.model_versions.queries import current_reward_model, current_sft_model, why_unusable
-from labeling.models import Campaign
+from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
+from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
@@ -25,11 +25,15 @@ from labeling.rewards.services.scoring_requests import (
     SCORING_ATTEMPTS,
     SCORING_REQUESTS,
     answer_scoring_request,
+    answering_model,
     fail_scoring_request,
     forget_answered,
 )
+from labeling.training.services import leavings, stopping
 from labeling.training.services import runs as training
+from labeling.training.services.comparisons import COMPARISONS, compare_models
 from labeling.training.services.retraining import retrain
+from labeling.training.services.schedule import Schedule, request_if_due
 from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
 from labeling.writing.suggestions.services import (
     SUGGESTION_ATTEMPTS,
@@ -50,6 +54,17 @@ def forget_what_is_cut_off(sender: str, how: str, **_: object) -> None:
             forget_attempts_of(sender)
         except DatabaseError as error:
             log.warning("%s could not note that it is stopped by hand: %s", sender, error)
+
+
+@worker_init.connect
+def prepare_to_be_stopped(**_: object) -> None:
+    stopping.prepare()
+
+
+@worker_shutting_down.connect
+def stop_training(**_: object) -> None:
+    """A training saves where it is, and its run waits for the next worker; all other tasks are short."""
+    stopping.ask()
 
 
 @shared_task
@@ -107,8 +122,8 @@ def answer_waiting_labelers() -> None:
 
 @shared_task
 def score_request(request_id: int) -> None:
-    """Rewards that a program waits for, by the reward model that is current now."""
-    model = current_reward_model()
+    """Rewards that a program waits for, by the version that it named, or the one that is current now."""
+    model = answering_model(request_id)
     if model is None:
         SCORING_REQUESTS.put_back([request_id])
         return
@@ -125,14 +140,17 @@ def score_request(request_id: int) -> None:
 @shared_task
 def score_completions() -> None:
     """Beat, on a scoring worker: rewards of ranking tasks' completions, ahead of those who will ask for them."""
-    model = current_reward_model()
-    if model is None or why_unusable(model):
-        return
+    models = [model for model in current_reward_models() if not why_unusable(model)]
+    for model in models:
+        _score_ahead(model, limit=settings.SCORE_COMPLETIONS_PER_MINUTE // len(models))
+
+
+def _score_ahead(model: ModelVersion, *, limit: int) -> None:
     try:
         rewards.score_ahead(
             model=model,
             load=partial(loaded_rewarder, model.path),
-            limit=settings.SCORE_COMPLETIONS_PER_MINUTE,
+            limit=limit,
             somebody_waits=somebody_waits,
         )
     except Refused as unusable:
@@ -200,13 +218,16 @@ def release_expired_leases() -> None:
 
 @shared_task
 def retrain_if_due() -> None:
-    """Beat: queues a retraining when a campaign's thresholds are met, and sends every queued one."""
-    training.request_if_due(
-        after_rankings=settings.RETRAIN_AFTER_RANKINGS,
-        after_days=settings.RETRAIN_AFTER_DAYS,
-        include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
+    """Beat: queues a retraining of each reward model whose thresholds are met, and sends every queued one."""
+    request_if_due(
+        Schedule(
+            after_rankings=settings.RETRAIN_AFTER_RANKINGS,
+            after_days=settings.RETRAIN_AFTER_DAYS,
+            include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
+        )
     )
     training.QUEUED_RUNS.send()
+    COMPARISONS.send()
 
 
 @shared_task
@@ -218,6 +239,19 @@ def train_reward_model(run_id: int) -> None:
 
 
 @shared_task
-def fail_stale_runs() -> None:
-    """Beat: a run whose process died without a word ends visibly."""
-    training.fail_silent_runs()
+def compare_reward_models(comparison_id: int) -> None:
+    """Two reward models that somebody wants beside each other."""
+    compare_models(comparison_id=comparison_id)
+
+
+@shared_task
+def take_up_silent_runs() -> None:
+    """Beat: a run whose worker died without a word goes on with the next one."""
+    if training.put_back_silent_runs():
+        training.QUEUED_RUNS.send()
+
+
+@shared_task
+def clear_leavings() -> None:
+    """Beat: what failed trainings left on the disk."""
+    leavings.clear_leavings()

@@ -69,6 +69,8 @@ class Child:
     stop_signal: int = signal.SIGTERM
     # What the kernel sends when the supervisor is killed; laptop/reaper.py ends what is left a little later.
     when_orphaned: int = signal.SIGKILL
+    # What it may take longer than the others, to save what it is at. Its own processes it ends itself.
+    saving_seconds: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     deaths: int = 0
@@ -133,11 +135,16 @@ class Supervisor:
         # A training process is in a session of its own, which no signal to its worker's group reaches.
         offspring = [each for _, process in running for each in _descendants(process.pid)]
         for child, process in running:
-            _signal_group(process, child.stop_signal)
+            if child.saving_seconds:
+                process.send_signal(child.stop_signal)
+            else:
+                _signal_group(process, child.stop_signal)
         deadline = time.monotonic() + STOP_SECONDS
-        for child, process in running:
+        for child, process in sorted(running, key=lambda each: each[0].saving_seconds):
+            if child.saving_seconds and process.poll() is None:
+                self.say(f"{child.name} saves what it is at, which may take {child.saving_seconds:.0f} s …")
             try:
-                process.wait(max(0.0, deadline - time.monotonic()))
+                process.wait(max(0.0, deadline + child.saving_seconds - time.monotonic()))
             except subprocess.TimeoutExpired:
                 self.say(f"{child.name} is busy and is ended now; its work is taken up again at the next start.")
             _signal_group(process, signal.SIGKILL)  # also what the child itself left behind

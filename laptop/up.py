@@ -26,6 +26,8 @@ from laptop.supervisor import Child, CommandFailed, Log, Supervisor
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.3
+SAVING_SECONDS = 45.0
+"""What a training needs on a laptop to finish its step and write a checkpoint; cut off, it goes on from an earlier."""
 CELERY = [sys.executable, "-m", "celery", "-A", "config.celery"]
 
 
@@ -175,17 +177,22 @@ class Up:
         clock = [*CELERY, "beat", "--pidfile="]
         return [
             Child("default", _worker("default", pool="solo")),
-            self._heavy_worker("sampling", niceness=5, first="suggestions,scoring"),
-            self._heavy_worker("training", niceness=10),
+            self._sampling_worker(),
+            self._training_worker(),
             Child("beat", clock),
         ]
 
-    def _heavy_worker(self, queue: str, *, niceness: int, first: str = "") -> Child:
-        """`first` names queues that it looks into before its own (PeopleFirst in config/celery.py)."""
-        # SIGQUIT ends a task in the middle and gives its message back; SIGTERM would wait for a training run's end.
-        # Only a pool of processes can do that, so that these have one, of one.
-        command = _worker(queue, pool="prefork", first=first)
-        return Child(queue, command, niceness=niceness, stop_signal=signal.SIGQUIT, when_orphaned=signal.SIGQUIT)
+    def _sampling_worker(self) -> Child:
+        """Looks into the queues of people and programs before its own (PeopleFirst in config/celery.py)."""
+        # SIGQUIT ends a task in the middle and gives its message back; SIGTERM would wait for its end. Only a pool of
+        # processes can do that, so that it has one, of one.
+        command = _worker("sampling", pool="prefork", first="suggestions,scoring")
+        return Child("sampling", command, niceness=5, stop_signal=signal.SIGQUIT, when_orphaned=signal.SIGQUIT)
+
+    def _training_worker(self) -> Child:
+        # SIGTERM: the trainer finishes its step and saves where it is (labeling/training/services/stopping.py).
+        command = _worker("training", pool="prefork")
+        return Child("training", command, niceness=10, when_orphaned=signal.SIGTERM, saving_seconds=SAVING_SECONDS)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -209,7 +216,7 @@ class Up:
                     "",
                     "To see the loop turn without an afternoon of clicking, in a second terminal:",
                     f"  {manage} simulate_labelers --rankings 60 --rule shorter",
-                    f"  {manage} retrain_reward_model --include-simulated",
+                    f"  {manage} retrain_reward_model --include-simulated --promote-simulated",
                     "",
                     f"Logs: {_short(self.supervisor.log_dir)}   Stop: Ctrl-C",
                     "",

@@ -1,8 +1,6 @@
 """The whole job through real Celery workers and a tiny real model: sample → rank → export → train → promote."""
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +71,7 @@ def has_ended() -> bool:
     return run is not None and run.state in (RunState.DONE, RunState.FAILED)
 
 
-def test_from_prompts_to_a_promoted_reward_model_without_a_hand_on_it(pipeline: Processes) -> None:
+def test_from_prompts_to_a_reward_model_without_a_hand_on_it(pipeline: Processes) -> None:
     make_work()
     pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
     assert Completion.objects.values("task", "text_key").distinct().count() == Completion.objects.count()
@@ -91,7 +89,9 @@ def test_from_prompts_to_a_promoted_reward_model_without_a_hand_on_it(pipeline: 
     assert run.evaluation["new"]["rankings"] >= 1
     version = ModelVersion.objects.get(kind=ModelKind.REWARD)
     assert run.model_version == version
-    assert version.state == ModelState.CURRENT, run.decision
+    assert run.promotion["promote"] is True, run.decision
+    assert (version.state, version.simulated) == (ModelState.CANDIDATE, True)  # nobody asked for more
+    assert "learned from simulated labelers" in run.decision
     assert run.promotion["test"]["comparison"]["rankings"] == run.evaluation["new"]["rankings"]
     assert run.promotion["newest"]["comparison"]["rankings"] > run.evaluation["new"]["rankings"]
     assert version.snapshot == run.snapshot
@@ -111,21 +111,25 @@ def test_a_sampling_worker_killed_in_the_middle_costs_no_task(pipeline: Processe
     assert not [task for task in RankingTask.objects.all() if task.k != task.completions.count()]
 
 
-def test_a_training_process_killed_in_the_middle_fails_visibly_and_promotes_nothing(pipeline: Processes) -> None:
+def test_a_training_whose_worker_is_stopped_in_order_goes_on_with_the_next(pipeline: Processes) -> None:
+    """As `up`, compose and systemd stop it: by SIGTERM to the worker, whose own process follows the training."""
     make_work()
     pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
     pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--noise", "0")
 
     pipeline.wait_for("a training process is up", trainers, seconds=120)
-    os.kill(trainers()[0].pid, signal.SIGKILL)
-    pipeline.wait_for("the run ended", has_ended, seconds=60)
+    worker = pipeline.running.pop("training")
+    worker.terminate()
+    worker.wait(timeout=60)
+    run = TrainingRun.objects.get()
+    assert (run.state, run.interruption) == (RunState.QUEUED, "Its worker was stopped.")
+    assert not trainers()
 
-    run = last_run()
-    assert run is not None
-    assert run.state == RunState.FAILED
-    assert "SIGKILL" in run.failure
-    assert not ModelVersion.objects.filter(kind=ModelKind.REWARD).exists()
-    assert not Path(run.output_path).exists()
+    pipeline.worker("training-again", "training")
+    pipeline.wait_for("the run ended", has_ended, seconds=120)
+    run.refresh_from_db()
+    assert run.state == RunState.DONE, run.failure
+    assert run.model_version == ModelVersion.objects.get(kind=ModelKind.REWARD)
 
 
 def trainers() -> list[psutil.Process]:

@@ -192,6 +192,9 @@ class ItemSerializer(Strict):
 
 
 class ItemsSerializer(Strict):
+    model = Text(
+        required=False, max_length=LONGEST_NAME, help_text="A version, or a reward model. Left out: the default one."
+    )
     items = serializers.ListField(child=ItemSerializer(), allow_empty=False, max_length=MOST_COMPLETIONS)
 
 

@@ -126,8 +126,16 @@ class RetrainingRefused(Refusal):
     """A retraining can't start now; the message says why."""
 
 
+class ComparisonRefused(Refusal):
+    """Two models can't be compared on those rankings; the message says why."""
+
+
 class SnapshotRefused(Refusal):
     """A snapshot can't be written or trusted; the message names the directory or the file."""
+
+
+class ExclusionRefused(Refusal):
+    """The labels can't be left out or taken in again; the message says why."""
 
 
 class NothingToExport(SnapshotRefused):

@@ -13,6 +13,14 @@ class CampaignState(models.TextChoices):
     CLOSED = "closed", _("Closed")
 
 
+class CampaignUse(models.TextChoices):
+    """What its labels are for. The split of a prompt is that of its submitter, whatever the use."""
+
+    TRAIN_AND_EVALUATE = "train_and_evaluate", _("Train and evaluate")
+    EVALUATE_ONLY = "evaluate_only", _("Evaluate only")
+    NEVER_TRAIN = "never_train", _("Never train")
+
+
 class LabelerState(models.TextChoices):
     INVITED = "invited", _("Invited")
     SCREENING = "screening", _("Screening")
@@ -263,9 +271,10 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     },
     RunState: {
         RunState.QUEUED: (RunState.EXPORTING, RunState.FAILED),
-        RunState.EXPORTING: (RunState.TRAINING, RunState.FAILED),
-        RunState.TRAINING: (RunState.EVALUATING, RunState.FAILED),
-        RunState.EVALUATING: (RunState.DONE, RunState.FAILED),
+        # Back to QUEUED: its worker was stopped or died, and another one goes on.
+        RunState.EXPORTING: (RunState.TRAINING, RunState.QUEUED, RunState.FAILED),
+        RunState.TRAINING: (RunState.EVALUATING, RunState.QUEUED, RunState.FAILED),
+        RunState.EVALUATING: (RunState.DONE, RunState.QUEUED, RunState.FAILED),
     },
     SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
     DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},

@@ -1,7 +1,17 @@
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.ranking.models import Ranking
+from labeling.people.models import Labeler
 
 
 class Snapshot(models.Model):
@@ -11,6 +21,9 @@ class Snapshot(models.Model):
     as_of = models.DateTimeField()
     filters = models.JSONField()
     counts = models.JSONField()
+    left_out = models.JSONField(
+        default=dict, blank=True, help_text="How many labels were left out, by kind of label and by why."
+    )
     sha256 = models.CharField(max_length=64, help_text="The manifest's own hash.")
     bytes = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -26,3 +39,83 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"Snapshot {self.pk} as of {self.as_of:%Y-%m-%d %H:%M}"
+
+
+class ExclusionQuerySet(models.QuerySet["Exclusion"]):
+    def in_force(self, *, as_of: datetime | None = None) -> "ExclusionQuerySet":
+        """Those that hold now, or held at that time."""
+        if as_of is None:
+            return self.filter(ended_at=None)
+        return self.filter(Q(ended_at=None) | Q(ended_at__gt=as_of), excluded_at__lte=as_of)
+
+
+class Exclusion(models.Model):
+    """Labels that are left out of snapshots, and so of training and evaluation, until they are taken in again.
+
+    Exactly one of the targets is set. Only its end is written later; whatever is left out once more is a new row.
+    """
+
+    TARGETS = ("ranking", "demonstration", "labeler", "campaign")
+
+    ranking = models.ForeignKey(
+        Ranking, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions",
+        help_text="With all its revisions and its edit.",
+    )  # fmt: skip
+    demonstration = models.ForeignKey(
+        Demonstration, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions",
+        help_text="With all its revisions.",
+    )  # fmt: skip
+    labeler = models.ForeignKey(Labeler, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions")
+    since = models.DateTimeField(
+        null=True, blank=True, help_text="Of a labeler: what they handed in from then on. Empty: everything."
+    )
+    campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions")
+    reason = models.TextField()
+    excluded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    excluded_at = models.DateTimeField(db_default=Now())
+    end_reason = models.TextField(blank=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ExclusionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("exclusion")
+        verbose_name_plural = _("exclusions")
+        ordering = ["-id"]
+        constraints = [
+            not_blank("reason", name="exclusion_says_why"),
+            models.CheckConstraint(
+                condition=Q(ranking__isnull=False, demonstration=None, labeler=None, campaign=None)
+                | Q(ranking=None, demonstration__isnull=False, labeler=None, campaign=None)
+                | Q(ranking=None, demonstration=None, labeler__isnull=False, campaign=None)
+                | Q(ranking=None, demonstration=None, labeler=None, campaign__isnull=False),
+                name="exclusion_has_one_target",
+            ),
+            models.CheckConstraint(
+                condition=Q(since=None) | Q(labeler__isnull=False), name="exclusion_since_of_labeler"
+            ),
+            *(
+                models.UniqueConstraint(
+                    fields=[target], condition=Q(ended_at=None), name=f"exclusion_once_per_{target}"
+                )
+                for target in ("ranking", "demonstration", "labeler", "campaign")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.target} left out"
+
+    @property
+    def kind(self) -> str:
+        """Which of TARGETS is set."""
+        return next(target for target in self.TARGETS if getattr(self, f"{target}_id") is not None)
+
+    @property
+    def target(self) -> Any:
+        """The row that is left out."""
+        return getattr(self, self.kind)

@@ -40,6 +40,13 @@ class ExportCommand(BaseCommand):
         parser.add_argument("--include-simulated", action="store_true", help="Simulated labelers' work, too.")
         parser.add_argument("--held-out", action="store_true", help="Held-out labelers' work, and nobody else's.")
 
+        parser.add_argument("--reward-model", metavar="SLUG", help="Only the campaigns that feed this reward model.")
+        parser.add_argument(
+            "--include-left-out",
+            action="store_true",
+            help="What admins left out of training, and campaigns that never train, too.",
+        )
+
     def export(self, options: dict[str, Any], *, kinds: list[str]) -> None:
         try:
             manifest = write_snapshot(
@@ -50,6 +57,8 @@ class ExportCommand(BaseCommand):
                 split=options["split"],
                 include_simulated=options["include_simulated"],
                 held_out=options["held_out"],
+                include_left_out=options["include_left_out"],
+                reward_model=options["reward_model"],
             )
         except SnapshotRefused as refused:
             raise CommandError(str(refused)) from refused
@@ -59,5 +68,8 @@ class ExportCommand(BaseCommand):
         for split, counts in manifest.counts.items():
             numbers = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
             self.stdout.write(f"{split}: {numbers}")
+        for kind, reasons in manifest.left_out.items():
+            counted = ", ".join(f"{number:,} by {reason}" for reason, number in reasons.items())
+            self.stdout.write(f"left out: {kind}, {counted}")
         self.stdout.write(f"{output}: {manifest.bytes:,} bytes as of {utc_text(manifest.as_of)}")
         self.stdout.write(f"sha256 {manifest.sha256}")

@@ -43,6 +43,7 @@ NEVER_CHANGE = (
     "labeling_message",
     "labeling_rewardscore",
     "labeling_preferencemargin",
+    "labeling_trainingrecipe",
     "labeling_change",
 )
 
@@ -59,9 +60,18 @@ KEEP_COLUMNS = {
         "author_id",
         "picked_message_id",
     ),
-    "labeling_campaign": ("slug",),
+    "labeling_campaign": ("slug", "simulated"),
     "labeling_submitter": ("name", "split"),
-    "labeling_modelversion": ("kind", "name", "path", "parent_id", "snapshot_id", "metrics"),
+    "labeling_rewardmodel": ("slug",),
+    "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
+    "labeling_exclusion": (
+        "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "since", "reason", "excluded_at",
+        "excluded_by_id",
+    ),
+    "labeling_promotion": ("version_id", "before_id", "rolled_back", "reason", "began_at"),
+    "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics",
+        "simulated",
+    ),
     "labeling_modelcheck": ("model_version_id",),
     "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
@@ -71,7 +81,7 @@ KEEP_COLUMNS = {
     "labeling_composition": ("labeler_id", "campaign_id", "kind", "ranking_id"),
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
-    "labeling_scoringrequest": ("asked_by_id", "items"),
+    "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.
@@ -89,6 +99,7 @@ STATES = {
     "labeling_modelversion": ModelState,
     "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
+    "labeling_modelcomparison": ScoringState,
 }
 
 # What webhooks are told of is written in the transaction in which it happens, whichever door it came through.

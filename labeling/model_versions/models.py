@@ -1,3 +1,4 @@
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -7,9 +8,50 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import CheckState, ModelKind, ModelState
 
 
+class RewardModel(models.Model):
+    """What is rewarded, such as helpful or safe: the campaigns that feed it, when it is retrained, and its versions."""
+
+    slug = models.SlugField(unique=True, help_text=_("Short name in the names of its versions; it can't change later."))
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, help_text=_("What its rewards stand for, for whoever uses them."))
+    is_default = models.BooleanField(
+        default=False, help_text=_("New campaigns feed it, and programs that name no reward model get its rewards.")
+    )
+    retrains_itself = models.BooleanField(
+        default=True, help_text=_("A retraining starts when there are enough new rankings. Off: only when asked for.")
+    )
+    retrain_after_rankings = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("New rankings of a campaign that start a retraining. Empty: RETRAIN_AFTER_RANKINGS."),
+    )
+    retrain_after_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Days after which even one new ranking starts a retraining. Empty: RETRAIN_AFTER_DAYS."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("reward model")
+        verbose_name_plural = _("reward models")
+        ordering = ["-is_default", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="reward_model_one_default"
+            ),
+            not_blank("name", name="reward_model_name_not_blank"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ModelVersionQuerySet(StatefulQuerySet["ModelVersion"]):
     def current(self, kind: ModelKind | None = None) -> "ModelVersionQuerySet":
-        """The version of the kind that is in use, one at the most; of each kind unless one is named."""
+        """The versions that are in use, of every kind unless one is named: one SFT model, one of each reward model."""
         current = self.filter(state=ModelState.CURRENT)
         return current if kind is None else current.filter(kind=kind)
 
@@ -18,6 +60,10 @@ class ModelVersion(StatefulModel):
     """A checkpoint on disk, safetensors only. Which weights it names never changes; only its state does."""
 
     kind = models.CharField(max_length=8, choices=ModelKind.choices)
+    reward_model = models.ForeignKey(
+        RewardModel, null=True, blank=True, on_delete=models.PROTECT, related_name="versions",
+        help_text="Empty: an SFT model.",
+    )  # fmt: skip
     name = models.CharField(max_length=200, unique=True)
     path = models.CharField(max_length=1000, help_text="A directory with config.json, a tokenizer and *.safetensors.")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
@@ -25,6 +71,9 @@ class ModelVersion(StatefulModel):
         "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
     )
     metrics = models.JSONField(default=dict, blank=True)
+    simulated = models.BooleanField(
+        default=False, help_text="It learned from simulated labelers, whose preferences are nobody's."
+    )
     state = models.CharField(max_length=16, choices=ModelState.choices, default=ModelState.CANDIDATE)
     state_reason = models.TextField(blank=True, help_text="Why it was promoted, kept as candidate or retired.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -38,7 +87,15 @@ class ModelVersion(StatefulModel):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind"], condition=models.Q(state=ModelState.CURRENT.value), name="model_one_current_per_kind"
+                fields=["kind", "reward_model"],
+                condition=models.Q(state=ModelState.CURRENT.value),
+                nulls_distinct=False,
+                name="model_one_current_per_kind",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=ModelKind.REWARD.value, reward_model__isnull=False)
+                | models.Q(~models.Q(kind=ModelKind.REWARD.value), reward_model=None),
+                name="model_version_of_a_reward_model",
             ),
             one_of("kind", ModelKind, name="model_kind_known"),
             one_of("state", ModelState, name="model_state_known"),
@@ -48,10 +105,41 @@ class ModelVersion(StatefulModel):
     def __str__(self) -> str:
         return self.name
 
+    def current_instead(self) -> "ModelVersion | None":
+        """The version whose place this one would take."""
+        return type(self).objects.filter(kind=self.kind, reward_model=self.reward_model_id).current().first()
+
     @property
     def last_check(self) -> "ModelCheck | None":
         """What came of the last time that a worker was to load it; None for one that nobody was asked to try."""
         return self.checks.order_by("-pk").first()
+
+
+class Promotion(models.Model):
+    """One version's time as the current one, of the SFT model or of a reward model. Rolling back goes to `before`."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
+    before = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="Whose version is current again after rolling back from here.",
+    )  # fmt: skip
+    rolled_back = models.BooleanField(default=False, help_text="It came back by rolling back from a later one.")
+    reason = models.TextField(blank=True)
+    began_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("promotion")
+        verbose_name_plural = _("promotions")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version"], condition=models.Q(ended_at=None), name="promotion_one_open_per_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}, current from {self.began_at:%Y-%m-%d %H:%M}"
 
 
 class ModelCheck(StatefulModel):
@@ -64,6 +152,7 @@ class ModelCheck(StatefulModel):
     promotion_reason = models.TextField(
         blank=True, help_text="Where there is one, the version is promoted as soon as it has passed."
     )
+    promote_simulated = models.BooleanField(default=False, help_text="Even if it learned from simulated labelers.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker began with it.")
     worker = models.CharField(max_length=200, blank=True)
     asked_at = models.DateTimeField(auto_now_add=True)

@@ -1,4 +1,4 @@
-"""Which models are in use now, and how long a text is to them.
+"""Which models are in use now, which was before, and how long a text is to them.
 
 Only the tokenizer's file is read, once in a process for each model; no weights and no torch.
 """
@@ -7,17 +7,53 @@ import logging
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from labeling.base.refusals import ModelRefused
 from labeling.base.states import CheckState, ModelKind
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelVersion, Promotion, RewardModel
 from lm.errors import UnusableModel
 from lm.model_directory import context_length, trained_length
 from lm.prompt_tokens import count_text_tokens, special_tokens_in
 
 
-def current_reward_model() -> ModelVersion | None:
-    """Returns it with the snapshot that it was trained on."""
-    return ModelVersion.objects.current(ModelKind.REWARD).select_related("snapshot").first()
+def current_reward_model(reward_model: RewardModel | None = None) -> ModelVersion | None:
+    """The current version of a reward model, or of the default one; with the snapshot that it was trained on."""
+    current = ModelVersion.objects.current(ModelKind.REWARD).select_related("snapshot", "reward_model")
+    if reward_model is None:
+        return current.filter(reward_model__is_default=True).first()
+    return current.filter(reward_model=reward_model).first()
+
+
+def current_reward_models() -> list[ModelVersion]:
+    """The current version of every reward model that has one, the default one's first."""
+    current = ModelVersion.objects.current(ModelKind.REWARD).select_related("snapshot", "reward_model")
+    return list(current.order_by("-reward_model__is_default", "pk"))
+
+
+def reward_model_named(slug: str) -> RewardModel:
+    """Raises ModelRefused, naming those that there are."""
+    found = RewardModel.objects.filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(RewardModel.objects.order_by("slug").values_list("slug", flat=True))
+        raise ModelRefused(f"There is no reward model “{slug}”; there are: {known or 'none yet'}.")
+    return found
+
+
+def promotions_of(kind: ModelKind, reward_model: RewardModel | None = None) -> QuerySet[Promotion]:
+    """What was current when, of the SFT model or of one reward model; the latest first."""
+    of_kind = Promotion.objects.filter(version__kind=kind, version__reward_model=reward_model)
+    return of_kind.select_related("version", "before__version").order_by("-pk")
+
+
+def way_back(kind: ModelKind, reward_model: RewardModel | None = None) -> Promotion | None:
+    """The promotion whose version is current again after rolling back now; None where nothing was before.
+
+    Promoted A, B, rolled back to A, promoted C: the way back from C leads to A, which was current before it. A version
+    that was retired while it was current is passed over.
+    """
+    latest = promotions_of(kind, reward_model).first()
+    return latest.before if latest else None
 
 
 log = logging.getLogger(__name__)
@@ -92,8 +128,15 @@ def _reading_limit(model: ModelVersion) -> int:
     """Tokens of a prompt with its completion: what a reward model was trained with, or what the next one will be."""
     context = context_length(model.path)
     if model.kind == ModelKind.REWARD:
-        return min(context, trained_length(model.path) or settings.RM_MAX_LENGTH)
-    return min(context, settings.RM_MAX_LENGTH)
+        return min(context, trained_length(model.path) or _length_of_the_recipe())
+    return min(context, _length_of_the_recipe())
+
+
+def _length_of_the_recipe() -> int:
+    """What the next version of the default reward model will be trained with."""
+    recipes = RewardModel.objects.filter(is_default=True, recipes__isnull=False).order_by("-recipes__version")
+    length: int | None = recipes.values_list("recipes__max_length", flat=True).first()
+    return length or int(settings.RM_MAX_LENGTH)
 
 
 def current_sft_model() -> ModelVersion | None:

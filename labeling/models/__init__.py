@@ -7,14 +7,14 @@ from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelCheck, ModelVersion
+from labeling.exports.models import Exclusion, Snapshot
+from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
-from labeling.training.models import TrainingPoint, TrainingRun
+from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
@@ -30,6 +30,7 @@ __all__ = [
     "Conversation",
     "Demonstration",
     "EarlierDraft",
+    "Exclusion",
     "FailedLogin",
     "IdempotentRequest",
     "InstructionAcknowledgement",
@@ -37,10 +38,12 @@ __all__ = [
     "Labeler",
     "Message",
     "ModelCheck",
+    "ModelComparison",
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",
     "PreferenceMargin",
+    "Promotion",
     "Prompt",
     "PromptOpening",
     "QueueProgress",
@@ -49,6 +52,7 @@ __all__ = [
     "RankingTask",
     "RenderedCompletion",
     "Revision",
+    "RewardModel",
     "RewardScore",
     "RubricVersion",
     "SamplingRun",
@@ -58,6 +62,7 @@ __all__ = [
     "Suggestion",
     "SuggestionRequest",
     "TrainingPoint",
+    "TrainingRecipe",
     "TrainingRun",
     "UnfinishedAttempt",
     "Webhook",

@@ -40,7 +40,7 @@ class DoubtfulLabelAdmin(RecordAdmin):
     list_display_links = ("ranking_number", "opening")
     list_filter = (
         *yes_or_no("trained_on", "ranking__simulated"),
-        *by_relation("ranking__task__campaign"),
+        *by_relation("ranking__task__campaign", "model_version__reward_model"),
     )
     list_select_related = ("ranking__task__prompt", "ranking__labeler__user", "model_version")
     search_fields = ("ranking__labeler__user__username", "ranking__task__prompt__messages")
@@ -198,8 +198,8 @@ class ScoringRequestAdmin(RecordAdmin):
     search_fields = ("asked_by__username", "failure")
     list_per_page = 50
     fields = (
-        "asked_by", "state", "failure", "model_version", "asked_at", "dispatched_at", "finished_at", "worker", "items",
-        "scores",
+        "asked_by", "state", "failure", "wanted", "model_version", "asked_at", "dispatched_at", "finished_at", "worker",
+        "items", "scores",
     )  # fmt: skip
 
     @column("#", ordering="pk")

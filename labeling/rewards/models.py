@@ -83,6 +83,10 @@ class ScoringRequest(StatefulModel):
     state = models.CharField(max_length=16, choices=ScoringState.choices, default=ScoringState.WAITING)
     scores = models.JSONField(null=True, blank=True, help_text="List of {rewards, problems}, one per item, in order.")
     failure = models.TextField(blank=True)
+    wanted = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="The version that was named; empty: the default reward model's current one when it is answered.",
+    )  # fmt: skip
     model_version = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="scoring_requests"
     )

@@ -11,13 +11,13 @@ from itertools import groupby, islice
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from labeling.base.states import ScoringState, SuggestionState
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.ranking.models import Ranking
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.queries import current_reward_model
+from labeling.model_versions.queries import current_reward_models
 from labeling.ranking_tasks.models import Completion, RankingTask
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.writing.suggestions.models import SuggestionRequest
@@ -70,23 +70,23 @@ def scores_of_task(task: RankingTask, model: ModelVersion | None) -> dict[int, R
 
 
 def doubtful(margins: QuerySet[PreferenceMargin]) -> QuerySet[PreferenceMargin]:
-    """Returns the lowest fifth of the current model's margins, as far as they contradict the label, worst first.
+    """Returns the lowest fifth of each current model's margins, as far as they contradict the label, worst first.
 
     Only the last revision of a ranking is doubted.
     """
-    model = current_reward_model()
     counts = Ranking.objects.last_revisions().filter(pk=OuterRef("ranking"))
-    return margins.filter(Exists(counts), model_version=model, mean__lt=0, mean__lte=_threshold(model)).order_by(
-        "mean", "pk"
-    )
+    lowest = Q(pk__in=[])
+    for model in current_reward_models():
+        lowest |= Q(model_version=model, mean__lte=_threshold(model))
+    return margins.filter(lowest, Exists(counts), mean__lt=0).order_by("mean", "pk")
 
 
-def _threshold(model: ModelVersion | None) -> float:
+def _threshold(model: ModelVersion) -> float:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT percentile_disc(%s) WITHIN GROUP (ORDER BY mean) FROM labeling_preferencemargin"
             " WHERE model_version_id = %s",
-            [DOUBTFUL_SHARE, model.pk if model else None],
+            [DOUBTFUL_SHARE, model.pk],
         )
         row: tuple[float | None] = cursor.fetchone()
     return 0.0 if row[0] is None else row[0]

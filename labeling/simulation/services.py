@@ -72,6 +72,7 @@ def _like(campaign: Campaign) -> Campaign:
         defaults=settings | {"name": name, "rankings_per_task": 1},
     )
     if is_new:
+        simulation.reward_models.set(campaign.reward_models.all())
         publish_instructions(campaign=simulation, body=campaign.instruction_versions.latest("version").body)
         publish_rubric(campaign=simulation, flags=campaign.rubric_versions.latest("version").flags)
     return simulation

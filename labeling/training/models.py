@@ -1,18 +1,85 @@
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState
+from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState, ScoringState
 from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelVersion, RewardModel
 
+STRENGTHS = [("none", _("Nothing")), ("margin", _("A margin")), ("weight", _("A weight"))]
+"""What a preference's strength does in training: `--strength` of rm_trainer."""
+EVALUATED = ("valid", "test")
+"""Splits that nothing is trained on."""
 TRIGGERS = ("rankings", "days", "manual")
+
+
+class TrainingRecipe(models.Model):
+    """How a reward model is trained. It never changes: a change is a new version, and each run keeps the one it had."""
+
+    reward_model = models.ForeignKey(RewardModel, on_delete=models.PROTECT, related_name="recipes")
+    version = models.PositiveIntegerField()
+    base = models.CharField(
+        max_length=1000,
+        blank=True,
+        help_text=_("A directory or a Hugging Face id. Empty: the SFT model that is current when a run begins."),
+    )
+    learning_rate = models.FloatField(
+        validators=[MinValueValidator(1e-9), MaxValueValidator(1.0)],
+        help_text=_("At its peak. InstructGPT: 9e-6; a cosine leads to 10% of it."),
+    )
+    rankings_per_batch = models.PositiveIntegerField(
+        validators=[MinValueValidator(1)], help_text=_("Rankings in one optimizer step. InstructGPT: 64.")
+    )
+    epochs = models.PositiveIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_("Passes over the rankings. InstructGPT: 1; several overfit quickly."),
+    )
+    max_length = models.PositiveIntegerField(
+        validators=[MinValueValidator(8)], help_text=_("Longest prompt with completion, in tokens.")
+    )
+    freeze_embeddings = models.BooleanField(
+        default=False, help_text=_("Leave the token embeddings as they are; saves memory on small machines.")
+    )
+    lora_rank = models.PositiveIntegerField(
+        default=0, help_text=_("Train adapters of this rank instead of all weights. 0: all weights.")
+    )
+    strength = models.CharField(
+        max_length=8,
+        choices=STRENGTHS,
+        default="none",
+        help_text=_("What it does in training how much better labelers say that a completion is."),
+    )
+    label_smoothing = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.49)],
+        help_text=_("Part of the pairs that is taken to be labelled the wrong way round."),
+    )
+    note = models.TextField(blank=True, help_text=_("Why it was changed, for whoever looks at it later."))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("training recipe")
+        verbose_name_plural = _("training recipes")
+        ordering = ["reward_model", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["reward_model", "version"], name="training_recipe_version_unique"),
+            models.CheckConstraint(condition=models.Q(version__gte=1), name="training_recipe_version_positive"),
+            one_of("strength", [value for value, _word in STRENGTHS], name="training_recipe_strength_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reward_model}, recipe {self.version}"
 
 
 class TrainingRunQuerySet(StatefulQuerySet["TrainingRun"]):
     def active(self) -> "TrainingRunQuerySet":
-        """Runs that are queued or under way: one of a kind at the most."""
+        """Runs that are queued or under way: one of a reward model at the most."""
         return self.filter(state__in=ACTIVE_RUN_STATES)
 
 
@@ -20,11 +87,16 @@ class TrainingRun(StatefulModel):
     """One retraining: snapshot + configuration → checkpoint → evaluation → registered version, or a stated failure."""
 
     kind = models.CharField(max_length=8, choices=ModelKind.choices, default=ModelKind.REWARD)
+    reward_model = models.ForeignKey(RewardModel, on_delete=models.PROTECT, related_name="training_runs")
+    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="training_runs")
     trigger = models.CharField(max_length=16)
     trigger_note = models.TextField(blank=True, help_text="What set it off, in words.")
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
     failure = models.TextField(blank=True)
     include_simulated = models.BooleanField(default=False)
+    promote_simulated = models.BooleanField(
+        default=False, help_text="What learned from simulated labelers may become current, if the rule says so."
+    )
     config = models.JSONField(default=dict, blank=True)
     snapshot = models.ForeignKey(
         Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="training_runs"
@@ -45,10 +117,21 @@ class TrainingRun(StatefulModel):
         default=dict, blank=True, help_text="What was decided by: the rule, both comparisons, and which of them hold."
     )
     worker = models.CharField(max_length=200, blank=True)
+    claim = models.UUIDField(
+        null=True, blank=True, editable=False, help_text="Names whoever does it now; another value: it was taken over."
+    )
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="How often a worker began with it since it last made a step."
+    )
+    interruption = models.TextField(blank=True, help_text="Why it was last interrupted, to go on from there.")
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="When its worker was last alive.")
+    progress_at = models.DateTimeField(null=True, blank=True, help_text="When the training process last got on.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    cleared_at = models.DateTimeField(
+        null=True, blank=True, help_text="When what a failed run had left on the disk was removed."
+    )
 
     objects = TrainingRunQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
 
@@ -58,7 +141,7 @@ class TrainingRun(StatefulModel):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind"],
+                fields=["kind", "reward_model"],
                 condition=models.Q(state__in=[state.value for state in ACTIVE_RUN_STATES]),
                 name="training_run_one_at_a_time",
             ),
@@ -97,3 +180,39 @@ class TrainingPoint(models.Model):
 
     def __str__(self) -> str:
         return f"step {self.step}"
+
+
+class ModelComparison(StatefulModel):
+    """Two reward models of somebody's choice on the same rankings: asked for, then measured by a training worker."""
+
+    first = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    second = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="comparisons")
+    split = models.CharField(max_length=8)
+    state = models.CharField(max_length=16, choices=ScoringState.choices, default=ScoringState.WAITING)
+    result = models.JSONField(null=True, blank=True, help_text="Figures of both, and of their difference.")
+    failure = models.TextField(blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField(auto_now_add=True)
+    dispatched_at = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=200, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("comparison of reward models")
+        verbose_name_plural = _("comparisons of reward models")
+        ordering = ["-id"]
+        constraints = [
+            one_of("state", ScoringState, name="model_comparison_state_known"),
+            one_of("split", EVALUATED, name="model_comparison_split_known"),
+            models.CheckConstraint(condition=~models.Q(first=models.F("second")), name="model_comparison_of_two"),
+            models.CheckConstraint(
+                condition=~models.Q(state="ready") | models.Q(result__isnull=False),
+                name="model_comparison_ready_has_a_result",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first} – {self.second}"

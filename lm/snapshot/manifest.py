@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ MANIFEST_NAME = "manifest.json"
 
 Counts = dict[str, dict[str, int]]
 """By split, then by rankings, usable_pairs, prompts, labelers, demonstrations."""
+LeftOut = dict[str, dict[str, int]]
+"""How many labels were left out: by rankings or demonstrations, then by why (docs/data-contract.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class Manifest:
     filters: Mapping[str, object]
     files: tuple[FileEntry, ...]
     counts: Counts
+    left_out: LeftOut = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -66,6 +69,7 @@ class Manifest:
             "filters": self.filters,
             "files": [asdict(file) for file in self.files],
             "counts": self.counts,
+            **({"left_out": self.left_out} if self.left_out else {}),
         }
 
 
@@ -87,6 +91,7 @@ def read_manifest(directory: Path) -> Manifest:
             filters=_of_type(content["filters"], dict, "filters"),
             files=tuple(_file_entry(entry) for entry in _of_type(content["files"], list, "files")),
             counts=_counts(content["counts"]),
+            left_out=_of_type(content.get("left_out", {}), dict, "left_out"),
         )
     except OSError as error:
         raise Refused(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from lm.errors import Refused
-from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, Manifest
+from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, LeftOut, Manifest
 from lm.snapshot.records import DemonstrationRecord, PairRecord, RankingRecord
 
 Record = RankingRecord | PairRecord | DemonstrationRecord
@@ -75,10 +75,12 @@ class SnapshotWriter:
             ]
         return tuple(sorted(entries, key=lambda entry: entry.path))
 
-    def finish(self, *, as_of: datetime, filters: Mapping[str, object], counts: Counts) -> Manifest:
+    def finish(
+        self, *, as_of: datetime, filters: Mapping[str, object], counts: Counts, left_out: LeftOut | None = None
+    ) -> Manifest:
         """Closes the files and writes the manifest of them."""
         self._open.close()
-        manifest = Manifest(as_of=as_of, filters=filters, files=self.entries(), counts=counts)
+        manifest = Manifest(as_of=as_of, filters=filters, files=self.entries(), counts=counts, left_out=left_out or {})
         write_manifest(self._directory, manifest)
         return manifest
 

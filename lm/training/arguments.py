@@ -13,6 +13,8 @@ from lm.errors import Refused
 
 Optimizer = Literal["adamw", "adamw8bit"]
 Precision = Literal["auto", "float32", "bfloat16"]
+OTHER_RUN = "holds the checkpoint of a run with other options or other data"
+"""With these words a trainer refuses to go on from a checkpoint; an option that is new in this version is enough."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from transformers import PreTrainedModel
 from lm.atomic_files import write_json_file
 from lm.errors import Failed, Refused
 from lm.progress import Event
+from lm.training.arguments import OTHER_RUN
 from lm.training.output import checkpoints_of, shared_atomic_directory
 from lm.training.processes import ALONE, Processes
 
@@ -89,10 +90,7 @@ class Checkpoints(Generic[Result]):
                 return Done()
             state = json.loads((steps[-1] / "state.json").read_text())
             if state.pop("run") != self.run:
-                raise Refused(
-                    f"{self.directory} holds the checkpoint of a run with other options or other data. Go on with "
-                    f"those, give another --output, or remove it."
-                )
+                raise Refused(f"{self.directory} {OTHER_RUN}. Go on with those, give another --output, or remove it.")
         weights, moments = get_state_dict(model, optimizer, options=TRAINED)
         load({"model": weights, "optimizer": moments}, checkpoint_id=steps[-1], no_dist=self.processes.size == 1)
         set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments, options=TRAINED)

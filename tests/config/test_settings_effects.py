@@ -109,6 +109,8 @@ EFFECTS: dict[str, Effect] = {
     **own("RM_EPOCHS", "7", 7),
     **own("RM_MAX_LENGTH", "77", 77),
     **own("RM_FREEZE_EMBEDDINGS", "true", becomes=True, DATABASE_URL=PRODUCTION["DATABASE_URL"], DEBUG="true"),
+    **own("RM_CHECKPOINT_EVERY", "7", 7),
+    **own("TRAINING_SILENT_MINUTES", "7", 7),
     **own("RM_TRAIN_LAUNCHER", "srun python -m rm_trainer", ["srun", "python", "-m", "rm_trainer"]),
     **own("SCORE_BATCH_SIZE", "7", 7),
     **own("SCORE_COMPLETIONS_PER_MINUTE", "77", 77),

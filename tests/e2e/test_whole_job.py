@@ -144,6 +144,7 @@ def retrain_in_the_admin(page: Page, address: str) -> None:
     page.get_by_role("link", name=re.compile("Retrain now")).first.click()
     page.get_by_text("Learn from simulated rankings too").click()
     expect(page.get_by_label("Learn from simulated rankings too")).to_be_checked()
+    page.get_by_text("Let it become current though it learns from simulated rankings").click()
     page.get_by_role("button", name="Retrain now").click()
     expect(page.locator("body")).to_contain_text("on its way to a training worker")
 

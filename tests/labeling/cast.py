@@ -18,6 +18,7 @@ from labeling.campaigns.services.campaigns import (
     publish_rubric,
 )
 from labeling.campaigns.services.prompts import add_prompt
+from labeling.model_versions.services import default_reward_model
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
 from labeling.people.services import create_labeler
 from labeling.ranking_tasks.rules import GivenCompletion
@@ -62,6 +63,7 @@ def make_campaign(
     campaign = Campaign.objects.create(
         **{"slug": f"campaign-{number}", "name": name or f"Campaign {number}", "languages": ["en", "zh"]} | fields
     )
+    campaign.reward_models.add(default_reward_model())
     publish_instructions(campaign=campaign, body=dict(instructions))
     publish_rubric(campaign=campaign, flags=list(flags))
     for step in _steps_to(state):

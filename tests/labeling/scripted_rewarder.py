@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
+from labeling.model_versions.services import default_reward_model
 from labeling.models import ModelVersion, Snapshot
 from rm_trainer.protocol import Item, Scored
 
@@ -36,5 +37,10 @@ def current_reward_model(*, snapshot: Snapshot | None = None) -> ModelVersion:
     ModelVersion.objects.filter(kind="reward", state="current").update(state="retired")
     number = next(_numbers)
     return ModelVersion.objects.create(
-        kind="reward", name=f"scripted-{number}", path=f"/scripted/{number}", state="current", snapshot=snapshot
+        kind="reward",
+        reward_model=default_reward_model(),
+        name=f"scripted-{number}",
+        path=f"/scripted/{number}",
+        state="current",
+        snapshot=snapshot,
     )

@@ -45,7 +45,10 @@ class ScoresView(ApiView):
         sent.is_valid(raise_exception=True)
         assert isinstance(request.user, User)  # InScope: somebody with permissions
         asked = request_scores(
-            user=request.user, items=sent.validated_data["items"], per_minute=settings.SCORE_REQUESTS_PER_MINUTE
+            user=request.user,
+            items=sent.validated_data["items"],
+            per_minute=settings.SCORE_REQUESTS_PER_MINUTE,
+            model=sent.validated_data.get("model"),
         )
         SCORING_REQUESTS.send()
         return _answer(_wait_for(asked))

@@ -35,7 +35,7 @@ class Confirmation:
     button: StrOrPromise
     back: str
     about: Sequence[Model] = ()
-    form: Callable[..., forms.Form] = field(default=NothingToFill)
+    form: Callable[..., forms.BaseForm] = field(default=NothingToFill)
     danger: bool = False
     notes: str = ""
     """A template with more to read between the consequences and the form."""

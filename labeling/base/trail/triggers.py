@@ -17,6 +17,10 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_modelversion": EVERY,
     "labeling_apitoken": ("scopes", "expires_at", "revoked_at"),
     "labeling_webhook": ("url", "events", "active"),
+    "labeling_rewardmodel": EVERY,
+    "labeling_trainingrecipe": (),
+    "labeling_campaign_reward_models": (),
+    "labeling_exclusion": EVERY,
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",
     ),
@@ -41,9 +45,9 @@ BEGIN
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
-    ELSIF TG_TABLE_NAME = 'auth_user_groups' THEN
-        changed := jsonb_build_object('group_id', jsonb_build_array(before -> 'group_id', after -> 'group_id'),
-            'user_id', jsonb_build_array(before -> 'user_id', after -> 'user_id'));
+    ELSIF TG_TABLE_NAME IN ('auth_user_groups', 'labeling_campaign_reward_models') THEN
+        SELECT jsonb_object_agg(name, jsonb_build_array(before -> name, after -> name)) INTO changed
+        FROM jsonb_object_keys(this_row) AS name WHERE name <> 'id';
     END IF;
     INSERT INTO labeling_change (actor, action, table_name, row_id, row_name, changes) VALUES (
         -- Whoever is named for now (actors.py), or the process: its command or worker names itself to PostgreSQL.
@@ -54,6 +58,10 @@ BEGIN
             (SELECT username FROM auth_user WHERE id = (this_row ->> 'user_id')::bigint),
             (SELECT name || ' v' || (this_row ->> 'version') FROM labeling_campaign
              WHERE TG_TABLE_NAME LIKE '%version' AND id = (this_row ->> 'campaign_id')::bigint),
+            (SELECT name || ' v' || (this_row ->> 'version') FROM labeling_rewardmodel
+             WHERE TG_TABLE_NAME = 'labeling_trainingrecipe' AND id = (this_row ->> 'reward_model_id')::bigint),
+            (SELECT name FROM labeling_campaign
+             WHERE TG_TABLE_NAME = 'labeling_campaign_reward_models' AND id = (this_row ->> 'campaign_id')::bigint),
             ''
         ), 200), changed
     );

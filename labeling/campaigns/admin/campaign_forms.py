@@ -4,15 +4,14 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import (
-    UnfoldAdminTextareaWidget,
-)
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from labeling.base.admin.fields import choice, languages
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, InstructionsForm
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
 from labeling.campaigns.services.starter import starter_flags
+from labeling.model_versions.services import default_reward_model
 
 SETTINGS: tuple[str, ...] = (
     "name",
@@ -36,6 +35,8 @@ SETTINGS: tuple[str, ...] = (
     "lease_minutes",
     "ask_strength",
     "ask_edit",
+    "use",
+    "reward_models",
     "retrain_after_rankings",
     "retrain_after_days",
 )
@@ -62,6 +63,8 @@ LABELS = {
     "lease_minutes": _("Lease, in minutes"),
     "ask_strength": _("Ask how much better"),
     "ask_edit": _("Ask to improve the best"),
+    "use": _("Use of its labels"),
+    "reward_models": _("Reward models"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
     "retrain_after_days": _("Retrain after so many days"),
 }
@@ -90,7 +93,10 @@ FIELDSETS: list[Any] = [
         _("How completions are sampled"),
         {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},
     ),
-    (_("When the reward model is retrained"), {"fields": ["retrain_after_rankings", "retrain_after_days"]}),
+    (
+        _("What its labels are for"),
+        {"fields": ["use", "reward_models", "retrain_after_rankings", "retrain_after_days"]},
+    ),
 ]
 
 
@@ -143,7 +149,10 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs
         model = Campaign
         fields = SETTINGS
         labels = LABELS
-        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+        widgets = {
+            "description": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+            "reward_models": UnfoldAdminCheckboxSelectMultipleWidget(),
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -164,7 +173,8 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
         help_texts = {"slug": _("A short name in exports, such as everyday-2. It can't change later.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["initial"] = {**campaign_defaults(), "flags": starter_flags(), **(kwargs.get("initial") or {})}
+        first = {"flags": starter_flags(), "reward_models": [default_reward_model()]}
+        kwargs["initial"] = {**campaign_defaults(), **first, **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
 
 

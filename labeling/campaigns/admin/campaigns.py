@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Sum
@@ -18,7 +18,7 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.columns import bar, measured_per
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.filters import by_choice
+from labeling.base.admin.filters import by_choice, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
@@ -42,15 +42,16 @@ class CampaignAdmin(NounAdmin):
     list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         "show_state",
+        "whose",
         "languages_in_short",
         shown("priority", lazy("Priority")),
         "prompts",
         "demonstrations",
     )
-    list_filter = by_choice("state")
+    list_filter = (*by_choice("state"), *yes_or_no("simulated"))
     search_fields = ("name", "slug")
     add_fieldsets = NEW_FIELDSETS
-    fieldsets = FIELDSETS
+    fieldsets: ClassVar[tuple[Any, ...]] = tuple(FIELDSETS)
     change_form_outer_before_template = "campaigns/admin/campaign.html"
     warn_unsaved_form = True
     actions_detail: tuple[Any, ...] = (
@@ -101,6 +102,10 @@ class CampaignAdmin(NounAdmin):
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, campaign: Campaign) -> tuple[str, str]:
         return state_label(campaign)
+
+    @column(lazy("Whose"), label={"simulated": "warning"}, ordering="simulated")
+    def whose(self, campaign: Campaign) -> tuple[str, str] | str:
+        return ("simulated", _("Simulated labelers")) if campaign.simulated else ""
 
     @column(lazy("Languages"))
     def languages_in_short(self, campaign: Campaign) -> str:

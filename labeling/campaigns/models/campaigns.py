@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
-from labeling.base.states import CampaignState, CompositionKind
+from labeling.base.states import CampaignState, CampaignUse, CompositionKind
+from labeling.model_versions.models import RewardModel
 from labeling.people.models import Labeler
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
 
@@ -86,11 +87,28 @@ class Campaign(StatefulModel):
         validators=[MinValueValidator(1)],
         help_text=_("How long a labeler holds a task; each saved draft starts the time anew."),
     )
+    use = models.CharField(
+        max_length=24,
+        choices=CampaignUse.choices,
+        default=CampaignUse.TRAIN_AND_EVALUATE,
+        help_text=_(
+            "Evaluate only: its new prompts go to the split test, and of its labels those in valid and test are used. "
+            "Never train: they are used for neither, and exported only when that is asked for."
+        ),
+    )
+    reward_models = models.ManyToManyField(
+        RewardModel,
+        blank=True,
+        related_name="campaigns",
+        help_text=_("Which reward models learn from its labels and are measured on them."),
+    )
     retrain_after_rankings = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("New rankings that start a retraining. Empty: RETRAIN_AFTER_RANKINGS.")
+        null=True, blank=True, help_text=_("New rankings that start a retraining. Empty: as the reward model says.")
     )
     retrain_after_days = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("Days since the last retraining that start one. Empty: RETRAIN_AFTER_DAYS.")
+        null=True,
+        blank=True,
+        help_text=_("Days since the last retraining that start one. Empty: as the reward model says."),
     )
     simulated = models.BooleanField(
         default=False,
@@ -111,6 +129,7 @@ class Campaign(StatefulModel):
         ordering = ["name"]
         constraints = [
             one_of("state", CampaignState, name="campaign_state_known"),
+            one_of("use", CampaignUse, name="campaign_use_known"),
             models.CheckConstraint(
                 condition=Q(k_min__gte=RANKED_LOWEST, k_max__lte=RANKED_HIGHEST, k_min__lte=F("k_max")),
                 name="campaign_k_range",

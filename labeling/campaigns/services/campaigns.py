@@ -3,7 +3,7 @@
 Instructions read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -16,6 +16,8 @@ from labeling.base.refusals import CampaignRefused
 from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.rules.rubric import RubricFlag, check_flags
+from labeling.model_versions.models import RewardModel
+from labeling.model_versions.services import default_reward_model
 from labeling.people.models import Labeler
 
 
@@ -50,25 +52,29 @@ def create_campaign(
     languages: Sequence[str],
     instructions: dict[str, str],
     flags: list[RubricFlag],
+    reward_models: Iterable[RewardModel] | None = None,
     **fields: Any,
 ) -> Campaign:
     """A draft with version 1 of its instructions and rubric; `fields` override the settings' defaults.
 
-    Raises ValidationError: a taken or malformed slug, numbers out of range; CampaignRefused: a broken rubric;
-    UnknownLanguage.
+    It feeds the default reward model, unless others are named, or none. Raises ValidationError: a taken or malformed
+    slug, numbers out of range; CampaignRefused: a broken rubric; UnknownLanguage.
     """
     campaign = Campaign(
         slug=slug, name=name, languages=checked_languages(languages), **{**campaign_defaults(), **fields}
     )
     campaign.full_clean()
     campaign.save()
+    campaign.reward_models.set([default_reward_model()] if reward_models is None else reward_models)
     publish_instructions(campaign=campaign, body=instructions)
     publish_rubric(campaign=campaign, flags=flags)
     return campaign
 
 
 @transaction.atomic
-def change_campaign(*, campaign: Campaign, **fields: Any) -> Campaign:
+def change_campaign(
+    *, campaign: Campaign, reward_models: Iterable[RewardModel] | None = None, **fields: Any
+) -> Campaign:
     """Changes settings of later work; work that was handed out keeps the settings that it was made with.
 
     Raises ValidationError: numbers out of range; CampaignRefused: `fields` names what another service changes or what
@@ -83,6 +89,8 @@ def change_campaign(*, campaign: Campaign, **fields: Any) -> Campaign:
         setattr(campaign, name, value)
     campaign.full_clean()
     campaign.save(update_fields=list(fields))
+    if reward_models is not None:
+        campaign.reward_models.set(reward_models)
     return campaign
 
 

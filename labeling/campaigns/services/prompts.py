@@ -7,7 +7,7 @@ from django.db.models import F
 
 from labeling.base.language import code_of
 from labeling.base.refusals import PromptRefused
-from labeling.base.states import ContentWarning, PromptSource, UseCase
+from labeling.base.states import CampaignUse, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.rules.messages import check_messages
@@ -16,6 +16,7 @@ from labeling.campaigns.rules.splits import split_of, submitter_name
 from labeling.people.models import Labeler
 from lm.prompt_format import Message
 from lm.snapshot.openings import opening_key
+from lm.snapshot.records import TEST
 
 
 @transaction.atomic
@@ -36,7 +37,8 @@ def add_prompt(
 ) -> Prompt:
     """A new prompt of the campaign, with as much work wanted as the campaign asks for, or as is given.
 
-    One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's.
+    One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's,
+    or in the split test where the campaign only evaluates.
     Raises PromptRefused: not a conversation that ends with a user turn, a near-duplicate (the twin's id is named), or
     one too many of its submitter.
     """
@@ -55,7 +57,7 @@ def add_prompt(
                 campaign=campaign,
                 submitter=counted,
                 messages=clean,
-                opening=_opening_of(clean, split or counted.split),
+                opening=_opening_of(clean, split or _split_for(campaign, counted)),
                 dedupe_key=key,
                 source=source,
                 use_case=use_case,
@@ -84,6 +86,10 @@ def split_where_begun(prompts: Sequence[Sequence[Message]]) -> str | None:
     """The split of the first prompt that begins like one of these; None where none does."""
     keys = [opening_key(messages) for messages in prompts]
     return PromptOpening.objects.filter(key__in=keys).order_by("pk").values_list("split", flat=True).first()
+
+
+def _split_for(campaign: Campaign, submitter: Submitter) -> str:
+    return TEST if campaign.use == CampaignUse.EVALUATE_ONLY else submitter.split
 
 
 def _opening_of(messages: Sequence[Message], split: str) -> PromptOpening:

@@ -26,7 +26,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     at_work, held = holders()
     return context | {
         "pipeline": state,
-        "models": [_current(state, kind) for kind in ModelKind],
+        "models": _current(state),
         "chart": _chart(throughput(days=DAYS_SHOWN)),
         "holders": at_work,
         "held": held,
@@ -38,14 +38,34 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentModel:
+    """The version in use of the SFT model, or of the reward model that is named."""
+
     kind: ModelKind
+    reward_model: str
     version: ModelVersion | None
     headline: str
 
 
-def _current(state: Pipeline, kind: ModelKind) -> CurrentModel:
-    version = state.current.get(kind)
-    return CurrentModel(kind=kind, version=version, headline=headline(version.metrics) if version else "")
+def _current(state: Pipeline) -> list[CurrentModel]:
+    """The SFT model, then that of each reward model that has one. A single one needs no name."""
+    sampling = [version for version in state.current if version.reward_model is None]
+    rewarding = [version for version in state.current if version.reward_model is not None]
+    return [
+        *(_in_use(ModelKind.SFT, version, "") for version in sampling or [None]),
+        *(
+            _in_use(ModelKind.REWARD, version, str(version.reward_model) if version and len(rewarding) > 1 else "")
+            for version in rewarding or [None]
+        ),
+    ]
+
+
+def _in_use(kind: ModelKind, version: ModelVersion | None, reward_model: str) -> CurrentModel:
+    return CurrentModel(
+        kind=kind,
+        reward_model=reward_model,
+        version=version,
+        headline=headline(version.metrics) if version else "",
+    )
 
 
 def _chart(days: list[Day]) -> BarChart:

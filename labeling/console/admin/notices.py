@@ -13,6 +13,7 @@ from labeling.base.states import AssignmentKind, ModelKind, ScoringState, Sugges
 from labeling.console.queries.notices import EmptyCampaign, NoticeFacts, notice_facts
 from labeling.desk.queries.idle import Stuck
 from labeling.desk.views.idle import words_for_admin
+from labeling.training.admin.sentences import failure_in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +179,7 @@ def _runs(found: NoticeFacts) -> list[Notice]:
         return [
             Notice(
                 text=_("Training run %(run)d failed") % {"run": run.pk},
-                detail=run.failure.partition("\n")[0],
+                detail=failure_in_words(run.failure).partition("\n")[0],
                 link=reverse("admin:labeling_trainingrun_change", args=[run.pk]),
                 urgent=True,
             )

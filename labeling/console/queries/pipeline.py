@@ -23,6 +23,9 @@ from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import FREE_PLACES, RankingTask
 from labeling.training.models import TrainingPoint, TrainingRun
 
+OF_PEOPLE = Q(campaign__simulated=False)
+"""Campaigns of simulated labelers are counted nowhere beside those of people."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PromptCounts:
@@ -73,8 +76,8 @@ class Pipeline:
     snapshots: int
     last_snapshot: Snapshot | None
     runs: RunCounts
-    current: dict[str, ModelVersion]
-    """The current model of each kind that has one."""
+    current: list[ModelVersion]
+    """The SFT model, and the version of each reward model that has one."""
     candidates: int
 
 
@@ -86,14 +89,14 @@ def pipeline() -> Pipeline:
         snapshots=Snapshot.objects.count(),
         last_snapshot=Snapshot.objects.order_by("-id").first(),
         runs=_runs(),
-        current={version.kind: version for version in ModelVersion.objects.current()},
+        current=list(ModelVersion.objects.current().select_related("reward_model", "snapshot")),
         candidates=ModelVersion.objects.filter(state=ModelState.CANDIDATE).count(),
     )
 
 
 def _prompts() -> PromptCounts:
     in_use = Q(set_aside_reason="")
-    counts = Prompt.objects.aggregate(
+    counts = Prompt.objects.filter(OF_PEOPLE).aggregate(
         total=Count("pk"),
         in_use=Count("pk", filter=in_use),
         needed=Sum("demonstrations_needed", filter=in_use, default=0),
@@ -105,14 +108,14 @@ def _prompts() -> PromptCounts:
         set_aside=counts["total"] - counts["in_use"],
         wanted=counts["needed"] - counts["taken"],
         open=counts["open"],
-        done=Demonstration.objects.first_submissions().count(),
+        done=Demonstration.objects.first_submissions().filter(BY_PEOPLE).count(),
     )
 
 
 def _tasks() -> TaskCounts:
     ready = Q(state=TaskState.READY, campaign__state=CampaignState.ACTIVE, campaign__simulated=False)
     return TaskCounts(
-        **RankingTask.objects.aggregate(
+        **RankingTask.objects.filter(OF_PEOPLE).aggregate(
             sampling=Count("pk", filter=Q(state=TaskState.SAMPLING)),
             ready=Count("pk", filter=ready),
             done=Count("pk", filter=Q(state=TaskState.DONE)),
@@ -152,4 +155,4 @@ def last_step(run: TrainingRun) -> int | None:
 
 def open_campaigns(*, limit: int) -> list[Campaign]:
     """The newest campaigns that are open to labelers."""
-    return list(Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-id")[:limit])
+    return list(Campaign.objects.filter(state=CampaignState.ACTIVE, simulated=False).order_by("-id")[:limit])

@@ -36,11 +36,11 @@ class DemonstrationAdmin(RecordAdmin):
     ordering = ("-id",)
     list_per_page = 50
     change_form_outer_before_template = "desk/demonstrating/admin/demonstration.html"
-    fields = (
+    fields: ClassVar[tuple[str, ...]] = (
         "prompt", "author", "labeler_group", "simulated", "source", "revision", "seconds", "submitted_at",
         "instruction_version", "assignment",
     )  # fmt: skip
-    readonly_fields = ("author", "seconds")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("author", "seconds")
 
     def page_context(self, request: HttpRequest, demonstration: Demonstration) -> dict[str, Any]:
         revisions = Demonstration.objects.filter(

@@ -44,11 +44,11 @@ class RankingAdmin(RecordAdmin):
     ordering = ("-id",)
     list_per_page = 50
     change_form_outer_before_template = "desk/ranking/admin/ranking.html"
-    fields = (
+    fields: ClassVar[tuple[str, ...]] = (
         "task", "labeler", "labeler_group", "simulated", "revision", "seconds", "submitted_at",
         "none_acceptable", "instruction_version", "rubric_version", "assignment",
     )  # fmt: skip
-    readonly_fields = ("seconds",)
+    readonly_fields: ClassVar[tuple[str, ...]] = ("seconds",)
 
     def page_context(self, request: HttpRequest, ranking: Ranking) -> dict[str, Any]:
         ranked = list(

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from labeling.base.states import LabelerGroup
-from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
-from labeling.desk.ranking.models import RankedCompletion, Ranking, RankingQuerySet
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.ranking.models import RankedCompletion
 from labeling.desk.ranking.rules.pairs import usable_pairs
+from labeling.exports.queries import KEPT, demonstrations_with_exclusion
+from labeling.exports.services.selected import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text
 from lm.snapshot.records import HELD_OUT, CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord
 
 T = TypeVar("T")
-L = TypeVar("L", RankingQuerySet, DemonstrationQuerySet)
 
 RANKINGS_AT_ONCE = 500
 """Measured: 100 cost 4% more processor time, 2,000 save 10% and hold 17 MB of completions (benchmarks/export.py)."""
@@ -122,9 +122,11 @@ def _completions_of(ranking_ids: list[int]) -> dict[int, list[CompletionRecord]]
 
 
 def _edits_of(selection: Selection, ranking_ids: list[int]) -> dict[int, tuple[int, str]]:
-    """(demonstration, text) by ranking: the edit of that very revision, handed in by then."""
+    """(demonstration, text) by ranking: the edit of that very revision, handed in by then and not left out."""
     edits = Demonstration.objects.filter(ranking_id__in=ranking_ids, submitted_at__lte=selection.as_of)
-    return {edit.ranking_id: (edit.pk, edit.text) for edit in edits if edit.ranking_id is not None}
+    known = demonstrations_with_exclusion(edits, as_of=selection.as_of)
+    kept = known if selection.include_left_out else known.filter(excluded=KEPT)
+    return {edit.ranking_id: (edit.pk, edit.text) for edit in kept}
 
 
 def with_edit(ranking: RankingRecord, edit: tuple[int, str] | None) -> RankingRecord:
@@ -257,32 +259,6 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Demonst
         "submitted_at": utc_text(submitted_at),
         "suggestion": {"outcome": outcome, "edit_distance": edit_distance, "model": model} if outcome else None,
     }
-
-
-def rankings_of(selection: Selection) -> RankingQuerySet:
-    """The rankings that a snapshot of the selection holds."""
-    return _selected(Ranking.objects.all(), selection).filter(
-        **_in_campaign_and_split(selection, campaign="task__campaign", prompt="task__prompt")
-    )
-
-
-def demonstrations_of(selection: Selection) -> DemonstrationQuerySet:
-    """The demonstrations that a snapshot of the selection holds."""
-    return _selected(Demonstration.objects.all(), selection).filter(
-        **_in_campaign_and_split(selection, campaign="prompt__campaign", prompt="prompt")
-    )
-
-
-def _selected(labels: L, selection: Selection) -> L:
-    """The last revisions as of the time, of the group that is asked for."""
-    group = LabelerGroup.HELD_OUT if selection.held_out else LabelerGroup.TRAINING
-    last = labels.last_revisions(as_of=selection.as_of)
-    return last.of_group(group, include_simulated=selection.include_simulated).order_by("id")
-
-
-def _in_campaign_and_split(selection: Selection, *, campaign: str, prompt: str) -> dict[str, str]:
-    wanted = {f"{campaign}__slug": selection.campaign, f"{prompt}__opening__split": selection.split}
-    return {lookup: value for lookup, value in wanted.items() if value is not None}
 
 
 def _messages(messages: list[dict[str, str]]) -> list[Message]:

@@ -6,26 +6,40 @@ from datetime import UTC, datetime
 from typing import Self, TypedDict
 
 from labeling.base.export_lock import settled_now
-from labeling.base.refusals import SnapshotRefused
+from labeling.base.refusals import ModelRefused, SnapshotRefused
+from labeling.base.states import CampaignUse
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.model_versions.queries import reward_model_named
 from lm.snapshot.records import SPLITS
 
 KINDS = ("demonstrations", "pairs", "rankings")
 
 
 class Filters(TypedDict):
-    """A selection but for its time, as manifest.json states it (docs/data-contract.md)."""
+    """A selection but for its time, as manifest.json states it (docs/data-contract.md).
+
+    The last three are what the reward model and the campaigns were set to when it was made.
+    """
 
     kinds: list[str]
     campaign: str | None
     split: str | None
     include_simulated: bool
     held_out: bool
+    include_left_out: bool
+    reward_model: str | None
+    campaigns: list[str] | None
+    evaluate_only: list[str]
+    never_train: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The records of a snapshot: everything of these kinds, handed in up to and including `as_of`."""
+    """The records of a snapshot: everything of these kinds, handed in up to and including `as_of`.
+
+    Campaigns by their slugs: `campaigns` are those that feed the reward model; of `evaluate_only` the train split is
+    left out, of `never_train` everything.
+    """
 
     as_of: datetime
     kinds: tuple[str, ...]
@@ -33,6 +47,11 @@ class Selection:
     split: str | None = None
     include_simulated: bool = False
     held_out: bool = False
+    include_left_out: bool = False
+    reward_model: str | None = None
+    campaigns: tuple[str, ...] | None = None
+    evaluate_only: tuple[str, ...] = ()
+    never_train: tuple[str, ...] = ()
 
     @classmethod
     def of_snapshot(cls, *, as_of: datetime, filters: Filters) -> Self:
@@ -44,6 +63,11 @@ class Selection:
             split=filters["split"],
             include_simulated=filters["include_simulated"],
             held_out=filters["held_out"],
+            include_left_out=filters["include_left_out"],
+            reward_model=filters["reward_model"],
+            campaigns=None if filters["campaigns"] is None else tuple(filters["campaigns"]),
+            evaluate_only=tuple(filters["evaluate_only"]),
+            never_train=tuple(filters["never_train"]),
         )
 
     def filters(self) -> Filters:
@@ -54,6 +78,11 @@ class Selection:
             split=self.split,
             include_simulated=self.include_simulated,
             held_out=self.held_out,
+            include_left_out=self.include_left_out,
+            reward_model=self.reward_model,
+            campaigns=None if self.campaigns is None else list(self.campaigns),
+            evaluate_only=list(self.evaluate_only),
+            never_train=list(self.never_train),
         )
 
 
@@ -65,8 +94,10 @@ def select(
     split: str | None,
     include_simulated: bool,
     held_out: bool,
+    include_left_out: bool = False,
+    reward_model: str | None = None,
 ) -> Selection:
-    """Raises SnapshotRefused for unknown kinds, campaigns and splits, and for a time that isn't over yet."""
+    """Raises SnapshotRefused for unknown kinds, campaigns, splits and reward models, and for a time that isn't over."""
     kinds = tuple(sorted(set(kinds)))
     if not kinds or set(kinds) - set(KINDS):
         raise SnapshotRefused(
@@ -85,7 +116,25 @@ def select(
         split=split,
         include_simulated=include_simulated,
         held_out=held_out,
+        include_left_out=include_left_out,
+        reward_model=reward_model,
+        campaigns=None if reward_model is None else _campaigns_of(reward_model),
+        evaluate_only=_campaigns_with(CampaignUse.EVALUATE_ONLY),
+        never_train=_campaigns_with(CampaignUse.NEVER_TRAIN),
     )
+
+
+def _campaigns_of(reward_model: str) -> tuple[str, ...]:
+    """The slugs of the campaigns that feed it."""
+    try:
+        found = reward_model_named(reward_model)
+    except ModelRefused as refused:
+        raise SnapshotRefused(str(refused)) from refused
+    return tuple(found.campaigns.order_by("slug").values_list("slug", flat=True))
+
+
+def _campaigns_with(use: CampaignUse) -> tuple[str, ...]:
+    return tuple(Campaign.objects.filter(use=use).order_by("slug").values_list("slug", flat=True))
 
 
 def _check_campaign(slug: str) -> None:

@@ -12,10 +12,11 @@ from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
+from labeling.exports.services.selected import left_out_of
 from labeling.exports.services.selection import Selection, select
 from lm.atomic_files import atomic_directory
 from lm.errors import Failed, Refused
-from lm.snapshot.manifest import Counts, Manifest, utc_text
+from lm.snapshot.manifest import Counts, LeftOut, Manifest, utc_text
 from lm.snapshot.records import DemonstrationRecord, RankingRecord
 from lm.snapshot.writing import SnapshotWriter
 
@@ -29,14 +30,25 @@ def write_snapshot(
     split: str | None = None,
     include_simulated: bool = False,
     held_out: bool = False,
+    include_left_out: bool = False,
+    reward_model: str | None = None,
 ) -> Manifest:
     """Everything of `kinds` (rankings, pairs, demonstrations) that was handed in up to `as_of`, or up to now.
 
+    Of a reward model only what its campaigns feed it with. What admins left out of training is left out here, and
+    counted, unless it is asked for.
     The same time and filters write the same bytes, whatever happens meanwhile. Raises SnapshotRefused: `directory`
     exists, a filter names nothing, `as_of` is still to come, the disk is full; NothingToExport when no record matches.
     """
     selection = select(
-        kinds=kinds, as_of=as_of, campaign=campaign, split=split, include_simulated=include_simulated, held_out=held_out
+        kinds=kinds,
+        as_of=as_of,
+        campaign=campaign,
+        split=split,
+        include_simulated=include_simulated,
+        held_out=held_out,
+        include_left_out=include_left_out,
+        reward_model=reward_model,
     )
     _refuse_existing(directory)
     try:
@@ -59,6 +71,7 @@ def _refuse_existing(directory: Path) -> None:
 
 def _write(files: SnapshotWriter, selection: Selection) -> Manifest:
     tally = _Tally()
+    left_out = left_out_of(selection)
     with transaction.atomic():
         if {"rankings", "pairs"} & set(selection.kinds):
             _write_rankings(files, tally, selection)
@@ -67,9 +80,14 @@ def _write(files: SnapshotWriter, selection: Selection) -> Manifest:
     if files.empty:
         raise NothingToExport(
             f"No record matches: {', '.join(selection.kinds)} as of {utc_text(selection.as_of)} with the filters "
-            f"{json.dumps(selection.filters())}. Nothing was written."
+            f"{json.dumps(selection.filters())}. Nothing was written.{_in_words(left_out)}"
         )
-    return files.finish(as_of=selection.as_of, filters=selection.filters(), counts=tally.counts())
+    return files.finish(as_of=selection.as_of, filters=selection.filters(), counts=tally.counts(), left_out=left_out)
+
+
+def _in_words(left_out: LeftOut) -> str:
+    count = sum(sum(reasons.values()) for reasons in left_out.values())
+    return f" {count} are left out of training; --include-left-out takes them." if count else ""
 
 
 def _write_rankings(files: SnapshotWriter, tally: "_Tally", selection: Selection) -> None:
@@ -101,6 +119,8 @@ class _Tally:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
         self._numbers[record["split"]]["rankings"] += 1
         self._numbers[record["split"]]["usable_pairs"] += len(pairs)
+        if record["simulated"]:
+            self._numbers[record["split"]]["simulated"] += 1
         self._add_origin(record)
 
     def demonstration(self, record: DemonstrationRecord) -> None:
@@ -129,6 +149,7 @@ def register_snapshot(*, manifest: Manifest, path: Path) -> Snapshot:
             "as_of": manifest.as_of,
             "filters": manifest.filters,
             "counts": manifest.counts,
+            "left_out": manifest.left_out,
             "sha256": manifest.sha256,
             "bytes": manifest.bytes,
         },

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from labeling.base.states import ModelKind
 from labeling.models import ModelVersion
 from labeling.training.services.retraining import CannotTrain, measure_folds
-from labeling.training.services.trainer_process import TrainerFailed
+from labeling.training.services.trainer_process import TrainerFailed, TrainerInterrupted
 from lm.progress import AliveEvent, Event
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no reward model “{options['model']}”; there are: {known or 'none yet'}.")
         try:
             path = measure_folds(version, folds=options["folds"], heard=self._say)
-        except (CannotTrain, TrainerFailed) as failure:
+        except (CannotTrain, TrainerFailed, TrainerInterrupted) as failure:
             raise CommandError(str(failure)) from failure
         self.stdout.write(self.style.SUCCESS(f"{path} is written, and shown on the page of {version}."))
 

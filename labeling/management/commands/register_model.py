@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.refusals import ModelRefused
 from labeling.base.states import CheckState, ModelKind, ModelState
+from labeling.model_versions.models import RewardModel
+from labeling.model_versions.queries import reward_model_named
 from labeling.model_versions.services import check_again, find_or_register, local_model, promote_when_checked
 from labeling.models import ModelVersion
 
@@ -27,6 +29,14 @@ class Command(BaseCommand):
             "--path", required=True, help="The checkpoint's directory, or a Hugging Face id: owner/name[@revision]."
         )
         parser.add_argument("--name", help="A name of its own; the directory's name if left out.")
+        parser.add_argument(
+            "--reward-model", metavar="SLUG", help="Which reward model it is a version of; the default one if left out."
+        )
+        parser.add_argument(
+            "--promote-simulated",
+            action="store_true",
+            help="With --promote: though it learned from simulated labelers.",
+        )
         parser.add_argument("--promote", action="store_true", help="Make it the current one of its kind.")
         parser.add_argument(
             "--wait",
@@ -40,16 +50,19 @@ class Command(BaseCommand):
         try:
             path = local_model(model=options["path"], models_dir=Path(settings.MODELS_DIR))
             name = options["name"] or path.resolve().name
-            version, is_new = find_or_register(kind=ModelKind(options["kind"]), name=name, path=path)
+            version, is_new = find_or_register(
+                kind=ModelKind(options["kind"]), name=name, path=path, reward_model=_reward_model(options)
+            )
             self.stdout.write(f"{'Registered' if is_new else 'Already registered:'} {version.kind} model “{version}”.")
-            self._have_it_used(version, promote=options["promote"])
+            self._have_it_used(version, promote=options["promote"], simulated=options["promote_simulated"])
         except ModelRefused as refused:
             raise CommandError(str(refused)) from refused
         self._say_what_came_of_it(version, seconds=options["wait"])
 
-    def _have_it_used(self, version: ModelVersion, *, promote: bool) -> None:
+    def _have_it_used(self, version: ModelVersion, *, promote: bool, simulated: bool) -> None:
         if promote and version.state != ModelState.CURRENT:
-            version = promote_when_checked(version=version, reason="manage.py register_model --promote")
+            reason = "manage.py register_model --promote"
+            version = promote_when_checked(version=version, reason=reason, simulated=simulated)
             if version.state == ModelState.CURRENT:
                 self.stdout.write(f"“{version}” is now the current {version.kind} model.")
         elif (check := version.last_check) is None or check.state == CheckState.FAILED:
@@ -70,3 +83,12 @@ class Command(BaseCommand):
         elif seconds:
             version.refresh_from_db()
             self.stdout.write(f"It works: {check.result}. “{version}” is {version.get_state_display().lower()} now.")
+
+
+def _reward_model(options: dict[str, Any]) -> RewardModel | None:
+    slug = options["reward_model"]
+    if slug is None:
+        return None
+    if options["kind"] != ModelKind.REWARD:
+        raise CommandError("--reward-model is for --kind reward; there is one SFT model only.")
+    return reward_model_named(slug)

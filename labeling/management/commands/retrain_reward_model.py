@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from labeling.base.refusals import RetrainingRefused
+from labeling.base.refusals import ModelRefused, RetrainingRefused
 from labeling.base.states import RunState
+from labeling.model_versions.queries import reward_model_named
 from labeling.models import TrainingRun
 from labeling.training.services.retraining import retrain
 from labeling.training.services.runs import QUEUED_RUNS, claim_run, request_retraining
@@ -18,19 +19,30 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--reward-model", metavar="SLUG", help="Which one; the default one if left out.")
         parser.add_argument("--now", action="store_true", help="Do it here and wait for the end.")
         parser.add_argument(
             "--include-simulated",
             action="store_true",
-            help="Train on simulated labelers' rankings, too, and let them decide the promotion.",
+            help="Train on simulated labelers' rankings, too. The version stays a candidate.",
+        )
+        parser.add_argument(
+            "--promote-simulated",
+            action="store_true",
+            help="With --include-simulated: let it become current, if the rule says so.",
         )
 
     def handle(self, **options: Any) -> None:
         try:
+            slug = options["reward_model"]
             run = request_retraining(
-                trigger="manual", note="manage.py retrain_reward_model", include_simulated=options["include_simulated"]
+                trigger="manual",
+                reward_model=None if slug is None else reward_model_named(slug),
+                note="manage.py retrain_reward_model",
+                include_simulated=options["include_simulated"],
+                promote_simulated=options["promote_simulated"],
             )
-        except RetrainingRefused as refused:
+        except (ModelRefused, RetrainingRefused) as refused:
             raise CommandError(str(refused)) from refused
         if options["now"]:
             self._do_here(run)
@@ -50,6 +62,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Training run {run.pk} started; its log is written below VAR_DIR/log …")
         retrain(claimed)
         run.refresh_from_db()
+        if run.state == RunState.QUEUED:
+            raise CommandError(f"Training run {run.pk} was interrupted: {run.interruption} A worker goes on with it.")
         if run.state == RunState.FAILED:
             raise CommandError(f"Training run {run.pk} failed: {run.failure}")
         self.stdout.write(self.style.SUCCESS(f"Training run {run.pk}: {run.model_version}. {run.decision}"))

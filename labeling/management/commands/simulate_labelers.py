@@ -78,7 +78,7 @@ class Command(BaseCommand):
         self.stdout.write(
             self.style.SUCCESS(
                 f"{done} simulated rankings by the rule “{options['rule']}”. To learn from them:\n"
-                "  python manage.py retrain_reward_model --now --include-simulated"
+                "  python manage.py retrain_reward_model --now --include-simulated --promote-simulated"
             )
         )
 

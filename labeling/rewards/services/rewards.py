@@ -13,7 +13,7 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
 from labeling.base.attempts import Attempts
 from labeling.base.states import TaskState
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.services.records import rankings_of
+from labeling.exports.services.selected import rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask
@@ -30,9 +30,15 @@ TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s, %s)"
 
 
 def unscored_tasks(model: ModelVersion) -> QuerySet[RankingTask]:
-    """Ready and finished tasks with a completion that the model has not scored; the newest first."""
+    """Ready and finished tasks with a completion that the model has not scored; the newest first.
+
+    The default reward model scores all, every other the tasks of the campaigns that feed it.
+    """
     unscored = _unscored(model).filter(task=OuterRef("pk"))
-    return RankingTask.objects.filter(Exists(unscored), state__in=[TaskState.READY, TaskState.DONE]).order_by("-pk")
+    tasks = RankingTask.objects.filter(Exists(unscored), state__in=[TaskState.READY, TaskState.DONE])
+    if model.reward_model is not None and not model.reward_model.is_default:
+        tasks = tasks.filter(campaign__in=model.reward_model.campaigns.all())
+    return tasks.order_by("-pk")
 
 
 def _unscored(model: ModelVersion) -> QuerySet[Completion]:

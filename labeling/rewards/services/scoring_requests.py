@@ -18,10 +18,10 @@ from django.utils import timezone
 from labeling.base.attempts import Attempts
 from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
-from labeling.base.states import ScoringState
+from labeling.base.states import ModelKind, ScoringState
 from labeling.base.text import LONGEST_ERROR, UnstorableText, clean_text
 from labeling.campaigns.rules.messages import check_messages
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.model_versions.queries import current_reward_model, why_unusable
 from labeling.rewards.models import ScoringRequest
 from lm.prompt_format import Message
@@ -50,21 +50,45 @@ class ItemScores(TypedDict):
 
 
 @transaction.atomic
-def request_scores(*, user: User, items: Sequence[ScoringItem], per_minute: int) -> ScoringRequest:
-    """Asks for the rewards of each item's completions after its prompt, by the model that is current when it answers.
+def request_scores(
+    *, user: User, items: Sequence[ScoringItem], per_minute: int, model: str | None = None
+) -> ScoringRequest:
+    """Asks for the rewards of each item's completions after its prompt.
 
-    Raises NoRewardModel, ScoringRefused (which item is wrong, and how), TooManyRequests.
+    `model` names a version, or a reward model whose current version is to answer. Without it the default reward model's
+    does that is current then. Raises NoRewardModel, ScoringRefused (which item or name is wrong, and how),
+    TooManyRequests.
     """
-    model = current_reward_model()
-    if model is None:
+    wanted = None if model is None else version_named(model)
+    answering = wanted or current_reward_model()
+    if answering is None:
         raise NoRewardModel("No reward model is current. Train one, or register and promote one in the admin.")
-    if failure := why_unusable(model):
-        raise NoRewardModel(f"The current reward model, “{model}”, can't be used: {failure}")
+    if failure := why_unusable(answering):
+        raise NoRewardModel(f"The reward model “{answering}” can't be used: {failure}")
     clean = [_clean(number, item) for number, item in enumerate(items, start=1)]
     _check_size(clean)
     now = timezone.now()
     _check_pace(User.objects.select_for_update(no_key=True).get(pk=user.pk), per_minute, now)
-    return ScoringRequest.objects.create(asked_by=user, items=clean, asked_at=now)
+    return ScoringRequest.objects.create(asked_by=user, items=clean, wanted=wanted, asked_at=now)
+
+
+def version_named(name: str) -> ModelVersion:
+    """A version by its name, or a reward model's current one by its slug. Raises ScoringRefused, NoRewardModel."""
+    rewarding = ModelVersion.objects.filter(kind=ModelKind.REWARD)
+    version = rewarding.filter(name=name).first() or rewarding.current().filter(reward_model__slug=name).first()
+    if version is not None:
+        return version
+    if RewardModel.objects.filter(slug=name).exists():
+        raise NoRewardModel(
+            f"The reward model “{name}” has no current version. Train one, or promote one in the admin."
+        )
+    raise ScoringRefused(f"There is no reward model, and no version of one, named “{name}”.")
+
+
+def answering_model(request_id: int) -> ModelVersion | None:
+    """The version that is to answer a request now; None while none is current."""
+    request = ScoringRequest.objects.filter(pk=request_id).select_related("wanted").first()
+    return request.wanted if request is not None and request.wanted is not None else current_reward_model()
 
 
 def _clean(number: int, item: ScoringItem) -> ScoringItem:

@@ -18,13 +18,18 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.charts import LineChart, line_chart, smoothed
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import ReasonForm, long_text, switch
-from labeling.base.admin.filters import by_choice
+from labeling.base.admin.fields import ReasonForm, choice, long_text, switch
+from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.states import RunState
+from labeling.model_versions.admin.versions import reward_models
+from labeling.model_versions.models import RewardModel
+from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
+from labeling.training.admin.sentences import failure_in_words, trigger_in_words
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress, progress_of, runs_with_last_step
 from labeling.training.services.runs import QUEUED_RUNS, fail_run, request_retraining
@@ -34,10 +39,15 @@ LOG_LINES = 60
 
 
 class RetrainForm(forms.Form):
+    reward_model = choice(lazy("Reward model"), reward_models, required=False)
     note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
     include_simulated = switch(
         lazy("Learn from simulated rankings too"),
-        help_text=lazy("For demos only: what comes of it follows a preset rule, not people."),
+        help_text=lazy("For demos only: what comes of it follows a preset rule, not people. It stays a candidate."),
+    )
+    promote_simulated = switch(
+        lazy("Let it become current though it learns from simulated rankings"),
+        help_text=lazy("If the rule of promotion says so."),
     )
 
 
@@ -45,20 +55,22 @@ class RetrainForm(forms.Form):
 class TrainingRunAdmin(RecordAdmin):
     list_display = (
         "name",
+        shown("reward_model", lazy("Reward model")),
         "show_state",
+        "learns_from",
         "how_far",
         "outcome",
         shown("created_at", lazy("Created")),
         shown("finished_at", lazy("Finished")),
     )
-    list_filter = by_choice("state")
-    list_select_related = ("model_version", "snapshot")
+    list_filter = (*by_choice("state"), *by_relation("reward_model"), *yes_or_no("include_simulated"))
+    list_select_related = ("model_version", "snapshot", "reward_model")
     search_fields = ("trigger_note", "decision", "failure")
     change_form_outer_before_template = "training/admin/training_run.html"
     fields = (
-        "kind", "trigger", "trigger_note", "include_simulated", "snapshot", "base", "model_version", "compared_with",
-        "config_text", "output_path", "log_path", "worker", "created_at", "dispatched_at", "heartbeat_at",
-        "finished_at",
+        "reward_model", "recipe", "trigger", "trigger_note", "include_simulated", "promote_simulated", "snapshot",
+        "base", "model_version", "compared_with", "config_text", "output_path", "log_path", "worker", "attempts",
+        "interruption", "created_at", "dispatched_at", "heartbeat_at", "progress_at", "finished_at", "cleared_at",
     )  # fmt: skip
     readonly_fields = ("config_text",)
     actions_list = ("retrain_now",)
@@ -104,6 +116,10 @@ class TrainingRunAdmin(RecordAdmin):
     def show_state(self, run: TrainingRun) -> tuple[str, str]:
         return state_label(run)
 
+    @column(lazy("Learns from"), label={"simulated": "warning"})
+    def learns_from(self, run: TrainingRun) -> tuple[str, str] | str:
+        return ("simulated", _("Simulated labelers too")) if run.include_simulated else ""
+
     @column(lazy("Step"))
     def how_far(self, run: Any) -> str:
         if run.last_step is None:
@@ -112,7 +128,8 @@ class TrainingRunAdmin(RecordAdmin):
 
     @column(lazy("Outcome"))
     def outcome(self, run: TrainingRun) -> str:
-        text = run.failure.partition("\n")[0] or run.decision or run.trigger_note
+        failure = failure_in_words(run.failure).partition("\n")[0]
+        text = failure or decision_in_words(run) or trigger_in_words(run.trigger_note)
         return format_html('<span class="cc-excerpt">{}</span>', text[:160])
 
     @column(lazy("Configuration"))
@@ -123,7 +140,11 @@ class TrainingRunAdmin(RecordAdmin):
     def retrain_now(self, request: HttpRequest) -> HttpResponse:
         def act(cleaned: dict[str, Any]) -> str:
             run = request_retraining(
-                trigger="manual", note=cleaned["note"], include_simulated=cleaned["include_simulated"]
+                trigger="manual",
+                reward_model=RewardModel.objects.filter(slug=cleaned["reward_model"]).first(),
+                note=cleaned["note"],
+                include_simulated=cleaned["include_simulated"],
+                promote_simulated=cleaned["promote_simulated"],
             )
             self.log_addition(request, run, [{"added": {}}])
             if QUEUED_RUNS.send():
@@ -131,10 +152,11 @@ class TrainingRunAdmin(RecordAdmin):
             return _("Training run %(run)d waits: Redis can't be reached, beat sends it later.") % {"run": run.pk}
 
         confirmation = Confirmation(
-            title=_("Retrain the reward model now?"),
+            title=_("Retrain a reward model now?"),
             consequences=[
-                _("Every ranking so far is exported, and a reward model is trained from it in a process of its own. "
-                  "It and the current one are evaluated on the same test rankings and the newest ones."),
+                _("The rankings of the campaigns that feed it are exported, and a version is trained from them by its "
+                  "latest recipe, in a process of its own. It and the current one are evaluated on the same test "
+                  "rankings and the newest ones."),
                 _("It is promoted only if the rule says that it is better; otherwise it stays a candidate."),
             ],
             button=_("Retrain now"),
@@ -148,7 +170,7 @@ class TrainingRunAdmin(RecordAdmin):
         run = self.find(request, object_id)
 
         def act(cleaned: dict[str, Any]) -> str:
-            ended = fail_run(run_id=run.pk, reason=_("Ended by an admin: %(reason)s") % cleaned)
+            ended = fail_run(run_id=run.pk, reason=f"Ended by an admin: {cleaned['reason']}")
             if ended:
                 return _("Training run %(run)d is ended; its process stops with its next word.") % {"run": run.pk}
             return _("Training run %(run)d had ended already.") % {"run": run.pk}
@@ -177,6 +199,9 @@ def live_context(run: TrainingRun) -> dict[str, Any]:
         "accuracy": accuracy_chart(progress),
         "log": tail(Path(run.log_path), lines=LOG_LINES) if run.log_path else "",
         "state_colour": STATE_COLOURS[run.state],
+        "failure": failure_in_words(run.failure),
+        "decision": decision_in_words(run),
+        "interruption": failure_in_words(run.interruption) if run.state == RunState.QUEUED else "",
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-import sys
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from labeling.exports.models import Snapshot
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model, current_sft_model
-from labeling.model_versions.services import keep_as_candidate, promote, register_model
-from labeling.training.models import TrainingRun
+from labeling.model_versions.services import has_simulated, keep_as_candidate, promote, register_model
+from labeling.training.models import TrainingRecipe, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
+from labeling.training.services.heartbeat import heartbeats
+from labeling.training.services.recipes import current_recipe
 from labeling.training.services.runs import (
     BothModels,
     RunAbandoned,
@@ -28,9 +30,12 @@ from labeling.training.services.runs import (
     fail_run,
     finish_run,
     note_progress,
+    put_back_run,
 )
-from labeling.training.services.trainer_process import Heard, TrainerFailed, run_trainer
-from lm.snapshot.manifest import utc_text
+from labeling.training.services.trainer import Trainer
+from labeling.training.services.trainer_process import Heard, TrainerFailed, TrainerInterrupted, TrainerStopped
+from lm.snapshot.manifest import utc_text, verify_snapshot
+from lm.training.arguments import OTHER_RUN
 from rm_trainer.evaluation.figures import Comparison, Evaluation
 from rm_trainer.metrics import Metrics
 
@@ -40,6 +45,10 @@ LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
 """Where no model is current, or it is not known what the current one was trained on, every ranking is new."""
 
 
+HELD_BACK = (
+    "Kept as candidate: it learned from simulated labelers, and nobody asked that such a model may become current. The "
+    "rule would have it so: {reason}"
+)
 FOLDS = ".folds"
 """What is put behind a model's path for the directory of its folds."""
 
@@ -49,51 +58,78 @@ class CannotTrain(Exception):
 
 
 def retrain(run: TrainingRun) -> None:
-    """Does a claimed run to its end. Every failure is written into the run; nothing half-made is promoted."""
+    """Does a claimed run to its end, or goes on with one that was interrupted.
+
+    Every failure is written into the run; nothing half-made is promoted. Interrupted, the run is put back for the next
+    worker.
+    """
     try:
-        _retrain(run)
+        with heartbeats(run):
+            _retrain(run)
     except (RunAbandoned, IllegalMove) as ended:
         log.warning("training run %d was ended from outside: %s", run.pk, ended)
+    except TrainerStopped:
+        put_back_run(run_id=run.pk, why="Its worker was stopped.", claim=run.claim, counts=False)
+    except TrainerInterrupted as interrupted:
+        put_back_run(run_id=run.pk, why=str(interrupted), claim=run.claim, counts=True)
     except (CannotTrain, Refusal, TrainerFailed) as failure:
         fail_run(run_id=run.pk, reason=str(failure))
     except Exception as failure:
         fail_run(run_id=run.pk, reason=f"{type(failure).__name__}: {failure}")
         raise
+    except BaseException:  # Ctrl-C, or a worker that is told to exit
+        put_back_run(run_id=run.pk, why="Its worker was stopped.", claim=run.claim, counts=False)
+        raise
 
 
 def _retrain(run: TrainingRun) -> None:
-    snapshot = _export(run)
-    base = _base_model()
-    output = Path(settings.CHECKPOINTS_DIR) / _name(run, "reward")
+    snapshot = run.snapshot or _export(run)
+    output = Path(run.output_path or Path(settings.CHECKPOINTS_DIR) / _name(run, run.reward_model.slug))
     log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
-    options = _training_options()
-    current = current_reward_model()
-    if current is not None and current.snapshot is not None:
-        # New is what the current model was not trained on.
-        options["newest_since"] = utc_text(current.snapshot.as_of)
+    # What an earlier worker began is gone on with as it was begun, or its checkpoint would be another run's.
+    base = run.base or _base_model(run.recipe)
+    options = run.config or _training_options(run.recipe, current_reward_model(run.reward_model))
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
-    trainer = _Trainer(log_path, lambda event: note_progress(run=run, event=event))
-    trainer.train(data=snapshot.path, base=base, output=output, options=options)
+    trainer = Trainer(log_path, lambda event: note_progress(run=run, event=event))
+    if not (output / "metrics.json").exists():
+        _train(trainer, data=snapshot.path, base=base, output=output, options=options)
 
-    current = current_reward_model()
+    current = current_reward_model(run.reward_model)
     begin_evaluating(run=run, compared_with=current)
     _register(run, snapshot, output, current, _evaluate_both(trainer, snapshot, output, current))
+
+
+def _train(trainer: Trainer, *, data: str, base: str, output: Path, options: TrainingOptions) -> None:
+    """Trains, from the checkpoint of an earlier worker where there is one.
+
+    After an upgrade the trainer may have other options than the one that wrote it; then the training begins anew.
+    """
+    try:
+        trainer.train(data=data, base=base, output=output, options=options)
+    except TrainerFailed as failure:
+        if OTHER_RUN not in str(failure):
+            raise
+        log.warning("%s The training begins anew.", failure)
+        shutil.rmtree(output.with_name(f".{output.name}.checkpoints"))
+        trainer.train(data=data, base=base, output=output, options=options)
 
 
 def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
     """Measures how a model trained like `version` carries over to labelers left out of training: NAME.folds beside it.
 
-    Goes on where an earlier call was stopped. Raises CannotTrain and TrainerFailed.
+    Goes on where an earlier call was stopped. Raises CannotTrain, TrainerFailed and TrainerInterrupted.
     """
     if version.snapshot is None or not version.metrics.get("base"):
         raise CannotTrain(f"{version} was not trained here, so nobody knows from which base and rankings.")
     output = Path(f"{version.path}{FOLDS}")
     log_path = Path(settings.VAR_DIR) / "log" / f"{output.name}.log"
-    options = _training_options()
+    run = getattr(version, "training_run", None)
+    assert version.reward_model is not None  # a CHECK constraint: it is no SFT model
+    options = _training_options(run.recipe if run else current_recipe(version.reward_model), None)
     options["folds"] = folds
-    trainer = _Trainer(log_path, heard)
+    trainer = Trainer(log_path, heard)
     trainer.train(
         command="folds", data=version.snapshot.path, base=version.metrics["base"], output=output, options=options
     )
@@ -129,7 +165,7 @@ class _Evaluations:
         )
 
 
-def _evaluate_both(trainer: "_Trainer", snapshot: Snapshot, output: Path, current: ModelVersion | None) -> _Evaluations:
+def _evaluate_both(trainer: Trainer, snapshot: Snapshot, output: Path, current: ModelVersion | None) -> _Evaluations:
     """The current and the new model on the identical rankings of this snapshot: its test split, and what is new."""
     since = utc_text(current.snapshot.as_of if current is not None and current.snapshot else LONG_AGO)
     if not snapshot.counts.get("test", {}).get("usable_pairs"):
@@ -145,7 +181,15 @@ def _evaluate_both(trainer: "_Trainer", snapshot: Snapshot, output: Path, curren
 
 def _export(run: TrainingRun) -> Snapshot:
     directory = Path(settings.SNAPSHOTS_DIR) / _name(run, "training-run")
-    manifest = write_snapshot(directory, kinds=("rankings", "demonstrations"), include_simulated=run.include_simulated)
+    if directory.exists():  # a worker was killed between writing it and saying so
+        manifest = verify_snapshot(directory)
+    else:
+        manifest = write_snapshot(
+            directory,
+            kinds=("rankings", "demonstrations"),
+            include_simulated=run.include_simulated,
+            reward_model=run.reward_model.slug,
+        )
     if not manifest.counts.get("train", {}).get("usable_pairs"):
         raise CannotTrain(
             "There is no comparison to train on yet: the train split has no ranking with two different ranks. "
@@ -159,60 +203,32 @@ def _name(run: TrainingRun, prefix: str) -> str:
     return f"{prefix}-{run.pk}-{run.created_at:%Y%m%dT%H%M%SZ}"
 
 
-def _base_model() -> str:
-    if settings.RM_BASE_MODEL_PATH:
-        return str(settings.RM_BASE_MODEL_PATH)
+def _base_model(recipe: TrainingRecipe) -> str:
+    if recipe.base:
+        return recipe.base
     sft = current_sft_model()
     if sft is None:
-        raise CannotTrain("There is no base model: register and promote an SFT model, or set RM_BASE_MODEL_PATH.")
+        raise CannotTrain("There is no base model: register and promote an SFT model, or name one in the recipe.")
     return sft.path
 
 
-def _training_options() -> TrainingOptions:
-    """What the settings say of training."""
-    return TrainingOptions(
-        learning_rate=settings.RM_LEARNING_RATE,
-        rankings_per_batch=settings.RM_BATCH_RANKINGS,
-        epochs=settings.RM_EPOCHS,
-        max_length=settings.RM_MAX_LENGTH,
-        freeze_embeddings=settings.RM_FREEZE_EMBEDDINGS,
+def _training_options(recipe: TrainingRecipe, current: ModelVersion | None) -> TrainingOptions:
+    """What the recipe says of training, and what is new to the current model."""
+    options = TrainingOptions(
+        learning_rate=recipe.learning_rate,
+        rankings_per_batch=recipe.rankings_per_batch,
+        epochs=recipe.epochs,
+        max_length=recipe.max_length,
+        freeze_embeddings=recipe.freeze_embeddings,
+        lora_rank=recipe.lora_rank,
+        strength=recipe.strength,
+        label_smoothing=recipe.label_smoothing,
+        checkpoint_every=settings.RM_CHECKPOINT_EVERY,
     )
-
-
-class _Trainer:
-    """The commands of rm_trainer, with one log and one listener."""
-
-    def __init__(self, log_path: Path, heard: Heard) -> None:
-        self._log_path = log_path
-        self._heard = heard
-
-    def train(self, *, data: str, base: str, output: Path, options: TrainingOptions, command: str = "train") -> None:
-        arguments = ["--data", data, "--base", base, "--output", str(output), "--progress", "jsonl"]
-        for name, value in options.items():
-            flag = f"--{name.replace('_', '-')}"
-            if isinstance(value, bool):
-                arguments += [flag] if value else []
-            else:
-                arguments += [flag, str(value)]
-        self._run(command, arguments)
-
-    def evaluate(self, *, data: str, model: Path, since: str, to: Path, current: Path | None = None) -> Evaluation:
-        """What `python -m rm_trainer evaluate` writes of `model`; compared with what it wrote of the current one."""
-        arguments = ["--data", data, "--model", str(model), "--split", "test", "--newest-since", since]
-        arguments += ["--confidence", str(settings.PROMOTE_CONFIDENCE), "--output", str(to)]
-        self._run("evaluate", arguments + (["--current", str(current)] if current else []))
-        written: Evaluation = json.loads(to.read_text())
-        return written
-
-    def _run(self, command: str, arguments: list[str]) -> None:
-        arguments = [*arguments, "--cache-directory", str(Path(settings.VAR_DIR) / "tokens")]
-        run_trainer(command=[*_launcher(), command, *arguments], log_path=self._log_path, heard=self._heard)
-
-
-def _launcher() -> list[str]:
-    """RM_TRAIN_LAUNCHER, where a bare `python` is the interpreter of this worker whatever PATH says."""
-    program, *rest = settings.RM_TRAIN_LAUNCHER
-    return [sys.executable if program == "python" else program, *rest]
+    if current is not None and current.snapshot is not None:
+        # New is what the current model was not trained on; without one the trainer has its own rule.
+        options["newest_since"] = utc_text(current.snapshot.as_of)
+    return options
 
 
 @transaction.atomic
@@ -228,13 +244,16 @@ def _register(
         # One evaluation, one number: what is promoted by is what the version's page shows.
         metrics["test"] = evaluations.new["metrics"]
         metrics["analysis"]["test"] = evaluations.new["analysis"]
+    simulated = has_simulated(snapshot.counts)
     version = register_model(
         kind=ModelKind.REWARD,
-        name=f"reward-{run.pk}",
+        name=f"{run.reward_model.slug}-{run.pk}{'-simulated' if simulated else ''}",
+        reward_model=run.reward_model,
         path=output,
         parent=current,
         snapshot_id=snapshot.pk,
         metrics=metrics,
+        simulated=simulated,
         used=evaluations.used(),
     )
     decision = decide(
@@ -244,17 +263,15 @@ def _register(
         since=evaluations.since,
         rule=_rule(),
     )
+    held_back = decision.promote and simulated and not run.promote_simulated
+    reason = HELD_BACK.format(reason=decision.reason) if held_back else decision.reason
     finish_run(
-        run=run,
-        model_version=version,
-        evaluation=evaluations.metrics(),
-        decision=decision.reason,
-        promotion=decision.numbers,
+        run=run, model_version=version, evaluation=evaluations.metrics(), decision=reason, promotion=decision.numbers
     )
-    if decision.promote:
-        promote(version=version, reason=decision.reason)
+    if decision.promote and not held_back:
+        promote(version=version, reason=reason, simulated=run.promote_simulated)
     else:
-        keep_as_candidate(version=version, reason=decision.reason)
+        keep_as_candidate(version=version, reason=reason)
 
 
 def _rule() -> Rule:

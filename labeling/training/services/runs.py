@@ -1,8 +1,10 @@
-"""Training runs: asked for, claimed by one worker, followed step by step, finished or failed in words."""
+"""Training runs: asked for, claimed by one worker, followed step by step, put back, finished or failed in words."""
 
 import logging
+import uuid
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -10,20 +12,22 @@ from django.utils import timezone
 
 from labeling.base.outbox import Outbox
 from labeling.base.refusals import RetrainingRefused
-from labeling.base.states import CampaignState, LabelerGroup, ModelKind, RunState
-from labeling.campaigns.models.campaigns import Campaign
-from labeling.desk.ranking.models import Ranking
+from labeling.base.states import RunState
 from labeling.exports.models import Snapshot
-from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.model_versions.services import default_reward_model
 from labeling.training.models import TrainingPoint, TrainingRun
 from labeling.training.rules.promotion import PromotionNumbers
+from labeling.training.services.recipes import current_recipe
 from lm.progress import AliveEvent, Event
 from rm_trainer.evaluation.figures import Summary
 
 log = logging.getLogger(__name__)
 
-SILENT_AFTER = timedelta(minutes=3)
-"""A run whose worker said nothing for this long is dead: it speaks every 20 seconds (trainer_process.py)."""
+SILENT_AFTER = timedelta(seconds=30)
+"""The worker of a run that said nothing for this long is dead: it speaks every 5 seconds (heartbeat.py)."""
+MOST_ATTEMPTS = 3
+"""A run that was begun so often without making one more step fails: what ends it lies in the run."""
 
 QUEUED_RUNS = Outbox(
     model=TrainingRun,
@@ -31,9 +35,6 @@ QUEUED_RUNS = Outbox(
     task="labeling.tasks.train_reward_model",
     send_again_after=timedelta(minutes=5),
 )
-
-WAIT_AFTER_FAILURE = timedelta(hours=1)
-"""A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
 
 
 class TrainingOptions(TypedDict, total=False):
@@ -44,6 +45,10 @@ class TrainingOptions(TypedDict, total=False):
     epochs: int
     max_length: int
     freeze_embeddings: bool
+    lora_rank: int
+    strength: str
+    label_smoothing: float
+    checkpoint_every: int
     newest_since: str
     folds: int
 
@@ -55,79 +60,65 @@ class BothModels(TypedDict, total=False):
     current: Summary | None
 
 
-def request_retraining(*, trigger: str, note: str = "", include_simulated: bool = False) -> TrainingRun:
-    """A queued run. Raises RetrainingRefused while another is under way (a partial unique index holds it, too)."""
+def request_retraining(
+    *,
+    trigger: str,
+    reward_model: RewardModel | None = None,
+    note: str = "",
+    include_simulated: bool = False,
+    promote_simulated: bool = False,
+) -> TrainingRun:
+    """A queued run of the reward model, or of the default one, by its latest recipe.
+
+    What learns from simulated rankings stays a candidate unless `promote_simulated` says otherwise.
+
+    Raises RetrainingRefused while another run of it is under way (a partial unique index holds it, too).
+    """
+    reward_model = reward_model or default_reward_model()
+    recipe = current_recipe(reward_model)
     try:
         with transaction.atomic():
-            return TrainingRun.objects.create(trigger=trigger, trigger_note=note, include_simulated=include_simulated)
+            return TrainingRun.objects.create(
+                reward_model=reward_model,
+                recipe=recipe,
+                trigger=trigger,
+                trigger_note=note,
+                include_simulated=include_simulated,
+                promote_simulated=promote_simulated,
+            )
     except IntegrityError:
-        active = TrainingRun.objects.active().filter(kind=ModelKind.REWARD).first()
+        active = TrainingRun.objects.active().filter(reward_model=reward_model).first()
         raise RetrainingRefused(
-            f"Training run {active.pk if active else '?'} is under way; there is never more than one. "
-            "Wait for it, or fail it in the admin."
+            f"Training run {active.pk if active else '?'} is under way; there is never more than one of "
+            f"“{reward_model}”. Wait for it, or end it in the admin."
         ) from None
-
-
-def request_if_due(
-    *, after_rankings: int, after_days: int, include_simulated: bool, now: datetime | None = None
-) -> TrainingRun | None:
-    """A queued run if some campaign has enough new rankings, or old ones waited long enough; otherwise None."""
-    now = now or timezone.now()
-    if TrainingRun.objects.active().filter(kind=ModelKind.REWARD).exists():
-        return None
-    if TrainingRun.objects.filter(state=RunState.FAILED, finished_at__gt=now - WAIT_AFTER_FAILURE).exists():
-        return None
-    for campaign in Campaign.objects.exclude(state=CampaignState.DRAFT):
-        due = _why_due(
-            campaign,
-            after_rankings=after_rankings,
-            after_days=after_days,
-            include_simulated=include_simulated,
-            now=now,
-        )
-        if due:
-            trigger, note = due
-            try:
-                return request_retraining(trigger=trigger, note=note, include_simulated=include_simulated)
-            except RetrainingRefused:
-                return None  # another beat was quicker
-    return None
-
-
-def _why_due(
-    campaign: Campaign, *, after_rankings: int, after_days: int, include_simulated: bool, now: datetime
-) -> tuple[str, str] | None:
-    since = _trained_up_to()
-    fresh = (
-        Ranking.objects.first_submissions()
-        .of_group(LabelerGroup.TRAINING, include_simulated=include_simulated)
-        .filter(task__campaign=campaign, submitted_at__gt=since)
-    )
-    count = fresh.count()
-    needed = campaign.retrain_after_rankings or after_rankings
-    days = campaign.retrain_after_days or after_days
-    if count >= needed:
-        return "rankings", f"{campaign} has {count} new rankings (the threshold is {needed})."
-    oldest = fresh.order_by("submitted_at").values_list("submitted_at", flat=True).first()
-    if oldest is not None and now - max(oldest, since) >= timedelta(days=days):
-        return "days", f"{campaign} has {count} new rankings, the oldest {(now - oldest).days} days old."
-    return None
-
-
-def _trained_up_to() -> datetime:
-    """The as-of time of the last snapshot that a run finished with; the beginning of time before the first."""
-    done = TrainingRun.objects.filter(kind=ModelKind.REWARD, state=RunState.DONE, snapshot__isnull=False)
-    latest = done.order_by("-snapshot__as_of").values_list("snapshot__as_of", flat=True).first()
-    return latest or datetime.fromtimestamp(0, tz=timezone.get_current_timezone())
 
 
 @transaction.atomic
 def claim_run(*, run_id: int, worker: str) -> TrainingRun | None:
-    """The run in state EXPORTING for whoever comes first; None for everybody after (a message delivered twice)."""
+    """The run in state EXPORTING for whoever comes first; None for everybody after (a message delivered twice).
+
+    A run that ended several workers without getting on fails instead.
+    """
     run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.state != RunState.QUEUED:
         return None
-    return run.move(to=RunState.EXPORTING, heartbeat_at=timezone.now(), worker=worker)
+    if run.attempts >= MOST_ATTEMPTS:
+        fail_run(run_id=run_id, reason=_given_up(run))
+        return None
+    now = timezone.now()
+    return run.move(
+        to=RunState.EXPORTING,
+        heartbeat_at=now,
+        progress_at=now,
+        worker=worker,
+        claim=uuid.uuid4(),
+        attempts=run.attempts + 1,
+    )
+
+
+def _given_up(run: TrainingRun) -> str:
+    return f"It was begun {run.attempts} times without getting on. The last time: {run.interruption}"
 
 
 @transaction.atomic
@@ -163,17 +154,23 @@ def begin_evaluating(*, run: TrainingRun, compared_with: ModelVersion | None) ->
 
 
 def note_progress(*, run: TrainingRun, event: Event | AliveEvent) -> None:
-    """Keeps one progress line of the trainer (docs/data-contract.md). Raises RunAbandoned if the run was failed."""
+    """Keeps one progress line of the trainer (docs/data-contract.md).
+
+    Raises RunAbandoned if the run was ended from outside, or another worker took it over.
+    """
     now = timezone.now()
-    beating = TrainingRun.objects.active().filter(pk=run.pk)
     values: dict[str, Any] = {"heartbeat_at": now}
+    if event["event"] != "alive":
+        values["progress_at"] = now
     if event["event"] == "start":
         values["steps_total"] = event["steps"]
-    if not beating.update(**values):
-        raise RunAbandoned(f"Training run {run.pk} was failed from outside; its process is stopped.")
+    if not TrainingRun.objects.active().filter(pk=run.pk, claim=run.claim).update(**values):
+        raise RunAbandoned(f"Training run {run.pk} was ended from outside; its process is stopped.")
     if event["event"] == "step":
         defaults = {key: event[key] for key in ("loss", "accuracy", "learning_rate")}
-        TrainingPoint.objects.update_or_create(run=run, step=event["step"], defaults=defaults)
+        _point, is_new = TrainingPoint.objects.update_or_create(run=run, step=event["step"], defaults=defaults)
+        if is_new:
+            TrainingRun.objects.filter(pk=run.pk).update(attempts=0)
     elif event["event"] == "valid":
         TrainingPoint.objects.filter(run=run, step=event["step"]).update(
             valid_loss=event["loss"], valid_accuracy=event["accuracy"]
@@ -181,7 +178,7 @@ def note_progress(*, run: TrainingRun, event: Event | AliveEvent) -> None:
 
 
 class RunAbandoned(Exception):
-    """The run is no longer active in the database; whoever works at it must stop."""
+    """The run is no longer active in the database, or somebody else's; whoever works at it must stop."""
 
 
 @transaction.atomic
@@ -221,9 +218,29 @@ def fail_run(*, run_id: int, reason: str) -> bool:
     return True
 
 
-def fail_silent_runs(*, now: datetime | None = None) -> list[int]:
-    """Fails runs whose worker died without a word; returns their ids."""
+@transaction.atomic
+def put_back_run(*, run_id: int, why: str, claim: UUID | None, counts: bool) -> bool:
+    """The run waits for a worker again, which goes on from its checkpoint; False when it is not `claim`'s any more.
+
+    `counts`: it was not stopped in order, so that a run which ends every worker is failed after a few attempts.
+    """
+    run = TrainingRun.objects.select_for_update(no_key=True).get(pk=run_id)
+    if not run.is_active() or run.state == RunState.QUEUED or run.claim != claim:
+        return False
+    attempts = run.attempts if counts else max(0, run.attempts - 1)
+    run.move(to=RunState.QUEUED, interruption=why[:10_000], attempts=attempts, dispatched_at=None, claim=None)
+    if attempts >= MOST_ATTEMPTS:
+        fail_run(run_id=run_id, reason=_given_up(run))
+    return True
+
+
+def put_back_silent_runs(*, now: datetime | None = None) -> list[int]:
+    """Puts runs back whose worker died without a word; returns their ids."""
     now = now or timezone.now()
     silent = TrainingRun.objects.active().filter(heartbeat_at__lt=now - SILENT_AFTER).exclude(state=RunState.QUEUED)
-    reason = f"Nothing was heard of the training process for {SILENT_AFTER}; it was probably killed."
-    return [run_id for run_id in silent.values_list("pk", flat=True) if fail_run(run_id=run_id, reason=reason)]
+    why = f"Nothing was heard of its worker for {SILENT_AFTER.total_seconds():.0f} s; it was killed or lost its host."
+    return [
+        run_id
+        for run_id, claim in silent.values_list("pk", "claim")
+        if put_back_run(run_id=run_id, why=why, claim=claim, counts=True)
+    ]

@@ -135,7 +135,8 @@ def test_a_failure_is_said(program: Client, model: ModelVersion) -> None:
         ({"items": [{"prompt": ITEM["prompt"], "completions": ["\ud800"]}]}, "surrogate"),
         ({"items": [ITEM | {"prompt": [{"role": "user", "content": "x", "tool_calls": []}]}]}, "tool_calls"),
         ({"items": [ITEM | {"system": "Be brief."}]}, "system"),
-        ({"items": [ITEM], "model": "reward-1"}, "this field is unknown"),
+        ({"items": [ITEM], "modell": "reward-1"}, "this field is unknown"),
+        ({"items": [ITEM], "model": "reward-1"}, "no version of one, named “reward-1”"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_words(

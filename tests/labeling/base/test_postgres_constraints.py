@@ -10,6 +10,7 @@ from labeling.base.states import CompositionKind
 from labeling.desk.ranking.services import Judgement, fields_of_ranking, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.revisions import start_revision
+from labeling.model_versions.services import default_reward_model
 from labeling.models import (
     Campaign,
     Completion,
@@ -29,6 +30,7 @@ from labeling.models import (
     SuggestionRequest,
     TrainingRun,
 )
+from labeling.training.services.runs import request_retraining
 from labeling.writing.own_prompts.rules import OwnWriting
 from labeling.writing.own_prompts.services import submit_own_prompt
 from labeling.writing.services import start_composition
@@ -132,7 +134,9 @@ def test_a_labeler_holds_one_task_of_a_kind() -> None:
 
 def test_one_current_model_of_a_kind() -> None:
     ModelVersion.objects.create(kind="sft", name="a", path="/a", state="current")
-    ModelVersion.objects.create(kind="reward", name="r", path="/r", state="current")
+    ModelVersion.objects.create(
+        kind="reward", reward_model=default_reward_model(), name="r", path="/r", state="current"
+    )
     refuses(
         lambda: ModelVersion.objects.create(kind="sft", name="b", path="/b", state="current"),
         "model_one_current_per_kind",
@@ -141,10 +145,11 @@ def test_one_current_model_of_a_kind() -> None:
 
 
 def test_never_two_training_runs_at_once() -> None:
-    TrainingRun.objects.create(trigger="manual")
-    refuses(lambda: TrainingRun.objects.create(trigger="days"), "training_run_one_at_a_time")
+    first = request_retraining(trigger="manual")
+    same = {"reward_model": first.reward_model, "recipe": first.recipe}
+    refuses(lambda: TrainingRun.objects.create(trigger="days", **same), "training_run_one_at_a_time")
     TrainingRun.objects.update(state="failed", failure="killed", finished_at=timezone.now())
-    TrainingRun.objects.create(trigger="days")
+    TrainingRun.objects.create(trigger="days", **same)
 
 
 def test_a_submitter_stops_at_200_prompts() -> None:

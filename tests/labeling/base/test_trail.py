@@ -51,8 +51,8 @@ def test_updates_of_many_rows_are_recorded_row_by_row_and_unchanged_ones_are_not
 def test_a_promotion_by_a_worker_is_recorded_as_the_worker_s() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('application_name', 'worker of training', true)")
-    old = ModelVersion.objects.create(kind="reward", name="old", path="/old", state="current")
-    new = ModelVersion.objects.create(kind="reward", name="new", path="/new", state="candidate")
+    old = ModelVersion.objects.create(kind="sft", name="old", path="/old", state="current")
+    new = ModelVersion.objects.create(kind="sft", name="new", path="/new", state="candidate")
     old.move(to=ModelState.RETIRED)
     new.move(to=ModelState.CURRENT)
     states = {change.row_id: change.changes["state"] for change in changes("modelversion") if "state" in change.changes}

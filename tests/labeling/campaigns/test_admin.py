@@ -49,6 +49,7 @@ FORM_DATA: dict[str, Any] = {
     "ready_depth": "5",
     "lease_minutes": "30",
     "suggestions_per_turn": "3",
+    "use": "train_and_evaluate",
     "body_en": "# Be helpful",
     "body_zh_hans": "# 要有帮助",
     **flag_rows(FLAGS),

@@ -14,15 +14,19 @@ from django.urls import reverse
 
 from labeling.base.admin.nouns import NounAdmin
 from labeling.base.states import ApiScope
+from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
     Campaign,
     Completion,
+    Demonstration,
     EarlierDraft,
     IdempotentRequest,
     InstructionAcknowledgement,
     Message,
     ModelCheck,
+    ModelComparison,
     OwnPromptExample,
+    Promotion,
     PromptOpening,
     QueueProgress,
     RankedCompletion,
@@ -62,6 +66,7 @@ SHOWN_ELSEWHERE = {
     Message,
     ModelCheck,
     OwnPromptExample,
+    Promotion,
     RankedCompletion,
     RewardScore,
     SamplingRun,
@@ -80,8 +85,11 @@ def everything(tmp_path: Path) -> Campaign:
     """One of everything."""
     campaign = open_campaign()
     furnish(campaign, labelers=["alice", "bob"])
-    run_in_training(snapshot_in(tmp_path / "snapshot"))
-    model_in(tmp_path / "reward-1")
+    snapshot = snapshot_in(tmp_path / "snapshot")
+    run_in_training(snapshot)
+    first, second = model_in(tmp_path / "reward-1"), model_in(tmp_path / "reward-2")
+    ModelComparison.objects.create(first=first, second=second, snapshot=snapshot, split="test")
+    leave_out(target=Demonstration.objects.latest("pk"), reason="not an answer")
     doubted(make_labeler("greta"))
     asked_for_rewards()
     Webhook.objects.create(url="https://example.org/told", events=["ranking.submitted"])

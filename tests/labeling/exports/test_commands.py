@@ -70,6 +70,11 @@ class TestExportComparisons:
             "split": "valid",
             "include_simulated": True,
             "held_out": False,
+            "include_left_out": False,
+            "reward_model": None,
+            "campaigns": None,
+            "evaluate_only": [],
+            "never_train": [],
         }
 
     @pytest.mark.parametrize(

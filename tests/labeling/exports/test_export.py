@@ -471,6 +471,11 @@ class TestManifest:
             "split": None,
             "include_simulated": False,
             "held_out": False,
+            "include_left_out": False,
+            "reward_model": None,
+            "campaigns": None,
+            "evaluate_only": [],
+            "never_train": [],
         }
         assert [(file["path"], file["records"]) for file in manifest["files"]] == [
             ("pairs/train.jsonl", 6),

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from labeling.base.refusals import NoRewardModel, ScoringRefused, TooManyRequests
+from labeling.model_versions.services import create_reward_model
 from labeling.models import ModelVersion, ScoringRequest
 from labeling.rewards.services.scoring_requests import (
     FORGET_AFTER,
@@ -18,6 +19,7 @@ from labeling.rewards.services.scoring_requests import (
     SCORING_REQUESTS,
     ScoringItem,
     answer_scoring_request,
+    answering_model,
     forget_answered,
     request_scores,
 )
@@ -165,3 +167,20 @@ def test_postgres_refuses_an_answer_without_scores_and_a_change_of_what_was_aske
     for change in changes:
         with pytest.raises(IntegrityError), transaction.atomic():
             ScoringRequest.objects.filter(pk=asked.pk).update(**change)
+
+
+def test_a_named_version_answers_whatever_is_current(petra: User, model: ModelVersion) -> None:
+    later = current_reward_model()
+    asked = request_scores(user=petra, items=[ITEM], per_minute=60, model=model.name)
+    assert answering_model(asked.pk) == model
+    assert answering_model(ask(petra).pk) == later
+
+
+def test_a_reward_models_slug_names_its_current_version(petra: User, model: ModelVersion) -> None:
+    asked = request_scores(user=petra, items=[ITEM], per_minute=60, model="reward")
+    assert asked.wanted == model
+    create_reward_model(slug="safe", name="Safe")
+    with pytest.raises(NoRewardModel, match="“safe” has no current version"):
+        request_scores(user=petra, items=[ITEM], per_minute=60, model="safe")
+    with pytest.raises(ScoringRefused, match="named “reward-99”"):
+        request_scores(user=petra, items=[ITEM], per_minute=60, model="reward-99")

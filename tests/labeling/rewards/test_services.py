@@ -10,6 +10,8 @@ from labeling.base.states import LabelerGroup, TaskState
 from labeling.desk.ranking.services import revise_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import close_campaign
+from labeling.model_versions.queries import current_reward_models
+from labeling.model_versions.services import create_reward_model
 from labeling.models import Completion, Labeler, ModelVersion, PreferenceMargin, Ranking, RankingTask, RewardScore
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
@@ -263,3 +265,17 @@ def test_postgres_refuses_a_second_score_a_changed_one_and_one_of_a_language_mod
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             refused()
+
+
+def test_every_reward_model_scores_what_feeds_it_and_the_default_one_everything(alice: Labeler) -> None:
+    helpful, harmless = make_campaign(), make_campaign()
+    safe = create_reward_model(slug="safe", name="Safe")
+    harmless.reward_models.set([safe])
+    tasks = [make_ready_task(make_prompt(campaign)) for campaign in (helpful, harmless)]
+    default = current_reward_model()
+    version = ModelVersion.objects.create(
+        kind="reward", reward_model=safe, name="safe-1", path="/safe/1", state="current"
+    )
+    assert set(unscored_tasks(default)) == set(tasks)
+    assert list(unscored_tasks(version)) == [tasks[1]]
+    assert current_reward_models() == [default, version]

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.base.states import ModelKind, RunState
-from labeling.model_versions.services import promote
+from labeling.model_versions.services import default_reward_model, promote
 from labeling.models import Labeler, ModelVersion, Snapshot, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import begin_evaluating, fail_run, finish_run, request_retraining
@@ -156,7 +156,9 @@ def test_a_hanging_run_is_ended_with_a_reason() -> None:
 def test_a_finished_run_shows_old_and_new_side_by_side(snapshot: Snapshot) -> None:
     run = run_in_training(snapshot)
     new = {"rankings": 60, "prompt_accuracy": 0.71, "prompt_accuracy_interval": [0.65, 0.77], "log_loss": 0.6}
-    current = ModelVersion.objects.create(kind="reward", name="reward-0", path="/r")
+    current = ModelVersion.objects.create(
+        kind="reward", reward_model=default_reward_model(), name="reward-0", path="/r"
+    )
     begin_evaluating(run=run, compared_with=current)
     TrainingRun.objects.filter(pk=run.pk).update(
         state=RunState.DONE,

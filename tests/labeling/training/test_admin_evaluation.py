@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from labeling.base.states import RunState
+from labeling.model_versions.services import default_reward_model
 from labeling.models import Labeler, ModelVersion, Ranking, TrainingRun
 from labeling.training.admin.evaluation import evaluations
 from labeling.training.services.runs import begin_evaluating
@@ -77,7 +78,9 @@ def measured() -> dict[str, Any]:
 
 
 def version_with(metrics: dict[str, Any], path: str = "/nowhere/reward-1") -> ModelVersion:
-    return ModelVersion.objects.create(kind="reward", name="reward-1", path=path, metrics=metrics)
+    return ModelVersion.objects.create(
+        kind="reward", reward_model=default_reward_model(), name="reward-1", path=path, metrics=metrics
+    )
 
 
 def page(row: ModelVersion | TrainingRun) -> str:

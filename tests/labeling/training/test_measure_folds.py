@@ -10,6 +10,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
+from labeling.model_versions.services import default_reward_model
 from labeling.models import ModelVersion, Snapshot
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers
@@ -41,6 +42,7 @@ def reward_7(tmp_path: Path, snapshot: Snapshot | None) -> ModelVersion:
     base = make_tiny_model(tmp_path / "base")
     return ModelVersion.objects.create(
         kind="reward",
+        reward_model=default_reward_model(),
         name="reward-7",
         path=str(tmp_path / "reward-7"),
         metrics={"base": str(base)},

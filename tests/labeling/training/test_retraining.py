@@ -1,18 +1,24 @@
 """One retraining with a tiny model and the trainer in a process of its own: promoted, kept as candidate, failed."""
 
 import random
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import psutil
 import pytest
 from pytest_django import Settings
 
 from labeling.base.states import ModelKind, ModelState, RunState
-from labeling.models import ModelVersion, TrainingRun
+from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers
+from labeling.training.services import retraining, stopping
+from labeling.training.services.comparisons import compare_models, request_comparison
 from labeling.training.services.retraining import retrain
-from labeling.training.services.runs import claim_run, request_retraining
+from labeling.training.services.runs import claim_run, note_progress, request_retraining
+from labeling.training.services.trainer import Trainer
+from lm.progress import AliveEvent, Event
 from lm.snapshot.manifest import utc_text
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.models_in_use import promoted
@@ -48,8 +54,10 @@ def rank(numbers: Iterable[int]) -> None:
         rank_next(labeler=labeler, score=rule_named("shorter"), noise=0, chance=random.Random(0))
 
 
-def retrained(*, include_simulated: bool = True) -> TrainingRun:
-    asked = request_retraining(trigger="manual", include_simulated=include_simulated)
+def retrained(*, include_simulated: bool = True, promote_simulated: bool = True) -> TrainingRun:
+    asked = request_retraining(
+        trigger="manual", include_simulated=include_simulated, promote_simulated=promote_simulated
+    )
     run = claim_run(run_id=asked.pk, worker="test")
     assert run is not None
     retrain(run)
@@ -86,6 +94,16 @@ def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: Model
     assert third.model_version is not None
     assert third.model_version.state == ModelState.CANDIDATE
     assert third.model_version.state_reason == third.decision
+
+    assert third.snapshot is not None
+    asked = request_comparison(
+        first=first.model_version, second=third.model_version, snapshot=third.snapshot, split="test"
+    )
+    compare_models(comparison_id=asked.pk)
+    asked.refresh_from_db()
+    assert asked.result is not None, asked.failure
+    assert asked.result["comparison"]["difference"] == 0
+    assert asked.result["first"]["rankings"] == 2 * len(IN_TEST)
     assert "not shown to be better on the newest batch" in third.decision
     assert ModelVersion.objects.get(kind=ModelKind.REWARD, state=ModelState.CURRENT) == first.model_version
 
@@ -108,6 +126,91 @@ def test_a_launcher_may_start_several_processes(sft: ModelVersion, settings: Set
     assert run.model_version.metrics["processes"] == 2
     assert run.points.filter(step=1).count() == 1
     assert run.evaluation["new"]["pairs"] > 0
+
+
+def stop_after(step: int, monkeypatch: pytest.MonkeyPatch, do: Callable[[TrainingRun], object]) -> None:
+    """When the trainer has made that step, `do` happens, once."""
+    happened: list[int] = []
+
+    def note(*, run: TrainingRun, event: Event | AliveEvent) -> None:
+        note_progress(run=run, event=event)
+        if event["event"] == "step" and event["step"] == step and not happened:
+            happened.append(step)
+            do(run)
+
+    monkeypatch.setattr(retraining, "note_progress", note)
+
+
+def the_trainer() -> psutil.Process:
+    return next(child for child in psutil.Process().children() if "rm_trainer" in child.cmdline())
+
+
+def taken_up(run: TrainingRun) -> TrainingRun:
+    """Another worker takes the run up and does it to its end."""
+    run.refresh_from_db()
+    assert (run.state, run.dispatched_at) == (RunState.QUEUED, None), run.failure
+    again = claim_run(run_id=run.pk, worker="the next")
+    assert again is not None
+    retrain(again)
+    again.refresh_from_db()
+    return again
+
+
+def test_a_training_that_is_stopped_and_one_that_is_killed_go_on_from_the_checkpoint(
+    sft: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First its worker is stopped in order, then its process is killed as by a lack of memory."""
+    settings.RM_BATCH_RANKINGS, settings.RM_CHECKPOINT_EVERY = 2, 1
+    rank(range(40, 64))
+    monkeypatch.setattr(stopping, "_pipe", None)
+    stopping.prepare()
+    stop_after(2, monkeypatch, lambda _run: stopping.ask())
+    run = retrained()
+    assert run.interruption == "Its worker was stopped."
+    monkeypatch.setattr(stopping, "_pipe", None)
+    stop_after(5, monkeypatch, lambda _run: the_trainer().kill())
+    run = taken_up(run)
+    assert "ended by SIGKILL" in run.interruption
+    run = taken_up(run)
+    assert run.state == RunState.DONE, run.failure
+    log = Path(run.log_path).read_text()
+    assert re.findall(r"Going on after step (\d+)", log) in (["2", "4"], ["2", "5"])
+    assert [point.step for point in run.points.order_by("step")] == list(range(1, (run.steps_total or 0) + 1))
+    assert run.model_version is not None
+    assert Snapshot.objects.count() == 1
+    left = {path.name for path in Path(settings.CHECKPOINTS_DIR).iterdir() if path.name.startswith(".")}
+    assert left == set()
+
+
+def test_a_checkpoint_that_an_upgraded_trainer_cannot_use_costs_the_steps_and_not_the_run(
+    sft: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RM_BATCH_RANKINGS, settings.RM_CHECKPOINT_EVERY = 8, 1
+    rank(range(40, 64))
+    monkeypatch.setattr(stopping, "_pipe", None)
+    stopping.prepare()
+    stop_after(1, monkeypatch, lambda _run: stopping.ask())
+    run = retrained()
+    monkeypatch.setattr(stopping, "_pipe", None)
+    TrainingRun.objects.filter(pk=run.pk).update(config=run.config | {"warmup_steps": 1})  # an option of the new one
+    assert taken_up(run).state == RunState.DONE
+
+
+def test_a_run_whose_worker_died_while_it_evaluated_trains_nothing_anew(
+    sft: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rank(range(40, 64))
+
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Trainer, "evaluate", dies)
+        with pytest.raises(KeyboardInterrupt):
+            retrained()
+    run = TrainingRun.objects.get()
+    monkeypatch.setattr(Trainer, "train", dies)
+    assert taken_up(run).state == RunState.DONE
 
 
 def test_simulated_rankings_train_nothing_unless_asked_for(sft: ModelVersion) -> None:

@@ -10,8 +10,10 @@ from labeling.base.refusals import RetrainingRefused
 from labeling.base.states import IllegalMove, LabelerGroup, RunState
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
+from labeling.model_versions.services import default_reward_model
 from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
 from labeling.training.services.runs import (
+    MOST_ATTEMPTS,
     QUEUED_RUNS,
     SILENT_AFTER,
     RunAbandoned,
@@ -19,12 +21,13 @@ from labeling.training.services.runs import (
     begin_training,
     claim_run,
     fail_run,
-    fail_silent_runs,
     finish_run,
     note_progress,
-    request_if_due,
+    put_back_run,
+    put_back_silent_runs,
     request_retraining,
 )
+from labeling.training.services.schedule import Schedule, request_if_due
 from tests.labeling.admin_cast import stepped
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 
@@ -42,13 +45,8 @@ def rank(campaign: Campaign, count: int, **labeler_fields: Any) -> None:
 
 
 def due(*, after_rankings: int = 3, after_days: int = 7, include_simulated: bool = False, later: int = 0) -> bool:
-    run = request_if_due(
-        after_rankings=after_rankings,
-        after_days=after_days,
-        include_simulated=include_simulated,
-        now=timezone.now() + timedelta(days=later),
-    )
-    return run is not None
+    schedule = Schedule(after_rankings=after_rankings, after_days=after_days, include_simulated=include_simulated)
+    return bool(request_if_due(schedule, now=timezone.now() + timedelta(days=later)))
 
 
 def make_snapshot(**fields: Any) -> Snapshot:
@@ -96,7 +94,9 @@ def test_what_a_finished_run_was_trained_on_is_not_new_any_more() -> None:
     rank(make_campaign(), 3)
     run = in_training()
     begin_evaluating(run=run, compared_with=None)
-    version = ModelVersion.objects.create(kind="reward", name="r", path="/r", snapshot=run.snapshot)
+    version = ModelVersion.objects.create(
+        kind="reward", reward_model=default_reward_model(), name="r", path="/r", snapshot=run.snapshot
+    )
     finish_run(run=run, model_version=version, evaluation={}, decision="kept")
     assert not due()
 
@@ -144,13 +144,51 @@ def test_a_run_that_was_failed_from_outside_stops_its_process_and_promotes_nothi
         begin_evaluating(run=run, compared_with=None)
 
 
-def test_a_run_whose_worker_died_fails_visibly() -> None:
+def begun_again(run: TrainingRun) -> TrainingRun:
+    claimed = claim_run(run_id=run.pk, worker="elsewhere")
+    assert claimed is not None
+    return claimed
+
+
+def test_a_run_whose_worker_died_waits_for_the_next_one_at_once() -> None:
     run = in_training()
-    assert fail_silent_runs() == []
-    assert fail_silent_runs(now=timezone.now() + 2 * SILENT_AFTER) == [run.pk]
+    assert put_back_silent_runs() == []
+    assert put_back_silent_runs(now=timezone.now() + 2 * SILENT_AFTER) == [run.pk]
+    waiting = TrainingRun.objects.get()
+    assert (waiting.state, waiting.dispatched_at) == (RunState.QUEUED, None)
+    assert "it was killed" in waiting.interruption
+    assert QUEUED_RUNS.take() == [run.pk]
+    again = begun_again(run)
+    assert (again.snapshot, again.output_path) == (run.snapshot, "/o")
+    with pytest.raises(RunAbandoned):  # the first worker was only slow: it stops
+        note_progress(run=run, event={"event": "alive"})
+    note_progress(run=again, event={"event": "alive"})
+
+
+def test_a_run_that_is_stopped_in_order_is_no_failure_and_delays_nothing() -> None:
+    rank(make_campaign(), 3)
+    run = in_training()
+    for _ in range(2 * MOST_ATTEMPTS):
+        assert put_back_run(run_id=run.pk, why="Its worker was stopped.", claim=run.claim, counts=False)
+        assert not put_back_run(run_id=run.pk, why="Said twice.", claim=run.claim, counts=False)
+        run = begun_again(run)
+    assert run.attempts == 1
+
+
+def test_a_run_that_ends_every_worker_fails_after_a_few_and_one_that_gets_on_does_not() -> None:
+    run = in_training()
+    for step in range(1, 2 * MOST_ATTEMPTS):
+        note_progress(run=run, event=stepped(step, loss=0.7))
+        put_back_run(run_id=run.pk, why="SIGKILL", claim=run.claim, counts=True)
+        run = begun_again(run)
+    for _ in range(MOST_ATTEMPTS - 1):
+        put_back_run(run_id=run.pk, why="SIGKILL", claim=run.claim, counts=True)
+        run = begun_again(run)
+    note_progress(run=run, event=stepped(1, loss=0.7))  # a step that was made before is no progress
+    put_back_run(run_id=run.pk, why="SIGKILL", claim=run.claim, counts=True)
     run.refresh_from_db()
     assert run.state == RunState.FAILED
-    assert "probably killed" in run.failure
+    assert run.failure == f"It was begun {MOST_ATTEMPTS} times without getting on. The last time: SIGKILL"
 
 
 def test_a_failure_is_logged_where_the_console_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:

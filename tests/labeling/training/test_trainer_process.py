@@ -3,12 +3,19 @@
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
-from labeling.training.services.trainer_process import TrainerFailed, run_trainer
+from labeling.training.services import stopping
+from labeling.training.services.trainer_process import (
+    TrainerFailed,
+    TrainerInterrupted,
+    TrainerStopped,
+    run_trainer,
+)
 from lm.progress import AliveEvent, Event
 from tests.processes import until
 
@@ -34,8 +41,37 @@ def test_an_error_is_told_in_the_trainers_own_words(tmp_path: Path) -> None:
 
 def test_a_death_without_a_word_brings_the_end_of_the_log(tmp_path: Path) -> None:
     died = "import os, sys; sys.stderr.write('out of memory'); sys.stderr.flush(); os.kill(os.getpid(), 9)"
-    with pytest.raises(TrainerFailed, match=r"ended by SIGKILL(.|\n)*out of memory"):
+    with pytest.raises(TrainerInterrupted, match=r"ended by SIGKILL(.|\n)*out of memory"):
         run_trainer(command=trainer(died), log_path=tmp_path / "log", heard=lambda _event: None)
+
+
+def test_a_trainer_that_hangs_is_ended_though_it_is_alive(tmp_path: Path) -> None:
+    """SIGSTOP, as a stuck driver does: it takes no signal but SIGKILL, and its worker is well."""
+    hangs = (
+        """print('{"event": "start", "steps": 2}', flush=True); """
+        "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    )
+    heard: list[Event | AliveEvent] = []
+    with pytest.raises(TrainerInterrupted, match="made no progress"):
+        run_trainer(
+            command=trainer(hangs), log_path=tmp_path / "log", heard=heard.append, silent_for=timedelta(seconds=0.5)
+        )
+    assert heard[0] == {"event": "start", "steps": 2}
+
+
+def test_a_worker_that_is_stopped_lets_its_trainer_save_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_pipe", None)
+    saves = (
+        "import signal, sys, time; from pathlib import Path\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (Path({str(tmp_path / 'saved')!r}).touch(), sys.exit(143)))\n"
+        """print('{"event": "start", "steps": 2}', flush=True); time.sleep(600)"""
+    )
+    stopping.prepare()
+    with pytest.raises(TrainerStopped):
+        run_trainer(command=trainer(saves), log_path=tmp_path / "log", heard=lambda _event: stopping.ask())
+    assert (tmp_path / "saved").exists()
 
 
 def test_a_worker_that_is_killed_takes_its_trainer_along(tmp_path: Path) -> None:

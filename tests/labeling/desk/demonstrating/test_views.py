@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from labeling.model_versions.queries import too_long_to_learn_from
+from labeling.model_versions.services import default_reward_model
 from labeling.models import Assignment, Demonstration, ModelVersion
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.models_in_use import promoted
@@ -90,7 +91,9 @@ def test_of_a_reward_model_counts_what_it_was_trained_to_read(tmp_path: Path) ->
     path = make_tiny_model(tmp_path / "reward")
     config = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps(config | {"reward_max_length": 64}))
-    ModelVersion.objects.create(kind="reward", name="reward-1", path=str(path), state="current")
+    ModelVersion.objects.create(
+        kind="reward", reward_model=default_reward_model(), name="reward-1", path=str(path), state="current"
+    )
     too_long = too_long_to_learn_from("茶" * 19)  # three bytes each, and so many tokens
     assert too_long is not None
     assert (too_long.tokens, too_long.limit) == (57, 56)

@@ -16,22 +16,33 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import ReasonForm, choice, text
-from labeling.base.admin.filters import by_choice
+from labeling.base.admin.fields import ReasonForm, choice, switch, text
+from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
-from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.services import check_again, promote, register_model, retire, roll_back
+from labeling.model_versions.admin.rolling_back import EFFECT, roll_back_page
+from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.model_versions.services import check_again, default_reward_model, promote, register_model, retire
 
-EFFECT = {
-    ModelKind.SFT: lazy("Completions are sampled from it from the next task on."),
-    ModelKind.REWARD: lazy("New reward models are compared with it."),
-}
+
+def _list() -> str:
+    return reverse("admin:labeling_modelversion_changelist")
+
+
+def reward_models() -> list[tuple[str, str]]:
+    """(slug, name) of each, the default one first."""
+    return list(RewardModel.objects.values_list("slug", "name"))
 
 
 class RegisterForm(forms.Form):
     kind = choice(lazy("Kind"), ModelKind.choices)
+    reward_model = choice(
+        lazy("Reward model"),
+        reward_models,
+        required=False,
+        help_text=lazy("Of the kind Reward: which reward model it is a version of. SFT models have none."),
+    )
     name = text(lazy("Name"), max_length=200, help_text=lazy("As it will stand in exports. It can't change later."))
     path = text(
         lazy("Path"),
@@ -40,26 +51,35 @@ class RegisterForm(forms.Form):
     )
 
 
+class PromoteSimulatedForm(ReasonForm):
+    simulated = switch(
+        lazy("Make it current though it learned from simulated labelers"),
+        help_text=lazy("Its rewards follow a preset rule, and are nobody's preferences."),
+    )
+
+
 class ModelVersionAdmin(RecordAdmin):
     list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         shown("kind", lazy("Kind")),
+        shown("reward_model", lazy("Reward model")),
         "show_state",
+        "learned_from",
         "tried",
         shown("parent", lazy("Parent")),
         "trained_on",
         shown("created_at", lazy("Created")),
         shown("promoted_at", lazy("Promoted")),
     )
-    list_filter = by_choice("kind", "state")
-    list_select_related = ("parent", "snapshot")
+    list_filter = (*by_choice("kind", "state"), *by_relation("reward_model"), *yes_or_no("simulated"))
+    list_select_related = ("parent", "snapshot", "reward_model")
     search_fields = ("name", "path")
     fields = (
-        "kind", "name", "path", "state", "state_reason", "checks_text", "parent", "snapshot", "created_at",
-        "promoted_at", "metrics_text",
+        "kind", "reward_model", "name", "path", "state", "state_reason", "checks_text", "parent", "snapshot",
+        "created_at", "simulated", "promoted_at", "metrics_text",
     )  # fmt: skip
     readonly_fields = ("checks_text", "metrics_text")
-    actions_list = ("register", "roll_back_sft", "roll_back_reward")
+    actions_list: tuple[str, ...] = ("register", "roll_back_sft", "roll_back_reward")
     actions_detail = ("promote", "check_again", "retire")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
@@ -76,6 +96,10 @@ class ModelVersionAdmin(RecordAdmin):
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, version: ModelVersion) -> tuple[str, str]:
         return state_label(version)
+
+    @column(lazy("Learned from"), label={"simulated": "warning"})
+    def learned_from(self, version: ModelVersion) -> tuple[str, str] | str:
+        return ("simulated", _("Simulated labelers")) if version.simulated else ""
 
     @column(lazy("Tried"), label=STATE_COLOURS)
     def tried(self, version: ModelVersion) -> tuple[str, str] | None:
@@ -110,7 +134,13 @@ class ModelVersionAdmin(RecordAdmin):
     def register(self, request: HttpRequest) -> HttpResponse:
         def act(cleaned: dict[str, Any]) -> str:
             kind, path = ModelKind(cleaned["kind"]), Path(cleaned["path"].strip())
-            version = register_model(kind=kind, name=cleaned["name"], path=path)
+            chosen = RewardModel.objects.filter(slug=cleaned["reward_model"]).first()
+            version = register_model(
+                kind=kind,
+                name=cleaned["name"],
+                path=path,
+                reward_model=chosen if kind == ModelKind.REWARD else None,
+            )
             self.log_addition(request, version, [{"added": {}}])
             return _("“%(version)s” is registered as a candidate.") % {"version": version}
 
@@ -121,7 +151,7 @@ class ModelVersionAdmin(RecordAdmin):
                 _("A worker loads it and uses it once; it can be promoted when that has worked."),
             ],
             button=_("Register"),
-            back=reverse("admin:labeling_modelversion_changelist"),
+            back=_list(),
             form=RegisterForm,
         )
         return confirm(self, request, confirmation, act)
@@ -129,10 +159,10 @@ class ModelVersionAdmin(RecordAdmin):
     @button(lazy("Promote"), icon="arrow_upward", primary=True)
     def promote(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.find(request, object_id)
-        current = ModelVersion.objects.current(version.kind).first()
+        current = version.current_instead()
 
         def act(cleaned: dict[str, Any]) -> str:
-            promote(version=version, reason=cleaned["reason"])
+            promote(version=version, reason=cleaned["reason"], simulated=cleaned.get("simulated", False))
             return _("“%(version)s” is the current %(kind)s model.") % {
                 "version": version,
                 "kind": version.get_kind_display(),
@@ -149,7 +179,7 @@ class ModelVersionAdmin(RecordAdmin):
             button=_("Promote"),
             back=self.page_of(version),
             about=[version],
-            form=ReasonForm,
+            form=PromoteSimulatedForm if version.simulated else ReasonForm,
         )
         return confirm(self, request, confirmation, act)
 
@@ -194,30 +224,9 @@ class ModelVersionAdmin(RecordAdmin):
 
     @button(lazy("Roll back SFT"), icon="history")
     def roll_back_sft(self, request: HttpRequest) -> HttpResponse:
-        return self._roll_back(request, ModelKind.SFT)
+        return roll_back_page(self, request, ModelKind.SFT, back=_list())
 
     @button(lazy("Roll back reward"), icon="history")
     def roll_back_reward(self, request: HttpRequest) -> HttpResponse:
-        return self._roll_back(request, ModelKind.REWARD)
-
-    def _roll_back(self, request: HttpRequest, kind: ModelKind) -> HttpResponse:
-        current = ModelVersion.objects.current(kind).first()
-
-        def act(_cleaned: dict[str, Any]) -> str:
-            version = roll_back(kind=kind)
-            self.log_change(request, version, _("Rolled back to."))
-            return _("“%(version)s” is current again.") % {"version": version}
-
-        confirmation = Confirmation(
-            title=_("Roll the %(kind)s model back?") % {"kind": kind.upper() if kind == ModelKind.SFT else kind},
-            consequences=[
-                _("The version that was current before “%(current)s” becomes current again.") % {"current": current}
-                if current
-                else _("There is no current model of this kind, so there is nothing to roll back."),
-                EFFECT[kind],
-            ],
-            button=_("Roll back"),
-            back=reverse("admin:labeling_modelversion_changelist"),
-            danger=True,
-        )
-        return confirm(self, request, confirmation, act)
+        """Of the default reward model; every other has its button on its own page."""
+        return roll_back_page(self, request, ModelKind.REWARD, default_reward_model(), back=_list())

@@ -11,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
@@ -18,8 +19,9 @@ from labeling.base.refusals import SnapshotRefused
 from labeling.base.text import whole_number
 from labeling.exports.models import Snapshot
 from labeling.exports.services.archive import archive_of
-from labeling.exports.services.records import demonstrations_of, rankings_of
+from labeling.exports.services.selected import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
+from lm.snapshot.manifest import LeftOut
 from lm.snapshot.records import SPLITS
 
 SNAPSHOTS_OFFERED = 50
@@ -46,6 +48,7 @@ class SnapshotAdmin(RecordAdmin):
         return super().page_context(request, snapshot) | {
             "snapshot": snapshot,
             "splits": split_sizes(snapshot.counts),
+            "left_out": left_out_in_words(snapshot.left_out),
             "runs": snapshot.training_runs.select_related("model_version").order_by("-id"),
         }
 
@@ -90,6 +93,24 @@ def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list
     names = [split for split in SPLITS if split in counts] + sorted(set(counts) - set(SPLITS))
     columns = ("rankings", "usable_pairs", "prompts", "labelers", "demonstrations")
     return [(split, [counts[split].get(column, 0) for column in columns]) for split in names]
+
+
+WHY_LEFT_OUT = {
+    "ranking": lazy("%(count)s that were left out one by one"),
+    "demonstration": lazy("%(count)s that were left out one by one"),
+    "labeler": lazy("%(count)s of labelers who are left out"),
+    "campaign": lazy("%(count)s of campaigns that are left out"),
+    "use": lazy("%(count)s by the use of their campaigns"),
+}
+LABELS = {"rankings": lazy("Rankings"), "demonstrations": lazy("Demonstrations")}
+
+
+def left_out_in_words(left_out: LeftOut) -> list[tuple[StrOrPromise, list[str]]]:
+    """(Rankings, ["3 of labelers who are left out", …]) for each kind of label of which something is left out."""
+    return [
+        (LABELS[kind], [WHY_LEFT_OUT[why] % {"count": f"{count:,}"} for why, count in reasons.items()])
+        for kind, reasons in left_out.items()
+    ]
 
 
 def in_short(counts: Mapping[str, Mapping[str, int]]) -> str:

@@ -1,0 +1,79 @@
+"""The labels that a snapshot of a selection holds, and how many it leaves out and why."""
+
+from typing import Any, TypeVar, cast
+
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+
+from labeling.base.states import LabelerGroup
+from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
+from labeling.desk.ranking.models import Ranking, RankingQuerySet
+from labeling.exports.queries import KEPT, demonstrations_with_exclusion, rankings_with_exclusion
+from labeling.exports.services.selection import Selection
+from lm.snapshot.manifest import LeftOut
+from lm.snapshot.records import TRAIN
+
+L = TypeVar("L", RankingQuerySet, DemonstrationQuerySet)
+USE = "use"
+"""Left out by the use of its campaign; the other reasons are the kinds of exclusion."""
+
+
+def rankings_of(selection: Selection) -> RankingQuerySet:
+    """The rankings that a snapshot of the selection holds."""
+    found = _rankings(selection)
+    return cast("RankingQuerySet", found if selection.include_left_out else found.filter(why=KEPT))
+
+
+def demonstrations_of(selection: Selection) -> DemonstrationQuerySet:
+    """The demonstrations that a snapshot of the selection holds."""
+    found = _demonstrations(selection)
+    return cast("DemonstrationQuerySet", found if selection.include_left_out else found.filter(why=KEPT))
+
+
+def left_out_of(selection: Selection) -> LeftOut:
+    """Returns how many labels are left out that would be in a snapshot otherwise, by kind and by why."""
+    if selection.include_left_out:
+        return {}
+    found: LeftOut = {}
+    if {"rankings", "pairs"} & set(selection.kinds):
+        found["rankings"] = _counted(_rankings(selection))
+    if "demonstrations" in selection.kinds:
+        found["demonstrations"] = _counted(_demonstrations(selection))
+    return {kind: counts for kind, counts in found.items() if counts}
+
+
+def _rankings(selection: Selection) -> QuerySet[Any]:
+    found = _selected(Ranking.objects.all(), selection, campaign="task__campaign", prompt="task__prompt")
+    known = rankings_with_exclusion(found, as_of=selection.as_of)
+    explained: QuerySet[Any] = known.annotate(why=_why(selection, campaign="task__campaign", prompt="task__prompt"))
+    return explained
+
+
+def _demonstrations(selection: Selection) -> QuerySet[Any]:
+    found = _selected(Demonstration.objects.all(), selection, campaign="prompt__campaign", prompt="prompt")
+    known = demonstrations_with_exclusion(found, as_of=selection.as_of)
+    explained: QuerySet[Any] = known.annotate(why=_why(selection, campaign="prompt__campaign", prompt="prompt"))
+    return explained
+
+
+def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) -> L:
+    """The last revisions as of the time, of the group, the campaigns and the split that are asked for."""
+    group = LabelerGroup.HELD_OUT if selection.held_out else LabelerGroup.TRAINING
+    last = labels.last_revisions(as_of=selection.as_of)
+    found = last.of_group(group, include_simulated=selection.include_simulated).order_by("id")
+    if selection.campaigns is not None:
+        found = found.filter(**{f"{campaign}__slug__in": selection.campaigns})
+    wanted = {f"{campaign}__slug": selection.campaign, f"{prompt}__opening__split": selection.split}
+    return found.filter(**{lookup: value for lookup, value in wanted.items() if value is not None})
+
+
+def _why(selection: Selection, *, campaign: str, prompt: str) -> Case:
+    """Why a label is left out; KEPT where it is not. `excluded` is there already."""
+    unused = Q(**{f"{campaign}__slug__in": selection.never_train})
+    if not selection.held_out:  # whose work is in none of the splits
+        unused |= Q(**{f"{campaign}__slug__in": selection.evaluate_only, f"{prompt}__opening__split": TRAIN})
+    return Case(When(~Q(excluded=KEPT), then=F("excluded")), When(unused, then=Value(USE)), default=Value(KEPT))
+
+
+def _counted(labels: QuerySet[Any]) -> dict[str, int]:
+    left_out = labels.exclude(why=KEPT).order_by("why")
+    return dict(left_out.values_list("why").annotate(count=Count("pk")))
