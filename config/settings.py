@@ -173,6 +173,11 @@ LEASE_MINUTES = env.integer(
     "LEASE_MINUTES", 60, minimum=1, maximum=10_080, about="How long a labeler of a new campaign holds a task."
 )
 
+env.section("Imports")
+IMPORT_MAX_MB = env.integer(
+    "IMPORT_MAX_MB", 512, minimum=1, maximum=102_400, about="Largest file that the admin's import takes, in MiB."
+)
+
 env.section("Reward model training")
 RM_LEARNING_RATE = env.number(
     "RM_LEARNING_RATE",
@@ -279,6 +284,11 @@ INCLUDE_SIMULATED_IN_RETRAINING = env.boolean(
     default=False,
     about="Let simulated labelers' rankings train, too; what learns from them stays a candidate. For demos only.",
 )
+INCLUDE_IMPORTED_IN_RETRAINING = env.boolean(
+    "INCLUDE_IMPORTED_IN_RETRAINING",
+    default=False,
+    about="Let existing comparisons that were imported train and evaluate, beside labelers' rankings.",
+)
 
 
 def _refuse_contradictions() -> None:
@@ -341,6 +351,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.request_size.RequestSizeMiddleware",
     "labeling.base.trail.actors.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

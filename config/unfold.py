@@ -33,6 +33,8 @@ NAVIGATION = [
             _entry(_("Campaigns"), "campaign", "campaign"),
             _entry(_("Prompts"), "chat", "prompt"),
             _entry(_("Submitters"), "outbox", "submitter"),
+            _entry(_("Imports"), "upload_file", "promptimport"),
+            _entry(_("Existing comparisons"), "compare_arrows", "importedranking"),
         ],
     },
     {

@@ -20,6 +20,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.admin import exclusions, snapshots
+from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
@@ -35,7 +36,7 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
+__all__ = ["assignments", "prompt_imports", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)

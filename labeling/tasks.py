@@ -14,6 +14,8 @@ from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
+from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
+from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions import services as model_versions
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
 from labeling.models import Campaign, ModelVersion
@@ -202,6 +204,30 @@ def forget_what_is_old() -> None:
     forget_old_failed_logins()
     forget_old_requests()
     forget_old_deliveries()
+
+
+@shared_task
+def make_snapshot(request_id: int) -> None:
+    """A snapshot that somebody asked for."""
+    answer_snapshot_request(request_id=request_id)
+
+
+@shared_task
+def make_waiting_snapshots() -> None:
+    """Beat: sends again what no worker made."""
+    SNAPSHOT_REQUESTS.send()
+
+
+@shared_task
+def take_in_file(import_id: int) -> None:
+    """Checks a file of prompts, or takes it in."""
+    run_waiting(import_id=import_id)
+
+
+@shared_task
+def go_on_with_imports() -> None:
+    """Beat: sends again what no worker reads: its message was lost, or its worker died."""
+    IMPORTS.send()
 
 
 @shared_task

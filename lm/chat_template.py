@@ -83,17 +83,17 @@ def with_fixed_date(source: str) -> str:
     return f"{{%- macro strftime_now(format) %}}{{{{- format{replaced} }}}}{{%- endmacro %}}\n{source}"
 
 
-def plain_template(opening: str) -> str:
+def plain_template(opening: str | None = None) -> str:
     """Returns the plain format (lm/prompt_format.py) as a chat template, for models that have none.
 
-    `opening`: special tokens that the model's tokenizer puts before a text. A finished conversation ends with the
-    tokenizer's end of sequence.
+    `opening`: special tokens that the model's tokenizer puts before a text; None: its begin of sequence, where it has
+    one. A finished conversation ends with the tokenizer's end of sequence.
     """
     names = ", ".join(f"'{role}': '{speaker}'" for role, speaker in SPEAKERS.items())
     separator = json.dumps(TURN_SEPARATOR)
     return (
         f"{{%- set speakers = {{{names}}} %}}"
-        f"{{{{- {json.dumps(opening)} }}}}"
+        f"{{{{- {'bos_token' if opening is None else json.dumps(opening)} }}}}"
         "{%- for message in messages %}"
         "{%- if message['role'] not in speakers %}"
         "{{- raise_exception(\"A message has the role '\" ~ message['role'] ~ \"'; known roles are \" ~ "

@@ -66,7 +66,7 @@ def check_language_head(directory: Path, config: Mapping[str, Any], shapes: Shap
     tied = config.get("tie_word_embeddings")
     if tied is None:
         tied = config.get("model_type") not in _UNTIED
-    if not tied and not _ending_in(shapes, _UNEMBEDDINGS):
+    if not tied and not _of_modules(shapes, _UNEMBEDDINGS):
         raise UnusableModel(
             f"The weights of {directory} lack lm_head.weight, and its embeddings are not tied: every sampled token "
             "would be random. Save the whole model again, with its head; only a model that was trained so has "
@@ -91,7 +91,8 @@ def check_reward_head(directory: Path, shapes: Shapes) -> None:
 
 def embedded_tokens(config: Mapping[str, Any], shapes: Shapes) -> int | None:
     """Returns how many tokens the network knows; None where neither weights nor configuration say."""
-    rows = [shapes[name][0] for name in _ending_in(shapes, _EMBEDDINGS) if len(shapes[name]) == 2]
+    found = [shapes[name] for name in _of_modules(shapes, _EMBEDDINGS) if name.endswith(".weight")]
+    rows = [shape[0] for shape in found if len(shape) == 2]
     stated = _text_part(config).get("vocab_size")
     return max(rows) if rows else stated if isinstance(stated, int) else None
 
@@ -148,9 +149,10 @@ def _is_classifier(config: Mapping[str, Any]) -> bool:
     return isinstance(named, list) and any(str(one).endswith("ForSequenceClassification") for one in named)
 
 
-def _ending_in(shapes: Shapes, modules: Iterable[str]) -> list[str]:
+def _of_modules(shapes: Shapes, modules: Iterable[str]) -> list[str]:
+    """Returns the names of weights that belong to a module of one of these names, quantised ones included."""
     wanted = set(modules)
-    return [name for name in shapes if name.endswith(".weight") and name.split(".")[-2] in wanted]
+    return [name for name in shapes if "." in name and name.split(".")[-2] in wanted]
 
 
 def _text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -125,7 +125,7 @@ def _opening(tokenizer: Tokenizer) -> str:
     bare = _encoded(tokenizer, "a")
     whole: list[int] = tokenizer.encode("a").ids
     start = next((place for place in range(len(whole)) if whole[place : place + len(bare)] == bare), 0)
-    return "".join(tokenizer.id_to_token(token) for token in whole[:start])
+    return "".join(tokenizer.id_to_token(token) or "" for token in whole[:start])
 
 
 def _after_a_line(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -6,13 +6,15 @@ the text ends where the assistant speaks next, without a space behind the colon:
     System: Answer briefly.\n\nUser: What is 2 + 2?\n\nAssistant: 4\n\nUser: And 3 + 3?\n\nAssistant:
 
 A completion is what the model writes from there until it starts somebody's next turn (`"\n\nUser:"`, …), without the
-white space around it. Samplers ask for completions in this format, and trainers read them in it.
+blank behind the colon and the white space that nobody sees (lm/white_space.py). Samplers ask for completions in this
+format, and trainers read them in it.
 """
 
 from collections.abc import Sequence
 from typing import TypedDict
 
 from lm.errors import UnusablePrompt
+from lm.white_space import kept_answer
 
 
 class Message(TypedDict):
@@ -40,7 +42,8 @@ def plain_prompt(messages: Sequence[Message]) -> str:
 def plain_completion(generated: str) -> str:
     """Returns the assistant's turn out of the text that a model wrote behind `plain_prompt`."""
     ends = [end for marker in NEXT_TURN_MARKERS if (end := generated.find(marker)) >= 0]
-    return generated[: min(ends, default=len(generated))].strip()
+    # A model writes the one blank behind the colon itself; more than it is the answer's own indentation.
+    return kept_answer(generated[: min(ends, default=len(generated))].removeprefix(" "))
 
 
 def _speaker(message: Message) -> str:

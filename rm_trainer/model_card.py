@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from lm.hub import is_hub_id
+from lm.hub import id_and_revision, is_hub_id
 from rm_trainer.evaluation.figures import Analysis, Interval, Summary
 from rm_trainer.metrics import Metrics
 
@@ -68,7 +68,7 @@ def _front_matter(metrics: Metrics, measured: Sequence[_Measured], name: str) ->
         pipeline_tag="text-classification",
         tags=["reward-model", "rlhf", "preference"],
         language=sorted(_languages(measured)) or None,
-        base_model=base if is_hub_id(base, owner_needed=False) else None,
+        base_model=id_and_revision(base)[0] if is_hub_id(base, owner_needed=False) else None,
         model_name=name,
         eval_results=[_result(metrics, split) for split in measured] or None,
     )

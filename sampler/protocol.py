@@ -49,7 +49,8 @@ class SampleRequest:
 @dataclass(frozen=True, kw_only=True)
 class SampledCompletion:
     text: str
-    """Without special tokens and without white space at its end. May be empty: the model may end its turn at once."""
+    """Without special tokens and white space that nobody sees (lm/white_space.py). May be empty: the model may end its
+    turn at once."""
     token_count: int
     """Sampled tokens, the one that ended the turn included."""
     finish_reason: FinishReason

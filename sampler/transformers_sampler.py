@@ -21,6 +21,7 @@ from lm.errors import UnusablePrompt
 from lm.model_directory import check_language_model, context_length
 from lm.pretrained import load_model, load_tokenizer
 from lm.prompt_format import plain_completion
+from lm.white_space import kept_answer
 from sampler.batches import Row, batches_of, rows_of
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
 from sampler.seeded_draw import SeededDraw, seeded_uniforms
@@ -159,7 +160,7 @@ class TransformersSampler:
                 "that does not help, its weights are damaged."
             )
         return SampledCompletion(
-            text=plain_completion(text) if self.conversations.plain else text.rstrip(),
+            text=plain_completion(text) if self.conversations.plain else kept_answer(text),
             token_count=count,
             finish_reason="stop" if length else "length",
             mean_logprob=mean_logprob,

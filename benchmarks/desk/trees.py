@@ -16,8 +16,9 @@ from labeling.campaigns.services.starter import starter_flags, starter_instructi
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.exports.services.snapshots import write_snapshot
+from labeling.imports.rules.outcome import ImportResult
 from labeling.imports.rules.reading import read_prompts
-from labeling.imports.services import ImportResult, import_rows
+from labeling.imports.services.taking_in import import_rows
 from labeling.models import Assignment, Campaign, Completion, Labeler
 from labeling.people.services import create_labeler
 from lm.snapshot.records import RANKED_LOWEST
@@ -37,7 +38,7 @@ def label(rankings: Sequence[RankedReplies], snapshot: Path) -> dict[str, int]:
     exported = sum(counts["rankings"] for counts in manifest.counts.values())
     if not exported == handed_in == imported.ranking_tasks:
         raise RuntimeError(f"{imported.ranking_tasks} came in, {handed_in} were handed in and {exported} came out.")
-    return {"in the trees": len(rankings), "imported": exported, "refused": len(imported.refused)}
+    return {"in the trees": len(rankings), "imported": exported, "refused": imported.refused.count}
 
 
 def _campaign() -> Campaign:

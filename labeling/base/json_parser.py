@@ -26,7 +26,7 @@ class BoundedJSONParser(JSONParser):
         return parsed
 
 
-TOO_DEEP = f"The JSON nests more than {DEEPEST} deep. Send it flatter."
+TOO_DEEP = f"The JSON is nested too deeply: more than {DEEPEST} levels. Send it flatter."
 
 
 def nests_at_most(value: object, deepest: int) -> bool:

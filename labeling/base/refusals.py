@@ -146,6 +146,10 @@ class ImportRefused(Refusal):
     """A file can't be imported as a whole; single lines are refused one by one."""
 
 
+class NotUndoable(Refusal):
+    """Somebody worked with what an import brought, so it can't be taken out again."""
+
+
 class CampaignRefused(Refusal):
     """The campaign can't be changed that way; the message says what is missing."""
 

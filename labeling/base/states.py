@@ -103,6 +103,17 @@ class SuggestionOutcome(models.TextChoices):
     DISMISSED = "dismissed", _("Dismissed")
 
 
+class ImportState(models.TextChoices):
+    """CHECKING: a pass reads the file and writes nothing. UNDONE: all that came in was taken out again."""
+
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("Checked")
+    IMPORTING = "importing", _("Being imported")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    UNDONE = "undone", _("Undone")
+
+
 class SamplingState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
@@ -112,6 +123,12 @@ class SamplingState(models.TextChoices):
 class ScoringState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
+
+
+class ExportState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
 
 
@@ -276,8 +293,16 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         RunState.TRAINING: (RunState.EVALUATING, RunState.QUEUED, RunState.FAILED),
         RunState.EVALUATING: (RunState.DONE, RunState.QUEUED, RunState.FAILED),
     },
+    ImportState: {
+        ImportState.CHECKING: (ImportState.CHECKED, ImportState.FAILED),
+        ImportState.CHECKED: (ImportState.CHECKING, ImportState.IMPORTING, ImportState.FAILED),
+        ImportState.IMPORTING: (ImportState.DONE, ImportState.CHECKED, ImportState.FAILED),
+        ImportState.DONE: (ImportState.UNDONE,),
+        ImportState.FAILED: (ImportState.CHECKING,),
+    },
     SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
     DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},
+    ExportState: {ExportState.WAITING: (ExportState.DONE, ExportState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
     CheckState: {CheckState.WAITING: (CheckState.PASSED, CheckState.FAILED)},
 }

@@ -1,6 +1,7 @@
 """Text as people typed it, made safe to store, and how long it may be in characters. Pure."""
 
 from lm.conversations import unstorable_character
+from lm.white_space import kept_answer
 
 LONGEST_ANSWER = 100_000
 """A demonstration, or the answer that a labeler writes to a prompt of their own."""
@@ -31,3 +32,11 @@ def whole_number(text: str, *, highest: int = 1_000_000) -> int | None:
         return None
     number = int(text)
     return number if number <= highest else None
+
+
+def clean_answer(text: str) -> str:
+    """Returns an answer as it is stored, whoever wrote it: by the one rule for white space (lm/white_space.py).
+
+    Raises UnstorableText.
+    """
+    return kept_answer(clean_text(text))

@@ -24,53 +24,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='FailedLogin',
-            fields=[
-            ],
-            options={
-                'verbose_name': 'failed log-in',
-                'verbose_name_plural': 'failed log-ins',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('axes.accessfailurelog',),
-        ),
-        migrations.CreateModel(
-            name='ApiToken',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='What uses it, such as: nightly import.', max_length=100)),
-                ('beginning', models.CharField(editable=False, help_text='Its first characters, to tell it by.', max_length=16)),
-                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=labeling.base.states.ApiScope.choices, max_length=32), size=None)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'verbose_name': 'API token',
-                'verbose_name_plural': 'API tokens',
-                'ordering': ['-id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('scopes__contained_by', [scope.value for scope in labeling.base.states.ApiScope]), ('scopes__len__gt', 0)), name='api_token_scopes_known')],
-            },
-        ),
-        migrations.CreateModel(
-            name='UnfinishedAttempt',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(help_text='The name of the Celery task.', max_length=200)),
-                ('row', models.BigIntegerField(help_text='The id of the row that it is about.')),
-                ('worker', models.CharField(blank=True, max_length=200)),
-                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-            options={
-                'indexes': [models.Index(fields=['task', 'row'], name='unfinished_attempt_by_row')],
-            },
-        ),
-        migrations.CreateModel(
             name='Change',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -419,6 +372,7 @@ class Migration(migrations.Migration):
                 ('use_case', models.CharField(choices=[('generation', 'Generation'), ('open_qa', 'Open QA'), ('brainstorming', 'Brainstorming'), ('chat', 'Chat'), ('rewrite', 'Rewrite'), ('summarization', 'Summarization'), ('classification', 'Classification'), ('other', 'Other'), ('closed_qa', 'Closed QA'), ('extract', 'Extract')], default=labeling.base.states.UseCase['OTHER'], max_length=24)),
                 ('language', models.CharField(max_length=16)),
                 ('content_warnings', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, help_text='Said before the text is shown; labelers who opted out of one are never offered this prompt.', size=None)),
+                ('import_line', models.PositiveIntegerField(blank=True, help_text='Of that file, from 1.', null=True)),
                 ('set_aside_reason', models.TextField(blank=True, help_text='Not empty: no work is handed out for this prompt.')),
                 ('demonstrations_needed', models.PositiveSmallIntegerField(default=0)),
                 ('demonstrations_open', models.PositiveSmallIntegerField(default=0, editable=False)),
@@ -737,6 +691,7 @@ class Migration(migrations.Migration):
                 ('left_out', models.JSONField(blank=True, default=dict, help_text='How many labels were left out, by kind of label and by why.')),
                 ('sha256', models.CharField(help_text="The manifest's own hash.", max_length=64)),
                 ('bytes', models.PositiveBigIntegerField()),
+                ('made_by', models.CharField(blank=True, help_text='Who or what asked for it.', max_length=200)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -744,6 +699,28 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'snapshots',
                 'ordering': ['-id'],
                 'constraints': [models.CheckConstraint(condition=models.Q(('path__regex', '\\S')), name='snapshot_path_not_blank'), models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='snapshot_sha256_is_one')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SnapshotRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The name in its address.', unique=True)),
+                ('options', models.JSONField(help_text='What write_snapshot is given, times as ISO 8601.')),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('failed', 'Failed')], default=labeling.base.states.ExportState['WAITING'], max_length=16)),
+                ('failure', models.TextField(blank=True)),
+                ('asked_at', models.DateTimeField()),
+                ('dispatched_at', models.DateTimeField(blank=True, help_text='When a worker was last asked for it.', null=True)),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='snapshot_requests', to=settings.AUTH_USER_MODEL)),
+                ('snapshot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='labeling.snapshot')),
+            ],
+            options={
+                'verbose_name': 'export',
+                'verbose_name_plural': 'exports',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'done', 'failed'])), name='snapshot_request_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('failure', ''), ('finished_at', None), ('snapshot', None), ('state', 'waiting')), models.Q(('failure', ''), ('finished_at__isnull', False), ('snapshot__isnull', False), ('state', 'done')), models.Q(('failure__regex', '\\S'), ('finished_at__isnull', False), ('snapshot', None), ('state', 'failed')), _connector='OR'), name='snapshot_request_state_matches_its_answer')],
             },
         ),
         migrations.CreateModel(
@@ -1508,6 +1485,124 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('labeler', 'queue'), name='queue_progress_unique'),
         ),
         migrations.CreateModel(
+            name='PromptImport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('checking', 'Being checked'), ('checked', 'Checked'), ('importing', 'Being imported'), ('done', 'Done'), ('failed', 'Failed'), ('undone', 'Undone')], default='checking', max_length=16)),
+                ('file_name', models.CharField(max_length=255)),
+                ('dataset', models.CharField(blank=True, help_text='Where the file is from; in exports.', max_length=200)),
+                ('licence', models.CharField(blank=True, help_text='Under which it may be used; in exports.', max_length=200)),
+                ('options', models.JSONField(default=dict, help_text='What was chosen for the file: defaults, columns, what to take.')),
+                ('keep_good', models.BooleanField(default=False, help_text='Refused lines are left out, and the others come in.')),
+                ('upload', models.CharField(blank=True, help_text='The name of the kept file under VAR_DIR/uploads.', max_length=64)),
+                ('size', models.BigIntegerField(default=0, help_text='Bytes of the file.')),
+                ('bytes_read', models.BigIntegerField(default=0, help_text='Of the file, in the pass that runs.')),
+                ('result', models.JSONField(blank=True, help_text='What the last pass would add, or added, and refused.', null=True)),
+                ('error', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='Passes that workers began since the last step.')),
+                ('dispatched_at', models.DateTimeField(blank=True, help_text='When a worker was asked, or last at work.', null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imports', to='labeling.campaign')),
+                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'import',
+                'verbose_name_plural': 'imports',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='ImportedRanking',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('line', models.PositiveIntegerField(help_text='Of the file, from 1.')),
+                ('completions', models.JSONField(help_text='List of {text, model, rank}; 1 is best, equal ranks are a tie, no gaps.')),
+                ('strengths', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), blank=True, null=True, size=None)),
+                ('annotator', models.CharField(blank=True, help_text='Who made it, as the file names them.', max_length=200)),
+                ('content_key', models.CharField(help_text='sha256 of what it says: the same one is taken once.', max_length=64)),
+                ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imported_rankings', to='labeling.prompt')),
+                ('prompt_import', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rankings', to='labeling.promptimport')),
+            ],
+            options={
+                'verbose_name': 'existing comparison',
+                'verbose_name_plural': 'existing comparisons',
+                'ordering': ['id'],
+            },
+        ),
+        migrations.AddField(
+            model_name='prompt',
+            name='prompt_import',
+            field=models.ForeignKey(blank=True, help_text='The file that it came from.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='labeling.promptimport'),
+        ),
+        migrations.AddIndex(
+            model_name='promptimport',
+            index=models.Index(condition=models.Q(('state__in', ['checking', 'importing'])), fields=['dispatched_at'], name='import_running'),
+        ),
+        migrations.AddConstraint(
+            model_name='promptimport',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['checking', 'checked', 'importing', 'done', 'failed', 'undone'])), name='import_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='promptimport',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['done', 'undone']), _negated=True), ('finished_at__isnull', False), _connector='OR'), name='import_done_has_a_time'),
+        ),
+        migrations.AddConstraint(
+            model_name='promptimport',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), models.Q(('error', ''), _negated=True), _connector='OR'), name='import_failed_says_why'),
+        ),
+        migrations.AddConstraint(
+            model_name='importedranking',
+            constraint=models.UniqueConstraint(fields=('prompt', 'content_key'), name='imported_ranking_once'),
+        ),
+        migrations.CreateModel(
+            name='WorkingTime',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField()),
+                ('page', models.CharField(blank=True, help_text='The name that the page gave itself.', max_length=32)),
+                ('quarter', models.DateTimeField(help_text='When the quarter of an hour began.')),
+                ('seconds', models.FloatField()),
+                ('counted', models.FloatField(help_text='What the page had counted in all when it spoke last, believed or not.')),
+                ('reported_at', models.DateTimeField()),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.campaign')),
+                ('labeler', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.labeler')),
+            ],
+            options={
+                'verbose_name': 'working time',
+                'verbose_name_plural': 'working times',
+                'ordering': ['-quarter', '-id'],
+                'indexes': [models.Index(fields=['labeler', 'quarter'], name='working_time_of_labeler')],
+                'constraints': [models.UniqueConstraint(fields=('token', 'page', 'quarter'), name='working_time_once'), models.CheckConstraint(condition=models.Q(('seconds__gte', 0), ('seconds__lte', 900)), name='working_time_fits')],
+            },
+        ),
+        migrations.CreateModel(
+            name='FailedLogin',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'failed log-in',
+                'verbose_name_plural': 'failed log-ins',
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('axes.accessfailurelog',),
+        ),
+        migrations.CreateModel(
+            name='UnfinishedAttempt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('task', models.CharField(help_text='The name of the Celery task.', max_length=200)),
+                ('row', models.BigIntegerField(help_text='The id of the row that it is about.')),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['task', 'row'], name='unfinished_attempt_by_row')],
+            },
+        ),
+        migrations.CreateModel(
             name='Webhook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -1546,6 +1641,27 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ApiToken',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(help_text='What uses it, such as: nightly import.', max_length=100)),
+                ('beginning', models.CharField(editable=False, help_text='Its first characters, to tell it by.', max_length=16)),
+                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('campaigns:read', 'Campaigns and their progress: read'), ('prompts:read', 'Prompts: read'), ('prompts:write', 'Prompts: add'), ('snapshots:read', 'Snapshots: list and download'), ('snapshots:write', 'Snapshots: make'), ('models:read', 'Model versions and training runs: read'), ('scores', 'Rewards: ask for them'), ('webhooks', 'Webhooks: set up and remove')], max_length=32), size=None)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'API token',
+                'verbose_name_plural': 'API tokens',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['campaigns:read', 'prompts:read', 'prompts:write', 'snapshots:read', 'snapshots:write', 'models:read', 'scores', 'webhooks']), ('scopes__len__gt', 0)), name='api_token_scopes_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='IdempotentRequest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -1571,26 +1687,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='webhookdelivery',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed'])), name='webhook_delivery_state_known'),
-        ),
-        migrations.CreateModel(
-            name='WorkingTime',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.UUIDField()),
-                ('page', models.CharField(blank=True, help_text='The name that the page gave itself.', max_length=32)),
-                ('quarter', models.DateTimeField(help_text='When the quarter of an hour began.')),
-                ('seconds', models.FloatField()),
-                ('counted', models.FloatField(help_text='What the page had counted in all when it spoke last, believed or not.')),
-                ('reported_at', models.DateTimeField()),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.campaign')),
-                ('labeler', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='working_times', to='labeling.labeler')),
-            ],
-            options={
-                'verbose_name': 'working time',
-                'verbose_name_plural': 'working times',
-                'ordering': ['-quarter', '-id'],
-                'indexes': [models.Index(fields=['labeler', 'quarter'], name='working_time_of_labeler')],
-                'constraints': [models.UniqueConstraint(fields=('token', 'page', 'quarter'), name='working_time_once'), models.CheckConstraint(condition=models.Q(('seconds__gte', 0), ('seconds__lte', 900)), name='working_time_fits')],
-            },
         ),
     ]

@@ -10,6 +10,8 @@ from labeling.base.states import (
     CheckState,
     CompositionState,
     DeliveryState,
+    ExportState,
+    ImportState,
     LabelerState,
     ModelState,
     RevisionState,
@@ -43,6 +45,7 @@ NEVER_CHANGE = (
     "labeling_message",
     "labeling_rewardscore",
     "labeling_preferencemargin",
+    "labeling_importedranking",
     "labeling_trainingrecipe",
     "labeling_change",
 )
@@ -59,7 +62,10 @@ KEEP_COLUMNS = {
         "language",
         "author_id",
         "picked_message_id",
+        "prompt_import_id",
+        "import_line",
     ),
+    "labeling_promptimport": ("campaign_id", "file_name"),
     "labeling_campaign": ("slug", "simulated"),
     "labeling_submitter": ("name", "split"),
     "labeling_rewardmodel": ("slug",),
@@ -82,6 +88,7 @@ KEEP_COLUMNS = {
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),
     "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
+    "labeling_snapshotrequest": ("asked_by_id", "options"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.
@@ -89,6 +96,7 @@ STATES = {
     "labeling_campaign": CampaignState,
     "labeling_labeler": LabelerState,
     "labeling_rankingtask": TaskState,
+    "labeling_promptimport": ImportState,
     "labeling_samplingrun": SamplingState,
     "labeling_assignment": AssignmentState,
     "labeling_revision": RevisionState,
@@ -96,6 +104,7 @@ STATES = {
     "labeling_suggestionrequest": SuggestionState,
     "labeling_scoringrequest": ScoringState,
     "labeling_webhookdelivery": DeliveryState,
+    "labeling_snapshotrequest": ExportState,
     "labeling_modelversion": ModelState,
     "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,

@@ -141,6 +141,7 @@ def promote(*, version: ModelVersion, reason: str, simulated: bool = False) -> M
     worker has used it yet, the last one could not, or its files are gone; IllegalMove when it is current already.
     """
     _refuse_untried(version)
+    _refuse_broken(version)
     _refuse_simulated(version, asked_for=simulated)
     return _make_current(version, reason, before=_replaced(version))
 
@@ -155,8 +156,8 @@ def roll_back(
 ) -> ModelVersion:
     """Makes the version that was current before the present one current again; twice goes back two.
 
-    `expected` was promised to whoever asks. Raises ModelRefused when nothing was current before, or another version
-    than promised.
+    `expected` was promised to whoever asks. Raises ModelRefused when nothing was current before, another version than
+    promised, or one that the last worker could not use.
     """
     _lock(kind, reward_model)
     back = way_back(kind, reward_model)
@@ -167,6 +168,7 @@ def roll_back(
             f"Meanwhile another model was promoted, rolled back or retired: rolling back would lead to {back.version} "
             f"now, not to {expected}. Look again."
         )
+    _refuse_broken(back.version)
     _refuse_simulated(back.version, asked_for=simulated)
     current = ModelVersion.objects.filter(kind=kind, reward_model=reward_model, state=ModelState.CURRENT).first()
     reason = f"Rolled back from {current}." if current else "Rolled back; no model was current."
@@ -180,7 +182,11 @@ def _refuse_untried(version: ModelVersion) -> None:
             f"“{version}” can't be promoted yet: a worker loads it and uses it once first. Wait for that; where it "
             f"takes long, see whether a {WORKERS[ModelKind(version.kind)]} worker is up."
         )
-    if check.state == CheckState.FAILED:
+
+
+def _refuse_broken(version: ModelVersion) -> None:
+    check = version.last_check
+    if check is not None and check.state == CheckState.FAILED:
         raise ModelRefused(
             f"“{version}” can't be promoted: the worker that tried it failed. {check.failure} Mend that and have it "
             "checked again, or register another version."

@@ -7,7 +7,8 @@ from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
-from labeling.exports.models import Exclusion, Snapshot
+from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
+from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
@@ -33,6 +34,7 @@ __all__ = [
     "Exclusion",
     "FailedLogin",
     "IdempotentRequest",
+    "ImportedRanking",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
@@ -45,6 +47,7 @@ __all__ = [
     "PreferenceMargin",
     "Promotion",
     "Prompt",
+    "PromptImport",
     "PromptOpening",
     "QueueProgress",
     "RankedCompletion",
@@ -58,6 +61,7 @@ __all__ = [
     "SamplingRun",
     "ScoringRequest",
     "Snapshot",
+    "SnapshotRequest",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",

@@ -1,13 +1,13 @@
 """Which completions a ranking task may have."""
 
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labeling.base.refusals import InvalidCompletions
 from labeling.base.text import UnstorableText, clean_text
 from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
+from lm.white_space import comparable, kept_answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ def _distinct(completions: Sequence[GivenCompletion]) -> list[GivenCompletion]:
     kept: dict[str, GivenCompletion] = {}
     for number, given in enumerate(completions, start=1):
         try:
-            text = clean_text(given.text).strip()
+            text = kept_answer(clean_text(given.text))
         except UnstorableText as unstorable:
             raise InvalidCompletions(f"Completion {number}: {unstorable}") from unstorable
         if text and given.model.strip():
@@ -50,8 +50,5 @@ def _distinct(completions: Sequence[GivenCompletion]) -> list[GivenCompletion]:
 
 
 def text_key(text: str) -> str:
-    """What two completions of one task may not share: sha256 of the text, where all white space counts alike.
-
-    Case counts: an answer may differ from another in nothing else.
-    """
-    return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
+    """Returns what two completions of one task may not share: sha256 of the text, as lm/white_space.py compares it."""
+    return hashlib.sha256(comparable(text).encode()).hexdigest()

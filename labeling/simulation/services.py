@@ -57,7 +57,8 @@ def simulation_of(campaign: Campaign, *, rankings: int) -> Campaign:
     Prompt.objects.bulk_create(_copy(prompt, simulation) for prompt in source[:rankings])
     prompts = simulation.prompts.count()
     if prompts:
-        each = -(-rankings // prompts)
+        # One more of each than is needed: some may be set aside, and what is not ranked is not sampled far ahead.
+        each = -(-rankings // prompts) + 1
         simulation.prompts.update(ranking_tasks_needed=F("ranking_tasks_needed") + each)
     return simulation
 

@@ -6,7 +6,7 @@ docs/data-contract.md says what every field means.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Self, TypedDict
+from typing import Any, NotRequired, Self, TypedDict
 
 from lm.conversations import check_conversation, check_text, unstorable_character
 from lm.errors import Refused
@@ -23,6 +23,10 @@ K_LOWEST, K_HIGHEST = DISTINCT_LOWEST, RANKED_HIGHEST + 1
 """Completions of a record: one more than were ranked where the labeler improved the best."""
 FEWEST_PAIRS = 30
 """An agreement over fewer pairs says nothing: at 30 the standard error of a share is still nine points of a hundred."""
+IMPORTED_FROM = 1_000_000_000_000
+"""Ids of comparisons that were made elsewhere, and of their completions, are larger: they share none with labelers'."""
+MOST_IMPORTED = 10
+"""Ids that each of them has for its completions."""
 STRONGEST = 4
 """Strengths run from 1 (negligibly better) to 4 (significantly better), as in Llama 2 (Touvron et al. 2023)."""
 
@@ -49,13 +53,21 @@ class CompletionRecord(TypedDict):
     demonstration_id: int | None
 
 
+class OriginRecord(TypedDict):
+    """Where an existing comparison is from, under which licence, and who made it; "" where nobody said."""
+
+    dataset: str
+    licence: str
+    annotator: str
+
+
 class RankingRecord(TypedDict):
     """A line of rankings/SPLIT.jsonl."""
 
     schema: int
     ranking_id: int
     revision: int
-    task_id: int
+    task_id: int | None
     prompt_id: int
     campaign: str
     split: str
@@ -63,16 +75,17 @@ class RankingRecord(TypedDict):
     completions: list[CompletionRecord]
     strengths: list[int | None] | None
     none_acceptable: bool | None
-    labeler: str
-    labeler_group: str
+    labeler: str | None
+    labeler_group: str | None
     simulated: bool
     use_case: str
     language: str
     source: str
-    instruction_version: int
-    rubric_version: int
-    active_seconds: float
+    instruction_version: int | None
+    rubric_version: int | None
+    active_seconds: float | None
     submitted_at: str
+    imported: OriginRecord | None
 
 
 class PairRecord(TypedDict):
@@ -81,6 +94,8 @@ class PairRecord(TypedDict):
     prompt: list[Message]
     chosen: list[Message]
     rejected: list[Message]
+    margin: NotRequired[float]
+    """Where it was asked for: how much better the chosen one is, from 0 to 1 (TRL's column of that name)."""
 
 
 class SuggestionRecord(TypedDict):

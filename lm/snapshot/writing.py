@@ -3,14 +3,17 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from lm.errors import Refused
+from lm.snapshot.card import CARD, CARD_NAME, dataset_card
+from lm.snapshot.features import features_of
 from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, LeftOut, Manifest
+from lm.snapshot.parquet import PARQUET, write_parquet
 from lm.snapshot.records import DemonstrationRecord, PairRecord, RankingRecord
 
 Record = RankingRecord | PairRecord | DemonstrationRecord
@@ -76,13 +79,47 @@ class SnapshotWriter:
         return tuple(sorted(entries, key=lambda entry: entry.path))
 
     def finish(
-        self, *, as_of: datetime, filters: Mapping[str, object], counts: Counts, left_out: LeftOut | None = None
+        self,
+        *,
+        as_of: datetime,
+        filters: Mapping[str, object],
+        counts: Counts,
+        left_out: LeftOut | None = None,
+        parquet: bool = False,
     ) -> Manifest:
-        """Closes the files and writes the manifest of them."""
+        """Closes the files and writes the dataset card and the manifest of them; with `parquet` the same as Parquet."""
         self._open.close()
-        manifest = Manifest(as_of=as_of, filters=filters, files=self.entries(), counts=counts, left_out=left_out or {})
+        files = self.entries()
+        card = dataset_card(files, as_of=as_of, filters=filters, counts=counts)
+        (self._directory / CARD_NAME).write_text(card, encoding="utf-8")
+        made = [self._entry_of(CARD_NAME, kind=CARD, split="", records=0)]
+        made += self._parquet(files, margins=bool(filters.get("margins"))) if parquet else []
+        manifest = Manifest(
+            as_of=as_of,
+            filters=filters,
+            files=tuple(sorted([*files, *made], key=lambda entry: entry.path)),
+            counts=counts,
+            left_out=left_out or {},
+        )
         write_manifest(self._directory, manifest)
         return manifest
+
+    def _parquet(self, files: Sequence[FileEntry], *, margins: bool) -> list[FileEntry]:
+        entries = []
+        for file in files:
+            path = f"{PARQUET}/{Path(file.path).with_suffix('.parquet')}"
+            features = features_of(file.kind, margins=margins)
+            records = write_parquet(self._directory / file.path, self._directory / path, features)
+            entries.append(self._entry_of(path, kind=PARQUET, split=file.split, records=records))
+        return entries
+
+    def _entry_of(self, name: str, *, kind: str, split: str, records: int) -> FileEntry:
+        """The entry of a file that was written whole, which becomes read-only."""
+        path = self._directory / name
+        path.chmod(READ_ONLY)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileEntry(path=name, kind=kind, split=split, records=records, bytes=path.stat().st_size, sha256=digest)
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

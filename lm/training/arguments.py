@@ -38,7 +38,9 @@ class TrainingArguments(RuntimeArguments):
     )
     """Options that may differ when a run goes on from a checkpoint."""
 
-    base: Annotated[str, "Model to start from: a directory with safetensors weights, or a Hugging Face id."]
+    base: Annotated[
+        str, "Model to start from: a directory with safetensors weights, or a Hugging Face id (owner/name@revision)."
+    ]
     output: Annotated[Path, "Checkpoint directory to write; it must not exist yet, or be empty."]
     epochs: Annotated[int, "Passes over the data."] = 1
     tokens_per_microbatch: Annotated[

@@ -104,6 +104,8 @@ EFFECTS: dict[str, Effect] = {
     **own("SUGGESTION_WAIT_SECONDS", "77", 77),
     **own("READY_QUEUE_DEPTH", "77", 77),
     **own("LEASE_MINUTES", "77", 77),
+    **own("IMPORT_MAX_MB", "77", 77),
+    **own("INCLUDE_IMPORTED_IN_RETRAINING", "true", becomes=True),
     **own("RM_LEARNING_RATE", "1e-4", 1e-4),
     **own("RM_BATCH_RANKINGS", "3", 3),
     **own("RM_EPOCHS", "7", 7),

@@ -1,5 +1,7 @@
 """One of everything, and the people who may look at it: for the tests of the admin."""
 
+import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
+from labeling.imports.rules.reading import read_prompts
+from labeling.imports.services.taking_in import import_rows
 from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
@@ -59,7 +63,7 @@ def open_campaign(**fields: Any) -> Campaign:
 def snapshot_in(directory: Path) -> Snapshot:
     """Everything handed in so far."""
     manifest = write_snapshot(directory, kinds=("rankings", "demonstrations"))
-    return register_snapshot(manifest=manifest, path=directory)
+    return register_snapshot(manifest=manifest, path=directory, made_by="a test")
 
 
 def model_in(directory: Path, *, kind: ModelKind = ModelKind.REWARD) -> ModelVersion:
@@ -105,6 +109,13 @@ def asked_for_rewards(name: str = "petra") -> ScoringRequest:
     model = ModelVersion.objects.get(kind="reward", state="current")
     answer_scoring_request(request_id=asked.pk, model=model, rewarder=ScriptedRewarder())
     return asked
+
+
+def compared_elsewhere(campaign: Campaign, *, prompts: int = 1) -> None:
+    """So many prompts that came in a file, each with an existing comparison of two answers."""
+    records = [{"prompt": f"Greet guest {n}.", "chosen": "Hello!", "rejected": "No."} for n in range(prompts)]
+    file = io.BytesIO("\n".join(map(json.dumps, records)).encode())
+    import_rows(campaign, read_prompts(file, filename="greetings.jsonl"), keep_good=False)
 
 
 def texts_of(response: Any) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -64,10 +65,8 @@ def test_plain_transformers_gives_the_same_scores_alone_and_in_batches(
 
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "saved")
-    texts = [
-        tokenizer.apply_chat_template([*PROMPT, {"role": "assistant", "content": one}], tokenize=False)
-        for one in COMPLETIONS
-    ]
+    turns: Any = [[*PROMPT, {"role": "assistant", "content": one}] for one in COMPLETIONS]
+    texts = tokenizer.apply_chat_template(turns, tokenize=False)
     inputs = tokenizer(texts, padding=True, add_special_tokens=False, return_tensors="pt")
     with torch.no_grad():
         logits = plain(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits

@@ -13,7 +13,8 @@ import pytest
 import torch
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rm_trainer.__main__ import main
 from tests.rm_trainer.commands import ROOT, train
@@ -96,7 +97,7 @@ def test_the_template_that_it_was_trained_with_lies_in_the_checkpoint(trained: P
 def test_trl_given_the_path_gives_the_same_rewards_without_their_bias(trained: Path, tmp_path: Path) -> None:
     """TRL's own code, GRPOTrainer's: it renders with the checkpoint's tokenizer, pads, and takes the logit."""
     policy = make_tiny_model(tmp_path / "policy")
-    trainer = GRPOTrainer(
+    trainer: Any = GRPOTrainer(
         model=str(policy),
         reward_funcs=str(trained),
         train_dataset=Dataset.from_list([{"prompt": HI}] * 4),

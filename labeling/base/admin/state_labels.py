@@ -35,6 +35,10 @@ STATE_COLOURS = {
     "delivered": "success",
     "discarded": "default",
     "kept": "default",
+    "checking": "info",
+    "checked": "primary",
+    "importing": "primary",
+    "undone": "default",
 }
 
 

@@ -14,6 +14,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_labeler": EVERY,
     "labeling_prompt": ("set_aside_reason", "content_warnings", "demonstrations_needed", "ranking_tasks_needed"),
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
+    "labeling_promptimport": ("state", "keep_good"),
     "labeling_modelversion": EVERY,
     "labeling_apitoken": ("scopes", "expires_at", "revoked_at"),
     "labeling_webhook": ("url", "events", "active"),

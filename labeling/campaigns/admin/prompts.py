@@ -102,7 +102,7 @@ class PromptAdmin(RecordAdmin):
     )
     list_display_links = ("number", "asked")
     list_filter = (
-        *by_relation("campaign"),
+        *by_relation("campaign", "prompt_import"),
         *by_choice("use_case", "source"),
         LanguageFilter,
         SplitFilter,
@@ -115,7 +115,8 @@ class PromptAdmin(RecordAdmin):
     list_per_page = 50
     change_form_outer_before_template = "campaigns/admin/prompt.html"
     fields = (
-        "campaign", "submitter", "split", "source", "use_case", "language", "content_warnings", "author",
+        "campaign", "submitter", "split", "source", "prompt_import", "import_line",
+        "use_case", "language", "content_warnings", "author",
         "set_aside_reason",
         "demonstrations_needed", "demonstrations_open", "demonstrations_done", "ranking_tasks_needed",
         "ranking_tasks_made", "created_at",

@@ -102,6 +102,15 @@ class Prompt(models.Model):
         related_name="prompt",
         help_text="The model-written message whose alternatives are ranked, where the prompt came from a conversation.",
     )
+    prompt_import = models.ForeignKey(
+        "labeling.PromptImport",  # of labeling/imports, which comes later
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="prompts",
+        help_text="The file that it came from.",
+    )
+    import_line = models.PositiveIntegerField(null=True, blank=True, help_text="Of that file, from 1.")
     set_aside_reason = models.TextField(blank=True, help_text="Not empty: no work is handed out for this prompt.")
     demonstrations_needed = models.PositiveSmallIntegerField(default=0)
     demonstrations_open = models.PositiveSmallIntegerField(default=0, editable=False)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from labeling.base.refusals import PromptRefused
-from labeling.base.text import clean_text
+from labeling.base.text import clean_answer, clean_text
 from lm.conversations import InvalidConversation, check_conversation
 from lm.prompt_format import Message
 
@@ -14,4 +14,9 @@ def check_messages(messages: Sequence[Mapping[str, object]]) -> list[Message]:
         checked = check_conversation(messages)
     except InvalidConversation as invalid:
         raise PromptRefused(str(invalid)) from invalid
-    return [Message(role=message["role"], content=clean_text(message["content"])) for message in checked]
+    return [_stored(message) for message in checked]
+
+
+def _stored(message: Message) -> Message:
+    clean = clean_answer if message["role"] == "assistant" else clean_text
+    return Message(role=message["role"], content=clean(message["content"]))

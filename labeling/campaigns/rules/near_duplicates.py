@@ -24,10 +24,12 @@ def prefix(text: str, columns: int = PREFIX_COLUMNS) -> str:
     return text
 
 
-def prompt_key(messages: Sequence[Message]) -> str:
+def prompt_key(messages: Sequence[Message], *, whole: bool = False) -> str:
     """Hex sha256 that two prompts share if and only if they are near-duplicates.
 
-    System messages are left out: prompts of one product share theirs without being duplicates.
+    System messages are left out: prompts of one product share theirs without being duplicates. With `whole` two prompts
+    share it only if all of their normalised text is the same, system messages included.
     """
-    turns = [f"{message['role']}: {message['content']}" for message in messages if message["role"] != "system"]
-    return hashlib.sha256(prefix(normalise("\n".join(turns))).encode()).hexdigest()
+    turns = [f"{message['role']}: {message['content']}" for message in messages if whole or message["role"] != "system"]
+    text = normalise("\n".join(turns))
+    return hashlib.sha256((text if whole else prefix(text)).encode()).hexdigest()

@@ -33,12 +33,16 @@ def add_prompt(
     content_warnings: Sequence[ContentWarning] = (),
     ranking_tasks_needed: int | None = None,
     demonstrations_needed: int | None = None,
+    whole_text_differs: bool = False,
+    prompt_import_id: int | None = None,
+    import_line: int | None = None,
     split: str | None = None,
 ) -> Prompt:
     """A new prompt of the campaign, with as much work wanted as the campaign asks for, or as is given.
 
     One that begins like a prompt of any campaign is in that one's split; any other in `split`, or in its submitter's,
     or in the split test where the campaign only evaluates.
+    `whole_text_differs`: a prompt that only begins like another is none of its near-duplicates.
     Raises PromptRefused: not a conversation that ends with a user turn, a near-duplicate (the twin's id is named), or
     one too many of its submitter.
     """
@@ -48,7 +52,7 @@ def add_prompt(
     code = code_of(language)
     if code is None:
         raise PromptRefused(f"“{language}” is no language; give a code such as en or zh.")
-    key = prompt_key(clean)
+    key = prompt_key(clean, whole=whole_text_differs)
     _refuse_twin(campaign, key)
     counted = _count_in(submitter_name(submitter))
     try:
@@ -65,6 +69,8 @@ def add_prompt(
                 author=author,
                 picked_message_id=picked_message_id,
                 content_warnings=sorted(set(content_warnings)),
+                prompt_import_id=prompt_import_id,
+                import_line=import_line,
                 demonstrations_needed=_or_default(demonstrations_needed, campaign.demonstrations_per_prompt),
                 ranking_tasks_needed=_or_default(ranking_tasks_needed, campaign.ranking_tasks_per_prompt),
             )

@@ -48,15 +48,11 @@ class CurrentModel:
 
 def _current(state: Pipeline) -> list[CurrentModel]:
     """The SFT model, then that of each reward model that has one. A single one needs no name."""
-    sampling = [version for version in state.current if version.reward_model is None]
+    sampling = next((version for version in state.current if version.reward_model is None), None)
     rewarding = [version for version in state.current if version.reward_model is not None]
-    return [
-        *(_in_use(ModelKind.SFT, version, "") for version in sampling or [None]),
-        *(
-            _in_use(ModelKind.REWARD, version, str(version.reward_model) if version and len(rewarding) > 1 else "")
-            for version in rewarding or [None]
-        ),
-    ]
+    several = len(rewarding) > 1
+    named = [_in_use(ModelKind.REWARD, version, str(version.reward_model) if several else "") for version in rewarding]
+    return [_in_use(ModelKind.SFT, sampling, ""), *(named or [_in_use(ModelKind.REWARD, None, "")])]
 
 
 def _in_use(kind: ModelKind, version: ModelVersion | None, reward_model: str) -> CurrentModel:

@@ -1,12 +1,13 @@
 """Demonstrations handed in."""
 
+from collections.abc import Iterable
+
 from django.db import transaction
 
 from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import AlreadySubmitted, EmptyText
 from labeling.base.states import AssignmentState, RevisionState
-from labeling.base.text import clean_text
-from labeling.campaigns.models.prompts import Prompt
+from labeling.base.text import clean_answer
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
 from labeling.desk.rules.drafts import Draft, SentDraft
@@ -53,15 +54,20 @@ def revise_demonstration(
 
 
 @transaction.atomic
-def import_demonstration(*, prompt: Prompt, text: str) -> Demonstration:
-    """An ideal answer that came in a file, without a labeler. Raises EmptyText, UnstorableText."""
+def import_demonstrations(texts: Iterable[tuple[int, str]]) -> None:
+    """Ideal answers that came in a file, without a labeler, each to the prompt of that id.
+
+    Raises EmptyText, UnstorableText.
+    """
     while_no_export_looks()
-    return Demonstration.objects.create(prompt=prompt, source="import", text=_checked(text))
+    Demonstration.objects.bulk_create(
+        Demonstration(prompt_id=prompt_id, source="import", text=_checked(text)) for prompt_id, text in texts
+    )
 
 
 def _checked(text: str) -> str:
-    text = clean_text(text)
-    if not text.strip():
+    text = clean_answer(text)
+    if not text:
         raise EmptyText("The demonstration is empty. Write an answer, or skip the prompt with a reason.")
     return text
 

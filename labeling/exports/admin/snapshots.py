@@ -2,23 +2,31 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
+from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.refusals import SnapshotRefused
+from labeling.base.states import ExportState
 from labeling.base.text import whole_number
-from labeling.exports.models import Snapshot
+from labeling.exports.forms import ExportForm
+from labeling.exports.models import Snapshot, SnapshotRequest
 from labeling.exports.services.archive import archive_of
+from labeling.exports.services.requests import SNAPSHOT_REQUESTS, request_snapshot
 from labeling.exports.services.selected import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.snapshot.manifest import LeftOut
@@ -36,13 +44,44 @@ class SnapshotAdmin(RecordAdmin):
         "holds",
         "size",
         "kinds",
+        shown("made_by", lazy("Made by")),
         shown("created_at", lazy("Created")),
     )
-    search_fields = ("path", "sha256")
+    search_fields = ("path", "sha256", "made_by")
+    list_before_template = "exports/admin/requests.html"
+    actions_list = ("export",)
     change_form_outer_before_template = "exports/admin/snapshot.html"
-    fields = ("path", "as_of", "sha256", "size", "filters_text", "created_at")
+    fields = ("path", "as_of", "sha256", "size", "filters_text", "made_by", "created_at")
     readonly_fields = ("size", "filters_text")
     actions_detail = ("download",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, under the exports that are on their way or failed lately."""
+        return super().changelist_view(request, {"unfinished": unfinished_requests(), **(extra_context or {})})
+
+    @button(lazy("Export"), icon="ios_share", primary=True)
+    def export(self, request: HttpRequest) -> HttpResponse:
+        asker = request.user
+        assert isinstance(asker, User)  # who may press it
+
+        def act(cleaned: dict[str, Any]) -> str:
+            asked = request_snapshot(user=asker, **cleaned["options"])
+            self.log_addition(request, asked, [{"added": {}}])
+            if SNAPSHOT_REQUESTS.send():
+                return _("The export is on its way; it is listed here when it is made.")
+            return _("The export waits: Redis can't be reached, beat sends it later.")
+
+        confirmation = Confirmation(
+            title=_("Export labels"),
+            consequences=[
+                _("A worker writes a snapshot: a directory that never changes, with a dataset card. It is listed here "
+                  "and can be downloaded."),
+            ],
+            button=_("Export"),
+            back=reverse("admin:labeling_snapshot_changelist"),
+            form=ExportForm,
+        )  # fmt: skip
+        return confirm(self, request, confirmation, act)
 
     def page_context(self, request: HttpRequest, snapshot: Snapshot) -> dict[str, Any]:
         return super().page_context(request, snapshot) | {
@@ -86,6 +125,13 @@ class SnapshotAdmin(RecordAdmin):
             content_type="application/gzip",
             headers={"Content-Disposition": f'attachment; filename="{archive.name}"'},
         )
+
+
+def unfinished_requests() -> list[SnapshotRequest]:
+    """Exports that wait or are being made, and those that failed within a day."""
+    lately = timezone.now() - timedelta(days=1)
+    unfinished = Q(state=ExportState.WAITING) | Q(state=ExportState.FAILED, finished_at__gt=lately)
+    return list(SnapshotRequest.objects.filter(unfinished).select_related("asked_by").order_by("-id")[:20])
 
 
 def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[int]]]:

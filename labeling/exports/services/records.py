@@ -17,7 +17,7 @@ from labeling.exports.services.selected import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import HELD_OUT, CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord
+from lm.snapshot.records import HELD_OUT, STRONGEST, CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord
 
 T = TypeVar("T")
 
@@ -87,6 +87,7 @@ def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: lis
         "rubric_version": rubric,
         "active_seconds": active_seconds,
         "submitted_at": utc_text(submitted_at),
+        "imported": None,
     }
 
 
@@ -194,18 +195,36 @@ def _completion_record(row: tuple[Any, ...]) -> CompletionRecord:
     }
 
 
-def pair_records(ranking: RankingRecord) -> list[PairRecord]:
-    """TRL's conversational preferences: one for each usable pair, by chosen's rank, chosen's id, rejected's id."""
+def pair_records(ranking: RankingRecord, *, margins: bool = False) -> list[PairRecord]:
+    """TRL's conversational preferences: one for each usable pair, by chosen's rank, chosen's id, rejected's id.
+
+    With `margins` each says how much better the chosen one is: 0, ⅓, ⅔, 1 for the strengths 1 to 4 (Llama 2, §3.2), of
+    ranks further apart the sum of their steps, at most 4; 0 where the labeler was not asked.
+    """
     completions = ranking["completions"]
     pairs = [
         (completions[better], completions[worse])
         for better, worse in usable_pairs([each["rank"] for each in completions])
     ]
     pairs.sort(key=lambda pair: (pair[0]["rank"], pair[0]["completion_id"], pair[1]["completion_id"]))
-    return [
-        {"prompt": ranking["prompt"], "chosen": _answer(chosen["text"]), "rejected": _answer(rejected["text"])}
-        for chosen, rejected in pairs
-    ]
+    records: list[PairRecord] = []
+    for chosen, rejected in pairs:
+        record: PairRecord = {
+            "prompt": ranking["prompt"],
+            "chosen": _answer(chosen["text"]),
+            "rejected": _answer(rejected["text"]),
+        }
+        if margins:
+            record["margin"] = _margin(ranking["strengths"], chosen["rank"], rejected["rank"])
+        records.append(record)
+    return records
+
+
+def _margin(strengths: list[int | None] | None, upper: int, lower: int) -> float:
+    if strengths is None:
+        return 0.0
+    steps = [1 if step is None else step for step in strengths[upper - 1 : lower - 1]]  # nobody is asked of an edit
+    return (min(sum(steps), STRONGEST) - 1) / (STRONGEST - 1)
 
 
 def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]:

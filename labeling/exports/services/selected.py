@@ -56,9 +56,11 @@ def _demonstrations(selection: Selection) -> QuerySet[Any]:
 
 
 def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) -> L:
-    """The last revisions as of the time, of the group, the campaigns and the split that are asked for."""
+    """The last revisions between the times, of the group, the campaigns and the split that are asked for."""
     group = LabelerGroup.HELD_OUT if selection.held_out else LabelerGroup.TRAINING
     last = labels.last_revisions(as_of=selection.as_of)
+    if selection.since is not None:
+        last = last.filter(submitted_at__gt=selection.since)
     found = last.of_group(group, include_simulated=selection.include_simulated).order_by("id")
     if selection.campaigns is not None:
         found = found.filter(**{f"{campaign}__slug__in": selection.campaigns})

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self, TypedDict
+from typing import NotRequired, Self, TypedDict
 
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import ModelRefused, SnapshotRefused
 from labeling.base.states import CampaignUse
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.queries import reward_model_named
+from lm.snapshot.manifest import utc_text
 from lm.snapshot.records import SPLITS
 
 KINDS = ("demonstrations", "pairs", "rankings")
@@ -26,6 +27,9 @@ class Filters(TypedDict):
     split: str | None
     include_simulated: bool
     held_out: bool
+    since: str | None
+    margins: bool
+    include_imported: NotRequired[bool]
     include_left_out: bool
     reward_model: str | None
     campaigns: list[str] | None
@@ -35,10 +39,10 @@ class Filters(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The records of a snapshot: everything of these kinds, handed in up to and including `as_of`.
+    """The records of a snapshot: everything of these kinds, handed in after `since`, up to and including `as_of`.
 
-    Campaigns by their slugs: `campaigns` are those that feed the reward model; of `evaluate_only` the train split is
-    left out, of `never_train` everything.
+    `margins`: pairs say how much better the chosen one is. Campaigns by their slugs: `campaigns` feed the reward model;
+    of `evaluate_only` the train split is left out, of `never_train` everything.
     """
 
     as_of: datetime
@@ -47,6 +51,9 @@ class Selection:
     split: str | None = None
     include_simulated: bool = False
     held_out: bool = False
+    since: datetime | None = None
+    margins: bool = False
+    include_imported: bool = False
     include_left_out: bool = False
     reward_model: str | None = None
     campaigns: tuple[str, ...] | None = None
@@ -63,6 +70,9 @@ class Selection:
             split=filters["split"],
             include_simulated=filters["include_simulated"],
             held_out=filters["held_out"],
+            since=datetime.fromisoformat(since) if (since := filters.get("since")) else None,
+            margins=filters.get("margins", False),
+            include_imported=filters.get("include_imported", False),
             include_left_out=filters["include_left_out"],
             reward_model=filters["reward_model"],
             campaigns=None if filters["campaigns"] is None else tuple(filters["campaigns"]),
@@ -72,18 +82,23 @@ class Selection:
 
     def filters(self) -> Filters:
         """Returns the filters as the manifest states them."""
-        return Filters(
+        filters = Filters(
             kinds=list(self.kinds),
             campaign=self.campaign,
             split=self.split,
             include_simulated=self.include_simulated,
             held_out=self.held_out,
+            since=None if self.since is None else utc_text(self.since),
+            margins=self.margins,
             include_left_out=self.include_left_out,
             reward_model=self.reward_model,
             campaigns=None if self.campaigns is None else list(self.campaigns),
             evaluate_only=list(self.evaluate_only),
             never_train=list(self.never_train),
         )
+        if self.include_imported:
+            filters["include_imported"] = True
+        return filters
 
 
 def select(
@@ -94,6 +109,9 @@ def select(
     split: str | None,
     include_simulated: bool,
     held_out: bool,
+    since: datetime | None = None,
+    margins: bool = False,
+    include_imported: bool = False,
     include_left_out: bool = False,
     reward_model: str | None = None,
 ) -> Selection:
@@ -107,15 +125,21 @@ def select(
         raise SnapshotRefused(f"There is no split “{split}”; the splits are {', '.join(SPLITS)}.")
     if split is not None and held_out:
         raise SnapshotRefused("Held-out labelers' work is in none of the splits; ask for one or the other.")
+    if margins and "pairs" not in kinds:
+        raise SnapshotRefused("Margins belong to pairs, and no pairs are asked for. Add the kind pairs.")
     if campaign is not None:
         _check_campaign(campaign)
+    until = _settled(as_of)
     return Selection(
-        as_of=_settled(as_of),
+        as_of=until,
+        since=_before(since, until),
+        margins=margins,
         kinds=kinds,
         campaign=campaign,
         split=split,
         include_simulated=include_simulated,
         held_out=held_out,
+        include_imported=include_imported,
         include_left_out=include_left_out,
         reward_model=reward_model,
         campaigns=None if reward_model is None else _campaigns_of(reward_model),
@@ -141,6 +165,18 @@ def _check_campaign(slug: str) -> None:
     known = list(Campaign.objects.order_by("slug").values_list("slug", flat=True))
     if slug not in known:
         raise SnapshotRefused(f"There is no campaign “{slug}”; the campaigns are: {', '.join(known) or 'none yet'}.")
+
+
+def _before(since: datetime | None, until: datetime) -> datetime | None:
+    if since is None:
+        return None
+    if since.tzinfo is None:
+        raise SnapshotRefused(f"The time {since.isoformat()} names no time zone; write {since.isoformat()}Z for UTC.")
+    if since >= until:
+        raise SnapshotRefused(
+            f"Nothing can be handed in after {since.isoformat()} and up to {until.isoformat()}; give an earlier time."
+        )
+    return since.astimezone(UTC)
 
 
 def _settled(as_of: datetime | None) -> datetime:

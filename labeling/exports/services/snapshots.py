@@ -2,18 +2,21 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from django.db import transaction
 
 from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
+from labeling.exports.services.imported_rankings import imported_ranking_records
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
 from labeling.exports.services.selected import left_out_of
-from labeling.exports.services.selection import Selection, select
+from labeling.exports.services.selection import KINDS, Selection, select
 from lm.atomic_files import atomic_directory
 from lm.errors import Failed, Refused
 from lm.snapshot.manifest import Counts, LeftOut, Manifest, utc_text
@@ -21,39 +24,41 @@ from lm.snapshot.records import DemonstrationRecord, RankingRecord
 from lm.snapshot.writing import SnapshotWriter
 
 
-def write_snapshot(
-    directory: Path,
-    *,
-    kinds: Iterable[str],
-    as_of: datetime | None = None,
-    campaign: str | None = None,
-    split: str | None = None,
-    include_simulated: bool = False,
-    held_out: bool = False,
-    include_left_out: bool = False,
-    reward_model: str | None = None,
-) -> Manifest:
-    """Everything of `kinds` (rankings, pairs, demonstrations) that was handed in up to `as_of`, or up to now.
+class SnapshotOptions(TypedDict, total=False):
+    """What a snapshot holds: the same for the commands, the admin and programs. What is left out has its default.
 
-    Of a reward model only what its campaigns feed it with. What admins left out of training is left out here, and
-    counted, unless it is asked for.
-    The same time and filters write the same bytes, whatever happens meanwhile. Raises SnapshotRefused: `directory`
-    exists, a filter names nothing, `as_of` is still to come, the disk is full; NothingToExport when no record matches.
+    `kinds`: some of rankings, pairs, demonstrations; all where left out. `as_of`, `since`: handed in up to the one, now
+    where left out, and after the other. `margins`: pairs say how much better. `parquet`: the same as Parquet, too.
+    `include_imported`: existing comparisons, behind the labelers' rankings. `include_left_out`: what admins left out of
+    training, too. `reward_model`: only what its campaigns feed it with.
     """
-    selection = select(
-        kinds=kinds,
-        as_of=as_of,
-        campaign=campaign,
-        split=split,
-        include_simulated=include_simulated,
-        held_out=held_out,
-        include_left_out=include_left_out,
-        reward_model=reward_model,
-    )
+
+    kinds: Sequence[str]
+    as_of: datetime | None
+    since: datetime | None
+    campaign: str | None
+    split: str | None
+    include_simulated: bool
+    held_out: bool
+    margins: bool
+    parquet: bool
+    include_imported: bool
+    include_left_out: bool
+    reward_model: str | None
+
+
+def write_snapshot(directory: Path, **options: Unpack[SnapshotOptions]) -> Manifest:
+    """Everything that the options select. The same time and options write the same bytes, whatever happens meanwhile.
+
+    What admins left out of training is left out here, and counted, unless it is asked for. Raises SnapshotRefused:
+    `directory` exists, an option names nothing, a time is still to come, the disk is full; NothingToExport when no
+    record matches.
+    """
+    selection = selection_of(options)
     _refuse_existing(directory)
     try:
         with atomic_directory(directory) as partial, SnapshotWriter(partial) as files:
-            manifest = _write(files, selection)
+            manifest = _write(files, selection, parquet=options.get("parquet", False))
             _refuse_existing(directory)
     except Failed as failed:
         raise SnapshotRefused(
@@ -64,12 +69,35 @@ def write_snapshot(
     return manifest
 
 
+def make_snapshot(directory: Path, *, made_by: str, **options: Unpack[SnapshotOptions]) -> tuple[Snapshot, Manifest]:
+    """Writes a snapshot and puts it on record, where the admin lists it. Raises SnapshotRefused, NothingToExport."""
+    manifest = write_snapshot(directory, **options)
+    return register_snapshot(manifest=manifest, path=directory, made_by=made_by), manifest
+
+
+def selection_of(options: SnapshotOptions) -> Selection:
+    """Which records the options select now, or as of their time. Raises SnapshotRefused."""
+    return select(
+        kinds=options.get("kinds", KINDS),
+        as_of=options.get("as_of"),
+        since=options.get("since"),
+        campaign=options.get("campaign"),
+        split=options.get("split"),
+        include_simulated=options.get("include_simulated", False),
+        held_out=options.get("held_out", False),
+        margins=options.get("margins", False),
+        include_imported=options.get("include_imported", False),
+        include_left_out=options.get("include_left_out", False),
+        reward_model=options.get("reward_model"),
+    )
+
+
 def _refuse_existing(directory: Path) -> None:
     if directory.exists() or directory.is_symlink():
         raise SnapshotRefused(f"{directory} exists already, and a snapshot never changes. Name a new directory.")
 
 
-def _write(files: SnapshotWriter, selection: Selection) -> Manifest:
+def _write(files: SnapshotWriter, selection: Selection, *, parquet: bool) -> Manifest:
     tally = _Tally()
     left_out = left_out_of(selection)
     with transaction.atomic():
@@ -82,7 +110,9 @@ def _write(files: SnapshotWriter, selection: Selection) -> Manifest:
             f"No record matches: {', '.join(selection.kinds)} as of {utc_text(selection.as_of)} with the filters "
             f"{json.dumps(selection.filters())}. Nothing was written.{_in_words(left_out)}"
         )
-    return files.finish(as_of=selection.as_of, filters=selection.filters(), counts=tally.counts(), left_out=left_out)
+    return files.finish(
+        as_of=selection.as_of, filters=selection.filters(), counts=tally.counts(), left_out=left_out, parquet=parquet
+    )
 
 
 def _in_words(left_out: LeftOut) -> str:
@@ -91,11 +121,12 @@ def _in_words(left_out: LeftOut) -> str:
 
 
 def _write_rankings(files: SnapshotWriter, tally: "_Tally", selection: Selection) -> None:
-    for record in ranking_records(selection, edits_left_out=tally.edits_left_out):
+    labelers = ranking_records(selection, edits_left_out=tally.edits_left_out)
+    for record in chain(labelers, imported_ranking_records(selection)):
         if "rankings" in selection.kinds:
             files.write("rankings", record["split"], record)
         if "pairs" in selection.kinds:
-            for pair in pair_records(record):
+            for pair in pair_records(record, margins=selection.margins):
                 files.write("pairs", record["split"], pair)
         tally.ranking(record)
 
@@ -119,6 +150,8 @@ class _Tally:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
         self._numbers[record["split"]]["rankings"] += 1
         self._numbers[record["split"]]["usable_pairs"] += len(pairs)
+        if record["imported"] is not None:
+            self._numbers[record["split"]]["imported_rankings"] += 1
         if record["simulated"]:
             self._numbers[record["split"]]["simulated"] += 1
         self._add_origin(record)
@@ -141,7 +174,7 @@ class _Tally:
         }
 
 
-def register_snapshot(*, manifest: Manifest, path: Path) -> Snapshot:
+def register_snapshot(*, manifest: Manifest, path: Path, made_by: str) -> Snapshot:
     """The directory's row, new or the one it has. Raises SnapshotRefused when the row is of another manifest."""
     snapshot, _ = Snapshot.objects.get_or_create(
         path=str(path.resolve()),
@@ -152,6 +185,7 @@ def register_snapshot(*, manifest: Manifest, path: Path) -> Snapshot:
             "left_out": manifest.left_out,
             "sha256": manifest.sha256,
             "bytes": manifest.bytes,
+            "made_by": made_by,
         },
     )
     if snapshot.sha256 != manifest.sha256:

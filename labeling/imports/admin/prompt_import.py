@@ -1,17 +1,17 @@
-"""Imports prompts from a file: uploaded, previewed with every refusal and its reason, then added wholly or in part."""
+"""The button on a campaign's page that asks for a file of prompts. Its import then has a page of its own."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from labeling.base.admin.fields import choice, switch, text
@@ -19,19 +19,26 @@ from labeling.base.admin.nouns import NounAdmin, button
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.queries import split_for
-from labeling.imports.admin.uploads import KeptUpload, keep_upload, kept_upload
-from labeling.imports.rules.reading import read_prompts
-from labeling.imports.rules.rows import Defaults, RefusedRow, Row
-from labeling.imports.services import ImportResult, import_rows, preview
+from labeling.imports.rules.rows import Defaults, Take
+from labeling.imports.services.prompt_imports import Origin, begin_import
+from labeling.imports.services.uploads import keep_upload
 
-REFUSED_SHOWN = 200
-ACCEPTED_SHOWN = 5
+TAKES = [
+    (Take.COMPARISONS.value, lazy("Ranked ones are existing comparisons, others are to be ranked here")),
+    (Take.COMPLETIONS.value, lazy("All are to be ranked here")),
+    (Take.DEMONSTRATIONS.value, lazy("The best is a demonstration, the others are left out")),
+    (Take.PROMPTS.value, lazy("Left out: only the prompts come in")),
+]
 
 
 class DefaultsForm(forms.Form):
-    """The defaults for fields that the file lacks. The form sends them with the ticket on to the import."""
+    """How the file is read, and what holds where it says nothing."""
 
+    take = choice(
+        lazy("What becomes of the answers"),
+        TAKES,
+        help_text=lazy("Existing comparisons are marked as imported and never count as a labeler's work."),
+    )
     submitter = text(
         lazy("Submitter"),
         required=False,
@@ -48,15 +55,24 @@ class DefaultsForm(forms.Form):
     ignore = text(
         lazy("Fields to leave out"),
         required=False,
-        help_text=lazy("Names with commas between. Any other unknown field refuses its line."),
+        help_text=lazy(
+            "Names with commas between, also of keys inside messages. Any other unknown field refuses its line."
+        ),
     )
     with_reference = switch(lazy("Rank a human reference together with the given completions"))
+    take_alike = switch(
+        lazy("Take prompts that only begin alike"),
+        help_text=lazy("Otherwise a prompt whose first 200 columns another one has is refused as a near-duplicate."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["use_case"].required = False
+        self.fields["use_case"].required = self.fields["take"].required = False
 
-    def defaults(self, campaign: Campaign) -> Defaults:
+    def defaults(
+        self, campaign: Campaign, columns: dict[str, str] | None = None, *, left_out: Sequence[str] = ()
+    ) -> Defaults:
+        """`columns` and `left_out`: what was said of the file's columns, beside the form's own fields."""
         cleaned = self.cleaned_data
         return Defaults(
             submitter=cleaned["submitter"] or None,
@@ -64,47 +80,35 @@ class DefaultsForm(forms.Form):
             languages=tuple(campaign.languages),
             use_case=UseCase(cleaned["use_case"]) if cleaned["use_case"] else None,
             with_reference=cleaned["with_reference"],
-            ignore=frozenset(name.strip() for name in cleaned["ignore"].split(",") if name.strip()),
+            ignore=frozenset([*left_out, *(name.strip() for name in cleaned["ignore"].split(",") if name.strip())]),
+            columns=columns or {},
+            take=Take(cleaned["take"] or Take.COMPARISONS),
+            take_alike=cleaned["take_alike"],
         )
 
 
 class UploadForm(DefaultsForm):
     file = forms.FileField(
         label=lazy("File"),
-        help_text=lazy("JSONL or CSV in UTF-8, a prompt a line. Nothing is imported before you have seen the preview."),
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".jsonl,.ndjson,.json,.csv,.tsv"}),
     )
-    field_order = ("file",)
+    dataset = text(
+        lazy("Where it is from"),
+        required=False,
+        max_length=200,
+        help_text=lazy("The name or address of the data set, kept with what comes in and written into exports."),
+    )
+    licence = text(
+        lazy("Licence"), required=False, max_length=200, help_text=lazy("Such as CC BY 4.0; also in exports.")
+    )
+    field_order = ("file", "dataset", "licence")
 
-
-@dataclass(frozen=True, kw_only=True)
-class AcceptedRow:
-    row: Row
-    split: str
-    text: str
-
-
-class FirstRows:
-    """Passes rows on and remembers the first ones, to be shown."""
-
-    def __init__(self, rows: Iterable[Row | RefusedRow]) -> None:
-        self._rows = rows
-        self._first: list[Row] = []
-
-    def __iter__(self) -> Iterator[Row | RefusedRow]:
-        for row in self._rows:
-            if isinstance(row, Row) and len(self._first) < 20 * ACCEPTED_SHOWN:
-                self._first.append(row)
-            yield row
-
-    def accepted(self, result: ImportResult) -> list[AcceptedRow]:
-        """The first rows that were not refused after all, with the split that each falls into."""
-        refused = {row.line for row in result.refused}
-        rows = [row for row in self._first if row.line not in refused][:ACCEPTED_SHOWN]
-        return [
-            AcceptedRow(row=row, split=split_for(row.messages, row.submitter), text=row.messages[-1]["content"])
-            for row in rows
-        ]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = _(
+            "JSONL, JSON, CSV or TSV in UTF-8, at most %(limit)d MB. Public preference formats are recognised. Nothing "
+            "is imported before you have seen the preview."
+        ) % {"limit": settings.IMPORT_MAX_MB}
 
 
 class CampaignImport(NounAdmin):
@@ -119,81 +123,38 @@ class CampaignImport(NounAdmin):
 
 
 def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    """The three steps at one address: GET asks for a file, POST with a file previews, POST with a ticket imports."""
+    """GET asks for a file; POST checks it and goes on to the page of its import."""
     if request.method != "POST":
-        return _page(admin, request, campaign, {"form": UploadForm()})
+        return _page(admin, request, campaign, UploadForm())
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _page(admin, request, campaign, form, status=422)
+    file = form.cleaned_data["file"]
+    assert isinstance(request.user, User)  # whoever may press the button
     try:
-        return _import(admin, request, campaign) if "ticket" in request.POST else _preview(admin, request, campaign)
+        begun = begin_import(
+            campaign=campaign,
+            upload=keep_upload(file),
+            file_name=file.name or "upload",
+            size=file.size,
+            defaults=form.defaults(campaign),
+            origin=Origin(dataset=form.cleaned_data["dataset"], licence=form.cleaned_data["licence"]),
+            user=request.user,
+        )
     except ImportRefused as refused:
         messages.error(request, str(refused))
         return HttpResponseRedirect(request.path)
-
-
-def _preview(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    form = UploadForm(request.POST, request.FILES)
-    if not form.is_valid():
-        return _page(admin, request, campaign, {"form": form}, status=422)
-    upload = keep_upload(form.cleaned_data["file"], campaign_id=campaign.pk)
-    return _show_preview(admin, request, campaign, upload, form)
-
-
-def _show_preview(
-    admin: NounAdmin, request: HttpRequest, campaign: Campaign, upload: KeptUpload, form: DefaultsForm
-) -> HttpResponse:
-    with upload.opened() as file:
-        rows = FirstRows(read_prompts(file, filename=upload.name, defaults=form.defaults(campaign)))
-        result = preview(campaign, rows)
-    shown = {
-        "upload": upload,
-        "result": result,
-        "accepted": rows.accepted(result),
-        "refused": result.refused[:REFUSED_SHOWN],
-        "refused_more": max(0, len(result.refused) - REFUSED_SHOWN),
-        "carried": [(name, form.data.get(name, "")) for name in DefaultsForm.base_fields if form.data.get(name)],
-    }
-    return _page(admin, request, campaign, shown)
-
-
-def _import(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    form = DefaultsForm(request.POST)
-    if not form.is_valid():
-        raise ImportRefused(_("The preview's form was changed on the way. Upload the file again."))
-    upload = kept_upload(request.POST["ticket"], campaign_id=campaign.pk)
-    with upload.opened() as file:
-        rows = read_prompts(file, filename=upload.name, defaults=form.defaults(campaign))
-        result = import_rows(campaign, rows, keep_good="keep_good" in request.POST)
-    if not result.written:
-        messages.error(request, _("Nothing was imported: the campaign changed since the preview. Look again."))
-        return _show_preview(admin, request, campaign, upload, form)
-    outcome = _outcome(result, upload)
-    admin.log_change(request, campaign, outcome)
-    messages.success(request, outcome)
-    upload.path.unlink(missing_ok=True)
-    return HttpResponseRedirect(reverse("admin:labeling_prompt_changelist", query={"campaign__id__exact": campaign.pk}))
-
-
-def _outcome(result: ImportResult, upload: KeptUpload) -> str:
-    prompts = ngettext("%(count)d prompt imported", "%(count)d prompts imported", result.prompts)
-    parts = [prompts % {"count": result.prompts}]
-    if result.demonstrations:
-        text = ngettext("%(count)d demonstration", "%(count)d demonstrations", result.demonstrations)
-        parts.append(text % {"count": result.demonstrations})
-    if result.ranking_tasks:
-        text = ngettext("%(count)d ready ranking task", "%(count)d ready ranking tasks", result.ranking_tasks)
-        parts.append(text % {"count": result.ranking_tasks})
-    if result.refused:
-        text = ngettext("%(count)d line left out", "%(count)d lines left out", len(result.refused))
-        parts.append(text % {"count": len(result.refused)})
-    return f"{upload.name}: {', '.join(parts)}."
+    return HttpResponseRedirect(reverse("admin:labeling_promptimport_change", args=[begun.pk]))
 
 
 def _page(
-    admin: NounAdmin, request: HttpRequest, campaign: Campaign, shown: dict[str, Any], *, status: int = 200
+    admin: NounAdmin, request: HttpRequest, campaign: Campaign, form: UploadForm, *, status: int = 200
 ) -> HttpResponse:
     context = admin.admin_site.each_context(request) | {
         "title": _("Import prompts into “%(campaign)s”") % {"campaign": campaign},
         "opts": admin.opts,
         "campaign": campaign,
+        "form": form,
         "back": admin.page_of(campaign),
     }
-    return TemplateResponse(request, "imports/admin/import_prompts.html", context | shown, status=status)
+    return TemplateResponse(request, "imports/admin/upload.html", context, status=status)

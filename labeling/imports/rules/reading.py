@@ -1,199 +1,122 @@
-"""Reads JSONL and CSV line by line; nothing that a file may hold stops the reader."""
+"""From a file to rows: reads its records, recognises public formats, puts lines of one prompt together.
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator
+Nothing that a file may hold stops the reader, and its memory does not grow with the file.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import PurePath
 from typing import BinaryIO
 
-from labeling.imports.rules.encoding import whole_file_refusal, wrong_bytes_refusal
-from labeling.imports.rules.records import rows_of
+from labeling.imports.rules.encoding import whole_file_refusal
+from labeling.imports.rules.file_records import FileRecord
+from labeling.imports.rules.formats.recognised import OwnRecord, own_records
+from labeling.imports.rules.formats.shape import ranked_by_score
+from labeling.imports.rules.json_list import json_list_records
+from labeling.imports.rules.json_records import json_records
+from labeling.imports.rules.lines import BOM, lines_of
+from labeling.imports.rules.records import renamed, rows_of
 from labeling.imports.rules.rows import Defaults, FieldRefused, RefusedRow, Row
+from labeling.imports.rules.tables import table_records
 
-LONGEST_LINE = 16 * 1024 * 1024
-"""Bytes. Longer lines are read past, not into memory."""
+COLUMNS_FROM = 100
+"""So many records say which columns a file has."""
+MOST_COLUMNS = 100
 
-BOM = b"\xef\xbb\xbf"
-DELIMITERS = ",;\t"
-
-Lines = Iterator[tuple[int, bytes]]
+Columns = dict[str, str]
+"""The columns of a file, each with the beginning of a value."""
 
 
-def read_prompts(file: BinaryIO, *, filename: str, defaults: Defaults | None = None) -> Iterator[Row | RefusedRow]:
-    """Each line of a .jsonl or .csv file (docs/importing.md) as a row or as a refusal with its place and reason."""
+def read_prompts(
+    file: BinaryIO, *, filename: str, defaults: Defaults | None = None, columns: Columns | None = None
+) -> Iterator[Row | RefusedRow]:
+    """Each record of a JSON, CSV or TSV file (docs/importing.md) as a row or as a refusal with its place and reason.
+
+    `columns` is filled with the names that the first records have.
+    """
+    records = _file_records(file, filename)
+    if columns is not None:
+        records = _noting_columns(records, columns)
+    return _rows(records, defaults or Defaults())
+
+
+def _file_records(file: BinaryIO, filename: str) -> Iterator[FileRecord | RefusedRow]:
     head = file.read(4096)
-    reader = _reader_for(PurePath(filename).suffix.lower(), head)
+    suffix = PurePath(filename).suffix.lower()
     if refusal := whole_file_refusal(head):
         yield RefusedRow(line=1, column=1, reason=refusal)
-    elif reader is None:
+    elif suffix in (".csv", ".tsv"):
+        yield from table_records(lines_of(file, head), is_tsv=suffix == ".tsv")
+    elif head.removeprefix(BOM).lstrip()[:1] == b"[":
+        yield from json_list_records(file, head)
+    elif suffix in (".jsonl", ".ndjson", ".json") or head.removeprefix(BOM).lstrip()[:1] == b"{":
+        yield from json_records(lines_of(file, head))
+    else:
         yield RefusedRow(
-            line=1, column=1, reason=f"{filename} is neither JSONL nor CSV by its name; name it .jsonl, .csv or .tsv."
+            line=1,
+            column=1,
+            reason=f"{filename} is neither JSON nor CSV by its name; name it .jsonl, .json, .csv or .tsv.",
         )
-    else:
-        yield from reader(_lines(file, head), defaults or Defaults())
 
 
-def _reader_for(suffix: str, head: bytes) -> Callable[[Lines, Defaults], Iterator[Row | RefusedRow]] | None:
-    if suffix in (".csv", ".tsv"):
-        return _read_csv
-    if suffix in (".jsonl", ".ndjson", ".json") or head.removeprefix(BOM).lstrip()[:1] in (b"{", b"["):
-        return _read_jsonl
-    return None
+def _noting_columns(records: Iterable[FileRecord | RefusedRow], columns: Columns) -> Iterator[FileRecord | RefusedRow]:
+    for number, record in enumerate(records):
+        if isinstance(record, FileRecord) and number < COLUMNS_FROM:
+            for name, value in record.fields.items():
+                if len(columns) < MOST_COLUMNS:
+                    columns.setdefault(name, str(value)[:60])
+        yield record
 
 
-def _lines(file: BinaryIO, head: bytes) -> Lines:
-    """(number, line) with line ends; an overlong line comes as its first LONGEST_LINE + 1 bytes."""
-    rest = head.removeprefix(BOM)
-    number = 0
-    while True:
-        number += 1
-        line, newline, rest = rest.partition(b"\n")
-        line += newline
-        if not newline:
-            line += file.readline(LONGEST_LINE + 1 - len(line)) if len(line) <= LONGEST_LINE else b""
-            _skip_to_line_end(file, line)
-        if not line:
-            return
-        yield number, line
-
-
-def _skip_to_line_end(file: BinaryIO, line: bytes) -> None:
-    more = line
-    while more and not more.endswith(b"\n") and len(line) > LONGEST_LINE:
-        more = file.readline(LONGEST_LINE)
-
-
-def _read_jsonl(lines: Lines, defaults: Defaults) -> Iterator[Row | RefusedRow]:
-    for number, raw in lines:
-        text = _decoded(number, raw)
-        if isinstance(text, RefusedRow):
-            yield text
-        elif number == 1 and text.lstrip().startswith("["):
-            yield RefusedRow(
-                line=1, column=1, reason="This is one JSON list. Write one object a line, as `jq -c '.[]' FILE` does."
-            )
-            return
-        elif text.strip():
-            yield from _rows_of_json(number, text, defaults)
-
-
-def _decoded(number: int, raw: bytes) -> str | RefusedRow:
-    if len(raw) > LONGEST_LINE:
-        return RefusedRow(line=number, column=1, reason=f"The line is longer than {LONGEST_LINE:,} bytes.")
-    try:
-        return raw.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        column, reason = wrong_bytes_refusal(raw, error)
-        return RefusedRow(line=number, column=column, reason=reason)
-
-
-def _rows_of_json(number: int, text: str, defaults: Defaults) -> Iterator[Row | RefusedRow]:
-    try:
-        record = json.loads(text, object_pairs_hook=_without_repeats)
-        if not isinstance(record, dict):
-            yield RefusedRow(line=number, column=1, reason="The line is JSON, but no object in { and }.")
-            return
-        yield from rows_of(record, line=number, defaults=defaults)
-    except json.JSONDecodeError as error:
-        yield RefusedRow(line=number, column=error.colno, reason=f"Broken JSON: {error.msg}.")
-    except FieldRefused as refused:
-        yield RefusedRow(line=number, column=_column_of(refused.field, text), reason=str(refused))
-    except RecursionError:
-        yield RefusedRow(line=number, column=1, reason="The JSON is nested too deeply to be read.")
-    except ValueError as error:  # a number of thousands of digits
-        yield RefusedRow(line=number, column=1, reason=f"The JSON can't be read: {error}.")
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise FieldRefused(f"The field “{repeated}” is there twice.", field=repeated)
-    return record
-
-
-def _column_of(field: str | None, text: str) -> int:
-    return text.find(f'"{field}"') + 1 or 1
-
-
-def _read_csv(lines: Lines, defaults: Defaults) -> Iterator[Row | RefusedRow]:
-    source = _CsvLines(lines)
-    header_line = next(source, "")
-    header = _header(header_line)
-    if isinstance(header, RefusedRow):
-        yield header
-    else:
-        yield from _rows_of_csv(source, header, _delimiter(header_line), defaults)
-
-
-def _header(line: str) -> list[str] | RefusedRow:
-    try:
-        names = [name.strip() for name in next(csv.reader([line], delimiter=_delimiter(line)), [])]
-    except csv.Error as error:  # line ends of old Macs, for one
-        return RefusedRow(line=1, column=1, reason=f"The header can't be read: {error}.")
-    if not any(names):
-        return RefusedRow(line=1, column=1, reason="The file has no header: its first line must name the columns.")
-    for column, name in enumerate(names, start=1):
-        if name in names[: column - 1]:
-            return RefusedRow(line=1, column=column, reason=f"The column “{name}” is there twice.")
-    return names
-
-
-def _rows_of_csv(
-    source: "_CsvLines", header: list[str], delimiter: str, defaults: Defaults
-) -> Iterator[Row | RefusedRow]:
-    csv.field_size_limit(LONGEST_LINE)
-    records = csv.reader(source, delimiter=delimiter, strict=True)
-    while True:
-        line = source.number + 1
+def _rows(records: Iterable[FileRecord | RefusedRow], defaults: Defaults) -> Iterator[Row | RefusedRow]:
+    waiting: list[tuple[FileRecord, OwnRecord]] = []
+    for record in records:
+        if isinstance(record, RefusedRow):
+            yield record
+            continue
         try:
-            values = next(records)
-            if values:
-                yield from rows_of(_csv_record(header, values, source), line=line, defaults=defaults)
-        except StopIteration:
-            return
+            found = own_records(renamed(record.fields, defaults))
         except FieldRefused as refused:
-            column = header.index(refused.field) + 1 if refused.field in header else 1
-            yield RefusedRow(line=line, column=column, reason=str(refused))
-        except csv.Error as error:
-            reason = f"Broken CSV: {error}. A field with quotes or line ends stands in quotes; its own are doubled."
-            yield RefusedRow(line=line, column=1, reason=reason)
+            yield _refused(record, refused)
+            continue
+        for own in found:
+            # lines of one prompt wait for each other
+            if waiting and not _belongs(waiting, own):
+                yield from _row_of_lines(waiting, defaults)
+                waiting = []
+            if own.one_answer:
+                waiting.append((record, own))
+            else:
+                yield from _row_of(record, own, defaults)
+    yield from _row_of_lines(waiting, defaults)
 
 
-def _csv_record(header: list[str], values: list[str], source: "_CsvLines") -> dict[str, str]:
-    """Empty fields count as absent."""
-    if wrong := source.take_wrong_bytes():
-        raise FieldRefused(wrong)
-    if len(values) != len(header):
-        raise FieldRefused(f"It has {len(values)} fields, but the header names {len(header)} columns.")
-    return {name: value for name, value in zip(header, values, strict=True) if value}
+MOST_LINES_TOGETHER = 100
 
 
-def _delimiter(header: str) -> str:
-    """The comma, the semicolon (Excel in many countries) or the tab, whichever the header has most of."""
-    return max(DELIMITERS, key=header.count)
+def _belongs(waiting: list[tuple[FileRecord, OwnRecord]], own: OwnRecord) -> bool:
+    first = waiting[0][1]
+    same = all(first.fields.get(name) == own.fields.get(name) for name in ("messages", "prompt"))
+    return own.one_answer and first.format == own.format and same and len(waiting) < MOST_LINES_TOGETHER
 
 
-class _CsvLines(Iterable[str]):
-    """Decoded lines for csv.reader, which may join several into one record; wrong bytes are kept for its refusal."""
+def _row_of_lines(waiting: list[tuple[FileRecord, OwnRecord]], defaults: Defaults) -> Iterator[Row | RefusedRow]:
+    """One row of lines that each have one answer to the same prompt; scores become ranks."""
+    if not waiting:
+        return
+    record, first = waiting[0]
+    answers = [answer for _, own in waiting for answer in own.fields["completions"]]  # type: ignore[attr-defined]
+    if all("score" in answer for answer in answers):
+        answers = ranked_by_score(answers)
+    yield from _row_of(record, replace(first, fields={**first.fields, "completions": answers}), defaults)
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
-        self._wrong: str | None = None
-        self.number = 0
 
-    def __iter__(self) -> "_CsvLines":
-        return self
+def _row_of(record: FileRecord, own: OwnRecord, defaults: Defaults) -> Iterator[Row | RefusedRow]:
+    try:
+        yield from rows_of(own, line=record.line, last_line=record.last_line, defaults=defaults)
+    except FieldRefused as refused:
+        yield _refused(record, refused)
 
-    def __next__(self) -> str:
-        self.number, raw = next(self._lines)
-        text = _decoded(self.number, raw)
-        if isinstance(text, str):
-            return raw.decode("utf-8")  # with its line end, which may be inside a field
-        self._wrong = self._wrong or text.reason
-        return raw[:LONGEST_LINE].decode("utf-8", errors="replace")
 
-    def take_wrong_bytes(self) -> str | None:
-        wrong, self._wrong = self._wrong, None
-        return wrong
+def _refused(record: FileRecord, refused: FieldRefused) -> RefusedRow:
+    return RefusedRow(line=record.line, column=record.column_of(refused.field), reason=str(refused))

@@ -6,38 +6,55 @@ from typing import Any
 from labeling.base.language import code_of, detect_language
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import ContentWarning, PromptSource, UseCase
-from labeling.base.text import UnstorableText, clean_text
 from labeling.campaigns.rules.messages import check_messages
 from labeling.campaigns.rules.splits import submitter_name
+from labeling.imports.rules.answers import answers_of
+from labeling.imports.rules.fields import list_of, storable, text_of
+from labeling.imports.rules.formats.recognised import OwnRecord
+from labeling.imports.rules.formats.shape import Record
 from labeling.imports.rules.rows import Defaults, FieldRefused, Row
-from labeling.ranking_tasks.rules import GivenCompletion
+from labeling.imports.rules.suspicions import suspicions_of_texts
 from lm.prompt_format import Message
 from lm.snapshot.openings import opening_key
-
-Record = Mapping[str, object]
 
 FORMS = ("messages", "prompt", "instruction")
 OF_EVERY_FORM = (
     "submitter", "source", "use_case", "language", "demonstration", "demonstrations", "completions", "human_reference",
-    "content_warnings",
+    "content_warnings", "strengths", "annotator",
 )  # fmt: skip
 OF_INSTRUCTIONS = ("input", "instances", "is_classification")
 LEFT_OUT = ("id", "name", "application")
 """self-instruct's names for its tasks: they say nothing about the prompt."""
+FIELDS = (*FORMS, *OF_INSTRUCTIONS, *OF_EVERY_FORM)
+"""All that Concord has a place for: what a file's columns can be taken for."""
 
 LONGEST_SUBMITTER = 200
-HUMAN = "human"
-"""The model name of a human reference that is ranked with the completions of models."""
 
 
-def rows_of(record: Record, *, line: int, defaults: Defaults) -> list[Row]:
+def renamed(record: Record, defaults: Defaults) -> Record:
+    """The record under the names that were chosen for its fields, without null and what is to be left out.
+
+    Raises FieldRefused: two fields under one name.
+    """
+    fields: dict[str, object] = {}
+    for name, value in record.items():
+        new = defaults.columns.get(name, name)
+        if value is None or name in defaults.ignore:
+            continue
+        if new in fields:
+            raise FieldRefused(f"Two fields are taken for {new}.", field=name)
+        fields[new] = value
+    return fields
+
+
+def rows_of(record: OwnRecord, *, line: int, last_line: int | None, defaults: Defaults) -> list[Row]:
     """One row, or one for each of self-instruct's instances. Raises FieldRefused."""
-    record = {name: value for name, value in record.items() if value is not None and name not in defaults.ignore}
-    form = _form(record)
-    _refuse_unknown(record, form)
-    if form == "instruction" and "instances" in record:
-        return [_row(each, form, line, defaults) for each in _instances(record)]
-    return [_row(record, form, line, defaults)]
+    form = _form(record.fields)
+    _refuse_unknown(record.fields, form)
+    each = [record.fields]
+    if form == "instruction" and "instances" in record.fields:
+        each = _instances(record.fields)
+    return [_row(fields, form, line, last_line, record.format, defaults) for fields in each]
 
 
 def _form(record: Record) -> str:
@@ -77,86 +94,70 @@ def _instance(number: int, instance: object) -> Record:
     return {taken[name]: value for name, value in instance.items()}
 
 
-def _row(record: Record, form: str, line: int, defaults: Defaults) -> Row:
-    messages = _messages(record, form)
-    completions = _completions(record)
-    reference = _text(record, "human_reference")
-    if reference is not None and defaults.with_reference:
-        completions = (*completions, GivenCompletion(text=reference, model=HUMAN))
+def _row(record: Record, form: str, line: int, last_line: int | None, format_name: str, defaults: Defaults) -> Row:
+    messages = _messages(record, form, defaults)
+    reference = text_of(record, "human_reference")
+    answers = answers_of(record, take=defaults.take, with_reference=defaults.with_reference)
+    texts = [each.text for each in answers.completions] + list(answers.demonstrations)
+    texts += [each.text for each in answers.comparison.completions] if answers.comparison else []
     return Row(
         line=line,
+        last_line=last_line,
+        format=format_name,
         messages=messages,
         submitter=_submitter(record, messages, defaults),
         source=_source(record),
         use_case=_use_case(record, defaults),
         content_warnings=_content_warnings(record),
         language=_language(record, messages, defaults),
-        demonstrations=_demonstrations(record),
-        completions=completions,
+        demonstrations=answers.demonstrations,
+        completions=answers.completions,
+        comparison=answers.comparison,
+        answers_left_out=answers.left_out,
+        whole_text_differs=defaults.take_alike,
         reference_left_out=reference is not None and not defaults.with_reference,
+        warnings=tuple(suspicions_of_texts(messages, texts, text_of(record, "input"))),
     )
 
 
-def _messages(record: Record, form: str) -> tuple[Message, ...]:
+def _messages(record: Record, form: str, defaults: Defaults) -> tuple[Message, ...]:
     try:
         if form == "messages":
-            return tuple(check_messages(_list(record, "messages")))
+            return tuple(check_messages([_without(each, defaults.ignore) for each in list_of(record, "messages")]))
         return tuple(check_messages([{"role": "user", "content": _prompt_text(record, form)}]))
     except PromptRefused as refused:
         reason = str(refused) if form == "messages" else str(refused).replace("Message 1", f"The {form}")
         raise FieldRefused(reason, field=form) from refused
 
 
+def _without(message: Any, ignore: frozenset[str]) -> Any:
+    if not isinstance(message, Mapping):
+        return message
+    return {name: value for name, value in message.items() if name not in ignore and value is not None}
+
+
 def _prompt_text(record: Record, form: str) -> str:
     """An instruction and its input are one message, with a blank line between them."""
-    text = _text(record, form) or ""
-    extra = _text(record, "input") or ""
+    text = text_of(record, form) or ""
+    extra = text_of(record, "input") or ""
     return f"{text}\n\n{extra}" if text.strip() and extra.strip() else text
-
-
-def _completions(record: Record) -> tuple[GivenCompletion, ...]:
-    completions = []
-    for number, given in enumerate(_list(record, "completions"), start=1):
-        if not isinstance(given, dict) or set(given) != {"text", "model"}:
-            raise FieldRefused(f"Completion {number} is no object of text and model.", field="completions")
-        if not all(isinstance(value, str) for value in given.values()):
-            raise FieldRefused(f"Completion {number}: text and model must be texts.", field="completions")
-        completions.append(GivenCompletion(text=given["text"], model=given["model"]))
-    return tuple(completions)
-
-
-def _demonstrations(record: Record) -> tuple[str, ...]:
-    if "demonstration" in record and "demonstrations" in record:
-        raise FieldRefused("It has demonstration and demonstrations; put all of them in one.", field="demonstrations")
-    field = "demonstration" if "demonstration" in record else "demonstrations"
-    given = [record[field]] if field == "demonstration" else _list(record, field)
-    return tuple(_checked_demonstration(text, field) for text in given)
-
-
-def _checked_demonstration(text: object, field: str) -> str:
-    if not isinstance(text, str) or not text.strip():
-        raise FieldRefused("A demonstration is empty or no text.", field=field)
-    try:
-        return clean_text(text)
-    except UnstorableText as unstorable:
-        raise FieldRefused(str(unstorable), field=field) from unstorable
 
 
 def _submitter(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
     """Returns the submitter's name. Without one it is made of how the prompt begins, so that a dialogue and its
     continuation have the same.
     """
-    name = _text(record, "submitter")
+    name = text_of(record, "submitter")
     if name is None:
         name = defaults.submitter or f"anonymous-{opening_key(messages)[:16]}"
     name = submitter_name(name)
     if not name or len(name) > LONGEST_SUBMITTER:
         raise FieldRefused(f"The submitter's name must have 1 to {LONGEST_SUBMITTER} characters.", field="submitter")
-    return _storable(name, "submitter")
+    return storable(name, "submitter")
 
 
 def _source(record: Record) -> PromptSource:
-    value = _text(record, "source")
+    value = text_of(record, "source")
     if value is None:
         return PromptSource.IMPORT
     if value not in set(PromptSource):
@@ -165,7 +166,7 @@ def _source(record: Record) -> PromptSource:
 
 
 def _use_case(record: Record, defaults: Defaults) -> UseCase:
-    value = _text(record, "use_case")
+    value = text_of(record, "use_case")
     if value is None:
         classification = UseCase.CLASSIFICATION if record.get("is_classification") is True else UseCase.OTHER
         return defaults.use_case or classification
@@ -177,7 +178,9 @@ def _use_case(record: Record, defaults: Defaults) -> UseCase:
 def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
     """A list; in CSV, whose fields are texts, names with commas between."""
     given = record.get("content_warnings", [])
-    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else _list(record, "content_warnings")
+    names = (
+        [name.strip() for name in given.split(",")] if isinstance(given, str) else list_of(record, "content_warnings")
+    )
     names = [name for name in names if name != ""]
     for name in names:
         if name not in list(ContentWarning):
@@ -190,7 +193,7 @@ def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
 
 def _language(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:
     users = "\n".join(message["content"] for message in messages if message["role"] == "user")
-    said = _text(record, "language") or defaults.language
+    said = text_of(record, "language") or defaults.language
     if said is None:
         detected = detect_language(users, expected=defaults.languages)
         if detected is None:
@@ -200,29 +203,3 @@ def _language(record: Record, messages: tuple[Message, ...], defaults: Defaults)
     if code is None:
         raise FieldRefused(f"“{said}” is no language code such as en, zh or pt-br.", field="language")
     return code
-
-
-def _text(record: Record, field: str) -> str | None:
-    value = record.get(field)
-    if value is not None and not isinstance(value, str):
-        raise FieldRefused(f"{field} must be a text, not {_json_type(value)}.", field=field)
-    return value
-
-
-def _list(record: Record, field: str) -> list[Any]:
-    value = record.get(field, [])
-    if not isinstance(value, list):
-        raise FieldRefused(f"{field} must be a list, not {_json_type(value)}.", field=field)
-    return value
-
-
-def _storable(text: str, field: str) -> str:
-    try:
-        return clean_text(text)
-    except UnstorableText as unstorable:
-        raise FieldRefused(str(unstorable), field=field) from unstorable
-
-
-def _json_type(value: object) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
-    return names.get(type(value), "an object")

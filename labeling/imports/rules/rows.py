@@ -1,15 +1,52 @@
 """What a line of an import file becomes: a prompt with what belongs to it, or a refusal with its place."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from labeling.base.states import ContentWarning, PromptSource, UseCase
 from labeling.ranking_tasks.rules import GivenCompletion
 from lm.prompt_format import Message
 
 
+class Take(StrEnum):
+    """What becomes of the answers that a file has beside its prompts. Demonstrations come in with all but PROMPTS."""
+
+    COMPARISONS = "comparisons"
+    """Ranked answers are kept as comparisons that somebody made elsewhere; unranked ones are to be ranked here."""
+    COMPLETIONS = "completions"
+    """All are to be ranked here; what they were ranked elsewhere is left out."""
+    DEMONSTRATIONS = "demonstrations"
+    """The best of them is an ideal answer; the others are left out."""
+    PROMPTS = "prompts"
+    """All are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedText:
+    """An answer with the rank that somebody gave it elsewhere: 1 is best, equal ranks are a tie."""
+
+    text: str
+    model: str
+    rank: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """An order of 2 to 9 answers that was made elsewhere.
+
+    `strengths` says how much better each rank is than the next, 1 to 4, where the file says it. `annotator` is who made
+    it, as the file names them.
+    """
+
+    completions: tuple[RankedText, ...]
+    strengths: tuple[int, ...] | None = None
+    annotator: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A prompt that can be added as it is. `line` counts from 1."""
+    """A prompt that can be added as it is. `line` counts from 1; `last_line`: of a CSV record that spans several."""
 
     line: int
     messages: tuple[Message, ...]
@@ -20,7 +57,17 @@ class Row:
     content_warnings: tuple[ContentWarning, ...] = ()
     demonstrations: tuple[str, ...] = ()
     completions: tuple[GivenCompletion, ...] = ()
+    comparison: Comparison | None = None
+    whole_text_differs: bool = False
+    """Only a prompt with all of its text is its duplicate, not one that begins like it."""
     reference_left_out: bool = False
+    answers_left_out: int = 0
+    """Empty ones, and repetitions of another."""
+    last_line: int | None = None
+    format: str = ""
+    """The public format that the line is in, as people call it; empty: Concord's own."""
+    warnings: tuple[str, ...] = ()
+    """What looks like something that it is not; the line comes in all the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +91,9 @@ class Defaults:
     """What holds where the file says nothing, and what is done with fields that Concord has no place for.
 
     `with_reference`: a human reference is ranked with the given completions, and not left out.
-    `ignore`: names of fields that are left out; any other unknown field refuses its line.
+    `ignore`: names of fields that are left out, of the record and of its messages; any other unknown field refuses its
+    line. `take_alike`: prompts that only begin alike are no duplicates.
+    `columns`: fields of the file under the names that Concord knows them by.
     """
 
     submitter: str | None = None
@@ -54,6 +103,9 @@ class Defaults:
     use_case: UseCase | None = None
     with_reference: bool = False
     ignore: frozenset[str] = frozenset()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    take: Take = Take.COMPARISONS
+    take_alike: bool = False
 
 
 class FieldRefused(Exception):

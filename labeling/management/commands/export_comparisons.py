@@ -16,6 +16,11 @@ class Command(ExportCommand):
             help="rankings: K-way groups with ties, ratings and provenance (the default); "
             "pairs: TRL's conversational preferences.",
         )
+        parser.add_argument(
+            "--margins",
+            action="store_true",
+            help="Pairs say how much better the chosen one is, 0 to 1, as labelers said: TRL's column `margin`.",
+        )
 
     def handle(self, **options: Any) -> None:
         self.export(options, kinds=[options["format"]])

@@ -19,7 +19,7 @@ from django.utils import timezone
 from labeling.base.attempts import Attempts
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
 from labeling.base.states import SamplingState, TaskState
-from labeling.base.text import LONGEST_ERROR, clean_text
+from labeling.base.text import LONGEST_ERROR, clean_answer
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
 from labeling.ranking_tasks.rules import text_key
@@ -161,9 +161,9 @@ def _keep(task: RankingTask, run: SamplingRun, completions: Sequence[SampledComp
 
 
 def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion, taken: set[str]) -> int:
-    text = clean_text(completion.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    text = clean_answer(completion.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
     key = text_key(text)
-    if not text.strip() or key in taken or len(taken) >= task.k_requested:
+    if not text or key in taken or len(taken) >= task.k_requested:
         return 0
     taken.add(key)
     Completion.objects.create(

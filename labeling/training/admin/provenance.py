@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
 from labeling.model_versions.models import ModelVersion
@@ -35,9 +36,32 @@ def facts(metrics: Metrics) -> list[tuple[StrOrPromise, str]]:
         _("Tokens"): f"{metrics['tokens']['trained']:,}" if metrics.get("tokens") else None,
         _("Energy"): _energy(metrics.get("energy")),
         _("Reward bias"): _bias(metrics),
+        _("Left out or not read"): _left_out(metrics),
         _("Packages"): ", ".join(f"{name} {version}" for name, version in (metrics.get("versions") or {}).items()),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+
+
+LEFT_OUT = {
+    "too_long_completions": lazy("completions too long"),
+    "empty_completions": lazy("completions empty"),
+    "same_tokens_completions": lazy("completions that the chat template makes equal to one of another rank"),
+    "refused_records": lazy("refused by the chat template"),
+    "incomparable_rankings": lazy("rankings with nothing left to compare"),
+    "unread_messages": lazy("messages that the chat template leaves out"),
+    "shortened_prompts": lazy("prompts shortened"),
+    "also_in_train": lazy("prompts that begin like one that was trained on"),
+}
+"""What metrics.json counts by split beside what was learned and judged (docs/reward_model.md)."""
+
+
+def _left_out(metrics: Metrics) -> str:
+    """Says by split what the model did not learn from or was not fairly judged by; "" where all was used."""
+    said = [
+        (split, ", ".join(f"{counts[name]:,} {words}" for name, words in LEFT_OUT.items() if counts.get(name)))
+        for split, counts in (metrics.get("counts") or {}).items()
+    ]
+    return "; ".join(f"{split}: {what}" for split, what in said if what)
 
 
 def _code(code: CodeVersion | None) -> str:

@@ -188,6 +188,7 @@ def _export(run: TrainingRun) -> Snapshot:
             directory,
             kinds=("rankings", "demonstrations"),
             include_simulated=run.include_simulated,
+            include_imported=settings.INCLUDE_IMPORTED_IN_RETRAINING,
             reward_model=run.reward_model.slug,
         )
     if not manifest.counts.get("train", {}).get("usable_pairs"):
@@ -195,7 +196,7 @@ def _export(run: TrainingRun) -> Snapshot:
             "There is no comparison to train on yet: the train split has no ranking with two different ranks. "
             "Rank more completions, or ask for simulated rankings to be included."
         )
-    return register_snapshot(manifest=manifest, path=directory)
+    return register_snapshot(manifest=manifest, path=directory, made_by=f"training run {run.pk}")
 
 
 def _name(run: TrainingRun, prefix: str) -> str:

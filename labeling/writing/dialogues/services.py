@@ -8,7 +8,7 @@ from rapidfuzz.distance import Levenshtein
 
 from labeling.base.refusals import PromptRefused
 from labeling.base.states import LabelerGroup, PromptSource, SuggestionOutcome, UseCase
-from labeling.base.text import clean_text
+from labeling.base.text import clean_answer, clean_text
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.desk.demonstrating.models import Demonstration
@@ -82,7 +82,7 @@ def _write(conversation: Conversation, turns: Sequence[Turn]) -> Message:
     offered = _offered(conversation)
     messages, taken = [], []
     for position, turn in enumerate(turns, start=1):
-        text = clean_text(turn.text)
+        text = clean_answer(turn.text) if turn.role == "assistant" else clean_text(turn.text)
         suggestion = offered.get(turn.suggestion) if turn.role == "assistant" else None
         distance = Levenshtein.distance(suggestion.text, text) if suggestion else None
         model = suggestion.model_version if suggestion and distance == 0 else None

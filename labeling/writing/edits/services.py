@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from labeling.base.refusals import EditAlreadyRanked, EditRefused, EmptyText
 from labeling.base.states import CompositionKind
-from labeling.base.text import clean_text
+from labeling.base.text import clean_answer
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.rules.drafts import SentDraft
@@ -56,10 +56,10 @@ def submit_edit(
     best = ranking.ranked_completions.select_related("completion").filter(rank=1, shown_position=shown_position).first()
     if best is None:
         raise EditRefused(f"What was shown at {shown_position} is not among the best of ranking {ranking.pk}.")
-    text = clean_text(text)
-    if not text.strip():
+    text = clean_answer(text)
+    if not text:
         raise EmptyText("The improved text is empty.")
-    if text.strip() == clean_text(best.completion.text).strip():
+    if text_key(text) == best.completion.text_key:
         raise EditRefused("Nothing was changed.")
     _refuse_ranked(best, text)
     demonstration = Demonstration.objects.create(

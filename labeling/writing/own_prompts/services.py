@@ -4,7 +4,7 @@ from django.db import transaction
 
 from labeling.base.refusals import StatementGone
 from labeling.base.states import LabelerGroup, UseCase
-from labeling.base.text import clean_text
+from labeling.base.text import clean_answer, clean_text
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt, split_where_begun
 from labeling.desk.demonstrating.models import Demonstration
@@ -51,7 +51,7 @@ def _store(composition: Composition, writing: OwnWriting) -> OwnPrompt:
         language=writing.language,
         text=clean_text(writing.instruction if is_few_shot else writing.prompt),
         pairs=[
-            {"query": clean_text(pair.query), "response": clean_text(pair.response)}
+            {"query": clean_text(pair.query), "response": clean_answer(pair.response)}
             for pair in (writing.written_pairs() if is_few_shot else [])
         ],
         statement=statement,
@@ -86,7 +86,7 @@ def _demonstrate(own: OwnPrompt, prompt: Prompt, answer: str, active_seconds: fl
     Demonstration.objects.create(
         prompt=prompt,
         labeler=composition.labeler,
-        text=clean_text(answer),
+        text=clean_answer(answer),
         instruction_version_id=composition.instruction_version_id,
         active_seconds=active_seconds,
         labeler_group=composition.labeler.group,

@@ -23,11 +23,12 @@ from labeling.base.states import (
     SuggestionOutcome,
     SuggestionState,
 )
-from labeling.base.text import LONGEST_ERROR, clean_text
+from labeling.base.text import LONGEST_ERROR, clean_answer
 from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model, why_unusable
 from labeling.people.models import Labeler
+from labeling.ranking_tasks.rules import text_key
 from labeling.writing.models import Composition
 from labeling.writing.services import COMPOSITIONS, cancel_waiting, message_of
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
@@ -195,9 +196,9 @@ def _keep(request_id: int, seed: int, sampled: SampledCompletion, model: ModelVe
         return  # another worker had the same request in hand and was quicker
     request.attempts += 1
     request.save(update_fields=["attempts"])
-    text = clean_text(sampled.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    text = clean_answer(sampled.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
     arrived = list(request.suggestions.values_list("text", flat=True))
-    if not text.strip() or text in arrived:
+    if not text or text_key(text) in map(text_key, arrived):
         return
     suggestion = Suggestion.objects.create(
         request=request,

@@ -154,6 +154,12 @@ def test_too_much_at_once_is_refused(program: Client, model: ModelVersion) -> No
     assert "There are 128 completions; a request takes 1 to 64" in said(response)["detail"]
 
 
+def test_a_body_that_is_nested_too_deeply_is_refused(program: Client) -> None:
+    deep = '{"items": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    refused = program.post(ADDRESS, deep, content_type="application/json")
+    assert (refused.status_code, "nested too deeply" in refused.text) == (400, True)
+
+
 def test_a_body_that_is_no_json_is_refused(program: Client) -> None:
     assert program.post(ADDRESS, "{", content_type="application/json").status_code == 400
     assert program.post(ADDRESS, {"items": "x"}).status_code == 415

@@ -43,6 +43,7 @@ from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    compared_elsewhere,
     doubted,
     furnish,
     model_in,
@@ -97,6 +98,7 @@ def everything(tmp_path: Path) -> Campaign:
     rank(make_labeler("hugo"), [1, 2, 3, 4])
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
+    compared_elsewhere(campaign)
     return campaign
 
 

@@ -10,8 +10,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from labeling.base.export_lock import settled_now
-from labeling.desk.demonstrating.services import import_demonstration
+from labeling.desk.demonstrating.services import import_demonstrations
 from labeling.exports.services.snapshots import write_snapshot
+from labeling.models import Snapshot
 from lm.snapshot.manifest import utc_text, verify_snapshot
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.labeling.handed_in import a_task, bytes_of, in_split, rank
@@ -45,8 +46,10 @@ class TestExportComparisons:
             "valid: 1 rankings, 5 usable pairs, 1 prompts, 1 labelers",
             f"{tmp_path / 'out'}: {manifest.bytes:,} bytes as of {utc_text(manifest.as_of)}",
             f"sha256 {manifest.sha256}",
+            f"The admin lists it as snapshot {Snapshot.objects.get().pk}.",
         ]
         assert sorted(bytes_of(tmp_path / "out")) == [
+            "README.md",
             "manifest.json",
             "rankings/test.jsonl",
             "rankings/train.jsonl",
@@ -70,6 +73,8 @@ class TestExportComparisons:
             "split": "valid",
             "include_simulated": True,
             "held_out": False,
+            "since": None,
+            "margins": False,
             "include_left_out": False,
             "reward_model": None,
             "campaigns": None,
@@ -112,7 +117,7 @@ class TestExportComparisons:
 class TestExportDemonstrations:
     def test_says_what_it_wrote(self, tmp_path: Path) -> None:
         prompt = make_prompt(make_campaign(), submitter=in_split("train")[0])
-        import_demonstration(prompt=prompt, text="Because of Rayleigh scattering.")
+        import_demonstrations([(prompt.pk, "Because of Rayleigh scattering.")])
 
         said = run("export_demonstrations", "--output", tmp_path / "out")
 
@@ -120,7 +125,7 @@ class TestExportDemonstrations:
 
 
 class TestDatasets:
-    """`datasets.load_dataset(DIR)` reads a directory of one kind; of more, with data_dir."""
+    """`datasets.load_dataset(DIR)` reads a directory of one kind; of more, with the kind's name."""
 
     def load(self, directory: Path, **how: Any) -> Any:
         datasets = pytest.importorskip("datasets")
@@ -150,12 +155,12 @@ class TestDatasets:
         assert {name: split.num_rows for name, split in loaded.items()} == {"train": 1, "validation": 1, "test": 1}
         assert [each["rank"] for each in loaded["train"][0]["completions"]] == [1, 2, 2, 3]
 
-    def test_of_several_kinds_each_loads_by_its_folder(self, tmp_path: Path) -> None:
+    def test_of_several_kinds_each_loads_by_its_name(self, tmp_path: Path) -> None:
         rank_one_in_each_split()
         write_snapshot(tmp_path / "out", kinds=["pairs", "rankings"])
 
-        assert self.load(tmp_path / "out", data_dir="pairs")["train"].num_rows == 5
-        assert self.load(tmp_path / "out", data_dir="rankings")["train"].num_rows == 1
+        assert self.load(tmp_path / "out", name="pairs")["train"].num_rows == 5
+        assert self.load(tmp_path / "out", name="rankings")["train"].num_rows == 1
 
     def test_a_split_of_several_files_loads_as_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         rank_one_in_each_split()
@@ -171,19 +176,10 @@ class TestDatasets:
 
     def test_demonstrations_have_trls_columns(self, tmp_path: Path) -> None:
         prompt = make_prompt(make_campaign(), submitter=in_split("train")[0])
-        import_demonstration(prompt=prompt, text="Because of Rayleigh scattering.")
+        import_demonstrations([(prompt.pk, "Because of Rayleigh scattering.")])
         run("export_demonstrations", "--output", tmp_path / "out")
 
         row = self.load(tmp_path / "out")["train"][0]
 
         assert row["prompt"][0]["role"] == "user"
         assert row["completion"] == [{"role": "assistant", "content": "Because of Rayleigh scattering."}]
-
-    def test_held_out_work_loads_by_its_file(self, tmp_path: Path) -> None:
-        a_task()
-        rank(make_labeler("harriet", group="held_out"), [1, 2, 3, 4])
-        run("export_comparisons", "--output", tmp_path / "out", "--format", "pairs", "--held-out")
-
-        loaded = self.load(tmp_path / "out", data_files={"held_out": "pairs/held_out*.jsonl"})
-
-        assert loaded["held_out"].num_rows == 6

@@ -15,7 +15,7 @@ from labeling.base.export_lock import settled_now
 from labeling.base.refusals import NothingToExport, SnapshotRefused
 from labeling.base.states import LabelerGroup
 from labeling.campaigns.rules.splits import split_of
-from labeling.desk.demonstrating.services import import_demonstration, revise_demonstration
+from labeling.desk.demonstrating.services import import_demonstrations, revise_demonstration
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.desk.ranking.services import revise_ranking
 from labeling.exports.services.records import pair_records
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 RANKING_KEYS = [
     "schema", "ranking_id", "revision", "task_id", "prompt_id", "campaign", "split", "prompt", "completions",
     "strengths", "none_acceptable", "labeler", "labeler_group", "simulated", "use_case", "language", "source",
-    "instruction_version", "rubric_version", "active_seconds", "submitted_at",
+    "instruction_version", "rubric_version", "active_seconds", "submitted_at", "imported",
 ]  # fmt: skip
 COMPLETION_KEYS = [
     "completion_id", "text", "rank", "quality", "flags", "note", "shown_position", "model", "model_version_id",
@@ -77,6 +77,7 @@ class TestRankings:
             "rubric_version": 1,
             "active_seconds": 91.5,
             "submitted_at": None,
+            "imported": None,
         }
         assert datetime.fromisoformat(record["submitted_at"]) == Ranking.objects.get().submitted_at
         assert record["submitted_at"].endswith("Z")
@@ -276,7 +277,7 @@ class TestPairs:
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings", "pairs"])
 
         assert manifest.counts["train"] == {"rankings": 1, "usable_pairs": 0, "prompts": 1, "labelers": 1}
-        assert [file.path for file in manifest.files] == ["rankings/train.jsonl"]
+        assert [file.path for file in manifest.files] == ["README.md", "rankings/train.jsonl"]
 
     @given(ranks=st.lists(st.integers(1, 9), min_size=2, max_size=9))
     def test_are_exactly_the_usable_pairs(self, ranks: list[int]) -> None:
@@ -329,8 +330,8 @@ class TestDemonstrations:
 
     def test_imported_ones_have_no_labeler_and_all_count(self, tmp_path: Path) -> None:
         prompt = make_prompt(make_campaign(), submitter=in_split("test")[0])
-        import_demonstration(prompt=prompt, text="One answer.")
-        import_demonstration(prompt=prompt, text="Another answer.")
+        import_demonstrations([(prompt.pk, "One answer.")])
+        import_demonstrations([(prompt.pk, "Another answer.")])
 
         manifest = write_snapshot(tmp_path / "out", kinds=["demonstrations"])
 
@@ -363,7 +364,7 @@ class TestFilters:
         manifest = write_snapshot(tmp_path / "held_out", kinds=["rankings", "pairs"], held_out=True)
 
         assert [each["labeler_group"] for each in lines(tmp_path / "usual", "rankings/valid.jsonl")] == ["training"]
-        assert [file.path for file in manifest.files] == ["pairs/held_out.jsonl", "rankings/held_out.jsonl"]
+        assert [file.path for file in manifest.files[1:]] == ["pairs/held_out.jsonl", "rankings/held_out.jsonl"]
         (record,) = lines(tmp_path / "held_out", "rankings/held_out.jsonl")
         assert (record["split"], record["labeler_group"]) == ("held_out", "held_out")
 
@@ -471,6 +472,8 @@ class TestManifest:
             "split": None,
             "include_simulated": False,
             "held_out": False,
+            "since": None,
+            "margins": False,
             "include_left_out": False,
             "reward_model": None,
             "campaigns": None,
@@ -500,11 +503,12 @@ class TestManifest:
         again = write_snapshot(tmp_path / "again", kinds=["rankings"], as_of=as_of)
 
         assert verify_snapshot(tmp_path / "out") == manifest == again
-        assert [(file.path, file.records) for file in manifest.files] == [
+        shards = [file for file in manifest.files if file.kind == "rankings"]
+        assert [(file.path, file.records) for file in shards] == [
             ("rankings/train-00001.jsonl", 2),
             ("rankings/train-00002.jsonl", 1),
         ]
-        assert b"".join((tmp_path / "out" / file.path).read_bytes() for file in manifest.files) == whole
+        assert b"".join((tmp_path / "out" / file.path).read_bytes() for file in shards) == whole
         read = [list(open_snapshot(tmp_path / name).rankings("train")) for name in ("out", "whole")]
         assert read[0] == read[1]
         assert [len(read) for read in read] == [3, 3]

@@ -112,7 +112,7 @@ class TestImmutable:
 
         files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
         assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
-        assert len(files) == 3
+        assert len(files) == 4
 
     def test_nothing_is_visible_until_it_is_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[str] = []
@@ -227,9 +227,9 @@ class TestRecord:
     def test_a_snapshot_is_registered_once(self, tmp_path: Path) -> None:
         manifest = write_snapshot(tmp_path / "out", kinds=["rankings"])
 
-        snapshot = register_snapshot(manifest=manifest, path=tmp_path / "out")
+        snapshot = register_snapshot(manifest=manifest, path=tmp_path / "out", made_by="olga")
 
-        assert register_snapshot(manifest=manifest, path=tmp_path / "out") == snapshot
+        assert register_snapshot(manifest=manifest, path=tmp_path / "out", made_by="olga") == snapshot
         snapshot.refresh_from_db()
         assert (snapshot.path, snapshot.sha256) == (str(tmp_path / "out"), manifest.sha256)
         assert (snapshot.counts, snapshot.as_of) == (manifest.counts, manifest.as_of)
@@ -237,10 +237,10 @@ class TestRecord:
     def test_another_one_at_the_same_place_is_refused(self, tmp_path: Path) -> None:
         first = write_snapshot(tmp_path / "out", kinds=["rankings"])
         second = write_snapshot(tmp_path / "other", kinds=["rankings", "pairs"])
-        register_snapshot(manifest=first, path=tmp_path / "out")
+        register_snapshot(manifest=first, path=tmp_path / "out", made_by="olga")
 
         with pytest.raises(SnapshotRefused, match="with other content"):
-            register_snapshot(manifest=second, path=tmp_path / "out")
+            register_snapshot(manifest=second, path=tmp_path / "out", made_by="olga")
 
 
 @pytest.mark.django_db(transaction=True)

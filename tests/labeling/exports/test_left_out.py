@@ -70,7 +70,7 @@ def test_whatever_is_left_out_is_counted_and_can_be_taken_in_again(
         "demonstrations": {"demonstration": 1},
     }
     assert read_manifest(tmp_path / "without") == without
-    assert register_snapshot(manifest=without, path=tmp_path / "without").left_out == without.left_out
+    assert register_snapshot(manifest=without, path=tmp_path / "without", made_by="olga").left_out == without.left_out
     _, rankings, demonstrations = export(tmp_path / "all", include_left_out=True)
     assert (rankings, demonstrations) == (every, {demonstration.pk})
     again, _, _ = export(tmp_path / "again", as_of=before.as_of)
@@ -193,7 +193,7 @@ def test_the_page_of_a_snapshot_says_what_was_left_out(tmp_path: Path, alice: La
     ranked(alice)
     leave_out(target=ranked(alice), reason="wrong")
     manifest = write_snapshot(tmp_path / "out", kinds=KINDS)
-    snapshot = register_snapshot(manifest=manifest, path=tmp_path / "out")
+    snapshot = register_snapshot(manifest=manifest, path=tmp_path / "out", made_by="olga")
     page = admin_browser().get(reverse("admin:labeling_snapshot_change", args=[snapshot.pk])).text
     assert "1 that were left out one by one" in page
 

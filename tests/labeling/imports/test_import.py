@@ -15,8 +15,9 @@ from django.db import connection
 
 from labeling.base.states import TaskState
 from labeling.desk.services.assignments import claim_ranking
+from labeling.imports.rules.outcome import ImportResult
 from labeling.imports.rules.reading import read_prompts
-from labeling.imports.services import ImportResult, import_rows, preview
+from labeling.imports.services.taking_in import import_rows, preview
 from labeling.models import PROMPTS_PER_SUBMITTER, Campaign, Completion, Demonstration, Prompt, RankingTask, Submitter
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
 from tests.labeling.models_in_use import promoted
@@ -39,7 +40,7 @@ def take_in(campaign: Campaign, *records: dict[str, Any], keep_good: bool = Fals
 
 
 def refused(result: ImportResult) -> list[str]:
-    return [str(row) for row in result.refused]
+    return [str(row) for row in result.refused.examples]
 
 
 def completions(*texts: str) -> list[dict[str, str]]:
@@ -89,7 +90,7 @@ class TestImport:
         result = take_in(campaign, SKY | {"demonstration": "Rayleigh."}, {"prompt": " "}, GRASS)
 
         assert (result.written, result.prompts, result.demonstrations) == (False, 2, 1)
-        assert [row.line for row in result.refused] == [2]
+        assert [row.line for row in result.refused.examples] == [2]
         assert not Prompt.objects.exists()
         assert not Submitter.objects.exists()
         assert not Demonstration.objects.exists()
@@ -99,7 +100,7 @@ class TestImport:
 
         result = take_in(campaign, SKY, {"prompt": " "}, GRASS, keep_good=True)
 
-        assert (result.written, result.prompts, len(result.refused)) == (True, 2, 1)
+        assert (result.written, result.prompts, result.refused.count) == (True, 2, 1)
         assert Prompt.objects.count() == Submitter.objects.count() == 2
 
     def test_a_refused_row_leaves_nothing_behind(self) -> None:
@@ -160,8 +161,8 @@ class TestDuplicates:
         result = take_in(make_campaign(), *records, keep_good=True)
 
         assert result.prompts == PROMPTS_PER_SUBMITTER
-        assert [row.line for row in result.refused] == [201, 202]
-        assert "“ada” has 200 prompts already" in result.refused[0].reason
+        assert [row.line for row in result.refused.examples] == [201, 202]
+        assert "“ada” has 200 prompts already" in refused(result)[0]
 
 
 class TestPreview:
@@ -182,7 +183,7 @@ class TestPreview:
         assert not foreseen.written
         done = take_in(campaign, *records, keep_good=True)
         assert foreseen.refused == done.refused
-        assert [row.line for row in done.refused] == [2, 3, 4]
+        assert [row.line for row in done.refused.examples] == [2, 3, 4]
         numbers = [(each.prompts, each.demonstrations, each.ranking_tasks) for each in (foreseen, done)]
         assert numbers == [(1, 1, 1), (1, 1, 1)]
 
@@ -202,6 +203,29 @@ class TestContext:
         (line,) = refused(result)
         assert line.startswith("line 2, column 1: The prompt has ")
         assert f"at most {CONTEXT_LENGTH - 100} fit" in line
+
+    @pytest.mark.parametrize(
+        "head", ["{% generation %}{% endgeneration %}", "{% if tools is not none %}{{ tools | tojson }}{% endif %}"]
+    )
+    def test_templates_that_mark_what_is_learned_or_ask_for_tools_are_rendered(self, model: Path, head: str) -> None:
+        (model / "chat_template.jinja").write_text(head + "{{ messages[0].content }}")
+
+        result = take_in(make_campaign(), SKY)
+
+        assert result.written
+        assert result.notes == []
+
+    @pytest.mark.parametrize(
+        "template",
+        ["{% for %}", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "{{ 1 / 0 }}"],
+    )
+    def test_a_template_that_renders_nothing_stops_no_import(self, model: Path, template: str) -> None:
+        (model / "chat_template.jinja").write_text(template)
+
+        result = take_in(make_campaign(), SKY)
+
+        assert result.written
+        assert result.notes[0].startswith("How long the prompts are was not checked: ")
 
     def test_without_a_readable_model_it_is_said(self, model: Path) -> None:
         (model / "config.json").unlink()
@@ -270,7 +294,7 @@ class TestCommand:
         )
 
         assert out == "Imported 2 prompts, 0 demonstrations, 0 ready ranking tasks; refused 1 line.\n"
-        assert err.count("\n") == 1
+        assert err.splitlines()[1].startswith("All prompts fall into the split")
         assert {(prompt.submitter.name, prompt.use_case) for prompt in Prompt.objects.all()} == {("ada", "open_qa")}
 
     def test_dry_run_changes_nothing(self, file: Path) -> None:
@@ -314,15 +338,16 @@ class TestRealData:
 
         assert said == (
             "252 human references left out; --with-reference ranks them, too.\n"
+            "136 completions left out: empty, or the same as another.\n"
             "Imported 252 prompts, 0 demonstrations, 252 ready ranking tasks; refused 0 lines.\n"
         )
         tasks = RankingTask.objects.filter(state=TaskState.READY, k_requested=6)
         # Models that gave the same answer, or an empty one, leave fewer distinct completions.
-        assert Counter(tasks.values_list("k", flat=True)) == {6: 164, 5: 58, 4: 15, 3: 9, 2: 6}
+        assert Counter(tasks.values_list("k", flat=True)) == {6: 164, 5: 60, 4: 14, 3: 8, 2: 6}
 
     def test_252_tasks_come_in_with_the_human_reference(self) -> None:
         said = self.run("self_instruct_252x6_completions.jsonl", "--with-reference")
 
-        assert said == "Imported 252 prompts, 0 demonstrations, 252 ready ranking tasks; refused 0 lines.\n"
-        assert Counter(RankingTask.objects.values_list("k", flat=True)) == {7: 161, 6: 57, 5: 14, 4: 7, 3: 7, 2: 6}
+        assert said.endswith("Imported 252 prompts, 0 demonstrations, 252 ready ranking tasks; refused 0 lines.\n")
+        assert Counter(RankingTask.objects.values_list("k", flat=True)) == {7: 161, 6: 59, 5: 13, 4: 7, 3: 6, 2: 6}
         assert Completion.objects.filter(run__imported_model_name="human").count() > 200

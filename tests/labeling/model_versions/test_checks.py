@@ -26,9 +26,11 @@ from labeling.model_versions.services import (
     promote,
     promote_when_checked,
     register_model,
+    roll_back,
     score_once,
 )
 from labeling.models import ModelCheck, ModelVersion, RankingTask, SamplingRun
+from labeling.ranking_tasks.services.tasks import top_up
 from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
 from rm_trainer.protocol import Scored
 from tests.labeling.admin_cast import admin_browser
@@ -173,7 +175,7 @@ class TestACurrentModelThatBreaks:
         version = promoted(make_tiny_model(tmp_path / "tiny"))
         campaign = make_campaign(ranking_tasks_per_prompt=1)
         make_prompt(campaign)
-        tasks.tasks.top_up(campaign=campaign)
+        top_up(campaign=campaign)
         task = RankingTask.objects.get()
         break_(version)
 
@@ -195,6 +197,16 @@ class TestACurrentModelThatBreaks:
         assert asked(version).state == CheckState.WAITING
         answer_check(check_id=asked(version).pk, use=lambda _: "Hello")
         assert not [one for one in notices() if "can't be used" in one.text]
+
+    def test_nothing_rolls_back_to_a_model_that_broke_meanwhile(self, tmp_path: Path) -> None:
+        first = promoted(make_tiny_model(tmp_path / "first"))
+        promoted(make_tiny_model(tmp_path / "second"))
+        check = check_again(version=first)
+        break_(first)
+        tasks.sample_once(check.pk)
+        with pytest.raises(ModelRefused, match="the worker that tried it failed"):
+            roll_back(kind=ModelKind.SFT)
+        assert ModelVersion.objects.get(name="second").state == ModelState.CURRENT
 
     def test_scoring_ahead_says_it_too(self, tmp_path: Path) -> None:
         version = promoted(make_tiny_reward_model(tmp_path / "rm"), kind=ModelKind.REWARD)
@@ -225,7 +237,7 @@ def test_a_kind_of_work_that_fails_again_and_again_is_told_with_its_reason(tmp_p
     model = promoted(make_tiny_model(tmp_path / "tiny"))
     campaign = make_campaign(ranking_tasks_per_prompt=1)
     make_prompt(campaign)
-    tasks.tasks.top_up(campaign=campaign)
+    top_up(campaign=campaign)
 
     def run(error: str) -> None:
         SamplingRun.objects.create(

@@ -13,6 +13,7 @@ from labeling.desk.queries.idle import stuck_work
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt, Ranking, RankingTask
 from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.setting_aside import set_task_aside
 from labeling.ranking_tasks.services.tasks import top_up
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers, simulation_of
@@ -107,3 +108,10 @@ def test_the_command_says_whose_prompts_it_takes(campaign: Campaign) -> None:
         call_command(*call, "--campaign", "milk")
     with pytest.raises(CommandError, match="has no prompts"):
         call_command(*call, "--campaign", make_campaign().slug)
+
+
+def test_a_task_that_is_set_aside_is_replaced(campaign: Campaign) -> None:
+    simulation = simulation_of(campaign, rankings=3)
+    for task_id in top_up(campaign=simulation):
+        set_task_aside(task=RankingTask.objects.get(pk=task_id), reason="Only 3 distinct completions")
+    assert work(simulation) >= 3

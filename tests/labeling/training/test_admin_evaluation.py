@@ -11,6 +11,7 @@ from labeling.base.states import RunState
 from labeling.model_versions.services import default_reward_model
 from labeling.models import Labeler, ModelVersion, Ranking, TrainingRun
 from labeling.training.admin.evaluation import evaluations
+from labeling.training.admin.provenance import facts
 from labeling.training.services.runs import begin_evaluating
 from tests.labeling.admin_cast import admin_browser, run_in_training, snapshot_in
 from tests.labeling.cast import make_labeler
@@ -108,6 +109,25 @@ def test_how_it_was_made_is_shown() -> None:
         "1:02:05", "1,234,567", "2.000 kWh", "so that 200 demonstrations have mean +0.000004", "torch 2.13.0",
     ):  # fmt: skip
         assert shown in text, shown
+
+
+def test_what_was_left_out_is_said_beside_how_it_was_made() -> None:
+    metrics: Any = measured()
+    assert "Left out or not read" not in dict(facts(metrics))
+    metrics["counts"] = {
+        "train": {"rankings": 40, "too_long_completions": 3, "unread_messages": 40, "also_in_train": 0},
+        "test": {"rankings": 9, "also_in_train": 9},
+    }
+    text = admin_browser().get(page(version_with(metrics))).text
+    assert "train: 3 completions too long, 40 messages that the chat template leaves out" in text
+    assert "test: 9 prompts that begin like one that was trained on" in text
+
+
+def test_an_interval_that_does_not_exist_says_why() -> None:
+    metrics = measured()
+    metrics["valid"]["pair_accuracy_interval"] = None
+    (shown,) = evaluations(metrics)
+    assert shown.figures[0].interval == "not enough data"
 
 
 def test_the_run_shows_what_its_model_does_and_a_model_without_figures_breaks_nothing(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def snapshot_of(labelers: int, directory: Path) -> Snapshot:
         labeler = people[number % labelers]
         rank_next(labeler=labeler, score=rule_named("shorter"), noise=0, chance=random.Random(0))
     manifest = write_snapshot(directory, kinds=("rankings",), include_simulated=True)
-    return register_snapshot(manifest=manifest, path=directory)
+    return register_snapshot(manifest=manifest, path=directory, made_by="a test")
 
 
 @pytest.fixture(autouse=True)

@@ -93,6 +93,7 @@ def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: Model
     assert third.promotion["newest"]["comparison"]["difference"] == 0
     assert third.model_version is not None
     assert third.model_version.state == ModelState.CANDIDATE
+    assert third.model_version.metrics["test"] == third.evaluation["new"]  # one evaluation, one number
     assert third.model_version.state_reason == third.decision
 
     assert third.snapshot is not None
