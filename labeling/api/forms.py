@@ -152,6 +152,16 @@ class NewSnapshotSerializer(Strict):
     as_of = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Left out: now.")
     include_simulated = serializers.BooleanField(default=False)
     held_out = serializers.BooleanField(default=False, help_text="Held-out labelers' work, and nobody else's.")
+    since = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Only what came after it."
+    )
+    margins = serializers.BooleanField(default=False, help_text="Pairs say how much better the chosen one is.")
+    parquet = serializers.BooleanField(default=False, help_text="The same as Parquet, too.")
+    include_imported = serializers.BooleanField(default=False, help_text="Existing comparisons from files, too.")
+    include_left_out = serializers.BooleanField(default=False, help_text="What admins left out of training, too.")
+    reward_model = Text(
+        required=False, allow_null=True, default=None, help_text="Only what its campaigns feed this reward model with."
+    )
 
 
 class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):

@@ -53,7 +53,7 @@ class SnapshotsView(ApiView):
         def work() -> Answer:
             directory = Path(settings.SNAPSHOTS_DIR) / f"api-{uuid4().hex[:12]}"
             manifest = write_snapshot(directory, **sent.validated_data)
-            made = register_snapshot(manifest=manifest, path=directory)
+            made = register_snapshot(manifest=manifest, path=directory, made_by=request.user.get_username())
             return 201, SnapshotSerializer(made).data
 
         return self.once(request, work, in_one_transaction=False)
