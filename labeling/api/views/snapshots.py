@@ -18,7 +18,7 @@ from labeling.api.views.schema import IDEMPOTENCY_KEY
 from labeling.base.states import ApiScope
 from labeling.exports.models import Snapshot
 from labeling.exports.services.archive import archive_of
-from labeling.exports.services.snapshots import register_snapshot, write_snapshot
+from labeling.exports.services.snapshots import make_snapshot
 
 READ = (ApiScope.SNAPSHOTS_READ, "labeling.view_snapshot")
 MAKE = (ApiScope.SNAPSHOTS_WRITE, "labeling.add_snapshot")
@@ -52,8 +52,7 @@ class SnapshotsView(ApiView):
 
         def work() -> Answer:
             directory = Path(settings.SNAPSHOTS_DIR) / f"api-{uuid4().hex[:12]}"
-            manifest = write_snapshot(directory, **sent.validated_data)
-            made = register_snapshot(manifest=manifest, path=directory, made_by=request.user.get_username())
+            made, _manifest = make_snapshot(directory, made_by=request.user.get_username(), **sent.validated_data)
             return 201, SnapshotSerializer(made).data
 
         return self.once(request, work, in_one_transaction=False)
