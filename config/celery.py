@@ -6,18 +6,23 @@ is down, and beat finds the work again when it is back.
 
 import logging.config
 import os
+import time
 import warnings
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import beat_init, import_modules, setup_logging, worker_init
+from celery.signals import beat_init, import_modules, setup_logging, worker_init, worker_ready
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
+from django.db import DatabaseError, connection
+
+log = logging.getLogger(__name__)
 
 # Where each task runs, by the first word of its name; everything else is light work for the default queue.
 ROUTES = {
@@ -27,6 +32,9 @@ ROUTES = {
     "labeling.tasks.train_*": {"queue": "training"},
     "labeling.tasks.compare_*": {"queue": "training"},
 }
+# Beat writes into each message when it expires, by its own host's clock; a worker whose clock runs ahead by more than
+# the shortest schedule (5 s) would throw all of those away unread.
+CLOCKS_MAY_DIFFER_SECONDS = 2.0
 QUEUES = ("default", "suggestions", "scoring", "sampling", "training")
 # A message that no worker acknowledged comes back after this long, so it must exceed the longest task: a training run.
 REDELIVER_SECONDS = 60 * 60 * 24
@@ -105,6 +113,8 @@ app.conf.update(
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
+        "tell webhooks": every(15, "deliver_webhooks"),
+        "forget what is old": every(3600, "forget_what_is_old"),
         "take up the training of workers that died": every(10, "take_up_silent_runs"),
         "clear what failed trainings left": every(3600, "clear_leavings"),
     },
@@ -130,3 +140,32 @@ def start_embedded_services(**_: Any) -> None:
     """A worker or a clock started by hand on a laptop brings the servers that it needs."""
     if settings.EMBEDDED_SERVICES is not None:
         settings.EMBEDDED_SERVICES.start()
+
+
+@worker_ready.connect
+@beat_init.connect
+def compare_clocks(**_: Any) -> None:
+    """Says at start where this host's clock is not PostgreSQL's, which all hosts can see."""
+    try:
+        ahead = seconds_ahead_of_postgresql()
+        connection.close()
+    except DatabaseError as error:
+        log.warning("The clock could not be compared with PostgreSQL's: %s", error)
+        return
+    if abs(ahead) > CLOCKS_MAY_DIFFER_SECONDS:
+        log.error(
+            "This host's clock is %.1f s %s PostgreSQL's. What beat sends expires by the clock of beat's host, so "
+            "workers may throw it away unread. Let NTP set the clocks of all hosts, then start this again.",
+            abs(ahead),
+            "ahead of" if ahead > 0 else "behind",
+        )
+
+
+def seconds_ahead_of_postgresql() -> float:
+    """Negative where this host's clock is behind. Raises DatabaseError."""
+    with connection.cursor() as cursor:
+        asked = time.time()
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        row: tuple[Decimal] = cursor.fetchone()
+        answered = time.time()
+    return (asked + answered) / 2 - float(row[0])

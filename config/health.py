@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from config.disk import database_has_room, disks_almost_full
 
 PROBE_SECONDS = 1.0
 
@@ -30,16 +32,19 @@ class HealthMiddleware:
 def _readiness() -> HttpResponse:
     # Redis down is said but is no reason to take the web away: people go on labeling, and the outboxes catch up later.
     database = _database_state()
-    return JsonResponse({"database": database, "redis": redis_state()}, status=200 if database == "ok" else 503)
+    disk = "almost full" if disks_almost_full() else "ok"
+    state = {"database": database, "redis": redis_state(), "disk": disk}
+    return JsonResponse(state, status=200 if database == "ok" else 503)
 
 
 def _database_state() -> str:
     try:
         executor = MigrationExecutor(connection)
-        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError:
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return "migrations pending"
+        return "ok" if database_has_room() else "disk full"
+    except (DatabaseError, InterfaceError):  # the connection broke off in the middle
         return "down"
-    return "migrations pending" if pending else "ok"
 
 
 def redis_state() -> str:

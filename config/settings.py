@@ -62,6 +62,14 @@ STATIC_DIR = env.path(
 # Where `manage.py up` assembles the demo's language model, the first one where SFT_MODEL_PATH names no other.
 DEMO_MODEL_DIR = MODELS_DIR / "gemma-3-270m"
 
+DISK_ALERT_GIB = env.number(
+    "DISK_ALERT_GIB",
+    10,
+    minimum=0,
+    maximum=1_000_000,
+    about="Less free space than this on a disk of these folders is said in the admin and by /readyz, in GiB.",
+)
+
 env.section("Web")
 DEBUG = env.boolean("DEBUG", default=False, about="Django's debug pages. Never on a machine that others can reach.")
 PRODUCTION = not IS_LAPTOP and not DEBUG
@@ -83,9 +91,32 @@ FORCE_HTTPS = env.boolean(
     shown_default="true in production",
     about="Send browsers from HTTP to HTTPS and tell them to stay there (HSTS).",
 )
-BEHIND_PROXY = env.boolean(
-    "BEHIND_PROXY", default=False, about="Trust X-Forwarded-Proto. Only behind a proxy that sets it on every request."
+HSTS_SUBDOMAINS = env.boolean(
+    "HSTS_SUBDOMAINS",
+    default=False,
+    about="With FORCE_HTTPS: bind every subdomain to HTTPS too, also those that Concord has nothing to do with.",
 )
+HSTS_PRELOAD = env.boolean(
+    "HSTS_PRELOAD",
+    default=False,
+    about="Let browsers ship with that rule (hstspreload.org); hard to take back. Needs HSTS_SUBDOMAINS.",
+)
+BEHIND_PROXY = env.boolean(
+    "BEHIND_PROXY",
+    default=False,
+    about="Trust X-Forwarded-Proto and X-Forwarded-For. Only behind a proxy that sets both on every request.",
+)
+LOGIN_TRIES = env.integer(
+    "LOGIN_TRIES", 5, minimum=1, maximum=1000, about="Wrong passwords of one user name before log-in waits."
+)
+LOGIN_TRIES_PER_ADDRESS = env.integer(
+    "LOGIN_TRIES_PER_ADDRESS",
+    50,
+    minimum=1,
+    maximum=100_000,
+    about="Wrong passwords from one address, of any names, before log-in waits; an office shares one.",
+)
+LOGIN_WAIT = env.duration("LOGIN_WAIT", "5m", about="How long log-in waits then: 30s, 5m, 1h.")
 SESSION_AGE = env.duration("SESSION_AGE", "14d", about="How long a login lasts: 30m, 12h, 14d.")
 LOG_LEVEL = env.choice(
     "LOG_LEVEL", "INFO", options=("DEBUG", "INFO", "WARNING", "ERROR"), about="The least severe message that is logged."
@@ -210,6 +241,11 @@ SCORE_REQUESTS_PER_MINUTE = env.integer(
     "SCORE_REQUESTS_PER_MINUTE", 60, minimum=1, maximum=100_000, about="Most API requests for rewards of one account."
 )
 
+env.section("API")
+API_REQUESTS_PER_MINUTE = env.integer(
+    "API_REQUESTS_PER_MINUTE", 600, minimum=1, maximum=1_000_000, about="Most API requests of one account."
+)
+
 env.section("Retraining")
 RETRAIN_AFTER_RANKINGS = env.integer(
     "RETRAIN_AFTER_RANKINGS", 1000, minimum=1, maximum=1_000_000, about="New rankings that start a retraining."
@@ -256,6 +292,8 @@ INCLUDE_IMPORTED_IN_RETRAINING = env.boolean(
 
 
 def _refuse_contradictions() -> None:
+    if HSTS_PRELOAD and not HSTS_SUBDOMAINS:
+        raise SettingError("HSTS_PRELOAD needs HSTS_SUBDOMAINS=true: browsers take only whole domains into their list.")
     if K_MIN > K_MAX:
         raise SettingError(f"K_MIN must not exceed K_MAX, but they are {K_MIN} and {K_MAX}.")
     if HAS_LAPTOP and not PRODUCTION:
@@ -293,7 +331,9 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "rest_framework",
-    "rest_framework.authtoken",
+    "axes",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     *(["laptop"] if HAS_LAPTOP else []),  # for `manage.py up`
     "config",
     "labeling",
@@ -307,6 +347,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",  # pages; what WhiteNoise serves is compressed already
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "config.addresses.AddressMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -314,6 +355,8 @@ MIDDLEWARE = [
     "labeling.base.trail.actors.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "labeling.base.disk_full.DiskFullMiddleware",
+    "axes.middleware.AxesMiddleware",  # last, as its authors ask: turns a refused log-in into its page
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -356,7 +399,21 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 CSRF_FAILURE_VIEW = "labeling.base.views.csrf_failure"
-AUTHENTICATION_BACKENDS = ["labeling.base.fast_paths.accounts.AccountBackend"]
+AUTHENTICATION_BACKENDS = ["config.login_attempts.LoginThrottle", "labeling.base.fast_paths.accounts.AccountBackend"]
+AXES_HANDLER = "config.login_attempts.TwoLimits"
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]  # in the order in which TwoLimits takes them
+AXES_FAILURE_LIMIT = LOGIN_TRIES
+AXES_COOLOFF_TIME = LOGIN_WAIT
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "config.login_attempts.client_address"
+AXES_LOCKOUT_CALLABLE = "config.login_attempts.please_wait"
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # the admin shows it (labeling/people/admin)
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# Who tried, and from where, is what the log is for; passwords are never in it.
+AXES_SENSITIVE_PARAMETERS: list[str] = []
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
@@ -382,18 +439,56 @@ STORAGES = {
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = FORCE_HTTPS
 SESSION_COOKIE_AGE = int(SESSION_AGE.total_seconds())
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if FORCE_HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = FORCE_HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS, SECURE_HSTS_PRELOAD = HSTS_SUBDOMAINS, HSTS_PRELOAD
+# Whether to speak for other hosts of the domain is for whoever owns it to say: `check --deploy` must not demand it.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 # More than any draft may hold (labeling/drafts.py) in four bytes a character, escaped for a form: what is too long is
 # to be refused by the form that states the limit and keeps the text, not by a bare page before it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 
+# For limits that hold across processes: how often an account may ask the API.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "concord",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    }
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Concord",
+    "DESCRIPTION": "Prompts in; progress, snapshots, models and rewards out. docs/api.md shows it by example.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",  # files of this server: pages load nothing from elsewhere
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "labeling.api.views.schema.with_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "UseCaseEnum": "labeling.base.states.UseCase",
+        "CampaignStateEnum": "labeling.base.states.CampaignState",
+        "ModelStateEnum": "labeling.base.states.ModelState",
+        "RunStateEnum": "labeling.base.states.RunState",
+        "ScoringStateEnum": "labeling.base.states.ScoringState",
+        "DeliveryStateEnum": "labeling.base.states.DeliveryState",
+        "ModelKindEnum": "labeling.base.states.ModelKind",
+        "WebhookEventEnum": "labeling.base.states.WebhookEvent",
+        "PromptSourceEnum": "labeling.base.states.PromptSource",
+    },
+}
+
 REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "labeling.api.views.schema.Described",
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["labeling.base.api_input.ShallowJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["labeling.base.json_parser.BoundedJSONParser"],
 }
 
 CELERY_BROKER_URL = celery_broker(REDIS_URL)
@@ -404,5 +499,8 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"torchao": {"level": "ERROR"}},  # where it is installed, it warns of each kernel for other machines
+    "loggers": {
+        "torchao": {"level": "ERROR"},  # where it is installed, it warns of each kernel for other machines
+        "axes": {"level": "WARNING"},  # wrong passwords; not every log-in
+    },
 }

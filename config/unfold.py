@@ -74,6 +74,9 @@ NAVIGATION = [
         "items": [
             _entry(_("Users"), "person", "user", app="auth"),
             _entry(_("Groups"), "badge", "group", app="auth"),
+            _entry(_("API tokens"), "key", "apitoken"),
+            _entry(_("Webhooks"), "webhook", "webhook"),
+            _entry(_("Failed log-ins"), "lock_clock", "failedlogin"),
             _entry(_("Who changed what"), "manage_history", "change"),
         ],
     },

@@ -5,13 +5,15 @@ tasks, a task's rewards) they bring as a mixin; such pages are put together here
 """
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as lazy
 
+from labeling.api import admin as webhooks
 from labeling.base.trail import admin as trail
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.admin import assignments, labelers, revisions
+from labeling.desk.admin import accounts, assignments, labelers, revisions
 from labeling.desk.admin.campaigns import CampaignClosing
 from labeling.desk.demonstrating import admin as demonstrations
 from labeling.desk.demonstrating.models import Demonstration
@@ -24,6 +26,7 @@ from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.people import admin as people
 from labeling.people.models import Labeler
+from labeling.people.tokens import admin as tokens
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
 from labeling.rewards import admin as rewards
@@ -33,7 +36,7 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "prompt_imports", "revisions", "trail", "training_runs", "writing"]
+__all__ = ["assignments", "prompt_imports", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
@@ -46,6 +49,11 @@ class LabelerAdmin(exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAd
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in")
+
+
+@admin.register(User)
+class UserAdmin(accounts.AccountsWithWork):
+    pass
 
 
 @admin.register(Campaign)

@@ -1,12 +1,17 @@
 """The Celery tasks: each takes ids and calls one service. Every task may be killed at any moment and run again."""
 
+import logging
 import socket
 from functools import partial
 
 from celery import shared_task
 from celery.signals import worker_init, worker_shutting_down
 from django.conf import settings
+from django.db import DatabaseError
 
+from labeling.api.services.idempotency import forget_old_requests
+from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
+from labeling.base.attempts import forget_attempts_of
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
@@ -14,10 +19,12 @@ from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions import services as model_versions
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
 from labeling.models import Campaign, ModelVersion
+from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
 from labeling.rewards.services.scoring_requests import (
+    SCORING_ATTEMPTS,
     SCORING_REQUESTS,
     answer_scoring_request,
     answering_model,
@@ -30,8 +37,25 @@ from labeling.training.services.comparisons import COMPARISONS, compare_models
 from labeling.training.services.retraining import retrain
 from labeling.training.services.schedule import Schedule, request_if_due
 from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
-from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, answer_request, fail_request
+from labeling.writing.suggestions.services import (
+    SUGGESTION_ATTEMPTS,
+    SUGGESTION_REQUESTS,
+    answer_request,
+    fail_request,
+)
 from lm.errors import Refused
+
+log = logging.getLogger(__name__)
+
+
+@worker_shutting_down.connect
+def forget_what_is_cut_off(sender: str, how: str, **_: object) -> None:
+    """A cold stop ends tasks in the middle; that they were cut off must not count against them."""
+    if how == "Cold":
+        try:
+            forget_attempts_of(sender)
+        except DatabaseError as error:
+            log.warning("%s could not note that it is stopped by hand: %s", sender, error)
 
 
 @worker_init.connect
@@ -59,16 +83,19 @@ def top_up_ready_queues() -> None:
 def sample_completions(task_ids: list[int]) -> None:
     """Samples what the tasks still lack, with the model that is current now."""
     model = current_sft_model()
-    sampler = usable(model, loaded_sampler) if model else None
-    if model is None or sampler is None:
+    if model is None:
         sampling.put_back_unsampled(task_ids)
         return
-    sampling.sample_tasks(
-        task_ids=task_ids,
-        model=model,
-        sampler=sampler,
-        resample_limit=settings.SAMPLING_RESAMPLE_LIMIT,
-    )
+
+    def work(ids: list[int]) -> None:
+        sampler = usable(model, loaded_sampler)
+        if sampler is None:
+            sampling.put_back_unsampled(ids)
+            return
+        limit = settings.SAMPLING_RESAMPLE_LIMIT
+        sampling.sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=limit)
+
+    sampling.SAMPLING_ATTEMPTS.work_at(task_ids, work)
 
 
 @shared_task
@@ -77,10 +104,15 @@ def sample_suggestions(request_id: int) -> None:
     model = current_sft_model()
     if model is None:
         SUGGESTION_REQUESTS.put_back([request_id])
-    elif sampler := usable(model, loaded_sampler):
-        answer_request(request_id=request_id, model=model, sampler=sampler)
-    else:
-        fail_request(request_id=request_id, note=why_unusable(model))
+        return
+
+    def work(_ids: list[int]) -> None:
+        if sampler := usable(model, loaded_sampler):
+            answer_request(request_id=request_id, model=model, sampler=sampler)
+        else:
+            fail_request(request_id=request_id, note=why_unusable(model))
+
+    SUGGESTION_ATTEMPTS.work_at([request_id], work)
 
 
 @shared_task
@@ -96,10 +128,15 @@ def score_request(request_id: int) -> None:
     model = answering_model(request_id)
     if model is None:
         SCORING_REQUESTS.put_back([request_id])
-    elif rewarder := usable(model, loaded_rewarder):
-        answer_scoring_request(request_id=request_id, model=model, rewarder=rewarder)
-    else:
-        fail_scoring_request(request_id=request_id, failure=why_unusable(model))
+        return
+
+    def work(_ids: list[int]) -> None:
+        if rewarder := usable(model, loaded_rewarder):
+            answer_scoring_request(request_id=request_id, model=model, rewarder=rewarder)
+        else:
+            fail_scoring_request(request_id=request_id, failure=why_unusable(model))
+
+    SCORING_ATTEMPTS.work_at([request_id], work)
 
 
 @shared_task
@@ -153,6 +190,20 @@ def answer_waiting_programs() -> None:
     SCORING_REQUESTS.give_up_late()
     forget_answered()
     SCORING_REQUESTS.send()
+
+
+@shared_task
+def deliver_webhooks() -> None:
+    """Beat: one attempt at each event that is due."""
+    deliver_due()
+
+
+@shared_task
+def forget_what_is_old() -> None:
+    """Beat: personal data and records whose time is over."""
+    forget_old_failed_logins()
+    forget_old_requests()
+    forget_old_deliveries()
 
 
 @shared_task

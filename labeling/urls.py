@@ -1,6 +1,7 @@
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
 
+from labeling.api.views import addresses
 from labeling.base.views import favicon
 from labeling.campaigns.views import acknowledge_instructions, instructions
 from labeling.desk.views.drafts import earlier, go_on, restore
@@ -8,11 +9,10 @@ from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
 from labeling.home.views import day, first_campaign, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
+from labeling.people.views.login import LoginView
+from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
 from labeling.people.views.reading import reading
-from labeling.rewards.views import ScoresView, ScoreView
-
-LOGIN = LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True)
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -21,7 +21,9 @@ TABLES = {"tables": {pages.page: pages.table for pages in PAGES}}
 urlpatterns = [
     path("", overview, ALL, name="overview"),
     path("favicon.ico", favicon, name="favicon"),
-    path("login/", LOGIN, name="login"),
+    path("login/", LoginView.as_view(), name="login"),
+    path("password/", ChangePasswordView.as_view(), name="password"),
+    path("password/new/<uidb64>/<token>/", NewPasswordView.as_view(), name="new_password"),
     path("logout/", LogoutView.as_view(), name="logout"),
     *(path(f"next/{kind.name}/", next_work, {"kind": kind}, name=f"next_{kind.name}") for kind in HANDED_OUT),
     *(url for pages in PAGES for url in pages.urls()),
@@ -30,8 +32,7 @@ urlpatterns = [
     path("drafts/<uuid:token>/page/", go_on, TABLES, name="drafts_page"),
     path("drafts/<uuid:token>/<int:number>/restore/", restore, TABLES, name="drafts_restore"),
     path("preview/", PreviewView.as_view(), name="preview"),
-    path("api/scores/", ScoresView.as_view(), name="scores"),
-    path("api/scores/<uuid:token>/", ScoreView.as_view(), name="score"),
+    path("", include(addresses)),
     path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
     path("preferences/", preferences, name="preferences"),

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 LAPTOP_DEFAULTS = {
+    "DISK_ALERT_GIB": "2",
     "K_MAX": "4",
     "SAMPLING_MAX_NEW_TOKENS": "96",
     "SAMPLING_TEMPERATURE": "0.7",

@@ -124,17 +124,25 @@ class ServiceOwner:
         partial.rename(self.data)
 
     def _open_the_way(self) -> None:
-        if self.account is not None:
-            for path in (self.data, POSTGRES_BIN_PATH / "postgres", self.services.sockets):
-                _let_others_pass(path)
+        """Lets PostgreSQL's account walk through the folders that are Concord's own; all others stay as they are."""
+        if self.account is None:
+            return
+        own = self.services.directory.resolve()
+        for folder in (own, own.parent):
+            _let_others_pass(folder)
+        for path in (self.data, POSTGRES_BIN_PATH / "postgres", self.services.sockets):
+            _refuse_a_closed_way(path)
 
     def _start_what_is_down(self) -> None:
         if self.redis is None or self.redis.poll() is not None:
-            self.redis = self._start_redis()
+            ended, self.redis = self.redis, self._start_redis()
+            _say_started_again("Redis", ended)
         if self.postgres is None or self.postgres.poll() is not None:
+            ended = self.postgres
             _end_leftover_postmaster(self.data)
             self.postgres = self._start_postgres()
             self._create_database()
+            _say_started_again("PostgreSQL", ended)
 
     def _start_redis(self) -> subprocess.Popen[bytes]:
         command = [REDIS_SERVER_PATH, "--unixsocket", str(self.services.sockets / "redis.sock")]
@@ -196,6 +204,14 @@ class ServiceOwner:
             self.services.sockets.rmdir()
 
 
+def _say_started_again(name: str, ended: subprocess.Popen[bytes] | None) -> None:
+    """Into the owner's log, which `manage.py up` follows; nothing at the first start."""
+    if ended is not None:
+        status = ended.returncode
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        print(f"WARNING: {name} {how} and was started again.", flush=True)
+
+
 def _end(process: psutil.Process, ways: Sequence[tuple[int, float]]) -> None:
     """Returns when the process is gone, asked in one way after the other and killed at last."""
     for number, seconds in ways:
@@ -230,12 +246,22 @@ def _end_leftover_postmaster(data: Path) -> None:
     _end(process, POSTGRES_STOP)
 
 
-def _let_others_pass(path: Path) -> None:
+def _let_others_pass(folder: Path) -> None:
     """The account that runs PostgreSQL must be able to walk to its files; walking is all that is granted."""
-    for folder in path.parents:
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            folder.chmod(mode | 0o001)
+    mode = folder.stat().st_mode
+    if not mode & 0o001:
+        folder.chmod(mode | 0o001)
+
+
+def _refuse_a_closed_way(path: Path) -> None:
+    """Raises SystemExit, in words, where a folder above Concord's own keeps PostgreSQL's account out."""
+    for folder in reversed(path.resolve().parents):
+        if not folder.stat().st_mode & 0o001:
+            raise SystemExit(
+                f"Root may not run PostgreSQL, so the account {SYSTEM_ACCOUNT} does, and it can't enter {folder}. "
+                "Concord changes no folder outside VAR_DIR. Start it as an ordinary user, put it (or VAR_DIR) "
+                f"elsewhere, or let others pass yourself: chmod o+x {folder}"
+            )
 
 
 def _let_others_read(installation: Path) -> None:

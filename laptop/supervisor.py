@@ -36,8 +36,32 @@ class CommandFailed(Exception):
 
 
 @dataclass
+class Log:
+    """A log file that somebody else writes, and how far it was read."""
+
+    name: str
+    path: Path
+    position: int = 0
+
+    @classmethod
+    def from_its_end(cls, name: str, path: Path) -> "Log":
+        return cls(name, path, path.stat().st_size if path.exists() else 0)
+
+    def warnings(self) -> list[str]:
+        """The whole lines since the last call that people should see."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as log:
+            log.seek(self.position)
+            new = log.read()
+        whole, newline, _rest = new.rpartition(b"\n")
+        self.position += len(whole) + len(newline)
+        return [line for line in whole.decode(errors="replace").splitlines() if WORTH_SAYING.search(line)]
+
+
+@dataclass
 class Child:
-    """One process and its log file."""
+    """One process."""
 
     name: str
     command: Sequence[str]
@@ -51,7 +75,6 @@ class Child:
     started_at: float = 0.0
     deaths: int = 0
     restart_at: float | None = None
-    log_position: int = 0
 
 
 @dataclass
@@ -64,6 +87,11 @@ class Supervisor:
     say: Callable[[str], None]
     raise_if_stop_requested: Callable[[], None]
     children: list[Child] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+
+    def follow(self, log: Log) -> None:
+        """Passes on what is worth saying of what is written into it from now on."""
+        self.logs.append(log)
 
     def start(self, child: Child) -> None:
         self.children.append(child)
@@ -71,7 +99,7 @@ class Supervisor:
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
-        child.log_position = log.stat().st_size if log.exists() else 0
+        self.follow(Log.from_its_end(child.name, log))
         self._spawn(child)
 
     def run_to_end(self, command: Sequence[str], *, show: bool = False) -> str:
@@ -96,8 +124,9 @@ class Supervisor:
 
     def look(self) -> None:
         """One round: passes on what the children warn about, and restarts those that died."""
+        for log in self.logs:
+            self._pass_on_warnings(log)
         for child in self.children:
-            self._pass_on_warnings(child)
             self._restart_if_dead(child)
 
     def stop(self) -> None:
@@ -125,6 +154,7 @@ class Supervisor:
                 each.kill()
         psutil.wait_procs(offspring, timeout=STOP_SECONDS)
         self.children.clear()
+        self.logs.clear()
 
     def _spawn(self, child: Child) -> None:
         with self.log_path(child).open("ab") as log:
@@ -190,17 +220,12 @@ class Supervisor:
             self._spawn(child)
             self.say(f"{child.name} is started again.")
 
-    def _pass_on_warnings(self, child: Child) -> None:
-        with self.log_path(child).open("rb") as log:
-            log.seek(child.log_position)
-            new = log.read()
-        whole, newline, _rest = new.rpartition(b"\n")
-        child.log_position += len(whole) + len(newline)
-        warnings = [line for line in whole.decode(errors="replace").splitlines() if WORTH_SAYING.search(line)]
+    def _pass_on_warnings(self, log: Log) -> None:
+        warnings = log.warnings()
         for line in warnings[:LINES_AT_ONCE]:
-            self.say(f"{child.name}: {line[:LINE_CHARACTERS]}")
+            self.say(f"{log.name}: {line[:LINE_CHARACTERS]}")
         if len(warnings) > LINES_AT_ONCE:
-            self.say(f"{child.name}: and {len(warnings) - LINES_AT_ONCE} more like these in {self.log_path(child)}")
+            self.say(f"{log.name}: and {len(warnings) - LINES_AT_ONCE} more like these in {log.path}")
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from laptop.embedded import Services
 from laptop.reaper import stop_signals
-from laptop.supervisor import Child, CommandFailed, Supervisor
+from laptop.supervisor import Child, CommandFailed, Log, Supervisor
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.3
@@ -108,6 +108,7 @@ class Up:
         if self.services is not None:
             self.say("Starting PostgreSQL and Redis …")
             self.services.start(self._raise_if_stop_requested)
+            self.supervisor.follow(Log.from_its_end("servers", self.services.owner_log))
         self.say("Creating or upgrading tables …")
         self._manage("migrate", "--no-input", "--verbosity", "0")
         self.say("Collecting style sheets and scripts …")

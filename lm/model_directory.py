@@ -56,7 +56,11 @@ def check_weights(directory: Path) -> Shapes:
 
     Pickled weights run code when they are opened, so they are never taken.
     """
-    if not directory.is_dir():
+    try:
+        there = directory.is_dir()
+    except (OSError, ValueError):  # a name longer than any disk allows, or one with a NUL
+        raise UnusableModel(f"The model directory {str(directory)[:100]}… does not exist.") from None
+    if not there:
         what = "is a file, not a directory" if directory.exists() else "does not exist"
         raise UnusableModel(f"The model directory {directory} {what}.")
     config = _config(directory)

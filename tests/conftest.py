@@ -50,4 +50,5 @@ def laptop_folder() -> Iterator[Path]:
     folder above all runs to others, in the middle of somebody's initdb.
     """
     with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL's account passes through; Concord itself changes nothing above VAR_DIR
         yield Path(folder)

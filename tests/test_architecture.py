@@ -45,6 +45,7 @@ CAPABILITIES = (
     "exports",
     "rewards",
     "training",
+    "api",
     "console",
 )
 # What a capability is made of, each of which knows those before it.

@@ -158,6 +158,22 @@ class LabelerRefused(Refusal):
     """The labeler can't be changed that way; the message says why."""
 
 
+class TokenRefused(Refusal):
+    """An API token can't be made that way; the message says why."""
+
+
+class KeyReused(Refusal):
+    """An Idempotency-Key came with another request before."""
+
+
+class KeyInUse(Refusal):
+    """The request with that Idempotency-Key is being answered right now."""
+
+
+class AccountRefused(Refusal):
+    """The account can't be closed; the message says why."""
+
+
 class ReasonMissing(Refusal):
     """Something is set aside or ended without saying why."""
 

@@ -216,6 +216,34 @@ class Strength(models.IntegerChoices):
     NEGLIGIBLY = 1, _("Negligibly better or unsure")
 
 
+class ApiScope(models.TextChoices):
+    """What an API token is for. The account behind it needs the permission as well."""
+
+    CAMPAIGNS_READ = "campaigns:read", _("Campaigns and their progress: read")
+    PROMPTS_READ = "prompts:read", _("Prompts: read")
+    PROMPTS_WRITE = "prompts:write", _("Prompts: add")
+    SNAPSHOTS_READ = "snapshots:read", _("Snapshots: list and download")
+    SNAPSHOTS_WRITE = "snapshots:write", _("Snapshots: make")
+    MODELS_READ = "models:read", _("Model versions and training runs: read")
+    SCORES = "scores", _("Rewards: ask for them")
+    WEBHOOKS = "webhooks", _("Webhooks: set up and remove")
+
+
+class WebhookEvent(models.TextChoices):
+    RANKING_SUBMITTED = "ranking.submitted", _("A ranking was handed in")
+    SNAPSHOT_CREATED = "snapshot.created", _("A snapshot was made")
+    RUN_ENDED = "training_run.ended", _("A training run ended")
+    MODEL_PROMOTED = "model.promoted", _("A model was promoted")
+
+
+class DeliveryState(models.TextChoices):
+    """FAILED: given up after the last attempt."""
+
+    WAITING = "waiting", _("Waiting")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
+
+
 class IllegalMove(ValueError):
     """A row was asked to go from one state to another that does not follow it."""
 
@@ -273,6 +301,7 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         ImportState.FAILED: (ImportState.CHECKING,),
     },
     SamplingState: {SamplingState.RUNNING: (SamplingState.DONE, SamplingState.FAILED)},
+    DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},
     ExportState: {ExportState.WAITING: (ExportState.DONE, ExportState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
     CheckState: {CheckState.WAITING: (CheckState.PASSED, CheckState.FAILED)},

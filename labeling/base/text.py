@@ -26,6 +26,14 @@ def clean_text(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def whole_number(text: str, *, highest: int = 1_000_000) -> int | None:
+    """The number that a form or an address holds, from 0; None for anything else, however long its digits are."""
+    if not text.isdecimal() or len(text) > len(str(highest)):
+        return None
+    number = int(text)
+    return number if number <= highest else None
+
+
 def clean_answer(text: str) -> str:
     """Returns an answer as it is stored, whoever wrote it: by the one rule for white space (lm/white_space.py).
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 
 from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
-from labeling.base.states import CampaignState
+from labeling.base.states import CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import PromptOpening
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
@@ -49,6 +49,15 @@ def instructions_of(slug: str, *, interface_language: str, drafts_too: bool) -> 
         published_at=latest.published_at,
         html=render_markdown(in_language(latest.body, interface_language), headings_from=2),
     )
+
+
+def own_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
+    """Campaigns whose instructions the labeler may read: those that could offer them work, or that they worked for."""
+    worked = Q(assignments__labeler=labeler) | Q(compositions__labeler=labeler)
+    if labeler.state == LabelerState.ACTIVE:
+        worked |= Q(languages__overlap=labeler.languages)
+    mine = Campaign.objects.filter(worked).values("pk")
+    return Campaign.objects.filter(pk__in=mine).exclude(state=CampaignState.DRAFT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,19 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
 from labeling.campaigns.models.campaigns import InstructionVersion
-from labeling.campaigns.queries import instructions_of
+from labeling.campaigns.queries import instructions_of, own_campaigns
 from labeling.campaigns.services.campaigns import acknowledge
+from labeling.people.queries import labeler_of
 from labeling.people.views.access import LabelerRequest, labeler_page
 
 
 @require_safe
 @login_required
 def instructions(request: HttpRequest, slug: str) -> HttpResponse:
-    staff = bool(getattr(request.user, "is_staff", False))
+    staff = request.user.has_perm("labeling.view_campaign")
+    labeler = labeler_of(request.user)
+    if not staff and (labeler is None or not own_campaigns(labeler).filter(slug=slug).exists()):
+        raise Http404
     try:
         page = instructions_of(slug, interface_language=get_language() or "en", drafts_too=staff)
     except InstructionVersion.DoesNotExist:
@@ -27,7 +31,8 @@ def instructions(request: HttpRequest, slug: str) -> HttpResponse:
 @labeler_page
 def acknowledge_instructions(request: LabelerRequest, version: int) -> HttpResponse:
     """The button “I have read this”: leads back to the work for which the instructions had to be read."""
-    acknowledge(labeler=request.labeler, instruction_version=get_object_or_404(InstructionVersion, pk=version))
+    own = InstructionVersion.objects.filter(campaign__in=own_campaigns(request.labeler))
+    acknowledge(labeler=request.labeler, instruction_version=get_object_or_404(own, pk=version))
     back = request.POST.get("back", "")
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
     return redirect(back if is_ours and back.startswith("/") else reverse("overview"))

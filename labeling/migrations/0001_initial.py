@@ -6,6 +6,8 @@ import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
 import labeling.base.states
+import django.utils.timezone
+import labeling.api.models
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -16,6 +18,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('axes', '0010_accessattemptexpiration'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -1572,5 +1575,117 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['labeler', 'quarter'], name='working_time_of_labeler')],
                 'constraints': [models.UniqueConstraint(fields=('token', 'page', 'quarter'), name='working_time_once'), models.CheckConstraint(condition=models.Q(('seconds__gte', 0), ('seconds__lte', 900)), name='working_time_fits')],
             },
+        ),
+        migrations.CreateModel(
+            name='FailedLogin',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'failed log-in',
+                'verbose_name_plural': 'failed log-ins',
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('axes.accessfailurelog',),
+        ),
+        migrations.CreateModel(
+            name='UnfinishedAttempt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('task', models.CharField(help_text='The name of the Celery task.', max_length=200)),
+                ('row', models.BigIntegerField(help_text='The id of the row that it is about.')),
+                ('worker', models.CharField(blank=True, max_length=200)),
+                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['task', 'row'], name='unfinished_attempt_by_row')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Webhook',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('url', models.URLField(max_length=1000, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])])),
+                ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('model.promoted', 'A model was promoted')], max_length=32), size=None)),
+                ('secret', models.CharField(default=labeling.api.models.new_secret, editable=False, max_length=64)),
+                ('active', models.BooleanField(default=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'webhook',
+                'verbose_name_plural': 'webhooks',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookDelivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The same in every attempt.', unique=True)),
+                ('event', models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('model.promoted', 'A model was promoted')], max_length=32)),
+                ('subject', models.BigIntegerField(help_text='The id of the ranking, snapshot, training run or model version.')),
+                ('happened_at', models.DateTimeField()),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('delivered', 'Delivered'), ('failed', 'Failed')], default='waiting', max_length=16)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField()),
+                ('answer', models.CharField(blank=True, help_text='What the last attempt came to.', max_length=300)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='labeling.webhook')),
+            ],
+            options={
+                'verbose_name': 'webhook delivery',
+                'verbose_name_plural': 'webhook deliveries',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='ApiToken',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(help_text='What uses it, such as: nightly import.', max_length=100)),
+                ('beginning', models.CharField(editable=False, help_text='Its first characters, to tell it by.', max_length=16)),
+                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('campaigns:read', 'Campaigns and their progress: read'), ('prompts:read', 'Prompts: read'), ('prompts:write', 'Prompts: add'), ('snapshots:read', 'Snapshots: list and download'), ('snapshots:write', 'Snapshots: make'), ('models:read', 'Model versions and training runs: read'), ('scores', 'Rewards: ask for them'), ('webhooks', 'Webhooks: set up and remove')], max_length=32), size=None)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'API token',
+                'verbose_name_plural': 'API tokens',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['campaigns:read', 'prompts:read', 'prompts:write', 'snapshots:read', 'snapshots:write', 'models:read', 'scores', 'webhooks']), ('scopes__len__gt', 0)), name='api_token_scopes_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='IdempotentRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=255)),
+                ('fingerprint', models.CharField(help_text='sha256 of method, address and body.', max_length=64)),
+                ('status', models.PositiveSmallIntegerField(help_text='Empty while it is being answered.', null=True)),
+                ('answer', models.JSONField(null=True)),
+                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('user', 'key'), name='idempotent_request_once')],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='webhook',
+            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['ranking.submitted', 'snapshot.created', 'training_run.ended', 'model.promoted']), ('events__len__gt', 0)), name='webhook_events_known'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_try_at'], name='webhook_delivery_due'),
+        ),
+        migrations.AddConstraint(
+            model_name='webhookdelivery',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed'])), name='webhook_delivery_state_known'),
         ),
     ]

@@ -9,6 +9,7 @@ from labeling.base.states import (
     CampaignState,
     CheckState,
     CompositionState,
+    DeliveryState,
     ExportState,
     ImportState,
     LabelerState,
@@ -102,12 +103,36 @@ STATES = {
     "labeling_composition": CompositionState,
     "labeling_suggestionrequest": SuggestionState,
     "labeling_scoringrequest": ScoringState,
+    "labeling_webhookdelivery": DeliveryState,
     "labeling_snapshotrequest": ExportState,
     "labeling_modelversion": ModelState,
     "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
     "labeling_modelcomparison": ScoringState,
 }
+
+# What webhooks are told of is written in the transaction in which it happens, whichever door it came through.
+TOLD_TO_WEBHOOKS = ("labeling_ranking", "labeling_snapshot", "labeling_trainingrun", "labeling_modelversion")
+TELL_WEBHOOKS = """
+CREATE FUNCTION concord_tell_webhooks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO labeling_webhookdelivery
+        (webhook_id, token, event, subject, happened_at, state, attempts, next_try_at, answer)
+    SELECT id, gen_random_uuid(), TG_ARGV[0], NEW.id, now(), 'waiting', 0, now(), ''
+    FROM labeling_webhook WHERE active AND TG_ARGV[0] = ANY (events);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER concord_webhooks AFTER INSERT ON labeling_ranking
+    FOR EACH ROW EXECUTE FUNCTION concord_tell_webhooks('ranking.submitted');
+CREATE TRIGGER concord_webhooks AFTER INSERT ON labeling_snapshot
+    FOR EACH ROW EXECUTE FUNCTION concord_tell_webhooks('snapshot.created');
+CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_trainingrun
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('done', 'failed'))
+    EXECUTE FUNCTION concord_tell_webhooks('training_run.ended');
+CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_modelversion
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state = 'current')
+    EXECUTE FUNCTION concord_tell_webhooks('model.promoted');
+"""
 
 # Deferred to commit, because a ranking is written in several statements.
 COVERS_EXACTLY = """
@@ -255,6 +280,7 @@ def _drop() -> str:
         ("labeling_message", "concord_nothing_added"),
         ("labeling_rewardscore", "concord_by_a_reward_model"),
         ("labeling_preferencemargin", "concord_by_a_reward_model"),
+        *((table, "concord_webhooks") for table in TOLD_TO_WEBHOOKS),
     ]
     functions = (
         "concord_edit_is_of_the_best",
@@ -265,6 +291,7 @@ def _drop() -> str:
         "concord_picked_message_is_model_written",
         "concord_conversation_is_open",
         "concord_by_a_reward_model",
+        "concord_tell_webhooks",
     )
     return "\n".join(
         [f"DROP TRIGGER {name} ON {table};" for table, name in tables] + [f"DROP FUNCTION {name}();" for name in functions]
@@ -277,7 +304,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED
-            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + _triggers() + create_trail(),
+            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + TELL_WEBHOOKS + _triggers() + create_trail(),
             reverse_sql=drop_trail() + _drop(),
         )
     ]

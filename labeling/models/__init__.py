@@ -1,3 +1,5 @@
+from labeling.api.models import IdempotentRequest, Webhook, WebhookDelivery
+from labeling.base.attempts import UnfinishedAttempt
 from labeling.base.trail.models import Change
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
@@ -8,7 +10,9 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
+from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.tokens.models import ApiToken
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
@@ -18,6 +22,7 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "ApiToken",
     "Assignment",
     "Campaign",
     "Change",
@@ -27,6 +32,8 @@ __all__ = [
     "Demonstration",
     "EarlierDraft",
     "Exclusion",
+    "FailedLogin",
+    "IdempotentRequest",
     "ImportedRanking",
     "InstructionAcknowledgement",
     "InstructionVersion",
@@ -61,6 +68,9 @@ __all__ = [
     "TrainingPoint",
     "TrainingRecipe",
     "TrainingRun",
+    "UnfinishedAttempt",
+    "Webhook",
+    "WebhookDelivery",
     "WorkQueue",
     "WorkingTime",
 ]

@@ -1,31 +1,29 @@
-"""Labelers: made with their account, admitted, suspended, put into a group; and the accounts of everybody."""
+"""Labelers: made with their account, admitted, suspended, put into a group."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from rest_framework.authtoken.models import TokenProxy
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, languages, password, text
 from labeling.base.admin.filters import by_choice, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, ThemedAdmin, button, column
+from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler
+
+LONGEST_USERNAME = 150
+"""As Django's column for it."""
 
 GROUP_HELP = lazy("Held-out labelers produce no training data; models are compared on their work.")
 LANGUAGES_HELP = lazy("Work is offered in these alone.")
@@ -42,16 +40,19 @@ class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs 
 
 
 class NewLabelerForm(LabelerForm):
-    username = text(lazy("Username"), max_length=150, validators=[User.username_validator])
+    username = text(lazy("Username"), max_length=LONGEST_USERNAME, validators=[User.username_validator])
     password = password(lazy("Password"), help_text=lazy("Tell it to the labeler; they can change it."))
     state = choice(
         lazy("State"), LabelerState.choices, initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
     )
 
     def clean_username(self) -> str:
-        username: str = self.cleaned_data["username"]
+        # As it is stored: a full-width ａｌｉｃｅ is alice.
+        username: str = User.normalize_username(self.cleaned_data["username"])
         if User.objects.filter(username=username).exists():
             raise forms.ValidationError(_("There is a user of that name already."))
+        if len(username) > LONGEST_USERNAME:
+            raise forms.ValidationError(_("This name is too long once its characters are written out."))
         return username
 
     def clean_password(self) -> str:
@@ -158,20 +159,3 @@ class LabelerAdmin(NounAdmin):
             about=[labeler],
         )
         return confirm(self, request, confirmation, act)
-
-
-admin.site.unregister(User)
-admin.site.unregister(Group)
-admin.site.unregister(TokenProxy)  # its list shows every key; `manage.py drf_create_token NAME` makes one
-
-
-@admin.register(User)
-class UserAdmin(DjangoUserAdmin[User], ThemedAdmin):
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-
-@admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ThemedAdmin):
-    pass

@@ -26,7 +26,12 @@ def create_labeler(
     group: LabelerGroup = LabelerGroup.TRAINING,
     simulated: bool = False,
 ) -> Labeler:
-    """A user with a labeler's profile; without a password nobody can log in as it. Raises UnknownLanguage."""
+    """A user with a labeler's profile; without a password nobody can log in as it.
+
+    Raises UnknownLanguage; LabelerRefused: there is somebody of that name, as it is stored (ａｌｉｃｅ is alice).
+    """
+    if User.objects.filter(username=User.normalize_username(username)).exists():
+        raise LabelerRefused(f"There is a user named {User.normalize_username(username)} already.")
     spoken = checked_languages(languages)
     user = User.objects.create_user(username=username, password=password)
     return Labeler.objects.create(user=user, languages=spoken, state=state, group=group, simulated=simulated)

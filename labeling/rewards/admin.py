@@ -25,6 +25,7 @@ from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.base.refusals import Refusal
+from labeling.base.text import whole_number
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.model_versions.queries import current_reward_model
 from labeling.ranking_tasks.models import RankingTask
@@ -57,9 +58,10 @@ class DoubtfulLabelAdmin(RecordAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:  # noqa: ARG002
         """Finds rows that left the list as well, after a new model or a second label."""
-        if not object_id.isdecimal():
+        pk = whole_number(object_id, highest=2**63 - 1)
+        if pk is None:
             return None
-        return PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=object_id).first()
+        return PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=pk).first()
 
     def page_context(self, request: HttpRequest, margin: PreferenceMargin) -> dict[str, Any]:
         task = margin.ranking.task

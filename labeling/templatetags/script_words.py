@@ -57,6 +57,7 @@ WORDS: dict[str, dict[str, str | Promise]] = {
         "not_active": _("Your account is not active, so nothing can be submitted now."),
         "set_aside": _("This was set aside and takes no more work; your text is kept."),
         "offline": _("No connection: kept in this browser."),
+        "full": _("The server has no room left. Kept in this browser, and tried again."),
         "choose": _("Kept in this browser until you choose which text to continue with."),
         "nowhere": _("Not saved: no connection, and this browser keeps nothing. Leave this page open."),
         "notnow": _("It can’t be submitted without a connection. Kept in this browser."),

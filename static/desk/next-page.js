@@ -44,6 +44,7 @@ async function handIn(form, address, body) {
     clearTimeout(slow);
   }
   const next = response.headers.get("Content-Location");
+  if (response.status === 507) return stay(form, focused, "full");
   if (response.redirected) location.assign(response.url); // logged out
   else if (canShow(page)) {
     if (next && next !== here) history.pushState(null, "", next);
@@ -56,11 +57,11 @@ async function handIn(form, address, body) {
   }
 }
 
-/** The server can't be reached: nothing is lost, and the labeler can press again. */
-function stay(form, focused) {
+/** The server can't be reached, or has no room left: nothing is lost, and the labeler can press again. */
+function stay(form, focused, why = "notnow") {
   delete form.dataset.handingIn;
   form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
   form.inert = false;
   focused.focus({ preventScroll: true });
-  form.dispatchEvent(new CustomEvent("not-handed-in"));
+  form.dispatchEvent(new CustomEvent("not-handed-in", { detail: why }));
 }

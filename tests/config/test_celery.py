@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from celery.signals import beat_init
 
 from config.celery import QUEUES, ROUTES, app
 from tests.processes import until
@@ -38,6 +39,19 @@ def test_what_people_wait_for_is_taken_before_what_is_sampled_ahead() -> None:
     order.update({"sampling", "scoring", "a.reply.queue", "suggestions"})
     order.rotate("suggestions")
     assert order.consume(4) == ["a.reply.queue", "suggestions", "scoring", "sampling"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("off", "says"), [(7.0, "7.0 s ahead of"), (-7.0, "7.0 s behind"), (0.0, "")])
+def test_a_clock_that_is_not_postgresqls_is_said_at_start(
+    off: float, says: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("config.celery.connection.close", lambda: None)  # the test's own
+    now = time.time
+    monkeypatch.setattr("config.celery.time.time", lambda: now() + off)
+    beat_init.send(sender=None)
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert (says in said) if says else ("clock" not in said)
 
 
 def test_sampling_and_training_do_not_wait_for_each_other() -> None:

@@ -66,6 +66,7 @@ EFFECTS: dict[str, Effect] = {
     **own("SNAPSHOTS_DIR", "/snapshots", Path("/snapshots")),
     **own("CHECKPOINTS_DIR", "/checkpoints", Path("/checkpoints")),
     "STATIC_DIR": Effect("/collected", {"STATIC_ROOT": Path("/collected")}),
+    **own("DISK_ALERT_GIB", "7.5", 7.5),
     "DEBUG": Effect("true", {"DEBUG": True}),
     "SECRET_KEY": Effect("another", {"SECRET_KEY": "another"}),
     "ALLOWED_HOSTS": Effect("a.example", {"ALLOWED_HOSTS": ["a.example"]}),
@@ -78,11 +79,16 @@ EFFECTS: dict[str, Effect] = {
             "SESSION_COOKIE_SECURE": True,
             "CSRF_COOKIE_SECURE": True,
             "SECURE_HSTS_SECONDS": 60 * 60 * 24 * 365,
-            "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
-            "SECURE_HSTS_PRELOAD": True,
         },
     ),
-    "BEHIND_PROXY": Effect("true", {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}),
+    "HSTS_SUBDOMAINS": Effect("true", {"SECURE_HSTS_INCLUDE_SUBDOMAINS": True}),
+    "HSTS_PRELOAD": Effect("true", {"SECURE_HSTS_PRELOAD": True}, {"HSTS_SUBDOMAINS": "true"}),
+    "BEHIND_PROXY": Effect(
+        "true", {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"), "BEHIND_PROXY": True}
+    ),
+    **own("LOGIN_TRIES", "7", 7),
+    **own("LOGIN_TRIES_PER_ADDRESS", "77", 77),
+    **own("LOGIN_WAIT", "77s", timedelta(seconds=77)),
     "SESSION_AGE": Effect("12h", {"SESSION_COOKIE_AGE": 12 * 60 * 60}),
     # The root of Django's loggers; workers and the clock take them over (test_celery.py), gunicorn the level alone.
     **own("LOG_LEVEL", "ERROR", "ERROR"),
@@ -111,6 +117,7 @@ EFFECTS: dict[str, Effect] = {
     **own("SCORE_BATCH_SIZE", "7", 7),
     **own("SCORE_COMPLETIONS_PER_MINUTE", "77", 77),
     **own("SCORE_REQUESTS_PER_MINUTE", "77", 77),
+    **own("API_REQUESTS_PER_MINUTE", "77", 77),
     **own("RETRAIN_AFTER_RANKINGS", "77", 77),
     **own("RETRAIN_AFTER_DAYS", "77", 77),
     **own("RETRAIN_CHECK_SECONDS", "77", 77),
@@ -166,14 +173,17 @@ def test_a_setting_changes_what_somebody_goes_by(
 
 
 def test_a_setting_that_nobody_reads_would_be_found(acting: set[str]) -> None:
-    assert {"SESSION_AGE", "FORCE_HTTPS", "BEHIND_PROXY", "STATIC_DIR"}.isdisjoint(acting)
+    assert {"SESSION_AGE", "FORCE_HTTPS", "STATIC_DIR"}.isdisjoint(acting)
     assert {"SESSION_COOKIE_AGE", "K_MIN", "REDIS_URL"} <= acting
 
 
 def test_the_log_level_is_that_of_every_logger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logging = computed({"LOG_LEVEL": "ERROR"}, tmp_path, monkeypatch)["LOGGING"]
     assert logging["root"]["level"] == "ERROR"
-    assert {name: logger["level"] for name, logger in logging["loggers"].items()} == {"torchao": "ERROR"}
+    assert {name: logger["level"] for name, logger in logging["loggers"].items()} == {
+        "torchao": "ERROR",
+        "axes": "WARNING",
+    }
 
 
 @pytest.mark.django_db

@@ -48,6 +48,7 @@ def running(address: str) -> Iterator[Processes]:
     # Not below pytest's own folder: see laptop_folder in tests/conftest.py.
     with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        folder.chmod(0o711)  # as laptop_folder in tests/conftest.py
         places = {"VAR_DIR": folder / "var", "MODELS_DIR": ROOT / "var" / "models"}
         with processes(inherited, folder, **places, **SETTINGS) as started:
             started.start("up", "manage.py", "up", "--port", address.rpartition(":")[2])

@@ -367,6 +367,17 @@ def preferences(tour: Tour) -> None:
 
 
 @stop
+def password(tour: Tour) -> None:
+    tour.open("/password/")
+
+
+@stop
+def new_password(tour: Tour) -> None:
+    """The page of a link that was used."""
+    tour.open("/password/new/MQ/used-already/")
+
+
+@stop
 def instructions(tour: Tour) -> None:
     tour.open(f"/instructions/{tour.campaign.slug}/")
 

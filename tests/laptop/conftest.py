@@ -18,6 +18,7 @@ def port() -> int:
 @pytest.fixture(scope="module")
 def made_laptop() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # as laptop_folder in tests/conftest.py
         yield environment_in(Path(folder))
 
 

@@ -118,6 +118,20 @@ def test_ctrl_c_before_anything_has_started(port: int, laptop_folder: Path) -> N
     assert "Traceback" not in said
 
 
+def test_ctrl_c_twice_in_any_command(process_environment: dict[str, str]) -> None:
+    program = "import atexit, time; atexit.register(time.sleep, 2); print('begun', flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", program],
+        cwd=ROOT, env=process_environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    read_until(process, "begun")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+
+
 def test_a_closed_terminal(port: int, laptop: dict[str, str]) -> None:
     with terminal(make_demo(port), laptop) as opened:
         opened.close()

@@ -18,6 +18,7 @@ from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.nouns import RecordAdmin, button
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
+from labeling.base.text import whole_number
 
 
 class SetAsideAdmin(RecordAdmin):
@@ -113,4 +114,5 @@ class SetAsideAdmin(RecordAdmin):
 
 def ids_in(request: HttpRequest) -> list[int]:
     """Returns the ids of the rows ticked in the list, which the address carries."""
-    return [int(part) for part in request.GET.get("ids", "").split(",") if part.isdecimal()]
+    numbers = (whole_number(part, highest=2**63 - 1) for part in request.GET.get("ids", "").split(","))
+    return [number for number in numbers if number is not None]

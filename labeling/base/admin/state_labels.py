@@ -32,6 +32,7 @@ STATE_COLOURS = {
     "running": "info",
     "waiting": "info",
     "cancelled": "default",
+    "delivered": "success",
     "discarded": "default",
     "kept": "default",
     "checking": "info",

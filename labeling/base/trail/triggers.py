@@ -16,6 +16,8 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
     "labeling_promptimport": ("state", "keep_good"),
     "labeling_modelversion": EVERY,
+    "labeling_apitoken": ("scopes", "expires_at", "revoked_at"),
+    "labeling_webhook": ("url", "events", "active"),
     "labeling_rewardmodel": EVERY,
     "labeling_trainingrecipe": (),
     "labeling_campaign_reward_models": (),

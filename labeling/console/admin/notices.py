@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from config.disk import disks_almost_full
 from config.health import redis_state
 from labeling.base.states import AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
 from labeling.console.queries.notices import EmptyCampaign, NoticeFacts, notice_facts
@@ -33,6 +34,22 @@ def notices() -> list[Notice]:
 
 
 def _servers() -> list[Notice]:
+    return [*_disks(), *_redis()]
+
+
+def _disks() -> list[Notice]:
+    return [
+        Notice(
+            text=_("The disk of %(folder)s is almost full") % {"folder": disk.folder},
+            detail=_("%(free).1f GiB are left. When it is full nothing can be saved: make room, or set DISK_ALERT_GIB.")
+            % {"free": disk.free_gib},
+            urgent=True,
+        )
+        for disk in disks_almost_full()
+    ]
+
+
+def _redis() -> list[Notice]:
     if redis_state() == "ok":
         return []
     return [

@@ -13,6 +13,9 @@ Draft = dict[str, list[str]]
 LONGEST_DRAFT = 1_000_000
 """Characters in all; nine notes of ten thousand and a demonstration of a hundred thousand fit many times over."""
 
+LONGEST_FIELDS = 100_000
+"""Of a draft: the characters of its fields' names, and how many texts they have, together."""
+
 NOTICEABLE_LOSS = 40
 """Characters; less than a line is retyped sooner than looked for."""
 
@@ -37,9 +40,16 @@ def parse_draft(value: object) -> Draft:
     for name, texts in value.items():
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise InvalidDraft(f"The draft's field “{name}” is no list of texts.")
-    if sum(len(text) for texts in value.values() for text in texts) > LONGEST_DRAFT:
+    if not fits(value):
         raise DraftTooLong(f"The draft is longer than {LONGEST_DRAFT:,} characters in all. Shorten it.")
     return draft_of(value.items())
+
+
+def fits(draft: Mapping[str, object]) -> bool:
+    """Whether a draft can be kept: no longer than LONGEST_DRAFT, and of no more fields than any page has."""
+    lists = as_lists(draft)
+    fields = sum(len(name) + len(texts) for name, texts in lists.items())
+    return _length(lists) <= LONGEST_DRAFT and fields <= LONGEST_FIELDS
 
 
 def draft_of(fields: Iterable[tuple[str, Iterable[object]]]) -> Draft:

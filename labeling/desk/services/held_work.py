@@ -16,7 +16,7 @@ from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, DraftConflict, LabelerNotActive, Refusal
 from labeling.base.states import LabelerState
 from labeling.desk.models import EarlierDraft, HeldWork
-from labeling.desk.rules.drafts import SentDraft
+from labeling.desk.rules.drafts import SentDraft, fits
 from labeling.desk.services.drafts import check_builds_on, keep_aside, write_draft
 from labeling.people.models import Labeler
 
@@ -95,7 +95,12 @@ class HeldTable(ABC, Generic[Held]):
 
     @transaction.atomic
     def keep_unsubmitted(self, *, labeler: Labeler, token: str, sent: SentDraft) -> None:
-        """Saves what was sent and not handed in as the draft; as an earlier version where a newer draft is here."""
+        """Saves what was sent and not handed in as the draft; as an earlier version where a newer draft is here.
+
+        What is longer than any draft may be is not kept: its page shows it again.
+        """
+        if not fits(sent.fields):
+            return
         held = self.lock_own(labeler=labeler, token=token)
         if not self.is_open(held):
             return

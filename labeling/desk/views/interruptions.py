@@ -1,5 +1,6 @@
 """Pages that say why work can't continue, with what was entered and what to do next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,7 @@ from labeling.base.refusals import LabelerNotActive, Refusal
 from labeling.base.states import LabelerState
 from labeling.desk.models import Assignment, HeldWork
 from labeling.desk.queries.work import has_free_place, other_open_work
-from labeling.desk.rules.drafts import KeptJudgement
+from labeling.desk.rules.drafts import LONGEST_DRAFT, KeptJudgement, kept_texts
 from labeling.people.views.access import words_for_state
 
 
@@ -59,6 +60,19 @@ def refused(
     said = words[type(refusal)]
     page = WorkInterruption(title=said.title, text=said.text, icon=said.icon, actions=actions, kept=kept)
     return show_interruption(request, page, status=410)
+
+
+def too_long_to_keep(request: HttpRequest, draft: Mapping[str, object], *, back: str) -> HttpResponse:
+    """What was sent is longer than any draft may be: it is shown so that it can be copied, and was not saved."""
+    text = _("This is more than %(limit)s characters in all and could not be saved. Copy it from here and shorten it.")
+    page = WorkInterruption(
+        title=_("Too long to be saved"),
+        text=text % {"limit": f"{LONGEST_DRAFT:,}"},
+        icon="alert",
+        actions=[Action(label=_("Back to your work"), url=back)],
+        kept=Kept(text=kept_texts(draft)),
+    )
+    return show_interruption(request, page, status=413)
 
 
 def closed_campaign(held: HeldWork) -> Words:

@@ -1,11 +1,8 @@
 """Snapshots: what each holds, its download, which is refused if a byte of it changed, and filters by what it holds."""
 
 import json
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from django.contrib import admin, messages
@@ -25,13 +22,14 @@ from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.refusals import SnapshotRefused
 from labeling.base.states import ExportState
+from labeling.base.text import whole_number
 from labeling.exports.forms import ExportForm
 from labeling.exports.models import Snapshot, SnapshotRequest
+from labeling.exports.services.archive import archive_of
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, request_snapshot
 from labeling.exports.services.selected import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
-from lm.errors import Refused
-from lm.snapshot.manifest import MANIFEST_NAME, LeftOut, verify_snapshot
+from lm.snapshot.manifest import LeftOut
 from lm.snapshot.records import SPLITS
 
 SNAPSHOTS_OFFERED = 50
@@ -117,26 +115,16 @@ class SnapshotAdmin(RecordAdmin):
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse | StreamingHttpResponse:
         """A .tar.gz, after every hash was checked; a refusal is a message on the snapshot's page."""
         snapshot = self.find(request, object_id)
-        directory = Path(snapshot.path)
         try:
-            names = _checked_files(snapshot, directory)
-        except (SnapshotRefused, Refused) as refused:
+            archive = archive_of(snapshot)
+        except SnapshotRefused as refused:
             messages.error(request, _("It can't be downloaded: %(why)s") % {"why": refused})
             return HttpResponseRedirect(self.page_of(snapshot))
-        stem = f"snapshot-{snapshot.pk}-{snapshot.sha256[:8]}"
-        archive = tar_gz(directory, names, prefix=stem, modified=snapshot.as_of.timestamp())
         return StreamingHttpResponse(
-            archive,
+            archive.chunks,
             content_type="application/gzip",
-            headers={"Content-Disposition": f'attachment; filename="{stem}.tar.gz"'},
+            headers={"Content-Disposition": f'attachment; filename="{archive.name}"'},
         )
-
-
-def _checked_files(snapshot: Snapshot, directory: Path) -> Sequence[str]:
-    manifest = verify_snapshot(directory)
-    if manifest.sha256 != snapshot.sha256:
-        raise SnapshotRefused(f"{directory} holds another snapshot than the one on record. Export again.")
-    return [MANIFEST_NAME, *(entry.path for entry in manifest.files)]
 
 
 def unfinished_requests() -> list[SnapshotRequest]:
@@ -194,7 +182,8 @@ class SnapshotFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         number = self.value() or ""
-        snapshot = Snapshot.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        pk = whole_number(number, highest=2**63 - 1)
+        snapshot = None if pk is None else Snapshot.objects.filter(pk=pk).first()
         if snapshot is None:
             return queryset
         selection = Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters)
@@ -207,29 +196,3 @@ class RankingsOfSnapshotFilter(SnapshotFilter):
 
 class DemonstrationsOfSnapshotFilter(SnapshotFilter):
     labels_of = staticmethod(demonstrations_of)
-
-
-CHUNK_BYTES = 1 << 20
-
-
-BLOCK = tarfile.BLOCKSIZE
-
-
-def tar_gz(directory: Path, names: Sequence[str], *, prefix: str, modified: float) -> Iterator[bytes]:
-    """The named files of the directory under `prefix`/, all with one time stamp: the same files give the same bytes."""
-    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)  # 16: with gzip's header and checksum
-    for name in names:
-        for chunk in _entry(directory / name, f"{prefix}/{name}", modified):
-            yield compressor.compress(chunk)
-    yield compressor.compress(b"\0" * 2 * BLOCK)
-    yield compressor.flush()
-
-
-def _entry(path: Path, name: str, modified: float) -> Iterator[bytes]:
-    info = tarfile.TarInfo(name)
-    info.size, info.mtime, info.mode = path.stat().st_size, int(modified), 0o444
-    yield info.tobuf()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-    yield b"\0" * (-info.size % BLOCK)

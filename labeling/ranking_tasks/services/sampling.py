@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.attempts import Attempts
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
 from labeling.base.states import SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_answer
@@ -182,6 +183,12 @@ def _finish_run(run: SamplingRun, state: SamplingState, *, error: str = "", dupl
     run.move(to=state, error=error[:LONGEST_ERROR], duplicates_dropped=duplicates_dropped, finished_at=timezone.now())
 
 
+def _end_runs_of_dead_workers(task_ids: Sequence[int]) -> None:
+    SamplingRun.objects.filter(task__in=task_ids).move(
+        to=SamplingState.FAILED, error="Its worker died in the middle of it.", finished_at=timezone.now()
+    )
+
+
 @transaction.atomic
 def _settle(task: RankingTask) -> None:
     """Ready with what it has, if that is at least 4; otherwise set aside."""
@@ -204,3 +211,10 @@ def _set_aside_if_sampling(task: RankingTask, *, reason: str) -> None:
     task = RankingTask.objects.select_for_update(no_key=True).get(pk=task.pk)
     if task.state == TaskState.SAMPLING:
         set_aside(task, reason=reason)
+
+
+SAMPLING_ATTEMPTS = Attempts(
+    task=SAMPLE,
+    give_up=lambda task_id, reason: _set_aside_if_sampling(RankingTask(pk=task_id), reason=reason),
+    worker_died=_end_runs_of_dead_workers,
+)

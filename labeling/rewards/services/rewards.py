@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
 
+from labeling.base.attempts import Attempts
 from labeling.base.states import TaskState
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.services.selected import rankings_of
@@ -21,6 +22,7 @@ from lm.snapshot.records import TRAIN
 from rm_trainer.protocol import Item, Rewarder
 
 TASKS_AT_ONCE = 8
+SCORE_AHEAD = "labeling.tasks.score_completions"
 SCORING_LOCK = 0x5263  # "Rc"
 MARGINS_AT_ONCE = 5000
 
@@ -58,10 +60,36 @@ def score_ahead(
         tasks = list(unscored_tasks(model).filter(not_seen)[:TASKS_AT_ONCE])
         if not tasks:
             break
-        done += _score(tasks, model, load, limit - done)
+        done += _try(tasks, model, load, limit - done)
         not_seen = Q(pk__lt=tasks[-1].pk)  # all that is newer need not be looked through again
     measure_margins(model=model)
     return done
+
+
+def _try(tasks: Sequence[RankingTask], model: ModelVersion, load: Callable[[], Rewarder], limit: int) -> int:
+    by_id = {task.pk: task for task in tasks}
+    scored: list[int] = []
+
+    def work(ids: list[int]) -> None:
+        scored.append(_score([by_id[pk] for pk in ids], model, load, limit))
+
+    _attempts(model).work_at(list(by_id), work)
+    return sum(scored)
+
+
+def _attempts(model: ModelVersion) -> Attempts:
+    """What kills a scoring worker has no reward from that model, and the reason beside it."""
+
+    def give_up(task_id: int, reason: str) -> None:
+        RewardScore.objects.bulk_create(
+            [
+                RewardScore(completion=each, model_version=model, problem=reason)
+                for each in _unscored(model).filter(task=task_id)
+            ],
+            ignore_conflicts=True,
+        )
+
+    return Attempts(task=f"{SCORE_AHEAD} by {model.pk}", give_up=give_up)
 
 
 @transaction.atomic

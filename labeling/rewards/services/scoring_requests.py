@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.attempts import Attempts
 from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
 from labeling.base.states import ModelKind, ScoringState
@@ -122,13 +123,15 @@ def _check_pace(user: User, per_minute: int, now: datetime) -> None:
         raise TooManyRequests(f"{per_minute} requests a minute are allowed; wait {wait} s.", wait_seconds=wait)
 
 
-def _give_up(request_id: int, after: timedelta) -> bool:
+def _fail(request_id: int, failure: str) -> bool:
     ended = ScoringRequest.objects.filter(pk=request_id).move(
-        to=ScoringState.FAILED,
-        failure=f"No scoring worker answered within {after.total_seconds() / 60:.0f} minutes.",
-        finished_at=timezone.now(),
+        to=ScoringState.FAILED, failure=failure[:LONGEST_ERROR], finished_at=timezone.now()
     )
     return ended == 1
+
+
+def _give_up(request_id: int, after: timedelta) -> bool:
+    return _fail(request_id, f"No scoring worker answered within {after.total_seconds() / 60:.0f} minutes.")
 
 
 SCORING_REQUESTS = Outbox(
@@ -139,6 +142,7 @@ SCORING_REQUESTS = Outbox(
     order_by="asked_at",
     giving_up=GivingUp(after=lambda: GIVE_UP_AFTER, since="asked_at", end=_give_up),
 )
+SCORING_ATTEMPTS = Attempts(task=SCORING_REQUESTS.task, give_up=_fail)
 
 
 def forget_answered(*, now: datetime | None = None) -> None:
@@ -148,9 +152,7 @@ def forget_answered(*, now: datetime | None = None) -> None:
 
 def fail_scoring_request(*, request_id: int, failure: str) -> None:
     """Ends a request that still waits: the model can't be used."""
-    ScoringRequest.objects.filter(pk=request_id).move(
-        to=ScoringState.FAILED, failure=failure[:LONGEST_ERROR], finished_at=timezone.now()
-    )
+    _fail(request_id, failure)
 
 
 def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Rewarder) -> None:
@@ -163,11 +165,7 @@ def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Re
     try:
         scored = rewarder.score(_items_of(request))
     except Exception as failure:
-        waiting.move(
-            to=ScoringState.FAILED,
-            failure=f"{type(failure).__name__}: {failure}"[:LONGEST_ERROR],
-            finished_at=timezone.now(),
-        )
+        _fail(request_id, f"{type(failure).__name__}: {failure}")
         raise
     waiting.move(
         to=ScoringState.READY, scores=_by_item(request, scored), model_version=model, finished_at=timezone.now()

@@ -1,5 +1,6 @@
 """Training runs: asked for, claimed by one worker, followed step by step, put back, finished or failed in words."""
 
+import logging
 import uuid
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
@@ -20,6 +21,8 @@ from labeling.training.rules.promotion import PromotionNumbers
 from labeling.training.services.recipes import current_recipe
 from lm.progress import AliveEvent, Event
 from rm_trainer.evaluation.figures import Summary
+
+log = logging.getLogger(__name__)
 
 SILENT_AFTER = timedelta(seconds=30)
 """The worker of a run that said nothing for this long is dead: it speaks every 5 seconds (heartbeat.py)."""
@@ -211,6 +214,7 @@ def fail_run(*, run_id: int, reason: str) -> bool:
     if not run.is_active():
         return False
     run.move(to=RunState.FAILED, failure=reason[:10_000], finished_at=timezone.now())
+    log.error("Training run %d failed: %s", run.pk, reason)  # the console of `manage.py up` passes it on
     return True
 
 

@@ -17,9 +17,10 @@ from labeling.base.states import CompositionKind, UseCase
 from labeling.base.text import LONGEST_ANSWER, LONGEST_TURN
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER
 from labeling.desk.forms import Data, Problem
-from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of
+from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
 from labeling.desk.services.drafts import check_builds_on, keep_aside
 from labeling.desk.views.held_work import find_own, received, show_both
+from labeling.desk.views.interruptions import too_long_to_keep
 from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.views.turns import chosen_language
@@ -132,6 +133,8 @@ def change_pairs(request: LabelerRequest, token: UUID, kind: OwnPromptKind) -> H
     """The buttons of the page where there is no script: a pair more or less, another use case. The text is kept."""
     composition = find_own(COMPOSITIONS, request, token)
     sent = received(COMPOSITIONS, request, composition)
+    if not fits(sent.fields):
+        return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
     try:
         check_builds_on(composition, sent)
     except DraftConflict as newer:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.attempts import Attempts
 from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.states import (
     CompositionKind,
@@ -136,7 +137,8 @@ def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) ->
             sampled = sampler.sample([_sample_request(request, seed)])[0][0]
         except Exception as failure:
             too_long = isinstance(failure, PromptTooLong)
-            _fail_if_waiting(request_id, SuggestionFailure.TOO_LONG if too_long else SuggestionFailure.ERROR, failure)
+            kind = SuggestionFailure.TOO_LONG if too_long else SuggestionFailure.ERROR
+            _fail_if_waiting(request_id, kind, f"{type(failure).__name__}: {failure}")
             if too_long:
                 return
             raise
@@ -239,10 +241,10 @@ def _settle(request_id: int) -> None:
 
 
 @transaction.atomic
-def _fail_if_waiting(request_id: int, failure: SuggestionFailure, error: Exception) -> None:
+def _fail_if_waiting(request_id: int, failure: SuggestionFailure, note: str) -> None:
     request = SuggestionRequest.objects.select_for_update(no_key=True).get(pk=request_id)
     if request.state == SuggestionState.WAITING:
-        _fail(request, failure, note=f"{type(error).__name__}: {error}")
+        _fail(request, failure, note=note)
 
 
 def _fail(request: SuggestionRequest, failure: SuggestionFailure, *, note: str) -> None:
@@ -253,3 +255,9 @@ def _fail(request: SuggestionRequest, failure: SuggestionFailure, *, note: str) 
 
 def _finish(request: SuggestionRequest, state: SuggestionState) -> None:
     request.move(to=state, finished_at=timezone.now())
+
+
+SUGGESTION_ATTEMPTS = Attempts(
+    task=SUGGESTION_REQUESTS.task,
+    give_up=lambda request_id, reason: _fail_if_waiting(request_id, SuggestionFailure.ERROR, reason),
+)

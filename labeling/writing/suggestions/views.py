@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling.base.refusals import PromptRefused, Refusal
 from labeling.base.states import SuggestionFailure, SuggestionState
+from labeling.base.text import whole_number
 from labeling.desk.rules.drafts import draft_of
 from labeling.desk.views.held_work import find_own
 from labeling.people.views.access import LabelerRequest, labeler_page
-from labeling.writing.dialogues.rules import messages_before, turns_in
+from labeling.writing.dialogues.rules import MOST_TURNS, messages_before, turns_in
 from labeling.writing.models import Composition
 from labeling.writing.services import COMPOSITIONS
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
@@ -35,11 +36,11 @@ from labeling.writing.suggestions.services import (
 def suggest(request: LabelerRequest, token: UUID) -> HttpResponse:
     """Asks for the turn at `position` of the dialogue that was sent along, as it stands on the page."""
     composition = find_own(COMPOSITIONS, request, token)
-    position = request.POST.get("position", "")
-    if not position.isdecimal():
+    position = whole_number(request.POST.get("position", ""), highest=MOST_TURNS)
+    if position is None:
         raise Http404
     try:
-        asked = ask_for_turn(request, composition, int(position))
+        asked = ask_for_turn(request, composition, position)
     except PromptRefused:
         return JsonResponse({"problem": nothing_to_answer()}, status=422)
     except Refusal:
@@ -79,11 +80,9 @@ def suggestions(request: LabelerRequest, token: UUID, request_token: UUID) -> Ht
 
 
 def _change(request: LabelerRequest, token: UUID, request_token: UUID) -> None:
-    number = request.POST.get("dismiss", "")
-    if number.isdecimal():
-        dismiss_suggestion(
-            labeler=request.labeler, token=str(token), request_token=str(request_token), number=int(number)
-        )
+    number = whole_number(request.POST.get("dismiss", ""))
+    if number is not None:
+        dismiss_suggestion(labeler=request.labeler, token=str(token), request_token=str(request_token), number=number)
     elif "cancel" in request.POST:
         cancel_request(labeler=request.labeler, token=str(token), request_token=str(request_token))
 

@@ -120,6 +120,7 @@ function autosave(form, signal) {
     else if (response.status === 409) await metAnother(await response.json());
     else if (response.status === 410 || response.status === 404) close();
     else if (response.status === 401 || response.status === 403) failed("loggedout");
+    else if (response.status === 507) failed(keep() ? "full" : "nowhere");
     else if (response.status === 400) refused(await response.json(), upTo);
     else unreachable();
   }
@@ -269,9 +270,9 @@ function autosave(form, signal) {
   }
 
   /** The server can't be reached. What was sent may have arrived or not: handing in again finds out. */
-  function notHandedIn() {
+  function notHandedIn({ detail: why }) {
     ended = false;
-    state.show(keep() ? "notnow" : "nowhere");
+    state.show(keep() ? why : "nowhere");
     if (changes !== saved) saveIn(retry);
   }
 

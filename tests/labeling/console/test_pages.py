@@ -13,12 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from labeling.base.admin.nouns import NounAdmin
+from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
     Campaign,
     Completion,
     Demonstration,
     EarlierDraft,
+    IdempotentRequest,
     InstructionAcknowledgement,
     Message,
     ModelCheck,
@@ -33,8 +35,11 @@ from labeling.models import (
     SamplingRun,
     Suggestion,
     TrainingPoint,
+    UnfinishedAttempt,
+    Webhook,
     WorkQueue,
 )
+from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
@@ -46,11 +51,16 @@ from tests.labeling.admin_cast import (
     run_in_training,
     snapshot_in,
 )
-from tests.labeling.cast import make_labeler
+from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
+from tests.labeling.handed_in import rank
 
 pytestmark = pytest.mark.django_db
 
-NOUNS = [model for model, site in admin.site._registry.items() if isinstance(site, NounAdmin)]
+NOUNS = [
+    model
+    for model, site in admin.site._registry.items()
+    if isinstance(site, NounAdmin) and model._meta.app_label == "labeling"
+]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
     Completion,
@@ -66,7 +76,8 @@ SHOWN_ELSEWHERE = {
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    EarlierDraft, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, WorkQueue,
+    EarlierDraft, IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress,
+    RenderedCompletion, UnfinishedAttempt, WorkQueue,
 }  # fmt: skip
 
 
@@ -82,6 +93,11 @@ def everything(tmp_path: Path) -> Campaign:
     leave_out(target=Demonstration.objects.latest("pk"), reason="not an answer")
     doubted(make_labeler("greta"))
     asked_for_rewards()
+    Webhook.objects.create(url="https://example.org/told", events=["ranking.submitted"])
+    make_ready_task(make_prompt(campaign))
+    rank(make_labeler("hugo"), [1, 2, 3, 4])
+    make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
+    Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
     return campaign
 

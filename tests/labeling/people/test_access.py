@@ -36,6 +36,14 @@ def test_nobody_is_sent_to_another_site_after_logging_in() -> None:
     assert entered["Location"] == "/"
 
 
+@pytest.mark.parametrize("back", ["/login/", "/login/?next=/login/", "http://testserver/login/", "/logout/"])
+def test_a_login_leads_neither_back_to_itself_nor_out_again(back: str, client: Client) -> None:
+    make_labeler("bob")
+    entered = Client().post("/login/", {"username": "bob", "password": PASSWORD, "next": back})
+    assert entered["Location"] == "/"
+    assert client.get("/login/", {"next": back})["Location"] == "/"  # Alice is logged in already
+
+
 def test_logging_out_ends_at_the_login_page(client: Client) -> None:
     assert client.post("/logout/")["Location"] == "/login/"
     assert client.get("/")["Location"] == "/login/?next=/"
@@ -143,7 +151,7 @@ def test_instructions_are_for_labelers_once_the_campaign_is_open(client: Client)
     assert client.get("/instructions/nowhere/").status_code == 404
     assert Client().get("/instructions/open/")["Location"] == "/login/?next=/instructions/open/"
     staff = Client()
-    staff.force_login(User.objects.create_user("erin", is_staff=True))
+    staff.force_login(User.objects.create_superuser("erin"))
     assert staff.get("/instructions/draft/").status_code == 200
 
 

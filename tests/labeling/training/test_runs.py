@@ -189,3 +189,11 @@ def test_a_run_that_ends_every_worker_fails_after_a_few_and_one_that_gets_on_doe
     run.refresh_from_db()
     assert run.state == RunState.FAILED
     assert run.failure == f"It was begun {MOST_ATTEMPTS} times without getting on. The last time: SIGKILL"
+
+
+def test_a_failure_is_logged_where_the_console_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    run = request_retraining(trigger="manual")
+    fail_run(run_id=run.pk, reason="No rankings to train on.")
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("ERROR", f"Training run {run.pk} failed: No rankings to train on.")
+    ]

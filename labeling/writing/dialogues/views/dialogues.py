@@ -13,14 +13,17 @@ from django.views.decorators.http import require_POST
 
 from labeling.base.refusals import DraftConflict, PromptRefused, Refusal
 from labeling.base.states import CompositionKind
+from labeling.base.text import whole_number
 from labeling.desk.forms import Data
-from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of
+from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
 from labeling.desk.services.drafts import check_builds_on, keep_aside
 from labeling.desk.views.held_work import find_own, received, show_both
+from labeling.desk.views.interruptions import too_long_to_keep
 from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.writing.dialogues.rules import (
     FIELDS,
+    MOST_TURNS,
     Turn,
     as_draft,
     turns_in,
@@ -115,6 +118,8 @@ def change_turns(request: LabelerRequest, token: UUID, kind: DialogueKind) -> Ht
     """The buttons of the page where there is no script: add, remove, ask, use. What was typed is kept."""
     composition = find_own(COMPOSITIONS, request, token)
     sent = received(COMPOSITIONS, request, composition)
+    if not fits(sent.fields):
+        return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
     try:
         check_builds_on(composition, sent)
     except DraftConflict as newer:
@@ -122,7 +127,7 @@ def change_turns(request: LabelerRequest, token: UUID, kind: DialogueKind) -> Ht
     draft = sent.fields
     action, _dash, rest = request.POST.get("do", "").partition("-")
     number, _dash, name = rest.partition("-")
-    position = int(number) if number.isdecimal() else 0
+    position = whole_number(number) or 0
     turns = turns_in(draft)
     with suppress(Refusal, Suggestion.DoesNotExist):  # what can't be done now can be asked for again
         turns = _changed(request, composition, turns, action, position, name)
@@ -145,16 +150,28 @@ def _changed(
     if action == "remove":
         return without(turns, position) or turns
     if action == "ask":
-        asked = ask_for_turn(request, composition, position)
+        asked = ask_for_turn(request, composition, min(position, MOST_TURNS))
         return with_changed(turns, position, request=str(asked.token), suggestion="")
-    request_token, _slash, number = name.rpartition("/")
-    if action == "use":
+    named = _suggestion_named(name)
+    if named and action == "use":
+        request_token, number = named
         suggestion = Suggestion.objects.get(
             request__composition=composition, request__token=request_token, number=number
         )
         return with_changed(turns, position, text=suggestion.text, suggestion=name)
-    if action == "dismiss":
+    if named and action == "dismiss":
+        request_token, number = named
         dismiss_suggestion(
-            labeler=request.labeler, token=str(composition.token), request_token=request_token, number=int(number)
+            labeler=request.labeler, token=str(composition.token), request_token=str(request_token), number=number
         )
     return turns
+
+
+def _suggestion_named(name: str) -> tuple[UUID, int] | None:
+    """The request's token and the suggestion's number in a button's name; None where it is no such name."""
+    token, _slash, number = name.rpartition("/")
+    counted = whole_number(number)
+    try:
+        return None if counted is None else (UUID(token), counted)
+    except ValueError:
+        return None

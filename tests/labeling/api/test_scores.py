@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
-from rest_framework.authtoken.models import Token
 
+from labeling.base.states import ApiScope
 from labeling.models import ModelVersion, ScoringRequest
+from labeling.people.tokens.services import make_token
 from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS, answer_scoring_request
 from tests.labeling.cast import browser_of, make_labeler
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -16,13 +17,13 @@ from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_mo
 pytestmark = pytest.mark.django_db
 
 ITEM = {"prompt": [{"role": "user", "content": "Hi"}], "completions": ["Hello!", "Go away."]}
-ADDRESS = "/api/scores/"
+ADDRESS = "/api/v1/scores/"
 
 
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Requests that a worker was asked for. Nobody answers them, and nobody waits for that."""
-    monkeypatch.setattr("labeling.rewards.views.WAIT_SECONDS", 0)
+    monkeypatch.setattr("labeling.api.views.scores.WAIT_SECONDS", 0)
     asked: list[int] = []
 
     def keep(_name: str, request_id: int, **_: object) -> bool:
@@ -49,7 +50,11 @@ def petra() -> User:
 @pytest.fixture
 def program(petra: User) -> Client:
     """It carries Petra's token."""
-    return Client(headers={"authorization": f"Token {Token.objects.create(user=petra).key}"})
+    return Client(headers={"authorization": f"Bearer {token_of(petra)}"})
+
+
+def token_of(user: User) -> str:
+    return make_token(user=user, name="test", scopes=[ApiScope.SCORES])[1]
 
 
 def post(client: Client) -> Any:
@@ -92,7 +97,7 @@ def test_a_warm_worker_answers_the_first_request_itself(
         answer_scoring_request(request_id=request_id, model=model, rewarder=ScriptedRewarder({"Hello!": 0.25}))
         return True
 
-    monkeypatch.setattr("labeling.rewards.views.WAIT_SECONDS", 2)
+    monkeypatch.setattr("labeling.api.views.scores.WAIT_SECONDS", 2)
     monkeypatch.setattr("labeling.base.outbox._send", at_once)
     answered = post(program)
     assert answered.status_code == 200
@@ -125,9 +130,8 @@ def test_a_failure_is_said(program: Client, model: ModelVersion) -> None:
         ({"items": [{"prompt": ITEM["prompt"]}]}, "completions"),
         ({"items": [{"prompt": ITEM["prompt"], "completions": [7.5, {}]}]}, "Not a valid string"),
         ({"items": [{"prompt": [{"role": "user"}], "completions": ["x"]}]}, "content"),
-        ({"items": [{"prompt": [{"role": "poet", "content": "x"}], "completions": ["x"]}]}, "has the role 'poet'"),
+        ({"items": [{"prompt": [{"role": "poet", "content": "x"}], "completions": ["x"]}]}, "is not a valid choice"),
         ({"items": [ITEM] * (MOST_COMPLETIONS + 1)}, "no more than 64"),
-        ({"items": [ITEM] * MOST_COMPLETIONS}, "There are 128 completions; a request takes 1 to 64"),
         ({"items": [{"prompt": ITEM["prompt"], "completions": ["\ud800"]}]}, "surrogate"),
         ({"items": [ITEM | {"prompt": [{"role": "user", "content": "x", "tool_calls": []}]}]}, "tool_calls"),
         ({"items": [ITEM | {"system": "Be brief."}]}, "system"),
@@ -142,6 +146,12 @@ def test_what_cannot_be_scored_is_refused_in_words(
     assert response.status_code == 400
     assert says.lower() in response.text.lower()
     assert not ScoringRequest.objects.exists()
+
+
+def test_too_much_at_once_is_refused(program: Client, model: ModelVersion) -> None:
+    response = program.post(ADDRESS, {"items": [ITEM] * MOST_COMPLETIONS}, content_type="application/json")
+    assert response.status_code == 422
+    assert "There are 128 completions; a request takes 1 to 64" in said(response)["detail"]
 
 
 def test_a_body_that_is_nested_too_deeply_is_refused(program: Client) -> None:
@@ -176,10 +186,11 @@ def test_only_who_may_ask_for_rewards_gets_any(model: ModelVersion, petra: User)
     labeler = browser_of(make_labeler("alice"))
     refused = post(labeler)
     assert refused.status_code == 403
-    assert "may not ask for rewards" in said(refused)["detail"]
+    assert "the scope scores" in said(refused)["detail"]
+    secret = token_of(petra)
     petra.is_active = False
     petra.save()
-    assert post(Client(headers={"authorization": f"Token {Token.objects.create(user=petra).key}"})).status_code == 401
+    assert post(Client(headers={"authorization": f"Bearer {secret}"})).status_code == 401
 
 
 def test_answers_are_for_who_asked(program: Client, model: ModelVersion) -> None:
@@ -188,7 +199,7 @@ def test_answers_are_for_who_asked(program: Client, model: ModelVersion) -> None
     others = Client()
     others.force_login(paul)
     assert others.get(address).status_code == 404
-    assert program.get("/api/scores/00000000-0000-0000-0000-000000000000/").status_code == 404
+    assert program.get("/api/v1/scores/00000000-0000-0000-0000-000000000000/").status_code == 404
 
 
 def test_a_browser_needs_the_pages_own_token(model: ModelVersion, petra: User) -> None:

@@ -1,0 +1,101 @@
+"""What can be looked at: campaigns with their progress, model versions with their metrics, training runs."""
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from labeling.api.forms import (
+    CampaignSerializer,
+    CampaignWithProgressSerializer,
+    ModelVersionSerializer,
+    ModelVersionsQuery,
+    PageQuery,
+    TrainingRunSerializer,
+)
+from labeling.api.queries import progress_of
+from labeling.api.views.base import ApiView
+from labeling.base.states import ApiScope, ModelKind, ModelState
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.model_versions.models import ModelVersion
+from labeling.training.models import TrainingRun
+
+READ_CAMPAIGNS = (ApiScope.CAMPAIGNS_READ, "labeling.view_campaign")
+READ_MODELS = (ApiScope.MODELS_READ, "labeling.view_modelversion")
+READ_RUNS = (ApiScope.MODELS_READ, "labeling.view_trainingrun")
+ID = OpenApiParameter("id", int, "path")
+
+
+class CampaignsView(ApiView):
+    needs = {"GET": READ_CAMPAIGNS}
+    query_class = PageQuery
+    serializer_class = CampaignSerializer
+
+    @extend_schema(operation_id="campaigns_list", responses=CampaignSerializer(many=True))
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """All campaigns, newest first."""
+        found = self.paginate_queryset(Campaign.objects.all())
+        return self.get_paginated_response(CampaignSerializer(found, many=True).data)
+
+
+class CampaignView(ApiView):
+    needs = {"GET": READ_CAMPAIGNS}
+    serializer_class = CampaignWithProgressSerializer
+
+    @extend_schema(operation_id="campaigns_get")
+    def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002
+        """One campaign, with how far it is."""
+        campaign = get_object_or_404(Campaign, slug=slug)
+        return Response(CampaignSerializer(campaign).data | {"progress": progress_of(campaign)})
+
+
+class ModelVersionsView(ApiView):
+    needs = {"GET": READ_MODELS}
+    query_class = ModelVersionsQuery
+    serializer_class = ModelVersionSerializer
+
+    @extend_schema(
+        operation_id="model_versions_list",
+        responses=ModelVersionSerializer(many=True),
+        parameters=[
+            OpenApiParameter("kind", str, enum=ModelKind.values),
+            OpenApiParameter("state", str, enum=ModelState.values),
+        ],
+    )
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """Model versions with their metrics, newest first; of one kind, in one state."""
+        wanted = {name: value for name, value in self.query.items() if name in ("kind", "state")}
+        found = self.paginate_queryset(ModelVersion.objects.filter(**wanted))
+        return self.get_paginated_response(ModelVersionSerializer(found, many=True).data)
+
+
+class ModelVersionView(ApiView):
+    needs = {"GET": READ_MODELS}
+    serializer_class = ModelVersionSerializer
+
+    @extend_schema(operation_id="model_versions_get", parameters=[ID])
+    def get(self, request: Request, pk: int) -> Response:  # noqa: ARG002
+        """One model version with its metrics."""
+        return Response(ModelVersionSerializer(get_object_or_404(ModelVersion, pk=pk)).data)
+
+
+class TrainingRunsView(ApiView):
+    needs = {"GET": READ_RUNS}
+    query_class = PageQuery
+    serializer_class = TrainingRunSerializer
+
+    @extend_schema(operation_id="training_runs_list", responses=TrainingRunSerializer(many=True))
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """Training runs, newest first."""
+        found = self.paginate_queryset(TrainingRun.objects.all())
+        return self.get_paginated_response(TrainingRunSerializer(found, many=True).data)
+
+
+class TrainingRunView(ApiView):
+    needs = {"GET": READ_RUNS}
+    serializer_class = TrainingRunSerializer
+
+    @extend_schema(operation_id="training_runs_get", parameters=[ID])
+    def get(self, request: Request, pk: int) -> Response:  # noqa: ARG002
+        """One training run: where it is, what came of it, or why it failed."""
+        return Response(TrainingRunSerializer(get_object_or_404(TrainingRun, pk=pk)).data)

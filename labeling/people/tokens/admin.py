@@ -1,0 +1,116 @@
+"""API tokens: made with scopes and an end, shown once, revoked."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget
+
+from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.fields import text
+from labeling.base.admin.nouns import NounAdmin, button, column, shown
+from labeling.base.states import ApiScope
+from labeling.people.tokens.models import ApiToken
+from labeling.people.tokens.services import make_token, revoke_token
+
+
+class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
+    user = forms.ModelChoiceField(
+        label=lazy("Account"),
+        queryset=User.objects.filter(is_active=True).order_by("username"),
+        widget=UnfoldAdminSelectWidget(),
+        help_text=lazy("The token may do what this account may do, within the scopes. Never a labeler's."),
+    )
+    name = text(lazy("Name"), max_length=100, help_text=lazy("What uses it, such as: nightly import."))
+    scopes = forms.TypedMultipleChoiceField(
+        label=lazy("Scopes"), coerce=ApiScope, choices=ApiScope.choices, widget=forms.CheckboxSelectMultiple()
+    )
+    expires_at = forms.SplitDateTimeField(
+        label=lazy("Expires"),
+        required=False,
+        widget=UnfoldAdminSplitDateTimeWidget(),
+        help_text=lazy("Empty: never. UTC."),
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("user", "name", "scopes", "expires_at")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(NounAdmin):
+    list_display = (
+        shown("name", lazy("Name")),
+        shown("beginning", lazy("Begins with")),
+        shown("user", lazy("Account")),
+        "show_scopes",
+        "show_state",
+        shown("expires_at", lazy("Expires")),
+        shown("last_used_at", lazy("Last used")),
+    )
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username", "beginning")
+    fieldsets = (
+        (None, {"fields": ("user", "name", "beginning", "show_scopes", "state_word", "created_at", "expires_at",
+                           "last_used_at")}),
+    )  # fmt: skip
+    add_fieldsets = ((None, {"fields": ("user", "name", "scopes", "expires_at")}),)
+    actions_detail = ("revoke",)
+
+    def get_form(self, request: HttpRequest, obj: ApiToken | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        return super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": NewTokenForm}))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+        return self.fieldsets[0][1]["fields"] if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: Any) -> None:
+        if change:
+            return  # nothing of it can be changed: it is revoked, and another is made
+        made, secret = make_token(**{name: form.cleaned_data[name] for name in NewTokenForm.Meta.fields})
+        obj.pk = made.pk
+        said = _("Copy the token now; it is not shown again:")
+        messages.warning(request, format_html("{} <code>{}</code>", said, secret))
+
+    def buttons_for(self, row: ApiToken) -> Iterable[str]:
+        return self.actions_detail if row.works() else ()
+
+    @column(lazy("Scopes"))
+    def show_scopes(self, token: ApiToken) -> str:
+        return ", ".join(token.scopes)
+
+    @column(lazy("State"), label={"works": "success", "revoked": "danger", "expired": "default"})
+    def show_state(self, token: ApiToken) -> tuple[str, str]:
+        if token.revoked_at:
+            return "revoked", _("Revoked")
+        return ("works", _("Works")) if token.works() else ("expired", _("Expired"))
+
+    @column(lazy("State"))
+    def state_word(self, token: ApiToken) -> str:
+        return self.show_state(token)[1]
+
+    @button(lazy("Revoke"), icon="block")
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        token = self.find(request, object_id)
+
+        def act(_cleaned: dict[str, Any]) -> str:
+            revoke_token(token)
+            return _("The token %(token)s is revoked.") % {"token": token}
+
+        confirmation = Confirmation(
+            title=_("Revoke the token %(token)s?") % {"token": token},
+            consequences=[_("Whatever uses it is refused from the next request on. It can't be taken back.")],
+            button=_("Revoke"),
+            back=self.page_of(token),
+            about=[token],
+            danger=True,
+        )
+        return confirm(self, request, confirmation, act)
