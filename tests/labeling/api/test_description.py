@@ -71,7 +71,8 @@ def answers_as_it_says(operation: Any, token: str) -> None:
     def try_it(case: Any) -> None:
         if "slug" in case.path_parameters:
             case.path_parameters["slug"] = "poems"
-        case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
+        headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
+        case.call_and_validate(headers=headers, checks=CHECKS)
 
     try_it()
 
@@ -84,5 +85,5 @@ def test_it_answers_as_it_says_and_never_with_a_server_error(described: schemath
         try:
             answers_as_it_says(operation, token)
         except BaseExceptionGroup as found_faults:
-            faults[operation.label] = str(found_faults)
+            faults[operation.label] = "".join(map(repr, found_faults.exceptions))
     assert faults == {}

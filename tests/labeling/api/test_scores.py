@@ -136,7 +136,6 @@ def test_a_failure_is_said(program: Client, model: ModelVersion) -> None:
         ({"items": [ITEM | {"prompt": [{"role": "user", "content": "x", "tool_calls": []}]}]}, "tool_calls"),
         ({"items": [ITEM | {"system": "Be brief."}]}, "system"),
         ({"items": [ITEM], "modell": "reward-1"}, "this field is unknown"),
-        ({"items": [ITEM], "model": "reward-1"}, "no version of one, named “reward-1”"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_words(
@@ -158,6 +157,12 @@ def test_a_body_that_is_nested_too_deeply_is_refused(program: Client) -> None:
     deep = '{"items": ' + "[" * 100_000 + "]" * 100_000 + "}"
     refused = program.post(ADDRESS, deep, content_type="application/json")
     assert (refused.status_code, "nested too deeply" in refused.text) == (400, True)
+
+
+def test_a_model_that_is_not_there_is_refused_by_name(program: Client, model: ModelVersion) -> None:
+    response = program.post(ADDRESS, {"items": [ITEM], "model": "reward-1"}, content_type="application/json")
+    assert response.status_code == 422
+    assert "no version of one, named “reward-1”" in said(response)["detail"]
 
 
 def test_a_body_that_is_no_json_is_refused(program: Client) -> None:

@@ -33,10 +33,12 @@ from labeling.models import (
     RenderedCompletion,
     RewardScore,
     SamplingRun,
+    SnapshotRequest,
     Suggestion,
     TrainingPoint,
     UnfinishedAttempt,
     Webhook,
+    WorkingTime,
     WorkQueue,
 )
 from labeling.people.tokens.services import make_token
@@ -71,13 +73,14 @@ SHOWN_ELSEWHERE = {
     RankedCompletion,
     RewardScore,
     SamplingRun,
+    SnapshotRequest,
     Suggestion,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
     EarlierDraft, IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress,
-    RenderedCompletion, UnfinishedAttempt, WorkQueue,
+    RenderedCompletion, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 

@@ -481,6 +481,7 @@ class TestManifest:
             "never_train": [],
         }
         assert [(file["path"], file["records"]) for file in manifest["files"]] == [
+            ("README.md", 0),
             ("pairs/train.jsonl", 6),
             ("rankings/train.jsonl", 1),
         ]

@@ -44,6 +44,8 @@ def export(directory: Path, **filters: Any) -> tuple[Manifest, set[int], set[int
     manifest = write_snapshot(directory, kinds=KINDS, **filters)
     ids: dict[str, set[int]] = {"ranking_id": set(), "demonstration_id": set()}
     for file in manifest.files:
+        if file.kind not in KINDS:
+            continue  # the card
         for line in (directory / file.path).read_text().splitlines():
             record = json.loads(line)
             name = "ranking_id" if file.kind == "rankings" else "demonstration_id"

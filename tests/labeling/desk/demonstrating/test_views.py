@@ -64,7 +64,8 @@ def test_an_oversized_text_is_refused_with_the_limit_and_kept_whole(client: Clie
 def test_a_text_is_kept_as_it_was_written(client: Client, held: Assignment) -> None:
     answer = client.post(f"/work/{held.token}/submit/", {"text": "\n  A leaf,\r\nin hot water. \n"}, follow=True)
     assert "Demonstration saved · 1 today" in answer.content.decode()
-    assert Demonstration.objects.get().text == "\n  A leaf,\nin hot water. \n"
+    # But for empty lines around it and white space at its end.
+    assert Demonstration.objects.get().text == "  A leaf,\nin hot water."
 
 
 def test_a_first_empty_line_survives_the_way_through_the_browser(client: Client, held: Assignment) -> None:
