@@ -5,7 +5,7 @@ No browser and no form sends one; a scanner does, and finds whatever puts a part
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import bad_request
 
 
@@ -16,5 +16,13 @@ class AddressMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         parts = (part for name, values in request.GET.lists() for part in (name, *values))
         if "\0" in request.path or any("\0" in part for part in parts):
-            return bad_request(request, ValueError("The address has a NUL in it."))
+            return _refused(request, "The address has a NUL in it.")
         return self.get_response(request)
+
+
+def _refused(request: HttpRequest, why: str) -> HttpResponse:
+    """To programs as all refusals of the API (RFC 9457)."""
+    if not request.path.startswith("/api/"):
+        return bad_request(request, ValueError(why))
+    problem = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": why}
+    return JsonResponse(problem, status=400, content_type="application/problem+json")

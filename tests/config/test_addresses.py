@@ -28,3 +28,9 @@ def test_and_in_those_of_labelers(address: str, client: Client) -> None:
     page = client.get(address)
     assert page.status_code == 400
     assert "could not be read" in page.content.decode()
+
+
+def test_and_in_those_of_programs_as_they_are_told_everything(client: Client) -> None:
+    refused = client.get("/api/v1/model-versions/?cursor=%00")
+    assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json")
+    assert refused.json()["detail"] == "The address has a NUL in it."

@@ -214,6 +214,6 @@ def test_the_page_costs_the_same_however_long_the_dialogue(
         draft |= {f"{position}-role": ["assistant"], f"{position}-request": [asked]}
     Composition.objects.update(draft=draft)
     with django_assert_num_queries(
-        6
-    ):  # instructions read?; session, user and labeler, the writing, its requests, their suggestions
+        7
+    ):  # instructions, read?; session, user and labeler, the writing, its requests, their suggestions
         assert client.get(address(dialogue)).status_code == 200
