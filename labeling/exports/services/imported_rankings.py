@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
+from labeling.exports.models import Exclusion
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import SCHEMA, utc_text
@@ -30,6 +33,8 @@ def imported_ranking_records(selection: Selection) -> Iterator[RankingRecord]:
     if not selection.include_left_out:
         rows = rows.exclude(prompt__campaign__slug__in=selection.never_train)
         rows = rows.exclude(prompt__campaign__slug__in=selection.evaluate_only, prompt__opening__split=TRAIN)
+        held = Exclusion.objects.in_force(as_of=selection.as_of)
+        rows = rows.exclude(Exists(held.filter(campaign=OuterRef("prompt__campaign"))))
     related = rows.select_related("prompt__campaign", "prompt__opening", "prompt_import")
     for row in related.order_by("pk").iterator(chunk_size=AT_ONCE):
         yield _record(row)

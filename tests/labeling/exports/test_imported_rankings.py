@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from labeling.base.refusals import NothingToExport
+from labeling.base.states import CampaignUse
+from labeling.campaigns.services.campaigns import change_campaign
+from labeling.exports.services.exclusions import leave_out
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Ranking
 from lm.snapshot.reading import open_snapshot
@@ -72,3 +76,23 @@ def test_the_trainer_reads_them(file: Path, tmp_path: Path) -> None:
     read = [ranking for split in snapshot.splits("rankings") for ranking in snapshot.rankings(split)]
     assert sorted(ranking.completions[0] for ranking in read) == ["Because 0.", "Because 1.", "Because 2."]
     assert {ranking.strengths for ranking in read} == {(4,)}
+
+
+def test_those_of_a_campaign_that_does_not_train_are_left_out(file: Path, tmp_path: Path) -> None:
+    campaign = make_campaign(slug="steered")
+    call_command("import_prompts", file, "--campaign", "steered", stdout=io.StringIO(), stderr=io.StringIO())
+
+    def exported(name: str, **selection: Any) -> int:
+        try:
+            manifest = write_snapshot(tmp_path / name, kinds=["rankings"], include_imported=True, **selection)
+        except NothingToExport:
+            return 0
+        return sum(counts.get("imported_rankings", 0) for counts in manifest.counts.values())
+
+    change_campaign(campaign=campaign, use=CampaignUse.NEVER_TRAIN)
+    assert exported("never") == 0
+    change_campaign(campaign=campaign, use=CampaignUse.TRAIN_AND_EVALUATE)
+    assert exported("again") == 3
+    leave_out(target=campaign, reason="of unknown origin")
+    assert exported("left-out") == 0
+    assert exported("all", include_left_out=True) == 3
