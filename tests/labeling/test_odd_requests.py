@@ -51,7 +51,8 @@ def dialogue(alice: Labeler) -> Composition:
 
 @pytest.mark.parametrize(
     "do",
-    ["use-2-abc/1", f"use-2-{NO_REQUEST}/x", f"use-2-{NO_REQUEST}/{'9' * 5000}", "dismiss-2-abc/1", f"dismiss-2-{NO_REQUEST}/",
+    ["use-2-abc/1", f"use-2-{NO_REQUEST}/x", f"use-2-{NO_REQUEST}/{'9' * 5000}", "dismiss-2-abc/1",
+     f"dismiss-2-{NO_REQUEST}/",
      f"remove-{'9' * 5000}", f"ask-{'9' * 30}", "ask-99999", "use", "-", "use-2-/"],
 )  # fmt: skip
 def test_buttons_of_a_dialogue_with_odd_names_change_nothing(do: str, dialogue: Composition, client: Client) -> None:
