@@ -217,7 +217,7 @@ def test_two_presses_hand_in_once(page: Page) -> None:
     with sent(page, "/submit/") as posts:
         page.keyboard.press("Control+Enter")
         page.keyboard.press("Control+Enter")
-        says(page, "Saving")
+        says(page, "Submitting")
         on_their_way[0].continue_()
         token_on(page, other_than=first)
     assert len(posts) == 1

@@ -57,6 +57,11 @@ class Described(AutoSchema):
         return [self.path.removeprefix("/api/v1/").partition("/")[0]]
 
 
+def only_for_programs(endpoints: list[tuple[str, ...]], **_: object) -> list[tuple[str, ...]]:
+    """Leaves out what pages of Concord ask by themselves, such as drafts: (path, its pattern, method, view) of each."""
+    return [each for each in endpoints if each[0].startswith("/api/")]
+
+
 def with_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
     """Whatever is answered otherwise than described is a problem."""
     result["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA

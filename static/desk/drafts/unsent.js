@@ -5,7 +5,9 @@ import { fill } from "../../base/words.js";
 import { forget, otherTabs, recall, tokens } from "./storage.js";
 
 onPage((signal) => {
-  const submitted = [...document.querySelectorAll('[data-handed-in^="handed-in "]')].map((each) => each.dataset.handedIn.split(" ").at(-1));
+  // What is submitted and may still be revised says "revisable" before it.
+  const said = [...document.querySelectorAll('[data-handed-in*="handed-in "]')];
+  const submitted = said.map((each) => each.dataset.handedIn.split(" ").at(-1));
   // After the page has come to life: a browser's storage takes milliseconds to open.
   setTimeout(() => {
     for (const token of submitted.filter(Boolean)) {

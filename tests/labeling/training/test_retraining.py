@@ -175,7 +175,9 @@ def test_a_training_that_is_stopped_and_one_that_is_killed_go_on_from_the_checkp
     run = taken_up(run)
     assert run.state == RunState.DONE, run.failure
     log = Path(run.log_path).read_text()
-    assert re.findall(r"Going on after step (\d+)", log) in (["2", "4"], ["2", "5"])
+    stopped, killed = map(int, re.findall(r"Going on after step (\d+)", log))  # a step more may be done meanwhile
+    assert stopped in (2, 3)
+    assert killed in (4, 5, 6)
     assert [point.step for point in run.points.order_by("step")] == list(range(1, (run.steps_total or 0) + 1))
     assert run.model_version is not None
     assert Snapshot.objects.count() == 1
