@@ -49,7 +49,7 @@ COPY = """
 COPY (
     SELECT json_build_object(
         'schema', 1, 'ranking_id', r.id, 'revision', r.revision, 'task_id', r.task_id, 'prompt_id', t.prompt_id,
-        'campaign', c.slug, 'split', s.split, 'prompt', p.messages,
+        'campaign', c.slug, 'split', o.split, 'prompt', p.messages,
         'completions', (
             SELECT json_agg(json_build_object(
                 'completion_id', rc.completion_id, 'text', k.text, 'rank', rc.rank, 'quality', rc.quality,
@@ -68,12 +68,13 @@ COPY (
         'strengths', r.strengths, 'none_acceptable', r.none_acceptable,
         'labeler', 'L' || r.labeler_id, 'labeler_group', r.labeler_group, 'simulated', r.simulated,
         'use_case', p.use_case, 'language', p.language, 'source', p.source, 'instruction_version', i.version,
-        'rubric_version', b.version, 'active_seconds', r.active_seconds, 'submitted_at', r.submitted_at
+        'rubric_version', b.version, 'active_seconds', r.active_seconds, 'submitted_at', r.submitted_at,
+        'imported', null
     )
     FROM labeling_ranking r
     JOIN labeling_rankingtask t ON t.id = r.task_id
     JOIN labeling_prompt p ON p.id = t.prompt_id
-    JOIN labeling_submitter s ON s.id = p.submitter_id
+    JOIN labeling_promptopening o ON o.id = p.opening_id
     JOIN labeling_campaign c ON c.id = t.campaign_id
     JOIN labeling_instructionversion i ON i.id = r.instruction_version_id
     JOIN labeling_rubricversion b ON b.id = r.rubric_version_id

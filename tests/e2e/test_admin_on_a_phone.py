@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def phone(browser: Browser, live_server: LiveServer) -> Page:
     User.objects.create_superuser("olga", password=PASSWORD)
     page = browser.new_context(base_url=live_server.url, viewport={"width": 360, "height": 740}).new_page()
-    page.goto("/admin/login/")
+    page.goto("/admin/login/?next=/admin/")
     page.locator("[name=username]").fill("olga")
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("[type=submit]").click()
@@ -41,6 +41,7 @@ def run_that_was_decided(tmp_path: Path, alice: Labeler) -> TrainingRun:
         rule=rule,
     )  # fmt: skip
     run = run_in_training(snapshot_in(tmp_path / "snapshot"))
+    TrainingRun.objects.filter(pk=run.pk).update(state=RunState.EVALUATING)
     TrainingRun.objects.filter(pk=run.pk).update(
         state=RunState.DONE, model_version=version_with(measured()), decision=decision.reason,
         promotion=decision.numbers, evaluation={"new": part(0.71), "current": part(0.7)},

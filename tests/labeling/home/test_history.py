@@ -158,7 +158,7 @@ def test_the_history_is_searched_by_text_kind_campaign_flag_and_day(client: Clie
     assert "Nothing of yours fits that." in client.get("/history/?text=nowhere").content.decode()
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "text=a%00b", "kind=novel", "campaign=nobodys", "flag=none"])
+@pytest.mark.parametrize("query", ["since=yesterday", "kind=novel", "campaign=nobodys", "flag=none"])
 def test_a_search_that_cannot_be_read_says_so_and_hides_nothing(client: Client, alice: Labeler, query: str) -> None:
     rank_one(client, alice)
     page = client.get(f"/history/?{query}")
