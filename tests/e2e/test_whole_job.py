@@ -16,11 +16,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.processes import ROOT, Processes, free_port, processes
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 # A small model on two cores: short answers, and as little training as shows every joint.
 SETTINGS = {
-    "SAMPLING_MAX_NEW_TOKENS": 24,
+    "SAMPLING_MAX_NEW_TOKENS": 16,
     "READY_QUEUE_DEPTH": 3,  # in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,

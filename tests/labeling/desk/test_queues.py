@@ -274,7 +274,7 @@ STORIES = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.inte
 
 @pytest.mark.django_db
 class TestTheRule:
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(kind=st.sampled_from(KINDS), steps=STORIES)
     def test_a_claim_finds_what_the_rule_allows_and_nothing_else(
         self, kind: AssignmentKind, steps: list[tuple[str, int, int]]
