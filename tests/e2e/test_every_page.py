@@ -29,7 +29,7 @@ UNFINISHED = re.compile(r"\bundefined\b|\bNaN\b|\bnull\b|\{\w+\}|%\(\w+\)s")
 
 @pytest.mark.parametrize(
     ("width", "theme", "language"),
-    [(1440, "light", "en"), (360, "dark", "en"), (2560, "dark", "zh"), (360, "light", "zh")],
+    [(1440, "light", "en"), (2560, "dark", "zh"), (360, "light", "zh")],
 )
 def test_every_page_is_for_everybody(
     browser: Browser, live_server: LiveServer, alice: Labeler, width: int, theme: Any, language: str
