@@ -57,10 +57,6 @@ class ConversationTokens:
         tokenizer.chat_template = tokens.template.source
         return tokens
 
-    def prompt_text(self, prompt: Sequence[Message]) -> str:
-        """Returns the prompt up to where the assistant's completion begins. Raises UnusablePrompt."""
-        return self.template.render(prompt, add_generation_prompt=True)
-
     def answered_text(self, prompt: Sequence[Message], completion: str) -> str:
         """Returns the prompt with the completion as its last turn. Raises UnusablePrompt."""
         answered = [*prompt, Message(role="assistant", content=completion)]

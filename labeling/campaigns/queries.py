@@ -1,11 +1,10 @@
-"""What labelers of a campaign are told now, and the split that a prompt would have.
+"""What labelers of a campaign are told now.
 
 Versions of instructions and rubrics. Their rows never change (a trigger refuses), so each process reads one once.
 
 How much waits in queues.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -19,13 +18,9 @@ from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.prompts import PromptOpening
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
-from labeling.campaigns.rules.splits import split_of
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.people.models import Labeler
-from lm.prompt_format import Message
-from lm.snapshot.openings import opening_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +154,3 @@ def counted_in(
         passed=Value(0, BigIntegerField()) if passed_by is None else Coalesce(passed, 0),
         waiting=Func(first, function="cardinality", output_field=IntegerField()),
     ).order_by()
-
-
-def split_for(messages: Sequence[Message], submitter: str) -> str:
-    """Returns the split that a prompt of the submitter would have if it were added now."""
-    begun = PromptOpening.objects.filter(key=opening_key(messages)).first()
-    return split_of(submitter) if begun is None else begun.split

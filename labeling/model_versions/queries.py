@@ -80,12 +80,11 @@ def why_unusable(model: ModelVersion | None) -> str:
     return check.failure if check and check.state == CheckState.FAILED else ""
 
 
-def special_tokens_of_model_in(text: str) -> list[str]:
-    """Returns the names of the current SFT model's special tokens that stand in a text, each once: `<|im_end|>`.
+def special_tokens_of(model: ModelVersion | None, text: str) -> list[str]:
+    """Returns the names of the model's special tokens that stand in a text, each once: `<|im_end|>`.
 
     To the model they are letters like all others, but to programs that read an export they may be the tokens.
     """
-    model = current_sft_model()
     if model is None:
         return []
     try:

@@ -178,18 +178,13 @@ class Stuck:
     hindrances: list[Hindrance]
 
 
-def stuck_work() -> list[Stuck]:
-    """What waits in open campaigns while every active labeler is kept from it, by campaign and kind of work."""
-    return stuck_in(waiting_queues())
-
-
 def waiting_queues() -> list[Any]:
     """The queues of open campaigns in which something waits, as _queues_with_takers has them."""
     return [queue for kind in AssignmentKind for queue in _queues_with_takers(kind) if queue.waiting]
 
 
 def stuck_in(queues: Iterable[Any]) -> list[Stuck]:
-    """The same of `waiting_queues`."""
+    """What waits while every active labeler is kept from it, by campaign and kind; of `waiting_queues`."""
     stuck: dict[tuple[Campaign, str], list[tuple[WorkQueue, int]]] = {}
     for queue in queues:
         if not queue.has_taker:

@@ -26,12 +26,12 @@ from labeling.imports.rules.findings import EXAMPLES, Example
 from labeling.imports.rules.outcome import ACCEPTED_SHOWN, Accepted, ImportResult
 from labeling.imports.rules.rows import Comparison, RefusedRow, Row
 from labeling.imports.rules.suspicions import control_tokens_in
-from labeling.model_versions.queries import current_sft_model
+from labeling.model_versions.queries import current_sft_model, special_tokens_of
 from labeling.ranking_tasks.services.tasks import make_task_of_given
 from lm.errors import UnusableModel, UnusablePrompt
 from lm.model_directory import context_length
 from lm.prompt_format import Message
-from lm.prompt_tokens import count_tokens, special_tokens_in
+from lm.prompt_tokens import count_tokens
 from sampler.protocol import PromptTooLong
 
 IMPORT_LOCK = 0x436F6E49  # "ConI"
@@ -189,8 +189,8 @@ class _TakingIn:
         texts += [each.text for each in row.completions]
         texts += [each.text for each in row.comparison.completions] if row.comparison else []
         found = control_tokens_in(texts)
-        if self._model is not None and self._check_prompt is not None:
-            found += special_tokens_in(self._model.path, "\n".join(texts))
+        if self._check_prompt is not None:
+            found += special_tokens_of(self._model, "\n".join(texts))
         for token in dict.fromkeys(found):
             yield (
                 f"The text holds “{token}”, which is a control token of language models. Here it is read as letters, "

@@ -2,27 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
-from labeling.base.refusals import DraftConflict, PromptRefused, StatementGone
+from labeling.base.refusals import PromptRefused, StatementGone
 from labeling.base.states import CompositionKind, UseCase
 from labeling.base.text import LONGEST_ANSWER, LONGEST_TURN
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER
 from labeling.desk.forms import Data, Problem
-from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
-from labeling.desk.services.drafts import check_builds_on, keep_aside
-from labeling.desk.views.held_work import find_own, received, show_both
-from labeling.desk.views.interruptions import too_long_to_keep
+from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of
+from labeling.desk.services.drafts import keep_aside
 from labeling.desk.views.kinds import NotHandedIn
-from labeling.people.views.access import LabelerRequest, labeler_page
+from labeling.people.views.access import LabelerRequest
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
 from labeling.writing.own_prompts.models import OwnPrompt
@@ -41,6 +37,7 @@ from labeling.writing.own_prompts.rules import (
 from labeling.writing.own_prompts.services import submit_own_prompt
 from labeling.writing.queries import writing_of
 from labeling.writing.services import COMPOSITIONS
+from labeling.writing.views.compositions import button_without_scripts
 from labeling.writing.views.kinds import OwnKind
 
 EXCERPT = 120
@@ -127,18 +124,9 @@ class OwnPromptKind(OwnKind):
         return render(request, "writing/own_prompts/submitted.html", context)
 
 
-@require_POST
-@labeler_page
-def change_pairs(request: LabelerRequest, token: UUID, kind: OwnPromptKind) -> HttpResponse:
+@button_without_scripts
+def change_pairs(request: LabelerRequest, composition: Composition, sent: SentDraft) -> HttpResponse:
     """The buttons of the page where there is no script: a pair more or less, another use case. The text is kept."""
-    composition = find_own(COMPOSITIONS, request, token)
-    sent = received(COMPOSITIONS, request, composition)
-    if not fits(sent.fields):
-        return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
-    try:
-        check_builds_on(composition, sent)
-    except DraftConflict as newer:
-        return show_both(COMPOSITIONS, kind, request, composition, newer)
     draft = sent.fields
     action, _dash, number = request.POST.get("do", "").partition("-")
     written = writing_in(draft)
@@ -147,14 +135,16 @@ def change_pairs(request: LabelerRequest, token: UUID, kind: OwnPromptKind) -> H
     if action == "add" and len(pairs) < MOST_PAIRS:
         pairs.append(Pair())
     elif action == "remove" and len(pairs) > FEWEST_PAIRS:
-        keep_aside(labeler=request.labeler, token=str(token), draft=draft, base_version=composition.draft_version)
+        keep_aside(
+            labeler=request.labeler, token=str(composition.token), draft=draft, base_version=composition.draft_version
+        )
         pairs = [pair for position, pair in enumerate(pairs, start=1) if str(position) != number]
     elif action == "another":
         statements = composition.statements(written.language)
         others["statement"] = [_after(written.statement, statements)]
     changed = replace(sent, fields=others | pairs_as_draft(pairs))
-    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), sent=changed)
-    return redirect("compose", token=token)
+    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(composition.token), sent=changed)
+    return redirect("compose", token=composition.token)
 
 
 def _after(statement: str, statements: Sequence[str]) -> str:

@@ -1,19 +1,30 @@
 """The pages of what labelers begin by themselves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
-from labeling.base.refusals import AlreadyDiscarded, CampaignNotOpen, LabelerNotActive, NotOffered, Refusal
+from labeling.base.refusals import (
+    AlreadyDiscarded,
+    CampaignNotOpen,
+    DraftConflict,
+    LabelerNotActive,
+    NotOffered,
+    Refusal,
+)
 from labeling.base.states import CompositionKind, CompositionState
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.desk.rules.drafts import kept_texts
-from labeling.desk.views.held_work import HeldPages, discard, page_or_button
-from labeling.desk.views.interruptions import Kept, Words, closed_campaign, overview, refused
+from labeling.desk.rules.drafts import SentDraft, fits, kept_texts
+from labeling.desk.services.drafts import check_builds_on
+from labeling.desk.views.held_work import HeldPages, discard, find_own, page_or_button, received, show_both
+from labeling.desk.views.interruptions import Kept, Words, closed_campaign, overview, refused, too_long_to_keep
 from labeling.desk.views.prerequisites import unread_instructions
 from labeling.people.views.access import LabelerRequest, labeler_page, not_active
 from labeling.writing.models import Composition
@@ -50,6 +61,31 @@ class CompositionPages(HeldPages[Composition]):
     def urls(self) -> list[URLPattern]:
         begin = path("compose/start/<slug:slug>/<slug:kind>/", start, {"pages": self}, name="compose_start")
         return [begin, *super().urls(), self.address("discard", discard)]
+
+
+def button_without_scripts(
+    change: Callable[[LabelerRequest, Composition, SentDraft], HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """A button that changes the page where there is no script; what was typed is kept. Is called with the page's kind.
+
+    `change` hears of what was sent unless it is too long to keep, or a newer draft was saved meanwhile.
+    """
+
+    @require_POST
+    @labeler_page
+    @wraps(change)
+    def pressed(request: LabelerRequest, token: UUID, kind: OwnKind) -> HttpResponse:
+        composition = find_own(COMPOSITIONS, request, token)
+        sent = received(COMPOSITIONS, request, composition)
+        if not fits(sent.fields):
+            return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
+        try:
+            check_builds_on(composition, sent)
+        except DraftConflict as newer:
+            return show_both(COMPOSITIONS, kind, request, composition, newer)
+        return change(request, composition, sent)
+
+    return pressed
 
 
 def refused_composition(

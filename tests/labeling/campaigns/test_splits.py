@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from labeling.base.states import CompositionKind
-from labeling.campaigns.queries import split_for
 from labeling.campaigns.rules.splits import split_of, submitter_name
+from labeling.campaigns.services.prompts import split_where_begun
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Labeler, Prompt, PromptOpening, Submitter
 from labeling.writing.own_prompts.rules import OwnWriting, Pair
@@ -69,7 +69,7 @@ def test_one_conversation_has_one_split_whatever_the_campaign(tmp_path: Path, al
     """Ada is in train and Tess in test; what Tess submits to the second campaign began with Ada."""
     (ada,), (tess,) = in_split("train"), in_split("test")
     first = make_prompt(make_campaign(), text="Why are there  Tides?", submitter=ada)
-    assert split_for([Message(role="user", content="why are there tides?")], tess) == "train"
+    assert split_where_begun([[Message(role="user", content="why are there tides?")]]) == "train"
     second = make_prompt(make_campaign(), messages=DIALOGUE, submitter=tess)
     other = make_prompt(make_campaign(), text="Something else?", submitter=tess)
     assert (first.split, second.split, other.split) == ("train", "train", "test")

@@ -4,7 +4,7 @@ import pytest
 
 from labeling.base.states import AssignmentKind, ContentWarning, LabelerState, SkipReason, TaskState
 from labeling.desk.queries.available import available_by_campaign
-from labeling.desk.queries.idle import Cause, labelers_without_work, stuck_work, why_nothing
+from labeling.desk.queries.idle import Cause, labelers_without_work, stuck_in, waiting_queues, why_nothing
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.models import Campaign, Labeler, ModelVersion, RankingTask
@@ -158,14 +158,14 @@ class TestWhyNothing:
     def test_work_that_nobody_may_take_is_known_with_the_reason(self, alice: Labeler) -> None:
         campaign = make_campaign(rankings_per_task=2, ranking_tasks_per_prompt=0, demonstrations_per_prompt=0)
         make_ready_task(make_prompt(campaign))
-        assert stuck_work() == []
+        assert stuck_in(waiting_queues()) == []
         assert not labelers_without_work()
         assert rank(alice)
-        (stuck,) = stuck_work()
+        (stuck,) = stuck_in(waiting_queues())
         assert (stuck.campaign, stuck.kind) == (campaign, AssignmentKind.RANKING)
         assert [(each.cause, each.count) for each in stuck.hindrances] == [(Cause.MET, 1)]
         assert list(labelers_without_work()) == [alice]
         make_labeler("bob")
-        assert stuck_work() == []
+        assert stuck_in(waiting_queues()) == []
         change_labeler_state(labeler=Labeler.objects.get(user__username="bob"), state=LabelerState.SUSPENDED)
-        assert len(stuck_work()) == 1
+        assert len(stuck_in(waiting_queues())) == 1

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from labeling.base.states import AssignmentKind, CampaignState
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.queries.available import available_by_campaign
-from labeling.desk.queries.idle import stuck_work
+from labeling.desk.queries.idle import stuck_in, waiting_queues
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt, Ranking, RankingTask
 from labeling.ranking_tasks.services.sampling import sample_tasks
@@ -86,7 +86,7 @@ def test_people_and_simulated_labelers_are_never_given_each_others_work(campaign
     RankingTask.objects.filter(campaign=campaign).update(rankings_needed=1, rankings_open=1)
     assert claim_ranking(labeler=alice) is None
     assert "Play" not in browser_of(alice).get("/").content.decode()
-    assert [stuck.campaign for stuck in stuck_work() if stuck.campaign == simulation] == []
+    assert [stuck.campaign for stuck in stuck_in(waiting_queues()) if stuck.campaign == simulation] == []
     claimed = claim_ranking(labeler=robot)
     assert claimed is not None
     assert claimed.campaign == simulation

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypedDict
 
 from labeling.imports.rules.rows import FieldRefused
@@ -109,7 +108,3 @@ def answer_behind(conversation: list[Message], field: str) -> tuple[list[Message
     if not isinstance(last, str):
         raise FieldRefused(f"The last message of {field} has no text.", field=field)
     return conversation[:-1], last
-
-
-def turns_in_order(roles: Sequence[str]) -> bool:
-    return all(one != other for one, other in pairwise(roles))

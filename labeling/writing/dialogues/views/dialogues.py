@@ -9,18 +9,15 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
-from labeling.base.refusals import DraftConflict, PromptRefused, Refusal
+from labeling.base.refusals import PromptRefused, Refusal
 from labeling.base.states import CompositionKind
 from labeling.base.text import whole_number
 from labeling.desk.forms import Data
-from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, fits
-from labeling.desk.services.drafts import check_builds_on, keep_aside
-from labeling.desk.views.held_work import find_own, received, show_both
-from labeling.desk.views.interruptions import too_long_to_keep
+from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of
+from labeling.desk.services.drafts import keep_aside
 from labeling.desk.views.kinds import NotHandedIn
-from labeling.people.views.access import LabelerRequest, labeler_page
+from labeling.people.views.access import LabelerRequest
 from labeling.writing.dialogues.rules import (
     FIELDS,
     MOST_TURNS,
@@ -41,6 +38,7 @@ from labeling.writing.suggestions.models import Suggestion
 from labeling.writing.suggestions.queries import panels_of
 from labeling.writing.suggestions.services import dismiss_suggestion
 from labeling.writing.suggestions.views import ask_for_turn, suggest, suggestions
+from labeling.writing.views.compositions import button_without_scripts
 from labeling.writing.views.kinds import OwnKind
 
 
@@ -112,18 +110,9 @@ def words_for_refused_prompt(refused: PromptRefused) -> str:
     return _("It can't be taken: you have submitted as many of your own as one person may, or its turns don't fit.")
 
 
-@require_POST
-@labeler_page
-def change_turns(request: LabelerRequest, token: UUID, kind: DialogueKind) -> HttpResponse:
+@button_without_scripts
+def change_turns(request: LabelerRequest, composition: Composition, sent: SentDraft) -> HttpResponse:
     """The buttons of the page where there is no script: add, remove, ask, use. What was typed is kept."""
-    composition = find_own(COMPOSITIONS, request, token)
-    sent = received(COMPOSITIONS, request, composition)
-    if not fits(sent.fields):
-        return too_long_to_keep(request, sent.fields, back=reverse("compose", args=[token]))
-    try:
-        check_builds_on(composition, sent)
-    except DraftConflict as newer:
-        return show_both(COMPOSITIONS, kind, request, composition, newer)
     draft = sent.fields
     action, _dash, rest = request.POST.get("do", "").partition("-")
     number, _dash, name = rest.partition("-")
@@ -133,11 +122,13 @@ def change_turns(request: LabelerRequest, token: UUID, kind: DialogueKind) -> Ht
         turns = _changed(request, composition, turns, action, position, name)
     others = {key: values for key, values in draft.items() if key.partition("-")[2] not in FIELDS}
     if action in ("use", "remove"):  # what was typed there can be had back
-        keep_aside(labeler=request.labeler, token=str(token), draft=draft, base_version=composition.draft_version)
+        keep_aside(
+            labeler=request.labeler, token=str(composition.token), draft=draft, base_version=composition.draft_version
+        )
     changed = replace(sent, fields=others | as_draft(turns))
-    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(token), sent=changed)
+    COMPOSITIONS.keep_unsubmitted(labeler=request.labeler, token=str(composition.token), sent=changed)
     at = len(turns) if action == "add" else min(max(position, 1), len(turns))
-    return redirect(f"{reverse('compose', args=[token])}#turn-{at}")
+    return redirect(f"{reverse('compose', args=[composition.token])}#turn-{at}")
 
 
 def _changed(
