@@ -2,14 +2,19 @@
 
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.utils import translation
+from pytest_django.live_server_helper import LiveServer
 
 from tests import markers
+from tests.processes import until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,6 +37,43 @@ def _english_again() -> Iterator[None]:
     """A page that a test reads in another language leaves that language active in its thread."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(scope="session")
+def application(live_server: LiveServer) -> Any:
+    return live_server.thread.httpd.get_app()
+
+
+@pytest.fixture(autouse=True)
+def _door(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Open while a test runs. What closed pages send after it, a draft or a minute of work, is answered before the
+    application hears of it: it would otherwise meet the emptying of the tables, and one of the two would lose.
+    """
+    if "live_server" not in request.fixturenames:
+        yield
+        return
+    application = request.getfixturevalue("application")
+    server = request.getfixturevalue("live_server").thread.httpd
+    entered: set[int] = set()
+
+    def counted(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        entered.add(threading.get_ident())
+        answer = application(environ, start_response)
+        try:
+            yield from answer
+        finally:
+            answer.close()
+            entered.discard(threading.get_ident())
+
+    def closed(_: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("503 Service Unavailable", [])
+        return []
+
+    server.set_app(counted)
+    yield
+    server.set_app(closed)
+    time.sleep(0.02)  # whoever passed the door is counted by now
+    until(lambda: not entered)
 
 
 @pytest.fixture

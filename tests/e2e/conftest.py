@@ -1,13 +1,9 @@
 """A real Chromium for tests that click: the distribution's where there is one, else the one that Playwright fetched."""
 
 import shutil
-import threading
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from django.core.signals import request_finished, request_started
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -43,37 +39,7 @@ def monkeymodule() -> Iterator[pytest.MonkeyPatch]:
 
 expect.set_options(timeout=1000 * PATIENCE_S)
 
-IDLE_S = 0.1
-
 alice = cast.alice
-
-
-@pytest.fixture(autouse=True)
-def nothing_in_flight() -> Iterator[None]:
-    """Ends when the server has answered what pages sent while they were closed: a draft on its way would otherwise
-    meet the emptying of the tables, and one of the two would lose the deadlock.
-    """
-    open_requests: set[int] = set()
-    last = time.monotonic()
-
-    def begun(**_: Any) -> None:
-        nonlocal last
-        open_requests.add(threading.get_ident())
-        last = time.monotonic()
-
-    def ended(**_: Any) -> None:
-        nonlocal last
-        open_requests.discard(threading.get_ident())
-        last = time.monotonic()
-
-    request_started.connect(begun)
-    request_finished.connect(ended)
-    yield
-    deadline = time.monotonic() + PATIENCE_S
-    while (open_requests or time.monotonic() - last < IDLE_S) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    request_started.disconnect(begun)
-    request_finished.disconnect(ended)
 
 
 @pytest.fixture

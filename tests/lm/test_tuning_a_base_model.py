@@ -40,4 +40,4 @@ def test_trl_makes_the_tokens_that_concord_samples_with_and_learns_the_answer_al
     assert row["input_ids"] == conversations.answered_ids(PROMPT, "A zebra.")
     opening = conversations.prompt_ids(PROMPT)
     assert row["input_ids"][: len(opening)] == opening
-    assert row["completion_mask"] == [0] * len(opening) + [1] * (len(row["input_ids"]) - len(opening))
+    assert row["labels"] == [-100] * len(opening) + row["input_ids"][len(opening) :]

@@ -241,7 +241,7 @@ def test_without_redis_nobody_is_held_back(program: Client, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("address", "status"),
     [("/api/v1/nowhere/", 404), ("/api/scores/", 404), ("/api/v1/campaigns/nowhere/", 404), ("/api/v1/prompts/9/", 404),
-     (f"/api/v1/prompts/{'9' * 30}/", 404), ("/api/v1/scores/", 405)],
+     (f"/api/v1/prompts/{'9' * 30}/", 404), ("/api/v1/scores/a%0Ab/", 404), ("/api/v1/scores/", 405)],
 )  # fmt: skip
 def test_what_is_not_there_is_a_problem_too(program: Client, address: str, status: int) -> None:
     answer = program.get(address)
