@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
+from labeling.base.attempts import Attempts
 from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.refusals import ModelRefused, Refusal
 from labeling.base.states import CheckState, IllegalMove, ModelKind, ModelState, check_move
@@ -38,8 +39,6 @@ WORKERS = {ModelKind.SFT: "sampling", ModelKind.REWARD: "scoring"}
 CHECK_FILES = {ModelKind.SFT: check_language_model, ModelKind.REWARD: check_reward_model}
 
 
-CHECK_ATTEMPTS = 3
-"""A worker that dies while it loads a model is asked again, but not for ever: the model may be what kills it."""
 CHECK_AGAIN_AFTER = timedelta(minutes=5)
 """How often a current model that could not be loaded is tried anew."""
 HELLO = Message(role="user", content="Hello! Who are you?")
@@ -315,20 +314,29 @@ def promote_when_checked(*, version: ModelVersion, reason: str, simulated: bool 
     return version
 
 
+def _fail_check(check_id: int, failure: str) -> None:
+    waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING)
+    waiting.move(to=CheckState.FAILED, failure=failure, finished_at=timezone.now())
+
+
+CHECK_ATTEMPTS = Attempts(task="labeling.tasks.sample_once and score_once", give_up=_fail_check)
+"""A worker that dies while it loads a model is asked again, but not for ever: the model may be what kills it."""
+
+
 def answer_check(*, check_id: int, use: Callable[[ModelVersion], str]) -> None:
     """Has the version used, and writes down what it gave or why it can't be used. Safe to run again at any time.
 
     `use` loads the model and returns what it gave, in words.
     """
     waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING)
-    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname(), attempts=F("attempts") + 1)
+    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
     check = waiting.select_related("model_version").first()
-    if check is None:
-        return
-    if check.attempts > CHECK_ATTEMPTS:
-        died = f"{CHECK_ATTEMPTS} workers died while they loaded it. Has the machine enough memory?"
-        waiting.move(to=CheckState.FAILED, failure=died, finished_at=timezone.now())
-        return
+    if check is not None:
+        CHECK_ATTEMPTS.work_at([check_id], lambda _ids: _answer(check, use))
+
+
+def _answer(check: ModelCheck, use: Callable[[ModelVersion], str]) -> None:
+    waiting = ModelCheck.objects.filter(pk=check.pk, state=CheckState.WAITING)
     try:
         result = use(check.model_version)
     except Exception as failure:

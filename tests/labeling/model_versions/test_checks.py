@@ -17,7 +17,6 @@ from labeling.base.states import CheckState, ModelKind, ModelState, TaskState
 from labeling.console.admin.notices import notices
 from labeling.model_versions.queries import why_unusable
 from labeling.model_versions.services import (
-    CHECK_ATTEMPTS,
     CHECKS,
     answer_check,
     check_again,
@@ -147,11 +146,6 @@ class TestChecks:
         assert (sampling.task, scoring.task) == ("labeling.tasks.sample_once", "labeling.tasks.score_once")
         assert (sampling.take(), scoring.take()) == ([asked(version).pk], [asked(reward).pk])
         assert (sampling.take(), scoring.take()) == ([], [])
-
-    def test_one_that_kills_its_workers_is_given_up(self, version: ModelVersion) -> None:
-        ModelCheck.objects.update(attempts=CHECK_ATTEMPTS)  # as workers leave it that died while they loaded it
-        answer_check(check_id=asked(version).pk, use=lambda _: "never")
-        assert "3 workers died while they loaded it" in asked(version).failure
 
     def test_one_that_no_worker_takes_up_ends_visibly_and_can_be_asked_again(self, version: ModelVersion) -> None:
         ModelCheck.objects.update(asked_at=timezone.now() - timedelta(hours=2))
