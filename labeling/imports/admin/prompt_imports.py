@@ -31,7 +31,6 @@ COLUMN = "column:"
 """Before the name of a column, in the form that says what each is taken for."""
 
 
-@admin.register(PromptImport)
 class PromptImportAdmin(RecordAdmin):
     list_display = (
         "name",
