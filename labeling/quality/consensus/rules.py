@@ -1,4 +1,6 @@
-"""One order out of several people's: ranked pairs (Tideman 1987, Independence of clones as a criterion for voting rules). Pure.
+"""One order out of several people's, by ranked pairs. Pure.
+
+Tideman (1987), Independence of clones as a criterion for voting rules.
 
 Each ranking is a ballot. Of two completions the one that more people put above the other wins, by a margin of so many
 people. The wins are locked in from the largest margin on; one that would close a circle with those before it is

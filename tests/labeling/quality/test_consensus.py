@@ -1,6 +1,6 @@
 """Ranked pairs against published elections, and against what defines it."""
 
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 import pytest
 from hypothesis import given
@@ -105,8 +105,7 @@ def test_every_order_against_a_majority_has_a_stronger_way_round(orders: list[li
         against = margins[lower, upper]
         if against > 0:
             assert any(
-                all(margins[step] >= against for step in zip(way, way[1:], strict=False))
-                for way in ways(upper, lower, list(found.ranks))
+                all(margins[step] >= against for step in pairwise(way)) for way in ways(upper, lower, list(found.ranks))
             )
 
 
