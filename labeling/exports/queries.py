@@ -67,7 +67,8 @@ def rankings_not_left_out(rankings: RankingQuerySet) -> QuerySet[Any]:
 
 def target_of(row: Any) -> str:
     """Which of TARGETS the row is."""
-    return next(name for name in TARGETS if isinstance(row, Exclusion._meta.get_field(name).related_model))  # noqa: SLF001
+    tables = {name: Exclusion._meta.get_field(name).related_model for name in TARGETS}  # noqa: SLF001
+    return next(name for name, table in tables.items() if type(row) is table)
 
 
 def exclusion_of(row: Any) -> Exclusion | None:

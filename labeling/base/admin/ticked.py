@@ -1,5 +1,7 @@
 """Ticked rows of a list that something must be said of first: their ids are in the address of the page that asks."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,7 +15,7 @@ MOST_TICKED = 300
 """At once: their ids must fit into an address of 4,000 characters, which is what gunicorn takes."""
 
 
-def to_page_of_ticked(noun: NounAdmin, request: HttpRequest, ticked: QuerySet[object], *, button: str) -> HttpResponse:
+def to_page_of_ticked(noun: NounAdmin, request: HttpRequest, ticked: QuerySet[Any], *, button: str) -> HttpResponse:
     """Leads to the noun's page `button`, or says that too many are ticked."""
     ids = list(ticked.order_by("pk").values_list("pk", flat=True)[: MOST_TICKED + 1])
     if len(ids) > MOST_TICKED:

@@ -18,7 +18,8 @@ from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import LeftOut
 from lm.snapshot.records import TRAIN
 
-L = TypeVar("L", RankingQuerySet, DemonstrationQuerySet, QuerySet[ImportedRanking])
+L = TypeVar("L", RankingQuerySet, DemonstrationQuerySet)
+Labels = TypeVar("Labels", bound=QuerySet[Any])
 USE = "use"
 """Left out by the use of its campaign; the other reasons are the kinds of exclusion."""
 
@@ -78,7 +79,8 @@ def _imported_rankings(selection: Selection) -> QuerySet[Any]:
         found = found.filter(prompt_import__finished_at__gt=selection.since)
     found = _where(found, selection, campaign="prompt__campaign", prompt="prompt")
     known = imported_rankings_with_exclusion(found, as_of=selection.as_of)
-    return known.annotate(why=_why(selection, campaign="prompt__campaign", prompt="prompt"))
+    explained: QuerySet[Any] = known.annotate(why=_why(selection, campaign="prompt__campaign", prompt="prompt"))
+    return explained
 
 
 def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) -> L:
@@ -91,7 +93,7 @@ def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) ->
     return _where(found, selection, campaign=campaign, prompt=prompt)
 
 
-def _where(labels: L, selection: Selection, *, campaign: str, prompt: str) -> L:
+def _where(labels: Labels, selection: Selection, *, campaign: str, prompt: str) -> Labels:
     """Those of the campaigns and the split that are asked for."""
     found = labels
     if selection.campaigns is not None:

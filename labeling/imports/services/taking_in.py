@@ -180,7 +180,7 @@ class _TakingIn:
 
     def _warnings_of(self, row: Row) -> Iterator[str]:
         ranked = row.comparison.completions if row.comparison else ()
-        answers = [*row.demonstrations, *(each.text for each in (*row.completions, *ranked))]
+        answers = [*row.demonstrations, *(each.text for each in row.completions), *(each.text for each in ranked)]
         return self._texts.warnings(_messages_of(row), answers)
 
     def _refuse(self, row: RefusedRow) -> None:

@@ -182,22 +182,22 @@ def test_what_is_ticked_in_the_lists_is_left_out_and_taken_in_for_one_reason(ali
     ticked = {"_selected_action": [label.pk for label in labels]}
     asked = client.post(address, {"action": "leave_out_ticked", **ticked})
     assert "Leave out of training …" in client.get(address).text
-    assert client.post(asked.url, {"reason": " "}).status_code == 422
-    said = client.post(asked.url, {"reason": "They clicked through."}, follow=True)
+    assert client.post(asked["Location"], {"reason": " "}).status_code == 422
+    said = client.post(asked["Location"], {"reason": "They clicked through."}, follow=True)
     assert texts_of(said) == ["Left out of training: 2. Were left out already: 1."]
     in_force = Exclusion.objects.in_force()
     assert set(in_force.values_list("ranking", "reason")) == {
         (labels[0].pk, "wrong"), *((label.pk, "They clicked through.") for label in labels[1:]),
     }  # fmt: skip
     asked = client.post(address, {"action": "take_in_ticked", **ticked})
-    said = client.post(asked.url, {"reason": "All is well."}, follow=True)
+    said = client.post(asked["Location"], {"reason": "All is well."}, follow=True)
     assert texts_of(said) == ["Taken in again: 3. Were not left out by themselves: 0."]
     assert not in_force.all().exists()
 
     demonstration = written(alice)
     address = reverse("admin:labeling_demonstration_changelist")
     asked = client.post(address, {"action": "leave_out_ticked", "_selected_action": [demonstration.pk]})
-    client.post(asked.url, {"reason": "Copied."})
+    client.post(asked["Location"], {"reason": "Copied."})
     assert Exclusion.objects.in_force().get().demonstration == demonstration
 
 
