@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from celery.signals import worker_shutting_down
@@ -171,7 +170,8 @@ def test_what_is_read_anew_may_kill_as_often_again(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Killed):
         labeling.tasks.take_in_file(brought.pk)
     stop_import(prompt_import=brought, user=User.objects.create_user("olga"))
-    monkeypatch.setattr("labeling.imports.services.prompt_imports.IMPORTS", Mock())
+    assert UnfinishedAttempt.objects.exists()
+    monkeypatch.setattr("labeling.imports.services.prompt_imports.run_pass", lambda **_: None)
     prompt_imports.check_again(prompt_import=brought, defaults=Defaults())
     assert not UnfinishedAttempt.objects.exists()
 
