@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labeling.imports.rules.formats.shape import UNNAMED, Answer, Format, Record, answer_behind, messages_of, names
+from labeling.imports.rules.formats.shape import (
+    UNNAMED,
+    Answer,
+    Format,
+    Record,
+    answer_behind,
+    instruction_of,
+    messages_of,
+    names,
+)
 from labeling.imports.rules.rows import FieldRefused
 from lm.prompt_format import Message
 
@@ -20,15 +29,12 @@ _SHAREGPT_ROLES = {
 
 
 def _alpaca(record: Record) -> list[Record]:
-    return [
-        {name: record[name] for name in ("instruction", "input") if name in record}
-        | {"demonstration": record["output"]}
-    ]
+    return [instruction_of(record) | {"demonstration": record["output"]}]
 
 
 def _alpaca_eval_outputs(record: Record) -> list[Record]:
     answer = {"text": record["output"], "model": record.get("generator") or UNNAMED}
-    return [{"prompt": record["instruction"], "completions": [answer]}]
+    return [instruction_of(record) | {"completions": [answer]}]
 
 
 def _sharegpt(record: Record) -> list[Record]:
@@ -118,7 +124,8 @@ CONVERSATIONS = (
     Format(
         name="alpaca_eval outputs",
         needs=names("instruction output generator"),
-        left_out=names("dataset datasplit input"),
+        also=names("input"),
+        left_out=names("dataset datasplit index"),
         convert=_alpaca_eval_outputs,
         one_answer_a_line=True,
     ),

@@ -19,7 +19,7 @@ KEPT = ("submitter", "language", "use_case", "content_warnings")
 class OwnRecord:
     """A record in Concord's own fields. `format` is empty where it was in them already.
 
-    `one_answer`: lines of the same prompt that follow are put together with it.
+    `one_answer`: all lines of its prompt are put together with it.
     """
 
     fields: Record

@@ -27,8 +27,8 @@ UNNAMED = "unknown"
 class Format:
     """`name` is what people call it. A record has all of `needs`, and may have `left_out`, which say nothing here.
 
-    `convert` returns records in Concord's own fields. `one_answer_a_line`: lines of one prompt that follow each other
-    are one record.
+    `convert` returns records in Concord's own fields. `one_answer_a_line`: all lines of one prompt are one
+    record.
     """
 
     name: str
@@ -75,6 +75,11 @@ def messages_of(value: object, field: str) -> list[Message]:
     if value and value[0].get("role") == "system" and value[0].get("content") in ("", None):
         return value[1:]
     return value
+
+
+def instruction_of(record: Record) -> dict[str, object]:
+    """An instruction with its input, as Alpaca and what was made after it have them."""
+    return {name: record[name] for name in ("instruction", "input") if name in record}
 
 
 def ranked_by_score(answers: Sequence[Answer]) -> list[Answer]:
