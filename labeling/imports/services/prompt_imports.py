@@ -222,16 +222,18 @@ class Watch:
 
     def run(self) -> None:
         try:
-            while not self.ended.wait(BEAT_SECONDS):
-                found = PromptImport.objects.filter(pk=self.import_id)
-                if found.exclude(RUNNING).exists():
-                    self.stopped.set()
-                    return
-                found.update(bytes_read=self.position(), dispatched_at=timezone.now())
+            while not (self.ended.wait(BEAT_SECONDS) or self.stopped.is_set()):
+                self.beat()
         except ValueError:
             return  # the file was closed: the pass is over
         finally:
             connection.close()
+
+    def beat(self) -> None:
+        """Writes down how far the pass is, and finds out whether somebody ended the import."""
+        found = PromptImport.objects.filter(RUNNING, pk=self.import_id)
+        if not found.update(bytes_read=self.position(), dispatched_at=timezone.now()):
+            self.stopped.set()
 
     def end(self) -> None:
         """Before the pass writes to the row itself."""

@@ -218,11 +218,12 @@ def test_a_tree_gives_a_comparison_where_answers_are_ranked_and_a_demonstration_
 
 
 def test_what_becomes_of_answers_is_a_choice() -> None:
-    record = COMPARISONS[5][1]
+    worst = {"model": "d", "response": "Ask a hen.", "overall_score": 0}
+    record = COMPARISONS[5][1] | {"completions": [*COMPARISONS[5][1]["completions"], worst]}
 
     to_rank, ideal, alone = (one(record, take=take) for take in (Take.COMPLETIONS, Take.DEMONSTRATIONS, Take.PROMPTS))
 
-    assert (len(to_rank.completions), to_rank.comparison) == (3, None)
+    assert (len(to_rank.completions), to_rank.comparison) == (4, None)
     assert (ideal.demonstrations, ideal.comparison) == (("8 min.", "9 min."), None)
     assert (alone.demonstrations, alone.completions, alone.comparison) == ((), (), None)
 

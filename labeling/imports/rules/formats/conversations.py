@@ -12,6 +12,7 @@ from labeling.imports.rules.formats.shape import (
     instruction_of,
     messages_of,
     names,
+    refuse_unknown_keys,
 )
 from labeling.imports.rules.rows import FieldRefused
 from lm.prompt_format import Message
@@ -55,6 +56,7 @@ def _turns(record: Record) -> list[Any]:
 def _sharegpt_message(number: int, each: Any) -> Message:
     if not isinstance(each, Mapping) or not isinstance(each.get("value"), str):
         raise FieldRefused(f"Message {number} is no object of from and value.", field="conversations")
+    refuse_unknown_keys(each, ("from", "value"), f"Message {number}", "conversations")
     role = _SHAREGPT_ROLES.get(str(each.get("from")))
     if role is None:
         raise FieldRefused(

@@ -105,10 +105,19 @@ def by_preference(first: Answer, second: Answer, preference: float) -> list[Answ
             for each, rank in zip((first, second), ranks, strict=True)]  # fmt: skip
 
 
+def refuse_unknown_keys(message: Mapping[str, object], known: Sequence[str], name: str, field: str) -> None:
+    if unknown := next((key for key, value in message.items() if key not in known and value is not None), None):
+        raise FieldRefused(
+            f"{name} has the key “{unknown}”, for which there is no place. To leave it out, ignore it by name.",
+            field=field,
+        )
+
+
 def answer_behind(conversation: list[Message], field: str) -> tuple[list[Message], str]:
     """Splits a conversation into what comes before its last message, and that message's text. Raises FieldRefused."""
     if not conversation or conversation[-1].get("role") != "assistant":
         raise FieldRefused(f"{field} must end with a message of the assistant.", field=field)
+    refuse_unknown_keys(conversation[-1], ("role", "content"), f"The last message of {field}", field)
     last = conversation[-1].get("content")
     if not isinstance(last, str):
         raise FieldRefused(f"The last message of {field} has no text.", field=field)
