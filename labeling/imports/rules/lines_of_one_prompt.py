@@ -37,7 +37,7 @@ class LinesOfOnePrompt:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.executescript(_TABLE)
-        self.waiting_bytes = 0
+        self.count = 0
 
     def add(self, record: FileRecord, own: OwnRecord) -> None:
         """Raises RecursionError where a field is nested too deeply."""
@@ -46,16 +46,16 @@ class LinesOfOnePrompt:
         content = json.dumps([record.line, record.last_line, columns, own.format, own.fields])
         key = hashlib.sha256(prompt.encode()).digest()
         self._connection.execute("INSERT INTO line (prompt, content) VALUES (?, ?)", [key, content])
-        self.waiting_bytes += len(content)
+        self.count += 1
 
     def taken_out(self) -> Iterator[Together]:
         """The lines of each prompt, by the first of them."""
-        prompts = "SELECT prompt, count(*), sum(length(content)) FROM line GROUP BY prompt ORDER BY min(number)"
+        prompts = "SELECT prompt, count(*) FROM line GROUP BY prompt ORDER BY min(number)"
         of_prompt = "SELECT content FROM line WHERE prompt = ? ORDER BY number LIMIT ?"
-        for key, count, size in self._connection.execute(prompts):
+        for key, count in self._connection.execute(prompts):
             found = self._connection.execute(of_prompt, [key, MOST_LINES_TOGETHER]).fetchall()
             yield Together(count=count, lines=[_line(content) for (content,) in found])
-            self.waiting_bytes -= size
+            self.count -= count
 
 
 def _line(content: str) -> tuple[FileRecord, OwnRecord]:

@@ -34,14 +34,19 @@ MOST_COLUMNS = 100
 class Reading:
     """What is known of a file while it is read.
 
-    `columns` are those of the first records, each with the beginning of a value. `waiting_bytes` of what was read wait
-    for other lines of their prompt. `each` is called before each record is read or put together, and may stop the
-    reading with an exception.
+    `columns` are those of the first records, each with the beginning of a value. `records` were read, of which
+    `waiting` wait for others of their prompt. `each` is called before each record is read or put together, and may stop
+    the reading with an exception.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
-    waiting_bytes: int = 0
+    records: int = 0
+    waiting: int = 0
     each: Callable[[], None] = lambda: None
+
+    def bytes_done(self, position: int) -> int:
+        """How far a file is that was read up to `position`; what waits is half done."""
+        return position - position * self.waiting // (2 * self.records) if self.waiting else position
 
 
 def read_prompts(
@@ -92,15 +97,16 @@ def _rows(
     with lines_of_one_prompt() as waiting:
         for record in records:
             reading.each()
+            reading.records += 1
             if isinstance(record, RefusedRow):
                 yield record
             else:
                 yield from _rows_of(record, waiting, defaults)
-                reading.waiting_bytes = waiting.waiting_bytes
+                reading.waiting = waiting.count
         for together in waiting.taken_out():
             reading.each()
             yield from _row_of_lines(together, defaults)
-            reading.waiting_bytes = waiting.waiting_bytes
+            reading.waiting = waiting.count
 
 
 def _rows_of(record: FileRecord, waiting: LinesOfOnePrompt, defaults: Defaults) -> Iterator[Row | RefusedRow]:

@@ -213,7 +213,7 @@ class Watch:
     thread: threading.Thread | None = None
 
     def look_at(self, reading: Reading, file: BinaryIO) -> None:
-        self.position = lambda: max(0, file.tell() - reading.waiting_bytes)
+        self.position = lambda: reading.bytes_done(file.tell())
         reading.each = self._go_on
 
     def _go_on(self) -> None:

@@ -116,7 +116,7 @@ class Command(BaseCommand):
             nonlocal said_at
             if self.stderr.isatty() and time.monotonic() - said_at > PROGRESS_SECONDS:
                 said_at = time.monotonic()
-                share = 100 * max(0, file.tell() - reading.waiting_bytes) // size
+                share = 100 * reading.bytes_done(file.tell()) // size
                 self.stderr.write(f"{share}% of {path.name} read")
 
         reading.each = tell

@@ -1,11 +1,13 @@
 """Public formats are known by their shape, and come in as what they are."""
 
+import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from labeling.imports.rules.reading import Reading, read_prompts
 from labeling.imports.rules.rows import Comparison, RefusedRow, Row, Take
 from tests.labeling.imports.test_reading import one, read
 
@@ -354,9 +356,13 @@ class TestLinesOfOnePrompt:
             {"prompt": "Explain tides.", "response": "The moon.", "helpfulness": 4},
         ]
 
-        snow, tides = read("\n".join(map(json.dumps, lines)))
+        content, reading = "\n".join(map(json.dumps, lines)).encode(), Reading()
+        rows = read_prompts(io.BytesIO(content), filename="lines.jsonl", reading=reading)
+        done = [(row.line, row.lines, reading.records, reading.waiting) for row in rows]
 
-        assert (snow.line, tides.line, tides.lines) == (2, 1, 2)
+        assert done == [(2, 1, 2, 1), (1, 2, 3, 2)]
+        assert (reading.waiting, reading.bytes_done(900)) == (0, 900)
+        assert Reading(records=3, waiting=2).bytes_done(900) == 600
 
 
 def test_a_pair_that_alpaca_evals_annotator_left_open_is_refused() -> None:
