@@ -39,9 +39,6 @@ class Format:
     fits: Callable[[Record], bool] = lambda _: True
     one_answer_a_line: bool = False
 
-    def recognises(self, record: Record) -> bool:
-        return self.needs <= set(record) and self.fits(record)
-
 
 def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
