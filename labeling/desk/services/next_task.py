@@ -40,17 +40,18 @@ def claim_next_prompt(labeler: Labeler) -> Assignment | None:
 
 def _taken(take: Callable[[], list[Any] | None]) -> list[Any] | None:
     """What `take` finds. Raises WorkBusy where that is locked by others for longer than a labeler is to wait."""
-    for pause in (*PAUSES, None):
+    busy = WorkBusy("Others are taking all the work that waits. Ask again in a moment.")
+    for pause in PAUSES:
         try:
             return take()
         except OperationalError as error:
             code = getattr(error.__cause__, "pgcode", None)
-            if code not in (LOCK_NOT_AVAILABLE, OBJECT_IN_USE):
+            if code == LOCK_NOT_AVAILABLE:
+                raise busy from error
+            if code != OBJECT_IN_USE:
                 raise
-            if code == LOCK_NOT_AVAILABLE or pause is None:
-                raise WorkBusy("Others are taking all the work that waits. Ask again in a moment.") from error
         time.sleep(pause)
-    return None
+    raise busy
 
 
 def _with_what_its_page_shows(labeler: Labeler, found: list[Any] | None) -> Assignment | None:
