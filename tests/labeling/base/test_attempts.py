@@ -15,7 +15,7 @@ from labeling.base.states import CheckState, CompositionKind, ImportState, Sugge
 from labeling.imports.rules.rows import Defaults
 from labeling.imports.services import prompt_imports
 from labeling.imports.services.prompt_imports import stop_import
-from labeling.model_versions.services import check_again
+from labeling.model_versions.services.checks import check_again
 from labeling.models import (
     ModelVersion,
     PromptImport,
