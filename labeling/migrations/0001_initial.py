@@ -249,6 +249,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='campaign',
+            name='managers',
+            field=models.ManyToManyField(blank=True, help_text='Campaign managers who see and change it. Other staff needs no place here.', related_name='managed_campaigns', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='campaign',
             name='reward_models',
             field=models.ManyToManyField(blank=True, help_text='Which reward models learn from its labels and are measured on them.', related_name='campaigns', to='labeling.rewardmodel'),
         ),
