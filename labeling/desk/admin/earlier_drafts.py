@@ -1,7 +1,10 @@
 """Earlier versions of drafts: the list of all, and a link on the page of whatever came of one."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Model
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -16,6 +19,11 @@ from labeling.desk.queries.drafts import earlier_of
 
 class WithEarlierDrafts(NounAdmin):
     """For a page of work, or of a label that came of it; "earlier_drafts" is a line of it."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Without the line for those who may not read earlier drafts."""
+        may = request.user.has_perm("labeling.view_earlierdraft")
+        return [each for each in super().get_fields(request, obj) if may or each != "earlier_drafts"]
 
     @column(lazy("Earlier versions"))
     def earlier_drafts(self, row: Model) -> str:
