@@ -67,11 +67,18 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200)),
                 ('description', models.TextField(blank=True, help_text='One or two sentences that labelers see on their start page.')),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default=labeling.base.states.CampaignState['DRAFT'], max_length=16)),
+                ('stage', models.CharField(choices=[('work', 'Real work'), ('screening', 'Screening'), ('practice', 'Practice')], default=labeling.base.states.CampaignStage['WORK'], help_text='Real work is for active labelers. Labelers in screening and in practice are given the work of such campaigns alone, which is never trained on and counts as no label.', max_length=16)),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, help_text='For example en, zh.', size=None)),
                 ('priority', models.SmallIntegerField(default=0, help_text='Work of a higher number is handed out first. Campaigns of the same number take turns.')),
                 ('demonstrations_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many labelers write an ideal answer to each prompt.')),
                 ('ranking_tasks_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many sets of completions are sampled for each prompt.')),
                 ('rankings_per_task', models.PositiveSmallIntegerField(default=1, help_text='How many labelers rank each set of completions.')),
+                ('shared_percent', models.PositiveSmallIntegerField(default=15, help_text="Of each labeler's rankings, so many in a hundred are of tasks that several labelers get.", validators=[django.core.validators.MaxValueValidator(100)])),
+                ('shared_rankings', models.PositiveSmallIntegerField(default=3, help_text='How many labelers rank each of those tasks.', validators=[django.core.validators.MinValueValidator(2)])),
+                ('gold_percent', models.PositiveSmallIntegerField(default=3, help_text='So many rankings in a hundred are followed by a gold item, whose right answer is known.', validators=[django.core.validators.MaxValueValidator(30)])),
+                ('gold_feedback', models.BooleanField(default=False, help_text='Whoever has ranked a gold item sees the right answer and its reason at once. In practice it is always so.')),
+                ('repeat_percent', models.PositiveSmallIntegerField(default=2, help_text='So many rankings in a hundred are followed by one that the same labeler has ranked before.', validators=[django.core.validators.MaxValueValidator(30)])),
+                ('repeat_after_days', models.PositiveSmallIntegerField(default=21, help_text='How many days after the first time a labeler is given the same once more, at the earliest.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('ask_dialogues', models.BooleanField(default=False, help_text="Labelers may write dialogues, both sides of them, with the model's suggestions.")),
                 ('ask_chats', models.BooleanField(default=False, help_text='Labelers may converse with the current model, and then rank answers to it.')),
                 ('suggestions_per_turn', models.PositiveSmallIntegerField(default=3, help_text='How many suggestions of the model a labeler gets who asks for some, 1 to 5.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(5)])),
@@ -97,7 +104,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'campaign',
                 'verbose_name_plural': 'campaigns',
                 'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'paused', 'closed'])), name='campaign_state_known'), models.CheckConstraint(condition=models.Q(('use__in', ['train_and_evaluate', 'evaluate_only', 'never_train'])), name='campaign_use_known'), models.CheckConstraint(condition=models.Q(('k_max__lte', 9), ('k_min__gte', 4), ('k_min__lte', models.F('k_max'))), name='campaign_k_range'), models.CheckConstraint(condition=models.Q(('suggestions_per_turn__gte', 1), ('suggestions_per_turn__lte', 5)), name='campaign_suggestions_range'), models.CheckConstraint(condition=models.Q(('rankings_per_task__gte', 1)), name='campaign_rankings_per_task_positive'), models.CheckConstraint(condition=models.Q(('temperature__gte', 0), ('temperature__lte', 2)), name='campaign_temperature'), models.CheckConstraint(condition=models.Q(('top_p__gt', 0), ('top_p__lte', 1)), name='campaign_top_p'), models.CheckConstraint(condition=models.Q(('max_new_tokens__gte', 1)), name='campaign_max_new_tokens_positive'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='campaign_lease_minutes_positive')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'paused', 'closed'])), name='campaign_state_known'), models.CheckConstraint(condition=models.Q(('use__in', ['train_and_evaluate', 'evaluate_only', 'never_train'])), name='campaign_use_known'), models.CheckConstraint(condition=models.Q(('stage__in', ['work', 'screening', 'practice'])), name='campaign_stage_known'), models.CheckConstraint(condition=models.Q(('gold_percent__lte', 30), ('repeat_after_days__gte', 1), ('repeat_percent__lte', 30), ('shared_percent__lte', 100), ('shared_rankings__gte', 2)), name='campaign_checks_range'), models.CheckConstraint(condition=models.Q(('k_max__lte', 9), ('k_min__gte', 4), ('k_min__lte', models.F('k_max'))), name='campaign_k_range'), models.CheckConstraint(condition=models.Q(('suggestions_per_turn__gte', 1), ('suggestions_per_turn__lte', 5)), name='campaign_suggestions_range'), models.CheckConstraint(condition=models.Q(('rankings_per_task__gte', 1)), name='campaign_rankings_per_task_positive'), models.CheckConstraint(condition=models.Q(('temperature__gte', 0), ('temperature__lte', 2)), name='campaign_temperature'), models.CheckConstraint(condition=models.Q(('top_p__gt', 0), ('top_p__lte', 1)), name='campaign_top_p'), models.CheckConstraint(condition=models.Q(('max_new_tokens__gte', 1)), name='campaign_max_new_tokens_positive'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='campaign_lease_minutes_positive')],
             },
         ),
         migrations.CreateModel(
@@ -157,7 +164,7 @@ class Migration(migrations.Migration):
             name='Labeler',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('invited', 'Invited'), ('screening', 'Screening'), ('active', 'Active'), ('suspended', 'Suspended')], default=labeling.base.states.LabelerState['INVITED'], max_length=16)),
+                ('state', models.CharField(choices=[('invited', 'Invited'), ('screening', 'Screening'), ('practice', 'Practice'), ('active', 'Active'), ('suspended', 'Suspended')], default=labeling.base.states.LabelerState['INVITED'], max_length=16)),
                 ('group', models.CharField(choices=[('training', 'Training'), ('held_out', 'Held out')], default=labeling.base.states.LabelerGroup['TRAINING'], max_length=16)),
                 ('simulated', models.BooleanField(default=False, editable=False)),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, help_text='For example en, zh.', size=None)),
@@ -542,7 +549,9 @@ class Migration(migrations.Migration):
                 ('queue_place', models.BigIntegerField(editable=False, null=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ranking_tasks', to='labeling.campaign')),
                 ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ranking_tasks', to='labeling.prompt')),
-                ('reserved_for', models.ForeignKey(blank=True, help_text='Whose chat it came from: only they are offered it, before all else.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reserved_tasks', to='labeling.labeler')),
+                ('reserved_for', models.ForeignKey(blank=True, help_text='Whose chat it came from, or who is checked by it: only they are offered it, before all else.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reserved_tasks', to='labeling.labeler')),
+                ('copy_of', models.ForeignKey(blank=True, editable=False, help_text='Whose completions it shows again to one labeler, as a check. It counts as no work of its own.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='copies', to='labeling.rankingtask')),
+                ('shared', models.BooleanField(default=False, editable=False, help_text='Drawn to be ranked by several labelers, to see how well they agree.')),
             ],
             options={
                 'verbose_name': 'ranking task',
@@ -943,7 +952,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='labeler',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['invited', 'screening', 'active', 'suspended'])), name='labeler_state_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['invited', 'screening', 'practice', 'active', 'suspended'])), name='labeler_state_known'),
         ),
         migrations.AddConstraint(
             model_name='labeler',
@@ -1152,6 +1161,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='rankingtask',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), ('rankings_done', models.F('rankings_needed')), _connector='OR'), name='task_done_is_fully_ranked'),
+        ),
+        migrations.AddConstraint(
+            model_name='rankingtask',
+            constraint=models.CheckConstraint(condition=models.Q(('copy_of', None), models.Q(('rankings_needed', 1), ('reserved_for__isnull', False), ('shared', False)), _connector='OR'), name='task_copy_is_for_one_labeler'),
         ),
         migrations.AddConstraint(
             model_name='revision',
@@ -1687,5 +1700,65 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='webhookdelivery',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed'])), name='webhook_delivery_state_known'),
+        ),
+        migrations.CreateModel(
+            name='GoldItem',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('active', 'Active'), ('retired', 'Retired')], default=labeling.base.states.GoldState['ACTIVE'], max_length=16)),
+                ('task', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='gold_item', to='labeling.rankingtask')),
+            ],
+            options={
+                'verbose_name': 'gold item',
+                'verbose_name_plural': 'gold items',
+                'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['active', 'retired'])), name='gold_item_state_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GoldVersion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.PositiveIntegerField()),
+                ('answer', models.JSONField(help_text='GoldAnswer: tiers of completion ids, the best first, and flags.')),
+                ('must_hold', django.contrib.postgres.fields.ArrayField(base_field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=2), blank=True, default=list, help_text='Pairs [better, worse] of completion ids. A ranking that has one otherwise, or as equal, fails.', size=None)),
+                ('reason', models.TextField(blank=True, help_text='Why this is right, for labelers to read.')),
+                ('made_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='labeling.golditem')),
+                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'version of a gold item',
+                'verbose_name_plural': 'versions of gold items',
+                'ordering': ['item', '-version'],
+                'constraints': [models.UniqueConstraint(fields=('item', 'version'), name='gold_version_unique'), models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='gold_version_positive')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Check',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('gold', 'Gold'), ('repeat', 'Repeat')], max_length=16)),
+                ('planned_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('pairs', models.PositiveSmallIntegerField(default=0, help_text='Pairs that the answer has in an order.')),
+                ('pairs_held', models.PositiveSmallIntegerField(default=0, help_text='Those of them that were put in the same order.')),
+                ('flags', models.PositiveSmallIntegerField(default=0, help_text='Flags that the answer or the labeler set.')),
+                ('flags_agreed', models.PositiveSmallIntegerField(default=0, help_text='Those of them that both set.')),
+                ('passed', models.BooleanField(help_text='Of gold: whether all pairs held that must.', null=True)),
+                ('measured_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('labeler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='labeling.labeler')),
+                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='labeling.rankingtask')),
+                ('item', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='labeling.golditem')),
+                ('earlier', models.ForeignKey(blank=True, help_text='The ranking that a repeat is held against.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.ranking')),
+                ('ranking', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='check_result', to='labeling.ranking')),
+                ('version', models.ForeignKey(blank=True, help_text='The version that was in force when it was handed in.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='labeling.goldversion')),
+            ],
+            options={
+                'verbose_name': 'check',
+                'verbose_name_plural': 'checks',
+                'ordering': ['-id'],
+                'indexes': [models.Index(fields=['labeler', 'kind', 'measured_at'], name='check_of_labeler'), models.Index(condition=models.Q(('ranking', None)), fields=['planned_at'], name='check_outstanding')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['gold', 'repeat'])), name='check_kind_known'), models.UniqueConstraint(fields=('task', 'labeler'), name='check_task_once_per_labeler'), models.CheckConstraint(condition=models.Q(models.Q(('earlier', None), ('item__isnull', False), ('kind', 'gold')), models.Q(('earlier__isnull', False), ('item', None), ('kind', 'repeat'), ('passed', None), ('version', None)), _connector='OR'), name='check_kind_has_its_answer'), models.CheckConstraint(condition=models.Q(models.Q(('measured_at', None), ('passed', None), ('ranking', None), ('version', None)), models.Q(('kind', 'repeat'), ('measured_at__isnull', False), ('ranking__isnull', False)), models.Q(('measured_at__isnull', False), ('passed__isnull', False), ('ranking__isnull', False), ('version__isnull', False)), _connector='OR'), name='check_is_measured_whole'), models.CheckConstraint(condition=models.Q(('flags__gte', models.F('flags_agreed')), ('pairs__gte', models.F('pairs_held'))), name='check_held_of_all')],
+            },
         ),
     ]
