@@ -83,7 +83,7 @@ KEEP_COLUMNS = {
     "labeling_modelcheck": ("model_version_id",),
     "labeling_rankingtask": ("prompt_id", "campaign_id", "language", "copy_of_id"),
     "labeling_golditem": ("task_id",),
-    "labeling_check": ("labeler_id", "task_id", "kind", "item_id", "earlier_id"),
+    "labeling_check": ("labeler_id", "task_id", "kind", "item_id", "earlier_id", "drawn_by_id"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
     "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),
     "labeling_suggestionrequest": ("composition_id", "messages", "wanted", "seed"),

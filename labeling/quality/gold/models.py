@@ -6,12 +6,14 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
 from labeling.base.states import CheckKind, GoldState
+from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
@@ -57,7 +59,7 @@ class GoldVersion(models.Model):
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    made_at = models.DateTimeField(default=timezone.now, editable=False)
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("version of a gold item")
@@ -90,6 +92,14 @@ class Check(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         help_text="The ranking that a repeat is held against.",
+    )
+    drawn_by = models.OneToOneField(
+        Assignment,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The piece of work after which it was drawn.",
     )
     planned_at = models.DateTimeField(default=timezone.now, editable=False)
     # What it came to, once it was handed in.

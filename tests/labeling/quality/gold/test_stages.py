@@ -109,7 +109,7 @@ def test_screening_practice_and_copies_are_in_no_snapshot_and_no_count(tmp_path:
     again = rank(copy.reserved_for, [4, 3, 2, 1])  # type: ignore[arg-type]
     assert again.task == copy
 
-    _, rankings, demonstrations = export(tmp_path)
+    _, rankings, demonstrations = export(tmp_path / "snapshot")
     assert rankings == {ranking.pk}
     assert demonstrations == {assignment.demonstrations.get().pk}
     assert set(Ranking.objects.of_work()) == {ranking}
