@@ -178,33 +178,6 @@ def test_what_is_left_out_and_what_spans_lines_is_said() -> None:
     assert "All prompts fall into the split" in page
 
 
-def test_lines_of_one_prompt_are_one_task_and_too_few_are_said_with_what_to_do() -> None:
-    client, campaign = admin_browser(), make_campaign(demonstrations_per_prompt=0)
-    asked = {"Name a bird.": "abcd", "Name a tree.": "abcd", "Name a fish.": "abc"}
-    lines = [
-        {"instruction": instruction, "output": f"{model} says {instruction}", "generator": model, "datasplit": "eval"}
-        for model in "abcd"
-        for instruction, models in asked.items()
-        if model in models
-    ]
-    preview = previewed(client, campaign, lines, language="en")
-    assert "8 lines with one answer each were put together: they are 2 prompts." in preview.text
-    assert "8 records are read as: alpaca_eval outputs" in preview.text
-    assert (
-        "3 lines hold an answer to this prompt. 3 completions were given; a ranking task needs 4 to 9." in preview.text
-    )
-    assert "2 to 9 with ranks would be an existing comparison" in preview.text
-    assert "Import 2 good lines, leave 3 out" in preview.text
-    client.cookies["django_language"] = "zh-hans"
-    page = client.get(reverse("admin:labeling_promptimport_change", args=[PromptImport.objects.get().pk]))
-    assert "把每行一个回答的 8 行合并成了 2 个提示。" in page.text
-    step(client, "take_in", keep_good="1")
-    tasks = RankingTask.objects.order_by("pk")
-    assert [[each.run.imported_model_name for each in task.completions.order_by("pk")] for task in tasks] == [
-        list("abcd")
-    ] * 2
-
-
 def test_existing_comparisons_are_nobodys_work() -> None:
     client, campaign = admin_browser(), make_campaign(demonstrations_per_prompt=0)
     pairs = [{"prompt": "Greet me.", "chosen": "Hello!", "rejected": worse} for worse in ("No.", "Go away.")]
