@@ -4,7 +4,7 @@ from typing import Any, TypeVar, cast
 
 from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 
-from labeling.base.states import LabelerGroup
+from labeling.base.states import CampaignStage, LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import Ranking, RankingQuerySet
 from labeling.exports.queries import (
@@ -71,8 +71,10 @@ def _demonstrations(selection: Selection) -> QuerySet[Any]:
 
 
 def _imported_rankings(selection: Selection) -> QuerySet[Any]:
-    """Of the imports that were done by then. They are nobody's work here, so none are a held-out labeler's."""
-    found = ImportedRanking.objects.filter(prompt_import__finished_at__lte=selection.as_of)
+    """Of the imports that were done by then, into campaigns of real work. None of them is a held-out labeler's work."""
+    found = ImportedRanking.objects.filter(
+        prompt_import__finished_at__lte=selection.as_of, prompt__campaign__stage=CampaignStage.WORK
+    )
     if selection.held_out:
         found = found.none()
     if selection.since is not None:
@@ -84,9 +86,9 @@ def _imported_rankings(selection: Selection) -> QuerySet[Any]:
 
 
 def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) -> L:
-    """The last revisions between the times, of the group, the campaigns and the split that are asked for."""
+    """The last revisions of real work between the times, of the selection's group, campaigns and split."""
     group = LabelerGroup.HELD_OUT if selection.held_out else LabelerGroup.TRAINING
-    last = labels.last_revisions(as_of=selection.as_of)
+    last = labels.of_work().last_revisions(as_of=selection.as_of)
     if selection.since is not None:
         last = last.filter(submitted_at__gt=selection.since)
     found = last.of_group(group, include_simulated=selection.include_simulated).order_by("id")
