@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from labeling.base.admin.nouns import NounAdmin
+from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
@@ -61,7 +61,7 @@ pytestmark = pytest.mark.django_db
 NOUNS = [
     model
     for model, site in admin.site._registry.items()
-    if isinstance(site, NounAdmin) and model._meta.app_label == "labeling"
+    if isinstance(site, BaseAdmin) and model._meta.app_label == "labeling"
 ]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
