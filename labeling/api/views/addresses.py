@@ -42,6 +42,5 @@ urlpatterns = [
     path(V1, DescriptionPage.as_view(), name="api"),
     path(f"{V1}openapi.json", DescriptionView.as_view(urlconf=API), name="api_description"),
     *API,
-    # Any character, not "(?s)", which Django cannot reverse: no address could then be made.
     re_path(r"^api/(?:[\s\S]*/)?\Z", nothing_here),
 ]
