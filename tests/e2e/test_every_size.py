@@ -181,4 +181,7 @@ def test_how_one_reads_is_kept_with_the_person(
     lefts = {card.bounding_box()["x"] for card in other.locator("[data-card]").all()}  # type: ignore[index]
     assert len(lefts) == 1
     assert other.locator(".conversation").bounding_box()["width"] > 450  # type: ignore[index]
+    other.goto("/preferences/")
+    for name, value in alice.reading.items():
+        expect(other.locator(f"input[name={name}][value={value}]")).to_be_checked()
     elsewhere.close()
