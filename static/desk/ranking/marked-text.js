@@ -72,7 +72,7 @@ export function heightsOf(pane, places) {
     const { node, from, to } = pieces[at];
     range.selectNode(node);
     if (node.nodeType === Node.TEXT_NODE) {
-      const within = Math.min(Math.max(place, from), to) - from;
+      const within = Math.max(0, Math.min(place, to - 1) - from); // a range without a letter has no place
       range.setStart(node, within);
       range.setEnd(node, Math.min(within + 1, node.data.length));
     }

@@ -17,13 +17,20 @@ export function scrollTogether(panes, matches = () => []) {
   for (const [at, pane] of panes.entries()) {
     pane.addEventListener("scroll", () => {
       if (leader && leader !== pane) return;
-      if (!leader) points = [[0, 0], ...matches(), panes.map((each) => each.scrollHeight)];
+      if (!leader) points = rising([[0, 0], ...matches(), panes.map((each) => each.scrollHeight)]);
       leader = pane;
       clearTimeout(resting);
       resting = setTimeout(() => (leader = null), 150);
       follow(pane, panes[1 - at], points.map((point) => [point[at], point[1 - at]]));
     });
   }
+}
+
+/** Without those that lie no lower in both texts than the one before. */
+function rising(points) {
+  const kept = [points[0]];
+  for (const point of points) if (point.every((height, at) => height > kept.at(-1)[at])) kept.push(point);
+  return kept.length > 1 ? kept : [points[0], points.at(-1)];
 }
 
 /** What is read goes from the upper edge of the pane, at the top, to its lower edge, at the end. */
@@ -35,7 +42,8 @@ function follow(leader, other, points) {
 
 /** Where the height `y` of one text is in the other: in proportion between the nearest points. */
 function between(points, y) {
-  const next = Math.max(1, points.findIndex(([from]) => from >= y));
+  const below = points.findIndex(([from]) => from >= y);
+  const next = below < 0 ? points.length - 1 : Math.max(1, below);
   const [[from, to], [nextFrom, nextTo]] = [points[next - 1], points[next]];
   return nextFrom > from ? to + ((y - from) / (nextFrom - from)) * (nextTo - to) : nextTo;
 }
