@@ -183,5 +183,5 @@ def test_how_one_reads_is_kept_with_the_person(
     assert other.locator(".conversation").bounding_box()["width"] > 450  # type: ignore[index]
     other.goto("/preferences/")
     for name, value in alice.reading.items():
-        expect(other.locator(f"input[name={name}][value={value}]")).to_be_checked()
+        expect(other.locator(f"input[name={name}][value='{value}']")).to_be_checked()
     elsewhere.close()

@@ -115,7 +115,9 @@ def test_the_parts_that_match_are_seen_side_by_side(page: Page) -> None:
 
 def test_a_duel_scrolls_by_keyboard_and_the_space_bar_answers_nothing(page: Page) -> None:
     start_ranking(page, texts=["One. " * 2_000, "Two. " * 2_000, "Three. " * 2_000, "Four. " * 2_000])
-    press(page, "d", "PageDown")
+    press(page, "d")
+    expect(page.locator("[data-duel]")).to_be_visible()
+    press(page, "PageDown")
     panes = page.locator("[data-duel-text]")
     down = [pane.evaluate("pane => pane.scrollTop") for pane in panes.all()]
     assert min(down) > 100
