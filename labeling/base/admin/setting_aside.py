@@ -14,12 +14,8 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
-<<<<<<< HEAD
-from labeling.base.admin.nouns import RecordAdmin, button
-from labeling.base.admin.ticked import ids_in, list_of, to_page_of_ticked
-=======
 from labeling.base.admin.model_admins import RecordAdmin, button
->>>>>>> main
+from labeling.base.admin.ticked import ids_in, list_of, to_page_of_ticked
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 

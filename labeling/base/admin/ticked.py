@@ -8,27 +8,29 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labeling.base.admin.nouns import NounAdmin
+from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.text import whole_number
 
 MOST_TICKED = 300
 """At once: their ids must fit into an address of 4,000 characters, which is what gunicorn takes."""
 
 
-def to_page_of_ticked(noun: NounAdmin, request: HttpRequest, ticked: QuerySet[Any], *, button: str) -> HttpResponse:
-    """Leads to the noun's page `button`, or says that too many are ticked."""
+def to_page_of_ticked(
+    model_admin: BaseAdmin, request: HttpRequest, ticked: QuerySet[Any], *, button: str
+) -> HttpResponse:
+    """Leads to the model's page `button`, or says that too many are ticked."""
     ids = list(ticked.order_by("pk").values_list("pk", flat=True)[: MOST_TICKED + 1])
     if len(ids) > MOST_TICKED:
         said = _("More than %(most)d rows are ticked. Filter the list, or tick fewer.")
         messages.error(request, said % {"most": MOST_TICKED})
         return HttpResponseRedirect(request.get_full_path())
-    name = f"admin:{noun.opts.app_label}_{noun.opts.model_name}_{button}"
+    name = f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_{button}"
     return HttpResponseRedirect(reverse(name, query={"ids": ",".join(map(str, ids))}))
 
 
-def list_of(noun: NounAdmin) -> str:
-    """The address of the noun's list."""
-    return reverse(f"admin:{noun.opts.app_label}_{noun.opts.model_name}_changelist")
+def list_of(model_admin: BaseAdmin) -> str:
+    """The address of the model's list."""
+    return reverse(f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist")
 
 
 def ids_in(request: HttpRequest) -> list[int]:

@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from labeling.base.admin.filters import by_day
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, column, shown
 from labeling.desk.models import Assignment, EarlierDraft, HeldWork
 from labeling.desk.queries.drafts import earlier_of
 
 
-class WithEarlierDrafts(NounAdmin):
+class WithEarlierDrafts(BaseAdmin):
     """For a page of work, or of a label that came of it; "earlier_drafts" is a line of it."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:

@@ -19,12 +19,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import DropdownFilter, by_day
-<<<<<<< HEAD
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
-from labeling.base.states import ImportState
-=======
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
->>>>>>> main
+from labeling.base.states import ImportState
 from labeling.exports.models import Exclusion
 from labeling.exports.queries import (
     KEPT,

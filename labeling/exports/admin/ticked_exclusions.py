@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
-from labeling.base.admin.nouns import button
+from labeling.base.admin.model_admins import button
 from labeling.base.admin.ticked import ids_in, list_of, to_page_of_ticked
 from labeling.exports.admin.exclusions import CONSEQUENCES, NO_SNAPSHOT, TAKEN_IN, LeavingOut, user_of
 from labeling.exports.queries import exclusion_of
