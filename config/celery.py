@@ -113,6 +113,8 @@ app.conf.update(
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
+        "look for what is wrong": every(30, "watch_for_trouble"),
+        "count what is too much for a page": every(60, "count_for_the_console"),
         "tell webhooks": every(15, "deliver_webhooks"),
         "forget what is old": every(3600, "forget_what_is_old"),
         "take up the training of workers that died": every(10, "take_up_silent_runs"),

@@ -25,15 +25,20 @@ class Disk:
     free_gib: float
 
 
-def disks_almost_full() -> list[Disk]:
-    """Each disk that holds a folder of Concord's and has less room than DISK_ALERT_GIB, named by that folder."""
+def disks_with_room() -> list[Disk]:
+    """Each disk that holds a folder of Concord's, named by that folder."""
     found: dict[int, Disk] = {}
     for folder in (settings.VAR_DIR, settings.MODELS_DIR, settings.SNAPSHOTS_DIR, settings.CHECKPOINTS_DIR):
         there = next((path for path in (folder, *folder.parents) if path.exists()), None)
         if there is not None:
             free = shutil.disk_usage(there).free / GIB
             found.setdefault(there.stat().st_dev, Disk(folder=folder, free_gib=free))
-    return [disk for disk in found.values() if disk.free_gib < settings.DISK_ALERT_GIB]
+    return list(found.values())
+
+
+def disks_almost_full() -> list[Disk]:
+    """Those with less room than DISK_ALERT_GIB."""
+    return [disk for disk in disks_with_room() if disk.free_gib < settings.DISK_ALERT_GIB]
 
 
 def is_disk_full(error: BaseException | None) -> bool:

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as lazy
 
+from labeling.alerts import admin as alerts
 from labeling.api import admin as webhooks
 from labeling.base.trail import admin as trail
 from labeling.campaigns.admin import campaigns, prompts
@@ -38,7 +39,7 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
+__all__ = ["alerts", "assignments", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)

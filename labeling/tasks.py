@@ -3,16 +3,20 @@
 import logging
 import socket
 from functools import partial
+from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError
 
+from labeling.alerts.services.signs import AliveThread, forget_gone_workers
+from labeling.alerts.services.watch import forget_old_incidents, watch
 from labeling.api.services.idempotency import forget_old_requests
 from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of, forget_old_attempts
 from labeling.base.states import CampaignState
+from labeling.console.services import count_days, count_figures
 from labeling.desk.services import leases
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
 from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
@@ -67,6 +71,35 @@ def prepare_to_be_stopped(**_: object) -> None:
 def stop_training(**_: object) -> None:
     """A training saves where it is, and its run waits for the next worker; all other tasks are short."""
     stopping.ask()
+
+
+_alive: list[AliveThread] = []  # of this process, which is one worker
+
+
+@worker_ready.connect
+def say_alive(sender: Any, **_: object) -> None:
+    queues = ",".join(sorted(sender.app.amqp.queues.consume_from))
+    _alive.append(AliveThread(name=sender.hostname, queues=queues))
+    _alive[-1].start()
+
+
+@worker_shutdown.connect
+def say_no_more(**_: object) -> None:
+    while _alive:
+        _alive.pop().stop()
+
+
+@shared_task
+def watch_for_trouble() -> None:
+    """Beat: opens, tells and closes alerts."""
+    watch()
+
+
+@shared_task
+def count_for_the_console() -> None:
+    """Beat: what the front page would be slow to count."""
+    count_days()
+    count_figures()
 
 
 @shared_task
@@ -201,6 +234,8 @@ def forget_what_is_old() -> None:
     forget_old_failed_logins()
     forget_old_requests()
     forget_old_deliveries()
+    forget_old_incidents()
+    forget_gone_workers()
 
 
 @shared_task

@@ -4,6 +4,8 @@ from django.urls import include, path
 from labeling.api.views import addresses
 from labeling.base.views import favicon
 from labeling.campaigns.views import acknowledge_instructions, instructions
+from labeling.console.views.csv_files import table_as_csv
+from labeling.console.views.metrics import metrics
 from labeling.desk.views.drafts import earlier, go_on, restore
 from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
@@ -21,6 +23,8 @@ TABLES = {"tables": {pages.page: pages.table for pages in PAGES}}
 urlpatterns = [
     path("", overview, ALL, name="overview"),
     path("favicon.ico", favicon, name="favicon"),
+    path("metrics", metrics, name="metrics"),
+    path("control/<slug:name>.csv", table_as_csv, name="control_csv"),
     path("login/", LoginView.as_view(), name="login"),
     path("password/", ChangePasswordView.as_view(), name="password"),
     path("password/new/<uidb64>/<token>/", NewPasswordView.as_view(), name="new_password"),

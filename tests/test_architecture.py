@@ -45,6 +45,7 @@ CAPABILITIES = (
     "exports",
     "rewards",
     "training",
+    "alerts",
     "api",
     "console",
 )

@@ -5,10 +5,11 @@ explains each. Two shapes follow from DATABASE_URL. Without it this is a laptop:
 spot, and values for a small model (laptop/). With it this is production: nothing is guessed, cookies are secure, HTTP
 goes to HTTPS.
 
-What operators set is in places, web, labeling and training; what Django and other libraries are told in django and
-libraries.
+What operators set is in places, web, alerts, labeling and training; what Django and other libraries are told in
+django and libraries.
 """
 
+from config.settings.alerts import *  # noqa: F403
 from config.settings.django import *  # noqa: F403
 from config.settings.environment import *  # noqa: F403
 from config.settings.labeling import *  # noqa: F403

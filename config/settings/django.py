@@ -124,6 +124,8 @@ STORAGES = {
     },
 }
 
+# Prometheus asks a machine by its address, where HTTPS ends at the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^metrics$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = FORCE_HTTPS
 SESSION_COOKIE_AGE = int(SESSION_AGE.total_seconds())
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if FORCE_HTTPS else 0

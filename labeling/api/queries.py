@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from django.db.models import Count, F, Q, Sum
 
+from labeling.alerts.models import Incident
 from labeling.base.states import TaskState, WebhookEvent
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -86,6 +87,15 @@ def event_data(event: WebhookEvent, subject: int) -> dict[str, object]:
             "failure": run.failure,
             "model_version": run.model_version_id,
             "decision": run.decision,
+        }
+    if event in (WebhookEvent.ALERT_OPENED, WebhookEvent.ALERT_CLOSED):
+        incident = Incident.objects.get(pk=subject)
+        return {
+            "id": incident.pk,
+            "kind": incident.kind,
+            "subject": incident.subject,
+            "opened_at": utc_text(incident.opened_at),
+            "closed_at": utc_text(incident.closed_at) if incident.closed_at else None,
         }
     version = ModelVersion.objects.get(pk=subject)
     return {"id": version.pk, "name": version.name, "kind": version.kind, "reason": version.state_reason}

@@ -265,6 +265,22 @@ class WebhookEvent(models.TextChoices):
     SNAPSHOT_CREATED = "snapshot.created", _("A snapshot was made")
     RUN_ENDED = "training_run.ended", _("A training run ended")
     MODEL_PROMOTED = "model.promoted", _("A model was promoted")
+    ALERT_OPENED = "alert.opened", _("Something went wrong")
+    ALERT_CLOSED = "alert.closed", _("What went wrong is over")
+
+
+class AlertKind(models.TextChoices):
+    """What can go wrong, as it is told and silenced."""
+
+    QUEUE_EMPTY = "queue_empty", _("A campaign has nothing to rank")
+    WORKER_GONE = "worker_gone", _("A worker is gone")
+    WORK_FAILS = "work_fails", _("Workers fail again and again")
+    MODEL_UNUSABLE = "model_unusable", _("A model can't be used")
+    RETRAINING_FAILED = "retraining_failed", _("A training run failed")
+    AGREEMENT_DOWN = "agreement_down", _("Agreement between labelers went down")
+    GOLD_FAILED = "gold_failed", _("A labeler fails gold items")
+    DISK_LOW = "disk_low", _("A disk is almost full")
+    REDIS_DOWN = "redis_down", _("Redis can't be reached")
 
 
 class DeliveryState(models.TextChoices):

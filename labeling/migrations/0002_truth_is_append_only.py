@@ -118,6 +118,7 @@ STATES = {
 
 # What webhooks are told of is written in the transaction in which it happens, whichever door it came through.
 TOLD_TO_WEBHOOKS = ("labeling_ranking", "labeling_snapshot", "labeling_trainingrun", "labeling_modelversion")
+ALERTS_TOLD = ("opened", "closed")
 TELL_WEBHOOKS = """
 CREATE FUNCTION concord_tell_webhooks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -137,6 +138,12 @@ CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_trainingrun
 CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_modelversion
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state = 'current')
     EXECUTE FUNCTION concord_tell_webhooks('model.promoted');
+CREATE TRIGGER concord_webhooks_opened AFTER UPDATE ON labeling_incident
+    FOR EACH ROW WHEN (OLD.told_at IS NULL AND NEW.told_at IS NOT NULL)
+    EXECUTE FUNCTION concord_tell_webhooks('alert.opened');
+CREATE TRIGGER concord_webhooks_closed AFTER UPDATE ON labeling_incident
+    FOR EACH ROW WHEN (OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL AND NEW.told_at IS NOT NULL)
+    EXECUTE FUNCTION concord_tell_webhooks('alert.closed');
 """
 
 # What a check came to is measured once, by the gold item's answer of that day.
@@ -295,6 +302,7 @@ def _drop() -> str:
         ("labeling_rewardscore", "concord_by_a_reward_model"),
         ("labeling_preferencemargin", "concord_by_a_reward_model"),
         *((table, "concord_webhooks") for table in TOLD_TO_WEBHOOKS),
+        *(("labeling_incident", f"concord_webhooks_{event}") for event in ALERTS_TOLD),
     ]
     functions = (
         "concord_edit_is_of_the_best",

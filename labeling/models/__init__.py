@@ -1,9 +1,11 @@
+from labeling.alerts.models import Incident, Silence, WorkerSign
 from labeling.api.models import IdempotentRequest, Webhook, WebhookDelivery
 from labeling.base.attempts import UnfinishedAttempt
 from labeling.base.trail.models import Change
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
+from labeling.console.models import DailyWork, KeptFigure
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
@@ -31,6 +33,7 @@ __all__ = [
     "Completion",
     "Composition",
     "Conversation",
+    "DailyWork",
     "Demonstration",
     "EarlierDraft",
     "Exclusion",
@@ -39,8 +42,10 @@ __all__ = [
     "GoldVersion",
     "IdempotentRequest",
     "ImportedRanking",
+    "Incident",
     "InstructionAcknowledgement",
     "InstructionVersion",
+    "KeptFigure",
     "Labeler",
     "Message",
     "ModelCheck",
@@ -64,6 +69,7 @@ __all__ = [
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "Silence",
     "Snapshot",
     "SnapshotRequest",
     "Submitter",
@@ -76,5 +82,6 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "WorkQueue",
+    "WorkerSign",
     "WorkingTime",
 ]

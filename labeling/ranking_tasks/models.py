@@ -142,6 +142,8 @@ class RankingTask(StatefulModel):
             ),
             # The outbox (services/sampling.py) catches up on tasks whose message was lost.
             models.Index(fields=["dispatched_at"], condition=Q(state="sampling"), name="task_sampling"),
+            # The front page says what was set aside, by reason; reasons may be too long for an index.
+            models.Index(fields=["id"], condition=Q(state="set_aside"), name="task_set_aside"),
         ]
 
     def __str__(self) -> str:
@@ -183,7 +185,11 @@ class SamplingRun(StatefulModel):
                 name="sampling_run_names_its_model",
             ),
         ]
-        indexes = [models.Index(fields=["started_at"], condition=Q(state="running"), name="sampling_run_running")]
+        indexes = [
+            models.Index(fields=["started_at"], condition=Q(state="running"), name="sampling_run_running"),
+            # Whether the last ones failed, and how many there were within the hour (the front page).
+            models.Index(fields=["finished_at"], condition=Q(imported_model_name=""), name="sampling_run_finished"),
+        ]
 
     def __str__(self) -> str:
         return f"Sampling run {self.pk}"

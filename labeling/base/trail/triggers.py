@@ -20,6 +20,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_modelversion": EVERY,
     "labeling_apitoken": ("scopes", "expires_at", "revoked_at"),
     "labeling_webhook": ("url", "events", "active"),
+    "labeling_silence": EVERY,
     "labeling_rewardmodel": EVERY,
     "labeling_trainingrecipe": (),
     "labeling_campaign_reward_models": (),

@@ -1,18 +1,16 @@
 """How much is handed in, day by day, and who is at work now."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from django.db.models import Count, F, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import F
 from django.utils import timezone
 
 from labeling.base.states import AssignmentKind, AssignmentState
-from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import BY_PEOPLE, Assignment
-from labeling.desk.ranking.models import Ranking
+from labeling.console.queries.work import Work
+from labeling.desk.models import Assignment
 
 HOLDERS_SHOWN = 12
 
@@ -27,24 +25,22 @@ class Day:
     simulated: int
 
 
-def throughput(*, days: int) -> list[Day]:
-    """The last `days` days, today last, in the current time zone."""
-    today = timezone.localdate()
-    first = today - timedelta(days=days - 1)
-    begin = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    handed_in = Ranking.objects.of_work().first_submissions()
-    rankings, simulated = _per_day(handed_in.filter(BY_PEOPLE), begin), _per_day(handed_in.exclude(BY_PEOPLE), begin)
-    written = Demonstration.objects.of_work().first_submissions().filter(BY_PEOPLE, source="labeler")
-    demonstrations = _per_day(written, begin)
+def throughput(work: Work, *, days: int, campaigns: Collection[int]) -> list[Day]:
+    """The last `days` days of these campaigns, today last, in the current time zone."""
+    counted: Counter[tuple[date | None, str]] = Counter()
+    for row in work.by_day:
+        if row.campaign in campaigns and (row.kind == AssignmentKind.RANKING or not row.simulated):
+            counted[row.day, "simulated" if row.simulated else row.kind] += row.count
+    first = timezone.localdate() - timedelta(days=days - 1)
     return [
-        Day(day=day, rankings=rankings[day], demonstrations=demonstrations[day], simulated=simulated[day])
+        Day(
+            day=day,
+            rankings=counted[day, AssignmentKind.RANKING],
+            demonstrations=counted[day, AssignmentKind.DEMONSTRATION],
+            simulated=counted[day, "simulated"],
+        )
         for day in (first + timedelta(days=number) for number in range(days))
     ]
-
-
-def _per_day(submitted: QuerySet[Any], begin: datetime) -> Counter[date]:
-    by_day = submitted.filter(submitted_at__gte=begin).order_by().annotate(day=TruncDate("submitted_at"))
-    return Counter(dict(by_day.values_list("day").annotate(count=Count("pk"))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +65,9 @@ class Holder:
         return self.kind == AssignmentKind.RANKING
 
 
-def holders() -> tuple[list[Holder], int]:
+def holders(campaigns: Collection[int]) -> tuple[list[Holder], int]:
     """Returns who holds what, the last active first, and how many pieces of work are held in all."""
-    held = Assignment.objects.filter(state=AssignmentState.OPEN)
+    held = Assignment.objects.filter(state=AssignmentState.OPEN, campaign__in=campaigns)
     latest = held.select_related("labeler__user", "campaign").order_by(
         F("draft_saved_at").desc(nulls_last=True), "-claimed_at"
     )

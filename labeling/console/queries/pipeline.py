@@ -1,31 +1,21 @@
 """Counts of each step from a prompt to a promoted model, for the admin's front page."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Sum
 from django.utils import timezone
 
-from labeling.base.states import (
-    CampaignStage,
-    CampaignState,
-    ModelState,
-    RunState,
-    TaskState,
-)
+from labeling.base.states import AssignmentKind, CampaignStage, CampaignState, ModelState, RunState, SamplingState
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.prompts import Prompt
-from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import BY_PEOPLE
-from labeling.desk.ranking.models import Ranking
+from labeling.console.queries.figures import Figures, WorkCounts
+from labeling.console.queries.work import Work
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import FREE_PLACES, NOT_A_COPY, RankingTask
+from labeling.ranking_tasks.models import SamplingRun
 from labeling.training.models import TrainingPoint, TrainingRun
-
-OF_PEOPLE = Q(campaign__simulated=False, campaign__stage=CampaignStage.WORK.value)
-"""Campaigns of simulated labelers are counted nowhere beside those of people, nor is screening and practice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +39,8 @@ class TaskCounts:
     set_aside: int
     open_places: int
     """Rankings that labelers could claim now."""
+    sampled_last_hour: int
+    """Completions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +63,8 @@ class RunCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
+    """Campaigns of simulated labelers are counted nowhere beside those of people, nor is screening and practice."""
+
     prompts: PromptCounts
     tasks: TaskCounts
     rankings: RankingCounts
@@ -80,63 +74,68 @@ class Pipeline:
     current: list[ModelVersion]
     """The SFT model, and the version of each reward model that has one."""
     candidates: int
+    counted_at: datetime
+    """As of when prompts and tasks are counted."""
 
 
-def pipeline() -> Pipeline:
+def pipeline(*, campaigns: dict[int, Campaign], figures: Figures, work: Work) -> Pipeline:
+    """`campaigns`: those that are looked at, by id; `work`: of a week at least."""
     return Pipeline(
-        prompts=_prompts(),
-        tasks=_tasks(),
-        rankings=_rankings(),
+        prompts=_prompts(figures, campaigns),
+        tasks=_tasks(figures.work, campaigns),
+        rankings=_rankings(work, campaigns),
         snapshots=Snapshot.objects.count(),
         last_snapshot=Snapshot.objects.order_by("-id").first(),
         runs=_runs(),
         current=list(ModelVersion.objects.current().select_related("reward_model", "snapshot")),
         candidates=ModelVersion.objects.filter(state=ModelState.CANDIDATE).count(),
+        counted_at=figures.counted_at,
     )
 
 
-def _prompts() -> PromptCounts:
-    in_use = Q(set_aside_reason="")
-    counts = Prompt.objects.filter(OF_PEOPLE).aggregate(
-        total=Count("pk"),
-        in_use=Count("pk", filter=in_use),
-        needed=Sum("demonstrations_needed", filter=in_use, default=0),
-        taken=Sum(F("demonstrations_open") + F("demonstrations_done"), filter=in_use, default=0),
-        open=Sum("demonstrations_open", default=0),
-    )
+def of_people(campaign: Campaign | None) -> bool:
+    return campaign is not None and not campaign.simulated and campaign.stage == CampaignStage.WORK
+
+
+def _prompts(figures: Figures, campaigns: dict[int, Campaign]) -> PromptCounts:
+    rows = [row for row in figures.work if of_people(campaigns.get(row["campaign"]))]
     return PromptCounts(
-        total=counts["total"],
-        set_aside=counts["total"] - counts["in_use"],
-        wanted=counts["needed"] - counts["taken"],
-        open=counts["open"],
-        done=Demonstration.objects.of_work().first_submissions().filter(BY_PEOPLE).count(),
+        total=sum(row["prompts"] for row in rows),
+        set_aside=sum(row["prompts_aside"] for row in rows),
+        wanted=sum(row["demonstrations_wanted"] for row in rows),
+        open=sum(row["demonstrations_open"] for row in rows),
+        done=figures.demonstrations,
     )
 
 
-def _tasks() -> TaskCounts:
-    ready = Q(state=TaskState.READY, campaign__state=CampaignState.ACTIVE, campaign__simulated=False)
+def _tasks(work: Iterable[WorkCounts], campaigns: dict[int, Campaign]) -> TaskCounts:
+    rows = [row for row in work if of_people(campaigns.get(row["campaign"]))]
+    active = [row for row in rows if campaigns[row["campaign"]].state == CampaignState.ACTIVE]
+    hour_ago = timezone.now() - timedelta(hours=1)
+    sampled = SamplingRun.objects.filter(imported_model_name="", finished_at__gt=hour_ago, state=SamplingState.DONE)
     return TaskCounts(
-        **RankingTask.objects.filter(OF_PEOPLE, NOT_A_COPY).aggregate(
-            sampling=Count("pk", filter=Q(state=TaskState.SAMPLING)),
-            ready=Count("pk", filter=ready),
-            done=Count("pk", filter=Q(state=TaskState.DONE)),
-            set_aside=Count("pk", filter=Q(state=TaskState.SET_ASIDE)),
-            open_places=Sum(FREE_PLACES, filter=ready, default=0),
-        )
+        sampling=sum(row["tasks_sampling"] for row in rows),
+        ready=sum(row["tasks_ready"] for row in active),
+        done=sum(row["tasks_done"] for row in rows),
+        set_aside=sum(row["tasks_aside"] for row in rows),
+        open_places=sum(row["places"] for row in active),
+        sampled_last_hour=sampled.aggregate(completions=Sum("requested", default=0))["completions"],
     )
 
 
-def _rankings() -> RankingCounts:
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+def _rankings(work: Work, campaigns: dict[int, Campaign]) -> RankingCounts:
+    today = timezone.localdate()
+    ever = [row for row in work.ever if row.kind == AssignmentKind.RANKING and row.campaign in campaigns]
+    lately = [
+        row
+        for row in work.by_day
+        if row.kind == AssignmentKind.RANKING and not row.simulated and row.campaign in campaigns and row.day
+    ]
     return RankingCounts(
-        **Ranking.objects.of_work()
-        .first_submissions()
-        .aggregate(
-            total=Count("pk", filter=BY_PEOPLE),
-            today=Count("pk", filter=BY_PEOPLE & Q(submitted_at__gte=today)),
-            week=Count("pk", filter=BY_PEOPLE & Q(submitted_at__gte=today - timedelta(days=6))),
-            simulated=Count("pk", filter=~BY_PEOPLE),
-        )
+        total=sum(row.count for row in ever if not row.simulated),
+        today=sum(row.count for row in lately if row.day == today),
+        week=sum(row.count for row in lately if row.day and row.day > today - timedelta(days=7)),
+        simulated=sum(row.count for row in ever if row.simulated),
     )
 
 
@@ -154,8 +153,3 @@ def _runs() -> RunCounts:
 def last_step(run: TrainingRun) -> int | None:
     """The number of the optimizer step that the run wrote last."""
     return TrainingPoint.objects.filter(run=run).order_by("-step").values_list("step", flat=True).first()
-
-
-def open_campaigns(*, limit: int) -> list[Campaign]:
-    """The newest campaigns that are open to labelers."""
-    return list(Campaign.objects.filter(state=CampaignState.ACTIVE, simulated=False).order_by("-id")[:limit])

@@ -1,5 +1,6 @@
-"""What waits or failed, for the notices of the admin's front page."""
+"""What is wrong now: what waits, failed or is gone. The causes behind notices and alerts."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -9,9 +10,14 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from config.disk import Disk, disks_almost_full
+from config.health import redis_state
+from labeling.alerts.models import WorkerSign
+from labeling.alerts.rules import GOLD_LOOKED_AT, fails_gold
 from labeling.base.states import (
     CampaignStage,
     CampaignState,
+    CheckKind,
     CheckState,
     LabelerState,
     ModelKind,
@@ -28,6 +34,7 @@ from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
 from labeling.desk.queries.idle import Stuck, labelers_without_work, stuck_in, waiting_queues
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.people.models import Labeler
+from labeling.quality.gold.models import Check
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, NOT_A_COPY, RankingTask, SamplingRun
 from labeling.rewards.models import ScoringRequest
 from labeling.training.models import TrainingRun
@@ -37,6 +44,11 @@ FAILING = 3
 """So many failures in a row are no accident."""
 WAITS_TOO_LONG = timedelta(minutes=10)
 """Longer than a worker needs to take up its next message: probably none is running."""
+BEAT = "beat"
+"""The name of beat's row among the workers' signs."""
+GONE_AFTER = timedelta(minutes=2)
+"""A worker says every 20 seconds that it is up (services/signs.py)."""
+GOLD_WITHIN = timedelta(days=14)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +78,26 @@ class EmptyCampaign:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GoldFailing:
+    """An active labeler who failed most of the last gold items that they were given."""
+
+    labeler: int
+    name: str
+    failed: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoticeFacts:
+    disks: list[Disk]
+    """Those that are almost full."""
+    redis: bool
+    """Whether Redis answers."""
+    gone: list[WorkerSign]
+    """Workers that were up and have not been heard of for GONE_AFTER."""
+    beat_silent_since: datetime | None
+    """The last sign of beat, where that is long ago."""
+    gold_failing: list[GoldFailing]
     broken_models: list[ModelCheck]
     """Of models that are current, or were to become it, the check that failed."""
     failing_sampling: Failing | None
@@ -96,10 +127,19 @@ def notice_facts() -> NoticeFacts:
     )
     waiting = last_run if last_run and last_run.state == RunState.QUEUED and last_run.created_at < long_ago else None
     queues = waiting_queues()
+    gone = list(WorkerSign.objects.filter(at__lt=timezone.now() - GONE_AFTER))
     return NoticeFacts(
+        disks=disks_almost_full(),
+        redis=redis_state() == "ok",
+        gone=[each for each in gone if each.name != BEAT],
+        beat_silent_since=next((each.at for each in gone if each.name == BEAT), None),
+        gold_failing=_gold_failing(),
         broken_models=_broken_models(),
         failing_sampling=_failing(
-            SamplingRun.objects.exclude(state=SamplingState.RUNNING).exclude(task__state=TaskState.SET_ASIDE), "error"
+            SamplingRun.objects.filter(imported_model_name="")
+            .exclude(state=SamplingState.RUNNING)
+            .exclude(task__state=TaskState.SET_ASIDE),
+            "error",
         ),
         failing_suggestions=_failing(
             SuggestionRequest.objects.filter(
@@ -136,6 +176,30 @@ def _failing(finished: QuerySet[Any], reason: str) -> Failing | None:
     recent = finished.filter(finished_at__gt=timezone.now() - timedelta(days=1)).order_by("-finished_at")
     failed = list(takewhile(bool, recent.values_list(reason, flat=True)[:20]))  # what went well gives no reason
     return Failing(times=len(failed), reason=failed[0]) if len(failed) >= FAILING else None
+
+
+def _gold_failing() -> list[GoldFailing]:
+    measured = Check.objects.filter(
+        kind=CheckKind.GOLD,
+        measured_at__gt=timezone.now() - GOLD_WITHIN,
+        labeler__state=LabelerState.ACTIVE,
+        task__campaign__stage=CampaignStage.WORK,
+    )
+    last: defaultdict[tuple[int, str], list[bool]] = defaultdict(list)
+    for labeler, name, passed in measured.order_by("-measured_at").values_list(
+        "labeler", "labeler__user__username", "passed"
+    ):
+        last[labeler, name].append(passed)
+    return [
+        GoldFailing(
+            labeler=labeler,
+            name=name,
+            failed=passed[:GOLD_LOOKED_AT].count(False),
+            of=len(passed[:GOLD_LOOKED_AT]),
+        )
+        for (labeler, name), passed in sorted(last.items())
+        if fails_gold(passed)
+    ]
 
 
 def _waiting_labelers() -> dict[LabelerState, int]:

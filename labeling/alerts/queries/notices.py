@@ -1,16 +1,19 @@
-"""The notices of the front page: what waits or failed, with the page where an admin can act on it."""
+"""What is wrong, in words, with the page where an admin can act on it: for the front page, and for alerts.
+
+A notice with a kind is an alert as well: services/watch.py opens an incident for it and tells people.
+"""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from config.disk import disks_almost_full
-from config.health import redis_state
-from labeling.base.states import AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
-from labeling.console.queries.notices import EmptyCampaign, NoticeFacts, notice_facts
+from labeling.alerts.queries.causes import EmptyCampaign, NoticeFacts, notice_facts
+from labeling.base.states import AlertKind, AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
 from labeling.desk.queries.idle import Stuck
 from labeling.desk.views.idle import words_for_admin
 from labeling.training.admin.sentences import failure_in_words
@@ -18,47 +21,74 @@ from labeling.training.admin.sentences import failure_in_words
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """One notice. `urgent`: no work can be done because of it."""
+    """One notice. `urgent`: no work can be done because of it. `kind`: it is told as an alert, once a `subject`."""
 
     text: str
     detail: str = ""
     link: str = ""
     urgent: bool = False
+    kind: AlertKind | None = None
+    subject: str = ""
 
 
 def notices() -> list[Notice]:
     """Returns the notices, urgent ones first."""
-    found = notice_facts()
-    every = [*_servers(), *_models(found), *_failures(found), *_work(found), *_runs(found), *_people(found)]
+    return notices_of(notice_facts())
+
+
+def notices_of(found: NoticeFacts) -> list[Notice]:
+    """The same of facts that are known, in the language that is active."""
+    every = [
+        *_servers(found),
+        *_workers(found),
+        *_models(found),
+        *_failures(found),
+        *_work(found),
+        *_runs(found),
+        *_people(found),
+    ]
     return sorted(every, key=lambda notice: not notice.urgent)
 
 
-def _servers() -> list[Notice]:
-    return [*_disks(), *_redis()]
-
-
-def _disks() -> list[Notice]:
-    return [
+def _servers(found: NoticeFacts) -> list[Notice]:
+    disks = [
         Notice(
             text=_("The disk of %(folder)s is almost full") % {"folder": disk.folder},
             detail=_("%(free).1f GiB are left. When it is full nothing can be saved: make room, or set DISK_ALERT_GIB.")
             % {"free": disk.free_gib},
             urgent=True,
+            kind=AlertKind.DISK_LOW,
+            subject=str(disk.folder)[-200:],
         )
-        for disk in disks_almost_full()
+        for disk in found.disks
     ]
+    if found.redis:
+        return disks
+    detail = _("People go on labeling; sampling and training wait and catch up when it is back.")
+    down = Notice(text=_("Redis can't be reached"), detail=detail, urgent=True, kind=AlertKind.REDIS_DOWN)
+    return [*disks, down]
 
 
-def _redis() -> list[Notice]:
-    if redis_state() == "ok":
-        return []
-    return [
+def _workers(found: NoticeFacts) -> list[Notice]:
+    gone = [
         Notice(
-            text=_("Redis can't be reached"),
-            detail=_("People go on labeling; sampling and training wait and catch up when it is back."),
-            urgent=True,
+            text=_("The worker %(name)s is gone") % {"name": each.name},
+            detail=_("It served %(queues)s, was last heard of at %(at)s, and was not stopped in order.")
+            % {"queues": each.queues, "at": date_format(localtime(each.at), "DATETIME_FORMAT")},
+            kind=AlertKind.WORKER_GONE,
+            subject=str(each)[:200],
         )
+        for each in found.gone
     ]
+    if found.beat_silent_since is None:
+        return gone
+    at = date_format(localtime(found.beat_silent_since), "DATETIME_FORMAT")
+    silent = Notice(
+        text=_("Beat, or the worker of the default queue, was last heard of at %(at)s") % {"at": at},
+        detail=_("Nothing is sampled, retrained or told until both are up."),
+        urgent=True,
+    )
+    return [silent, *gone]
 
 
 def _models(found: NoticeFacts) -> list[Notice]:
@@ -69,6 +99,8 @@ def _models(found: NoticeFacts) -> list[Notice]:
             detail=check.failure,
             link=reverse("admin:labeling_modelversion_change", args=[check.model_version_id]),
             urgent=True,
+            kind=AlertKind.MODEL_UNUSABLE,
+            subject=f"model version {check.model_version_id}",
         )
         for check in found.broken_models
     ]
@@ -102,6 +134,8 @@ def _failures(found: NoticeFacts) -> list[Notice]:
             detail=failing.reason.partition("\n")[0],
             link=_list(noun, state__exact=state),
             urgent=True,
+            kind=AlertKind.WORK_FAILS,
+            subject=noun,
         )
         for failing, text, noun, state in kinds
         if failing
@@ -124,25 +158,31 @@ def _work(found: NoticeFacts) -> list[Notice]:
 
 def _empty(each: EmptyCampaign) -> Notice:
     """A campaign that could have something to rank, with the rows that it waits for."""
-    text = _("Nothing to rank in “%(campaign)s”") % {"campaign": each.campaign}
+    detail, link = _wants(each)
+    return Notice(
+        text=_("Nothing to rank in “%(campaign)s”") % {"campaign": each.campaign},
+        detail=detail,
+        link=link,
+        kind=AlertKind.QUEUE_EMPTY,
+        subject=f"campaign {each.campaign.pk}",
+    )
+
+
+def _wants(each: EmptyCampaign) -> tuple[str, str]:
+    """What it waits for, and the page that shows it."""
     of_campaign = {"campaign__id__exact": str(each.campaign.pk)}
     if each.sampling:
         words = "%(count)d task is being sampled.", "%(count)d tasks are being sampled."
         detail = ngettext(*words, each.sampling) % {"count": each.sampling}
-        return Notice(
-            text=text, detail=detail, link=_list("rankingtask", **of_campaign, state__exact=TaskState.SAMPLING)
-        )
+        return detail, _list("rankingtask", **of_campaign, state__exact=TaskState.SAMPLING)
     if each.prompts:
         detail = ngettext(
             "%(count)d prompt waits for ranking tasks, which are made every few seconds while beat is up.",
             "%(count)d prompts wait for ranking tasks, which are made every few seconds while beat is up.",
             each.prompts,
         )
-        return Notice(
-            text=text, detail=detail % {"count": each.prompts}, link=_list("prompt", **of_campaign, wants="ranking")
-        )
-    page = reverse("admin:labeling_campaign_change", args=[each.campaign.pk])
-    return Notice(text=text, detail=_("It has no prompts. Import some."), link=page)
+        return detail % {"count": each.prompts}, _list("prompt", **of_campaign, wants="ranking")
+    return _("It has no prompts. Import some."), reverse("admin:labeling_campaign_change", args=[each.campaign.pk])
 
 
 def _stuck(each: Stuck) -> Notice:
@@ -170,6 +210,8 @@ def _sampling(found: NoticeFacts) -> list[Notice]:
             text=text % {"count": found.waiting_sampling},
             detail=_("Is a sampling worker up?"),
             link=_list("rankingtask", state__exact=TaskState.SAMPLING),
+            kind=AlertKind.WORKER_GONE,
+            subject="sampling",
         )
     ]
 
@@ -182,6 +224,8 @@ def _runs(found: NoticeFacts) -> list[Notice]:
                 detail=failure_in_words(run.failure).partition("\n")[0],
                 link=reverse("admin:labeling_trainingrun_change", args=[run.pk]),
                 urgent=True,
+                kind=AlertKind.RETRAINING_FAILED,
+                subject=f"training run {run.pk}",
             )
         ]
     if run := found.waiting_run:
@@ -190,13 +234,33 @@ def _runs(found: NoticeFacts) -> list[Notice]:
                 text=_("Training run %(run)d waits for a worker") % {"run": run.pk},
                 detail=_("Is a training worker up?"),
                 link=reverse("admin:labeling_trainingrun_change", args=[run.pk]),
+                kind=AlertKind.WORKER_GONE,
+                subject="training",
             )
         ]
     return []
 
 
 def _people(found: NoticeFacts) -> list[Notice]:
-    waiting = [
+    return [*_gold(found), *_to_admit(found), *_idle(found)]
+
+
+def _gold(found: NoticeFacts) -> list[Notice]:
+    return [
+        Notice(
+            text=_("%(labeler)s failed %(failed)d of the last %(of)d gold items")
+            % {"labeler": each.name, "failed": each.failed, "of": each.of},
+            detail=_("Look at their rankings beside the answers before you talk to them."),
+            link=reverse("admin:labeling_labeler_change", args=[each.labeler]),
+            kind=AlertKind.GOLD_FAILED,
+            subject=f"labeler {each.labeler}",
+        )
+        for each in found.gold_failing
+    ]
+
+
+def _to_admit(found: NoticeFacts) -> list[Notice]:
+    return [
         Notice(
             text=ngettext(
                 "%(count)d labeler waits to be admitted (%(state)s)",
@@ -208,9 +272,12 @@ def _people(found: NoticeFacts) -> list[Notice]:
         )
         for state, count in found.waiting_labelers.items()
     ]
+
+
+def _idle(found: NoticeFacts) -> list[Notice]:
     count = found.labelers_without_work
     if not count:
-        return waiting
+        return []
     text = ngettext(
         "%(count)d active labeler can be given nothing now", "%(count)d active labelers can be given nothing now", count
     )
@@ -219,7 +286,7 @@ def _people(found: NoticeFacts) -> list[Notice]:
         detail=_("Work waits, but not for them: their pages say why."),
         link=_list("labeler", gets_work="no"),
     )
-    return [*waiting, idle]
+    return [idle]
 
 
 def _list(model: str, **filters: str) -> str:

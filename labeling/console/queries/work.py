@@ -1,0 +1,136 @@
+"""What was handed in: days that are over as beat counted them, and what came since as it is."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from labeling.base.states import AssignmentKind, CampaignStage
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.console.models import DailyWork
+from labeling.desk.demonstrating.models import Demonstration
+from labeling.desk.ranking.models import Ranking
+
+REAL_WORK = Q(campaign__stage=CampaignStage.WORK.value)
+
+
+def midnight_of(moment: datetime) -> datetime:
+    """The beginning of its day."""
+    return timezone.localtime(moment).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def uncounted_since() -> datetime | None:
+    """From when on nothing was counted by beat; None: from the beginning."""
+    last: date | None = DailyWork.objects.aggregate(last=Max("day"))["last"]
+    return timezone.make_aware(datetime.combine(last + timedelta(days=1), time())) if last else None
+
+
+def handed_in(*, since: datetime | None, until: datetime | None = None) -> dict[AssignmentKind, QuerySet[Any]]:
+    """First submissions with the columns of DailyWork but the day, grouped, to which a day may be added."""
+    between = Q()
+    if since is not None:
+        between &= Q(submitted_at__gte=since)
+    if until is not None:
+        between &= Q(submitted_at__lt=until)
+    rankings = Ranking.objects.first_submissions().filter(between, task__copy_of=None)
+    demonstrations = Demonstration.objects.first_submissions().filter(between, source="labeler", labeler__isnull=False)
+    totals = {"count": Count("pk"), "active_seconds": Sum("active_seconds", default=0.0)}
+    return {
+        AssignmentKind.RANKING: rankings.order_by()
+        .annotate(campaign=F("task__campaign"), language=F("task__language"))
+        .annotate(day=TruncDate("submitted_at"))
+        .values("day", "campaign", "labeler", "language", "simulated")
+        .annotate(**totals),
+        AssignmentKind.DEMONSTRATION: demonstrations.order_by()
+        .annotate(campaign=F("prompt__campaign"), language=F("prompt__language"))
+        .annotate(day=TruncDate("submitted_at"))
+        .values("day", "campaign", "labeler", "language", "simulated")
+        .annotate(**totals),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """So many pieces of real work with so much active time. What a query doesn't go by is None or empty."""
+
+    day: date | None = None
+    campaign: int | None = None
+    labeler: int | None = None
+    kind: AssignmentKind = AssignmentKind.RANKING
+    language: str = ""
+    simulated: bool = False
+    count: int = 0
+    active_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """`by_day`: of the last days, by day, campaign, language. `by_labeler`: of the days that are shown. `ever`: by
+    campaign."""
+
+    by_day: Sequence[Handed]
+    by_labeler: Sequence[Handed]
+    ever: Sequence[Handed]
+
+
+def work_of(*, shown: int, days: int) -> Work:
+    """The last `days` days, of which `shown` are shown, today last.
+
+    In a fixed number of queries, none of which reads more than what a day brings and what beat counted.
+    """
+    first, first_shown = (timezone.localdate() - timedelta(days=number - 1) for number in (days, shown))
+    since = uncounted_since()
+    fresh = [_handed(kind, row) for kind, rows in handed_in(since=since).items() for row in rows]
+    real = _real_campaigns(fresh)
+    fresh = [each for each in fresh if each.campaign in real]
+    counted = DailyWork.objects.filter(REAL_WORK).order_by()
+    return Work(
+        by_day=_added(
+            counted.filter(day__gte=first), _since(fresh, first), ("day", "campaign", "language", "kind", "simulated")
+        ),
+        by_labeler=_added(
+            counted.filter(day__gte=first_shown), _since(fresh, first_shown), ("labeler", "campaign", "kind")
+        ),
+        ever=_added(counted, fresh, ("campaign", "kind", "simulated")),
+    )
+
+
+def _since(fresh: Sequence[Handed], first: date) -> list[Handed]:
+    return [each for each in fresh if each.day is not None and each.day >= first]
+
+
+def _real_campaigns(fresh: Sequence[Handed]) -> set[int]:
+    named = {each.campaign for each in fresh if each.campaign is not None}
+    return set(Campaign.objects.filter(pk__in=named, stage=CampaignStage.WORK).values_list("pk", flat=True))
+
+
+def _handed(kind: AssignmentKind, row: dict[str, Any]) -> Handed:
+    return Handed(kind=kind, **row)
+
+
+def _added(counted: QuerySet[DailyWork], fresh: Sequence[Handed], keys: tuple[str, ...]) -> list[Handed]:
+    """Both together, grouped by the keys."""
+    sums: defaultdict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0, 0.0])
+    for *key, count, seconds in _rows(counted, keys):
+        _add(sums[tuple(key)], count, seconds)
+    for each in fresh:
+        _add(sums[tuple(getattr(each, name) for name in keys)], each.count, each.active_seconds)
+    return [
+        Handed(**dict(zip(keys, key, strict=True)), count=int(count), active_seconds=seconds)
+        for key, (count, seconds) in sums.items()
+    ]
+
+
+def _rows(counted: QuerySet[DailyWork], keys: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    grouped = counted.values(*keys).annotate(total=Sum("count"), seconds=Sum("active_seconds"))
+    yield from grouped.values_list(*keys, "total", "seconds")
+
+
+def _add(sums: list[float], count: int, seconds: float) -> None:
+    sums[0] += count
+    sums[1] += seconds
