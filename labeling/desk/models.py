@@ -114,6 +114,12 @@ class Assignment(HeldWork):
     expires_at = models.DateTimeField()
     skip_reason = models.CharField(max_length=24, blank=True, choices=SkipReason.choices)
     skip_note = models.TextField(blank=True)
+    returned_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When a reviewer gave it back to its labeler. Empty: never, or it was revised or answered since.",
+    )
 
     class Meta:
         verbose_name = _("assignment")
@@ -151,6 +157,9 @@ class Assignment(HeldWork):
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="assignment_open_by_expiry"),
             models.Index(F("labeler"), F("closed_at").desc(), name="assignment_history"),  # queries/history.py
+            models.Index(
+                fields=["labeler"], condition=Q(returned_at__isnull=False), name="assignment_returned"
+            ),  # the start page lists them
             # services/next_task.py asks which campaign a labeler was given work from longest ago.
             models.Index(fields=["labeler", "kind", "campaign", "id"], name="assignment_turns"),
         ]

@@ -14,6 +14,8 @@ from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
+from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
@@ -22,8 +24,11 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AdjudicatedCompletion",
+    "Adjudication",
     "ApiToken",
     "Assignment",
+    "BrokenTaskReport",
     "Campaign",
     "Change",
     "Completion",
@@ -54,6 +59,8 @@ __all__ = [
     "Ranking",
     "RankingTask",
     "RenderedCompletion",
+    "Review",
+    "ReviewProgress",
     "Revision",
     "RewardModel",
     "RewardScore",
@@ -65,6 +72,8 @@ __all__ = [
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
+    "Thread",
+    "ThreadMessage",
     "TrainingPoint",
     "TrainingRecipe",
     "TrainingRun",
