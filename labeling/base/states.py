@@ -245,8 +245,10 @@ class DeliveryState(models.TextChoices):
 
 
 class ReviewReason(models.TextChoices):
-    """Why work stands in the reviewers' queue, the most urgent first. ANSWERED: its labeler revised or answered what was
-    returned. CHANGED: something was handed in after the task was adjudicated."""
+    """Why work stands in the reviewers' queue, the most urgent first.
+
+    ANSWERED: its labeler revised or answered what was returned. CHANGED: handed in after the task was adjudicated.
+    """
 
     ANSWERED = "answered", _("Answered")
     ASKED_FOR = "asked_for", _("Asked for")
