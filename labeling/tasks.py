@@ -21,8 +21,9 @@ from labeling.model_versions.queries import current_reward_models, current_sft_m
 from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.ranking_tasks.services import sampling, tasks
+from labeling.review.services import planning, reports
 from labeling.rewards.queries import somebody_waits
-from labeling.rewards.services import rewards
+from labeling.rewards.services import doubtful, rewards
 from labeling.rewards.services.scoring_requests import (
     SCORING_ATTEMPTS,
     SCORING_REQUESTS,
@@ -228,6 +229,19 @@ def take_in_file(import_id: int) -> None:
 def go_on_with_imports() -> None:
     """Beat: sends again what no worker reads: its message was lost, or its worker died."""
     IMPORTS.send()
+
+
+@shared_task
+def plan_reviews() -> None:
+    """Beat: what reviewers are to look at goes into their queue, what was skipped as broken to the admins."""
+    planning.plan_reviews()
+    reports.take_up_skipped()
+
+
+@shared_task
+def review_doubtful_labels() -> None:
+    """Beat: labels that the current reward models contradict go to the reviewers."""
+    doubtful.request_reviews()
 
 
 @shared_task

@@ -1442,6 +1442,10 @@ class Migration(migrations.Migration):
             model_name='assignment',
             index=models.Index(condition=models.Q(('returned_at__isnull', False)), fields=['labeler'], name='assignment_returned'),
         ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('skip_reason', 'broken')), fields=['closed_at'], name='assignment_broken'),
+        ),
         migrations.AddField(
             model_name='queueprogress',
             name='labeler',
