@@ -37,9 +37,7 @@ def adjudicate(
     task = review.task
     rankings = all_of_task(task).ids
     if rankings != sorted(seen):
-        raise ReviewRefused(
-            "A ranking of this task came or changed while you looked. Look again, then decide."
-        )
+        raise ReviewRefused("A ranking of this task came or changed while you looked. Look again, then decide.")
     check_covers(expected=task.completions.values_list("pk", flat=True), given=list(ranks))
     last = task.adjudications.order_by("-number").first()
     made = Adjudication.objects.create(
