@@ -148,7 +148,7 @@ def _show_fix(
     data: Data,
     problem: str | None,
 ) -> HttpResponse:
-    own = {"seen": label_of(assignment).revision, "why": data.get("why") or "", "problem": problem}
+    own = {"seen": label_of(assignment).revision, "told": data.get("why") or "", "problem": problem}
     context = common_context(request, found) | context | own
     return render(request, template, context, status=200 if problem is None else 422)
 

@@ -78,8 +78,6 @@ class TestTheQueue:
         assert len(waiting()) == 2
 
     def test_takes_nothing_of_simulated_labelers(self) -> None:
-        simulated = campaign(review_percent=100)
-        Campaign.objects.filter(pk=simulated.pk)
         make_ready_task(make_prompt(make_campaign(review_percent=100, simulated=True)))
         rank(make_labeler("sim", simulated=True), [1, 2, 3, 4])
         assert plan_reviews() == 1
@@ -122,8 +120,8 @@ class TestTheQueue:
         plan_reviews()
         rita = User.objects.create_user("rita")
         fix_ranking_of(
-            token=str(Review.objects.get().token), reviewer=rita, seen=1, note="", strengths=None, none_acceptable=False,
-            judgements=judgements(ranking.assignment, [4, 3, 2, 1], quality=3),
+            token=str(Review.objects.get().token), reviewer=rita, seen=1, note="", strengths=None,
+            judgements=judgements(ranking.assignment, [4, 3, 2, 1], quality=3), none_acceptable=False,
         )  # fmt: skip
         plan_reviews()
         assert waiting() == []
