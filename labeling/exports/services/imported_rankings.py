@@ -9,7 +9,7 @@ from labeling.exports.models import Exclusion
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import IMPORTED_FROM, MOST_IMPORTED, TRAIN, CompletionRecord, RankingRecord
+from lm.snapshot.records import IMPORTED_FROM, LABELER, MOST_IMPORTED, TRAIN, CompletionRecord, RankingRecord
 
 AT_ONCE = 500
 
@@ -70,6 +70,9 @@ def _record(row: ImportedRanking) -> RankingRecord:
             "licence": prompt_import.licence,
             "annotator": row.annotator,
         },
+        "label": LABELER,
+        "fixed": False,
+        "consensus": None,
     }
 
 
