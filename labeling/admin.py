@@ -29,6 +29,7 @@ from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
+from labeling.review.admin import reviews, threads
 from labeling.rewards import admin as rewards
 from labeling.training.admin import training_runs
 from labeling.training.admin.model_versions import ModelMeasures
@@ -36,7 +37,18 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "prompt_imports", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
+__all__ = [
+    "assignments",
+    "prompt_imports",
+    "reviews",
+    "revisions",
+    "threads",
+    "tokens",
+    "trail",
+    "training_runs",
+    "webhooks",
+    "writing",
+]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
@@ -77,17 +89,17 @@ class RankingTaskAdmin(rewards.TaskRewards, ranking_tasks.RankingTaskAdmin):
 
 
 @admin.register(Ranking)
-class RankingAdmin(exclusions.LeavingOut, rankings.RankingAdmin):
+class RankingAdmin(exclusions.LeavingOut, reviews.AskingForReview, rankings.RankingAdmin):
     list_filter = (
         *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
     )  # fmt: skip
     fields = (*rankings.RankingAdmin.fields, "in_training")
     readonly_fields = (*rankings.RankingAdmin.readonly_fields, "in_training")
-    actions_detail = ("leave_out", "take_in")
+    actions_detail = ("ask_for_review", "leave_out", "take_in")
 
 
 @admin.register(Demonstration)
-class DemonstrationAdmin(exclusions.LeavingOut, demonstrations.DemonstrationAdmin):
+class DemonstrationAdmin(exclusions.LeavingOut, reviews.AskingForReview, demonstrations.DemonstrationAdmin):
     list_filter = (
         *demonstrations.DemonstrationAdmin.list_filter,
         exclusions.LeftOutDemonstrationsFilter,
@@ -95,7 +107,7 @@ class DemonstrationAdmin(exclusions.LeavingOut, demonstrations.DemonstrationAdmi
     )
     fields = (*demonstrations.DemonstrationAdmin.fields, "in_training")
     readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "in_training")
-    actions_detail = ("leave_out", "take_in")
+    actions_detail = ("ask_for_review", "leave_out", "take_in")
 
 
 @admin.register(ModelVersion)

@@ -255,7 +255,7 @@ class ReviewReason(models.TextChoices):
     CHANGED = "changed", _("Changed since adjudicated")
     LOW_AGREEMENT = "low_agreement", _("Low agreement")
     DOUBTFUL = "doubtful", _("Doubtful")
-    NEW_LABELER = "new_labeler", _("New labeler")
+    NEW_LABELER = "new_labeler", _("New labeler’s work")
     RANDOM = "random", _("Random share")
 
 

@@ -31,7 +31,7 @@ from labeling.review.queries.labels import label_of
 from labeling.review.queries.pages import SideBySide, side_by_side
 from labeling.review.services import adjudications, drafts, reviews
 from labeling.review.views.access import REVIEW, ReviewerRequest, reviewer_page
-from labeling.review.views.reviews import common_context, find, to_next, words_of_refusal
+from labeling.review.views.reviews import common_context, find, to_next, to_what_was_decided, words_of_refusal
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -41,11 +41,6 @@ def _closed_to(request: ReviewerRequest, found: Review) -> HttpResponse | None:
     if reviews.is_own(found, request.user):
         return render(request, "review/own.html", status=403)
     return None
-
-
-def _to_what_was_decided(request: ReviewerRequest, refusal: Refusal, token: UUID) -> HttpResponse:
-    messages.warning(request, str(refusal))
-    return redirect("review", token=token)
 
 
 @page_or_button
@@ -65,8 +60,8 @@ def fix(request: ReviewerRequest, token: UUID) -> HttpResponse:
         problem = _hand_in(request, found, found.assignment, form) if form.is_valid() else _("Reload the page.")
     except OwnWork:
         return render(request, "review/own.html", status=403)
-    except AlreadyDecided as refusal:
-        return _to_what_was_decided(request, refusal, token)
+    except AlreadyDecided:
+        return to_what_was_decided(request, token)
     except Refusal as refusal:
         problem = words_of_refusal(refusal)
     if problem is not None:
@@ -177,8 +172,8 @@ def adjudicate(request: ReviewerRequest, token: UUID) -> HttpResponse:
             token=str(token), reviewer=request.user, ranks=form.ranks(), seen=form.seen(), note=whole["note"],
             none_acceptable=whole["none_acceptable"],
         )  # fmt: skip
-    except AlreadyDecided as refusal:
-        return _to_what_was_decided(request, refusal, token)
+    except AlreadyDecided:
+        return to_what_was_decided(request, token)
     except Refusal as refusal:
         return _show_adjudication(request, found, table, form, [words_of_refusal(refusal)])
     messages.success(request, _("Adjudicated. What the labelers said stays as it is."))

@@ -167,14 +167,21 @@ def decided(
         decide(form)
     except OwnWork:
         return render(request, "review/own.html", status=403)
-    except AlreadyDecided as refusal:
-        messages.warning(request, str(refusal))
-        return redirect("review", token=token)
+    except AlreadyDecided:
+        return to_what_was_decided(request, token)
     except Refusal as refusal:
         form.add_error(None, words_of_refusal(refusal))
         return _refused(request, found, form)
     messages.success(request, said)
     return to_next(request)
+
+
+def to_what_was_decided(request: ReviewerRequest, token: UUID) -> HttpResponse:
+    """Somebody decided it meanwhile: its page says how, and nothing was done."""
+    found = find(token)
+    named = {"name": found.reviewer, "state": found.get_state_display()}
+    messages.warning(request, _("This was decided already by %(name)s: %(state)s. Nothing was changed.") % named)
+    return redirect("review", token=token)
 
 
 def _refused(request: ReviewerRequest, found: Review, form: DecisionForm) -> HttpResponse:

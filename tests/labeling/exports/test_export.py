@@ -326,6 +326,7 @@ class TestDemonstrations:
             "active_seconds": 60.0,
             "submitted_at": None,
             "suggestion": None,
+            "fixed": False,
         }
         assert manifest.counts == {"train": {"demonstrations": 1, "prompts": 1, "labelers": 1}}
         assert [each.completion for each in open_snapshot(tmp_path / "out").demonstrations("train")] == [
