@@ -13,6 +13,7 @@ from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, 
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
+from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
@@ -31,6 +32,7 @@ __all__ = [
     "BrokenTaskReport",
     "Campaign",
     "Change",
+    "Check",
     "Completion",
     "Composition",
     "Conversation",
@@ -38,6 +40,8 @@ __all__ = [
     "EarlierDraft",
     "Exclusion",
     "FailedLogin",
+    "GoldItem",
+    "GoldVersion",
     "IdempotentRequest",
     "ImportedRanking",
     "InstructionAcknowledgement",

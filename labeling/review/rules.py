@@ -1,12 +1,12 @@
 """Which work reviewers look at. Pure."""
 
-import hashlib
 from collections.abc import Sequence
 from itertools import combinations
 from uuid import UUID
 
 from labeling.base.states import ReviewReason
-from labeling.quality.rules import Ranks, agreement_of
+from labeling.quality.agreement.rules.pairs import Ranks, agreement_of
+from labeling.ranking_tasks.rules import drawn
 
 FEWEST_DECIDED = 3
 """Comparisons that two people both decided; over fewer of them nobody is said to disagree."""
@@ -15,8 +15,7 @@ URGENCY = {reason: place for place, reason in enumerate(ReviewReason)}
 
 def is_drawn(token: UUID, *, percent: int) -> bool:
     """Whether a piece of work is in the random share. The same work is drawn again, whoever asks how often."""
-    drawn = int.from_bytes(hashlib.sha256(f"review {token}".encode()).digest()[:8])
-    return drawn * 100 < percent << 64
+    return drawn(f"review/{token}") < percent / 100
 
 
 def urgency_of(reasons: Sequence[str]) -> int:

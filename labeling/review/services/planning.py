@@ -32,9 +32,10 @@ def plan_reviews() -> int:
     """Looks at everything that was handed in since the last look. Returns how many labels that were."""
     settle_answered()
     until = settled_now()
-    rankings = Ranking.objects.select_related("assignment__campaign", "task__campaign")
-    demonstrations = Demonstration.objects.filter(assignment__isnull=False).select_related("assignment__campaign")
-    return _all(rankings, "ranking", until) + _all(demonstrations, "demonstration", until)
+    rankings = Ranking.objects.of_work().select_related("assignment__campaign", "task__campaign")
+    demonstrations = Demonstration.objects.of_work().filter(assignment__isnull=False)
+    written = demonstrations.select_related("assignment__campaign")
+    return _all(rankings, "ranking", until) + _all(written, "demonstration", until)
 
 
 def _all(labels: "QuerySet[L]", kind: str, until: datetime) -> int:
