@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -97,6 +98,10 @@ class AdjudicationAdmin(RecordAdmin):
     fields = ("task", "number", "adjudicator", "order", "none_acceptable", "note", "rankings", "review", "decided_at")
     readonly_fields = ("order",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Adjudication]:
+        found: QuerySet[Adjudication] = super().get_queryset(request)
+        return found.prefetch_related("completions")
+
     @column(lazy("Ranking task"), ordering="task")
     def number_of_task(self, adjudication: Adjudication) -> str:
         return f"{adjudication.task_id} ({adjudication.number})"
@@ -108,7 +113,7 @@ class AdjudicationAdmin(RecordAdmin):
 
     @column(lazy("Completions by rank"))
     def order(self, adjudication: Adjudication) -> str:
-        rows = adjudication.completions.order_by("rank", "completion").values_list("rank", "completion_id")
+        rows = sorted((each.rank, each.completion_id) for each in adjudication.completions.all())
         return " · ".join(f"{rank}: {completion}" for rank, completion in rows)
 
 

@@ -16,6 +16,7 @@ from labeling.base.admin.nouns import NounAdmin
 from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
+    AdjudicatedCompletion,
     Campaign,
     Completion,
     Demonstration,
@@ -31,10 +32,12 @@ from labeling.models import (
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
+    ReviewProgress,
     RewardScore,
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
     Webhook,
@@ -50,6 +53,7 @@ from tests.labeling.admin_cast import (
     furnish,
     model_in,
     open_campaign,
+    reviewed,
     run_in_training,
     snapshot_in,
 )
@@ -65,6 +69,7 @@ NOUNS = [
 ]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
+    AdjudicatedCompletion,
     Completion,
     Message,
     ModelCheck,
@@ -75,12 +80,13 @@ SHOWN_ELSEWHERE = {
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
     EarlierDraft, IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress,
-    RenderedCompletion, UnfinishedAttempt, WorkingTime, WorkQueue,
+    RenderedCompletion, ReviewProgress, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 
@@ -102,6 +108,7 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    reviewed(campaign)
     return campaign
 
 
@@ -166,7 +173,7 @@ def test_a_list_asks_no_query_per_row(everything: Campaign, model: Any) -> None:
     client = admin_browser()
     before = queries_of(client, list_of(model))
     furnish(everything, labelers=["dora", "emil", "fay"])
-    open_campaign()
+    reviewed(open_campaign(), by="rolf")
     asked_for_rewards("paul")
     assert queries_of(client, list_of(model)) == before
 
