@@ -57,7 +57,14 @@ def _page_to_return_to(request: HttpRequest) -> str:
 
 
 def no_profile(request: HttpRequest) -> HttpResponse:
-    """The page for staff, who work in the admin, and for accounts without a labeler's profile."""
+    """The page for reviewers and staff, who work elsewhere, and for accounts without a labeler's profile."""
+    if request.user.has_perm("labeling.review_work"):
+        actions = [Action(label=_("Review work"), url=reverse("review_queue"))]
+        if request.user.is_staff:
+            actions.append(Action(label=_("Open the admin"), url=reverse("admin:index")))
+        text = _("You look at what labelers hand in; your account has no labeler's profile, so you label nothing here.")
+        page = Interruption(title=_("Your place is the reviewers' queue"), text=text, icon="desk", actions=actions)
+        return show_interruption(request, page)
     if request.user.is_staff:
         admin = Action(label=_("Open the admin"), url=reverse("admin:index"))
         text = _("You run Concord; your account has no labeler's profile, so there is nothing to label here.")
