@@ -13,10 +13,19 @@ from labeling.desk.ranking.forms import numbers
 LARGEST_ID = 2**63 - 1
 
 
-class DecisionForm(forms.Form):
+class SeenForm(forms.Form):
     """`seen` is the revision that the page showed; empty of several rankings."""
 
     seen = forms.IntegerField(required=False, min_value=1)
+
+
+class FixForm(SeenForm):
+    """`why` is told to the labeler. The rest of the page is the form of its kind of work."""
+
+    why = TextField(longest=LONGEST_NOTE, required=False)
+
+
+class DecisionForm(SeenForm):
     text = TextField(longest=LONGEST_NOTE, required=False)
 
 

@@ -25,7 +25,7 @@ from labeling.desk.ranking.rules.judgements import InvalidRanking
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.ranking.views import card_html, cards_of
 from labeling.desk.views.drafts import DraftSerializer
-from labeling.review.forms import AdjudicationForm, DecisionForm
+from labeling.review.forms import AdjudicationForm, FixForm
 from labeling.review.models.reviews import Review
 from labeling.review.queries.labels import label_of
 from labeling.review.queries.pages import SideBySide, side_by_side
@@ -55,9 +55,10 @@ def fix(request: ReviewerRequest, token: UUID) -> HttpResponse:
     show = _show_ranking if found.assignment.kind == AssignmentKind.RANKING else _show_demonstration
     if request.method != "POST":
         return show(request, found, found.assignment)
-    form = DecisionForm(request.POST)
+    decision = FixForm(request.POST)
+    wrong = " ".join(str(error) for errors in decision.errors.values() for error in errors)
     try:
-        problem = _hand_in(request, found, found.assignment, form) if form.is_valid() else _("Reload the page.")
+        problem = wrong or _hand_in(request, found, found.assignment, decision)
     except OwnWork:
         return render(request, "review/own.html", status=403)
     except AlreadyDecided:
@@ -70,20 +71,19 @@ def fix(request: ReviewerRequest, token: UUID) -> HttpResponse:
     return to_next(request)
 
 
-def _hand_in(request: ReviewerRequest, found: Review, assignment: Assignment, decision: DecisionForm) -> str | None:
+def _hand_in(request: ReviewerRequest, found: Review, assignment: Assignment, decision: FixForm) -> str | None:
     """Returns what is wrong with what was sent, "" where the form itself says it; None once it is handed in."""
-    said = {"token": str(found.token), "reviewer": request.user, **decision.cleaned_data}
+    why = decision.cleaned_data["why"]
+    said = {"token": str(found.token), "reviewer": request.user, "seen": decision.cleaned_data["seen"], "text": why}
     if assignment.kind == AssignmentKind.DEMONSTRATION:
         written = DemonstrationForm(request.POST)
         if not written.is_valid():
             return ""
-        said["text"] = str(request.POST.get("why") or "")
         reviews.fix_demonstration_of(demonstration=written.cleaned_data["text"], **said)
         return None
     form = _ranking_form(request.POST, assignment)
     if not form.is_valid():
         return ""
-    said["text"] = str(request.POST.get("why") or "")
     whole = form.whole.cleaned_data
     try:
         reviews.fix_ranking_of(
