@@ -8,7 +8,7 @@ import { onPage } from "../base/page.js";
 
 const PAUSE_MS = 500;
 const RETRY_MS = 5_000;
-const NOT_WORK = new Set(["csrfmiddlewaretoken", "seen", "draft_version"]);
+const NOT_WORK = new Set(["csrfmiddlewaretoken"]);
 
 onPage((signal) => {
   const form = document.querySelector("form[data-review-draft]");

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.base.refusals import AlreadyDecided, DraftConflict, OwnWork, Refusal
-from labeling.base.states import AssignmentKind
+from labeling.base.states import AssignmentKind, ReviewState
 from labeling.desk.demonstrating.forms import DemonstrationForm
 from labeling.desk.demonstrating.services import fields_of_demonstration
 from labeling.desk.forms import Data, data_of_draft
@@ -40,7 +40,7 @@ def _closed_to(request: ReviewerRequest, found: Review) -> HttpResponse | None:
     """The page that says why nothing can be changed here; None while it can."""
     if reviews.is_own(found, request.user):
         return render(request, "review/own.html", status=403)
-    return None
+    return None if found.state == ReviewState.WAITING else to_what_was_decided(request, found.token)
 
 
 @page_or_button
@@ -112,7 +112,7 @@ def _show_ranking(
     problem: str | None = None,
 ) -> HttpResponse:
     page = ranking_page(assignment, interface_language=get_language() or "en")
-    data = sent or data_of_draft(found.draft or fields_of_ranking(assignment))
+    data = sent or data_of_draft(_draft_of(found, assignment) or fields_of_ranking(assignment))
     form = _ranking_form(data, assignment, checked=sent is not None)
     cards = [card_html(card, language=page.work.language) for card in cards_of(page, form)]
     context = {"page": page, "form": form, "cards": cards, "problems": form.problems}
@@ -127,10 +127,16 @@ def _show_demonstration(
     sent: Data | None = None,
     problem: str | None = None,
 ) -> HttpResponse:
-    data = sent or data_of_draft(found.draft or fields_of_demonstration(assignment))
+    data = sent or data_of_draft(_draft_of(found, assignment) or fields_of_demonstration(assignment))
     form = DemonstrationForm(data, checked=sent is not None)
     context = {"form": form, "problems": form.problems}
     return _show_fix(request, found, assignment, "review/fix_demonstration.html", context, data=data, problem=problem)
+
+
+def _draft_of(found: Review, assignment: Assignment) -> dict[str, object]:
+    """The draft of a fix; empty where the labeler revised since, for it began with what no longer counts."""
+    draft: dict[str, object] = found.draft
+    return draft if draft.get("seen") == [str(label_of(assignment).revision)] else {}
 
 
 def _show_fix(
@@ -155,8 +161,8 @@ def adjudicate(request: ReviewerRequest, token: UUID) -> HttpResponse:
     found = find(token)
     if found.task is None:
         return redirect("review", token=token)
-    if closed := _closed_to(request, found):
-        return closed
+    if reviews.is_own(found, request.user):
+        return render(request, "review/own.html", status=403)
     reviews.hold(found, request.user)
     table = side_by_side(found.task, interface_language=get_language() or "en")
     completions = {row.position: row.completion for row in table.rows}

@@ -154,9 +154,9 @@ class TestReviewers:
             return rita.put(f"/review/{token}/draft/", json.dumps(sent), content_type="application/json")
 
         assert save(0, "a", note=["One."]).json()["version"] == 1
-        assert save(0, "a", note=["Two."]).json()["version"] == 2  # its own page, whose answer was lost
+        assert save(0, "a", note=["Two."], seen=["1"]).json()["version"] == 2  # its own page, whose answer was lost
         conflict = save(0, "b", note=["Three."])
-        assert (conflict.status_code, conflict.json()["draft"]) == (409, {"note": ["Two."]})
+        assert (conflict.status_code, conflict.json()["draft"]) == (409, {"note": ["Two."], "seen": ["1"]})
         assert "Two." in rita.get(f"/review/{token}/fix/").text
         rita.post(f"/review/{token}/accept/", {"seen": "1"})
         assert save(2, "a", note=["Late."]).status_code == 410
