@@ -12,7 +12,7 @@ const NOT_WORK = new Set(["csrfmiddlewaretoken"]);
 
 onPage((signal) => {
   const form = document.querySelector("form[data-review-draft]");
-  if (!form) return;
+  if (!form?.dataset.reviewDraft) return; // it was decided
   const state = form.querySelector("[data-draft-state]");
   const page = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   let version = Number(form.dataset.version);

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -203,6 +204,7 @@ def _show_adjudication(
         "form": form,
         "errors": errors,
         "decided": decided,
+        "draft_address": reverse("review_draft", args=[found.token]) if found.state == ReviewState.WAITING else "",
     }
     return render(request, "review/adjudicate.html", context, status=422 if errors else 200)
 
