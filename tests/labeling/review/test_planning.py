@@ -65,7 +65,7 @@ def test_what_waits_longest_for_a_person_is_the_most_urgent() -> None:
 class TestTheQueue:
     def test_takes_the_random_share_and_each_labeler_s_first_work(self, alice: Labeler, bob: Labeler) -> None:
         drawn = campaign(review_percent=100)
-        make_ready_task(make_prompt(drawn))
+        make_ready_task(make_prompt(drawn, demonstrations_needed=0))
         rank(alice, [1, 2, 3, 4])
         first = campaign(review_first=1)
         for _ in range(2):
