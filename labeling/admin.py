@@ -39,22 +39,7 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-<<<<<<< HEAD
-__all__ = [
-    "assignments",
-    "prompt_imports",
-    "reviews",
-    "revisions",
-    "threads",
-    "tokens",
-    "trail",
-    "training_runs",
-    "webhooks",
-    "writing",
-]
-=======
-__all__ = ["assignments", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
->>>>>>> main
+__all__ = ["assignments", "reviews", "revisions", "threads", "tokens", "trail", "training_runs", "webhooks", "writing"]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
@@ -95,44 +80,29 @@ class RankingTaskAdmin(rewards.TaskRewards, ranking_tasks.RankingTaskAdmin):
 
 
 @admin.register(Ranking)
-<<<<<<< HEAD
-class RankingAdmin(exclusions.LeavingOut, reviews.AskingForReview, rankings.RankingAdmin):
-    list_filter = (
-        *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
-    )  # fmt: skip
-    fields = (*rankings.RankingAdmin.fields, "in_training")
-    readonly_fields = (*rankings.RankingAdmin.readonly_fields, "in_training")
-    actions_detail = ("ask_for_review", "leave_out", "take_in")
-
-
-@admin.register(Demonstration)
-class DemonstrationAdmin(exclusions.LeavingOut, reviews.AskingForReview, demonstrations.DemonstrationAdmin):
-=======
-class RankingAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, rankings.RankingAdmin):
+class RankingAdmin(
+    ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, reviews.AskingForReview, rankings.RankingAdmin
+):
     list_filter = (
         *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
     )  # fmt: skip
     fields = (*rankings.RankingAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*rankings.RankingAdmin.readonly_fields, "earlier_drafts", "in_training")
-    actions_detail = ("leave_out", "take_in_again")
+    actions_detail = ("ask_for_review", "leave_out", "take_in_again")
 
 
 @admin.register(Demonstration)
-class DemonstrationAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, demonstrations.DemonstrationAdmin):
->>>>>>> main
+class DemonstrationAdmin(
+    ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, reviews.AskingForReview, demonstrations.DemonstrationAdmin
+):
     list_filter = (
         *demonstrations.DemonstrationAdmin.list_filter,
         exclusions.LeftOutDemonstrationsFilter,
         snapshots.DemonstrationsOfSnapshotFilter,
     )
-<<<<<<< HEAD
-    fields = (*demonstrations.DemonstrationAdmin.fields, "in_training")
-    readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "in_training")
-    actions_detail = ("ask_for_review", "leave_out", "take_in")
-=======
     fields = (*demonstrations.DemonstrationAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "earlier_drafts", "in_training")
-    actions_detail = ("leave_out", "take_in_again")
+    actions_detail = ("ask_for_review", "leave_out", "take_in_again")
 
 
 @admin.register(PromptImport)
@@ -140,7 +110,6 @@ class PromptImportAdmin(exclusions.LeavingOutImport, prompt_imports.PromptImport
     fields = (*prompt_imports.PromptImportAdmin.fields, "in_training")
     readonly_fields = ("in_training",)
     actions_detail = (*prompt_imports.PromptImportAdmin.actions_detail, "leave_out", "take_in_again")
->>>>>>> main
 
 
 @admin.register(ModelVersion)

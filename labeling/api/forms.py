@@ -7,9 +7,9 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from labeling.api.models import Webhook, WebhookDelivery
-<<<<<<< HEAD
 from labeling.base.states import (
     ContentWarning,
+    ExportState,
     LabelsChosen,
     ModelKind,
     ModelState,
@@ -17,9 +17,6 @@ from labeling.base.states import (
     UseCase,
     WebhookEvent,
 )
-=======
-from labeling.base.states import ContentWarning, ExportState, ModelKind, ModelState, ScoringState, UseCase, WebhookEvent
->>>>>>> main
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.exports.models import Snapshot, SnapshotRequest

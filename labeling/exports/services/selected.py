@@ -5,11 +5,7 @@ from typing import Any, TypeVar, cast
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 
-<<<<<<< HEAD
-from labeling.base.states import LabelerGroup, LabelsChosen
-=======
-from labeling.base.states import CampaignStage, LabelerGroup
->>>>>>> main
+from labeling.base.states import CampaignStage, LabelerGroup, LabelsChosen
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import Ranking, RankingQuerySet
 from labeling.exports.queries import (
@@ -19,11 +15,8 @@ from labeling.exports.queries import (
     rankings_with_exclusion,
 )
 from labeling.exports.services.selection import Selection
-<<<<<<< HEAD
-from labeling.review.models.reviews import Adjudication
-=======
 from labeling.imports.models import ImportedRanking
->>>>>>> main
+from labeling.review.models.reviews import Adjudication
 from lm.snapshot.manifest import LeftOut
 from lm.snapshot.records import TRAIN
 

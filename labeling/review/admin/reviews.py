@@ -16,7 +16,7 @@ from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ReviewReason
 from labeling.desk.demonstrating.models import Demonstration
@@ -117,7 +117,7 @@ class AdjudicationAdmin(RecordAdmin):
         return " · ".join(f"{rank}: {completion}" for rank, completion in rows)
 
 
-class AskingForReview(NounAdmin):
+class AskingForReview(BaseAdmin):
     """A ranking or a demonstration, with the button that puts it into the reviewers' queue."""
 
     actions_detail: ClassVar[tuple[Any, ...]] = ()

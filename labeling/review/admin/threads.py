@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter, by_choice, by_day, by_relation
-from labeling.base.admin.nouns import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ReportState
 from labeling.desk.forms import LONGEST_NOTE, TextField
