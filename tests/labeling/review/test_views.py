@@ -107,6 +107,9 @@ class TestReviewers:
         last = Ranking.objects.latest("revision")
         assert (last.revision, str(last.fixed_by), last.labeler) == (2, "rita", alice)
         assert Thread.objects.get().messages.get().text == "Upside down."
+        told = browser_of(alice).get(f"/history/{last.assignment.token}/").text
+        assert "fixed by a reviewer" in told
+        assert "Upside down." in told
 
     def test_fix_a_demonstration(self, alice: Labeler) -> None:
         rita = reviewer()
