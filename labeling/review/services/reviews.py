@@ -120,8 +120,8 @@ def return_to_labeler(*, token: str, reviewer: User, seen: int | None, text: str
     if not assignment.labeler.user.is_active:
         raise ReviewRefused("The account of this labeler is closed, so nobody would read it. Accept or fix the work.")
     decide(review, ReviewState.RETURNED, reviewer=reviewer, text=text.strip(), revision=seen)
-    Assignment.objects.filter(pk=assignment.pk).update(returned_at=review.decided_at)
     write_as_staff(labeler=assignment.labeler, text=text, by=reviewer, assignment=assignment, review=review)
+    Assignment.objects.filter(pk=assignment.pk).update(returned_at=review.decided_at)
     return review
 
 
