@@ -48,7 +48,7 @@ class UnreadFilter(DropdownFilter):
 class ThreadAdmin(RecordAdmin):
     list_display = ("writer", "about", "last_text", "unread", shown("last_message_at", lazy("Last message")))
     list_display_links = ("writer", "about", "last_text")
-    list_filter = (UnreadFilter, *by_relation("labeler"), *by_day("last_message_at"))
+    list_filter = (UnreadFilter, *by_day("last_message_at"))
     list_select_related = ("labeler__user", "assignment__prompt")
     search_fields = ("labeler__user__username", "messages__text")
     search_help_text = lazy("A labeler's name, or words of a message")

@@ -168,7 +168,7 @@ class TestDoors:
         form = ExportForm({"rankings": "on", "labels": "adjudicated"})
         assert form.is_valid()
         assert form.cleaned_data["options"]["labels"] == LabelsChosen.ADJUDICATED
-        assert 'name="labels"' in admin_browser().get("/admin/labeling/snapshot/export").text
+        assert 'name="labels"' in admin_browser().get("/admin/labeling/snapshot/export/").text
 
     def test_what_there_is_not_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(SnapshotRefused, match="no labels “best”"):
