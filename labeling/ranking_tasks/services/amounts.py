@@ -22,13 +22,15 @@ class Amounts:
     demonstrations_per_prompt: int
     ranking_tasks_per_prompt: int
     rankings_per_task: int
+    rankings_per_shared_task: int
 
 
 def amounts_of(campaign: Campaign) -> Amounts:
     return Amounts(
-        demonstrations_per_prompt=campaign.demonstrations_per_prompt,
+        demonstrations_per_prompt=campaign.labels_wanted(campaign.demonstrations_per_prompt),
         ranking_tasks_per_prompt=campaign.ranking_tasks_per_prompt,
-        rankings_per_task=campaign.rankings_per_task,
+        rankings_per_task=campaign.labels_wanted(campaign.rankings_per_task),
+        rankings_per_shared_task=max(campaign.shared_rankings, campaign.rankings_per_task),
     )
 
 
@@ -68,7 +70,9 @@ def apply_to_existing(*, campaign: Campaign, before: Amounts) -> Applied:
             new=now.ranking_tasks_per_prompt,
         ),
     ]
-    changed = _change_tasks(tasks, old=before.rankings_per_task, new=now.rankings_per_task)
+    shared = tasks.filter(shared=True)
+    changed = _change_tasks(tasks.filter(shared=False), old=before.rankings_per_task, new=now.rankings_per_task)
+    changed += _change_tasks(shared, old=before.rankings_per_shared_task, new=now.rankings_per_shared_task)
     return Applied(prompts=max(wanted), tasks=changed)
 
 
