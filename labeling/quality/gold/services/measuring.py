@@ -9,7 +9,7 @@ from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.quality.gold.rules import Flagged, Ranks, measure, ordered_pairs, ranks_of
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models import Completion
 
 AT_ONCE = 500
 
@@ -37,12 +37,12 @@ def unmeasured() -> QuerySet[Ranking]:
     )
 
 
-def measure_for(*, labeler: Labeler, task: RankingTask) -> Check | None:
+def measure_for(*, labeler: Labeler, task_id: int | None) -> Check | None:
     """The labeler's check by that task, measured if it is handed in; None where the task is no check of theirs."""
-    found = Check.objects.filter(labeler=labeler, task=task).first()
+    found = Check.objects.filter(labeler=labeler, task=task_id).first()
     if found is not None and found.ranking_id is not None:
         return found
-    ranking = unmeasured().filter(labeler=labeler, task=task).first()
+    ranking = unmeasured().filter(labeler=labeler, task=task_id).first()
     return found if ranking is None else measure_ranking(ranking)
 
 
