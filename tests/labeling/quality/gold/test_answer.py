@@ -1,4 +1,4 @@
-"""The right answer beside one's own: in practice always, in real work where the campaign says so, and to nobody else."""
+"""The right answer beside one's own: in practice always, in real work where the campaign says so, to nobody else."""
 
 from typing import Any
 
@@ -43,8 +43,7 @@ def handed_in(
 def test_in_practice_the_answer_and_its_reason_come_at_once_in_both_languages() -> None:
     campaign = make_campaign(stage=CampaignStage.PRACTICE)
     alice = make_labeler(state=LabelerState.PRACTICE)
-    ids_flags: dict[int, list[str]] = {}
-    item = given(campaign, alice, reason="The **first** one answers.", flags=ids_flags, apart=2)
+    item = given(campaign, alice, reason="The **first** one answers.", apart=2)
     make_ready_task(make_prompt(campaign))  # not gold: nothing is shown of it
     browser = browser_of(alice)
 
