@@ -1,5 +1,7 @@
 """What labelers did with checks: measured once, by the answer that was in force when they handed in."""
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -112,5 +114,5 @@ def _in_force(item: GoldItem, ranking: Ranking) -> GoldVersion:
     return by_then or item.versions.order_by("version")[0]
 
 
-def _first_version(task: OuterRef) -> QuerySet[GoldVersion]:
+def _first_version(task: OuterRef) -> QuerySet[Any, Any]:
     return GoldVersion.objects.filter(item__task=task, version=1).values("made_at")
