@@ -112,6 +112,9 @@ class AnswerForm(forms.Form):
 class GoldMaking(NounAdmin):
     """The button of a ranking's or a ranking task's page that makes a gold item of it."""
 
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return super().page_context(request, row) | {"gold_item": GoldItem.objects.filter(task=_task_of(row)).first()}
+
     def buttons_for(self, row: Any) -> Iterable[str]:
         others = [name for name in super().buttons_for(row) if name != "make_gold"]
         return [*others, "make_gold"] if can_be_gold(_task_of(row)) else others
