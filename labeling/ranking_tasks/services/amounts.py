@@ -53,7 +53,8 @@ def apply_to_existing(*, campaign: Campaign, before: Amounts) -> Applied:
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     now = amounts_of(campaign)
     prompts = Prompt.objects.filter(campaign=campaign, picked_message=None)
-    tasks = RankingTask.objects.filter(NOT_A_COPY, campaign=campaign, prompt__picked_message=None)
+    # Gold is given to labelers as copies alone: its own places stay closed.
+    tasks = RankingTask.objects.filter(NOT_A_COPY, gold_item=None, campaign=campaign, prompt__picked_message=None)
     wanted = [
         _change(
             prompts.exclude(author__isnull=False, demonstrations_needed=0),

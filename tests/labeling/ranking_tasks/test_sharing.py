@@ -1,6 +1,6 @@
 """Some tasks are drawn to be ranked by several labelers, as many as make the share that the campaign asks for."""
 
-from doctest import testmod
+import doctest
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_r
 
 
 def test_the_share_is_one_of_rankings_and_not_of_tasks() -> None:
-    assert testmod(rules).failed == 0
+    assert doctest.testmod(rules).failed == 0
     tasks = 100_000
     share = share_of_tasks(share=0.15, shared_rankings=3, other_rankings=1)
     shared = sum(drawn(f"shared/{number}/0") < share for number in range(tasks))

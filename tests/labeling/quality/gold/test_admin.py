@@ -97,7 +97,7 @@ def test_a_campaign_is_made_for_a_stage_and_keeps_it() -> None:
         value = form.get_initial_for_field(field, name)
         sent[name] = "" if value is None else field.prepare_value(value) if hasattr(field, "prepare_value") else value
     sent |= {"slug": "practice", "name": "Practice", "stage": "practice", "gold_percent": "31"}
-    sent["reward_models"] = [each.pk for each in sent["reward_models"]]
+    sent["reward_models"] = [getattr(each, "pk", each) for each in sent["reward_models"]]
     refused = browser.post(add, sent)
     assert "30" in refused.text
     assert not Campaign.objects.filter(slug="practice").exists()

@@ -16,6 +16,7 @@ from labeling.people.services import change_labeler_state
 from labeling.quality.gold.services.items import RightAnswer, edit_gold, make_gold, retire_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.quality.gold.services.planning import plan_checks, withdraw_checks
+from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
 from labeling.ranking_tasks.services.tasks import copy_task
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -201,3 +202,14 @@ def test_what_can_not_be_gold_is_refused_with_a_reason() -> None:
     with pytest.raises(GoldRefused, match=f"task {task.pk} again"):
         make_gold(task=copy, answer=right(copy, [1, 2, 3, 4]), by=None)
     assert item.state == GoldState.ACTIVE
+
+
+def test_more_rankings_for_all_tasks_do_not_reopen_gold() -> None:
+    campaign, alice = make_campaign(), make_labeler()
+    ranking = hand_in(alice, campaign)
+    item = make_gold(task=ranking.task, answer=right(ranking.task, [1, 2, 3, 4]), by=None)
+    before = amounts_of(campaign)
+    campaign.rankings_per_task = 2
+    campaign.save()
+    assert apply_to_existing(campaign=campaign, before=before).tasks == 0
+    assert RankingTask.objects.get(gold_item=item).state == TaskState.DONE
