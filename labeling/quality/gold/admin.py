@@ -20,7 +20,7 @@ from labeling.base.admin.columns import bar, excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, long_text
 from labeling.base.admin.filters import DropdownFilter, by_choice, by_day, by_relation, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
@@ -109,7 +109,7 @@ class AnswerForm(forms.Form):
         )
 
 
-class GoldMaking(NounAdmin):
+class GoldMaking(BaseAdmin):
     """The button of a ranking's or a ranking task's page that makes a gold item of it."""
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
