@@ -111,6 +111,7 @@ app.conf.update(
         "score completions ahead": every(60, "score_completions"),
         "go on with imports": every(15, "go_on_with_imports"),
         "open what its labeler did not rank": every(300, "release_reservations"),
+        "check labelers by gold and repeats": every(60, "plan_checks"),
         "choose what reviewers look at": every(60, "plan_reviews"),
         "have doubtful labels reviewed": every(900, "review_doubtful_labels"),
         "take back what labelers left": every(60, "release_expired_leases"),

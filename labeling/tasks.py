@@ -20,8 +20,11 @@ from labeling.model_versions.queries import current_reward_models, current_sft_m
 from labeling.model_versions.services import checks, trying
 from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
+from labeling.quality.gold.services import measuring
+from labeling.quality.gold.services.planning import plan_checks as plan_due_checks
 from labeling.ranking_tasks.services import sampling, tasks
-from labeling.review.services import planning, reports
+from labeling.review.services.planning import plan_reviews as choose_reviews
+from labeling.review.services.reports import take_up_skipped
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import doubtful, rewards
 from labeling.rewards.services.scoring_requests import (
@@ -229,10 +232,17 @@ def go_on_with_imports() -> None:
 
 
 @shared_task
+def plan_checks() -> None:
+    """Beat: measures checks that were handed in, and gives labelers the ones that are due."""
+    measuring.measure_handed_in()
+    plan_due_checks()
+
+
+@shared_task
 def plan_reviews() -> None:
     """Beat: what reviewers are to look at goes into their queue, what was skipped as broken to the admins."""
-    planning.plan_reviews()
-    reports.take_up_skipped()
+    choose_reviews()
+    take_up_skipped()
 
 
 @shared_task

@@ -13,6 +13,7 @@ from labeling.people.views.login import LoginView
 from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
 from labeling.people.views.reading import reading
+from labeling.quality.gold.views import answer
 from labeling.review.views import changes, reviews, threads
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
@@ -39,6 +40,7 @@ urlpatterns = [
     path("preferences/", preferences, name="preferences"),
     path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),
+    path("history/<uuid:token>/answer/", answer, name="answer"),
     path("messages/", threads.inbox, name="messages"),
     path("messages/write/", threads.write, name="messages_write"),
     path("messages/about/<uuid:token>/", threads.about, name="messages_about"),
