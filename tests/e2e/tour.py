@@ -602,8 +602,16 @@ def the_reviewers_queue(tour: Tour) -> None:
     tour.alice.user.user_permissions.add(Permission.objects.get(codename="review_work"))
     tour.close_all()
     others = [make_labeler(name) for name in ("li", "wang")]
-    task = make_ready_task(tour.prompt(), texts=tour.words["answers"])
-    RankingTask.objects.filter(pk=task.pk).update(rankings_needed=2)
+    urgent = make_campaign(
+        name=tour.words["campaign"],
+        instructions={tour.interface: tour.words["instructions"]},
+        flags=starter_flags(),
+        rankings_per_task=2,
+        demonstrations_per_prompt=0,
+        priority=9,
+    )
+    prompt = make_prompt(urgent, text=tour.words["about"], language=tour.language)
+    task = make_ready_task(prompt, texts=tour.words["answers"])
     first = rank(others[0], [1, 2, 3, 4], quality=6, note=tour.words["need"])
     rank(others[1], [4, 3, 2, 1], quality=2, none_acceptable=True)
     request_review(label=first, reason=ReviewReason.DOUBTFUL, note=tour.words["about"])
