@@ -1,7 +1,7 @@
 """Reviews and adjudications to be read, and the button with which an admin asks for a review of a label."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -119,8 +119,6 @@ class AdjudicationAdmin(RecordAdmin):
 
 class AskingForReview(BaseAdmin):
     """A ranking or a demonstration, with the button that puts it into the reviewers' queue."""
-
-    actions_detail: ClassVar[tuple[Any, ...]] = ()
 
     def buttons_for(self, row: Ranking | Demonstration) -> Iterable[str]:
         others = (name for name in super().buttons_for(row) if name != "ask_for_review")

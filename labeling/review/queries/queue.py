@@ -1,6 +1,6 @@
 """The reviewers' queue: what waits, for whom, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,8 +71,11 @@ class QueueRow:
     """Whoever else has it open."""
 
 
-def queue_rows(reviewer: User, reviews: "QuerySet[Review]") -> list[QueueRow]:
-    rows = reviews.select_related("prompt__campaign", "assignment__labeler__user", "task", "held_by")
+QUEUE_SHOWS = ("prompt__campaign", "assignment__labeler__user", "held_by")
+"""What queue_rows reads of each review, as select_related takes it."""
+
+
+def queue_rows(reviewer: User, reviews: Iterable[Review]) -> list[QueueRow]:
     now = timezone.now()
     return [
         QueueRow(
@@ -86,7 +89,7 @@ def queue_rows(reviewer: User, reviews: "QuerySet[Review]") -> list[QueueRow]:
             asked_at=review.asked_at,
             held_by=_held_by_another(review, reviewer, now),
         )
-        for review in rows
+        for review in reviews
     ]
 
 

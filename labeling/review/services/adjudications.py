@@ -38,7 +38,7 @@ def adjudicate(
     rankings = all_of_task(task).ids
     if rankings != sorted(seen):
         raise ReviewRefused("A ranking of this task came or changed while you looked. Look again, then decide.")
-    check_covers(expected=task.completions.values_list("pk", flat=True), given=list(ranks))
+    check_covers(expected=list(task.completions.values_list("pk", flat=True)), given=list(ranks))
     last = task.adjudications.order_by("-number").first()
     made = Adjudication.objects.create(
         task=task, number=last.number + 1 if last else 1, review=review, adjudicator=reviewer, note=note.strip(),

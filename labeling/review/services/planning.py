@@ -4,6 +4,7 @@ The way from one submission to the next page knows nothing of reviews. A pass th
 work is drawn again, and what waits already is not doubled.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -59,12 +60,17 @@ def _some(labels: "QuerySet[L]", kind: str, until: datetime) -> int:
     for label in found:
         if not label.simulated and label.fixed_by_id is None:
             _plan(label)
-    for task in {label.task for label in found if isinstance(label, Ranking) and not label.simulated}:
+    for task in _tasks_of(found):
         _plan_task(task)
     if found:
         progress.submitted_at, progress.label_id = found[-1].submitted_at, found[-1].pk
         progress.save(update_fields=["submitted_at", "label_id"])
     return len(found)
+
+
+def _tasks_of(labels: Sequence[Label]) -> set[RankingTask]:
+    """The tasks of the rankings among them that people made."""
+    return {label.task for label in labels if isinstance(label, Ranking) and not label.simulated}
 
 
 def _plan(label: Label) -> None:

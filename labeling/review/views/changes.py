@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -223,14 +224,15 @@ class DraftView(APIView):
     """
 
     def put(self, request: Request, token: UUID) -> Response:
-        if not request.user.has_perm(REVIEW):
+        reviewer = request.user
+        if not isinstance(reviewer, User) or not reviewer.has_perm(REVIEW):
             raise PermissionDenied
         sent = DraftSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         data = sent.validated_data
         try:
             saved = drafts.save_draft(
-                token=str(token), reviewer=request.user, draft=data["draft"], base_version=data["base_version"],
+                token=str(token), reviewer=reviewer, draft=data["draft"], base_version=data["base_version"],
                 page=data["page"],
             )  # fmt: skip
         except Review.DoesNotExist:

@@ -22,6 +22,7 @@ from labeling.review.models.reviews import Review
 from labeling.review.queries.pages import other_rankings, past_reviews, reviewed, side_by_side, work_under_review
 from labeling.review.queries.queue import (
     KINDS,
+    QUEUE_SHOWS,
     Sought,
     counts_by_reason,
     kind_of,
@@ -55,7 +56,8 @@ def sought_by(request: ReviewerRequest) -> Sought:
 def queue(request: ReviewerRequest) -> HttpResponse:
     reviews.settle_answered()
     sought = sought_by(request)
-    page = Paginator(waiting_for(request.user, sought), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    waiting = waiting_for(request.user, sought).select_related(*QUEUE_SHOWS)
+    page = Paginator(waiting, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     counts = counts_by_reason(request.user)
     context = {
         "page": page,

@@ -1,5 +1,6 @@
 """What comes into the reviewers' queue by itself, and reports of broken tasks."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -23,9 +24,9 @@ from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_r
 from tests.labeling.handed_in import judgements, rank, reopened, write
 
 
-def campaign(**settings: int) -> Campaign:
+def campaign(**settings: Any) -> Campaign:
     """Nothing of it is reviewed but for what the settings say."""
-    none = {"review_percent": 0, "review_first": 0, "review_below_percent": 0}
+    none: dict[str, Any] = {"review_percent": 0, "review_first": 0, "review_below_percent": 0}
     return make_campaign(**{**none, **settings})
 
 
