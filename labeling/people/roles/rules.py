@@ -53,6 +53,9 @@ MAY: Mapping[str, May] = {
     "labeling.composition": WORK,
     "labeling.suggestionrequest": WORK,
     "labeling.preferencemargin": May(manager="view change", engineer="view change"),
+    # how well labelers work
+    "labeling.golditem": May(reviewer="view", manager="view change", engineer="view"),
+    "labeling.check": READ,
     # training
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,

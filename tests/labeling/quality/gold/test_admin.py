@@ -1,10 +1,12 @@
 """Gold items in the admin: made of any ranking in two clicks, edited, retired; and what came of them."""
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from labeling.base.states import CampaignStage, CheckKind, GoldState
 from labeling.models import Campaign, Change, Check, GoldItem
+from labeling.people.roles.rules import Role
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.tasks import copy_task
 from tests.labeling.admin_cast import admin_browser
@@ -107,3 +109,19 @@ def test_a_campaign_is_made_for_a_stage_and_keeps_it() -> None:
     page = browser.get(reverse("admin:labeling_campaign_change", args=[campaign.pk])).text
     assert 'name="stage"' not in page
     assert "Practice" in page
+
+
+def test_a_campaign_manager_sees_the_gold_of_their_campaigns_alone() -> None:
+    own, other = gold_of(make_campaign()), gold_of(make_campaign())
+    browser = admin_browser("labeling.view_golditem", "labeling.change_golditem")
+    olga = User.objects.get(username="olga")
+    olga.groups.add(Group.objects.get_or_create(name=Role.CAMPAIGN_MANAGER)[0])
+    own.task.campaign.managers.add(olga)
+    listed = browser.get(reverse("admin:labeling_golditem_changelist")).text
+    pages = {item: reverse("admin:labeling_golditem_change", args=[item.pk]) for item in (own, other)}
+    assert pages[own] in listed
+    assert pages[other] not in listed
+    assert browser.get(pages[own]).status_code == 200
+    retire = reverse("admin:labeling_golditem_retire", args=[other.pk])
+    assert browser.post(retire).status_code == 404
+    assert GoldItem.objects.filter(state=GoldState.ACTIVE).count() == 2
