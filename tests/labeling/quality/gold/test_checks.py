@@ -36,8 +36,9 @@ def gold_of(campaign: Campaign, ranks: Sequence[int] = (1, 2, 3, 4), **said: Any
 
 
 def hand_in(labeler: Labeler, campaign: Campaign, ranks: Sequence[int] = (1, 2, 3, 4)) -> Ranking:
-    """Of a task of its own."""
-    make_ready_task(make_prompt(campaign))
+    """Of a task that waits, and others wait behind it."""
+    while RankingTask.objects.claimable_by(labeler).filter(campaign=campaign, reserved_for=None).count() < 2:
+        make_ready_task(make_prompt(campaign, language=labeler.languages[0]))
     return rank(labeler, list(ranks))
 
 
@@ -109,9 +110,21 @@ def test_gold_in_a_language_that_a_labeler_lacks_or_of_another_campaign_is_not_g
     gold_of(campaign)
     gold_of(always())
     for _ in range(40):
-        make_ready_task(make_prompt(campaign, language="de"))
-        rank(dora, [1, 2, 3, 4])
+        hand_in(dora, campaign)
     assert plan_checks() == 0
+
+
+def test_no_check_comes_where_no_other_task_is_left() -> None:
+    """It would be known by that."""
+    campaign, alice = always(), make_labeler()
+    gold_of(campaign)
+    for _ in range(40):
+        hand_in(alice, campaign)
+    last = claim_ranking(labeler=alice)
+    assert last is not None
+    assert plan_checks() == 0
+    make_ready_task(make_prompt(campaign))
+    assert plan_checks() == 1
 
 
 def test_what_was_ranked_weeks_ago_comes_again_reshuffled() -> None:
