@@ -83,17 +83,17 @@ def test_a_gold_item_comes_among_the_others_and_is_measured() -> None:
 
 def test_the_share_that_follows_is_that_of_the_campaign() -> None:
     """Of n draws of probability p, within four standard deviations: a wrong share fails, chance does not."""
-    campaign, alice = make_campaign(gold_percent=20, repeat_percent=0), make_labeler()
-    for _ in range(60):
+    campaign, alice = make_campaign(gold_percent=25, repeat_percent=0), make_labeler()
+    for _ in range(35):
         gold_of(campaign)
-    checks, n = 0, 120
+    checks, n = 0, 60
     for _ in range(n):
         hand_in(alice, campaign)
         if plan_checks():
             checks += 1
             rank(alice, [1, 2, 3, 4])
             measure_handed_in()
-    assert abs(checks - 0.2 * n) <= 4 * (n * 0.2 * 0.8) ** 0.5
+    assert abs(checks - 0.25 * n) <= 4 * (n * 0.25 * 0.75) ** 0.5
 
 
 def test_whoever_has_met_the_item_is_not_given_it() -> None:
