@@ -8,11 +8,15 @@ class Refusal(Exception):
 
 
 class LabelerNotActive(Refusal):
-    """The labeler is invited, in screening or suspended, so no work is handed out or taken."""
+    """The labeler is invited or suspended, so no work is handed out or taken."""
 
 
 class CampaignNotOpen(Refusal):
     """The campaign was closed while the labeler was at work; the draft is kept."""
+
+
+class WorkBusy(Refusal):
+    """Others hold locks on all the work that waits: whether some is left for this labeler can't be said yet."""
 
 
 class LeaseLost(Refusal):
@@ -176,6 +180,10 @@ class AccountRefused(Refusal):
 
 class ReasonMissing(Refusal):
     """Something is set aside or ended without saying why."""
+
+
+class GoldRefused(Refusal):
+    """The task can't be gold, or the answer is none."""
 
 
 class NotSetAside(Refusal):

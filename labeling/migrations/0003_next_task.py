@@ -56,8 +56,14 @@ DEMONSTRATION = Kind(
 )
 # Who draws a place holds this advisory lock, shared, until it commits. Its second key is the campaign.
 DRAWING = 730_190_003
+# WORKS_IN of labeling/base/states.py: nobody is given work of a stage that is not theirs, and there are no campaigns of
+# the other states.
+STAGE_OF_CLAIMANT = "CASE claimant.state WHEN 'active' THEN 'work' ELSE claimant.state END"
 # Places between two records of a labeler's progress: the record costs about as much as reading so many.
 RECORDED_EVERY = 64
+# So long a claim looks again while all that waits is locked by others; then it raises lock_not_available. Locks are held
+# for milliseconds, and for as long as a web server's threads wait for their turn where the machine is short of them.
+LOOKED_AGAIN_FOR = "3 seconds"
 
 PLACES = "CREATE SEQUENCE labeling_queue_place;"
 
@@ -143,7 +149,11 @@ def not_minded(kind: Kind) -> str:
 
 
 def finds_next(kind: Kind) -> str:
-    """Finds and locks the next row; NULL when there is none that the labeler may be given."""
+    """Finds and locks the next row; NULL when there is none that the labeler may be given.
+
+    Raises lock_not_available where others hold locks on all that there is: it may be given to this labeler yet. Nobody
+    waits for a lock, since whoever holds it may wait for this labeler's row.
+    """
     waits = f"{kind.claimable} AND {not_minded(kind)} AND {not_met(kind)}"
     return f"""
 CREATE FUNCTION concord_advance_in_{kind.noun}s(claimant labeling_labeler, of_queue bigint, of_campaign bigint, passed_before bigint)
@@ -181,15 +191,18 @@ DECLARE
     waiting_in record;
     found_id bigint;
     others_are_taking boolean;
+    pause double precision := 0.002;
+    given_up_at timestamptz := clock_timestamp() + interval '{LOOKED_AGAIN_FOR}';
 BEGIN
-    FOR attempt IN 1..40 LOOP
+    LOOP
         others_are_taking := false;
         -- The campaign that the labeler chose, then open ones by priority. Equal ones take turns: first the one that this labeler was given work from
         -- longest ago. Nobody waits for a row that all share, and every labeler's work is spread evenly. Where a
         -- labeler has worked for neither, chance decides, so that newcomers don't all begin with the oldest.
         FOR turn IN
             SELECT campaign.id FROM labeling_campaign AS campaign
-            WHERE campaign.state = 'active' AND campaign.simulated = claimant.simulated AND EXISTS (
+            WHERE campaign.state = 'active' AND campaign.stage = {STAGE_OF_CLAIMANT}
+                AND campaign.simulated = claimant.simulated AND EXISTS (
                 SELECT FROM labeling_workqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.kind = '{kind.name}'
                     AND queue.language = ANY(claimant.languages)
@@ -228,16 +241,22 @@ BEGIN
                 others_are_taking := true;
             END LOOP;
         END LOOP;
-        EXIT WHEN NOT others_are_taking;
+        IF NOT others_are_taking THEN
+            RETURN NULL;
+        END IF;
         -- What waits is locked by others. One of its places may still be free when they have committed.
-        PERFORM pg_sleep(0.005);
+        IF clock_timestamp() >= given_up_at THEN
+            RAISE EXCEPTION 'all that waits is locked by others' USING ERRCODE = 'lock_not_available';
+        END IF;
+        PERFORM pg_sleep(pause);
+        pause := least(2 * pause, 0.05);
     END LOOP;
-    RETURN NULL;
 END $$;
 """
 
 
-# What the labeler's own chat left to be ranked: at most what they left there in RESERVED_FOR (services/tasks.py).
+# What the labeler's own chat left to be ranked (at most what they left there in RESERVED_FOR, services/tasks.py), and
+# the check that they are given next (labeling/quality/gold).
 FIND_OWN_TASK = f"""
 CREATE FUNCTION concord_find_own_task(claimant labeling_labeler)
 RETURNS bigint LANGUAGE sql VOLATILE {BY_INDEX_ALONE} AS $$
@@ -245,7 +264,10 @@ RETURNS bigint LANGUAGE sql VOLATILE {BY_INDEX_ALONE} AS $$
     WHERE work.reserved_for_id = claimant.id AND work.state = 'ready'
         AND work.rankings_needed > work.rankings_open + work.rankings_done
         AND work.language = ANY(claimant.languages)
-        AND (SELECT state FROM labeling_campaign WHERE id = work.campaign_id) = 'active'
+        AND EXISTS (
+            SELECT FROM labeling_campaign AS campaign
+            WHERE campaign.id = work.campaign_id AND campaign.state = 'active' AND campaign.stage = {STAGE_OF_CLAIMANT}
+        )
         AND {not_minded(RANKING)} AND {not_met(RANKING)}
     ORDER BY work.id LIMIT 1 FOR NO KEY UPDATE OF work SKIP LOCKED
 $$;
@@ -255,7 +277,7 @@ $$;
 # committed before it, so that the second tab finds what the first one took.
 BEGIN_CLAIM = """
     SELECT * INTO claimant FROM labeling_labeler WHERE id = labeler FOR NO KEY UPDATE;
-    IF claimant.state IS DISTINCT FROM 'active' OR EXISTS (
+    IF claimant.state IS NULL OR claimant.state NOT IN ('screening', 'practice', 'active') OR EXISTS (
         SELECT FROM labeling_assignment AS held
         WHERE held.labeler_id = claimant.id AND held.kind = '{kind}' AND held.state = 'open'
     ) THEN
@@ -268,7 +290,8 @@ def is_in_hand(kind: Kind) -> str:
     """Whether another transaction has the labeler's row of that work locked.
 
     A lease that ran out untouched is taken up again as the same row. Whoever saves a draft to it locks the row before
-    the task, so a claim that waited for it could be waited for in turn: nothing is claimed at that moment instead.
+    the task, so a claim that waited for it could be waited for in turn: it lets go of all with an
+    error (object_in_use), and is made anew.
     """
     met = f"""labeling_assignment AS met WHERE met.labeler_id = of_labeler
         AND {kind.met_by.replace("work.id", "of_work")}"""
@@ -284,7 +307,7 @@ END $$;
 
 IS_IN_HAND = """
     IF concord_{noun}_is_in_hand(claimant.id, found_id) THEN
-        RETURN;
+        RAISE EXCEPTION 'another tab has this work in hand' USING ERRCODE = 'object_in_use';
     END IF;
 """
 TAKEN_UP_AGAIN = """DO UPDATE SET

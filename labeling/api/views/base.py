@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from redis import RedisError
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, ErrorDetail, Throttled, ValidationError
 from rest_framework.generics import GenericAPIView
@@ -19,7 +18,6 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView, exception_handler, set_rollback
 
 from config.disk import is_disk_full
@@ -27,6 +25,7 @@ from labeling.api.forms import MOST_ROWS, NoQuery, Strict
 from labeling.api.services.idempotency import Answer, answer_once
 from labeling.base.refusals import KeyInUse, KeyReused, NoRewardModel, Refusal, TooManyRequests
 from labeling.base.states import ApiScope
+from labeling.base.throttling import Throttle
 from labeling.people.tokens.views import ApiTokenAuthentication, may
 
 log = logging.getLogger(__name__)
@@ -53,8 +52,8 @@ class InScope(BasePermission):
         return may(request, scope, permission)
 
 
-class PerAccount(SimpleRateThrottle):
-    """Requests of one account, by all its tokens together. While Redis is down nobody is held back."""
+class PerAccount(Throttle):
+    """Requests of one account, by all its tokens together."""
 
     scope = "api"
 
@@ -63,12 +62,6 @@ class PerAccount(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:  # noqa: ARG002
         return self.cache_format % {"scope": self.scope, "ident": request.user.pk} if request.user.pk else None
-
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        try:
-            return bool(super().allow_request(request, view))
-        except (RedisError, OSError):
-            return True
 
 
 class ByKeyset(CursorPagination):
@@ -110,7 +103,7 @@ class ApiView(GenericAPIView[Any]):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
         return problem_of
 
-    def once(self, request: Request, work: Callable[[], Answer], *, in_one_transaction: bool) -> Response:
+    def once(self, request: Request, work: Callable[[], Answer]) -> Response:
         """The response to what `work` does; with an Idempotency-Key it is done once (services/idempotency.py)."""
         key = request.headers.get("Idempotency-Key", "")
         if not key:
@@ -125,7 +118,6 @@ class ApiView(GenericAPIView[Any]):
             key=key,
             fingerprint=sha256(f"{request.method} {request.path} {sent}".encode()).hexdigest(),
             work=work,
-            in_one_transaction=in_one_transaction,
         )
         return Response(answer, status=status, headers={"Idempotent-Replayed": "true"} if again else None)
 

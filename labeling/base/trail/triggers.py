@@ -14,6 +14,8 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_labeler": EVERY,
     "labeling_prompt": ("set_aside_reason", "content_warnings", "demonstrations_needed", "ranking_tasks_needed"),
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
+    "labeling_golditem": ("state",),
+    "labeling_goldversion": (),
     "labeling_promptimport": ("state", "keep_good"),
     "labeling_modelversion": EVERY,
     "labeling_apitoken": ("scopes", "expires_at", "revoked_at"),
@@ -21,6 +23,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_rewardmodel": EVERY,
     "labeling_trainingrecipe": (),
     "labeling_campaign_reward_models": (),
+    "labeling_campaign_managers": (),
     "labeling_exclusion": EVERY,
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",
@@ -46,7 +49,7 @@ BEGIN
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
-    ELSIF TG_TABLE_NAME IN ('auth_user_groups', 'labeling_campaign_reward_models') THEN
+    ELSIF TG_TABLE_NAME IN ('auth_user_groups', 'labeling_campaign_reward_models', 'labeling_campaign_managers') THEN
         SELECT jsonb_object_agg(name, jsonb_build_array(before -> name, after -> name)) INTO changed
         FROM jsonb_object_keys(this_row) AS name WHERE name <> 'id';
     END IF;
@@ -56,6 +59,8 @@ BEGIN
         lower(TG_OP), TG_TABLE_NAME, (this_row ->> 'id')::bigint,
         left(coalesce(
             this_row ->> 'name', this_row ->> 'username',
+            (SELECT name FROM labeling_campaign
+             WHERE TG_TABLE_NAME = 'labeling_campaign_managers' AND id = (this_row ->> 'campaign_id')::bigint),
             (SELECT username FROM auth_user WHERE id = (this_row ->> 'user_id')::bigint),
             (SELECT name || ' v' || (this_row ->> 'version') FROM labeling_campaign
              WHERE TG_TABLE_NAME LIKE '%version' AND id = (this_row ->> 'campaign_id')::bigint),

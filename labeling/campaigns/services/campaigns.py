@@ -17,7 +17,7 @@ from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.model_versions.models import RewardModel
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.people.models import Labeler
 
 
@@ -80,8 +80,10 @@ def change_campaign(
     Raises ValidationError: numbers out of range; CampaignRefused: `fields` names what another service changes or what
     never changes.
     """
-    if fixed := sorted({"slug", "state", "created_at"} & set(fields)):
-        raise CampaignRefused(f"{', '.join(fixed)} can't be changed here: slugs stay, states have their own buttons.")
+    if fixed := sorted({"slug", "stage", "state", "created_at"} & set(fields)):
+        raise CampaignRefused(
+            f"{', '.join(fixed)} can't be changed here: slugs and stages stay, states have their own buttons."
+        )
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if "languages" in fields:
         fields["languages"] = checked_languages(fields["languages"])

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from labeling.base.admin.fields import choice, switch, text
-from labeling.base.admin.nouns import NounAdmin, button
+from labeling.base.admin.model_admins import BaseAdmin, button
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
@@ -25,7 +25,7 @@ from labeling.imports.services.uploads import keep_upload
 
 TAKES = [
     (Take.COMPARISONS.value, lazy("Ranked ones are existing comparisons, others are to be ranked here")),
-    (Take.COMPLETIONS.value, lazy("All are to be ranked here")),
+    (Take.COMPLETIONS.value, lazy("All are to be ranked here, 4 to 9 of a prompt")),
     (Take.DEMONSTRATIONS.value, lazy("The best is a demonstration, the others are left out")),
     (Take.PROMPTS.value, lazy("Left out: only the prompts come in")),
 ]
@@ -111,7 +111,7 @@ class UploadForm(DefaultsForm):
         ) % {"limit": settings.IMPORT_MAX_MB}
 
 
-class CampaignImport(NounAdmin):
+class CampaignImport(BaseAdmin):
     """The button on a campaign's page."""
 
     def buttons_for(self, row: Campaign) -> Iterable[str]:
@@ -122,7 +122,7 @@ class CampaignImport(NounAdmin):
         return import_prompts(self, request, self.find(request, object_id))
 
 
-def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def import_prompts(admin: BaseAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """GET asks for a file; POST checks it and goes on to the page of its import."""
     if request.method != "POST":
         return _page(admin, request, campaign, UploadForm())
@@ -148,9 +148,13 @@ def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -
 
 
 def _page(
-    admin: NounAdmin, request: HttpRequest, campaign: Campaign, form: UploadForm, *, status: int = 200
+    admin: BaseAdmin, request: HttpRequest, campaign: Campaign, form: UploadForm, *, status: int = 200
 ) -> HttpResponse:
+    limit = settings.IMPORT_MAX_MB
+    too_large = _("This file is larger than %(limit)d MB, the most that is taken here. Split it.")
     context = admin.admin_site.each_context(request) | {
+        "limit_bytes": limit * 1024 * 1024,
+        "too_large": too_large % {"limit": limit},
         "title": _("Import prompts into “%(campaign)s”") % {"campaign": campaign},
         "opts": admin.opts,
         "campaign": campaign,

@@ -14,10 +14,10 @@ from typing import BinaryIO
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from labeling.base.attempts import Attempts
 from labeling.base.export_lock import while_no_export_looks
 from labeling.base.outbox import Outbox
 from labeling.base.refusals import ImportRefused
@@ -27,7 +27,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.imports.models import RUNNING, PromptImport
 from labeling.imports.rules.options import defaults_of, options_of
 from labeling.imports.rules.outcome import ImportResult
-from labeling.imports.rules.reading import Columns, read_prompts
+from labeling.imports.rules.reading import Reading, read_prompts
 from labeling.imports.rules.rows import Defaults
 from labeling.imports.services.taking_in import Rows, import_rows, is_import_running, preview
 from labeling.imports.services.uploads import forget_upload, opened
@@ -35,7 +35,6 @@ from labeling.imports.services.uploads import forget_upload, opened
 AT_ONCE_BYTES = 512 * 1024
 """A smaller file is read while its page is waited for; a larger one by a worker."""
 BEAT_SECONDS = 2.0
-MOST_ATTEMPTS = 3
 
 IMPORTS = Outbox(
     model=PromptImport,
@@ -43,6 +42,15 @@ IMPORTS = Outbox(
     task="labeling.tasks.take_in_file",
     send_again_after=timedelta(minutes=2),
 )
+
+
+def _fail(import_id: int, error: str) -> None:
+    PromptImport.objects.filter(pk=import_id).move(
+        to=ImportState.FAILED, error=error[:LONGEST_ERROR], finished_at=timezone.now()
+    )
+
+
+IMPORT_ATTEMPTS = Attempts(task=IMPORTS.task, give_up=_fail)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +93,14 @@ def begin_import(
 
 def check_again(*, prompt_import: PromptImport, defaults: Defaults) -> PromptImport:
     """Checks the file anew, read in another way. Raises IllegalMove: it runs, or is done."""
-    prompt_import.move(
-        to=ImportState.CHECKING, options=options_of(defaults), result=None, error="", attempts=0, dispatched_at=None
-    )
+    prompt_import.move(to=ImportState.CHECKING, options=options_of(defaults), result=None, error="", dispatched_at=None)
+    IMPORT_ATTEMPTS.forget(prompt_import.pk)
     return _go_on(prompt_import)
 
 
 def confirm_import(*, prompt_import: PromptImport, keep_good: bool) -> PromptImport:
     """Takes in what was checked. Raises IllegalMove: it is not checked yet, or was confirmed already."""
-    prompt_import.move(to=ImportState.IMPORTING, keep_good=keep_good, bytes_read=0, attempts=0, dispatched_at=None)
+    prompt_import.move(to=ImportState.IMPORTING, keep_good=keep_good, bytes_read=0, dispatched_at=None)
     return _go_on(prompt_import)
 
 
@@ -118,11 +125,12 @@ def run_waiting(*, import_id: int) -> None:
         IMPORTS.put_back([import_id])
         return
     waiting = PromptImport.objects.filter(RUNNING, pk=import_id)
-    if not waiting.update(attempts=F("attempts") + 1, dispatched_at=timezone.now()):
-        return
-    if waiting.filter(attempts__gt=MOST_ATTEMPTS).exists():
-        _fail(import_id, f"Its worker died {MOST_ATTEMPTS} times while it read the file.")
-        return
+    if waiting.update(dispatched_at=timezone.now()):
+        IMPORT_ATTEMPTS.work_at([import_id], _watched_pass)
+
+
+def _watched_pass(ids: list[int]) -> None:
+    (import_id,) = ids
     with _watched(import_id) as watch:
         run_pass(import_id=import_id, watch=watch)
 
@@ -145,9 +153,9 @@ def run_pass(*, import_id: int, watch: "Watch | None" = None) -> None:
 
 
 def _check(prompt_import: PromptImport, watch: "Watch | None") -> None:
-    with _rows(prompt_import, watch) as (rows, columns):
+    with _rows(prompt_import, watch) as (rows, reading):
         result = preview(prompt_import.campaign, rows, prompt_import=prompt_import)
-    result.columns = columns
+    result.columns = reading.columns
     _keep_checked(prompt_import, result)
 
 
@@ -158,11 +166,11 @@ def _keep_checked(prompt_import: PromptImport, result: ImportResult) -> None:
 
 def _take_in(prompt_import: PromptImport, watch: "Watch | None") -> None:
     upload = prompt_import.upload
-    with _rows(prompt_import, watch) as (rows, columns), transaction.atomic():
+    with _rows(prompt_import, watch) as (rows, reading), transaction.atomic():
         result = import_rows(
             prompt_import.campaign, rows, keep_good=prompt_import.keep_good, prompt_import=prompt_import
         )
-        result.columns = columns
+        result.columns = reading.columns
         if result.written:
             if watch is not None:
                 watch.end()
@@ -182,22 +190,14 @@ def finish_import(prompt_import: PromptImport, result: ImportResult) -> None:
     )
 
 
-def _fail(import_id: int, error: str) -> None:
-    PromptImport.objects.filter(pk=import_id).move(
-        to=ImportState.FAILED, error=error[:LONGEST_ERROR], finished_at=timezone.now()
-    )
-
-
 @contextmanager
-def _rows(prompt_import: PromptImport, watch: "Watch | None") -> Iterator[tuple[Rows, Columns]]:
-    columns: Columns = {}
+def _rows(prompt_import: PromptImport, watch: "Watch | None") -> Iterator[tuple[Rows, Reading]]:
+    reading = Reading()
     with opened(prompt_import.upload, file_name=prompt_import.file_name) as file:
-        rows = read_prompts(
-            file, filename=prompt_import.file_name, defaults=defaults_of(prompt_import.options), columns=columns
-        )
         if watch is not None:
-            rows = watch.passed_on(rows, file)
-        yield rows, columns
+            watch.look_at(reading, file)
+        defaults = defaults_of(prompt_import.options)
+        yield read_prompts(file, filename=prompt_import.file_name, defaults=defaults, reading=reading), reading
 
 
 class _Stopped(Exception):
@@ -214,25 +214,28 @@ class Watch:
     ended: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
-    def passed_on(self, rows: Rows, file: BinaryIO) -> Iterator:  # type: ignore[type-arg]
-        self.position = file.tell
-        for row in rows:
-            if self.stopped.is_set():
-                raise _Stopped
-            yield row
+    def look_at(self, reading: Reading, file: BinaryIO) -> None:
+        self.position = lambda: reading.bytes_done(file.tell())
+        reading.each = self._go_on
+
+    def _go_on(self) -> None:
+        if self.stopped.is_set():
+            raise _Stopped
 
     def run(self) -> None:
         try:
-            while not self.ended.wait(BEAT_SECONDS):
-                found = PromptImport.objects.filter(pk=self.import_id)
-                if found.exclude(RUNNING).exists():
-                    self.stopped.set()
-                    return
-                found.update(bytes_read=self.position(), dispatched_at=timezone.now())
+            while not (self.ended.wait(BEAT_SECONDS) or self.stopped.is_set()):
+                self.beat()
         except ValueError:
             return  # the file was closed: the pass is over
         finally:
             connection.close()
+
+    def beat(self) -> None:
+        """Writes down how far the pass is, and finds out whether somebody ended the import."""
+        found = PromptImport.objects.filter(RUNNING, pk=self.import_id)
+        if not found.update(bytes_read=self.position(), dispatched_at=timezone.now()):
+            self.stopped.set()
 
     def end(self) -> None:
         """Before the pass writes to the row itself."""

@@ -11,7 +11,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.queries import rankings_not_left_out
 from labeling.model_versions.models import RewardModel
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.training.models import TrainingRun
 from labeling.training.services.runs import request_retraining
 
@@ -62,7 +62,8 @@ def _why_due(
     campaign: Campaign, reward_model: RewardModel, schedule: Schedule, since: datetime, now: datetime
 ) -> tuple[str, str] | None:
     fresh = rankings_not_left_out(
-        Ranking.objects.first_submissions()
+        Ranking.objects.of_work()
+        .first_submissions()
         .of_group(LabelerGroup.TRAINING, include_simulated=schedule.include_simulated)
         .filter(task__campaign=campaign, submitted_at__gt=since)
     )
