@@ -16,6 +16,7 @@ from lm.model_directory import check_language_model, context_length
 from lm.pretrained import load_model, load_tokenizer
 from sampler.engine.budget import tokens_that_fit
 from sampler.engine.engine import Engine
+from sampler.engine.linear import pack_linear_layers
 from sampler.engine.rows import Job, LiveRow
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
 from sampler.turn_end import TurnEnd, end_token_ids
@@ -66,7 +67,7 @@ class TransformersSampler:
         conversations = ConversationTokens.of(tokenizer)
         ends = end_token_ids(tokenizer, conversations, model.generation_config)
         model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
-        model = model.to(placed).eval()
+        model = pack_linear_layers(model.to(placed).eval())
         return cls(
             model=model,
             tokenizer=tokenizer,
