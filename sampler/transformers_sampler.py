@@ -58,23 +58,19 @@ class TransformersSampler:
         # Draws are made in float64, which other accelerators than CUDA's don't have.
         placed = find_device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         tokenizer = load_tokenizer(str(path))
-        model, _ = load_model(
-            AutoModelForCausalLM,
-            str(path),
-            dtype=fastest_dtype(placed) if dtype == "auto" else getattr(torch, dtype),
-            local_files_only=True,
-        )
+        precision = fastest_dtype(placed) if dtype == "auto" else getattr(torch, dtype)
+        model, _ = load_model(AutoModelForCausalLM, str(path), dtype=precision, local_files_only=True)
         conversations = ConversationTokens.of(tokenizer)
         ends = end_token_ids(tokenizer, conversations, model.generation_config)
         model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
-        model = pack_linear_layers(model.to(placed).eval())
+        pack_linear_layers(model.to(placed).eval())
         return cls(
             model=model,
             tokenizer=tokenizer,
             conversations=conversations,
             context=context_length(path),
             end_tokens=ends,
-            max_batch_tokens=max_batch_tokens or tokens_that_fit(model.config, model.dtype, placed),
+            max_batch_tokens=max_batch_tokens or tokens_that_fit(model.config, precision, placed),
         )
 
     def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:

@@ -221,7 +221,7 @@ def _gptj_attend(
 ) -> tuple[Tensor, Tensor | None]:
     """GPT-J's scores can be larger than float16 holds; what it returns has its heads in front."""
     if module.engine_attention.current is None:
-        return GPTJAttention._attn(module, query, key, value, attention_mask)  # type: ignore[no-any-return]  # noqa: SLF001
+        return GPTJAttention._attn(module, query, key, value, attention_mask)  # type: ignore[no-untyped-call, no-any-return]  # noqa: SLF001
     if query.dtype is torch.float16:
         query, key = query.float(), key.float()
     out = module.engine_attention.current.attend(

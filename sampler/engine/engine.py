@@ -165,7 +165,7 @@ class Engine:
 
     def _begin_rows(self, job: Job) -> None:
         """As many of its completions as there is room for, each with its first token."""
-        begun = []
+        begun: list[LiveRow] = []
         steps = job.request.max_new_tokens
         while job.waiting and len(self.live) + len(begun) < self.max_rows:
             if (self.live or begun) and self._held() + (len(begun) + 1) * steps > self.max_tokens:

@@ -17,7 +17,7 @@ ROWS = 16
 """For how many rows oneDNN chooses the order; it is right for any."""
 
 
-def pack_linear_layers(model: nn.Module) -> nn.Module:
+def pack_linear_layers(model: nn.Module) -> None:
     """Replaces the linear layers in place, where the model is on a processor that oneDNN packs its precision for.
 
     The weights as they were are let go of, but for those that an embedding shares: the model can sample and no longer
@@ -25,7 +25,7 @@ def pack_linear_layers(model: nn.Module) -> nn.Module:
     """
     weights = [module.weight for module in model.modules() if type(module) is nn.Linear]
     if not weights or not _can_pack(weights[0]):
-        return model
+        return
     for module in list(model.modules()):
         for names in SAME_INPUT:
             layers = [getattr(module, name, None) for name in names]
@@ -37,11 +37,10 @@ def pack_linear_layers(model: nn.Module) -> nn.Module:
         for name, layer in list(module.named_children()):
             if type(layer) is nn.Linear:
                 setattr(module, name, _Packed([layer]))
-    return model
 
 
 def _can_pack(weight: Tensor) -> bool:
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if weight.device.type != "cpu" or not torch._C._has_mkldnn:  # noqa: SLF001  what torch.backends asks
         return False
     try:
         _packed(torch.zeros((16, 16), dtype=weight.dtype))

@@ -1,5 +1,6 @@
 """Many completions together, each as if it were alone; and what the engine does while people come, go and wait."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -293,7 +294,7 @@ def test_first_tokens_are_drawn_from_the_models_own_distribution(sampler: Transf
         parts = [*zip(counts[often], expected[often], strict=True), (counts[~often].sum(), expected[~often].sum())]
         squares = [float((seen - wanted) ** 2 / wanted) for seen, wanted in parts if wanted > 0]
         degrees = len(squares) - 1
-        return (sum(squares) - degrees) / (2 * degrees) ** 0.5  # standard deviations above its mean
+        return (sum(squares) - degrees) / math.sqrt(2 * degrees)  # standard deviations above its mean
 
     assert chi_square(drawn_at=0.1, expected_at=0.1) < 4
     assert chi_square(drawn_at=0.1, expected_at=0.13) > 8

@@ -1,6 +1,7 @@
 """Packed layers multiply as the ones that they replace."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from tests.tiny_models import ARCHITECTURES, make_tiny_model
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_packed_model_says_the_same(tmp_path: Path, architecture: str) -> None:
     make_tiny_model(tmp_path, architecture=architecture)
-    plain, packed = (AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval() for _ in range(2))
+    models: list[Any] = [AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32) for _ in range(2)]
+    plain, packed = (model.eval() for model in models)
     embedding = packed.get_input_embeddings().weight.clone()
     pack_linear_layers(packed)
     assert not [name for name, module in packed.named_modules() if type(module) is nn.Linear]
@@ -31,8 +33,9 @@ def test_where_the_processor_cannot_they_stay(tmp_path: Path, monkeypatch: pytes
         raise RuntimeError("bf16 path needs the cpu support avx512bw")
 
     monkeypatch.setattr(linear, "_packed", refusing)
-    model = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path))
-    assert type(pack_linear_layers(model).model.layers[0].self_attn.q_proj) is nn.Linear
+    model: Any = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path))
+    pack_linear_layers(model)
+    assert type(model.model.layers[0].self_attn.q_proj) is nn.Linear
 
 
 def test_layers_of_one_input_are_asked_in_any_order_and_with_another_input() -> None:
