@@ -25,10 +25,10 @@ from benchmarks.harness import command
 from benchmarks.harness.measure import Measure
 from benchmarks.training.shape import GEMMA_3_270M, SMALL
 from lm.device import fastest_dtype, find_device
-from sampler.engine.engine import Engine
-from sampler.engine.linear import pack_linear_layers
-from sampler.engine.rows import Job
+from sampler.engine import Engine
+from sampler.packed_layers import pack_linear_layers
 from sampler.protocol import SampleRequest
+from sampler.rows import Job
 
 K = 9
 STATIC_BATCHES = (8, 16, 32)

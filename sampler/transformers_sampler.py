@@ -14,11 +14,11 @@ from lm.device import fastest_dtype, find_device
 from lm.errors import UnusablePrompt
 from lm.model_directory import check_language_model, context_length
 from lm.pretrained import load_model, load_tokenizer
-from sampler.engine.budget import tokens_that_fit
-from sampler.engine.engine import Engine
-from sampler.engine.linear import pack_linear_layers
-from sampler.engine.rows import Job, LiveRow
+from sampler.engine import Engine
+from sampler.memory_budget import tokens_that_fit
+from sampler.packed_layers import pack_linear_layers
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
+from sampler.rows import Job, LiveRow
 from sampler.turn_end import TurnEnd, end_token_ids
 
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lm.prompt_format import Message
-from sampler.engine.engine import Engine, OutOfMemory
-from sampler.engine.rows import Job, LiveRow
+from sampler.engine import Engine, OutOfMemory
 from sampler.protocol import SampledCompletion, SampleRequest
+from sampler.rows import Job, LiveRow
 from sampler.transformers_sampler import TransformersSampler
 from tests.sampler.conftest import SamplerOf
 from tests.tiny_models import ARCHITECTURES
@@ -83,7 +83,7 @@ def test_little_room_and_small_pieces_change_nothing(
     """One row at a time, prompts read by seven tokens, more of them than gemma's window of 64."""
     requests = [asking("x" * 90, k=3, max_new_tokens=80), asking("y", k=2, seed=5), asking("é" * 40, seed=8, top_p=0.8)]
     together = sampler_of(architecture).sample(requests)
-    monkeypatch.setattr("sampler.engine.engine.READ_AT_ONCE", 7)
+    monkeypatch.setattr("sampler.engine.READ_AT_ONCE", 7)
     narrow = replace(sampler_of(architecture), max_batch_tokens=1, max_rows=1)
     apart = narrow.sample(requests)
     assert [[one.token_ids for one in group] for group in together] == [

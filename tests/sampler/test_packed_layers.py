@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from sampler.engine import linear
-from sampler.engine.linear import pack_linear_layers
+from sampler import packed_layers as linear
+from sampler.packed_layers import pack_linear_layers
 from tests.tiny_models import ARCHITECTURES, make_tiny_model
 
 

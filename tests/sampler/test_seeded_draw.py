@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sampler.engine.draw import Draw
-from sampler.engine.rows import seeded
+from sampler.draw import Draw
 from sampler.protocol import SampleRequest
+from sampler.rows import seeded
 from sampler.seeded_draw import draw_tokens, keep_nucleus
 
 ROWS = 20_000

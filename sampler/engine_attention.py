@@ -21,7 +21,7 @@ from transformers.models.gptj.modeling_gptj import GPTJAttention
 
 from lm.errors import UnusableModel
 from lm.prefix_sharing.attention import visible
-from sampler.engine.keys import OwnKeys, PromptKeys
+from sampler.shared_keys import OwnKeys, PromptKeys
 
 NAME = "engine"
 """By which models know this attention; outside of a pass it is the library's `sdpa`."""

@@ -4,7 +4,7 @@ tokens are read."""
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from sampler.engine.keys import PromptKeys
+from sampler.shared_keys import PromptKeys
 
 WORTH_KEEPING = 16
 """A shorter common beginning is read anew: every conversation of a template has one, and it saves nothing."""

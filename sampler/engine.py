@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sampler.engine.attention import Group, Pass, Reading, Writing, no_mask, use_engine_attention
-from sampler.engine.draw import Draw
-from sampler.engine.keys import OwnKeys, PromptKeys
-from sampler.engine.prefixes import Prefixes
-from sampler.engine.rows import Job, LiveRow, seeded
+from sampler.draw import Draw
+from sampler.engine_attention import Group, Pass, Reading, Writing, no_mask, use_engine_attention
+from sampler.prefixes import Prefixes
+from sampler.rows import Job, LiveRow, seeded
+from sampler.shared_keys import OwnKeys, PromptKeys
 
 READ_AT_ONCE = 512
 """Tokens of a prompt between two steps of the rows that are live: a long prompt halts nobody."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sampler.engine.keys import PromptKeys
 from sampler.protocol import SampleRequest
+from sampler.shared_keys import PromptKeys
 
 
 @dataclass(kw_only=True, eq=False)
