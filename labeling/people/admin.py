@@ -43,7 +43,10 @@ class NewLabelerForm(LabelerForm):
     username = text(lazy("Username"), max_length=LONGEST_USERNAME, validators=[User.username_validator])
     password = password(lazy("Password"), help_text=lazy("Tell it to the labeler; they can change it."))
     state = choice(
-        lazy("State"), LabelerState.choices, initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
+        lazy("State"),
+        LabelerState.choices,
+        initial=LabelerState.ACTIVE,
+        help_text=lazy("Active labelers get real work."),
     )
 
     def clean_username(self) -> str:
@@ -69,7 +72,7 @@ class LabelerAdmin(BaseAdmin):
     fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
     add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
     readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
-    actions_detail: tuple[Any, ...] = ("to_screening", "admit")
+    actions_detail: tuple[Any, ...] = ("to_screening", "to_practice", "admit")
 
     def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = LabelerForm if obj else NewLabelerForm
@@ -91,7 +94,11 @@ class LabelerAdmin(BaseAdmin):
         obj.pk, obj.user = created.pk, created.user
 
     def buttons_for(self, row: Labeler) -> Iterable[str]:
-        moves = {LabelerState.SCREENING: "to_screening", LabelerState.ACTIVE: "admit"}
+        moves = {
+            LabelerState.SCREENING: "to_screening",
+            LabelerState.PRACTICE: "to_practice",
+            LabelerState.ACTIVE: "admit",
+        }
         return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state)) if state in moves]
 
     @column(lazy("Labeler"), ordering="user__username")
@@ -127,9 +134,15 @@ class LabelerAdmin(BaseAdmin):
 
     @button(lazy("To screening"), icon="fact_check")
     def to_screening(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        text = _("%(labeler)s is offered no work until admitted.")
+        text = _("%(labeler)s is offered the work of screening campaigns, and no other.")
         title = _("Put %(labeler)s into screening?")
         return self._confirm_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
+
+    @button(lazy("To practice"), icon="exercise")
+    def to_practice(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("%(labeler)s is offered the work of practice campaigns, and no other. What is held may be finished.")
+        title = _("Have %(labeler)s practise?")
+        return self._confirm_state(request, object_id, LabelerState.PRACTICE, title, [text], _("To practice"))
 
     def _confirm_state(
         self,
