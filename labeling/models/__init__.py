@@ -13,6 +13,8 @@ from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, 
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
+from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
+from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
@@ -27,6 +29,7 @@ __all__ = [
     "Campaign",
     "Change",
     "Completion",
+    "CompletionAgreement",
     "Composition",
     "Conversation",
     "Demonstration",
@@ -38,10 +41,12 @@ __all__ = [
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
+    "LabelerHabits",
     "Message",
     "ModelCheck",
     "ModelComparison",
     "ModelVersion",
+    "NearCopyFound",
     "OwnPrompt",
     "OwnPromptExample",
     "PreferenceMargin",
@@ -52,6 +57,7 @@ __all__ = [
     "QueueProgress",
     "RankedCompletion",
     "Ranking",
+    "RankingAgreement",
     "RankingTask",
     "RenderedCompletion",
     "Revision",
@@ -60,6 +66,7 @@ __all__ = [
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "Sentinel",
     "Snapshot",
     "SnapshotRequest",
     "Submitter",
