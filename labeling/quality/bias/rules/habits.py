@@ -1,7 +1,7 @@
 """From rankings to each labeler's habits: sums in one pass over the tasks, in memory by labelers only. Pure."""
 
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -18,6 +18,9 @@ from labeling.quality.bias.rules.observed import (
 )
 from labeling.quality.bias.rules.outliers import Estimate, Habit
 from lm.snapshot.records import RANKED_HIGHEST
+
+LATELY = 40
+"""Rankings: those whose pace is held against one's own before."""
 
 
 @dataclass(kw_only=True)
@@ -55,8 +58,11 @@ class Habits:
     in_shown_order_by_chance: float = 0.0
     longer_wins: Sums = field(default_factory=Sums)
     against_for_longer: Sums = field(default_factory=Sums)
+    with_others_for_longer: Sums = field(default_factory=Sums)
+    with_others_for_shorter: Sums = field(default_factory=Sums)
     like_an_earlier_one: Mean = field(default_factory=Mean)
     pace: Mean = field(default_factory=Mean)
+    lately: deque[float] = field(default_factory=lambda: deque(maxlen=LATELY))
     tied: list[int] = field(default_factory=lambda: [0] * RANKED_HIGHEST)
     paired: list[int] = field(default_factory=lambda: [0] * RANKED_HIGHEST)
 
@@ -83,6 +89,8 @@ class Habits:
             # Over all tasks that somebody else ranked too, for where they agree there is nothing to see.
             if length.pairs:
                 self.against_for_longer.add(length.for_longer - length.for_shorter, length.pairs * len(others))
+                self.with_others_for_longer.add(length.same_longer, length.same_longer + length.for_shorter)
+                self.with_others_for_shorter.add(length.same_shorter, length.same_shorter + length.for_longer)
         if earlier and len(lengths) > 2:
             self.like_an_earlier_one.add(is_like_an_earlier_one(one, earlier))
 
@@ -99,6 +107,35 @@ class Habits:
             yy=self.first_is_best.count,
         )
         return share_of_sums(sums)
+
+    def agreement_lengths_balanced(self) -> float | None:
+        """Agreement with the others, where they prefer the longer and where they prefer the shorter counting alike.
+
+        Whoever goes by length alone has one half in it. None: not enough data of either.
+        """
+        both = (self.with_others_for_longer, self.with_others_for_shorter)
+        return sum(each.share for each in both) / 2 if all(each.is_enough for each in both) else None
+
+    def tie_rates(self) -> list[float | None]:
+        """By place shown, the share of the pairs of what is shown there that are tied."""
+        return [tied / paired if paired else None for tied, paired in zip(self.tied, self.paired, strict=True)]
+
+    def keep_pace(self, logarithm: float) -> None:
+        """Of seconds over what is usual; from the first task to the last."""
+        self.pace.add(logarithm)
+        self.lately.append(logarithm)
+
+    def pace_lately(self) -> float | None:
+        """The seconds of the last LATELY rankings over one's own before, the geometric mean. None: not enough data."""
+        before = self.pace.count - len(self.lately)
+        if len(self.lately) < LATELY or before < FEWEST_PROMPTS:
+            return None
+        lately = sum(self.lately)
+        return math.exp(lately / len(self.lately) - (self.pace.total - lately) / before)
+
+    def pace_over_usual(self) -> float | None:
+        """Seconds over what is usual, the geometric mean. None: not enough data."""
+        return math.exp(self.pace.mean) if self.pace.count >= FEWEST_PROMPTS else None
 
     def longer_wins_share(self) -> Share | None:
         return share_of_sums(self.longer_wins)
@@ -136,16 +173,14 @@ def _of_mean(mean: Mean, *, floor: bool = False) -> Estimate:
     return Estimate(value=mean.mean, error=max(mean.error(), least), tasks=mean.count)
 
 
-def habits_of(tasks: Iterable[RankedTask], *, usual_seconds: dict[int, float] | None = None) -> dict[int, Habits]:
-    """By labeler, from one pass over the tasks. `usual_seconds`: the median by number of completions, to measure pace
-    against; without it pace is not looked at."""
+def habits_of(tasks: Iterable[RankedTask]) -> dict[int, Habits]:
+    """By labeler, from one pass over the tasks."""
     habits: defaultdict[int, Habits] = defaultdict(Habits)
     for task in tasks:
         for number, one in enumerate(task.rankings):
             others = [each for each in task.rankings if each.labeler != one.labeler]
             mine = habits[one.labeler]
             mine.look_at(one, others, list(task.rankings[:number]), list(task.lengths))
-            usual = (usual_seconds or {}).get(len(task.lengths))
-            if usual and one.seconds:
-                mine.pace.add(math.log(one.seconds / usual))
+            if task.usual_seconds and one.seconds:
+                mine.keep_pace(math.log(one.seconds / task.usual_seconds))
     return dict(habits)
