@@ -15,6 +15,7 @@ from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
+from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
@@ -28,6 +29,7 @@ __all__ = [
     "Assignment",
     "Campaign",
     "Change",
+    "Check",
     "Completion",
     "CompletionAgreement",
     "Composition",
@@ -36,6 +38,8 @@ __all__ = [
     "EarlierDraft",
     "Exclusion",
     "FailedLogin",
+    "GoldItem",
+    "GoldVersion",
     "IdempotentRequest",
     "ImportedRanking",
     "InstructionAcknowledgement",

@@ -14,6 +14,8 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_labeler": EVERY,
     "labeling_prompt": ("set_aside_reason", "content_warnings", "demonstrations_needed", "ranking_tasks_needed"),
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
+    "labeling_golditem": ("state",),
+    "labeling_goldversion": (),
     "labeling_promptimport": ("state", "keep_good"),
     "labeling_modelversion": EVERY,
     "labeling_apitoken": ("scopes", "expires_at", "revoked_at"),

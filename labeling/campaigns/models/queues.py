@@ -22,10 +22,11 @@ they may be offered it again."""
 
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
     def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
-        """The queues from which the labeler may be given work: those of open campaigns, in their languages, without
-        the content that they opted out of. Simulated labelers have campaigns of their own."""
+        """The queues from which the labeler may be given work: those of open campaigns of their stage, in their
+        languages, without the content that they opted out of. Simulated labelers have campaigns of their own."""
         return self.filter(
             campaign__state=CampaignState.ACTIVE,
+            campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
         ).exclude(content_warnings__overlap=labeler.opt_outs)

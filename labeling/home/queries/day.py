@@ -111,7 +111,8 @@ def own_agreement(labeler: Labeler) -> Agreement:
     labeler's own.
     """
     tasks = (
-        Ranking.objects.filter(labeler=labeler, task__rankings_done__gt=1)
+        Ranking.objects.of_work()
+        .filter(labeler=labeler, task__rankings_done__gt=1)
         .order_by("-task_id")
         .values_list("task_id", flat=True)
         .distinct()[:TASKS_COMPARED]

@@ -10,10 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from labeling.base.states import CampaignStage, CheckKind, LabelerState
 from labeling.desk.ranking.services import revise_ranking
-from labeling.models import CompletionAgreement, Labeler, RankingAgreement, RankingTask
+from labeling.models import Check, CompletionAgreement, Labeler, RankingAgreement, RankingTask
+from labeling.people.services import change_labeler_state
 from labeling.quality.agreement.models import Partner
 from labeling.quality.agreement.services import counting
+from labeling.quality.gold.services.items import RightAnswer, edit_gold, make_gold
+from labeling.ranking_tasks.services.tasks import copy_task
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import judgements, rank, reopened
 
@@ -165,3 +169,40 @@ class WhateverIsHandedIn(TestCase):
         assert len(before[0]) > 0
         list(counting.rebuild_agreement())
         assert all_that_is_counted() == before
+
+
+def test_a_check_is_held_against_gold_or_against_what_the_labeler_said_before(alice: Labeler, bob: Labeler) -> None:
+    """Gold has 1 < 2 < 3 < 4; Alice turns the last two. Weeks later Bob turns the first two of his own."""
+    campaign = make_campaign()
+    first, second = (make_ready_task(make_prompt(campaign), k=4) for _ in range(2))
+    rank(alice, [4, 3, 2, 1])
+    earlier = rank(bob, [1, 2, 3, 4])
+    ids = sorted(first.completions.values_list("pk", flat=True))
+    item = make_gold(
+        task=first, answer=RightAnswer(ranks={completion: place for place, completion in enumerate(ids, 1)}), by=None
+    )
+    for labeler, task, check in (
+        (alice, first, {"kind": CheckKind.GOLD, "item": item}),
+        (bob, second, {"kind": CheckKind.REPEAT, "earlier": earlier}),
+    ):
+        Check.objects.create(labeler=labeler, task=copy_task(task=task, labeler=labeler), **check)
+    rank(alice, [1, 2, 4, 3])
+    rank(bob, [2, 1, 3, 4])
+    assert rows(Partner.GOLD) == [("alice", "", 5, 1)]
+    assert rows(Partner.SELF) == [("bob", "", 5, 1)]
+    assert rows() == []
+    edit_gold(
+        item=item, answer=RightAnswer(ranks={completion: 5 - place for place, completion in enumerate(ids, 1)}), by=None
+    )
+    before = all_that_is_counted()
+    call_command("rebuild_agreement", verbosity=0)
+    assert all_that_is_counted() == before
+
+
+def test_screening_and_practice_are_no_agreement_of_real_work(alice: Labeler, bob: Labeler) -> None:
+    make_ready_task(make_prompt(make_campaign(stage=CampaignStage.PRACTICE, rankings_per_task=2)), k=4)
+    for labeler in (alice, bob):
+        change_labeler_state(labeler=labeler, state=LabelerState.PRACTICE)
+        rank(labeler, [1, 2, 3, 4])
+    list(counting.rebuild_agreement())
+    assert not RankingAgreement.objects.exists()

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.quality.gold.models import Check
+from labeling.quality.gold.rules import ranks_of
+from labeling.ranking_tasks.models import Completion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +54,50 @@ def counted_rankings(task_ids: Collection[int]) -> dict[int, list[CountedRanking
             )
         )
     return dict(found)
+
+
+def held_against(check: Check, ranking: Ranking) -> tuple[CountedRanking, CountedRanking]:
+    """The first submission of a check, and the gold answer that was in force or the labeler's earlier ranking.
+
+    Both by the completions of the task that the check shows again.
+    """
+    if check.item is not None:
+        version = check.item.versions.filter(made_at__lte=ranking.submitted_at).order_by("-version").first()
+        version = version or check.item.versions.earliest("version")
+        original = check.item.task_id
+        flags = {int(completion): keys for completion, keys in version.answer["flags"].items()}
+        partner = _counted(ranking, ranks_of(version.answer["tiers"]), {}, flags)
+    else:
+        assert check.earlier is not None  # a CHECK constraint
+        original = check.earlier.task_id
+        partner = _said(check.earlier, shown_in=original)
+    return _said(ranking, shown_in=original), partner
+
+
+def _said(ranking: Ranking, *, shown_in: int) -> CountedRanking:
+    """What a ranking says, by the completions of the task of which its own may be a copy."""
+    original = dict(Completion.objects.filter(task=shown_in).values_list("text_key", "pk"))
+    said = [
+        (original[key], *judged)
+        for key, *judged in ranking.ranked_completions.values_list("completion__text_key", "rank", "quality", "flags")
+    ]
+    return _counted(
+        ranking,
+        {completion: rank for completion, rank, _, _ in said},
+        {completion: quality for completion, _, quality, _ in said if quality is not None},
+        {completion: flags for completion, _, _, flags in said},
+    )
+
+
+def _counted(
+    ranking: Ranking, ranks: dict[int, int], qualities: dict[int, int], flags: dict[int, list[str]]
+) -> CountedRanking:
+    return CountedRanking(
+        labeler=ranking.labeler_id,
+        submitted_at=ranking.submitted_at,
+        strengths=ranking.strengths,
+        flags_asked=[],
+        ranks=ranks,
+        qualities=qualities,
+        flags=flags,
+    )

@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterator, Sequence
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from labeling.base.states import CampaignStage, CheckKind
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST
 from labeling.quality.agreement.models import CompletionAgreement, Partner, RankingAgreement
-from labeling.quality.agreement.queries.rankings import CountedRanking, counted_rankings
+from labeling.quality.agreement.queries.rankings import CountedRanking, counted_rankings, held_against
 from labeling.quality.agreement.rules.pairs import compare
 from labeling.quality.consensus.rules import ranked_pairs
+from labeling.quality.gold.models import Check
 from labeling.ranking_tasks.models import RankingTask
 
 TASKS_AT_ONCE = 500
@@ -25,7 +27,16 @@ def count_agreement(ranking: Ranking) -> None:
     Called in the transaction of the hand-in. The task's row is locked, so that of two who hand in at one moment the
     second sees the first.
     """
-    task = RankingTask.objects.select_for_update(no_key=True).only("pk").get(pk=ranking.task_id)
+    task = (
+        RankingTask.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("campaign")
+        .get(pk=ranking.task_id)
+    )
+    if task.campaign.stage != CampaignStage.WORK:
+        return
+    if task.copy_of_id is not None:
+        _count_check(ranking)
+        return
     if not Ranking.objects.filter(task=task).exclude(labeler=ranking.labeler_id).exists():
         return  # most tasks are ranked by one labeler
     rankings = counted_rankings([task.pk])[task.pk]
@@ -38,6 +49,12 @@ def count_agreement(ranking: Ranking) -> None:
         unique_fields=["completion"],
         update_fields=["compared_at", "ranks", "qualities", "flags"],
     )
+
+
+def _count_check(ranking: Ranking) -> None:
+    """A check is held against gold, or against what its labeler said before, once: as it was first handed in."""
+    if ranking.revision == 1:
+        RankingAgreement.objects.bulk_create(_check_rows([ranking.task_id]))
 
 
 def rebuild_agreement() -> Iterator[int]:
@@ -59,8 +76,12 @@ def rebuild_agreement() -> Iterator[int]:
 
 
 def _shared_tasks(*, after: int) -> QuerySet[RankingTask, int]:
-    """The ids of the next tasks that more than one labeler ranked, in order."""
-    tasks = RankingTask.objects.filter(pk__gt=after, rankings_done__gt=1)
+    """The ids of the next tasks of real work that more than one labeler ranked, or that are checks; in order."""
+    tasks = RankingTask.objects.filter(
+        Q(rankings_done__gt=1, copy_of=None) | Q(rankings_done__gt=0, copy_of__isnull=False),
+        pk__gt=after,
+        campaign__stage=CampaignStage.WORK,
+    )
     return tasks.order_by("pk").values_list("pk", flat=True)[:TASKS_AT_ONCE]
 
 
@@ -68,7 +89,9 @@ def _count_anew(tasks: Collection[int], *, between: dict[str, int]) -> None:
     list(RankingTask.objects.select_for_update(no_key=True).filter(pk__in=tasks).order_by("pk").values_list("pk"))
     RankingAgreement.objects.filter(**between).delete()
     CompletionAgreement.objects.filter(**between).delete()
-    by_task = counted_rankings(tasks)
+    checks = set(RankingTask.objects.filter(pk__in=tasks, copy_of__isnull=False).values_list("pk", flat=True))
+    RankingAgreement.objects.bulk_create(_check_rows(checks))
+    by_task = counted_rankings(set(tasks) - checks)
     RankingAgreement.objects.bulk_create(
         row for task, rankings in by_task.items() if len(rankings) > 1 for row in _rows(task, rankings)
     )
@@ -90,6 +113,16 @@ def _rows(task: int, rankings: Sequence[CountedRanking], *, of: int | None = Non
                 labeler=0, submitted_at=max(each.submitted_at for each in others), strengths=None, flags_asked=[],
                 ranks=consensus, qualities={}, flags={},
             ), kind=Partner.CONSENSUS)  # fmt: skip
+
+
+def _check_rows(tasks: Collection[int]) -> Iterator[RankingAgreement]:
+    """The rows of checks that were handed in, by what was in force then."""
+    for check in Check.objects.filter(task__in=tasks).select_related("item", "earlier").order_by("task"):
+        first = Ranking.objects.first_submissions().filter(task=check.task_id, labeler=check.labeler_id).first()
+        if first is not None:
+            own, partner = held_against(check, first)
+            kind = Partner.GOLD if check.kind == CheckKind.GOLD else Partner.SELF
+            yield _row(check.task_id, own, partner, kind=kind)
 
 
 def _row(task: int, one: CountedRanking, other: CountedRanking, *, kind: Partner = Partner.LABELER) -> RankingAgreement:

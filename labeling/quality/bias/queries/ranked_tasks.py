@@ -20,7 +20,9 @@ WITH numbered AS (
     SELECT task.id, task.campaign_id, task.k, ranking.active_seconds,
         row_number() OVER (PARTITION BY ranking.labeler_id ORDER BY ranking.id DESC) AS number
     FROM labeling_ranking AS ranking JOIN labeling_rankingtask AS task ON task.id = ranking.task_id
+    JOIN labeling_campaign AS campaign ON campaign.id = task.campaign_id
     WHERE ranking.revision = 1 AND ranking.simulated = %(simulated)s
+        AND task.copy_of_id IS NULL AND campaign.stage = 'work'
 ), last AS (
     SELECT * FROM numbered WHERE number <= %(most)s
 ), usual AS (
@@ -32,7 +34,7 @@ SELECT DISTINCT last.id, usual.seconds FROM last LEFT JOIN usual USING (campaign
 
 
 def ranked_tasks(*, simulated: bool) -> Iterator[RankedTask]:
-    """The tasks of each labeler's LAST_RANKINGS, with all rankings of them that count."""
+    """The tasks of each labeler's LAST_RANKINGS of real work, with all rankings of them that count."""
     with connection.cursor() as cursor:
         cursor.execute(TASKS, {"simulated": simulated, "most": LAST_RANKINGS})
         tasks = cursor.fetchall()

@@ -16,7 +16,8 @@ PAIRS = """
 SELECT date_trunc('week', ranking.submitted_at)::date AS week, one.rank < other.rank AS preferred,
     length(first.text) AS first_length, length(second.text) AS second_length
 FROM labeling_ranking AS ranking
-JOIN labeling_rankingtask AS task ON task.id = ranking.task_id
+JOIN labeling_rankingtask AS task ON task.id = ranking.task_id AND task.copy_of_id IS NULL
+JOIN labeling_campaign AS campaign ON campaign.id = task.campaign_id AND campaign.stage = 'work'
 JOIN labeling_rankedcompletion AS one ON one.ranking_id = ranking.id
 JOIN labeling_completion AS first ON first.id = one.completion_id
 JOIN labeling_samplingrun AS first_run ON first_run.id = first.run_id

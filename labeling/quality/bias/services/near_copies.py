@@ -20,8 +20,10 @@ SUGGESTIONS_KNOWN = 200
 
 def find_near_copies() -> int:
     """Looks at the demonstrations that people wrote to a prompt of late; returns how many were found."""
-    recent = Demonstration.objects.last_revisions().filter(
-        BY_PEOPLE, source="labeler", submitted_at__gte=timezone.now() - LOOKED_AT_FOR, near_copy=None
+    recent = (
+        Demonstration.objects.of_work()
+        .last_revisions()
+        .filter(BY_PEOPLE, source="labeler", submitted_at__gte=timezone.now() - LOOKED_AT_FOR, near_copy=None)
     )
     found = [row for demonstration in recent.iterator(chunk_size=100) if (row := _near_copy(demonstration))]
     NearCopyFound.objects.bulk_create(found, ignore_conflicts=True)
