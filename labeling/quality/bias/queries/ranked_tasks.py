@@ -66,7 +66,10 @@ def _read(usual: Mapping[int, float | None]) -> Iterator[RankedTask]:
                 seconds=seconds or None,
             )
         )
-    for task, seconds in usual.items():
+    for task, usual_seconds in usual.items():
         yield RankedTask(
-            task=task, lengths=list(lengths[task].values()), rankings=rankings[task], usual_seconds=seconds
+            task=task,
+            lengths=list(lengths[task].values()),
+            rankings=rankings[task],
+            usual_seconds=usual_seconds,
         )

@@ -74,5 +74,5 @@ def alarms() -> list[tuple[Sentinel, Look]]:
     return [(sentinel, look) for sentinel, look in last if look.is_alarm]
 
 
-def _parameters(sentinel: Sentinel) -> dict[str, object]:
+def _parameters(sentinel: Sentinel) -> dict[str, str | int | None]:
     return {"first": sentinel.first_source, "second": sentinel.second_source, "campaign": sentinel.campaign_id}
