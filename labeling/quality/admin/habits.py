@@ -299,5 +299,5 @@ def _times(value: float | None) -> str:
 def _bar(share: ShareFigure | None) -> Bar | None:
     if share is None:
         return None
-    low, value, high = (round(100 * share[name], 1) for name in ("low", "value", "high"))  # type: ignore[literal-required]
+    low, value, high = (round(100 * share[name], 1) for name in ("low", "value", "high"))
     return Bar(left=low, middle=value, width=round(high - low, 1))

@@ -37,7 +37,7 @@ class SentinelAdmin(NounAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Sources are chosen from those that there are; managers choose among their campaigns."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name in {"first_source", "second_source"}:
             return choice(field.label, sources, help_text=field.help_text)
         if db_field.name == "campaign":

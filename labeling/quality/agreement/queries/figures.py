@@ -125,7 +125,11 @@ def labelers_of(cut: Cut) -> list[LabelerFigures]:
         mean_tau=Avg("tau"),
         tied=Sum(F("tied_by_labeler") + F("tied_by_both")),
         pairs=Sum(_PAIRS),
-        **{name: Sum(name) for name in ("rated", "own_rating", "own_squares", "their_rating", "their_squares")},
+        rated_by_both=Sum("rated"),
+        own=Sum("own_rating"),
+        own_squared=Sum("own_squares"),
+        theirs=Sum("their_rating"),
+        theirs_squared=Sum("their_squares"),
     )
     names = dict(Labeler.objects.filter(pk__in=sums).values_list("pk", "user__username"))
     found = [
@@ -139,11 +143,11 @@ def labelers_of(cut: Cut) -> list[LabelerFigures]:
             tie_rate=row["tied"] / row["pairs"] if sums[row["labeler"]].is_enough else None,
             rating=rating_of(
                 RatingSums(
-                    rated=row["rated"],
-                    own=row["own_rating"],
-                    own_squares=row["own_squares"],
-                    theirs=row["their_rating"],
-                    theirs_squares=row["their_squares"],
+                    rated=row["rated_by_both"],
+                    own=row["own"],
+                    own_squares=row["own_squared"],
+                    theirs=row["theirs"],
+                    theirs_squares=row["theirs_squared"],
                 )
             ),
         )
@@ -199,7 +203,7 @@ def _rows(statement: str, inner: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
     sql, parameters = inner.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(statement.format(sql), parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _tau(agreements: QuerySet[RankingAgreement]) -> Tau | None:

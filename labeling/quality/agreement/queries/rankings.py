@@ -33,12 +33,11 @@ def counted_rankings(task_ids: Collection[int]) -> dict[int, list[CountedRanking
     counting = Ranking.objects.last_revisions().filter(task__in=task_ids).select_related("rubric_version")
     rankings = {ranking.pk: ranking for ranking in counting.order_by("assignment__closed_at", "assignment_id")}
     judged: defaultdict[int, list[tuple[int, int, int | None, list[str]]]] = defaultdict(list)
-    for pk, *judgement in (
-        RankedCompletion.objects.filter(ranking__in=list(rankings))
-        .order_by()
-        .values_list("ranking_id", "completion_id", "rank", "quality", "flags")
+    said_by = RankedCompletion.objects.filter(ranking__in=list(rankings)).order_by()
+    for pk, completion, rank, quality, flags in said_by.values_list(
+        "ranking_id", "completion_id", "rank", "quality", "flags"
     ):
-        judged[pk].append(tuple(judgement))
+        judged[pk].append((completion, rank, quality, flags))
     found: defaultdict[int, list[CountedRanking]] = defaultdict(list)
     for ranking in rankings.values():
         said = sorted(judged[ranking.pk])
