@@ -34,9 +34,12 @@ class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs 
 
     class Meta:
         model = Labeler
-        fields = ("group", "languages")
-        labels = {"group": lazy("Group")}
-        help_texts = {"group": GROUP_HELP}
+        fields = ("group", "researcher", "languages")
+        labels = {"group": lazy("Group"), "researcher": lazy("Researcher")}
+        help_texts = {
+            "group": GROUP_HELP,
+            "researcher": lazy("Their rankings are what those of labelers are held against."),
+        }
 
 
 class NewLabelerForm(LabelerForm):
@@ -66,8 +69,10 @@ class LabelerAdmin(NounAdmin):
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
-    fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
-    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
+    fieldsets: ClassVar[tuple[Any, ...]] = (
+        (None, {"fields": ("account", "state_word", "group", "researcher", "languages")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "researcher", "languages")}),)
     readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
     actions_detail: tuple[Any, ...] = ("to_screening", "admit")
 
@@ -79,7 +84,7 @@ class LabelerAdmin(NounAdmin):
         cleaned = form.cleaned_data
         group, spoken = LabelerGroup(cleaned["group"]), cleaned["languages"]
         if change:
-            change_labeler(labeler=obj, group=group, languages=spoken)
+            change_labeler(labeler=obj, group=group, languages=spoken, researcher=cleaned["researcher"])
             return
         created = create_labeler(
             username=cleaned["username"],
@@ -87,6 +92,7 @@ class LabelerAdmin(NounAdmin):
             languages=spoken,
             state=LabelerState(cleaned["state"]),
             group=group,
+            researcher=cleaned["researcher"],
         )
         obj.pk, obj.user = created.pk, created.user
 
