@@ -15,13 +15,15 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.admin import accounts, assignments, labelers, revisions
 from labeling.desk.admin.campaigns import CampaignClosing
+from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.demonstrating import admin as demonstrations
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
-from labeling.exports.admin import exclusions, snapshots
+from labeling.exports.admin import exclusions, snapshots, ticked_exclusions
 from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
+from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.people import admin as people
@@ -40,7 +42,6 @@ from labeling.writing import admin as writing
 __all__ = [
     "agreement",
     "assignments",
-    "prompt_imports",
     "revisions",
     "sentinels",
     "tokens",
@@ -60,7 +61,7 @@ class LabelerAdmin(exclusions.LeavingOut, habits.MarkedLabelers, labelers.Labele
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
-    actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in")
+    actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")
 
 
 @admin.register(User)
@@ -75,7 +76,7 @@ class CampaignAdmin(
     list_display = (*campaigns.CampaignAdmin.list_display, "rankings", "ready")
     fieldsets = (*campaigns.CampaignAdmin.fieldsets, *IN_TRAINING)
     readonly_fields = ("in_training",)
-    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "leave_out", "take_in")
+    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "leave_out", "take_in_again")
 
 
 @admin.register(Prompt)
@@ -89,25 +90,32 @@ class RankingTaskAdmin(rewards.TaskRewards, ranking_tasks.RankingTaskAdmin):
 
 
 @admin.register(Ranking)
-class RankingAdmin(exclusions.LeavingOut, rankings.RankingAdmin):
+class RankingAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, rankings.RankingAdmin):
     list_filter = (
         *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
     )  # fmt: skip
-    fields = (*rankings.RankingAdmin.fields, "in_training")
-    readonly_fields = (*rankings.RankingAdmin.readonly_fields, "in_training")
-    actions_detail = ("leave_out", "take_in")
+    fields = (*rankings.RankingAdmin.fields, "earlier_drafts", "in_training")
+    readonly_fields = (*rankings.RankingAdmin.readonly_fields, "earlier_drafts", "in_training")
+    actions_detail = ("leave_out", "take_in_again")
 
 
 @admin.register(Demonstration)
-class DemonstrationAdmin(exclusions.LeavingOut, demonstrations.DemonstrationAdmin):
+class DemonstrationAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, demonstrations.DemonstrationAdmin):
     list_filter = (
         *demonstrations.DemonstrationAdmin.list_filter,
         exclusions.LeftOutDemonstrationsFilter,
         snapshots.DemonstrationsOfSnapshotFilter,
     )
-    fields = (*demonstrations.DemonstrationAdmin.fields, "in_training")
-    readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "in_training")
-    actions_detail = ("leave_out", "take_in")
+    fields = (*demonstrations.DemonstrationAdmin.fields, "earlier_drafts", "in_training")
+    readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "earlier_drafts", "in_training")
+    actions_detail = ("leave_out", "take_in_again")
+
+
+@admin.register(PromptImport)
+class PromptImportAdmin(exclusions.LeavingOutImport, prompt_imports.PromptImportAdmin):
+    fields = (*prompt_imports.PromptImportAdmin.fields, "in_training")
+    readonly_fields = ("in_training",)
+    actions_detail = (*prompt_imports.PromptImportAdmin.actions_detail, "leave_out", "take_in_again")
 
 
 @admin.register(ModelVersion)

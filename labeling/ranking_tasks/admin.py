@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.columns import bar, excerpt, measured_per
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
-from labeling.base.admin.nouns import NounAdmin, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, column, shown
 from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -131,7 +131,7 @@ class RankingTaskAdmin(SetAsideAdmin):
         return title, [_("With enough completions it is ready at once; otherwise the missing ones are sampled.")]
 
 
-class CampaignTasks(NounAdmin):
+class CampaignTasks(BaseAdmin):
     """How far the rankings of a campaign are."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from labeling.base.admin.columns import measured_per
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.nouns import NounAdmin, button, column
+from labeling.base.admin.model_admins import BaseAdmin, button, column
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, legal_moves
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, WorkingTime
@@ -48,7 +48,7 @@ class GetsWorkFilter(DropdownFilter):
         return queryset.filter(state=LabelerState.ACTIVE, simulated=False, gets_work=False)
 
 
-class LabelerWork(NounAdmin):
+class LabelerWork(BaseAdmin):
     change_form_outer_before_template = "desk/admin/labeler.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -12,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from labeling.base.admin.nouns import NounAdmin
+from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
@@ -64,7 +65,7 @@ pytestmark = pytest.mark.django_db
 NOUNS = [
     model
     for model, site in admin.site._registry.items()
-    if isinstance(site, NounAdmin) and model._meta.app_label == "labeling"
+    if isinstance(site, BaseAdmin) and model._meta.app_label == "labeling"
 ]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
@@ -83,8 +84,8 @@ SHOWN_ELSEWHERE = {
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    EarlierDraft, IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress,
-    RenderedCompletion, UnfinishedAttempt, WorkingTime, WorkQueue,
+    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion,
+    UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 
@@ -100,6 +101,7 @@ def everything(tmp_path: Path) -> Campaign:
     leave_out(target=Demonstration.objects.latest("pk"), reason="not an answer")
     doubted(make_labeler("greta"))
     asked_for_rewards()
+    EarlierDraft.objects.create(token=uuid4(), labeler=make_labeler("hedi"), version=1, draft={"text": ["Of old."]})
     Webhook.objects.create(url="https://example.org/told", events=["ranking.submitted"])
     make_ready_task(make_prompt(campaign))
     rank(make_labeler("hugo"), [1, 2, 3, 4])
