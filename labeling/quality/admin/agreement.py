@@ -19,7 +19,7 @@ from unfold.decorators import action
 
 from labeling.base.admin.charts import Estimate, LineChart, line_chart
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.nouns import RecordAdmin, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.tables import Bar, Cell, Row, Table, csv_of
 from labeling.base.language import name_of
 from labeling.base.states import Strength, UseCase

@@ -17,7 +17,7 @@ from django_stubs_ext import StrOrPromise
 from unfold.decorators import action
 
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, column, shown
 from labeling.base.admin.tables import Bar, Cell, Row, Table, csv_of
 from labeling.people.models import Labeler
 from labeling.quality.bias.models import FindingFigure, LabelerHabits, ShareFigure
@@ -68,7 +68,7 @@ class MarkedFilter(DropdownFilter):
         return queryset.filter(**{f"{path_to}__contains": [self.value()]}) if self.value() else queryset
 
 
-class MarkedLabelers(NounAdmin):
+class MarkedLabelers(BaseAdmin):
     """Marks labelers who differ from the others by more than chance, in the list and on their page."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:

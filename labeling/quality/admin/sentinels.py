@@ -14,7 +14,7 @@ from labeling.base.admin.charts import LineChart, line_chart
 from labeling.base.admin.columns import excerpt
 from labeling.base.admin.fields import choice
 from labeling.base.admin.filters import by_relation
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, column, shown
 from labeling.base.admin.tables import Cell, Row, Table, csv_of
 from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_of
 from labeling.people.roles.queries import sees_every_campaign
@@ -24,7 +24,7 @@ from labeling.quality.bias.rules.sentinel import FALSE_ALARMS, FEWEST, Look
 
 
 @admin.register(Sentinel)
-class SentinelAdmin(NounAdmin):
+class SentinelAdmin(BaseAdmin):
     list_display = ("name", shown("campaign", lazy("Campaign")), "rate", "stands")
     list_select_related = ("campaign",)
     search_fields = ("name",)
