@@ -117,7 +117,7 @@ class LabelerHabitsAdmin(RecordAdmin):
         return [path("figures/", page, name="labeling_labelerhabits_figures"), *super().get_urls()]
 
     def page_context(self, request: HttpRequest, habits: LabelerHabits) -> dict[str, Any]:
-        return super().page_context(request, habits) | {"habits": _seen(habits), "tables": [ties_table(habits)]}
+        return super().page_context(request, habits) | {"habits": _seen(habits), "habit_tables": [ties_table(habits)]}
 
     @column(lazy("Marked"))
     def marked(self, habits: LabelerHabits) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -12,9 +12,8 @@ from labeling.base.language import name_of
 from labeling.base.states import Strength, UseCase
 from labeling.campaigns.models.campaigns import Campaign, RubricVersion
 from labeling.people.models import Labeler
-from labeling.quality.agreement.models import Partner
+from labeling.quality.agreement.models import Partner, RankingAgreement
 from labeling.quality.agreement.queries.cuts import RESEARCHER, Cut
-from labeling.ranking_tasks.models import RankingTask
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
 
 ALL = [("", _("all"))]
@@ -50,8 +49,9 @@ class CutForm(forms.Form):
         super().__init__(data)
         self.sees_all = sees_all
         self.campaigns = list(campaigns.order_by("name").values_list("pk", "name"))
-        languages = RankingTask.objects.order_by("language").values_list("language", flat=True).distinct()
-        people = Labeler.objects.filter(agreements__isnull=False).distinct().order_by("user__username")
+        languages = sorted({code for spoken in campaigns.values_list("languages", flat=True) for code in spoken})
+        compared = RankingAgreement.objects.filter(labeler=OuterRef("pk"))
+        people = Labeler.objects.filter(Exists(compared)).order_by("user__username")
         flags = {flag for rubric in RubricVersion.objects.all() for flag in rubric.flag_keys()}
         self._offer("campaign", [(str(pk), name) for pk, name in self.campaigns])
         self._offer("labeler", [(str(pk), name) for pk, name in people.values_list("pk", "user__username")])
