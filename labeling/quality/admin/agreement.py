@@ -1,6 +1,6 @@
 """The page of agreement: figures, what they are by, and each labeler against the rest. Its filters are its address."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
@@ -27,7 +28,7 @@ from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_o
 from labeling.people.roles.queries import sees_every_campaign
 from labeling.quality.agreement.forms import CutForm
 from labeling.quality.agreement.models import RankingAgreement
-from labeling.quality.agreement.queries.cuts import Cut
+from labeling.quality.agreement.queries.cuts import Cut, flag_names
 from labeling.quality.agreement.queries.figures import (
     Figures,
     LabelerFigures,
@@ -267,7 +268,8 @@ def _part_name(by: str, value: str) -> StrOrPromise:
         return date_format(date.fromisoformat(value))
     if by == "language":
         return name_of(value)
-    words: dict[str, dict[str, StrOrPromise]] = {
+    words: dict[str, Mapping[str, StrOrPromise]] = {
+        "flag": flag_names(get_language() or "en") if by == "flag" else {},
         "use_case": dict(UseCase.choices),
         "strength": {str(number): word for number, word in Strength.choices},
     }
@@ -315,10 +317,11 @@ def _number(value: float | None, form: str) -> Cell:
 
 
 def alpha_table(figures: Figures) -> Table:
+    names = flag_names(get_language() or "en")
     rows = [
         *((_("Ranks of %(k)d completions") % {"k": k}, alpha) for k, alpha in figures.ranks.items()),
         (_("Quality, 1 to 7"), figures.quality),
-        *((_("Flag “%(flag)s”") % {"flag": flag}, alpha) for flag, alpha in figures.flags.items()),
+        *((_("Flag “%(flag)s”") % {"flag": names.get(flag, flag)}, alpha) for flag, alpha in figures.flags.items()),
     ]
     return Table(
         key="alpha",

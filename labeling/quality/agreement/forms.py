@@ -4,16 +4,17 @@ from typing import Any
 
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from labeling.base.admin.fields import choice, switch
 from labeling.base.language import name_of
 from labeling.base.states import Strength, UseCase
-from labeling.campaigns.models.campaigns import Campaign, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.people.models import Labeler
 from labeling.quality.agreement.models import Partner, RankingAgreement
-from labeling.quality.agreement.queries.cuts import RESEARCHER, Cut
+from labeling.quality.agreement.queries.cuts import RESEARCHER, Cut, flag_names
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
 
 ALL = [("", _("all"))]
@@ -52,11 +53,11 @@ class CutForm(forms.Form):
         languages = sorted({code for spoken in campaigns.values_list("languages", flat=True) for code in spoken})
         compared = RankingAgreement.objects.filter(labeler=OuterRef("pk"))
         people = Labeler.objects.filter(Exists(compared)).order_by("user__username")
-        flags = {flag for rubric in RubricVersion.objects.all() for flag in rubric.flag_keys()}
+        flags = flag_names(get_language() or "en")
         self._offer("campaign", [(str(pk), name) for pk, name in self.campaigns])
         self._offer("labeler", [(str(pk), name) for pk, name in people.values_list("pk", "user__username")])
         self._offer("language", [(code, name_of(code)) for code in languages])
-        self._offer("flag", [(flag, flag) for flag in sorted(flags)])
+        self._offer("flag", sorted(flags.items(), key=lambda named: named[1]))
 
     def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field = self.fields[name]

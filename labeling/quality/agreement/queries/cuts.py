@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from labeling.base.language import in_language
+from labeling.campaigns.models.campaigns import RubricVersion
 from labeling.quality.agreement.models import CompletionAgreement, Partner, RankingAgreement
 
 RESEARCHER = "researcher"
@@ -77,6 +79,16 @@ class Cut:
         if self.until is not None:
             between &= Q(compared_at__lt=_beginning_of(self.until + timedelta(days=1)))
         return between
+
+
+def flag_names(interface_language: str) -> dict[str, str]:
+    """By key, what the newest rubric that has the flag calls it."""
+    rubrics = RubricVersion.objects.order_by("pk").values_list("flags", flat=True)
+    return {
+        flag["key"]: in_language(flag.get("label", {}), interface_language) or flag["key"]
+        for flags in rubrics
+        for flag in flags
+    }
 
 
 def _beginning_of(day: date) -> datetime:
