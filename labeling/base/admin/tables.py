@@ -45,7 +45,8 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """`key`: its name in the address of its CSV. `scale`: what the ends and the middle of the rows' bars stand for."""
+    """`key`: its name in the address of its CSV; empty: it has none. `scale`: what the ends and the middle of the rows'
+    bars stand for. `wordy`: its cells are texts and not figures."""
 
     key: str
     title: StrOrPromise
@@ -53,6 +54,7 @@ class Table:
     rows: Sequence[Row]
     note: StrOrPromise = ""
     scale: tuple[str, str, str] | None = None
+    wordy: bool = False
 
     def labelled(self) -> list[tuple[Row, list[tuple[StrOrPromise, Cell]]]]:
         """Each row with its cells but the first, under their columns' names, which narrow pages show beside them."""

@@ -71,9 +71,7 @@ class MarkedFilter(DropdownFilter):
 class MarkedLabelers(BaseAdmin):
     """Marks labelers who differ from the others by more than chance, in the list and on their page."""
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
-        found: QuerySet[Labeler] = super().get_queryset(request).select_related("habits")
-        return found
+    list_select_related = ("user", "habits")
 
     @column(lazy("Marked"))
     def marked(self, labeler: Labeler) -> str:
@@ -170,6 +168,7 @@ def _link(habits: LabelerHabits) -> Cell:
 def marked_table(rows: Iterable[LabelerHabits]) -> Table:
     return Table(
         key="marked",
+        wordy=True,
         title=_("Marked"),
         columns=[_("Labeler"), _("Habit"), _("What was seen"), _("Tasks"), _("By chance"), _("Since")],
         rows=[

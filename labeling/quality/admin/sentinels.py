@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.charts import LineChart, line_chart
 from labeling.base.admin.columns import excerpt
 from labeling.base.admin.fields import choice
-from labeling.base.admin.filters import by_relation
+from labeling.base.admin.filters import by_day
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, column, shown
 from labeling.base.admin.tables import Cell, Row, Table, csv_of
 from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_of
@@ -125,7 +125,7 @@ def over_time(weeks: list[Look]) -> LineChart | None:
 @admin.register(NearCopyFound)
 class NearCopyAdmin(RecordAdmin):
     list_display = ("opening", "author", "show_likeness", "source", shown("found_at", lazy("Found")))
-    list_filter = by_relation("demonstration__labeler")
+    list_filter = by_day("found_at")
     list_select_related = ("demonstration__labeler__user", "demonstration__prompt")
     search_fields = ("demonstration__labeler__user__username",)
     fields = ("demonstration", "likeness", "source", "found_at", "written", "known_text")

@@ -22,7 +22,7 @@ from tests.labeling.handed_in import rank, write
 
 pytestmark = pytest.mark.django_db
 
-TASKS = 24
+TASKS = 30
 TRUTHFUL = ("bob", "charlie", "dora", "emil")
 
 
@@ -124,17 +124,19 @@ def test_a_demonstration_that_a_model_had_written_is_found(alice: Labeler, bob: 
 
 
 def test_a_sentinel_counts_the_preferences_between_its_two_sources(alice: Labeler, bob: Labeler) -> None:
-    """Three rankings; the third is of other sources, and its campaign is none of the sentinel's."""
+    """The third ranking is of other sources, and its campaign is none of the sentinel's."""
     campaign, other = make_campaign(), make_campaign()
     for where, sources in ((campaign, ("old", "new")), (campaign, ("old", "new")), (other, ("old", "third"))):
         texts = [GivenCompletion(text=f"Answer {number}.", model=sources[number % 2]) for number in range(4)]
         make_task_of_given(prompt=make_prompt(where), completions=texts)
-    rank(alice, [1, 2, 3, 4])
+    alice.first_campaign = campaign
+    alice.save()
+    rank(alice, [3, 1, 2, 4])
     rank(alice, [1, 1, 1, 2])
     rank(alice, [1, 2, 3, 4])
     sentinel = Sentinel.objects.create(name="Old against new", first_source="old", second_source="new")
     [week] = weeks_of(sentinel)
-    # 1 and 3 are old, 2 and 4 new: three of four the first time; two of two the second, where others are tied.
+    # The first two are old, the others new: three of four the first time; two of two the second, all else is tied.
     assert (week.period.preferred, week.period.pairs) == (5, 6)
     assert week.chance is None
     assert at_equal_length(sentinel) is None

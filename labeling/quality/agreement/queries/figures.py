@@ -4,10 +4,12 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Avg, CharField, Count, DateField, F, Func, QuerySet, Sum
+from django.db.models import Avg, CharField, Count, F, Func, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncWeek
 
 from labeling.people.models import Labeler
@@ -77,7 +79,7 @@ class _Unnest(Func):
 
 
 PARTS: dict[str, Any] = {
-    "week": TruncWeek("compared_at", output_field=DateField()),
+    "week": TruncWeek("compared_at"),
     "k": F("task__k"),
     "use_case": F("task__prompt__use_case"),
     "language": F("task__language"),
@@ -93,7 +95,12 @@ def parts_of(cut: Cut, by: str) -> list[Part]:
             Part(value=str(each), share=agreement_share(_with_strength(cut, each))) for each in range(1, STRONGEST + 1)
         ]
     cells = _cells(cut.agreements(), *_strict(cut), by=by)
-    return [Part(value=str(value), share=share_of(cells[value,])) for (value,) in sorted(cells)]
+    return [Part(value=_name_of(value), share=share_of(cells[value,])) for (value,) in sorted(cells)]
+
+
+def _name_of(value: object) -> str:
+    """As it stands in the address and the CSV; a week is its first day."""
+    return value.date().isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _with_strength(cut: Cut, strength: int) -> Cut:
@@ -200,7 +207,11 @@ def _sum(expression: Any) -> Any:
 
 
 def _rows(statement: str, inner: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
-    sql, parameters = inner.query.sql_with_params()
+    """Runs the statement around the query; nothing where no row can be in it."""
+    try:
+        sql, parameters = inner.query.sql_with_params()
+    except EmptyResultSet:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(statement.format(sql), parameters)
         return list(cursor.fetchall())
@@ -208,7 +219,8 @@ def _rows(statement: str, inner: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
 
 def _tau(agreements: QuerySet[RankingAgreement]) -> Tau | None:
     per_prompt = agreements.filter(tau__isnull=False).values("task__prompt").annotate(mean=Avg("tau"))
-    [(value, deviation, prompts)] = _rows("SELECT avg(mean), stddev(mean), count(*) FROM ({}) AS prompts", per_prompt)
+    found = _rows("SELECT avg(mean), stddev(mean), count(*) FROM ({}) AS prompts", per_prompt)
+    value, deviation, prompts = found[0] if found else (None, None, 0)
     if prompts < FEWEST_PROMPTS:
         return None
     half = student_quantile(Z, prompts - 1) * deviation / math.sqrt(prompts)

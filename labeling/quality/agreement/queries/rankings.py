@@ -77,8 +77,10 @@ def _said(ranking: Ranking, *, shown_in: int) -> CountedRanking:
     """What a ranking says, by the completions of the task of which its own may be a copy."""
     original = dict(Completion.objects.filter(task=shown_in).values_list("text_key", "pk"))
     said = [
-        (original[key], *judged)
-        for key, *judged in ranking.ranked_completions.values_list("completion__text_key", "rank", "quality", "flags")
+        (original[key], rank, quality, flags)
+        for key, rank, quality, flags in ranking.ranked_completions.values_list(
+            "completion__text_key", "rank", "quality", "flags"
+        )
     ]
     return _counted(
         ranking,
