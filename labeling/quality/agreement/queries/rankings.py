@@ -1,58 +1,35 @@
-"""The rankings of tasks as they count now."""
+"""The rankings of tasks as they count now, and what checks are held against."""
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
 
-from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.base.fast_paths.agreement import RankingRow, rankings_of_tasks
+from labeling.desk.ranking.models import Ranking
+from labeling.quality.agreement.rules.rows import CountedRanking
 from labeling.quality.gold.models import Check
 from labeling.quality.gold.rules import ranks_of
 from labeling.ranking_tasks.models import Completion
 
 
-@dataclass(frozen=True, kw_only=True)
-class CountedRanking:
-    """The revision that counts of one labeler's ranking; all by completion id."""
-
-    labeler: int
-    submitted_at: datetime
-    strengths: list[int] | None
-    flags_asked: list[str]
-    ranks: dict[int, int]
-    qualities: dict[int, int]
-    flags: dict[int, list[str]]
-
-    @property
-    def all_flags(self) -> set[str]:
-        return {flag for flags in self.flags.values() for flag in flags}
-
-
 def counted_rankings(task_ids: Collection[int]) -> dict[int, list[CountedRanking]]:
     """By task, in the order in which the labelers first handed in."""
-    counting = Ranking.objects.last_revisions().filter(task__in=task_ids).select_related("rubric_version")
-    rankings = {ranking.pk: ranking for ranking in counting.order_by("assignment__closed_at", "assignment_id")}
-    judged: defaultdict[int, list[tuple[int, int, int | None, list[str]]]] = defaultdict(list)
-    said_by = RankedCompletion.objects.filter(ranking__in=list(rankings)).order_by()
-    for pk, completion, rank, quality, flags in said_by.values_list(
-        "ranking_id", "completion_id", "rank", "quality", "flags"
-    ):
-        judged[pk].append((completion, rank, quality, flags))
     found: defaultdict[int, list[CountedRanking]] = defaultdict(list)
-    for ranking in rankings.values():
-        said = sorted(judged[ranking.pk])
-        found[ranking.task_id].append(
-            CountedRanking(
-                labeler=ranking.labeler_id,
-                submitted_at=ranking.submitted_at,
-                strengths=ranking.strengths,
-                flags_asked=ranking.rubric_version.flag_keys(),
-                ranks={completion: rank for completion, rank, _, _ in said},
-                qualities={completion: quality for completion, _, quality, _ in said if quality is not None},
-                flags={completion: flags for completion, _, _, flags in said},
-            )
-        )
+    for row in rankings_of_tasks(task_ids):
+        found[row.task].append(_counted(row))
     return dict(found)
+
+
+def _counted(row: RankingRow) -> CountedRanking:
+    qualities = zip(row.completions, row.qualities, strict=True)
+    return CountedRanking(
+        labeler=row.labeler,
+        submitted_at=row.submitted_at,
+        strengths=row.strengths,
+        flags_asked=row.flags_asked,
+        ranks=dict(zip(row.completions, row.ranks, strict=True)),
+        qualities={completion: quality for completion, quality in qualities if quality is not None},
+        flags=dict(zip(row.completions, row.flags, strict=True)),
+    )
 
 
 def held_against(check: Check, ranking: Ranking) -> tuple[CountedRanking, CountedRanking]:
@@ -60,45 +37,34 @@ def held_against(check: Check, ranking: Ranking) -> tuple[CountedRanking, Counte
 
     Both by the completions of the task that the check shows again.
     """
-    if check.item is not None:
-        version = check.item.versions.filter(made_at__lte=ranking.submitted_at).order_by("-version").first()
-        version = version or check.item.versions.earliest("version")
-        original = check.item.task_id
-        flags = {int(completion): keys for completion, keys in version.answer["flags"].items()}
-        partner = _counted(ranking, ranks_of(version.answer["tiers"]), {}, flags)
-    else:
+    if check.item is None:
         assert check.earlier is not None  # a CHECK constraint
         original = check.earlier.task_id
-        partner = _said(check.earlier, shown_in=original)
-    return _said(ranking, shown_in=original), partner
+        return _said(ranking, shown_in=original), _said(check.earlier, shown_in=original)
+    version = check.item.versions.filter(made_at__lte=ranking.submitted_at).order_by("-version").first()
+    answer = (version or check.item.versions.earliest("version")).answer
+    gold = CountedRanking(
+        labeler=None,
+        submitted_at=ranking.submitted_at,
+        ranks=ranks_of(answer["tiers"]),
+        qualities={},
+        flags={int(completion): keys for completion, keys in answer["flags"].items()},
+    )
+    return _said(ranking, shown_in=check.item.task_id), gold
 
 
 def _said(ranking: Ranking, *, shown_in: int) -> CountedRanking:
     """What a ranking says, by the completions of the task of which its own may be a copy."""
     original = dict(Completion.objects.filter(task=shown_in).values_list("text_key", "pk"))
     said = [
-        (original[key], rank, quality, flags)
-        for key, rank, quality, flags in ranking.ranked_completions.values_list(
-            "completion__text_key", "rank", "quality", "flags"
-        )
+        (original[ranked.completion.text_key], ranked)
+        for ranked in ranking.ranked_completions.select_related("completion")
     ]
-    return _counted(
-        ranking,
-        {completion: rank for completion, rank, _, _ in said},
-        {completion: quality for completion, _, quality, _ in said if quality is not None},
-        {completion: flags for completion, _, _, flags in said},
-    )
-
-
-def _counted(
-    ranking: Ranking, ranks: dict[int, int], qualities: dict[int, int], flags: dict[int, list[str]]
-) -> CountedRanking:
     return CountedRanking(
         labeler=ranking.labeler_id,
         submitted_at=ranking.submitted_at,
         strengths=ranking.strengths,
-        flags_asked=[],
-        ranks=ranks,
-        qualities=qualities,
-        flags=flags,
+        ranks={completion: ranked.rank for completion, ranked in said},
+        qualities={completion: ranked.quality for completion, ranked in said if ranked.quality is not None},
+        flags={completion: ranked.flags for completion, ranked in said},
     )
