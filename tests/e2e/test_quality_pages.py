@@ -10,14 +10,13 @@ from django.urls import reverse
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.models import Campaign, Labeler, Sentinel
+from labeling.models import Labeler, Sentinel
 from labeling.quality.bias.services.looking import look_at_habits
 from tests.e2e.desk import fits, serious
-from tests.labeling.quality.test_agreement_page import shared
-from tests.labeling.quality.test_looking import ranked
+from tests.labeling.cast import make_labeler
+from tests.labeling.quality.test_agreement_page import share_tasks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-__all__ = ["ranked", "shared"]
 
 WINDOWS: list[tuple[int, Any, str]] = [(1440, "light", "en"), (360, "dark", "zh-CN")]
 
@@ -25,9 +24,9 @@ WINDOWS: list[tuple[int, Any, str]] = [(1440, "light", "en"), (360, "dark", "zh-
 def test_agreement_and_habits_are_for_everybody(
     browser: Browser,
     live_server: LiveServer,
-    shared: Campaign,
     alice: Labeler,
 ) -> None:
+    share_tasks(alice, make_labeler("bob"), make_labeler("charlie"))
     look_at_habits()
     sentinel = Sentinel.objects.create(name="Old", first_source="secret-model", second_source="new")
     pages = [
@@ -38,13 +37,13 @@ def test_agreement_and_habits_are_for_everybody(
     ]
     olga = Client()
     olga.force_login(User.objects.create_superuser("olga"))
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": olga.cookies[settings.SESSION_COOKIE_NAME].value}
+    session = settings.SESSION_COOKIE_NAME
     found = {}
     for width, theme, language in WINDOWS:
         context = browser.new_context(
             base_url=live_server.url, viewport={"width": width, "height": 800}, color_scheme=theme, locale=language
         )
-        context.add_cookies([{**cookie, "url": live_server.url}])
+        context.add_cookies([{"name": session, "value": olga.cookies[session].value, "url": live_server.url}])
         page = context.new_page()
         for address in pages:
             page.goto(address)

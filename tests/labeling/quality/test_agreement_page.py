@@ -31,6 +31,10 @@ def address(**query: Any) -> str:
 
 @pytest.fixture
 def shared(alice: Labeler, bob: Labeler, charlie: Labeler) -> Campaign:
+    return share_tasks(alice, bob, charlie)
+
+
+def share_tasks(alice: Labeler, bob: Labeler, charlie: Labeler) -> Campaign:
     """Twelve tasks of four completions. Alice and Bob differ on one pair of each, Charlie turns every second round."""
     campaign = make_campaign(name="Shared", rankings_per_task=3)
     for number in range(TASKS):

@@ -171,3 +171,18 @@ def test_a_near_copy_is_told_from_a_text_on_the_same_matter() -> None:
     own = "Air scatters blue light far more strongly than red light, and the scattered light reaches us from all sides."
     assert near_copy_of(own, [model]) is None
     assert near_copy_of("Yes.", ["Yes."]) is None
+
+
+def test_who_always_comes_last_is_no_copier_for_it() -> None:
+    """Everybody ranks as everybody else half of the time; one always hands in after three others."""
+    chance = random.Random(8)
+
+    def said() -> tuple[int, ...]:
+        return (1, 2, 3) if chance.random() < 0.7 else (2, 1, 3)
+
+    tasks = []
+    for number in range(120):
+        group = [*chance.sample(range(6), 3), 9]
+        tasks.append(RankedTask(task=number, lengths=[1, 2, 3], rankings=[ranked(one, *said()) for one in group]))
+    found = findings_of({who: each.estimates() for who, each in habits_of(tasks).items()})
+    assert not [each for each in found[9] if each.habit == Habit.COPIES and each.is_outlier]

@@ -16,7 +16,7 @@ from labeling.base.states import CampaignStage, CheckKind
 from labeling.desk.ranking.models import Ranking
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.agreement.queries.rankings import counted_rankings, held_against
-from labeling.quality.agreement.rules.rows import RankingAgreementRow, completion_rows, row_of, rows_between
+from labeling.quality.agreement.rules.rows import Kind, RankingAgreementRow, completion_rows, row_of, rows_between
 from labeling.quality.gold.models import Check
 from labeling.ranking_tasks.models import RankingTask
 
@@ -94,5 +94,5 @@ def _check_rows(tasks: Collection[int]) -> Iterator[RankingAgreementRow]:
         first = Ranking.objects.first_submissions().filter(task=check.task_id, labeler=check.labeler_id).first()
         if first is not None:
             own, partner = held_against(check, first)
-            kind = "gold" if check.kind == CheckKind.GOLD else "self"
+            kind: Kind = "gold" if check.kind == CheckKind.GOLD else "self"
             yield row_of(check.task_id, own, partner, kind=kind)

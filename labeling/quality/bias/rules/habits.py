@@ -11,8 +11,8 @@ from labeling.quality.bias.rules.observed import (
     Ranked,
     RankedTask,
     agreement_with,
-    is_like_an_earlier_one,
     length_of,
+    like_earlier_ones,
     place_of,
     ties_by_place,
 )
@@ -60,7 +60,7 @@ class Habits:
     against_for_longer: Sums = field(default_factory=Sums)
     with_others_for_longer: Sums = field(default_factory=Sums)
     with_others_for_shorter: Sums = field(default_factory=Sums)
-    like_an_earlier_one: Mean = field(default_factory=Mean)
+    like_earlier_ones: Sums = field(default_factory=Sums)
     pace: Mean = field(default_factory=Mean)
     lately: deque[float] = field(default_factory=lambda: deque(maxlen=LATELY))
     tied: list[int] = field(default_factory=lambda: [0] * RANKED_HIGHEST)
@@ -92,7 +92,7 @@ class Habits:
                 self.with_others_for_longer.add(length.same_longer, length.same_longer + length.for_shorter)
                 self.with_others_for_shorter.add(length.same_shorter, length.same_shorter + length.for_longer)
         if earlier and len(lengths) > 2:
-            self.like_an_earlier_one.add(is_like_an_earlier_one(one, earlier))
+            self.like_earlier_ones.add(like_earlier_ones(one, earlier), len(earlier))
 
     def first_is_best_share(self) -> Share | None:
         """How often what is shown first is ranked first. None: not enough data."""
@@ -159,18 +159,18 @@ class Habits:
                 error=max(self.in_shown_order.error(), math.sqrt(chance * (1 - chance) / count)),
                 tasks=count,
             )
-        if self.like_an_earlier_one.count > 1:
-            known[Habit.COPIES] = _of_mean(self.like_an_earlier_one, floor=True)
+        if self.like_earlier_ones.prompts > 1:
+            known[Habit.COPIES] = _of_rare(self.like_earlier_ones)
         if self.pace.count > 1:
-            known[Habit.FAST] = _of_mean(self.pace)
+            known[Habit.FAST] = Estimate(value=self.pace.mean, error=self.pace.error(), tasks=self.pace.count)
         return known
 
 
-def _of_mean(mean: Mean, *, floor: bool = False) -> Estimate:
-    """`floor`: of a share, whose error is not known from alike values (the rule of succession)."""
-    guess = (mean.total + 1) / (mean.count + 2)
-    least = math.sqrt(guess * (1 - guess) / mean.count) if floor else 0.0
-    return Estimate(value=mean.mean, error=max(mean.error(), least), tasks=mean.count)
+def _of_rare(sums: Sums) -> Estimate:
+    """Of a share that may be nought in all tasks: its error then comes from the rule of succession."""
+    guess = (sums.x + 1) / (sums.y + 2)
+    error = max(math.sqrt(sums.variance()), math.sqrt(guess * (1 - guess) / sums.y))
+    return Estimate(value=sums.share, error=error, tasks=sums.prompts)
 
 
 def habits_of(tasks: Iterable[RankedTask]) -> dict[int, Habits]:

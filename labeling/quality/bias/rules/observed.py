@@ -110,9 +110,10 @@ def length_of(one: Ranked, others: Sequence[Ranked], lengths: Sequence[int]) -> 
     )  # fmt: skip
 
 
-def is_like_an_earlier_one(one: Ranked, earlier: Sequence[Ranked]) -> bool:
-    """Whether somebody had handed in the very same ranking before."""
-    return any(tuple(one.ranks) == tuple(each.ranks) for each in earlier)
+def like_earlier_ones(one: Ranked, earlier: Sequence[Ranked]) -> int:
+    """How many had handed in the very same ranking before. Of how many says whether that is much: whoever always comes
+    last meets more of them."""
+    return sum(tuple(one.ranks) == tuple(each.ranks) for each in earlier)
 
 
 def agreement_with(one: Ranked, others: Sequence[Ranked]) -> tuple[int, int]:
