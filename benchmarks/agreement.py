@@ -3,9 +3,10 @@
     python -m benchmarks.agreement [--quick]
 
 Every task is ranked by three labelers (benchmarks/export.py). A hand-in's part is `count_agreement`, in a transaction
-as there: by the clock, and the processor time of this process and of its PostgreSQL backend. Submissions on tasks that nobody shares, most of them, are measured with and without it. A rebuild is timed
-on all tasks; its memory is what the process grows by meanwhile, beside that of a rebuild of a quarter of them: the
-same, or it would grow with the database. Both must leave the same rows, or there are no figures.
+as there: by the clock, and the processor time of this process and of its PostgreSQL backend. Submissions on tasks that
+nobody shares, most of them, are measured with and without it. A rebuild is timed on all tasks; its memory is what the
+process grows by meanwhile, beside that of a rebuild of a quarter of them: the same, or it would grow with the database.
+Both must leave the same rows, or there are no figures.
 """
 
 import random
@@ -99,7 +100,10 @@ def _rebuilt(tasks: int) -> tuple[float, float]:
 
 
 def _on_shared_tasks() -> tuple[list[float], list[float]]:
-    """Milliseconds, by the clock and of the processor, of the part of hand-ins on shared tasks: a ranking that is there is counted once more."""
+    """Milliseconds, by the clock and of the processor, of the part of hand-ins on shared tasks.
+
+    A ranking that is there is counted once more.
+    """
     from django.db import connection, transaction  # noqa: PLC0415  (needs Django set up)
 
     from labeling.models import Ranking, RankingAgreement  # noqa: PLC0415

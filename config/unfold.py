@@ -65,6 +65,8 @@ NAVIGATION = [
             _entry(_("Sentinels"), "flag", "sentinel"),
             _entry(_("Near copies"), "file_copy", "nearcopyfound"),
             _entry(_("Doubtful labels"), "rule", "preferencemargin"),
+            _entry(_("Gold items"), "workspace_premium", "golditem"),
+            _entry(_("Checks"), "fact_check", "check"),
         ],
     },
     {

@@ -22,6 +22,7 @@ from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
+from labeling.quality.gold.services import measuring, planning
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
@@ -227,6 +228,13 @@ def take_in_file(import_id: int) -> None:
 def go_on_with_imports() -> None:
     """Beat: sends again what no worker reads: its message was lost, or its worker died."""
     IMPORTS.send()
+
+
+@shared_task
+def plan_checks() -> None:
+    """Beat: measures checks that were handed in, and gives labelers the ones that are due."""
+    measuring.measure_handed_in()
+    planning.plan_checks()
 
 
 @shared_task

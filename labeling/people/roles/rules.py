@@ -57,6 +57,9 @@ MAY: Mapping[str, May] = {
     "labeling.nearcopyfound": May(reviewer="view", manager="view"),
     "labeling.sentinel": May(reviewer="view", manager="view add change", engineer="view"),
     "labeling.preferencemargin": May(manager="view change", engineer="view change"),
+    # how well labelers work
+    "labeling.golditem": May(reviewer="view", manager="view change", engineer="view"),
+    "labeling.check": READ,
     # training
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,
