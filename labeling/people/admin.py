@@ -34,9 +34,12 @@ class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs 
 
     class Meta:
         model = Labeler
-        fields = ("group", "languages")
-        labels = {"group": lazy("Group")}
-        help_texts = {"group": GROUP_HELP}
+        fields = ("group", "researcher", "languages")
+        labels = {"group": lazy("Group"), "researcher": lazy("Researcher")}
+        help_texts = {
+            "group": GROUP_HELP,
+            "researcher": lazy("Their rankings are what those of labelers are held against."),
+        }
 
 
 class NewLabelerForm(LabelerForm):
@@ -69,8 +72,10 @@ class LabelerAdmin(BaseAdmin):
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
-    fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
-    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
+    fieldsets: ClassVar[tuple[Any, ...]] = (
+        (None, {"fields": ("account", "state_word", "group", "researcher", "languages")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "researcher", "languages")}),)
     readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
     actions_detail: tuple[Any, ...] = ("to_screening", "to_practice", "admit")
 
@@ -82,7 +87,7 @@ class LabelerAdmin(BaseAdmin):
         cleaned = form.cleaned_data
         group, spoken = LabelerGroup(cleaned["group"]), cleaned["languages"]
         if change:
-            change_labeler(labeler=obj, group=group, languages=spoken)
+            change_labeler(labeler=obj, group=group, languages=spoken, researcher=cleaned["researcher"])
             return
         created = create_labeler(
             username=cleaned["username"],
@@ -90,6 +95,7 @@ class LabelerAdmin(BaseAdmin):
             languages=spoken,
             state=LabelerState(cleaned["state"]),
             group=group,
+            researcher=cleaned["researcher"],
         )
         obj.pk, obj.user = created.pk, created.user
 

@@ -84,6 +84,6 @@ def words_for_state(state: LabelerState) -> tuple[str, str]:
         )
     if state == LabelerState.PRACTICE:
         return _("Nothing to practise right now"), _(
-            "You have ranked all there is to practise on. You'll find real work here once you have been admitted."
+            "There is nothing more to practise on at this moment. You'll find real work here once you have been admitted."
         )
     return _("Welcome to Concord"), _("Your account is ready. You'll find work here once you have been admitted.")
