@@ -230,7 +230,7 @@ class GoldItemAdmin(RecordAdmin):
         measured = Q(checks__ranking__isnull=False)
         found = within_campaigns_of(request.user, super().get_queryset(request), "task__campaign")
         versions = GoldVersion.objects.filter(item=OuterRef("pk")).order_by("-version").values("version")
-        return found.annotate(
+        counted: QuerySet[GoldItem] = found.annotate(
             checks_seen=Count("checks", filter=measured),
             checks_passed=Count("checks", filter=Q(checks__passed=True)),
             pairs_in_all=Sum("checks__pairs", filter=measured, default=0),
@@ -238,6 +238,7 @@ class GoldItemAdmin(RecordAdmin):
             last_at=Max("checks__measured_at"),
             last_version=versions[:1],
         )
+        return counted
 
     def page_context(self, request: HttpRequest, item: Any) -> dict[str, Any]:
         texts = {
