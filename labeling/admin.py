@@ -30,7 +30,9 @@ from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
 from labeling.quality.admin import agreement, habits, sentinels
-from labeling.quality.gold import admin as gold
+from labeling.quality.gold.admin import checks as gold_checks
+from labeling.quality.gold.admin import items as gold_items
+from labeling.quality.gold.admin import making as gold
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
 from labeling.rewards import admin as rewards
@@ -43,6 +45,8 @@ from labeling.writing import admin as writing
 __all__ = [
     "agreement",
     "assignments",
+    "gold_checks",
+    "gold_items",
     "revisions",
     "sentinels",
     "tokens",
