@@ -13,6 +13,8 @@ from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, 
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
+from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
+from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
@@ -34,6 +36,7 @@ __all__ = [
     "Change",
     "Check",
     "Completion",
+    "CompletionAgreement",
     "Composition",
     "Conversation",
     "Demonstration",
@@ -47,10 +50,12 @@ __all__ = [
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
+    "LabelerHabits",
     "Message",
     "ModelCheck",
     "ModelComparison",
     "ModelVersion",
+    "NearCopyFound",
     "OwnPrompt",
     "OwnPromptExample",
     "PreferenceMargin",
@@ -61,6 +66,7 @@ __all__ = [
     "QueueProgress",
     "RankedCompletion",
     "Ranking",
+    "RankingAgreement",
     "RankingTask",
     "RenderedCompletion",
     "Review",
@@ -71,6 +77,7 @@ __all__ = [
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "Sentinel",
     "Snapshot",
     "SnapshotRequest",
     "Submitter",

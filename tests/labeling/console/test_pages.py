@@ -20,6 +20,7 @@ from labeling.models import (
     AdjudicatedCompletion,
     Campaign,
     Completion,
+    CompletionAgreement,
     Demonstration,
     EarlierDraft,
     IdempotentRequest,
@@ -52,10 +53,12 @@ from tests.labeling.admin_cast import (
     compared_elsewhere,
     doubted,
     furnish,
+    looked_at,
     model_in,
     open_campaign,
     reviewed,
     run_in_training,
+    shared_by,
     snapshot_in,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
@@ -72,6 +75,7 @@ NOUNS = [
 SHOWN_ELSEWHERE = {
     AdjudicatedCompletion,
     Completion,
+    CompletionAgreement,
     Message,
     ModelCheck,
     OwnPromptExample,
@@ -110,6 +114,8 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    shared_by(make_labeler("jo"), make_labeler("kim"))
+    looked_at()
     reviewed(campaign)
     return campaign
 
