@@ -11,12 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget
 
 from labeling.alerts.models import Incident, Silence
+from labeling.alerts.queries.notices import words_of
 from labeling.alerts.services.watch import end_silence
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import long_text
@@ -26,12 +26,6 @@ from labeling.base.states import AlertKind
 
 LONGEST = timedelta(days=30)
 """Whoever silenced something for ever has forgotten it."""
-
-
-def words_of(incident: Incident) -> dict[str, str]:
-    """{"text": …, "detail": …} in the reader's language; English where it was not said in that."""
-    words = incident.words.get(get_language() or "en") or incident.words["en"]
-    return {"text": words["text"], "detail": words["detail"]}
 
 
 @admin.register(Incident)

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from config import disk
-from labeling.console.admin.notices import notices
+from labeling.alerts.queries.notices import notices
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task, ranking_form_data
 
 ROOT = Path(__file__).resolve().parents[2]

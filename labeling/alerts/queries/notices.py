@@ -3,20 +3,25 @@
 A notice with a kind is an alert as well: services/watch.py opens an incident for it and tells people.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
+from labeling.alerts.models import Incident, Words
+from labeling.alerts.queries.agreement import Drop, Moved
 from labeling.alerts.queries.causes import EmptyCampaign, NoticeFacts, notice_facts
 from labeling.base.states import AlertKind, AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
 from labeling.desk.queries.idle import Stuck
 from labeling.desk.views.idle import words_for_admin
 from labeling.training.admin.sentences import failure_in_words
+
+BY_BEAT = (AlertKind.AGREEMENT_DOWN, AlertKind.SENTINEL_MOVED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +37,53 @@ class Notice:
 
 
 def notices() -> list[Notice]:
-    """Returns the notices, urgent ones first."""
-    return notices_of(notice_facts())
+    """Returns the notices, urgent ones first. What only beat looks for is read from the incident that it opened."""
+    lasting = Incident.objects.filter(kind__in=BY_BEAT, closed_at=None)
+    return [*notices_of(notice_facts()), *map(_of_incident, lasting)]
+
+
+def _of_incident(incident: Incident) -> Notice:
+    words = words_of(incident)
+    return Notice(
+        text=words["text"],
+        detail=words["detail"],
+        link=incident.link,
+        kind=AlertKind(incident.kind),
+        subject=incident.subject,
+    )
+
+
+def words_of(incident: Incident) -> Words:
+    """In the reader's language; in English where it was not said in that."""
+    return incident.words.get(get_language() or "en") or incident.words["en"]
+
+
+def agreement_notices(drop: Drop | None, moved: Sequence[Moved]) -> list[Notice]:
+    """What labelers judge otherwise than before, in the language that is active."""
+    found = [
+        Notice(
+            text=_("The sentinel “%(name)s” moved") % {"name": each.name},
+            detail=_("Its first source was preferred in %(now)s of pairs last week, and in %(before)s before.")
+            % {"now": f"{each.now:.1%}", "before": f"{each.expected:.1%}"},
+            link=reverse("admin:labeling_sentinel_change", args=[each.sentinel]),
+            kind=AlertKind.SENTINEL_MOVED,
+            subject=f"sentinel {each.sentinel}",
+        )
+        for each in moved
+    ]
+    if drop is None:
+        return found
+    return [*found, _agreement_down(drop)]
+
+
+def _agreement_down(drop: Drop) -> Notice:
+    said = {"now": f"{drop.lately.value:.1%}", "before": f"{drop.before.value:.1%}"}
+    return Notice(
+        text=_("Labelers agree less: %(now)s of pairs in seven days, %(before)s in the four weeks before") % said,
+        detail=_("Look at which language, use case or labeler it comes from."),
+        link=reverse("admin:labeling_rankingagreement_changelist"),
+        kind=AlertKind.AGREEMENT_DOWN,
+    )
 
 
 def notices_of(found: NoticeFacts) -> list[Notice]:

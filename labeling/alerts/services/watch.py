@@ -14,8 +14,9 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from labeling.alerts.models import Incident, Silence, Words
+from labeling.alerts.queries.agreement import agreement_drop, moved_sentinels
 from labeling.alerts.queries.causes import BEAT, notice_facts
-from labeling.alerts.queries.notices import Notice, notices_of
+from labeling.alerts.queries.notices import Notice, agreement_notices, notices_of
 from labeling.alerts.rules import Key, is_to_be_told, to_open_and_close
 from labeling.alerts.services.signs import say_alive
 from labeling.base.states import AlertKind
@@ -31,12 +32,12 @@ KEPT = timedelta(days=365)
 def watch() -> None:
     """One look: opens and closes incidents, and tells what is to be told."""
     say_alive(name=BEAT, queues="")
-    facts = notice_facts()
+    facts, drop, moved = notice_facts(), agreement_drop(), moved_sentinels()
     said: dict[Key, dict[str, Words]] = {}
     found: dict[Key, Notice] = {}
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            for notice in notices_of(facts):
+            for notice in (*notices_of(facts), *agreement_notices(drop, moved)):
                 if notice.kind is not None:
                     key = (notice.kind.value, notice.subject)
                     found[key] = notice

@@ -20,6 +20,8 @@ TAKES_HELD_WORK = ~Q(campaign__state=CampaignState.CLOSED.value) | Q(campaign__h
 """Of held work: its campaign would take it (Campaign.takes_held_work)."""
 MOST_SUGGESTIONS = 5
 """For one turn: more are not read, and each costs the labeler seconds."""
+EVERYBODY = 32_767
+"""So many labels are wanted where everybody who comes makes one: more than come, and the most that the column holds."""
 MOST_CHECKS_PERCENT = 30
 """More checks than that, and labelers would mostly work for nothing."""
 K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
@@ -123,6 +125,22 @@ class Campaign(StatefulModel):
         default=False,
         help_text=_("After a ranking, labelers may improve the best completion; they can decline."),
     )
+    review_percent = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Of 100 rankings and demonstrations that are handed in, so many go to the reviewers by chance."),
+    )
+    review_first = models.PositiveSmallIntegerField(
+        default=5, help_text=_("So many of each labeler's first pieces of work go to the reviewers.")
+    )
+    review_below_percent = models.PositiveSmallIntegerField(
+        default=50,
+        validators=[MaxValueValidator(100)],
+        help_text=_(
+            "A task goes to the reviewers where two labelers prefer the same in fewer than so many of 100 comparisons. "
+            "0: never."
+        ),
+    )
     lease_minutes = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(1)],
@@ -196,6 +214,9 @@ class Campaign(StatefulModel):
                 condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=MOST_SUGGESTIONS),
                 name="campaign_suggestions_range",
             ),
+            models.CheckConstraint(
+                condition=Q(review_percent__lte=100, review_below_percent__lte=100), name="campaign_review_percent"
+            ),
             models.CheckConstraint(condition=Q(rankings_per_task__gte=1), name="campaign_rankings_per_task_positive"),
             models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),
             models.CheckConstraint(condition=Q(top_p__gt=0, top_p__lte=1), name="campaign_top_p"),
@@ -210,6 +231,10 @@ class Campaign(StatefulModel):
     def labeler_state(self) -> LabelerState:
         """The state of the labelers who are given its work."""
         return next(LabelerState(state) for state, stage in WORKS_IN.items() if stage == self.stage)
+
+    def labels_wanted(self, number: int) -> int:
+        """`number` labels of one piece of work, or EVERYBODY's: all who are screened, or practise, do the same."""
+        return EVERYBODY if number and self.stage != CampaignStage.WORK else number
 
     def takes_held_work(self) -> bool:
         """Whether work that was begun may be handed in."""

@@ -16,10 +16,11 @@ from labeling.alerts.queries.notices import Notice, notices
 from labeling.base.admin.charts import BarChart, Estimate, LineChart, bar_chart, line_chart
 from labeling.base.states import AlertKind, CampaignState, ModelKind
 from labeling.console.queries.activity import Day, holders, throughput
+from labeling.console.queries.figures import WeekOfAgreement
 from labeling.console.queries.pipeline import Pipeline, pipeline
 from labeling.console.queries.versions import MeasuredVersion, measured_versions
 from labeling.console.views.room import Room, look_of, may_look
-from labeling.console.views.tables import OF_THE_WHOLE, TABLES
+from labeling.console.views.tables import OF_THE_WHOLE, TABLES, agreement_weeks
 from labeling.model_versions.models import ModelVersion
 from labeling.training.admin.measures import headline
 
@@ -46,6 +47,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "models": _current(state) if look.whole else [],
         "tables": shown,
         "chart": _chart(days),
+        "agreement_chart": _agreement(agreement_weeks(room)),
         "accuracy_chart": _accuracy(measured_versions()) if look.whole else None,
         "holders": at_work,
         "held": held,
@@ -134,6 +136,24 @@ def _chart(days: list[Day]) -> BarChart:
             )
             for number, day in enumerate(days)
         ]
+    )
+
+
+def _agreement(weeks: Sequence[WeekOfAgreement]) -> LineChart | None:
+    """Weeks without enough data are gaps."""
+    known = [(place, each) for place, each in enumerate(weeks, start=1) if each["value"] is not None]
+    every = -(-len(weeks) // LABELS_AT_MOST) or 1
+    return line_chart(
+        {"model": [(place, each["value"] or 0.0) for place, each in known]},
+        x_min=0.5,
+        x_max=len(weeks) + 0.5,
+        x_ticks=[(place, each["week"][5:]) for place, each in enumerate(weeks, start=1) if (place - 1) % every == 0],
+        level=(0.5, _("at random")),
+        percent=True,
+        estimates=[
+            Estimate(place, each["value"] or 0.0, (each["low"] or 0.0, each["high"] or 0.0), each["week"])
+            for place, each in known
+        ],
     )
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from labeling.base.states import TaskState
+from labeling.base.states import CampaignStage, CampaignState, TaskState
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.console.models import KeptFigure
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import BY_PEOPLE
+from labeling.quality.agreement.queries.cuts import Cut
+from labeling.quality.agreement.queries.figures import parts_of
 from labeling.ranking_tasks.models import FREE_PLACES, NOT_A_COPY, RankingTask
 
 QUICK_SECONDS = 0.03
@@ -40,12 +43,28 @@ class WorkCounts(TypedDict):
     rankings_wanted: int
 
 
+class WeekOfAgreement(TypedDict):
+    """Pairwise agreement of labelers with each other, ties left out, with its 95% interval. None: not enough data."""
+
+    week: str
+    value: float | None
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+WEEKS = 26
+EVERYWHERE = "all"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """`counted_at`: as of when the oldest of them is true."""
 
     work: list[WorkCounts]
     demonstrations: int
+    agreement: dict[str, list[WeekOfAgreement]]
+    """By the id of an open or paused campaign, and of EVERYWHERE."""
     counted_at: datetime
 
 
@@ -61,7 +80,10 @@ def figures() -> Figures:
             found[name] = one.value
             as_of = min(as_of, one.counted_at)
     return Figures(
-        work=cast("list[WorkCounts]", found["work"]), demonstrations=int(found["demonstrations"]), counted_at=as_of
+        work=cast("list[WorkCounts]", found["work"]),
+        demonstrations=int(found["demonstrations"]),
+        agreement=cast("dict[str, list[WeekOfAgreement]]", found["agreement"]),
+        counted_at=as_of,
     )
 
 
@@ -122,4 +144,39 @@ def _count_demonstrations() -> int:
     return Demonstration.objects.of_work().first_submissions().filter(BY_PEOPLE).count()
 
 
-FIGURES: Mapping[str, Callable[[], Any]] = {"work": _count_work, "demonstrations": _count_demonstrations}
+def _count_agreement() -> dict[str, list[WeekOfAgreement]]:
+    since = timezone.localdate() - timedelta(weeks=WEEKS)
+    running = Campaign.objects.filter(
+        state__in=[CampaignState.ACTIVE, CampaignState.PAUSED], stage=CampaignStage.WORK, simulated=False
+    )
+    cuts = {
+        str(pk): Cut(since=since, campaign=pk) for pk in running.order_by("-pk").values_list("pk", flat=True)[:MOST]
+    }
+    return {name: _weeks(cut) for name, cut in ({EVERYWHERE: Cut(since=since)} | cuts).items()}
+
+
+MOST = 20
+"""Campaigns whose agreement is counted apart, the newest; each is a query."""
+
+
+def _weeks(cut: Cut) -> list[WeekOfAgreement]:
+    found = []
+    for part in parts_of(cut, "week"):
+        share = part.share
+        found.append(
+            WeekOfAgreement(
+                week=part.value,
+                value=share.value if share else None,
+                low=share.low if share else None,
+                high=share.high if share else None,
+                pairs=share.pairs if share else 0,
+            )
+        )
+    return found
+
+
+FIGURES: Mapping[str, Callable[[], Any]] = {
+    "work": _count_work,
+    "demonstrations": _count_demonstrations,
+    "agreement": _count_agreement,
+}

@@ -11,6 +11,7 @@ from labeling.alerts.rules import fails_gold
 from labeling.base.states import AssignmentKind, CheckKind
 from labeling.console.queries.work import Work, midnight_of
 from labeling.people.models import Labeler
+from labeling.quality.bias.models import LabelerHabits
 from labeling.quality.gold.models import Check
 
 
@@ -26,6 +27,8 @@ class LabelerAtAGlance:
     gold: int
     gold_passed: int
     fails_gold: bool
+    habits: LabelerHabits | None
+    """What quality found out at its last look."""
 
 
 @dataclass
@@ -42,19 +45,17 @@ def labelers_at_a_glance(work: Work, *, campaigns: Collection[int], days: int) -
             sums[row.labeler].count[row.kind] += row.count
             sums[row.labeler].seconds[row.kind] += row.active_seconds
     gold = _gold(campaigns, days=days)
-    people = Labeler.objects.filter(pk__in=sums).values_list("pk", "user__username", "simulated")
-    found = [
-        _at_a_glance(pk, name, simulated=simulated, sums=sums[pk], gold=gold[pk]) for pk, name, simulated in people
-    ]
+    people = Labeler.objects.filter(pk__in=sums).select_related("user", "habits")
+    found = [_at_a_glance(labeler, sums[labeler.pk], gold[labeler.pk]) for labeler in people]
     return sorted(found, key=lambda each: (-each.rankings, -each.demonstrations, each.name))
 
 
-def _at_a_glance(pk: int, name: str, *, simulated: bool, sums: _Sums, gold: list[bool]) -> LabelerAtAGlance:
+def _at_a_glance(labeler: Labeler, sums: _Sums, gold: list[bool]) -> LabelerAtAGlance:
     rankings = sums.count[AssignmentKind.RANKING]
     return LabelerAtAGlance(
-        labeler=pk,
-        name=name,
-        simulated=simulated,
+        labeler=labeler.pk,
+        name=str(labeler),
+        simulated=labeler.simulated,
         rankings=rankings,
         demonstrations=sums.count[AssignmentKind.DEMONSTRATION],
         active_seconds=sum(sums.seconds.values()),
@@ -62,6 +63,7 @@ def _at_a_glance(pk: int, name: str, *, simulated: bool, sums: _Sums, gold: list
         gold=len(gold),
         gold_passed=gold.count(True),
         fails_gold=fails_gold(gold),
+        habits=getattr(labeler, "habits", None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.urls import reverse
 from django.utils import timezone
@@ -16,10 +16,13 @@ from labeling.alerts.models import Gpu
 from labeling.base.language import name_of
 from labeling.console.queries.activity import throughput
 from labeling.console.queries.depth import Progress, depths, progress_of_campaigns
+from labeling.console.queries.figures import EVERYWHERE, WeekOfAgreement
 from labeling.console.queries.labelers import LabelerAtAGlance, labelers_at_a_glance
 from labeling.console.queries.versions import MeasuredVersion, measured_versions
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
+from labeling.quality.admin.habits import marks_in_words, why
+from labeling.quality.bias.models import LabelerHabits
 
 ROWS_SHOWN = 30
 """Of a table on a page; its CSV file has all."""
@@ -282,6 +285,8 @@ def labelers(room: Room) -> Table:
             ("minutes_per_ranking", _("Minutes per ranking")),
             ("gold_passed", _("Gold passed")),
             ("gold", _("Gold items")),
+            ("agreement", _("Agreement")),
+            ("marked", _("Marked")),
         ],
         rows=[_labeler(each) for each in found],
         empty=_("Nobody handed anything in."),
@@ -313,7 +318,58 @@ def _labeler(each: LabelerAtAGlance) -> list[Cell]:
         pace,
         gold,
         number(each.gold),
+        _agreement_of(each.habits),
+        _marks(each.habits),
     ]
+
+
+def agreement(room: Room) -> Table:
+    return Table(
+        name="agreement",
+        title=_("Agreement by week"),
+        columns=[
+            ("week", _("Week")),
+            ("agreement", _("Labelers agree with each other")),
+            ("low", _("At least")),
+            ("high", _("At most")),
+            ("pairs", _("Pairs")),
+        ],
+        rows=[_week(each) for each in reversed(agreement_weeks(room))],
+        explained=_(
+            "Of the pairs of completions that two labelers both put in an order, the share that both order alike, with "
+            "its 95% interval."
+        ),
+        empty=_("Not enough data: no two labelers have ranked the same task."),
+    )
+
+
+def agreement_weeks(room: Room) -> list[WeekOfAgreement]:
+    """Of the chosen campaign, or of all for those who see all."""
+    chosen = room.look.chosen
+    if chosen is None and not room.look.whole:
+        return []
+    return room.figures.agreement.get(str(chosen.pk) if chosen else EVERYWHERE, [])
+
+
+def _week(each: WeekOfAgreement) -> list[Cell]:
+    day = date.fromisoformat(each["week"])
+    begun = [Cell(text=date_format(day), value=each["week"])]
+    if each["value"] is None:
+        return [*begun, percent(None), *[Cell(text="–", value="")] * 2, number(each["pairs"])]
+    return [*begun, percent(each["value"]), percent(each["low"]), percent(each["high"]), number(each["pairs"])]
+
+
+def _agreement_of(habits: LabelerHabits | None) -> Cell:
+    share = habits.agreement if habits else None
+    return percent(share["value"], (share["low"], share["high"])) if share else percent(None)
+
+
+def _marks(habits: LabelerHabits | None) -> Cell:
+    """The marks of quality's last look (labeling/quality/bias): in what the labeler differs, and what was seen."""
+    if habits is None or not habits.outlier:
+        return Cell(text="–", value="")
+    seen = " ".join(why(each) + "." for each in habits.findings if each["habit"] in habits.outlier)
+    return Cell(text=marks_in_words(habits.outlier), value=",".join(habits.outlier), note=seen, bad=True)
 
 
 def accuracy(_room: Room) -> Table:
@@ -353,6 +409,7 @@ TABLES: Mapping[str, Callable[[Room], Table]] = {
     "progress": progress,
     "throughput": per_day,
     "labelers": labelers,
+    "agreement": agreement,
     "accuracy": accuracy,
     "waiting": waiting,
     "workers": workers_up,

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from labeling.alerts.queries.notices import Notice, notices
 from labeling.base.states import CampaignState, LabelerState, TaskState
 from labeling.campaigns.services.campaigns import change_campaign_state
-from labeling.console.admin.notices import Notice, notices
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Labeler, ModelVersion, RankingTask

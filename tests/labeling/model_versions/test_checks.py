@@ -12,9 +12,9 @@ from django.utils import timezone
 from safetensors.torch import load_file, save_file
 
 from labeling import tasks, worker_models
+from labeling.alerts.queries.notices import notices
 from labeling.base.refusals import ModelRefused, NoRewardModel
 from labeling.base.states import CheckState, ModelKind, ModelState, TaskState
-from labeling.console.admin.notices import notices
 from labeling.model_versions.queries import why_unusable
 from labeling.model_versions.services.checks import CHECKS, check_again, check_broken_again, give_up_late_checks
 from labeling.model_versions.services.promotion import promote, promote_when_checked, roll_back

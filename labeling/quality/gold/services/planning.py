@@ -1,8 +1,8 @@
 """Checks planned ahead of each labeler: a gold item, or what they ranked weeks ago.
 
 Beat looks at what was handed in a moment ago; a draw by the hash of each piece's token says whether a check follows it.
-The check is a copy of its task that is reserved for the labeler, so that claiming it costs what claiming any task costs,
-and its page is made like any other.
+The check is a copy of its task that is reserved for the labeler, so that claiming it costs what claiming any task
+costs, and its page is made like any other.
 """
 
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check, GoldItem
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.rules import drawn
 from labeling.ranking_tasks.services.tasks import copy_task, set_aside
 
@@ -73,9 +73,13 @@ def _kind_drawn(assignment: Assignment) -> CheckKind | None:
 
 @transaction.atomic
 def _plan_after(assignment: Assignment, *, now: datetime) -> Check | None:
-    """The check that follows; None while another waits for its labeler, or where there is nothing to give them."""
+    """The check that follows; None while another waits for its labeler, or where there is nothing to give them.
+
+    A check is one task among others: who has no other left would know it by that.
+    """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=assignment.labeler_id)
-    if outstanding().filter(labeler=labeler).exists():
+    others = RankingTask.objects.claimable_by(labeler).filter(NOT_A_COPY, campaign=assignment.campaign_id)
+    if outstanding().filter(labeler=labeler).exists() or not others.exists():
         return None
     if _kind_drawn(assignment) == CheckKind.GOLD:
         items = list(gold_for(labeler, assignment).order_by("pk").select_related("task"))
@@ -141,8 +145,8 @@ def _may_be_shown(labeler: Labeler, *, task: str) -> dict[str, object]:
 
 
 def withdraw_checks(*, now: datetime | None = None) -> int:
-    """Sets copies aside that nobody will rank: skipped, left for weeks, of a retired item or of somebody who is given no
-    real work any more. What is held may be finished. Returns how many."""
+    """Sets copies aside that nobody will rank: skipped, left for weeks, of a retired item or of somebody who is given
+    no real work any more. What is held may be finished. Returns how many."""
     now = now or timezone.now()
     of_labeler = Assignment.objects.filter(labeler=OuterRef("labeler"), task=OuterRef("task"))
     gone = outstanding().filter(

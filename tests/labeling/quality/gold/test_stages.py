@@ -10,12 +10,15 @@ from labeling.base.refusals import CampaignRefused, SnapshotRefused, WorkSetAsid
 from labeling.base.states import CampaignStage, CampaignState, LabelerState
 from labeling.campaigns.services.campaigns import change_campaign, change_campaign_state
 from labeling.console.queries.activity import throughput
+from labeling.console.queries.figures import figures
 from labeling.console.queries.pipeline import pipeline
+from labeling.console.queries.work import work_of
 from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.models import Campaign, Ranking, RankingTask
 from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking, copy_task, release_reservations, top_up
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.exports.test_left_out import export
 from tests.labeling.handed_in import rank, write
@@ -113,9 +116,11 @@ def test_screening_practice_and_copies_are_in_no_snapshot_and_no_count(tmp_path:
     assert rankings == {ranking.pk}
     assert demonstrations == {assignment.demonstrations.get().pk}
     assert set(Ranking.objects.of_work()) == {ranking}
-    today = throughput(days=1)[0]
+    every = Campaign.objects.in_bulk()
+    work = work_of(shown=7, days=7)
+    today = throughput(work, days=1, campaigns=every)[0]
     assert (today.rankings, today.demonstrations) == (1, 1)
-    counts = pipeline()
+    counts = pipeline(campaigns=every, figures=figures(), work=work)
     assert (counts.rankings.total, counts.tasks.done, counts.prompts.total, counts.prompts.done) == (1, 1, 1, 1)
     with pytest.raises(SnapshotRefused, match="is a campaign of screening"):
         export(tmp_path / "other", campaign=campaigns[CampaignStage.SCREENING].slug)
@@ -147,3 +152,13 @@ def test_the_stage_of_a_campaign_never_changes() -> None:
         change_campaign(campaign=campaign, stage=CampaignStage.PRACTICE)
     with pytest.raises(IntegrityError, match="never change"), transaction.atomic():
         Campaign.objects.filter(pk=campaign.pk).update(stage=CampaignStage.PRACTICE)
+
+
+def test_an_admin_leads_a_labeler_from_stage_to_stage() -> None:
+    browser, alice = admin_browser(), make_labeler(state=LabelerState.INVITED)
+    for button, state in (("to_screening", "screening"), ("to_practice", "practice"), ("admit", "active")):
+        address = reverse(f"admin:labeling_labeler_{button}", args=[alice.pk])
+        assert address in browser.get(reverse("admin:labeling_labeler_change", args=[alice.pk])).text
+        browser.post(address)
+        alice.refresh_from_db()
+        assert alice.state == state

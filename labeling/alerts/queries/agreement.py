@@ -1,0 +1,59 @@
+"""Whether labelers judge otherwise than before. It takes a while to count, so that only beat looks, and pages read the
+incident that it opened."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from labeling.quality.agreement.queries.cuts import Cut
+from labeling.quality.agreement.queries.figures import agreement_share
+from labeling.quality.agreement.rules.intervals import Share
+from labeling.quality.bias.queries.sentinels import alarms
+
+LATELY = timedelta(days=7)
+BEFORE = timedelta(days=28)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """Agreement of the last week, and of the four weeks before it."""
+
+    lately: Share
+    before: Share
+
+
+def agreement_drop() -> Drop | None:
+    """The last seven days against the four weeks before them, where their 95% intervals do not even touch.
+
+    Of two weeks that are alike such a distance comes about once in two hundred looks. None: no drop, or not enough data.
+    """
+    today = timezone.localdate()
+    lately = agreement_share(Cut(since=today - LATELY + timedelta(days=1)))
+    before = agreement_share(Cut(since=today - LATELY - BEFORE + timedelta(days=1), until=today - LATELY))
+    if lately is None or before is None or lately.high >= before.low:
+        return None
+    return Drop(lately=lately, before=before)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """A sentinel whose last week differs from those before it."""
+
+    sentinel: int
+    name: str
+    now: float
+    expected: float
+
+
+def moved_sentinels() -> list[Moved]:
+    return [
+        Moved(
+            sentinel=sentinel.pk,
+            name=sentinel.name,
+            now=look.period.preferred / look.period.pairs,
+            expected=look.expected,
+        )
+        for sentinel, look in alarms()
+        if look.expected is not None
+    ]
