@@ -26,7 +26,7 @@ class Drop:
 def agreement_drop() -> Drop | None:
     """The last seven days against the four weeks before them, where their 95% intervals do not even touch.
 
-    Of two weeks that are alike such a distance comes about once in two hundred looks. None: no drop, or not enough data.
+    Where nothing changed, such a distance comes in about one of two hundred weeks. None: no drop, or not enough data.
     """
     today = timezone.localdate()
     lately = agreement_share(Cut(since=today - LATELY + timedelta(days=1)))
