@@ -81,7 +81,7 @@ def _agreement_down(drop: Drop) -> Notice:
     return Notice(
         text=_("Labelers agree less: %(now)s of pairs in seven days, %(before)s in the four weeks before") % said,
         detail=_("Look at which language, use case or labeler it comes from."),
-        link=reverse("admin:labeling_rankingagreement_changelist"),
+        link=reverse("admin:labeling_rankingagreement_figures"),
         kind=AlertKind.AGREEMENT_DOWN,
     )
 

@@ -64,7 +64,7 @@ class Figures:
     work: list[WorkCounts]
     demonstrations: int
     agreement: dict[str, list[WeekOfAgreement]]
-    """By the id of an open or paused campaign, and of EVERYWHERE."""
+    """By the id of an open or paused campaign, and of EVERYWHERE; as beat counted it last."""
     counted_at: datetime
 
 
@@ -74,11 +74,13 @@ def figures() -> Figures:
     as_of = timezone.now()
     for name, count in FIGURES.items():
         one = kept.get(name)
-        if one is None or one.seconds < QUICK_SECONDS:
+        if name not in ONLY_KEPT and (one is None or one.seconds < QUICK_SECONDS):
             found[name] = count()
+        elif one is None:
+            found[name] = {}
         else:
             found[name] = one.value
-            as_of = min(as_of, one.counted_at)
+            as_of = as_of if name in ONLY_KEPT else min(as_of, one.counted_at)
     return Figures(
         work=cast("list[WorkCounts]", found["work"]),
         demonstrations=int(found["demonstrations"]),
@@ -149,9 +151,8 @@ def _count_agreement() -> dict[str, list[WeekOfAgreement]]:
     running = Campaign.objects.filter(
         state__in=[CampaignState.ACTIVE, CampaignState.PAUSED], stage=CampaignStage.WORK, simulated=False
     )
-    cuts = {
-        str(pk): Cut(since=since, campaign=pk) for pk in running.order_by("-pk").values_list("pk", flat=True)[:MOST]
-    }
+    newest = running.order_by("-pk").values_list("pk", flat=True)[:MOST]
+    cuts = {str(pk): Cut(since=since, campaign=pk) for pk in newest}
     return {name: _weeks(cut) for name, cut in ({EVERYWHERE: Cut(since=since)} | cuts).items()}
 
 
@@ -175,6 +176,8 @@ def _weeks(cut: Cut) -> list[WeekOfAgreement]:
     return found
 
 
+ONLY_KEPT = frozenset({"agreement"})
+"""It takes a query for each campaign, which a page has no time for."""
 FIGURES: Mapping[str, Callable[[], Any]] = {
     "work": _count_work,
     "demonstrations": _count_demonstrations,
