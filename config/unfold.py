@@ -32,7 +32,13 @@ def _entry(
 
 
 NAVIGATION = [
-    {"items": [{"title": _("Overview"), "icon": "monitoring", "link": reverse_lazy("admin:index")}]},
+    {
+        "items": [
+            {"title": _("Overview"), "icon": "monitoring", "link": reverse_lazy("admin:index")},
+            _entry(_("Alerts"), "notifications", "incident"),
+            _entry(_("Silences"), "notifications_off", "silence"),
+        ]
+    },
     {
         "title": _("What is asked"),
         "items": [

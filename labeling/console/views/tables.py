@@ -258,7 +258,7 @@ def _progress(each: Progress) -> list[Cell]:
     if each.forecast is None:
         return [*begun, unknown(_("not enough data")), *[Cell(text="", value="")] * 2]
     soon = each.forecast
-    latest = unknown(_("open")) if soon.latest is None else _day_in(soon.latest)
+    latest = unknown(_("no end in sight")) if soon.latest is None else _day_in(soon.latest)
     return [*begun, _day_in(soon.expected), _day_in(soon.earliest), latest]
 
 
