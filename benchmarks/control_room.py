@@ -45,7 +45,8 @@ INSERT INTO labeling_rankingtask (
     prompt_id, campaign_id, language, state, set_aside_reason, k_requested, k, given, shared, rankings_needed,
     rankings_open, rankings_done, created_at, ready_at, queue_id, queue_place
 )
-SELECT prompt.id, prompt.campaign_id, prompt.language, CASE prompt.id %% 10 WHEN 0 THEN 'ready' ELSE 'done' END, '', 4, 4, true, false, 1, 0,
+SELECT prompt.id, prompt.campaign_id, prompt.language, CASE prompt.id %% 10 WHEN 0 THEN 'ready' ELSE 'done' END,
+    '', 4, 4, true, false, 1, 0,
     CASE prompt.id %% 10 WHEN 0 THEN 0 ELSE 1 END, now(), now(), CASE prompt.id %% 10 WHEN 0 THEN queue.id END,
     nextval('labeling_queue_place')
 FROM labeling_prompt AS prompt

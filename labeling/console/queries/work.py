@@ -86,7 +86,7 @@ def work_of(*, shown: int, days: int) -> Work:
     first, first_shown = (timezone.localdate() - timedelta(days=number - 1) for number in (days, shown))
     since = uncounted_since()
     fresh = [_handed(kind, row) for kind, rows in handed_in(since=since).items() for row in rows]
-    real = _real_campaigns(fresh)
+    real = _real_campaigns()
     fresh = [each for each in fresh if each.campaign in real]
     counted = DailyWork.objects.filter(REAL_WORK).order_by()
     return Work(
@@ -104,9 +104,8 @@ def _since(fresh: Sequence[Handed], first: date) -> list[Handed]:
     return [each for each in fresh if each.day is not None and each.day >= first]
 
 
-def _real_campaigns(fresh: Sequence[Handed]) -> set[int]:
-    named = {each.campaign for each in fresh if each.campaign is not None}
-    return set(Campaign.objects.filter(pk__in=named, stage=CampaignStage.WORK).values_list("pk", flat=True))
+def _real_campaigns() -> set[int]:
+    return set(Campaign.objects.filter(stage=CampaignStage.WORK).values_list("pk", flat=True))
 
 
 def _handed(kind: AssignmentKind, row: dict[str, Any]) -> Handed:
@@ -121,9 +120,13 @@ def _added(counted: QuerySet[DailyWork], fresh: Sequence[Handed], keys: tuple[st
     for each in fresh:
         _add(sums[tuple(getattr(each, name) for name in keys)], each.count, each.active_seconds)
     return [
-        Handed(**dict(zip(keys, key, strict=True)), count=int(count), active_seconds=seconds)
-        for key, (count, seconds) in sums.items()
+        Handed(**_named(keys, key), count=int(count), active_seconds=seconds) for key, (count, seconds) in sums.items()
     ]
+
+
+def _named(keys: tuple[str, ...], key: tuple[Any, ...]) -> dict[str, Any]:
+    named = dict(zip(keys, key, strict=True))
+    return named | {"kind": AssignmentKind(named["kind"])}
 
 
 def _rows(counted: QuerySet[DailyWork], keys: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:

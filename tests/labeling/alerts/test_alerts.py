@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.urls import reverse
 from django.utils import timezone
 
 from labeling.alerts.models import Incident, Silence, WorkerSign
@@ -102,7 +103,7 @@ def test_a_silenced_kind_is_told_to_nobody_until_the_silence_ends(gone: WorkerSi
     watch()
     assert (opened().told_at, told()) == (None, [])
     assert [notice.kind for notice in notices()] == [AlertKind.WORKER_GONE]  # the front page says it all the same
-    page = admin_browser().post(f"/admin/labeling/silence/{silence.pk}/end_now", follow=True)
+    page = admin_browser().post(reverse("admin:labeling_silence_end_now", args=[silence.pk]), follow=True)
     assert "are told again" in page.text
     watch()
     assert told() == ["alert.opened"]
