@@ -43,6 +43,8 @@ NAVIGATION = [
             _entry(_("Labelers"), "groups", "labeler"),
             _entry(_("Ranking tasks"), "checklist", "rankingtask"),
             _entry(_("Who holds what"), "pan_tool", "assignment", query={"state__exact": "open"}),
+            _entry(_("Pay periods"), "payments", "payperiod"),
+            _entry(_("Ledger"), "receipt_long", "payentry"),
         ],
     },
     {

@@ -24,6 +24,8 @@ from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.pay.admin import entries, periods
+from labeling.pay.admin.campaigns import PAY, CampaignPay
 from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
@@ -36,7 +38,18 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "prompt_imports", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
+__all__ = [
+    "assignments",
+    "entries",
+    "periods",
+    "prompt_imports",
+    "revisions",
+    "tokens",
+    "trail",
+    "training_runs",
+    "webhooks",
+    "writing",
+]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
@@ -58,12 +71,19 @@ class UserAdmin(accounts.AccountsWithWork):
 
 @admin.register(Campaign)
 class CampaignAdmin(
-    exclusions.LeavingOut, CampaignImport, CampaignClosing, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin
+    exclusions.LeavingOut,
+    CampaignImport,
+    CampaignPay,
+    CampaignClosing,
+    ranking_tasks.CampaignTasks,
+    campaigns.CampaignAdmin,
 ):
     list_display = (*campaigns.CampaignAdmin.list_display, "rankings", "ready")
-    fieldsets = (*campaigns.CampaignAdmin.fieldsets, *IN_TRAINING)
-    readonly_fields = ("in_training",)
-    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "leave_out", "take_in")
+    fieldsets = (*campaigns.CampaignAdmin.fieldsets, *PAY, *IN_TRAINING)
+    readonly_fields = ("pay", "in_training")
+    actions_detail = (
+        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "set_pay", "leave_out", "take_in",
+    )  # fmt: skip
 
 
 @admin.register(Prompt)

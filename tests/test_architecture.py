@@ -40,6 +40,7 @@ CAPABILITIES = (
     "writing",
     "simulation",
     "quality",
+    "pay",
     "home",
     "imports",
     "exports",

@@ -158,6 +158,10 @@ class LabelerRefused(Refusal):
     """The labeler can't be changed that way; the message says why."""
 
 
+class PayRefused(Refusal):
+    """The ledger can't be changed that way; the message says why and what to do instead."""
+
+
 class TokenRefused(Refusal):
     """An API token can't be made that way; the message says why."""
 

@@ -244,6 +244,23 @@ class DeliveryState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class PayPeriodState(models.TextChoices):
+    """FROZEN: its entries are made, and only corrections are added. PAID: nothing is added any more."""
+
+    OPEN = "open", _("Open")
+    FROZEN = "frozen", _("Frozen")
+    PAID = "paid", _("Paid")
+
+
+class PayEntryKind(models.TextChoices):
+    """BONUS follows from the campaign's terms; GIVEN is a bonus that an admin gave by hand."""
+
+    WORK = "work", _("Work")
+    BONUS = "bonus", _("Bonus")
+    GIVEN = "given", _("Given bonus")
+    CORRECTION = "correction", _("Correction")
+
+
 class IllegalMove(ValueError):
     """A row was asked to go from one state to another that does not follow it."""
 
@@ -304,6 +321,10 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},
     ExportState: {ExportState.WAITING: (ExportState.DONE, ExportState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
+    PayPeriodState: {
+        PayPeriodState.OPEN: (PayPeriodState.FROZEN,),
+        PayPeriodState.FROZEN: (PayPeriodState.PAID,),
+    },
     CheckState: {CheckState.WAITING: (CheckState.PASSED, CheckState.FAILED)},
 }
 

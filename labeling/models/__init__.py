@@ -10,6 +10,7 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
+from labeling.pay.models import PayEntry, PayPeriod, PayTerms
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
@@ -44,6 +45,9 @@ __all__ = [
     "ModelVersion",
     "OwnPrompt",
     "OwnPromptExample",
+    "PayEntry",
+    "PayPeriod",
+    "PayTerms",
     "PreferenceMargin",
     "Promotion",
     "Prompt",

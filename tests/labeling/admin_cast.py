@@ -3,20 +3,32 @@
 import io
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from labeling.base.states import ModelKind
+from labeling.base.states import ModelKind, PayEntryKind
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services.taking_in import import_rows
-from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
+from labeling.models import (
+    Campaign,
+    Labeler,
+    ModelVersion,
+    PayPeriod,
+    PreferenceMargin,
+    ScoringRequest,
+    Snapshot,
+    TrainingRun,
+)
+from labeling.pay.services import enter, open_period, set_pay_terms
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
 from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
@@ -116,6 +128,19 @@ def compared_elsewhere(campaign: Campaign, *, prompts: int = 1) -> None:
     records = [{"prompt": f"Greet guest {n}.", "chosen": "Hello!", "rejected": "No."} for n in range(prompts)]
     file = io.BytesIO("\n".join(map(json.dumps, records)).encode())
     import_rows(campaign, read_prompts(file, filename="greetings.jsonl"), keep_good=False)
+
+
+def paid_for(campaign: Campaign) -> PayPeriod:
+    """A period of today in which everybody is paid by piece, and Alice was given a bonus."""
+    today = timezone.now().date()
+    set_pay_terms(campaign=campaign, by=None, begins_on=today, currency="USD", per_ranking=Decimal("0.25"))
+    period = open_period(first_day=today, last_day=today)
+    alice = Labeler.objects.get(user__username="alice")
+    enter(
+        period=period, labeler=alice, kind=PayEntryKind.GIVEN, amount=Decimal(5), currency="USD", reason="Well asked.",
+        by=None,
+    )  # fmt: skip
+    return period
 
 
 def texts_of(response: Any) -> list[str]:

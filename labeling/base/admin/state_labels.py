@@ -39,6 +39,8 @@ STATE_COLOURS = {
     "checked": "primary",
     "importing": "primary",
     "undone": "default",
+    "frozen": "primary",
+    "paid": "success",
 }
 
 

@@ -22,6 +22,8 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_trainingrecipe": (),
     "labeling_campaign_reward_models": (),
     "labeling_exclusion": EVERY,
+    "labeling_payterms": (),
+    "labeling_payperiod": EVERY,
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",
     ),

@@ -26,6 +26,7 @@ from labeling.models import (
     ModelCheck,
     ModelComparison,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     PromptOpening,
     QueueProgress,
@@ -50,6 +51,7 @@ from tests.labeling.admin_cast import (
     furnish,
     model_in,
     open_campaign,
+    paid_for,
     run_in_training,
     snapshot_in,
 )
@@ -69,6 +71,7 @@ SHOWN_ELSEWHERE = {
     Message,
     ModelCheck,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     RankedCompletion,
     RewardScore,
@@ -102,6 +105,7 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    paid_for(campaign)
     return campaign
 
 

@@ -1,0 +1,69 @@
+"""What a campaign pays, for its page."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.nouns import NounAdmin, button, column
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.pay.admin.words import terms_in_words
+from labeling.pay.forms import TERMS_LABELS, TermsForm
+from labeling.pay.models import PayTerms
+from labeling.pay.queries.terms import terms_now
+from labeling.pay.services import set_pay_terms
+
+PAY = ((lazy("Pay"), {"fields": ("pay",)}),)
+
+
+class CampaignPay(NounAdmin):
+    def buttons_for(self, row: Campaign) -> Iterable[str]:
+        offered = [name for name in super().buttons_for(row) if name != "set_pay"]
+        return offered if row.simulated else [*offered, "set_pay"]
+
+    @column(lazy("Pay"))
+    def pay(self, campaign: Campaign) -> str:
+        if campaign.simulated:
+            return _("Simulated labelers earn nothing.")
+        every = PayTerms.objects.filter(campaign=campaign).order_by("-begins_on", "-id")
+        if not every:
+            return _("Nothing is paid for its work yet.")
+        lines = ((date_format(terms.begins_on), terms_in_words(terms)) for terms in every)
+        return format_html('<dl class="cc-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", lines))
+
+    @button(lazy("What it pays"), icon="payments")
+    def set_pay(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        campaign = self.find(request, object_id)
+        today = timezone.now().date()
+        now = terms_now(campaign.pk, today=today)
+        initial = {name: getattr(now, name) for name in TERMS_LABELS} if now else {}
+
+        def act(cleaned: dict[str, Any]) -> str:
+            terms = set_pay_terms(campaign=campaign, by=request.user, **cleaned)  # type: ignore[arg-type]
+            return _("From %(day)s on “%(campaign)s” pays: %(terms)s.") % {
+                "day": date_format(terms.begins_on),
+                "campaign": campaign,
+                "terms": terms_in_words(terms),
+            }
+
+        confirmation = Confirmation(
+            title=_("What does “%(campaign)s” pay?") % {"campaign": campaign},
+            consequences=[
+                _(
+                    "Time and pieces of work may both be paid; what is 0 is not. Time is active time, as labelers see it."
+                ),
+                _("Work of earlier days is paid as it was agreed then, and periods that are frozen stay as they are."),
+            ],
+            button=_("Save"),
+            back=self.page_of(campaign),
+            about=[campaign],
+            form=partial(TermsForm, initial=initial | {"begins_on": today}),
+        )
+        return confirm(self, request, confirmation, act)
