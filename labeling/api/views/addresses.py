@@ -42,5 +42,5 @@ urlpatterns = [
     path(V1, DescriptionPage.as_view(), name="api"),
     path(f"{V1}openapi.json", DescriptionView.as_view(urlconf=API), name="api_description"),
     *API,
-    re_path(r"(?s)^api/(?:.*/)?\Z", nothing_here),
+    re_path(r"^api/(?:[\s\S]*/)?\Z", nothing_here),
 ]

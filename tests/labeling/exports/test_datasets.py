@@ -55,7 +55,8 @@ def everything(alice: Labeler) -> None:
     submit_edit(labeler=alice, token=str(edit.token), shown_position=best.shown_position, text="e", active_seconds=1)
     sampled_task(given, "valid")
     rank(alice, [2, 1, 1, 1])
-    import_demonstrations([(make_prompt(given, submitter=in_split("valid")[0]).pk, "Because.")])
+    answered = [make_prompt(given, submitter=in_split(split)[0]) for split in ("valid", "train")]
+    import_demonstrations([(prompt.pk, "Because.") for prompt in answered])
     make_prompt(make_campaign(demonstrations_per_prompt=1), submitter=in_split("test")[0])
     write(alice, "So it is.")
     talk(alice, asked)
