@@ -9,6 +9,7 @@ from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
 from labeling.home.views import day, first_campaign, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
+from labeling.pay.views.me import me, others
 from labeling.people.views.login import LoginView
 from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
@@ -35,6 +36,8 @@ urlpatterns = [
     path("", include(addresses)),
     path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
+    path("me/", me, name="me"),
+    path("me/others/", others, name="others"),
     path("preferences/", preferences, name="preferences"),
     path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.pay.admin.words import terms_in_words
 from labeling.pay.forms import TERMS_LABELS, TermsForm
 from labeling.pay.models import PayTerms
 from labeling.pay.queries.terms import terms_now
 from labeling.pay.services import set_pay_terms
+from labeling.pay.views.words import terms_in_words
 
 PAY = ((lazy("Pay"), {"fields": ("pay",)}),)
 
@@ -56,9 +56,7 @@ class CampaignPay(NounAdmin):
         confirmation = Confirmation(
             title=_("What does “%(campaign)s” pay?") % {"campaign": campaign},
             consequences=[
-                _(
-                    "Time and pieces of work may both be paid; what is 0 is not. Time is active time, as labelers see it."
-                ),
+                _("Active time and pieces of work may both be paid; what is 0 is not."),
                 _("Work of earlier days is paid as it was agreed then, and periods that are frozen stay as they are."),
             ],
             button=_("Save"),

@@ -13,10 +13,10 @@ from labeling.base.admin.filters import by_choice, by_relation
 from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.refusals import PayRefused
 from labeling.base.states import PayEntryKind, PayPeriodState
-from labeling.pay.admin.words import hours_and_minutes, money, pieces_in_words
 from labeling.pay.forms import AmountForm
 from labeling.pay.models import PayEntry, PayPeriod
 from labeling.pay.services import enter
+from labeling.pay.views.words import hours_and_minutes, money, pieces_in_words
 
 
 @admin.register(PayEntry)

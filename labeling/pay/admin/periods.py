@@ -17,12 +17,12 @@ from labeling.base.admin.nouns import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.csv_tables import csv_response
 from labeling.base.states import PayEntryKind, PayPeriodState
-from labeling.pay.admin.words import all_money, hours_and_minutes, money, pieces_in_words, terms_in_words
 from labeling.pay.forms import EntryForm, PaidForm, PeriodForm
 from labeling.pay.models import PayEntry, PayPeriod
 from labeling.pay.queries.ledger import amounts_of, entries_of, summaries, unpaid_work
 from labeling.pay.queries.table import HEADER, rows
 from labeling.pay.services import TIME_COMES_LATE, enter, freeze_period, mark_paid, open_period
+from labeling.pay.views.words import all_money, hours_and_minutes, money, pieces_in_words, terms_in_words
 
 BUTTONS = {
     PayPeriodState.OPEN: ("freeze", "enter", "download"),

@@ -15,6 +15,11 @@ def hours_and_minutes(seconds: float) -> str:
     return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
+def minutes_and_seconds(seconds: float) -> str:
+    whole = round(seconds)
+    return _("%(minutes)d min %(seconds)02d s") % {"minutes": whole // 60, "seconds": whole % 60}
+
+
 def money(amount: Decimal, currency: str) -> str:
     """With the code of the currency, so that no sign is taken for another country's."""
     return f"{number_format(amount, decimal_pos=2, force_grouping=True)} {currency}"
