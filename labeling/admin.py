@@ -28,6 +28,7 @@ from labeling.pay.admin import entries, periods
 from labeling.pay.admin.campaigns import PAY, CampaignPay
 from labeling.people import admin as people
 from labeling.people.models import Labeler
+from labeling.people.skills import admin as skills
 from labeling.people.tokens import admin as tokens
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
@@ -44,6 +45,7 @@ __all__ = [
     "periods",
     "prompt_imports",
     "revisions",
+    "skills",
     "tokens",
     "trail",
     "training_runs",

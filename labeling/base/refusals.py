@@ -162,6 +162,10 @@ class PayRefused(Refusal):
     """The ledger can't be changed that way; the message says why and what to do instead."""
 
 
+class SkillRefused(Refusal):
+    """A skill can't be named that way, or there is no such skill."""
+
+
 class TokenRefused(Refusal):
     """An API token can't be made that way; the message says why."""
 

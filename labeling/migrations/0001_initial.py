@@ -73,6 +73,9 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default='draft', max_length=16)),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, help_text='For example en, zh.', size=None)),
                 ('priority', models.SmallIntegerField(default=0, help_text='Work of a higher number is handed out first. Campaigns of the same number take turns.')),
+                ('required_skills', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), blank=True, default=list, help_text='Only labelers who have all of them are offered its work. A prompt may ask for more.', size=None)),
+                ('daily_quota', models.PositiveIntegerField(blank=True, help_text='How many pieces of its work one labeler may do a day, which begins where they live. Empty: any.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('weekly_quota', models.PositiveIntegerField(blank=True, help_text='How many pieces of its work one labeler may do from Monday to Sunday. Empty: any.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('demonstrations_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many labelers write an ideal answer to each prompt.')),
                 ('ranking_tasks_per_prompt', models.PositiveSmallIntegerField(default=1, help_text='How many sets of completions are sampled for each prompt.')),
                 ('rankings_per_task', models.PositiveSmallIntegerField(default=1, help_text='How many labelers rank each set of completions.')),
@@ -132,6 +135,7 @@ class Migration(migrations.Migration):
                 ('time_zone', models.CharField(blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC.", max_length=64)),
                 ('break_minutes', models.PositiveSmallIntegerField(default=50, help_text='Active minutes after which a break is suggested; 0: never.')),
                 ('opt_outs', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, help_text='Content warnings whose work this labeler is never offered.', size=None)),
+                ('skills', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), blank=True, default=list, help_text='Slugs of the skills and topics (Skill) that this labeler has: work may ask for them.', size=None)),
                 ('first_campaign', models.ForeignKey(blank=True, editable=False, help_text='Its work comes first, as the labeler chose. Empty: campaigns take turns.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='labeling.campaign')),
                 ('reading', models.JSONField(blank=True, default=dict, editable=False, help_text='How this labeler reads (rules.py).')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -470,6 +474,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('demonstration', 'Demonstration'), ('ranking', 'Ranking')], max_length=16)),
                 ('language', models.CharField(max_length=16)),
                 ('content_warnings', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, size=None)),
+                ('skills', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), blank=True, default=list, help_text='Beside those that the campaign asks for.', size=None)),
                 ('returned', models.BooleanField(default=False, help_text='Holds what was given back, put back or wanted again, which is handed out first.')),
                 ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='queues', to='labeling.campaign')),
             ],
@@ -727,6 +732,27 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(condition=models.Q(('terms__isnull', False)), fields=('period', 'labeler', 'terms', 'kind'), name='pay_entry_once_per_terms'),
         ),
         migrations.CreateModel(
+            name='Skill',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slug', models.SlugField(help_text="Such as law. It can't change later.", max_length=32, unique=True)),
+                ('name', models.JSONField(help_text='By interface language.')),
+            ],
+            options={
+                'verbose_name': 'skill',
+                'verbose_name_plural': 'skills',
+                'ordering': ['slug'],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='campaign',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('daily_quota', None), ('daily_quota__gte', 1), _connector='OR'), models.Q(('weekly_quota', None), ('weekly_quota__gte', 1), _connector='OR')), name='campaign_quotas_positive'),
+        ),
+        migrations.AddConstraint(
+            model_name='skill',
+            constraint=models.CheckConstraint(condition=models.Q(('slug__regex', '^[-a-zA-Z0-9_]+$')), name='skill_slug_is_one'),
+        ),
+        migrations.CreateModel(
             name='ApiToken',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -856,6 +882,7 @@ class Migration(migrations.Migration):
                 ('use_case', models.CharField(choices=[('generation', 'Generation'), ('open_qa', 'Open QA'), ('brainstorming', 'Brainstorming'), ('chat', 'Chat'), ('rewrite', 'Rewrite'), ('summarization', 'Summarization'), ('classification', 'Classification'), ('other', 'Other'), ('closed_qa', 'Closed QA'), ('extract', 'Extract')], default='other', max_length=24)),
                 ('language', models.CharField(max_length=16)),
                 ('content_warnings', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, help_text='Said before the text is shown; labelers who opted out of one are never offered this prompt.', size=None)),
+                ('required_skills', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), blank=True, default=list, help_text='Only labelers who have all of them, and those that the campaign asks for, are offered this prompt.', size=None)),
                 ('import_line', models.PositiveIntegerField(blank=True, help_text='Of that file, from 1.', null=True)),
                 ('set_aside_reason', models.TextField(blank=True, help_text='Not empty: no work is handed out for this prompt.')),
                 ('demonstrations_needed', models.PositiveSmallIntegerField(default=0)),

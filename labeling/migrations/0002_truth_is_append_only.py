@@ -71,6 +71,7 @@ KEEP_COLUMNS = {
     "labeling_promptimport": ("campaign_id", "file_name"),
     "labeling_campaign": ("slug", "simulated"),
     "labeling_submitter": ("name", "split"),
+    "labeling_skill": ("slug",),
     "labeling_rewardmodel": ("slug",),
     "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
     "labeling_exclusion": (

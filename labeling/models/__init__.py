@@ -13,6 +13,7 @@ from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, 
 from labeling.pay.models import PayEntry, PayPeriod, PayTerms
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.skills.models import Skill
 from labeling.people.tokens.models import ApiToken
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
@@ -64,6 +65,7 @@ __all__ = [
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "Skill",
     "Snapshot",
     "SnapshotRequest",
     "Submitter",

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import choice, languages, password, text
+from labeling.base.admin.fields import choice, languages, password, several, text
 from labeling.base.admin.filters import by_choice, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
@@ -21,20 +21,23 @@ from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler
+from labeling.people.skills.queries import named_skills
 
 LONGEST_USERNAME = 150
 """As Django's column for it."""
 
 GROUP_HELP = lazy("Held-out labelers produce no training data; models are compared on their work.")
 LANGUAGES_HELP = lazy("Work is offered in these alone.")
+SKILLS_HELP = lazy("Work that asks for skills is offered only to those who have all of them.")
 
 
 class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
     languages = languages(help_text=LANGUAGES_HELP)
+    skills = several(lazy("Skills and topics"), named_skills, help_text=SKILLS_HELP)
 
     class Meta:
         model = Labeler
-        fields = ("group", "languages")
+        fields = ("group", "languages", "skills")
         labels = {"group": lazy("Group")}
         help_texts = {"group": GROUP_HELP}
 
@@ -66,8 +69,10 @@ class LabelerAdmin(NounAdmin):
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
-    fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
-    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
+    fieldsets: ClassVar[tuple[Any, ...]] = (
+        (None, {"fields": ("account", "state_word", "group", "languages", "skills")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages", "skills")}),)
     readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
     actions_detail: tuple[Any, ...] = ("to_screening", "admit")
 
@@ -77,9 +82,9 @@ class LabelerAdmin(NounAdmin):
 
     def save_model(self, request: HttpRequest, obj: Labeler, form: Any, change: Any) -> None:  # noqa: ARG002
         cleaned = form.cleaned_data
-        group, spoken = LabelerGroup(cleaned["group"]), cleaned["languages"]
+        group, spoken, skills = LabelerGroup(cleaned["group"]), cleaned["languages"], cleaned["skills"]
         if change:
-            change_labeler(labeler=obj, group=group, languages=spoken)
+            change_labeler(labeler=obj, group=group, languages=spoken, skills=skills)
             return
         created = create_labeler(
             username=cleaned["username"],
@@ -87,6 +92,7 @@ class LabelerAdmin(NounAdmin):
             languages=spoken,
             state=LabelerState(cleaned["state"]),
             group=group,
+            skills=skills,
         )
         obj.pk, obj.user = created.pk, created.user
 

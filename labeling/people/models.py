@@ -29,6 +29,12 @@ class Labeler(StatefulModel):
         blank=True,
         help_text="Content warnings whose work this labeler is never offered.",
     )
+    skills = ArrayField(
+        models.CharField(max_length=32),
+        default=list,
+        blank=True,
+        help_text="Slugs of the skills and topics (Skill) that this labeler has: work may ask for them.",
+    )
     first_campaign = models.ForeignKey(
         "labeling.Campaign",  # of labeling/campaigns, which comes later
         null=True,

@@ -14,6 +14,7 @@ from labeling.base.refusals import LabelerRefused
 from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
 from labeling.people.models import Labeler
 from labeling.people.rules import unknown_choices
+from labeling.people.skills.services import checked_skills
 
 
 @transaction.atomic
@@ -25,27 +26,37 @@ def create_labeler(
     state: LabelerState = LabelerState.INVITED,
     group: LabelerGroup = LabelerGroup.TRAINING,
     simulated: bool = False,
+    skills: Sequence[str] = (),
 ) -> Labeler:
     """A user with a labeler's profile; without a password nobody can log in as it.
 
-    Raises UnknownLanguage; LabelerRefused: there is somebody of that name, as it is stored (ａｌｉｃｅ is alice).
+    Raises UnknownLanguage, SkillRefused; LabelerRefused: there is somebody of that name, as it is stored (ａｌｉｃｅ is
+    alice).
     """
     if User.objects.filter(username=User.normalize_username(username)).exists():
         raise LabelerRefused(f"There is a user named {User.normalize_username(username)} already.")
     spoken = checked_languages(languages)
     user = User.objects.create_user(username=username, password=password)
-    return Labeler.objects.create(user=user, languages=spoken, state=state, group=group, simulated=simulated)
+    return Labeler.objects.create(
+        user=user, languages=spoken, state=state, group=group, simulated=simulated, skills=checked_skills(skills)
+    )
 
 
 @transaction.atomic
-def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence[str]) -> Labeler:
-    """Work handed in keeps the group of its day. Raises UnknownLanguage, and LabelerRefused: simulated labelers are
-    never held out."""
+def change_labeler(
+    *, labeler: Labeler, group: LabelerGroup, languages: Sequence[str], skills: Sequence[str] | None = None
+) -> Labeler:
+    """Work handed in keeps the group of its day; work that is held stays theirs. Without `skills` they keep theirs.
+
+    Raises UnknownLanguage, SkillRefused, and LabelerRefused: simulated labelers are never held out.
+    """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     if labeler.simulated and group == LabelerGroup.HELD_OUT:
         raise LabelerRefused(f"{labeler} is simulated; held-out labelers are people, to compare with.")
     labeler.group, labeler.languages = group, checked_languages(languages)
-    labeler.save(update_fields=["group", "languages"])
+    if skills is not None:
+        labeler.skills = checked_skills(skills)
+    labeler.save(update_fields=["group", "languages", "skills"])
     return labeler
 
 

@@ -7,7 +7,7 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import HAS_MET, WorkQueue
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
@@ -32,8 +32,9 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
             campaign__state=CampaignState.ACTIVE,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
-        )
-        # Without opt-outs the prompts need not be read.
+            campaign__required_skills__contained_by=labeler.skills,
+            prompt__required_skills__contained_by=labeler.skills,
+        ).exclude(quota_reached(labeler.pk))
         return tasks.exclude(prompt__content_warnings__overlap=labeler.opt_outs) if labeler.opt_outs else tasks
 
 

@@ -12,7 +12,10 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_instructionversion": (),
     "labeling_rubricversion": (),
     "labeling_labeler": EVERY,
-    "labeling_prompt": ("set_aside_reason", "content_warnings", "demonstrations_needed", "ranking_tasks_needed"),
+    "labeling_skill": EVERY,
+    "labeling_prompt": (
+        "set_aside_reason", "content_warnings", "required_skills", "demonstrations_needed", "ranking_tasks_needed",
+    ),
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
     "labeling_promptimport": ("state", "keep_good"),
     "labeling_modelversion": EVERY,

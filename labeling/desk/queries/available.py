@@ -61,9 +61,12 @@ def _in_queues(
 
 
 def open_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
-    """The open campaigns that are in one of the labeler's languages."""
+    """The open campaigns that are in one of the labeler's languages and ask for no skill that they don't have."""
     return Campaign.objects.filter(
-        state=CampaignState.ACTIVE, simulated=labeler.simulated, languages__overlap=labeler.languages
+        state=CampaignState.ACTIVE,
+        simulated=labeler.simulated,
+        languages__overlap=labeler.languages,
+        required_skills__contained_by=labeler.skills,
     )
 
 
@@ -89,6 +92,8 @@ def being_sampled_for(labeler: Labeler) -> int:
         campaign__state=CampaignState.ACTIVE,
         campaign__simulated=labeler.simulated,
         language__in=labeler.languages,
+        campaign__required_skills__contained_by=labeler.skills,
+        prompt__required_skills__contained_by=labeler.skills,
     )
     if labeler.opt_outs:
         sampling = sampling.exclude(prompt__content_warnings__overlap=labeler.opt_outs)

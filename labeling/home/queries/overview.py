@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind
 from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
+from labeling.campaigns.models.queues import quota_reached
 from labeling.desk.models import Assignment
 from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted, open_campaigns
 from labeling.desk.queries.work import is_unexpected
@@ -61,6 +62,8 @@ class CampaignWork:
     own_writing: list[CompositionKind]
     comes_first: bool
     """As the labeler chose."""
+    quota_reached: bool
+    """They have done as much of it as it takes from one person in a day or a week."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +100,13 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 name=campaign.name,
                 description=campaign.description,
                 available={kind: as_counted(counts.get(campaign.pk, 0)) for kind, counts in available.items()},
-                own_writing=campaign.own_writing(),
+                own_writing=[] if campaign.quota_reached else campaign.own_writing(),
+                quota_reached=campaign.quota_reached,
                 comes_first=campaign.pk == labeler.first_campaign_id,
             )
-            for campaign in open_campaigns(labeler)
+            for campaign in open_campaigns(labeler).annotate(
+                quota_reached=ExpressionWrapper(quota_reached(labeler.pk, campaign=""), BooleanField())
+            )
         ],
         begun=begun_by(labeler),
     )
