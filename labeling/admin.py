@@ -20,6 +20,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.admin import exclusions, snapshots
+from labeling.exports.admin.suspending import Suspending
 from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.model_versions.admin import reward_models, versions
@@ -58,7 +59,7 @@ IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 
 @admin.register(Labeler)
-class LabelerAdmin(exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAdmin):
+class LabelerAdmin(Suspending, exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAdmin):
     list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)

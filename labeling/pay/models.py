@@ -148,7 +148,7 @@ class PayEntry(models.Model):
     terms = models.ForeignKey(PayTerms, null=True, blank=True, on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(max_length=16, choices=PayEntryKind.choices)
     seconds = models.PositiveIntegerField(default=0, help_text="Of active time.")
-    pieces = models.JSONField(default=dict, help_text="How many were handed in, by kind of work.")
+    pieces = models.JSONField(default=dict, blank=True, help_text="How many were handed in, by kind of work.")
     currency = models.CharField(max_length=3, validators=CURRENCY_VALIDATORS)
     amount = models.DecimalField(max_digits=14, decimal_places=2)
     reason = models.TextField(blank=True)

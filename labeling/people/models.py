@@ -1,7 +1,10 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -45,6 +48,12 @@ class Labeler(StatefulModel):
         help_text="Its work comes first, as the labeler chose. Empty: campaigns take turns.",
     )
     reading = models.JSONField(default=dict, blank=True, editable=False, help_text="How this labeler reads (rules.py).")
+    held_work_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Somebody who is suspended may hand in what they hold until then. Empty: they may not.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -66,6 +75,13 @@ class Labeler(StatefulModel):
 
     def __str__(self) -> str:
         return self.user.get_username()
+
+    @property
+    def finishing_until(self) -> datetime | None:
+        """Until when somebody who is suspended may hand in what they hold; None for everybody else, and after that."""
+        if self.state != LabelerState.SUSPENDED or self.held_work_until is None:
+            return None
+        return self.held_work_until if self.held_work_until > timezone.now() else None
 
     @property
     def pseudonym(self) -> str:

@@ -4,6 +4,7 @@ What labelers choose for themselves.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
@@ -61,16 +62,22 @@ def change_labeler(
 
 
 @transaction.atomic
-def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
+def change_labeler_state(*, labeler: Labeler, state: LabelerState, held_work_until: datetime | None = None) -> None:
     """Admits, or suspends a labeler who holds nothing; `suspend_labeler` gives held work back first.
+
+    `held_work_until`: whoever is suspended may hand in what they hold until then.
 
     Raises IllegalMove, and LabelerRefused when somebody who holds work is suspended.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     check_move(old=LabelerState(labeler.state), new=state)
-    if state == LabelerState.SUSPENDED and labeler.assignments.filter(state=AssignmentState.OPEN).exists():
+    if (
+        state == LabelerState.SUSPENDED
+        and not held_work_until
+        and labeler.assignments.filter(state=AssignmentState.OPEN).exists()
+    ):
         raise LabelerRefused(f"{labeler} holds work; give it back before suspending.")
-    labeler.move(to=state)
+    labeler.move(to=state, held_work_until=held_work_until)
 
 
 BREAK_MINUTES_HIGHEST = 240

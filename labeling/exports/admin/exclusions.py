@@ -72,7 +72,7 @@ class LeavingOut(NounAdmin):
         row = self.find(request, object_id)
 
         def act(cleaned: dict[str, Any]) -> str:
-            leave_out(target=row, reason=cleaned["reason"], by=_user(request), since=_beginning_of(cleaned))
+            leave_out(target=row, reason=cleaned["reason"], by=_user(request), since=beginning_of(cleaned))
             return _("%(what)s is left out of training from now on.") % {"what": row}
 
         confirmation = Confirmation(
@@ -95,7 +95,7 @@ class LeavingOut(NounAdmin):
         return _take_in_page(self, request, exclusion_of(row), back=self.page_of(row), about=row)
 
 
-def _beginning_of(cleaned: dict[str, Any]) -> datetime | None:
+def beginning_of(cleaned: dict[str, Any]) -> datetime | None:
     day = cleaned.get("since")
     return timezone.make_aware(datetime.combine(day, time.min)) if day else None
 
