@@ -46,6 +46,7 @@ NAVIGATION = [
             _entry(_("Who holds what"), "pan_tool", "assignment", query={"state__exact": "open"}),
             _entry(_("Pay periods"), "payments", "payperiod"),
             _entry(_("Ledger"), "receipt_long", "payentry"),
+            _entry(_("Surveys"), "sentiment_satisfied", "survey"),
         ],
     },
     {

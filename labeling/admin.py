@@ -27,6 +27,7 @@ from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.pay.admin import entries, periods
 from labeling.pay.admin.campaigns import PAY, CampaignPay
+from labeling.pay.surveys import admin as surveys
 from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.skills import admin as skills
@@ -47,6 +48,7 @@ __all__ = [
     "prompt_imports",
     "revisions",
     "skills",
+    "surveys",
     "tokens",
     "trail",
     "training_runs",

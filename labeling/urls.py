@@ -9,6 +9,7 @@ from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
 from labeling.home.views import day, first_campaign, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
+from labeling.pay.surveys.views import survey
 from labeling.pay.views.me import me, others
 from labeling.people.views.login import LoginView
 from labeling.people.views.password import ChangePasswordView, NewPasswordView
@@ -38,6 +39,7 @@ urlpatterns = [
     path("day/", day, name="day"),
     path("me/", me, name="me"),
     path("me/others/", others, name="others"),
+    path("survey/", survey, name="survey"),
     path("preferences/", preferences, name="preferences"),
     path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),

@@ -261,6 +261,11 @@ class PayEntryKind(models.TextChoices):
     CORRECTION = "correction", _("Correction")
 
 
+class SurveyState(models.TextChoices):
+    OPEN = "open", _("Open")
+    CLOSED = "closed", _("Closed")
+
+
 class IllegalMove(ValueError):
     """A row was asked to go from one state to another that does not follow it."""
 
@@ -325,6 +330,7 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         PayPeriodState.OPEN: (PayPeriodState.FROZEN,),
         PayPeriodState.FROZEN: (PayPeriodState.PAID,),
     },
+    SurveyState: {SurveyState.OPEN: (SurveyState.CLOSED,)},
     CheckState: {CheckState.WAITING: (CheckState.PASSED, CheckState.FAILED)},
 }
 

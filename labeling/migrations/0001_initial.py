@@ -754,6 +754,75 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('slug__regex', '^[-a-zA-Z0-9_]+$')), name='skill_slug_is_one'),
         ),
         migrations.CreateModel(
+            name='Survey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(help_text='Such as: Autumn 2026. Labelers read it.', max_length=100)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=16)),
+                ('opened_at', models.DateTimeField(auto_now_add=True)),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('opened_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'survey',
+                'verbose_name_plural': 'surveys',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='SurveyAnswer',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('clear', models.PositiveSmallIntegerField(help_text='1 strongly disagree … 5 strongly agree.')),
+                ('enjoyable', models.PositiveSmallIntegerField(help_text='1 strongly disagree … 5 strongly agree.')),
+                ('repetitive', models.PositiveSmallIntegerField(help_text='1 strongly disagree … 5 strongly agree.')),
+                ('fair', models.PositiveSmallIntegerField(help_text='1 strongly disagree … 5 strongly agree.')),
+                ('glad', models.PositiveSmallIntegerField(help_text='1 strongly disagree … 5 strongly agree.')),
+                ('comment', models.TextField(blank=True)),
+                ('survey', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='labeling.survey')),
+            ],
+            options={
+                'verbose_name': 'answer to a survey',
+                'verbose_name_plural': 'answers to surveys',
+            },
+        ),
+        migrations.CreateModel(
+            name='SurveyParticipation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('labeler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.labeler')),
+                ('survey', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='participations', to='labeling.survey')),
+            ],
+            options={
+                'verbose_name': 'participation in a survey',
+                'verbose_name_plural': 'participations in surveys',
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='survey',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'closed'])), name='survey_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='survey',
+            constraint=models.CheckConstraint(condition=models.Q(('name__regex', '\\S')), name='survey_name_not_blank'),
+        ),
+        migrations.AddConstraint(
+            model_name='survey',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('state',), name='survey_one_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='survey',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', 'open')), models.Q(('closed_at__isnull', False), ('state', 'closed')), _connector='OR'), name='survey_closed_at_matches_state'),
+        ),
+        migrations.AddConstraint(
+            model_name='surveyanswer',
+            constraint=models.CheckConstraint(condition=models.Q(('clear__in', [5, 4, 3, 2, 1]), ('enjoyable__in', [5, 4, 3, 2, 1]), ('fair__in', [5, 4, 3, 2, 1]), ('glad__in', [5, 4, 3, 2, 1]), ('repetitive__in', [5, 4, 3, 2, 1])), name='survey_answer_on_the_scale'),
+        ),
+        migrations.AddConstraint(
+            model_name='surveyparticipation',
+            constraint=models.UniqueConstraint(fields=('survey', 'labeler'), name='survey_answered_once'),
+        ),
+        migrations.CreateModel(
             name='ApiToken',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -20,6 +20,7 @@ from labeling.base.states import (
     SamplingState,
     ScoringState,
     SuggestionState,
+    SurveyState,
     TaskState,
 )
 from labeling.base.trail.triggers import create_trail, drop_trail
@@ -51,6 +52,8 @@ NEVER_CHANGE = (
     "labeling_change",
     "labeling_payterms",
     "labeling_payentry",
+    "labeling_surveyanswer",
+    "labeling_surveyparticipation",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -115,6 +118,7 @@ STATES = {
     "labeling_trainingrun": RunState,
     "labeling_modelcomparison": ScoringState,
     "labeling_payperiod": PayPeriodState,
+    "labeling_survey": SurveyState,
 }
 
 # What webhooks are told of is written in the transaction in which it happens, whichever door it came through.

@@ -11,6 +11,7 @@ from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.pay.models import PayEntry, PayPeriod, PayTerms
+from labeling.pay.surveys.models import Survey, SurveyAnswer, SurveyParticipation
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.skills.models import Skill
@@ -71,6 +72,9 @@ __all__ = [
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
+    "Survey",
+    "SurveyAnswer",
+    "SurveyParticipation",
     "TrainingPoint",
     "TrainingRecipe",
     "TrainingRun",

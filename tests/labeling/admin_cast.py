@@ -26,9 +26,12 @@ from labeling.models import (
     PreferenceMargin,
     ScoringRequest,
     Snapshot,
+    Survey,
     TrainingRun,
 )
 from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.rules import STATEMENTS
+from labeling.pay.surveys.services import answer_survey, open_survey_round
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
 from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
@@ -141,6 +144,14 @@ def paid_for(campaign: Campaign) -> PayPeriod:
         by=None,
     )  # fmt: skip
     return period
+
+
+def asked_how_they_find_it() -> Survey:
+    """A survey that Alice has answered."""
+    survey = open_survey_round(name="Autumn", by=None)
+    alice = Labeler.objects.get(user__username="alice")
+    answer_survey(survey=survey, labeler=alice, says=dict.fromkeys(STATEMENTS, 4), comment="More breaks, please.")
+    return survey
 
 
 def texts_of(response: Any) -> list[str]:

@@ -27,6 +27,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_exclusion": EVERY,
     "labeling_payterms": (),
     "labeling_payperiod": EVERY,
+    "labeling_survey": EVERY,
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",
     ),

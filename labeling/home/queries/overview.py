@@ -14,6 +14,8 @@ from labeling.desk.models import Assignment
 from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted, open_campaigns
 from labeling.desk.queries.work import is_unexpected
 from labeling.home.queries.work_done import pieces_done
+from labeling.pay.surveys.models import Survey
+from labeling.pay.surveys.queries import survey_to_answer
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.writing.queries import OwnWriting, begun_by
@@ -74,6 +76,8 @@ class Overview:
     lapsed: list[Unfinished]
     campaigns: list[CampaignWork]
     begun: list[OwnWriting]
+    survey: Survey | None
+    """The open one, which they have not answered."""
 
 
 def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
@@ -109,6 +113,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
             )
         ],
         begun=begun_by(labeler),
+        survey=survey_to_answer(labeler),
     )
 
 

@@ -36,16 +36,20 @@ from labeling.models import (
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    SurveyAnswer,
+    SurveyParticipation,
     TrainingPoint,
     UnfinishedAttempt,
     Webhook,
     WorkingTime,
     WorkQueue,
 )
+from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    asked_how_they_find_it,
     compared_elsewhere,
     doubted,
     furnish,
@@ -78,12 +82,13 @@ SHOWN_ELSEWHERE = {
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    SurveyAnswer,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
     EarlierDraft, IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress,
-    RenderedCompletion, UnfinishedAttempt, WorkingTime, WorkQueue,
+    RenderedCompletion, SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 
@@ -106,6 +111,8 @@ def everything(tmp_path: Path) -> Campaign:
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
     paid_for(campaign)
+    asked_how_they_find_it()
+    add_skill(slug="law", name={"en": "Law"})
     return campaign
 
 
