@@ -28,10 +28,10 @@ demo: $(VENV)/.laptop
 	@exec $(BIN)/python manage.py up --stop-with-parent $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: $(VENV)/.dev browser
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-fast: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile -m "not (browser or processes or training or gpu or slow)" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not (browser or processes or training or gpu or slow)" $(ARGS)
 
 check: $(VENV)/.dev
 	@echo "== ruff" && $(BIN)/ruff check $(PACKAGES) && $(BIN)/ruff format --check $(PACKAGES)

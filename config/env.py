@@ -142,7 +142,7 @@ class Environment:
 
     def _read(self, name: str, default: str, about: str) -> str | None:
         if name in self.settings:
-            raise RuntimeError(f"{name} is read twice; read it once in config/settings.py and use the result.")
+            raise RuntimeError(f"{name} is read twice; read it once in config/settings/ and use the result.")
         self.settings[name] = Setting(name=name, default=default, about=about, section=self._section)
         return self.values.get(name, "").strip() or self.laptop_defaults.get(name)
 

@@ -37,5 +37,5 @@ def _length(request: HttpRequest) -> int:
 def _limit(request: HttpRequest) -> int:
     if request.path.rstrip("/").endswith(IMPORT_PAGE) and request.user.is_staff:
         return (settings.IMPORT_MAX_MB + 1) * MIB  # the other fields of the form
-    assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None  # config/settings.py
+    assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None  # config/settings/django.py
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

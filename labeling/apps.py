@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +9,13 @@ class LabelingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "labeling"
     verbose_name = _("Labeling")
+
+    def ready(self) -> None:
+        # After Django made the permissions, which it does at the same signal: a migration is too early for them.
+        post_migrate.connect(_make_roles, sender=self)
+
+
+def _make_roles(**_: Any) -> None:
+    from labeling.people.roles.services import make_roles  # noqa: PLC0415  (needs the models)
+
+    make_roles()

@@ -16,8 +16,8 @@ from labeling.base.states import CampaignState
 from labeling.desk.services import leases
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
 from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
-from labeling.model_versions import services as model_versions
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
+from labeling.model_versions.services import checks, trying
 from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.ranking_tasks.services import sampling, tasks
@@ -156,32 +156,28 @@ def _score_ahead(model: ModelVersion, *, limit: int) -> None:
             somebody_waits=somebody_waits,
         )
     except Refused as unusable:
-        model_versions.note_unusable(version=model, failure=unusable)
+        trying.note_unusable(version=model, failure=unusable)
 
 
 @shared_task
 def sample_once(check_id: int) -> None:
     """Loads an SFT model and samples from it, so that it may be promoted; tasks that waited for it are sent."""
-    model_versions.answer_check(
-        check_id=check_id, use=lambda version: model_versions.sample_once(loaded_sampler(version.path))
-    )
+    trying.answer_check(check_id=check_id, use=lambda version: trying.sample_once(loaded_sampler(version.path)))
     top_up_ready_queues()
 
 
 @shared_task
 def score_once(check_id: int) -> None:
     """Loads a reward model and scores with it, so that it may be promoted."""
-    model_versions.answer_check(
-        check_id=check_id, use=lambda version: model_versions.score_once(loaded_rewarder(version.path))
-    )
+    trying.answer_check(check_id=check_id, use=lambda version: trying.score_once(loaded_rewarder(version.path)))
 
 
 @shared_task
 def check_models() -> None:
     """Beat: sends models that no worker has tried, tries broken ones again, ends visibly what waited for too long."""
-    model_versions.give_up_late_checks()
-    model_versions.check_broken_again()
-    model_versions.send_checks()
+    checks.give_up_late_checks()
+    checks.check_broken_again()
+    checks.send_checks()
 
 
 @shared_task

@@ -8,7 +8,7 @@ from typing import TypeVar
 from django.conf import settings
 
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.services import note_unusable
+from labeling.model_versions.services.trying import note_unusable
 from rm_trainer.protocol import Rewarder
 from sampler.protocol import Sampler
 

@@ -1,6 +1,6 @@
 """What takes the place of settings where DATABASE_URL is unset: values for a small model, and a key made on the spot.
 
-The defaults of config/settings.py are those of a 6B model on GPUs. With 270M parameters and some dozens of rankings on
+The defaults of config/settings/ are those of a 6B model on GPUs. With 270M parameters and some dozens of rankings on
 two CPU cores they would show nothing within an afternoon. The environment wins over both.
 """
 

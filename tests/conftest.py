@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import translation
 from pytest_django.live_server_helper import LiveServer
 
@@ -37,6 +39,35 @@ def _english_again() -> Iterator[None]:
     """A page that a test reads in another language leaves that language active in its thread."""
     yield
     translation.deactivate()
+
+
+KEPT = {"django_content_type", "auth_permission"}
+"""Tables whose rows every database has from its migrations on."""
+
+
+def empty_the_tables(_: object) -> None:
+    """What TransactionTestCase does after each test, in a hundredth of the time: DELETE, from tables with rows alone.
+
+    TRUNCATE, which Django takes, makes every table and index anew on the disk. Triggers that refuse are passed by.
+    """
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT)
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(f"(SELECT '{table}' FROM \"{table}\" LIMIT 1)" for table in tables))
+        filled = [table for (table,) in cursor.fetchall()]
+        deletions = "".join(f'DELETE FROM "{table}";' for table in filled)
+        cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletions} COMMIT")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptied_quickly() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_the_tables)
+        yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: more than there are cores, since half of what takes long waits for a browser or a process."""
+    return min(6, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.fixture(scope="session")

@@ -234,10 +234,10 @@ def enqueuing_elsewhere(root: Path) -> list[str]:
 
 
 def environment_read_elsewhere(root: Path) -> list[str]:
-    """Settings are read once, in config/settings.py; what a variable of libraries needs is passed on as a whole."""
+    """Settings are read once, in config/settings/; what a variable of libraries needs is passed on as a whole."""
     found = []
     for module, node in _calls(modules_of(root, ("laptop", "config", "labeling"))):
-        if ast.unparse(node.func) in {"os.getenv", "os.environ.get"} and module != "config.settings":
+        if ast.unparse(node.func) in {"os.getenv", "os.environ.get"} and not module.startswith("config.settings"):
             found.append(f"{module}:{node.lineno} reads the environment")
     return found
 

@@ -15,6 +15,10 @@ class CampaignNotOpen(Refusal):
     """The campaign was closed while the labeler was at work; the draft is kept."""
 
 
+class WorkBusy(Refusal):
+    """Others hold locks on all the work that waits: whether some is left for this labeler can't be said yet."""
+
+
 class LeaseLost(Refusal):
     """The lease ran out and somebody else took the last place; the draft is kept."""
 

@@ -99,6 +99,7 @@ class Migration(migrations.Migration):
                 ('simulated', models.BooleanField(default=False, editable=False, help_text='Simulated labelers work in it, and nobody else; they work nowhere else.')),
                 ('held_work_until', models.DateTimeField(blank=True, editable=False, help_text='A closed campaign takes what was held until then. Empty: it takes nothing.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('managers', models.ManyToManyField(blank=True, help_text='Campaign managers who see and change it. Other staff needs no place here.', related_name='managed_campaigns', to=settings.AUTH_USER_MODEL)),
                 ('reward_models', models.ManyToManyField(blank=True, help_text='Which reward models learn from its labels and are measured on them.', related_name='campaigns', to='labeling.rewardmodel')),
             ],
             options={

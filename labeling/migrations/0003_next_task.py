@@ -61,6 +61,9 @@ DEMONSTRATION = Kind(
 DRAWING = 730_190_003
 # Places between two records of a labeler's progress: the record costs about as much as reading so many.
 RECORDED_EVERY = 64
+# So long a claim looks again while all that waits is locked by others; then it raises lock_not_available. Locks are held
+# for milliseconds, and for as long as a web server's threads wait for their turn where the machine is short of them.
+LOOKED_AGAIN_FOR = "3 seconds"
 
 PLACES = "CREATE SEQUENCE labeling_queue_place;"
 
@@ -183,7 +186,11 @@ $$;
 
 
 def finds_next(kind: Kind) -> str:
-    """Finds and locks the next row; NULL when there is none that the labeler may be given."""
+    """Finds and locks the next row; NULL when there is none that the labeler may be given.
+
+    Raises lock_not_available where others hold locks on all that there is: it may be given to this labeler yet. Nobody
+    waits for a lock, since whoever holds it may wait for this labeler's row.
+    """
     waits = f"{kind.claimable} AND {not_minded(kind)} AND {not_met(kind)}"
     return f"""
 CREATE FUNCTION concord_advance_in_{kind.noun}s(claimant labeling_labeler, of_queue bigint, of_campaign bigint, passed_before bigint)
@@ -221,8 +228,10 @@ DECLARE
     waiting_in record;
     found_id bigint;
     others_are_taking boolean;
+    pause double precision := 0.002;
+    given_up_at timestamptz := clock_timestamp() + interval '{LOOKED_AGAIN_FOR}';
 BEGIN
-    FOR attempt IN 1..40 LOOP
+    LOOP
         others_are_taking := false;
         -- The campaign that the labeler chose, then open ones by priority. Equal ones take turns: first the one that this labeler was given work from
         -- longest ago. Nobody waits for a row that all share, and every labeler's work is spread evenly. Where a
@@ -269,11 +278,16 @@ BEGIN
                 others_are_taking := true;
             END LOOP;
         END LOOP;
-        EXIT WHEN NOT others_are_taking;
+        IF NOT others_are_taking THEN
+            RETURN NULL;
+        END IF;
         -- What waits is locked by others. One of its places may still be free when they have committed.
-        PERFORM pg_sleep(0.005);
+        IF clock_timestamp() >= given_up_at THEN
+            RAISE EXCEPTION 'all that waits is locked by others' USING ERRCODE = 'lock_not_available';
+        END IF;
+        PERFORM pg_sleep(pause);
+        pause := least(2 * pause, 0.05);
     END LOOP;
-    RETURN NULL;
 END $$;
 """
 
@@ -313,7 +327,8 @@ def is_in_hand(kind: Kind) -> str:
     """Whether another transaction has the labeler's row of that work locked.
 
     A lease that ran out untouched is taken up again as the same row. Whoever saves a draft to it locks the row before
-    the task, so a claim that waited for it could be waited for in turn: nothing is claimed at that moment instead.
+    the task, so a claim that waited for it could be waited for in turn: it lets go of all with an
+    error (object_in_use), and is made anew.
     """
     met = f"""labeling_assignment AS met WHERE met.labeler_id = of_labeler
         AND {kind.met_by.replace("work.id", "of_work")}"""
@@ -329,7 +344,7 @@ END $$;
 
 IS_IN_HAND = """
     IF concord_{noun}_is_in_hand(claimant.id, found_id) THEN
-        RETURN;
+        RAISE EXCEPTION 'another tab has this work in hand' USING ERRCODE = 'object_in_use';
     END IF;
 """
 TAKEN_UP_AGAIN = """DO UPDATE SET

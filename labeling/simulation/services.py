@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F
 
 from labeling.base.language import LANGUAGES
+from labeling.base.refusals import WorkBusy
 from labeling.base.states import CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -95,8 +96,11 @@ def _copy(prompt: Prompt, simulation: Campaign) -> Prompt:
 
 
 def rank_next(*, labeler: Labeler, score: Score, noise: float, chance: random.Random) -> bool:
-    """Claims the next ranking and hands it in by its rule; False when nothing is ready."""
-    assignment = claim_ranking(labeler=labeler)
+    """Claims the next ranking and hands it in by its rule; False when nothing is ready, or others have it in hand."""
+    try:
+        assignment = claim_ranking(labeler=labeler)
+    except WorkBusy:
+        return False
     if assignment is None:
         return False
     texts = dict(Completion.objects.filter(pk__in=assignment.shown_order).values_list("pk", "text"))

@@ -58,6 +58,7 @@ WORDS: dict[str, dict[str, str | Promise]] = {
         "set_aside": _("This was set aside and takes no more work; your text is kept."),
         "offline": _("No connection: kept in this browser."),
         "full": _("The server has no room left. Kept in this browser, and tried again."),
+        "paused": _("Your account is paused, and enough was saved for this hour. Kept in this browser."),
         "choose": _("Kept in this browser until you choose which text to continue with."),
         "nowhere": _("Not saved: no connection, and this browser keeps nothing. Leave this page open."),
         "notnow": _("It can’t be submitted without a connection. Kept in this browser."),

@@ -1,11 +1,12 @@
 """Every setting does something: its variable changes what Django, a library or Concord's own code goes by.
 
 A setting of Django's or a library's own acts by its name alone. One of Concord's own acts where code outside
-config/settings.py reads `settings.NAME`; which names that code reads is taken from the tree, not from memory.
+config/settings/ reads `settings.NAME`; which names that code reads is taken from the tree, not from memory.
 """
 
 import ast
-import runpy
+import importlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +18,7 @@ from django.conf import global_settings, settings
 from django.contrib.auth.models import User
 from django.test import Client
 
+import config
 from tests.imports import modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,13 +138,17 @@ def computed(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.delenv(name, raising=False)
     for name, value in ({"VAR_DIR": str(tmp_path)} | environment).items():
         monkeypatch.setenv(name, value)
-    return runpy.run_path(str(ROOT / "config" / "settings.py"))
+    monkeypatch.setattr(sys, "argv", ["settings.py"])
+    monkeypatch.setattr(config, "settings", config.settings)
+    for name in [name for name in sys.modules if name.startswith("config.settings")]:
+        monkeypatch.delitem(sys.modules, name)
+    return vars(importlib.import_module("config.settings"))
 
 
 def names_read(package: str) -> Iterator[str]:
     """NAME of every `settings.NAME` in the modules of a package."""
     for module, path in modules_of(ROOT, (package,)).items():
-        if module != "config.settings":
+        if not module.startswith("config.settings"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "settings" and node.attr.isupper():
                     yield node.attr

@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Labeler
-from tests.e2e.desk import PATIENCE_S, log_in
+from tests.e2e.desk import PATIENCE_S
 from tests.labeling import conftest as cast
+from tests.labeling.cast import browser_of
 
 # Chromium calls home at every start unless it is told not to; tests talk to this machine alone.
 QUIET = [
@@ -51,6 +53,10 @@ def context(browser: Browser, live_server: LiveServer, alice: Labeler) -> Iterat
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
-    """Alice has logged in."""
-    return log_in(context.new_page())
+def page(context: BrowserContext, live_server: LiveServer, alice: Labeler) -> Page:
+    """Alice has logged in, and sees her overview."""
+    session = browser_of(alice).cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+    page = context.new_page()
+    page.goto("/")
+    return page

@@ -18,7 +18,7 @@ from labeling.campaigns.services.campaigns import (
     publish_rubric,
 )
 from labeling.campaigns.services.prompts import add_prompt
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
 from labeling.people.services import create_labeler
 from labeling.ranking_tasks.rules import GivenCompletion

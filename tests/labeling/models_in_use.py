@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from labeling.base.states import ModelKind
-from labeling.model_versions.services import answer_check, promote, register_model
+from labeling.model_versions.services.promotion import promote
+from labeling.model_versions.services.registration import register_model
+from labeling.model_versions.services.trying import answer_check
 from labeling.models import ModelVersion
 
 

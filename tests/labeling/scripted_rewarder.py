@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import ModelVersion, Snapshot
 from rm_trainer.protocol import Item, Scored
 

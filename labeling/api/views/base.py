@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from redis import RedisError
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, ErrorDetail, Throttled, ValidationError
 from rest_framework.generics import GenericAPIView
@@ -19,7 +18,6 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView, exception_handler, set_rollback
 
 from config.disk import is_disk_full
@@ -27,6 +25,7 @@ from labeling.api.forms import MOST_ROWS, NoQuery, Strict
 from labeling.api.services.idempotency import Answer, answer_once
 from labeling.base.refusals import KeyInUse, KeyReused, NoRewardModel, Refusal, TooManyRequests
 from labeling.base.states import ApiScope
+from labeling.base.throttling import Throttle
 from labeling.people.tokens.views import ApiTokenAuthentication, may
 
 log = logging.getLogger(__name__)
@@ -53,8 +52,8 @@ class InScope(BasePermission):
         return may(request, scope, permission)
 
 
-class PerAccount(SimpleRateThrottle):
-    """Requests of one account, by all its tokens together. While Redis is down nobody is held back."""
+class PerAccount(Throttle):
+    """Requests of one account, by all its tokens together."""
 
     scope = "api"
 
@@ -63,12 +62,6 @@ class PerAccount(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:  # noqa: ARG002
         return self.cache_format % {"scope": self.scope, "ident": request.user.pk} if request.user.pk else None
-
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        try:
-            return bool(super().allow_request(request, view))
-        except (RedisError, OSError):
-            return True
 
 
 class ByKeyset(CursorPagination):

@@ -24,6 +24,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_rewardmodel": EVERY,
     "labeling_trainingrecipe": (),
     "labeling_campaign_reward_models": (),
+    "labeling_campaign_managers": (),
     "labeling_exclusion": EVERY,
     "labeling_payterms": (),
     "labeling_payperiod": EVERY,
@@ -52,7 +53,7 @@ BEGIN
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
-    ELSIF TG_TABLE_NAME IN ('auth_user_groups', 'labeling_campaign_reward_models') THEN
+    ELSIF TG_TABLE_NAME IN ('auth_user_groups', 'labeling_campaign_reward_models', 'labeling_campaign_managers') THEN
         SELECT jsonb_object_agg(name, jsonb_build_array(before -> name, after -> name)) INTO changed
         FROM jsonb_object_keys(this_row) AS name WHERE name <> 'id';
     END IF;
@@ -62,6 +63,8 @@ BEGIN
         lower(TG_OP), TG_TABLE_NAME, (this_row ->> 'id')::bigint,
         left(coalesce(
             this_row ->> 'name', this_row ->> 'username',
+            (SELECT name FROM labeling_campaign
+             WHERE TG_TABLE_NAME = 'labeling_campaign_managers' AND id = (this_row ->> 'campaign_id')::bigint),
             (SELECT username FROM auth_user WHERE id = (this_row ->> 'user_id')::bigint),
             (SELECT name || ' v' || (this_row ->> 'version') FROM labeling_campaign
              WHERE TG_TABLE_NAME LIKE '%version' AND id = (this_row ->> 'campaign_id')::bigint),

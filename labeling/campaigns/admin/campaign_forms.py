@@ -11,7 +11,7 @@ from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, Inst
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
 from labeling.campaigns.services.starter import starter_flags
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.people.skills.queries import named_skills
 
 SETTINGS: tuple[str, ...] = (

@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -128,6 +129,12 @@ class Campaign(StatefulModel):
         null=True,
         blank=True,
         help_text=_("Days since the last retraining that start one. Empty: as the reward model says."),
+    )
+    managers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="managed_campaigns",
+        help_text=_("Campaign managers who see and change it. Other staff needs no place here."),
     )
     simulated = models.BooleanField(
         default=False,

@@ -17,7 +17,7 @@ from labeling.base.states import AssignmentState, CampaignState, check_move
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.model_versions.models import RewardModel
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.people.models import Labeler
 from labeling.people.skills.services import checked_skills
 

@@ -13,7 +13,8 @@ from labeling.campaigns.rules.rubric import RubricFlag
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.model_versions.models import ModelVersion
-from labeling.model_versions.services import find_or_register, local_model, promote_when_checked
+from labeling.model_versions.services.promotion import promote_when_checked
+from labeling.model_versions.services.registration import find_or_register, local_model
 from labeling.people.services import create_labeler
 
 STARTER = Path(__file__).parents[1] / "starter_campaign"

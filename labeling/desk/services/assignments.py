@@ -29,7 +29,7 @@ from labeling.people.models import Labeler
 def claim_ranking(*, labeler: Labeler) -> Assignment | None:
     """The labeler's open ranking, or a lease on the next one; None when there is nothing to rank.
 
-    Raises LabelerNotActive.
+    Raises LabelerNotActive, and WorkBusy while others have all that waits in hand.
     """
     return _claim(labeler, AssignmentKind.RANKING)
 
@@ -37,7 +37,7 @@ def claim_ranking(*, labeler: Labeler) -> Assignment | None:
 def claim_demonstration(*, labeler: Labeler) -> Assignment | None:
     """The labeler's open demonstration, or a lease on the next prompt; None when there is nothing to write.
 
-    Raises LabelerNotActive.
+    Raises as `claim_ranking` does.
     """
     return _claim(labeler, AssignmentKind.DEMONSTRATION)
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, reverse
@@ -14,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from labeling.base.interruptions import Action
-from labeling.base.refusals import DraftConflict, LabelerNotActive
+from labeling.base.refusals import DraftConflict, LabelerNotActive, WorkBusy
 from labeling.desk.forms import Data, Problem, SkipForm, data_of_draft
 from labeling.desk.models import Assignment, HeldWork, Revision
 from labeling.desk.queries.work import done_today, with_versions
@@ -118,7 +119,7 @@ class HandedOutKind(KindOfWork[Assignment | Revision]):
 
     @abstractmethod
     def claim(self, labeler: Labeler) -> Assignment | None:
-        """Returns what the labeler holds, or a lease on the next one, or None. Raises LabelerNotActive."""
+        """Returns what the labeler holds, or a lease on the next one, or None. Raises LabelerNotActive, WorkBusy."""
 
     @abstractmethod
     def form_context(
@@ -184,6 +185,9 @@ class HandedOutKind(KindOfWork[Assignment | Revision]):
             assignment = self.claim(request.labeler)
         except LabelerNotActive:
             return redirect("overview")
+        except WorkBusy:
+            messages.info(request, _("Others are taking what is left at this moment. Look once more."))
+            return redirect(f"next_{self.name}")
         if assignment is None:
             return redirect(otherwise)
         if asks_for_it_here(request):

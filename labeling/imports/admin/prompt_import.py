@@ -25,7 +25,7 @@ from labeling.imports.services.uploads import keep_upload
 
 TAKES = [
     (Take.COMPARISONS.value, lazy("Ranked ones are existing comparisons, others are to be ranked here")),
-    (Take.COMPLETIONS.value, lazy("All are to be ranked here")),
+    (Take.COMPLETIONS.value, lazy("All are to be ranked here, 4 to 9 of a prompt")),
     (Take.DEMONSTRATIONS.value, lazy("The best is a demonstration, the others are left out")),
     (Take.PROMPTS.value, lazy("Left out: only the prompts come in")),
 ]
@@ -150,7 +150,11 @@ def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -
 def _page(
     admin: NounAdmin, request: HttpRequest, campaign: Campaign, form: UploadForm, *, status: int = 200
 ) -> HttpResponse:
+    limit = settings.IMPORT_MAX_MB
+    too_large = _("This file is larger than %(limit)d MB, the most that is taken here. Split it.")
     context = admin.admin_site.each_context(request) | {
+        "limit_bytes": limit * 1024 * 1024,
+        "too_large": too_large % {"limit": limit},
         "title": _("Import prompts into “%(campaign)s”") % {"campaign": campaign},
         "opts": admin.opts,
         "campaign": campaign,

@@ -8,7 +8,7 @@ from labeling.imports.rules.fields import list_of, storable
 from labeling.imports.rules.formats.shape import Record
 from labeling.imports.rules.rows import Comparison, FieldRefused, RankedText, Take
 from labeling.ranking_tasks.rules import GivenCompletion, text_key
-from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, STRONGEST
+from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST, STRONGEST
 from lm.white_space import kept_answer
 
 HUMAN = "human"
@@ -46,7 +46,19 @@ def answers_of(record: Record, *, take: Take, with_reference: bool) -> Answers:
     reference = record.get("human_reference")
     if isinstance(reference, str) and with_reference:
         completions = (*completions, GivenCompletion(text=reference, model=HUMAN))
+    _refuse_if_no_task(completions)
     return Answers(completions=completions, demonstrations=demonstrations)
+
+
+def _refuse_if_no_task(completions: tuple[GivenCompletion, ...]) -> None:
+    if completions and not RANKED_LOWEST <= len(completions) <= RANKED_HIGHEST:
+        given = "1 completion was" if len(completions) == 1 else f"{len(completions)} completions were"
+        raise FieldRefused(
+            f"{given} given; a ranking task needs {RANKED_LOWEST} to {RANKED_HIGHEST}. "
+            f"{DISTINCT_LOWEST} to {RANKED_HIGHEST} with ranks would be an existing comparison; with the answers left "
+            "out the prompt comes in alone.",
+            field="completions",
+        )
 
 
 def _given(record: Record) -> list[RankedText | GivenCompletion]:

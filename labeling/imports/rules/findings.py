@@ -43,13 +43,13 @@ class Findings:
     count: int = 0
     kinds: dict[str, Finding] = field(default_factory=dict)
 
-    def add(self, example: Example) -> None:
-        self.count += 1
+    def add(self, example: Example, *, lines: int = 1) -> None:
+        self.count += lines
         kind = kind_of(example.reason)
         if kind not in self.kinds and len(self.kinds) >= MOST_KINDS:
             kind = OTHERS
         finding = self.kinds.setdefault(kind, Finding())
-        finding.count += 1
+        finding.count += lines
         if len(finding.examples) < EXAMPLES:
             finding.examples.append(example)
 

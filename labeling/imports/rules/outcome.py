@@ -35,6 +35,10 @@ class ImportResult:
     references_left_out: int = 0
     answers_left_out: int = 0
     """Completions that were empty or the same as another of their prompt."""
+    lines_together: int = 0
+    """With one answer each, that were put together by their prompt."""
+    prompts_of_lines: int = 0
+    """What these lines became."""
     refused: Findings = field(default_factory=Findings)
     warnings: Findings = field(default_factory=Findings)
     spanning: Finding = field(default_factory=Finding)

@@ -3,8 +3,8 @@
 Nothing that a file may hold stops the reader, and its memory does not grow with the file.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import BinaryIO
 
@@ -15,6 +15,12 @@ from labeling.imports.rules.formats.shape import ranked_by_score
 from labeling.imports.rules.json_list import json_list_records
 from labeling.imports.rules.json_records import json_records
 from labeling.imports.rules.lines import BOM, lines_of
+from labeling.imports.rules.lines_of_one_prompt import (
+    MOST_LINES_TOGETHER,
+    LinesOfOnePrompt,
+    Together,
+    lines_of_one_prompt,
+)
 from labeling.imports.rules.records import renamed, rows_of
 from labeling.imports.rules.rows import Defaults, FieldRefused, RefusedRow, Row
 from labeling.imports.rules.tables import table_records
@@ -23,21 +29,36 @@ COLUMNS_FROM = 100
 """So many records say which columns a file has."""
 MOST_COLUMNS = 100
 
-Columns = dict[str, str]
-"""The columns of a file, each with the beginning of a value."""
+
+@dataclass(kw_only=True)
+class Reading:
+    """What is known of a file while it is read.
+
+    `columns` are those of the first records, each with the beginning of a value. `records` were read, of which
+    `waiting` wait for others of their prompt. `each` is called before each record is read or put together, and may stop
+    the reading with an exception.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    records: int = 0
+    waiting: int = 0
+    each: Callable[[], None] = lambda: None
+
+    def bytes_done(self, position: int) -> int:
+        """How far a file is that was read up to `position`; what waits is half done."""
+        return position - position * self.waiting // (2 * self.records) if self.waiting else position
 
 
 def read_prompts(
-    file: BinaryIO, *, filename: str, defaults: Defaults | None = None, columns: Columns | None = None
+    file: BinaryIO, *, filename: str, defaults: Defaults | None = None, reading: Reading | None = None
 ) -> Iterator[Row | RefusedRow]:
     """Each record of a JSON, CSV or TSV file (docs/importing.md) as a row or as a refusal with its place and reason.
 
-    `columns` is filled with the names that the first records have.
+    Lines with one answer each come last, put together by their prompt.
     """
-    records = _file_records(file, filename)
-    if columns is not None:
-        records = _noting_columns(records, columns)
-    return _rows(records, defaults or Defaults())
+    reading = reading or Reading()
+    records = _noting_columns(_file_records(file, filename), reading.columns)
+    return _rows(records, defaults or Defaults(), reading)
 
 
 def _file_records(file: BinaryIO, filename: str) -> Iterator[FileRecord | RefusedRow]:
@@ -59,7 +80,9 @@ def _file_records(file: BinaryIO, filename: str) -> Iterator[FileRecord | Refuse
         )
 
 
-def _noting_columns(records: Iterable[FileRecord | RefusedRow], columns: Columns) -> Iterator[FileRecord | RefusedRow]:
+def _noting_columns(
+    records: Iterable[FileRecord | RefusedRow], columns: dict[str, str]
+) -> Iterator[FileRecord | RefusedRow]:
     for number, record in enumerate(records):
         if isinstance(record, FileRecord) and number < COLUMNS_FROM:
             for name, value in record.fields.items():
@@ -68,47 +91,56 @@ def _noting_columns(records: Iterable[FileRecord | RefusedRow], columns: Columns
         yield record
 
 
-def _rows(records: Iterable[FileRecord | RefusedRow], defaults: Defaults) -> Iterator[Row | RefusedRow]:
-    waiting: list[tuple[FileRecord, OwnRecord]] = []
-    for record in records:
-        if isinstance(record, RefusedRow):
-            yield record
-            continue
-        try:
-            found = own_records(renamed(record.fields, defaults))
-        except FieldRefused as refused:
-            yield _refused(record, refused)
-            continue
-        for own in found:
-            # lines of one prompt wait for each other
-            if waiting and not _belongs(waiting, own):
-                yield from _row_of_lines(waiting, defaults)
-                waiting = []
+def _rows(
+    records: Iterable[FileRecord | RefusedRow], defaults: Defaults, reading: Reading
+) -> Iterator[Row | RefusedRow]:
+    with lines_of_one_prompt() as waiting:
+        for record in records:
+            reading.each()
+            reading.records += 1
+            if isinstance(record, RefusedRow):
+                yield record
+            else:
+                yield from _rows_of(record, waiting, defaults)
+                reading.waiting = waiting.count
+        for together in waiting.taken_out():
+            reading.each()
+            yield from _row_of_lines(together, defaults)
+            reading.waiting = waiting.count
+
+
+def _rows_of(record: FileRecord, waiting: LinesOfOnePrompt, defaults: Defaults) -> Iterator[Row | RefusedRow]:
+    """The rows of a record, but for one answer alone, which waits for others to the same prompt."""
+    try:
+        for own in own_records(renamed(record.fields, defaults)):
             if own.one_answer:
-                waiting.append((record, own))
+                waiting.add(record, own)
             else:
                 yield from _row_of(record, own, defaults)
-    yield from _row_of_lines(waiting, defaults)
+    except FieldRefused as refused:
+        yield _refused(record, refused)
+    except RecursionError:
+        yield RefusedRow(line=record.line, column=1, reason="The JSON is nested too deeply to be read.")
 
 
-MOST_LINES_TOGETHER = 100
-
-
-def _belongs(waiting: list[tuple[FileRecord, OwnRecord]], own: OwnRecord) -> bool:
-    first = waiting[0][1]
-    same = all(first.fields.get(name) == own.fields.get(name) for name in ("messages", "prompt"))
-    return own.one_answer and first.format == own.format and same and len(waiting) < MOST_LINES_TOGETHER
-
-
-def _row_of_lines(waiting: list[tuple[FileRecord, OwnRecord]], defaults: Defaults) -> Iterator[Row | RefusedRow]:
+def _row_of_lines(together: Together, defaults: Defaults) -> Iterator[Row | RefusedRow]:
     """One row of lines that each have one answer to the same prompt; scores become ranks."""
-    if not waiting:
-        return
-    record, first = waiting[0]
-    answers = [answer for _, own in waiting for answer in own.fields["completions"]]  # type: ignore[attr-defined]
+    record, first = together.lines[0]
+    answers = [answer for _, own in together.lines for answer in own.fields["completions"]]  # type: ignore[attr-defined]
     if all("score" in answer for answer in answers):
         answers = ranked_by_score(answers)
-    yield from _row_of(record, replace(first, fields={**first.fields, "completions": answers}), defaults)
+    own = replace(first, fields={**first.fields, "completions": answers})
+    if together.count > len(together.lines):
+        refused = FieldRefused(f"At most {MOST_LINES_TOGETHER} lines may hold an answer to one prompt.")
+        rows: Iterator[Row | RefusedRow] = iter([_refused(record, refused)])
+    else:
+        rows = _row_of(record, own, defaults)
+    for row in rows:
+        if isinstance(row, RefusedRow) and together.count > 1:
+            reason = f"{together.count:,} lines hold an answer to this prompt. {row.reason}"
+            yield replace(row, reason=reason, lines=together.count)
+        else:
+            yield replace(row, lines=together.count)
 
 
 def _row_of(record: FileRecord, own: OwnRecord, defaults: Defaults) -> Iterator[Row | RefusedRow]:

@@ -43,7 +43,7 @@ def renamed(record: Record, defaults: Defaults) -> Record:
             continue
         if new in fields:
             raise FieldRefused(f"Two fields are taken for {new}.", field=name)
-        fields[new] = value
+        fields[new] = [_without(each, defaults.ignore) for each in value] if isinstance(value, list) else value
     return fields
 
 
@@ -95,7 +95,7 @@ def _instance(number: int, instance: object) -> Record:
 
 
 def _row(record: Record, form: str, line: int, last_line: int | None, format_name: str, defaults: Defaults) -> Row:
-    messages = _messages(record, form, defaults)
+    messages = _messages(record, form)
     reference = text_of(record, "human_reference")
     answers = answers_of(record, take=defaults.take, with_reference=defaults.with_reference)
     texts = [each.text for each in answers.completions] + list(answers.demonstrations)
@@ -120,10 +120,10 @@ def _row(record: Record, form: str, line: int, last_line: int | None, format_nam
     )
 
 
-def _messages(record: Record, form: str, defaults: Defaults) -> tuple[Message, ...]:
+def _messages(record: Record, form: str) -> tuple[Message, ...]:
     try:
         if form == "messages":
-            return tuple(check_messages([_without(each, defaults.ignore) for each in list_of(record, "messages")]))
+            return tuple(check_messages([_without(each, frozenset()) for each in list_of(record, "messages")]))
         return tuple(check_messages([{"role": "user", "content": _prompt_text(record, form)}]))
     except PromptRefused as refused:
         reason = str(refused) if form == "messages" else str(refused).replace("Message 1", f"The {form}")
@@ -131,7 +131,8 @@ def _messages(record: Record, form: str, defaults: Defaults) -> tuple[Message, .
 
 
 def _without(message: Any, ignore: frozenset[str]) -> Any:
-    if not isinstance(message, Mapping):
+    """A message without null and what is to be left out; anything else as it is."""
+    if not isinstance(message, Mapping) or not {"role", "from"} & set(message):
         return message
     return {name: value for name, value in message.items() if name not in ignore and value is not None}
 

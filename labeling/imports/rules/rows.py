@@ -68,19 +68,22 @@ class Row:
     """The public format that the line is in, as people call it; empty: Concord's own."""
     warnings: tuple[str, ...] = ()
     """What looks like something that it is not; the line comes in all the same."""
+    lines: int = 1
+    """So many hold an answer each to the prompt, and became this row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedRow:
     """`line` and `column` count from 1; in a CSV file the column is the field's.
 
-    `twin_id`: the prompt of the campaign that it duplicates, if that is why.
+    `twin_id`: the prompt of the campaign that it duplicates, if that is why. `lines`: so many are refused with it.
     """
 
     line: int
     column: int
     reason: str
     twin_id: int | None = None
+    lines: int = 1
 
     def __str__(self) -> str:
         return f"line {self.line}, column {self.column}: {self.reason}"

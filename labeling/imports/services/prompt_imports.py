@@ -27,7 +27,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.imports.models import RUNNING, PromptImport
 from labeling.imports.rules.options import defaults_of, options_of
 from labeling.imports.rules.outcome import ImportResult
-from labeling.imports.rules.reading import Columns, read_prompts
+from labeling.imports.rules.reading import Reading, read_prompts
 from labeling.imports.rules.rows import Defaults
 from labeling.imports.services.taking_in import Rows, import_rows, is_import_running, preview
 from labeling.imports.services.uploads import forget_upload, opened
@@ -145,9 +145,9 @@ def run_pass(*, import_id: int, watch: "Watch | None" = None) -> None:
 
 
 def _check(prompt_import: PromptImport, watch: "Watch | None") -> None:
-    with _rows(prompt_import, watch) as (rows, columns):
+    with _rows(prompt_import, watch) as (rows, reading):
         result = preview(prompt_import.campaign, rows, prompt_import=prompt_import)
-    result.columns = columns
+    result.columns = reading.columns
     _keep_checked(prompt_import, result)
 
 
@@ -158,11 +158,11 @@ def _keep_checked(prompt_import: PromptImport, result: ImportResult) -> None:
 
 def _take_in(prompt_import: PromptImport, watch: "Watch | None") -> None:
     upload = prompt_import.upload
-    with _rows(prompt_import, watch) as (rows, columns), transaction.atomic():
+    with _rows(prompt_import, watch) as (rows, reading), transaction.atomic():
         result = import_rows(
             prompt_import.campaign, rows, keep_good=prompt_import.keep_good, prompt_import=prompt_import
         )
-        result.columns = columns
+        result.columns = reading.columns
         if result.written:
             if watch is not None:
                 watch.end()
@@ -189,15 +189,13 @@ def _fail(import_id: int, error: str) -> None:
 
 
 @contextmanager
-def _rows(prompt_import: PromptImport, watch: "Watch | None") -> Iterator[tuple[Rows, Columns]]:
-    columns: Columns = {}
+def _rows(prompt_import: PromptImport, watch: "Watch | None") -> Iterator[tuple[Rows, Reading]]:
+    reading = Reading()
     with opened(prompt_import.upload, file_name=prompt_import.file_name) as file:
-        rows = read_prompts(
-            file, filename=prompt_import.file_name, defaults=defaults_of(prompt_import.options), columns=columns
-        )
         if watch is not None:
-            rows = watch.passed_on(rows, file)
-        yield rows, columns
+            watch.look_at(reading, file)
+        defaults = defaults_of(prompt_import.options)
+        yield read_prompts(file, filename=prompt_import.file_name, defaults=defaults, reading=reading), reading
 
 
 class _Stopped(Exception):
@@ -214,25 +212,28 @@ class Watch:
     ended: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
-    def passed_on(self, rows: Rows, file: BinaryIO) -> Iterator:  # type: ignore[type-arg]
-        self.position = file.tell
-        for row in rows:
-            if self.stopped.is_set():
-                raise _Stopped
-            yield row
+    def look_at(self, reading: Reading, file: BinaryIO) -> None:
+        self.position = lambda: reading.bytes_done(file.tell())
+        reading.each = self._go_on
+
+    def _go_on(self) -> None:
+        if self.stopped.is_set():
+            raise _Stopped
 
     def run(self) -> None:
         try:
-            while not self.ended.wait(BEAT_SECONDS):
-                found = PromptImport.objects.filter(pk=self.import_id)
-                if found.exclude(RUNNING).exists():
-                    self.stopped.set()
-                    return
-                found.update(bytes_read=self.position(), dispatched_at=timezone.now())
+            while not (self.ended.wait(BEAT_SECONDS) or self.stopped.is_set()):
+                self.beat()
         except ValueError:
             return  # the file was closed: the pass is over
         finally:
             connection.close()
+
+    def beat(self) -> None:
+        """Writes down how far the pass is, and finds out whether somebody ended the import."""
+        found = PromptImport.objects.filter(RUNNING, pk=self.import_id)
+        if not found.update(bytes_read=self.position(), dispatched_at=timezone.now()):
+            self.stopped.set()
 
     def end(self) -> None:
         """Before the pass writes to the row itself."""

@@ -173,7 +173,10 @@ class _TakingIn:
         result.references_left_out += row.reference_left_out
         result.answers_left_out += row.answers_left_out
         if row.format:
-            result.formats[row.format] = result.formats.get(row.format, 0) + 1
+            result.formats[row.format] = result.formats.get(row.format, 0) + row.lines
+        if row.lines > 1:
+            result.lines_together += row.lines
+            result.prompts_of_lines += 1
         if row.last_line:
             result.spanning.count += 1
             if len(result.spanning.examples) < EXAMPLES:
@@ -198,15 +201,17 @@ class _TakingIn:
             )
 
     def _refuse(self, row: RefusedRow) -> None:
-        self.result.refused.add(Example(line=row.line, column=row.column, reason=row.reason, twin_id=row.twin_id))
+        self.result.refused.add(
+            Example(line=row.line, column=row.column, reason=row.reason, twin_id=row.twin_id), lines=row.lines
+        )
 
     def _refusal(self, row: Row, refused: Exception) -> RefusedRow:
         twin = getattr(refused, "twin_id", None)
         same_file = Prompt.objects.filter(pk=twin, prompt_import=self._import) if twin is not None else None
         if same_file and (line := same_file.values_list("import_line", flat=True).first()) is not None:
             reason = f"It starts like line {line} of this file (near-duplicate)."
-            return RefusedRow(line=row.line, column=1, reason=reason)
-        return RefusedRow(line=row.line, column=1, reason=str(refused), twin_id=twin)
+            return RefusedRow(line=row.line, column=1, reason=reason, lines=row.lines)
+        return RefusedRow(line=row.line, column=1, reason=str(refused), twin_id=twin, lines=row.lines)
 
 
 def _accepted(row: Row, prompt: Prompt) -> Accepted:

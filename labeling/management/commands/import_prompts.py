@@ -1,6 +1,5 @@
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,8 +10,8 @@ from labeling.base.states import ImportState, UseCase
 from labeling.imports.rules.findings import Findings
 from labeling.imports.rules.options import options_of
 from labeling.imports.rules.outcome import ImportResult
-from labeling.imports.rules.reading import read_prompts
-from labeling.imports.rules.rows import Defaults, RefusedRow, Row, Take
+from labeling.imports.rules.reading import Reading, read_prompts
+from labeling.imports.rules.rows import Defaults, Take
 from labeling.imports.services.prompt_imports import finish_import
 from labeling.imports.services.taking_in import Rows, import_rows, preview
 from labeling.models import Campaign, PromptImport
@@ -81,7 +80,7 @@ class Command(BaseCommand):
         try:
             if options["dry_run"]:
                 with path.open("rb") as file:
-                    result = preview(campaign, read_prompts(file, filename=path.name, defaults=defaults))
+                    result = preview(campaign, self._rows(file, path, defaults))
             else:
                 result = self._import(campaign, path, defaults, options)
         except (OSError, ValueError) as error:  # a path with NUL is a ValueError
@@ -101,7 +100,7 @@ class Command(BaseCommand):
                 dataset=_short(options["dataset"], "--dataset"),
                 licence=_short(options["licence"], "--licence"),
             )
-            rows = self._with_progress(read_prompts(file, filename=path.name, defaults=defaults), file, path)
+            rows = self._rows(file, path, defaults)
             result = import_rows(campaign, rows, keep_good=options["keep_good"], prompt_import=prompt_import)
         if result.written:
             finish_import(prompt_import, result)
@@ -109,14 +108,19 @@ class Command(BaseCommand):
             prompt_import.delete()
         return result
 
-    def _with_progress(self, rows: Rows, file: BinaryIO, path: Path) -> Iterator[Row | RefusedRow]:
-        """Passes the rows on, and now and then tells somebody at a terminal how much of the file was read."""
-        said_at, size = time.monotonic(), max(1, path.stat().st_size)
-        for row in rows:
+    def _rows(self, file: BinaryIO, path: Path, defaults: Defaults) -> Rows:
+        """The file's rows; now and then somebody at a terminal is told how much of it was read."""
+        said_at, size, reading = time.monotonic(), max(1, path.stat().st_size), Reading()
+
+        def tell() -> None:
+            nonlocal said_at
             if self.stderr.isatty() and time.monotonic() - said_at > PROGRESS_SECONDS:
                 said_at = time.monotonic()
-                self.stderr.write(f"{100 * file.tell() // size}% of {path.name} read")
-            yield row
+                share = 100 * reading.bytes_done(file.tell()) // size
+                self.stderr.write(f"{share}% of {path.name} read")
+
+        reading.each = tell
+        return read_prompts(file, filename=path.name, defaults=defaults, reading=reading)
 
     def _campaign(self, slug: str) -> Campaign:
         campaign = Campaign.objects.filter(slug=slug).first()
@@ -132,6 +136,11 @@ class Command(BaseCommand):
             self.stderr.write(note)
         for name, count in result.formats.items():
             self.stdout.write(f"{_counted(count, 'record')} read as: {name}.")
+        if result.lines_together:
+            self.stdout.write(
+                f"{_counted(result.lines_together, 'line')} with one answer each became "
+                f"{_counted(result.prompts_of_lines, 'prompt')}."
+            )
         if result.references_left_out:
             self.stdout.write(
                 f"{_counted(result.references_left_out, 'human reference')} left out; --with-reference ranks them, too."

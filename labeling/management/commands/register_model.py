@@ -10,7 +10,9 @@ from labeling.base.refusals import ModelRefused
 from labeling.base.states import CheckState, ModelKind, ModelState
 from labeling.model_versions.models import RewardModel
 from labeling.model_versions.queries import reward_model_named
-from labeling.model_versions.services import check_again, find_or_register, local_model, promote_when_checked
+from labeling.model_versions.services.checks import check_again
+from labeling.model_versions.services.promotion import promote_when_checked
+from labeling.model_versions.services.registration import find_or_register, local_model
 from labeling.models import ModelVersion
 
 LOOK_SECONDS = 0.5

@@ -17,7 +17,7 @@ from labeling.base.states import ModelKind
 from labeling.model_versions.admin.rolling_back import roll_back_page
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.model_versions.queries import current_reward_model, promotions_of
-from labeling.model_versions.services import change_reward_model, create_reward_model, make_default
+from labeling.model_versions.services.reward_models import change_reward_model, create_reward_model, make_default
 
 PROMOTIONS_SHOWN = 20
 FIELDS = ("name", "description", "retrains_itself", "retrain_after_rankings", "retrain_after_days")

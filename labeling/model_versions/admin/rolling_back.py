@@ -15,7 +15,7 @@ from labeling.base.admin.nouns import NounAdmin
 from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.model_versions.queries import way_back
-from labeling.model_versions.services import roll_back
+from labeling.model_versions.services.promotion import roll_back
 
 EFFECT = {
     ModelKind.SFT: lazy("Completions are sampled from it from the next task on."),

@@ -23,7 +23,10 @@ from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
 from labeling.model_versions.admin.rolling_back import EFFECT, roll_back_page
 from labeling.model_versions.models import ModelVersion, RewardModel
-from labeling.model_versions.services import check_again, default_reward_model, promote, register_model, retire
+from labeling.model_versions.services.checks import check_again
+from labeling.model_versions.services.promotion import promote, retire
+from labeling.model_versions.services.registration import register_model
+from labeling.model_versions.services.reward_models import default_reward_model
 
 
 def _list() -> str:

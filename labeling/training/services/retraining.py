@@ -16,7 +16,8 @@ from labeling.exports.models import Snapshot
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model, current_sft_model
-from labeling.model_versions.services import has_simulated, keep_as_candidate, promote, register_model
+from labeling.model_versions.services.promotion import keep_as_candidate, promote
+from labeling.model_versions.services.registration import has_simulated, register_model
 from labeling.training.models import TrainingRecipe, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.heartbeat import heartbeats

@@ -15,7 +15,7 @@ from labeling.base.refusals import RetrainingRefused
 from labeling.base.states import RunState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion, RewardModel
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.training.models import TrainingPoint, TrainingRun
 from labeling.training.rules.promotion import PromotionNumbers
 from labeling.training.services.recipes import current_recipe

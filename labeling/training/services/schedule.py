@@ -11,7 +11,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.queries import rankings_not_left_out
 from labeling.model_versions.models import RewardModel
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.training.models import TrainingRun
 from labeling.training.services.runs import request_retraining
 

@@ -121,6 +121,7 @@ function autosave(form, signal) {
     else if (response.status === 410 || response.status === 404) close();
     else if (response.status === 401 || response.status === 403) failed("loggedout");
     else if (response.status === 507) failed(keep() ? "full" : "nowhere");
+    else if (response.status === 429) failed(keep() ? "paused" : "nowhere");
     else if (response.status === 400) refused(await response.json(), upTo);
     else unreachable();
   }

@@ -2,7 +2,7 @@
 import { wordsOf } from "../../base/words.js";
 import { holdUntil } from "../held-until.js";
 
-const ELSEWHERE = new Set(["offline", "loggedout", "notnow", "full"]); // the server has an older state of the work
+const ELSEWHERE = new Set(["offline", "loggedout", "notnow", "full", "paused"]); // the server has an older state of the work
 const STANDINGS = new Set(["lapsed", "closing", "campaign_closed", "not_active", "set_aside"]); // saved, and yet not taken
 const endFormat = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });

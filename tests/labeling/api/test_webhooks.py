@@ -18,7 +18,7 @@ from django.utils import timezone
 from labeling.api.models import Webhook, WebhookDelivery
 from labeling.api.services.webhooks import TRY_AGAIN_AFTER, deliver_due
 from labeling.base.states import DeliveryState, ModelKind, WebhookEvent
-from labeling.model_versions.services import promote
+from labeling.model_versions.services.promotion import promote
 from labeling.training.services.runs import fail_run, request_retraining
 from tests.labeling.admin_cast import admin_browser, model_in, snapshot_in, texts_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task

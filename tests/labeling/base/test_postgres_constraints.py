@@ -10,7 +10,7 @@ from labeling.base.states import CompositionKind
 from labeling.desk.ranking.services import Judgement, fields_of_ranking, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.revisions import start_revision
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import (
     Campaign,
     Completion,

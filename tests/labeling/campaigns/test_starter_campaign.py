@@ -15,7 +15,8 @@ from labeling.base.refusals import ModelRefused
 from labeling.base.states import CampaignState, ModelState
 from labeling.desk.services.assignments import claim_demonstration
 from labeling.desk.services.leases import close_campaign
-from labeling.model_versions.services import answer_check, promote
+from labeling.model_versions.services.promotion import promote
+from labeling.model_versions.services.trying import answer_check
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt
 from lm.errors import UnusableModel
 from tests.labeling.models_in_use import tried

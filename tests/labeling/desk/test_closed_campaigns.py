@@ -11,6 +11,7 @@ from labeling.base.states import AssignmentState, CampaignState, CompositionKind
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
+from labeling.desk.views import drafts
 from labeling.models import Assignment, Campaign, Composition, EarlierDraft, Labeler
 from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_form_data
@@ -18,6 +19,7 @@ from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_rea
 pytestmark = pytest.mark.django_db
 
 HOURS = timedelta(hours=2)
+JSON = "application/json"
 
 
 @pytest.fixture
@@ -62,6 +64,26 @@ def test_the_next_save_says_that_it_takes_no_more_and_keeps_the_text(
 def test_a_suspended_labeler_is_told_with_the_next_save(client: Client, held: Assignment, alice: Labeler) -> None:
     suspend_labeler(labeler=alice)
     assert save(client, f"/work/{held.token}/")["standing"] == "not_active"
+
+
+def test_what_a_suspended_labeler_still_saves_is_bounded(
+    client: Client, held: Assignment, alice: Labeler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "SAVES_WHILE_PAUSED", "3/hour")
+    address = f"/work/{held.token}/draft/"
+    for version in range(5):  # who is active is not held back
+        assert client.put(address, {"draft": {"note": ["So."]}, "base_version": version}, JSON).status_code == 200
+
+    suspend_labeler(labeler=alice)
+    answers = [client.put(address, {"draft": {"note": [f"Kept {n}."]}, "base_version": 5 + n}, JSON) for n in range(2)]
+    answers.append(client.post(address, {"draft": {"note": ["Aside."]}, "base_version": 5}, JSON))
+    answers += [client.put(address, {"draft": {"note": ["Once more."]}, "base_version": 7}, JSON) for _ in range(2)]
+    answers.append(client.post(address, {"draft": {"note": ["Once more."]}, "base_version": 5}, JSON))
+
+    assert [answer.status_code for answer in answers] == [200, 200, 204, 429, 429, 429]
+    assert answers[-1]["Retry-After"]
+    held.refresh_from_db()
+    assert held.draft == {"note": ["Kept 1."]}
 
 
 class TestTheTimeToFinish:

@@ -15,7 +15,7 @@ from labeling.base.states import CampaignUse
 from labeling.campaigns.services.campaigns import change_campaign
 from labeling.exports.services.exclusions import leave_out, take_in
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
-from labeling.model_versions.services import create_reward_model
+from labeling.model_versions.services.reward_models import create_reward_model
 from labeling.models import Campaign, Change, Demonstration, Exclusion, Labeler, Ranking
 from lm.snapshot.manifest import Manifest, read_manifest
 from tests.labeling.admin_cast import admin_browser, texts_of

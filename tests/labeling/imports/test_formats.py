@@ -1,10 +1,13 @@
 """Public formats are known by their shape, and come in as what they are."""
 
+import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from labeling.imports.rules.reading import Reading, read_prompts
 from labeling.imports.rules.rows import Comparison, RefusedRow, Row, Take
 from tests.labeling.imports.test_reading import one, read
 
@@ -217,11 +220,12 @@ def test_a_tree_gives_a_comparison_where_answers_are_ranked_and_a_demonstration_
 
 
 def test_what_becomes_of_answers_is_a_choice() -> None:
-    record = COMPARISONS[5][1]
+    worst = {"model": "d", "response": "Ask a hen.", "overall_score": 0}
+    record = COMPARISONS[5][1] | {"completions": [*COMPARISONS[5][1]["completions"], worst]}
 
     to_rank, ideal, alone = (one(record, take=take) for take in (Take.COMPLETIONS, Take.DEMONSTRATIONS, Take.PROMPTS))
 
-    assert (len(to_rank.completions), to_rank.comparison) == (3, None)
+    assert (len(to_rank.completions), to_rank.comparison) == (4, None)
     assert (ideal.demonstrations, ideal.comparison) == (("8 min.", "9 min."), None)
     assert (alone.demonstrations, alone.completions, alone.comparison) == ((), (), None)
 
@@ -282,3 +286,96 @@ class TestJsonList:
     )
     def test_what_is_no_list_of_objects_is_refused(self, content: str, words: str) -> None:
         assert words in str(read(content, "a.json")[-1])
+
+
+def outputs_of(*models: str, instructions: Sequence[str]) -> str:
+    """The files of alpaca_eval: a list of all outputs of one model after the other."""
+    return json.dumps(
+        [
+            {
+                "dataset": "helpful_base",
+                "instruction": instruction,
+                "output": f"{model} on {instruction}",
+                "generator": model,
+                "datasplit": "eval",
+            }
+            for model in models
+            for instruction in instructions
+        ],
+        indent=1,
+    )
+
+
+class TestLinesOfOnePrompt:
+    """alpaca_eval has an output a record, and the models' files are joined one behind the other."""
+
+    def test_that_stand_apart_are_one_task(self) -> None:
+        rows = read(outputs_of("a", "b", "c", "d", instructions=["Explain tides.", "Explain rain."]), "outputs.json")
+
+        assert [(row.line, row.format, row.lines) for row in rows if isinstance(row, Row)] == [
+            (2, "alpaca_eval outputs", 4), (9, "alpaca_eval outputs", 4)
+        ]  # fmt: skip
+        asked = {row.messages[0]["content"]: [each.model for each in row.completions]
+                 for row in rows if isinstance(row, Row)}  # fmt: skip
+        assert asked == {"Explain tides.": list("abcd"), "Explain rain.": list("abcd")}
+
+    def test_that_differ_in_their_input_are_two_prompts(self) -> None:
+        same = {"instruction": "Translate.", "output": "x", "generator": "m"}
+        rows = read("\n".join(json.dumps(same | {"input": text, "output": f"{text} {n}"}) for n in range(4)
+                              for text in ("water", "bread")), take=Take.COMPLETIONS)  # fmt: skip
+
+        assert [row.messages[0]["content"] for row in rows if isinstance(row, Row)] == [
+            "Translate.\n\nwater", "Translate.\n\nbread"
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("models", "words"),
+        [
+            ("abc", "3 lines hold an answer to this prompt. 3 completions were given; a ranking task needs 4 to 9. 2"),
+            ("a", "1 completion was given"),
+            ("a" * 101, "101 lines hold an answer to this prompt. At most 100 lines may hold an answer to one prompt"),
+        ],
+    )  # fmt: skip
+    def test_that_are_too_few_or_too_many_are_all_refused(self, models: str, words: str) -> None:
+        (refused,) = read(outputs_of(*models, instructions=["Explain tides."]), "outputs.json")
+
+        assert isinstance(refused, RefusedRow)
+        assert words in refused.reason
+        assert refused.lines == len(models)
+
+    def test_of_one_model_can_be_demonstrations(self) -> None:
+        (row,) = read(outputs_of("a", instructions=["Explain tides."]), "outputs.json", take=Take.DEMONSTRATIONS)
+
+        assert isinstance(row, Row)
+        assert row.demonstrations == ("a on Explain tides.",)
+
+    def test_among_others_wait_while_those_come_in(self) -> None:
+        lines = [
+            {"prompt": "Explain tides.", "response": "Gravity.", "helpfulness": 2},
+            {"prompt": "What is snow?"},
+            {"prompt": "Explain tides.", "response": "The moon.", "helpfulness": 4},
+        ]
+
+        content, reading = "\n".join(map(json.dumps, lines)).encode(), Reading()
+        rows = read_prompts(io.BytesIO(content), filename="lines.jsonl", reading=reading)
+        done = [(row.line, row.lines, reading.records, reading.waiting) for row in rows]
+
+        assert done == [(2, 1, 2, 1), (1, 2, 3, 2)]
+        assert (reading.waiting, reading.bytes_done(900)) == (0, 900)
+        assert Reading(records=3, waiting=2).bytes_done(900) == 600
+
+
+def test_a_pair_that_alpaca_evals_annotator_left_open_is_refused() -> None:
+    record = COMPARISONS[8][1] | {"preference": None, "raw_completion": {"finish_reason": "stop"}, "index": 7}
+    (refused,) = read(json.dumps(record))
+
+    assert isinstance(refused, RefusedRow)
+    assert "preference is empty" in refused.reason
+
+
+@pytest.mark.parametrize(("preference", "ranks"), [(1.0, (1, 2)), (1.49, (1, 2)), (1.5, (1, 1)), (0, (1, 1))])
+def test_alpaca_evals_preferences_may_be_probabilities(preference: float, ranks: tuple[int, int]) -> None:
+    comparison = one(COMPARISONS[8][1] | {"preference": preference}).comparison
+
+    assert comparison is not None
+    assert tuple(each.rank for each in comparison.completions) == ranks

@@ -1,19 +1,22 @@
 """Large files: refused above the limit, otherwise a worker's job whose progress stays with its page."""
 
+import itertools
 import json
+import threading
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from labeling.base.states import ImportState
-from labeling.imports.rules.reading import read_prompts
+from labeling.imports.rules.reading import Reading, read_prompts
 from labeling.imports.rules.rows import Defaults
 from labeling.imports.services import prompt_imports
 from labeling.imports.services.prompt_imports import MOST_ATTEMPTS, Origin, begin_import, confirm_import, run_waiting
@@ -86,6 +89,45 @@ def test_one_that_was_stopped_stays_out() -> None:
     client, waiting = admin_browser(), begun(lines(3))
     client.post(reverse("admin:labeling_promptimport_stop", args=[waiting.pk]))
     take_in_file(waiting.pk)
+    assert "Stopped by olga." in page_of(client, waiting).text
+    assert not Prompt.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_is_stopped_in_the_middle_and_its_progress_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, waiting = admin_browser(), begun(lines(300))
+    monkeypatch.setattr(prompt_imports, "BEAT_SECONDS", 3600)
+    look_at = prompt_imports.Watch.look_at
+    read: list[int] = []
+
+    def beat(watch: prompt_imports.Watch) -> None:
+        watch.beat()
+        read.append(PromptImport.objects.get().bytes_read)
+        if len(read) == 2:
+            client.post(reverse("admin:labeling_promptimport_stop", args=[waiting.pk]))
+            watch.beat()
+        connection.close()
+
+    def looked_at(watch: prompt_imports.Watch, reading: Reading, file: BinaryIO) -> None:
+        """Its clock, which goes forward twice while the file is read; as in its thread, over another connection."""
+        look_at(watch, reading, file)
+        go_on, records = reading.each, itertools.count(1)
+
+        def each() -> None:
+            if next(records) in (100, 200):
+                thread = threading.Thread(target=beat, args=[watch])
+                thread.start()
+                thread.join()
+            go_on()
+
+        reading.each = each
+
+    monkeypatch.setattr(prompt_imports.Watch, "look_at", looked_at)
+    run_waiting(import_id=waiting.pk)
+
+    waiting.refresh_from_db()
+    assert 0 < read[0] < read[1] < waiting.size
+    assert (waiting.state, waiting.bytes_read) == (ImportState.FAILED, read[1])
     assert "Stopped by olga." in page_of(client, waiting).text
     assert not Prompt.objects.exists()
 

@@ -126,6 +126,42 @@ class TestForms:
     def test_ignored_fields_are_left_out(self) -> None:
         assert one({"prompt": "Hello there", "score": 3}, ignore=frozenset({"score"})).messages
 
+    def test_keys_inside_messages_that_have_no_place_are_refused_by_name_and_left_out_on_request(self) -> None:
+        call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+        messages = [
+            {"role": "user", "content": "How high is it?", "name": "ada"},
+            {"role": "assistant", "content": "I look it up.", "tool_calls": [call], "refusal": None},
+            {"role": "user", "content": "And now?"},
+        ]
+        record = {"messages": messages}
+
+        assert "Message 1 has the key “name”" in refusal(record).reason
+        (only_name,) = read(json.dumps(record), ignore=frozenset({"name"}))
+        assert isinstance(only_name, RefusedRow)
+        assert "Message 2 has the key “tool_calls”" in only_name.reason
+        row = one(record, ignore=frozenset({"name", "tool_calls"}))
+        assert [message["content"] for message in row.messages] == ["How high is it?", "I look it up.", "And now?"]
+        assert all(set(message) == {"role", "content"} for message in row.messages)
+
+    def test_keys_inside_public_formats_are_refused_by_name_too(self) -> None:
+        asked = {"role": "user", "content": "How high is it?"}
+        record = {
+            "prompt": [asked | {"images": ["a.png"]}],
+            "chosen": [{"role": "assistant", "content": "Very.", "tool_calls": [{"id": "c1"}]}],
+            "rejected": [{"role": "assistant", "content": "No."}],
+        }
+
+        assert "The last message of chosen has the key “tool_calls”" in refusal(record).reason
+        (read_again,) = read(json.dumps(record), ignore=frozenset({"tool_calls"}))
+        assert "Message 1 has the key “images”" in str(read_again)
+        assert one(record, ignore=frozenset({"images", "tool_calls"})).messages == (asked,)
+
+        shared = {
+            "conversations": [{"from": "human", "value": "Hi there"}, {"from": "gpt", "value": "Hello", "loss": 0}]
+        }
+        assert "Message 2 has the key “loss”" in refusal(shared).reason
+        assert one(shared, ignore=frozenset({"loss"})).demonstrations == ("Hello",)
+
     def test_blank_lines_and_a_byte_order_mark_do_no_harm(self) -> None:
         rows = read(b'\xef\xbb\xbf{"prompt": "One thing"}\r\n\r\n   \n{"prompt": "Two things"}')
 

@@ -16,19 +16,10 @@ from labeling.base.refusals import ModelRefused, NoRewardModel
 from labeling.base.states import CheckState, ModelKind, ModelState, TaskState
 from labeling.console.admin.notices import notices
 from labeling.model_versions.queries import why_unusable
-from labeling.model_versions.services import (
-    CHECK_ATTEMPTS,
-    CHECKS,
-    answer_check,
-    check_again,
-    check_broken_again,
-    give_up_late_checks,
-    promote,
-    promote_when_checked,
-    register_model,
-    roll_back,
-    score_once,
-)
+from labeling.model_versions.services.checks import CHECKS, check_again, check_broken_again, give_up_late_checks
+from labeling.model_versions.services.promotion import promote, promote_when_checked, roll_back
+from labeling.model_versions.services.registration import register_model
+from labeling.model_versions.services.trying import CHECK_ATTEMPTS, answer_check, score_once
 from labeling.models import ModelCheck, ModelVersion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.tasks import top_up
 from labeling.rewards.services.scoring_requests import ScoringItem, request_scores

@@ -12,7 +12,9 @@ from labeling.base.refusals import ModelRefused
 from labeling.base.states import IllegalMove, ModelKind, ModelState
 from labeling.model_versions.models import RewardModel
 from labeling.model_versions.queries import current_reward_model, way_back
-from labeling.model_versions.services import default_reward_model, promote, register_model, retire, roll_back
+from labeling.model_versions.services.promotion import promote, retire, roll_back
+from labeling.model_versions.services.registration import register_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import ModelVersion
 from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.models_in_use import tried

@@ -7,7 +7,8 @@ from django.urls import reverse
 
 from labeling.base.refusals import ModelRefused
 from labeling.base.states import ModelKind, ModelState
-from labeling.model_versions.services import promote, register_model, roll_back
+from labeling.model_versions.services.promotion import promote, roll_back
+from labeling.model_versions.services.registration import register_model
 from labeling.models import ModelVersion
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.models_in_use import tried

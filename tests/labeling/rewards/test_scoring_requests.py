@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from labeling.base.refusals import NoRewardModel, ScoringRefused, TooManyRequests
-from labeling.model_versions.services import create_reward_model
+from labeling.model_versions.services.reward_models import create_reward_model
 from labeling.models import ModelVersion, ScoringRequest
 from labeling.rewards.services.scoring_requests import (
     FORGET_AFTER,

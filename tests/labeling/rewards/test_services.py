@@ -11,7 +11,7 @@ from labeling.desk.ranking.services import revise_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import close_campaign
 from labeling.model_versions.queries import current_reward_models
-from labeling.model_versions.services import create_reward_model
+from labeling.model_versions.services.reward_models import create_reward_model
 from labeling.models import Completion, Labeler, ModelVersion, PreferenceMargin, Ranking, RankingTask, RewardScore
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking

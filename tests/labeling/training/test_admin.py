@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.base.states import ModelKind, RunState
-from labeling.model_versions.services import default_reward_model, promote
+from labeling.model_versions.services.promotion import promote
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Labeler, ModelVersion, Snapshot, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
 from labeling.training.services.runs import begin_evaluating, fail_run, finish_run, request_retraining

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from labeling.base.states import RunState
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Labeler, ModelVersion, Ranking, TrainingRun
 from labeling.training.admin.evaluation import evaluations
 from labeling.training.admin.provenance import facts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Labeler, ModelVersion, Snapshot, TrainingRun
 from labeling.training.services.leavings import KEEP_FAILED, clear_leavings
 from labeling.training.services.runs import fail_run

@@ -10,7 +10,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import ModelVersion, Snapshot
 from labeling.simulation.rules import rule_named
 from labeling.simulation.services import rank_next, simulated_labelers

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from labeling.model_versions.queries import current_reward_model
-from labeling.model_versions.services import create_reward_model, default_reward_model, make_default
+from labeling.model_versions.services.reward_models import create_reward_model, default_reward_model, make_default
 from labeling.models import Campaign, RewardModel, TrainingRecipe, TrainingRun
 from labeling.training.services.recipes import change_recipe, current_recipe
 from labeling.training.services.retraining import _training_options

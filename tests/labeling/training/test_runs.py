@@ -10,7 +10,7 @@ from labeling.base.refusals import RetrainingRefused
 from labeling.base.states import IllegalMove, LabelerGroup, RunState
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
 from labeling.training.services.runs import (
     MOST_ATTEMPTS,

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from labeling.base.states import RunState
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import ModelVersion, Promotion, TrainingRun
 from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.sentences import failure_in_words, reason_in_words, trigger_in_words

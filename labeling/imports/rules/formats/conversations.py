@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labeling.imports.rules.formats.shape import UNNAMED, Answer, Format, Record, answer_behind, messages_of, names
+from labeling.imports.rules.formats.shape import (
+    UNNAMED,
+    Answer,
+    Format,
+    Record,
+    answer_behind,
+    instruction_of,
+    messages_of,
+    names,
+    refuse_unknown_keys,
+)
 from labeling.imports.rules.rows import FieldRefused
 from lm.prompt_format import Message
 
@@ -20,15 +30,12 @@ _SHAREGPT_ROLES = {
 
 
 def _alpaca(record: Record) -> list[Record]:
-    return [
-        {name: record[name] for name in ("instruction", "input") if name in record}
-        | {"demonstration": record["output"]}
-    ]
+    return [instruction_of(record) | {"demonstration": record["output"]}]
 
 
 def _alpaca_eval_outputs(record: Record) -> list[Record]:
     answer = {"text": record["output"], "model": record.get("generator") or UNNAMED}
-    return [{"prompt": record["instruction"], "completions": [answer]}]
+    return [instruction_of(record) | {"completions": [answer]}]
 
 
 def _sharegpt(record: Record) -> list[Record]:
@@ -49,6 +56,7 @@ def _turns(record: Record) -> list[Any]:
 def _sharegpt_message(number: int, each: Any) -> Message:
     if not isinstance(each, Mapping) or not isinstance(each.get("value"), str):
         raise FieldRefused(f"Message {number} is no object of from and value.", field="conversations")
+    refuse_unknown_keys(each, ("from", "value"), f"Message {number}", "conversations")
     role = _SHAREGPT_ROLES.get(str(each.get("from")))
     if role is None:
         raise FieldRefused(
@@ -118,7 +126,8 @@ CONVERSATIONS = (
     Format(
         name="alpaca_eval outputs",
         needs=names("instruction output generator"),
-        left_out=names("dataset datasplit input"),
+        also=names("input"),
+        left_out=names("dataset datasplit index"),
         convert=_alpaca_eval_outputs,
         one_answer_a_line=True,
     ),

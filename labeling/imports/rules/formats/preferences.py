@@ -12,6 +12,7 @@ from labeling.imports.rules.formats.shape import (
     answer_behind,
     better_and_worse,
     by_preference,
+    instruction_of,
     messages_of,
     names,
     number_of,
@@ -154,11 +155,11 @@ def _alpaca_eval_annotation(record: Record) -> list[Record]:
         Answer(text=text_of(record, f"output_{number}"), model=str(record.get(f"generator_{number}", UNNAMED)))
         for number in (1, 2)
     ]
+    if "preference" not in record:
+        raise FieldRefused("preference is empty: the annotator gave no answer to this pair.", field="preference")
     preference = number_of(record["preference"], "preference")
-    own: dict[str, object] = {
-        "prompt": record["instruction"],
-        "completions": by_preference(answers[0], answers[1], 0 if preference == 0 else preference - 1.5),
-    }
+    ranked = by_preference(answers[0], answers[1], 0 if preference == 0 else preference - 1.5)
+    own = instruction_of(record) | {"completions": ranked}
     return [own | ({"annotator": record["annotator"]} if record.get("annotator") else {})]
 
 
@@ -226,10 +227,11 @@ PREFERENCES = (
     ),
     Format(
         name="alpaca_eval annotations",
-        needs=names("instruction output_1 output_2 preference"),
-        also=names("generator_1 generator_2 annotator"),
+        needs=names("instruction output_1 output_2"),
+        also=names("input preference generator_1 generator_2 annotator"),
         left_out=names(
-            "dataset raw_completion price_per_example time_per_example referenced_models datasplit date annotation"
+            "dataset datasplit index raw_completion price_per_example time_per_example referenced_models date "
+            "annotation annotator_index annotation_raw"
         ),
         convert=_alpaca_eval_annotation,
     ),

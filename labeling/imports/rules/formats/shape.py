@@ -27,8 +27,8 @@ UNNAMED = "unknown"
 class Format:
     """`name` is what people call it. A record has all of `needs`, and may have `left_out`, which say nothing here.
 
-    `convert` returns records in Concord's own fields. `one_answer_a_line`: lines of one prompt that follow each other
-    are one record.
+    `convert` returns records in Concord's own fields. `one_answer_a_line`: all lines of one prompt are one
+    record.
     """
 
     name: str
@@ -38,9 +38,6 @@ class Format:
     left_out: frozenset[str] = frozenset()
     fits: Callable[[Record], bool] = lambda _: True
     one_answer_a_line: bool = False
-
-    def recognises(self, record: Record) -> bool:
-        return self.needs <= set(record) and self.fits(record)
 
 
 def names(text: str) -> frozenset[str]:
@@ -77,6 +74,11 @@ def messages_of(value: object, field: str) -> list[Message]:
     return value
 
 
+def instruction_of(record: Record) -> dict[str, object]:
+    """An instruction with its input, as Alpaca and what was made after it have them."""
+    return {name: record[name] for name in ("instruction", "input") if name in record}
+
+
 def ranked_by_score(answers: Sequence[Answer]) -> list[Answer]:
     """Replaces scores by ranks: the highest is 1, equal scores tie."""
     order = sorted({answer["score"] for answer in answers}, reverse=True)
@@ -100,10 +102,19 @@ def by_preference(first: Answer, second: Answer, preference: float) -> list[Answ
             for each, rank in zip((first, second), ranks, strict=True)]  # fmt: skip
 
 
+def refuse_unknown_keys(message: Mapping[str, object], known: Sequence[str], name: str, field: str) -> None:
+    if unknown := next((key for key, value in message.items() if key not in known and value is not None), None):
+        raise FieldRefused(
+            f"{name} has the key “{unknown}”, for which there is no place. To leave it out, ignore it by name.",
+            field=field,
+        )
+
+
 def answer_behind(conversation: list[Message], field: str) -> tuple[list[Message], str]:
     """Splits a conversation into what comes before its last message, and that message's text. Raises FieldRefused."""
     if not conversation or conversation[-1].get("role") != "assistant":
         raise FieldRefused(f"{field} must end with a message of the assistant.", field=field)
+    refuse_unknown_keys(conversation[-1], ("role", "content"), f"The last message of {field}", field)
     last = conversation[-1].get("content")
     if not isinstance(last, str):
         raise FieldRefused(f"The last message of {field} has no text.", field=field)

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from labeling.model_versions.queries import too_long_to_learn_from
-from labeling.model_versions.services import default_reward_model
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Assignment, Demonstration, ModelVersion
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.models_in_use import promoted

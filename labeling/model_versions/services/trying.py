@@ -1,0 +1,98 @@
+"""A worker loads a version and uses it once, and writes down what it gave or why it can't be used."""
+
+import logging
+import socket
+from collections.abc import Callable
+from math import isfinite
+
+from django.db.models import F
+from django.utils import timezone
+
+from labeling.base.refusals import ModelRefused, Refusal
+from labeling.base.states import CheckState, IllegalMove
+from labeling.base.text import LONGEST_ERROR
+from labeling.model_versions.models import ModelCheck, ModelVersion
+from labeling.model_versions.services.promotion import keep_as_candidate, promote
+from lm.errors import Refused
+from lm.prompt_format import Message
+from rm_trainer.protocol import Item, Rewarder
+from sampler.protocol import Sampler, SampleRequest
+
+log = logging.getLogger(__name__)
+
+
+CHECK_ATTEMPTS = 3
+"""A worker that dies while it loads a model is asked again, but not for ever: the model may be what kills it."""
+
+
+HELLO = Message(role="user", content="Hello! Who are you?")
+
+
+def answer_check(*, check_id: int, use: Callable[[ModelVersion], str]) -> None:
+    """Has the version used, and writes down what it gave or why it can't be used. Safe to run again at any time.
+
+    `use` loads the model and returns what it gave, in words.
+    """
+    waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING)
+    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname(), attempts=F("attempts") + 1)
+    check = waiting.select_related("model_version").first()
+    if check is None:
+        return
+    if check.attempts > CHECK_ATTEMPTS:
+        died = f"{CHECK_ATTEMPTS} workers died while they loaded it. Has the machine enough memory?"
+        waiting.move(to=CheckState.FAILED, failure=died, finished_at=timezone.now())
+        return
+    try:
+        result = use(check.model_version)
+    except Exception as failure:
+        log.exception("model version %s can't be used", check.model_version_id)
+        waiting.move(to=CheckState.FAILED, failure=_in_words(failure), finished_at=timezone.now())
+        return
+    waiting.move(to=CheckState.PASSED, result=result, finished_at=timezone.now())
+    if check.promotion_reason:
+        try:
+            promote(version=check.model_version, reason=check.promotion_reason, simulated=check.promote_simulated)
+        except (Refusal, IllegalMove) as refused:
+            keep_as_candidate(version=check.model_version, reason=f"{refused}")
+
+
+def sample_once(sampler: Sampler) -> str:
+    """Returns what the model says to a greeting. Raises what the sampler raises."""
+    ((said,),) = sampler.sample([SampleRequest(messages=[HELLO], num_completions=1, seed=0, max_new_tokens=8)])
+    return (
+        f"{HELLO['content']} → {said.text!r} ({said.token_count} tokens, mean log-probability {said.mean_logprob:.2f})"
+    )
+
+
+def score_once(rewarder: Rewarder) -> str:
+    """Returns the rewards of two different answers to a greeting. Raises ModelRefused where they say nothing."""
+    answers = ("I am an assistant. How can I help you?", "Go away.")
+    scored = rewarder.score([Item((HELLO,), answer) for answer in answers])
+    problems = [each.problem for each in scored if each.reward is None]
+    if problems:
+        raise ModelRefused(f"It can't score a short answer: {problems[0]}")
+    rewards = [each.reward for each in scored if each.reward is not None]
+    if not all(map(isfinite, rewards)) or rewards[0] == rewards[1]:
+        raise ModelRefused(
+            f"It gives two different answers the rewards {rewards[0]} and {rewards[1]}: its head, or its chat "
+            "template, leaves the answer out."
+        )
+    return " · ".join(f"“{answer}” → {reward:+.3f}" for answer, reward in zip(answers, rewards, strict=True))
+
+
+def note_unusable(*, version: ModelVersion, failure: Exception) -> None:
+    """A worker could not load a version that is in use: its page says why, and it is tried again after a while."""
+    last = version.last_check
+    if last is None or last.state == CheckState.PASSED:
+        ModelCheck.objects.create(
+            model_version=version,
+            state=CheckState.FAILED,
+            failure=_in_words(failure),
+            worker=socket.gethostname(),
+            finished_at=timezone.now(),
+        )
+
+
+def _in_words(failure: Exception) -> str:
+    said = f"{failure}" if isinstance(failure, Refusal | Refused) else f"{type(failure).__name__}: {failure}"
+    return said[:LONGEST_ERROR] or type(failure).__name__

@@ -1,0 +1,77 @@
+"""What each role may do, as Django's permissions by object. Pure. docs/roles.md shows it by address and verb.
+
+A new object gets a line in MAY; an object without one is the admins' alone, who may do everything.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Role(StrEnum):
+    """The roles of staff. The values are the names of Django groups. Who labels has a labeler's profile instead."""
+
+    REVIEWER = "Reviewer"
+    CAMPAIGN_MANAGER = "Campaign manager"
+    ML_ENGINEER = "ML engineer"
+    ADMIN = "Admin"
+
+
+class May(NamedTuple):
+    """The verbs (view, add, change, delete) of one object by role, with spaces between. A campaign manager's reach
+    no further than the campaigns that they manage.
+    """
+
+    reviewer: str = ""
+    manager: str = ""
+    engineer: str = ""
+
+
+READ = May(reviewer="view", manager="view", engineer="view")
+WORK = May(manager="view change", engineer="view")
+"""What labelers make: its buttons set aside, give back, leave out of training."""
+TRAINING = May(manager="view", engineer="view add change")
+
+MAY: Mapping[str, May] = {
+    # what is asked
+    "labeling.campaign": May(reviewer="view", manager="view add change", engineer="view"),
+    "labeling.instructionversion": READ,
+    "labeling.rubricversion": READ,
+    "labeling.prompt": May(reviewer="view", manager="view add change", engineer="view add"),
+    "labeling.submitter": READ,
+    "labeling.promptimport": May(manager="view", engineer="view"),
+    "labeling.importedranking": May(manager="view", engineer="view"),
+    # who works on it
+    "labeling.labeler": May(manager="view", engineer="view"),
+    "labeling.rankingtask": WORK,
+    "labeling.assignment": WORK,
+    # what people said
+    "labeling.demonstration": WORK,
+    "labeling.ranking": WORK,
+    "labeling.revision": WORK,
+    "labeling.conversation": WORK,
+    "labeling.composition": WORK,
+    "labeling.suggestionrequest": WORK,
+    "labeling.preferencemargin": May(manager="view change", engineer="view change"),
+    # training
+    "labeling.exclusion": May(manager="view change", engineer="view change"),
+    "labeling.rewardmodel": TRAINING,
+    "labeling.modelversion": TRAINING,
+    "labeling.trainingrun": TRAINING,
+    "labeling.modelcomparison": TRAINING,
+    "labeling.snapshot": May(engineer="view add change"),
+    "labeling.scoringrequest": May(engineer="view add"),
+    # doors for programs: one's own tokens alone
+    "labeling.apitoken": May(manager="view add change", engineer="view add change"),
+    "labeling.webhook": May(engineer="view add change delete"),
+}
+
+
+def permissions_of(role: Role) -> frozenset[str]:
+    """The permissions of the role's group, such as labeling.view_prompt. Not of Role.ADMIN, which has all there are."""
+    place = {Role.REVIEWER: 0, Role.CAMPAIGN_MANAGER: 1, Role.ML_ENGINEER: 2}[role]
+    found = set()
+    for model, may in MAY.items():
+        app, _dot, name = model.partition(".")
+        found |= {f"{app}.{verb}_{name}" for verb in may[place].split()}
+    return frozenset(found)
