@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from unfold.dataclasses import UnfoldAction
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.nouns import NounAdmin, button, column
@@ -20,6 +22,7 @@ from labeling.pay.queries.terms import terms_now
 from labeling.pay.services import set_pay_terms
 from labeling.pay.views.words import terms_in_words
 
+TERMS = "labeling.add_payterms"
 PAY = ((lazy("Pay"), {"fields": ("pay",)}),)
 
 
@@ -27,6 +30,11 @@ class CampaignPay(NounAdmin):
     def buttons_for(self, row: Campaign) -> Iterable[str]:
         offered = [name for name in super().buttons_for(row) if name != "set_pay"]
         return offered if row.simulated else [*offered, "set_pay"]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """What is paid is for those to say who may write terms of pay, not for everybody who runs a campaign."""
+        every = super().get_actions_detail(request, object_id)
+        return every if request.user.has_perm(TERMS) else [each for each in every if "set_pay" not in each.action_name]
 
     @column(lazy("Pay"))
     def pay(self, campaign: Campaign) -> str:
@@ -40,6 +48,8 @@ class CampaignPay(NounAdmin):
 
     @button(lazy("What it pays"), icon="payments")
     def set_pay(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not request.user.has_perm(TERMS):
+            raise PermissionDenied
         campaign = self.find(request, object_id)
         today = timezone.now().date()
         now = terms_now(campaign.pk, today=today)

@@ -47,6 +47,8 @@ def test_a_campaign_says_what_it_pays() -> None:
     refused = press(olga, "set_pay", campaign, **sent | {"per_hour": "-1", "currency": "dollar"})
     assert refused.status_code == 422
     assert PayTerms.objects.count() == 1
+    manager = admin_browser("labeling.view_campaign", "labeling.change_campaign", name="petra")
+    assert manager.get(reverse("admin:labeling_campaign_set_pay", args=[campaign.pk])).status_code == 403
     simulated = make_campaign(simulated=True)
     html = olga.get(reverse("admin:labeling_campaign_change", args=[simulated.pk])).content.decode()
     assert "Simulated labelers earn nothing." in html
