@@ -27,6 +27,8 @@ from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.pay.admin import entries, periods
 from labeling.pay.admin.campaigns import PAY, CampaignPay
+from labeling.pay.admin.labelers import PAY as PAID_WORK
+from labeling.pay.admin.labelers import PAY_FIELDSETS, LabelerPay
 from labeling.pay.surveys import admin as surveys
 from labeling.people import admin as people
 from labeling.people.models import Labeler
@@ -61,11 +63,11 @@ IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 
 @admin.register(Labeler)
-class LabelerAdmin(Suspending, exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAdmin):
+class LabelerAdmin(Suspending, exclusions.LeavingOut, LabelerPay, labelers.LabelerWork, people.LabelerAdmin):
     list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
-    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
-    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
+    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
+    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in")
 
 

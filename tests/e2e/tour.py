@@ -6,18 +6,21 @@ Stops use no words of the interface, so that one tour serves every language. Wha
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, ContentWarning, SkipReason
+from labeling.base.states import AssignmentState, ContentWarning, PayEntryKind, SkipReason
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Campaign, Labeler, ModelVersion, RankingTask, SuggestionRequest
+from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.services import open_survey_round
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
@@ -359,6 +362,34 @@ def history(tour: Tour) -> None:
 @stop
 def day(tour: Tour) -> None:
     tour.open("/day/")
+
+
+@stop
+def numbers_and_pay(tour: Tour) -> None:
+    """A period that goes on, with a bonus that was given."""
+    today = timezone.now().date()
+    set_pay_terms(
+        campaign=tour.campaign, by=None, begins_on=today, currency="CNY", per_hour=Decimal(90), per_ranking=Decimal(2)
+    )
+    period = open_period(first_day=today - timedelta(days=3), last_day=today + timedelta(days=3))
+    enter(
+        period=period, labeler=tour.alice, kind=PayEntryKind.GIVEN, amount=Decimal(20), currency="CNY",
+        reason=tour.words["need"], by=None,
+    )  # fmt: skip
+    tour.open("/me/")
+
+
+@stop
+def where_others_disagreed(tour: Tour) -> None:
+    tour.open("/me/others/")
+
+
+@stop
+def survey(tour: Tour) -> None:
+    open_survey_round(name=tour.words["campaign"], by=None)
+    tour.open("/survey/")
+    tour.page.locator("form.preferences button[type=submit]").click()
+    expect(tour.page.locator(".form-error").first).to_be_visible()
 
 
 @stop
