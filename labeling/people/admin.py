@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, languages, password, several, text
-from labeling.base.admin.filters import by_choice, yes_or_no
+from labeling.base.admin.filters import DropdownFilter, by_choice, yes_or_no
 from labeling.base.admin.nouns import NounAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
@@ -64,9 +65,22 @@ class NewLabelerForm(LabelerForm):
         return secret
 
 
+class SkillFilter(DropdownFilter):
+    """Labelers who have a skill."""
+
+    title = lazy("skill")
+    parameter_name = "skill"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return named_skills()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        return queryset.filter(skills__contains=[self.value()]) if self.value() else queryset
+
+
 class LabelerAdmin(NounAdmin):
     list_display: tuple[Any, ...] = ("name", "show_state", "show_group", "languages_in_short")
-    list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
+    list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"), SkillFilter)
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
     fieldsets: ClassVar[tuple[Any, ...]] = (
