@@ -53,7 +53,8 @@ MIXES = (
 
 PROMPTS = """
 INSERT INTO labeling_prompt (
-    campaign_id, submitter_id, messages, dedupe_key, source, use_case, language, content_warnings, required_skills, set_aside_reason,
+    campaign_id, submitter_id, messages, dedupe_key, source, use_case, language, content_warnings,
+    required_skills, set_aside_reason,
     demonstrations_needed, demonstrations_open, demonstrations_done, ranking_tasks_needed, ranking_tasks_made,
     created_at, queue_id, queue_place, opening_id
 )
