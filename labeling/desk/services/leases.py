@@ -95,6 +95,14 @@ def suspend_labeler(*, labeler: Labeler, held_work_for: timedelta = timedelta(0)
     change_labeler_state(labeler=labeler, state=LabelerState.SUSPENDED, held_work_until=until)
 
 
+@transaction.atomic
+def end_finishing(*, labeler: Labeler) -> None:
+    """Somebody who is suspended may hand in nothing any more: what they hold goes back to the queue."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    _release_all(Assignment.objects.filter(labeler=labeler))
+    Labeler.objects.filter(pk=labeler.pk).update(held_work_until=None)
+
+
 def _release_all(assignments: QuerySet[Assignment]) -> int:
     held = list(assignments.select_for_update().filter(state=AssignmentState.OPEN).order_by("pk"))
     release(assignments=held, state=AssignmentState.LAPSED, now=timezone.now())

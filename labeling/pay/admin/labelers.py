@@ -15,7 +15,6 @@ from labeling.pay.queries.own import DAYS_SHOWN, own_periods
 from labeling.pay.queries.work import time_per_piece
 from labeling.pay.views.words import all_money, hours_and_minutes, kind_word, minutes_and_seconds
 from labeling.people.models import Labeler
-from labeling.people.queries import beginning_of_today
 
 PAY = ("median_times", "earned")
 PAY_FIELDSETS: Sequence[Any] = ((lazy("Time and pay"), {"fields": PAY}),)
@@ -24,8 +23,8 @@ PAY_FIELDSETS: Sequence[Any] = ((lazy("Time and pay"), {"fields": PAY}),)
 class LabelerPay(NounAdmin):
     @column(lazy("Median time of one piece, 30 days"))
     def median_times(self, labeler: Labeler) -> str:
-        since = beginning_of_today(labeler) - timedelta(days=DAYS_SHOWN - 1)
-        times = time_per_piece(labeler, since=since, until=timezone.now())
+        now = timezone.now()
+        times = time_per_piece(labeler, since=now - timedelta(days=DAYS_SHOWN), until=now)
         lines = (
             (
                 f"{kind_word(each.kind)}, K = {each.k}" if each.k else kind_word(each.kind),

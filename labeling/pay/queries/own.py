@@ -14,7 +14,6 @@ from labeling.pay.queries.ledger import Amounts, amounts_of, counted_entries
 from labeling.pay.queries.terms import in_force, terms_by_campaign
 from labeling.pay.queries.work import TimePerPiece, time_per_piece, worked_between
 from labeling.people.models import Labeler
-from labeling.people.queries import beginning_of_today
 
 DAYS_SHOWN = 30
 
@@ -44,7 +43,7 @@ class OwnNumbers:
 def own_numbers(labeler: Labeler) -> OwnNumbers:
     """Of the past DAYS_SHOWN days, and of every pay period in which something was earned."""
     until = timezone.now()
-    since = beginning_of_today(labeler) - timedelta(days=DAYS_SHOWN - 1)
+    since = until - timedelta(days=DAYS_SHOWN)
     pieces: Counter[str] = Counter()
     seconds = 0.0
     for worked in worked_between(since, until, labeler=labeler).values():

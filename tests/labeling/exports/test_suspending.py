@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from labeling.base.states import AssignmentState, LabelerState
+from labeling.desk.services.accounts import close_account
 from labeling.desk.services.assignments import claim_ranking
 from labeling.exports.queries import exclusion_of
 from labeling.exports.services.exclusions import leave_out
@@ -80,10 +82,21 @@ def test_held_work_may_be_finished_where_that_is_granted(client: Client, alice: 
     held.refresh_from_db()
     assert held.state == AssignmentState.SUBMITTED
     assert "next/ranking" not in client.get("/").content.decode()
+    # Nothing new is begun, and no second thoughts either.
+    again = client.post(reverse("submission_revise", args=[held.token]))
+    assert again.status_code == 409
     # Whoever is admitted again and suspended once more begins anew.
     change_labeler_state(labeler=alice, state=LabelerState.ACTIVE)
     alice.refresh_from_db()
     assert alice.held_work_until is None
+
+
+def test_a_closed_account_finishes_nothing(alice: Labeler, held: Assignment) -> None:
+    suspend(alice, held_work_hours="2")
+    close_account(user=alice.user, by=User.objects.create_superuser("otto"))
+    held.refresh_from_db()
+    alice.refresh_from_db()
+    assert (held.state, alice.finishing_until) == (AssignmentState.LAPSED, None)
 
 
 def test_when_the_time_is_over_nothing_more_is_taken(client: Client, alice: Labeler, held: Assignment) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from labeling.base.states import PayEntryKind
@@ -17,6 +18,7 @@ from labeling.models import Labeler, Ranking
 from labeling.pay.queries import disagreements
 from labeling.pay.queries.disagreements import disagreements_of
 from labeling.pay.services import enter, open_period, set_pay_terms
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 from tests.labeling.markup import compact
@@ -51,6 +53,11 @@ def test_it_shows_what_was_done_and_earned_by_nobody_else(client: Client, alice:
     assert "3 min 30 s" in html  # the median of the two
     assert "1.25 USD for each: Ranking" in html
     assert "For Bob." not in html
+    page = reverse("admin:labeling_labeler_change", args=[alice.pk])
+    of_admins = text_of(admin_browser(), page)  # the same numbers
+    assert "0 h 7 min" in of_admins
+    assert "Ranking, K = 4: 3 min 30 s (2)" in of_admins
+    assert "2.50 USD" in of_admins
     assert "<b>8.25 USD</b>" in text_of(browser_of(bob))
     suspend_labeler(labeler=alice)
     assert "<b>2.50 USD</b>" in text_of(client)  # what was earned stays theirs to read
