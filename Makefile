@@ -9,7 +9,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check bench lock clean browser
+.PHONY: help demo test test-fast check check-types check-rest bench lock clean browser
 
 VENV := .venv
 BENCH_VENV := .venv-bench
@@ -33,9 +33,15 @@ test: $(VENV)/.dev browser
 test-fast: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not (browser or processes or training or gpu or slow)" $(ARGS)
 
+# Types take as long as all the rest, which is looked at meanwhile.
 check: $(VENV)/.dev
-	@echo "== ruff" && $(BIN)/ruff check $(PACKAGES) && $(BIN)/ruff format --check $(PACKAGES)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-rest
+
+check-types: $(VENV)/.dev
 	@echo "== mypy" && $(BIN)/mypy $(PACKAGES)
+
+check-rest: $(VENV)/.dev
+	@echo "== ruff" && $(BIN)/ruff check $(PACKAGES) && $(BIN)/ruff format --check $(PACKAGES)
 	@echo "== templates" && $(BIN)/djlint templates --quiet --check --lint
 	@echo "== migrations" && $(BIN)/python manage.py makemigrations --check --dry-run
 	@echo "== imports and documentation" && $(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_templates.py

@@ -25,7 +25,8 @@ LOG_BYTES = 10_000_000
 BACKOFF_SECONDS = (1, 2, 4, 8, 15, 30)
 # A child that ran this long was well; its next death starts the backoff anew.
 WELL_SECONDS = 60.0
-WORTH_SAYING = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b")
+# Not "%WARNING": so Celery names, among its settings, the level that it logs from.
+WORTH_SAYING = re.compile(r"(?<!%)\b(WARNING|ERROR|CRITICAL)\b")
 LINE_CHARACTERS = 300
 # One fault often fails many tasks at once; the console gets the first few, the log has them all.
 LINES_AT_ONCE = 3

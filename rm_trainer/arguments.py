@@ -19,7 +19,7 @@ class TrainArguments(TrainingArguments):
 
     # Of the data the hash counts, not the place.
     MAY_DIFFER: ClassVar[frozenset[str]] = TrainingArguments.MAY_DIFFER | {
-        "data", "demonstrations", "cache_directory", "newest_since",
+        "data", "demonstrations", "cache_directory",
     }  # fmt: skip
 
     data: Annotated[Path, "Snapshot directory that holds rankings (docs/data-contract.md)."]
@@ -32,9 +32,6 @@ class TrainArguments(TrainingArguments):
     epochs: Annotated[int, "Passes over the rankings. InstructGPT: 1; several overfit quickly."] = 1
     rankings_per_batch: Annotated[int, "Rankings (prompts) per optimizer step. InstructGPT: 64."] = 64
     learning_rate: Annotated[float, "Peak learning rate. InstructGPT: 9e-6, insensitive to ±50%."] = 9e-6
-    newest_since: Annotated[
-        str | None, "Time such as 2026-01-02T03:04:05Z, of the snapshot of the model in use: what came later is new."
-    ] = None
     strength: Annotated[
         Strength,
         "What a preference's strength does: nothing; a margin (Llama 2); a weight (HelpSteer2). Absent ones are 1.",
@@ -44,8 +41,6 @@ class TrainArguments(TrainingArguments):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(1, rankings_per_batch=self.rankings_per_batch)
-        if self.newest_since is not None:
-            parse_time(self.newest_since)
         if not 0 <= self.label_smoothing < 0.5:
             raise Refused(f"--label-smoothing is {self.label_smoothing}; it must be at least 0 and below 0.5.")
 

@@ -71,7 +71,7 @@ def evaluate(arguments: EvaluateArguments, progress: Progress, processes: Proces
     newest = None if fresh is None else _judged(judge, fresh, outcomes)
     if not processes.first:
         return
-    analysis = analyse(outcomes, newest_since=arguments.newest_since, seed=arguments.seed)
+    analysis = analyse(outcomes, seed=arguments.seed)
     metrics = summarise(outcomes, bootstrap_samples=arguments.bootstrap_samples, seed=arguments.seed)
     write_json_file(
         arguments.output,

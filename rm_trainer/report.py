@@ -95,7 +95,7 @@ def analysis_of(outcomes: Sequence[Outcome], arguments: TrainArguments) -> Analy
     """Returns None for a split without a usable pair."""
     if not outcomes:
         return None
-    return analyse(outcomes, newest_since=arguments.newest_since, seed=arguments.seed)
+    return analyse(outcomes, seed=arguments.seed)
 
 
 def write(directory: Path, metrics: Metrics, progress: Progress) -> None:

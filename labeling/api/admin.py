@@ -19,7 +19,7 @@ from labeling.api.services.webhooks import send_again
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import switch
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import DeliveryState, WebhookEvent
 
@@ -43,7 +43,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs 
 
 
 @admin.register(Webhook)
-class WebhookAdmin(NounAdmin):
+class WebhookAdmin(BaseAdmin):
     form = WebhookForm
     list_display = (shown("url", lazy("Address")), "show_events", shown("active", lazy("Switched on")), "outcome")
     fieldsets = ((None, {"fields": ("url", "events", "active")}),)

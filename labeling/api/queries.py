@@ -11,7 +11,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
 from labeling.training.models import TrainingRun
 from lm.snapshot.manifest import utc_text
 
@@ -39,7 +39,7 @@ def progress_of(campaign: Campaign) -> Progress:
         wanted=Sum(F("demonstrations_needed") - F("demonstrations_done"), filter=in_use, default=0),
     )
     open_tasks = Q(state__in=[TaskState.SAMPLING, TaskState.READY])
-    tasks = RankingTask.objects.filter(campaign=campaign).aggregate(
+    tasks = RankingTask.objects.filter(NOT_A_COPY, campaign=campaign).aggregate(
         **{state.value: Count("pk", filter=Q(state=state)) for state in TaskState},
         wanted=Sum(F("rankings_needed") - F("rankings_done"), filter=open_tasks, default=0),
     )
@@ -47,7 +47,7 @@ def progress_of(campaign: Campaign) -> Progress:
     demonstrations = Demonstration.objects.first_submissions().filter(
         prompt__campaign=campaign, labeler__isnull=False, **by_people
     )
-    rankings = Ranking.objects.first_submissions().filter(task__campaign=campaign, **by_people)
+    rankings = Ranking.objects.first_submissions().filter(task__campaign=campaign, task__copy_of=None, **by_people)
     return Progress(
         prompts=prompts["total"],
         prompts_set_aside=prompts["set_aside"],

@@ -8,7 +8,7 @@ class Refusal(Exception):
 
 
 class LabelerNotActive(Refusal):
-    """The labeler is invited, in screening or suspended, so no work is handed out or taken."""
+    """The labeler is invited or suspended, so no work is handed out or taken."""
 
 
 class CampaignNotOpen(Refusal):
@@ -196,6 +196,10 @@ class AccountRefused(Refusal):
 
 class ReasonMissing(Refusal):
     """Something is set aside or ended without saying why."""
+
+
+class GoldRefused(Refusal):
+    """The task can't be gold, or the answer is none."""
 
 
 class NotSetAside(Refusal):

@@ -21,11 +21,28 @@ class CampaignUse(models.TextChoices):
     NEVER_TRAIN = "never_train", _("Never train")
 
 
+class CampaignStage(models.TextChoices):
+    """For whom its work is. What is done in screening and in practice is no label of real work."""
+
+    WORK = "work", _("Real work")
+    SCREENING = "screening", _("Screening")
+    PRACTICE = "practice", _("Practice")
+
+
 class LabelerState(models.TextChoices):
     INVITED = "invited", _("Invited")
     SCREENING = "screening", _("Screening")
+    PRACTICE = "practice", _("Practice")
     ACTIVE = "active", _("Active")
     SUSPENDED = "suspended", _("Suspended")
+
+
+# Labelers in these states are given work, that of campaigns of one stage. The claim (migration 0003) says the same.
+WORKS_IN: Mapping[str, CampaignStage] = {
+    LabelerState.SCREENING: CampaignStage.SCREENING,
+    LabelerState.PRACTICE: CampaignStage.PRACTICE,
+    LabelerState.ACTIVE: CampaignStage.WORK,
+}
 
 
 class LabelerGroup(models.TextChoices):
@@ -33,6 +50,20 @@ class LabelerGroup(models.TextChoices):
 
     TRAINING = "training", _("Training")
     HELD_OUT = "held_out", _("Held out")
+
+
+class GoldState(models.TextChoices):
+    """RETIRED: it is measured no more; what was measured by it stays."""
+
+    ACTIVE = "active", _("Active")
+    RETIRED = "retired", _("Retired")
+
+
+class CheckKind(models.TextChoices):
+    """GOLD: the right answer is known. REPEAT: the labeler ranked the same before."""
+
+    GOLD = "gold", _("Gold")
+    REPEAT = "repeat", _("Repeat")
 
 
 class TaskState(models.TextChoices):
@@ -279,10 +310,21 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         CampaignState.CLOSED: (CampaignState.PAUSED,),
     },
     LabelerState: {
-        LabelerState.INVITED: (LabelerState.SCREENING, LabelerState.ACTIVE, LabelerState.SUSPENDED),
-        LabelerState.SCREENING: (LabelerState.ACTIVE, LabelerState.SUSPENDED),
-        LabelerState.ACTIVE: (LabelerState.SUSPENDED,),
-        LabelerState.SUSPENDED: (LabelerState.ACTIVE,),
+        LabelerState.INVITED: (
+            LabelerState.SCREENING,
+            LabelerState.PRACTICE,
+            LabelerState.ACTIVE,
+            LabelerState.SUSPENDED,
+        ),
+        LabelerState.SCREENING: (LabelerState.PRACTICE, LabelerState.ACTIVE, LabelerState.SUSPENDED),
+        LabelerState.PRACTICE: (LabelerState.ACTIVE, LabelerState.SUSPENDED),
+        LabelerState.ACTIVE: (LabelerState.PRACTICE, LabelerState.SUSPENDED),
+        # Whoever was suspended before they were admitted goes on where they were.
+        LabelerState.SUSPENDED: (LabelerState.SCREENING, LabelerState.PRACTICE, LabelerState.ACTIVE),
+    },
+    GoldState: {
+        GoldState.ACTIVE: (GoldState.RETIRED,),
+        GoldState.RETIRED: (GoldState.ACTIVE,),
     },
     TaskState: {
         TaskState.SAMPLING: (TaskState.READY, TaskState.SET_ASIDE),

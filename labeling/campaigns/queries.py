@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
-from labeling.base.states import CampaignState, LabelerState
+from labeling.base.states import CampaignState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue, quota_reached
 from labeling.campaigns.rules.text_changes import Change, changed_lines
@@ -49,8 +49,8 @@ def instructions_of(slug: str, *, interface_language: str, drafts_too: bool) -> 
 def own_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
     """Campaigns whose instructions the labeler may read: those that could offer them work, or that they worked for."""
     worked = Q(assignments__labeler=labeler) | Q(compositions__labeler=labeler)
-    if labeler.state == LabelerState.ACTIVE:
-        worked |= Q(languages__overlap=labeler.languages)
+    if labeler.works_in is not None:
+        worked |= Q(languages__overlap=labeler.languages, stage=labeler.works_in)
     mine = Campaign.objects.filter(worked).values("pk")
     return Campaign.objects.filter(pk__in=mine).exclude(state=CampaignState.DRAFT)
 

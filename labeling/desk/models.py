@@ -28,6 +28,16 @@ class LabelQuerySet(models.QuerySet[Label]):
 
     same_work: tuple[str, ...]
     """The columns that all revisions of one label share."""
+    real_work: Q
+    """The labels of real work."""
+
+    def of_work(self) -> Self:
+        """Labels of real work: no screening, no practice, and no task that was shown again as a check.
+
+        Everything that trains, measures a model or says how much data there is goes by these. What a labeler has done
+        and is paid for goes by all.
+        """
+        return self.filter(self.real_work)
 
     def first_submissions(self) -> Self:
         """Each label once, as of the day on which its work was done: for counts of work."""

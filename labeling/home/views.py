@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.base.states import AssignmentState, CampaignState, LabelerState
+from labeling.base.states import AssignmentState, CampaignState
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.desk.queries.available import is_at_work
 from labeling.desk.rules.working_time import IDLE_SECONDS, LONGEST_TASK_SECONDS
 from labeling.desk.services.revisions import REVISABLE
 from labeling.desk.views.kinds import HandedOutKind, KindOfWork
@@ -58,7 +59,7 @@ def addresses_of_held(labeler: Labeler) -> list[str]:
 @require_safe
 @labeler_page
 def overview(request: LabelerRequest, kinds: Kinds) -> HttpResponse:
-    if request.labeler.state != LabelerState.ACTIVE:
+    if not is_at_work(request.labeler):
         return not_active(request, request.labeler, held=addresses_of_held(request.labeler))
     handed_out = [name for name, kind in kinds.items() if isinstance(kind, HandedOutKind)]
     page = overview_of(request.labeler, handed_out)

@@ -11,6 +11,7 @@ from labeling.base.states import (
     CompositionState,
     DeliveryState,
     ExportState,
+    GoldState,
     ImportState,
     LabelerState,
     ModelState,
@@ -54,6 +55,7 @@ NEVER_CHANGE = (
     "labeling_payentry",
     "labeling_surveyanswer",
     "labeling_surveyparticipation",
+    "labeling_goldversion",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -72,7 +74,7 @@ KEEP_COLUMNS = {
         "import_line",
     ),
     "labeling_promptimport": ("campaign_id", "file_name"),
-    "labeling_campaign": ("slug", "simulated"),
+    "labeling_campaign": ("slug", "simulated", "stage"),
     "labeling_submitter": ("name", "split"),
     "labeling_skill": ("slug",),
     "labeling_rewardmodel": ("slug",),
@@ -86,7 +88,9 @@ KEEP_COLUMNS = {
         "simulated",
     ),
     "labeling_modelcheck": ("model_version_id",),
-    "labeling_rankingtask": ("prompt_id", "campaign_id", "language"),
+    "labeling_rankingtask": ("prompt_id", "campaign_id", "language", "copy_of_id"),
+    "labeling_golditem": ("task_id",),
+    "labeling_check": ("labeler_id", "task_id", "kind", "item_id", "earlier_id", "drawn_by_id"),
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
     "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),
     "labeling_suggestionrequest": ("composition_id", "messages", "wanted", "seed"),
@@ -104,6 +108,7 @@ STATES = {
     "labeling_campaign": CampaignState,
     "labeling_labeler": LabelerState,
     "labeling_rankingtask": TaskState,
+    "labeling_golditem": GoldState,
     "labeling_promptimport": ImportState,
     "labeling_samplingrun": SamplingState,
     "labeling_assignment": AssignmentState,
@@ -142,6 +147,12 @@ CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_trainingrun
 CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_modelversion
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state = 'current')
     EXECUTE FUNCTION concord_tell_webhooks('model.promoted');
+"""
+
+# What a check came to is measured once, by the gold item's answer of that day.
+MEASURED_ONCE = """
+CREATE TRIGGER concord_measured_once BEFORE UPDATE ON labeling_check
+    FOR EACH ROW WHEN (OLD.ranking_id IS NOT NULL) EXECUTE FUNCTION concord_refuse_change();
 """
 
 # Deferred to commit, because a ranking is written in several statements.
@@ -184,7 +195,9 @@ BEGIN
         RAISE EXCEPTION 'task % is with labelers already; its completions are fixed', NEW.task_id
             USING ERRCODE = 'check_violation';
     END IF;
-    IF (SELECT task_id FROM labeling_samplingrun WHERE id = NEW.run_id) <> NEW.task_id THEN
+    -- A task that shows another's completions again names the runs that sampled them.
+    IF (SELECT task_id FROM labeling_samplingrun WHERE id = NEW.run_id)
+        <> coalesce((SELECT copy_of_id FROM labeling_rankingtask WHERE id = NEW.task_id), NEW.task_id) THEN
         RAISE EXCEPTION 'sampling run % belongs to another task than %', NEW.run_id, NEW.task_id
             USING ERRCODE = 'check_violation';
     END IF;
@@ -308,6 +321,7 @@ def _drop() -> str:
         ("labeling_ranking", "concord_covers_exactly"),
         ("labeling_completion", "concord_completion_fits"),
         ("labeling_demonstration", "concord_edit_of_the_best"),
+        ("labeling_check", "concord_measured_once"),
         ("labeling_prompt", "concord_only_model_written"),
         ("labeling_message", "concord_nothing_added"),
         ("labeling_rewardscore", "concord_by_a_reward_model"),
@@ -338,7 +352,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED
-            + EDIT_OF_THE_BEST + BY_A_REWARD_MODEL + TELL_WEBHOOKS + LEDGER + _triggers() + create_trail(),
+            + EDIT_OF_THE_BEST + MEASURED_ONCE + BY_A_REWARD_MODEL + TELL_WEBHOOKS + LEDGER + _triggers() + create_trail(),
             reverse_sql=drop_trail() + _drop(),
         )
     ]

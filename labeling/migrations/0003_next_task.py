@@ -59,6 +59,9 @@ DEMONSTRATION = Kind(
 )
 # Who draws a place holds this advisory lock, shared, until it commits. Its second key is the campaign.
 DRAWING = 730_190_003
+# WORKS_IN of labeling/base/states.py: nobody is given work of a stage that is not theirs, and there are no campaigns of
+# the other states.
+STAGE_OF_CLAIMANT = "CASE claimant.state WHEN 'active' THEN 'work' ELSE claimant.state END"
 # Places between two records of a labeler's progress: the record costs about as much as reading so many.
 RECORDED_EVERY = 64
 # So long a claim looks again while all that waits is locked by others; then it raises lock_not_available. Locks are held
@@ -238,7 +241,8 @@ BEGIN
         -- labeler has worked for neither, chance decides, so that newcomers don't all begin with the oldest.
         FOR turn IN
             SELECT campaign.id FROM labeling_campaign AS campaign
-            WHERE campaign.state = 'active' AND campaign.simulated = claimant.simulated AND EXISTS (
+            WHERE campaign.state = 'active' AND campaign.stage = {STAGE_OF_CLAIMANT}
+                AND campaign.simulated = claimant.simulated AND EXISTS (
                 SELECT FROM labeling_workqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.kind = '{kind.name}'
                     AND queue.language = ANY(claimant.languages)
@@ -292,7 +296,8 @@ END $$;
 """
 
 
-# What the labeler's own chat left to be ranked: at most what they left there in RESERVED_FOR (services/tasks.py).
+# What the labeler's own chat left to be ranked (at most what they left there in RESERVED_FOR, services/tasks.py), and
+# the check that they are given next (labeling/quality/gold).
 FIND_OWN_TASK = f"""
 CREATE FUNCTION concord_find_own_task(claimant labeling_labeler)
 RETURNS bigint LANGUAGE sql VOLATILE {BY_INDEX_ALONE} AS $$
@@ -302,7 +307,8 @@ RETURNS bigint LANGUAGE sql VOLATILE {BY_INDEX_ALONE} AS $$
         AND work.language = ANY(claimant.languages)
         AND EXISTS (
             SELECT FROM labeling_campaign AS campaign
-            WHERE campaign.id = work.campaign_id AND campaign.state = 'active' AND {IS_OPEN_TO}
+            WHERE campaign.id = work.campaign_id AND campaign.state = 'active' AND campaign.stage = {STAGE_OF_CLAIMANT}
+                AND {IS_OPEN_TO}
         )
         AND {RANKING.skills} <@ claimant.skills
         AND {not_minded(RANKING)} AND {not_met(RANKING)}
@@ -314,7 +320,7 @@ $$;
 # committed before it, so that the second tab finds what the first one took.
 BEGIN_CLAIM = """
     SELECT * INTO claimant FROM labeling_labeler WHERE id = labeler FOR NO KEY UPDATE;
-    IF claimant.state IS DISTINCT FROM 'active' OR EXISTS (
+    IF claimant.state IS NULL OR claimant.state NOT IN ('screening', 'practice', 'active') OR EXISTS (
         SELECT FROM labeling_assignment AS held
         WHERE held.labeler_id = claimant.id AND held.kind = '{kind}' AND held.state = 'open'
     ) THEN

@@ -16,6 +16,7 @@ from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.skills.models import Skill
 from labeling.people.tokens.models import ApiToken
+from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
@@ -29,6 +30,7 @@ __all__ = [
     "Assignment",
     "Campaign",
     "Change",
+    "Check",
     "Completion",
     "Composition",
     "Conversation",
@@ -36,6 +38,8 @@ __all__ = [
     "EarlierDraft",
     "Exclusion",
     "FailedLogin",
+    "GoldItem",
+    "GoldVersion",
     "IdempotentRequest",
     "ImportedRanking",
     "InstructionAcknowledgement",

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, languages, password, several, text
 from labeling.base.admin.filters import DropdownFilter, by_choice, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, button, column
+from labeling.base.admin.model_admins import BaseAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
@@ -78,7 +78,7 @@ class SkillFilter(DropdownFilter):
         return queryset.filter(skills__contains=[self.value()]) if self.value() else queryset
 
 
-class LabelerAdmin(NounAdmin):
+class LabelerAdmin(BaseAdmin):
     list_display: tuple[Any, ...] = ("name", "show_state", "show_group", "languages_in_short")
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"), SkillFilter)
     list_select_related = ("user",)

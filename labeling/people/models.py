@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
-from labeling.base.states import ContentWarning, LabelerGroup, LabelerState
+from labeling.base.states import WORKS_IN, CampaignStage, ContentWarning, LabelerGroup, LabelerState
 
 
 class Labeler(StatefulModel):
@@ -75,6 +75,11 @@ class Labeler(StatefulModel):
 
     def __str__(self) -> str:
         return self.user.get_username()
+
+    @property
+    def works_in(self) -> CampaignStage | None:
+        """The stage of the campaigns whose work the labeler is given; None: they are given none."""
+        return WORKS_IN.get(self.state)
 
     @property
     def finishing_until(self) -> datetime | None:

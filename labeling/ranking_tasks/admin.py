@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.columns import bar, excerpt, measured_per
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
-from labeling.base.admin.nouns import NounAdmin, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, column, shown
 from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -21,7 +21,7 @@ from labeling.base.messages import turns_of
 from labeling.base.states import CampaignState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
 from labeling.ranking_tasks.services.setting_aside import (
     restore_prompt,
@@ -131,7 +131,7 @@ class RankingTaskAdmin(SetAsideAdmin):
         return title, [_("With enough completions it is ready at once; otherwise the missing ones are sampled.")]
 
 
-class CampaignTasks(NounAdmin):
+class CampaignTasks(BaseAdmin):
     """How far the rankings of a campaign are."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
@@ -140,7 +140,7 @@ class CampaignTasks(NounAdmin):
         Wanted is all that the prompts ask for; what is set aside counts only as far as it was done.
         """
         prompts = Prompt.objects.filter(campaign=OuterRef("pk"))
-        tasks = RankingTask.objects.filter(campaign=OuterRef("pk"))
+        tasks = RankingTask.objects.filter(NOT_A_COPY, campaign=OuterRef("pk"))
         to_come = Sum(F("ranking_tasks_needed") - F("ranking_tasks_made"), filter=Q(set_aside_reason=""))
         still_ranked = ~Q(state=TaskState.SET_ASIDE)
         found: QuerySet[Campaign] = super().get_queryset(request)

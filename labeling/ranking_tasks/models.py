@@ -14,6 +14,8 @@ from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
 HAS_A_FREE_PLACE = Q(state=TaskState.READY.value, rankings_needed__gt=F("rankings_open") + F("rankings_done"))
 """A task that wants a ranking which nobody is making yet."""
+NOT_A_COPY = Q(copy_of=None)
+"""A task of its own: not one that shows the completions of another again, as a check of one labeler."""
 FREE_PLACES = F("rankings_needed") - F("rankings_open") - F("rankings_done")
 """Of a ready task: how many rankings could be begun."""
 
@@ -30,6 +32,7 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
             Q(reserved_for=None) | Q(reserved_for=labeler),
             ~Exists(met),
             campaign__state=CampaignState.ACTIVE,
+            campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
             campaign__required_skills__contained_by=labeler.skills,
@@ -61,7 +64,19 @@ class RankingTask(StatefulModel):
         blank=True,
         on_delete=models.PROTECT,
         related_name="reserved_tasks",
-        help_text="Whose chat it came from: only they are offered it, before all else.",
+        help_text="Whose chat it came from, or who is checked by it: only they are offered it, before all else.",
+    )
+    copy_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="copies",
+        help_text="Whose completions it shows again to one labeler, as a check. It counts as no work of its own.",
+    )
+    shared = models.BooleanField(
+        default=False, editable=False, help_text="Drawn to be ranked by several labelers, to see how well they agree."
     )
     rankings_needed = models.PositiveSmallIntegerField(default=1)
     rankings_open = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -103,6 +118,10 @@ class RankingTask(StatefulModel):
             ),
             models.CheckConstraint(
                 condition=~Q(state="done") | Q(rankings_done=F("rankings_needed")), name="task_done_is_fully_ranked"
+            ),
+            models.CheckConstraint(
+                condition=Q(copy_of=None) | Q(reserved_for__isnull=False, rankings_needed=1, shared=False),
+                name="task_copy_is_for_one_labeler",
             ),
         ]
         indexes = [

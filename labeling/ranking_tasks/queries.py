@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from labeling.base.states import AssignmentKind, LabelerState, TaskState
+from labeling.base.states import AssignmentKind, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
 from labeling.campaigns.models.queues import WorkQueue
@@ -24,8 +24,8 @@ class Claimant:
 
 
 def claimants_of(campaign: Campaign) -> Iterator[Claimant]:
-    """A newcomer for each language in which tasks can still be made, then every active labeler who knows one of them
-    and has the skills that the campaign asks for.
+    """A newcomer for each language in which tasks can still be made, then every labeler of the campaign's stage who
+    knows one of them and has the skills that the campaign asks for.
 
     Simulated labelers count for campaigns of their own alone.
     """
@@ -35,7 +35,7 @@ def claimants_of(campaign: Campaign) -> Iterator[Claimant]:
     for language in languages:
         yield Claimant(languages=[language])
     active = Labeler.objects.filter(
-        state=LabelerState.ACTIVE, simulated=campaign.simulated, skills__contains=campaign.required_skills
+        state=campaign.labeler_state, simulated=campaign.simulated, skills__contains=campaign.required_skills
     )
     for labeler in active.filter(languages__overlap=languages).order_by("pk"):
         yield Claimant(languages=labeler.languages, opt_outs=labeler.opt_outs, skills=labeler.skills, labeler=labeler)

@@ -49,6 +49,22 @@ def _distinct(completions: Sequence[GivenCompletion]) -> list[GivenCompletion]:
     return list(kept.values())
 
 
+def drawn(key: str) -> float:
+    """A number from 0 up to 1, drawn by the key: the same one each time, and unrelated ones for other keys."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) / 2**64
+
+
+def share_of_tasks(*, share: float, shared_rankings: int, other_rankings: int) -> float:
+    """Which share of tasks is shared, so that `share` of the rankings are of shared tasks. Both are from 0 to 1.
+
+    With f of the tasks shared, m rankings each, and n of each other task: s = f m / (f m + (1 - f) n), solved for f.
+
+    >>> round(share_of_tasks(share=0.15, shared_rankings=3, other_rankings=1), 4)
+    0.0556
+    """
+    return share * other_rankings / (shared_rankings - share * (shared_rankings - other_rankings))
+
+
 def text_key(text: str) -> str:
     """Returns what two completions of one task may not share: sha256 of the text, as lm/white_space.py compares it."""
     return hashlib.sha256(comparable(text).encode()).hexdigest()

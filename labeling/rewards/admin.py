@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
@@ -171,7 +171,7 @@ def _scored(ranked: RankedCompletion, scores: dict[int, RewardScore]) -> ScoredC
     )
 
 
-class TaskRewards(NounAdmin):
+class TaskRewards(BaseAdmin):
     """What the current reward model says of a task's completions."""
 
     def page_context(self, request: HttpRequest, task: RankingTask) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.nouns import RecordAdmin, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of

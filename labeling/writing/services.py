@@ -7,7 +7,7 @@ from django.db.models import TextChoices
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, CampaignNotOpen, LabelerNotActive, NotOffered
-from labeling.base.states import CampaignState, CompositionKind, CompositionState, LabelerState, SuggestionState
+from labeling.base.states import CampaignState, CompositionKind, CompositionState, SuggestionState
 from labeling.base.text import clean_text
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.queries import quota_is_reached
@@ -26,12 +26,12 @@ def start_composition(*, labeler: Labeler, campaign: Campaign, kind: Composition
     Raises LabelerNotActive, CampaignNotOpen, NotOffered.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
-    if labeler.state != LabelerState.ACTIVE:
+    if labeler.works_in is None:
         raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
     if campaign.state != CampaignState.ACTIVE:
         raise CampaignNotOpen(f"“{campaign}” is {campaign.state}, so nothing new is begun in it.")
     shared = [code for code in campaign.languages if code in labeler.languages]
-    if kind not in campaign.own_writing() or not shared:
+    if kind not in campaign.own_writing() or not shared or campaign.stage != labeler.works_in:
         raise NotOffered(f"“{campaign}” does not ask labeler {labeler.pk} for {kind}.")
     if lacking := set(campaign.required_skills) - set(labeler.skills):
         raise NotOffered(f"“{campaign}” asks for skills that labeler {labeler.pk} lacks: {sorted(lacking)}.")

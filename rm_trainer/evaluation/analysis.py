@@ -10,13 +10,10 @@ from rm_trainer.evaluation.comparisons import comparisons_of
 from rm_trainer.evaluation.figures import Analysis
 from rm_trainer.evaluation.length import length
 from rm_trainer.evaluation.metrics import Outcome
-from rm_trainer.evaluation.newest import newest
 from rm_trainer.evaluation.slices import slices
 
 
-def analyse(
-    outcomes: Sequence[Outcome], *, newest_since: str | None = None, samples: int = RESAMPLES, seed: int = 0
-) -> Analysis:
+def analyse(outcomes: Sequence[Outcome], *, samples: int = RESAMPLES, seed: int = 0) -> Analysis:
     """Analyses at least one outcome, each with at least one pair. All intervals are 95% and draw whole prompts."""
     pairs = comparisons_of(outcomes)
     return {
@@ -24,6 +21,5 @@ def analyse(
         "length": length(outcomes, pairs, samples=samples, seed=seed),
         "ceiling": ceiling(outcomes, samples=samples, seed=seed),
         "best_of_n": best_of_n(outcomes, samples=samples, seed=seed),
-        "newest": None if newest_since is None else newest(outcomes, newest_since, samples=samples, seed=seed),
         "parts": slices(outcomes, pairs, samples=samples, seed=seed),
     }

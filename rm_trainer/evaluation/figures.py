@@ -76,11 +76,6 @@ class BestOfN(TypedDict):
     quality_interval: Interval
 
 
-class Newest(TypedDict):
-    since: str
-    metrics: Summary | None
-
-
 class Analysis(TypedDict):
     """`parts`: by what a part is of (use case, language, …), then by its name."""
 
@@ -88,7 +83,6 @@ class Analysis(TypedDict):
     length: Length
     ceiling: Ceiling
     best_of_n: list[BestOfN]
-    newest: Newest | None
     parts: dict[str, dict[str, Summary]]
 
 

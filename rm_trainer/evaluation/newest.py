@@ -1,5 +1,5 @@
-"""The newest batch: the rankings that the model in use was not trained on, since they were handed in after the time of
-its snapshot (--newest-since). Pure maths.
+"""The newest batch: the rankings of SPLITS that the model in use was not trained on, since they were handed in after
+the time of its snapshot (--newest-since). Pure maths.
 
 A reward model's accuracy falls there first when policy and prompts move on (Llama 2, §3.2, holds out a part of every
 batch for that), so promotion goes by it. Without the time there is no newest batch.
@@ -11,8 +11,6 @@ from typing import Any
 
 from lm.errors import Refused
 from lm.snapshot.records import TEST, VALID
-from rm_trainer.evaluation.bootstrap import RESAMPLES
-from rm_trainer.evaluation.figures import Newest
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
 
@@ -34,12 +32,6 @@ def parse_time(text: str) -> datetime:
 def is_new(submitted_at: str, since: datetime) -> bool:
     """Whether it was handed in after the time. What doesn't say when it was is not new."""
     return bool(submitted_at) and parse_time(submitted_at) > since
-
-
-def newest(outcomes: Sequence[Outcome], since: str, *, samples: int = RESAMPLES, seed: int = 0) -> Newest:
-    """The newest batch of one split; `metrics` are None when no ranking is that new."""
-    new = [one for one in outcomes if is_new(one.submitted_at, parse_time(since))]
-    return {"since": since, "metrics": summarise(new, bootstrap_samples=samples, seed=seed) if new else None}
 
 
 def newest_part(

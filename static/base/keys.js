@@ -1,30 +1,34 @@
 /**
  * Reads keys, for every other script: nothing else in static/ looks at the fields of a KeyboardEvent.
  *
- * A key is named like "5", "k", "Shift+r", "Ctrl+Enter" (Cmd as well), "Alt+p", "ArrowUp", "?" or "=".
+ * A key is named like "5", "k", "Shift+r", "Ctrl+Enter" (Cmd as well), "Alt+p", "ArrowUp", "Space", "?" or "=".
  * - Digits go by their place: on a French or Persian digit row, too, the first key is 1.
  * - Letters go by what is printed on the key, so that Z is Z on a German keyboard; where that is no Latin letter, by
  *   their place on an English one.
  * - The signs . = ? go by what they type; where the layout has another script there, by their place.
  * Nothing is a key of ours while somebody composes Chinese, Japanese or Korean, and of the keys that are held down only
- * arrows count more than once.
+ * arrows and those that scroll count more than once.
  */
 const SIGNS = [".", "=", "?"];
 const SIGNS_BY_PLACE = { Period: ".", Equal: "=", "Shift+Slash": "?" };
-const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
+const REPEATING = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Space", "Shift+Space"];
 const TYPING = "textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=button], [type=submit])";
 const COMPOSING = 229; // what browsers give as keyCode where isComposing has come to its end a moment too early
 
 const handlers = [];
+let spaceIsOurs = false; // from its keydown to its keyup
 
 /**
  * Calls handle(key, {target, held}) for every key, in the order of the calls of this function, until one returns true:
- * then it was for that one, and the browser does nothing with it. `held`: an arrow that is held down.
+ * then it was for that one, and the browser does nothing with it. `held`: an arrow, or a key that scrolls, is held down.
  *
  * first: before all others. signal: until it aborts.
  */
 export function onKey(handle, { first = false, signal } = {}) {
-  if (!handlers.length) document.addEventListener("keydown", pressed);
+  if (!handlers.length) {
+    document.addEventListener("keydown", pressed);
+    document.addEventListener("keyup", released);
+  }
   if (first) handlers.unshift(handle);
   else handlers.push(handle);
   signal?.addEventListener("abort", () => handlers.splice(handlers.indexOf(handle), 1));
@@ -39,7 +43,7 @@ export function isTyping(element) {
 export function pressOf(event) {
   if (event.isComposing || event.key === "Process" || (event.keyCode === COMPOSING && isTyping(event.target))) return null;
   const key = nameOf(event);
-  if (!key || (event.repeat && !ARROWS.includes(key))) return null;
+  if (!key || (event.repeat && !REPEATING.includes(key))) return null;
   return { key, held: Boolean(event.repeat) };
 }
 
@@ -47,10 +51,17 @@ function pressed(event) {
   if (event.defaultPrevented) return;
   const press = pressOf(event);
   if (press) {
-    if (handlers.some((handle) => handle(press.key, { target: event.target, held: press.held }))) event.preventDefault();
+    const ours = handlers.some((handle) => handle(press.key, { target: event.target, held: press.held }));
+    if (ours) event.preventDefault();
+    spaceIsOurs = ours && event.code === "Space";
   } else if (event.repeat && event.key === "Enter" && !isTyping(event.target)) {
     event.preventDefault(); // a button that comes under a held key is not pressed
   }
+}
+
+/** Firefox presses a button when the space bar comes up, whatever became of its going down. */
+function released(event) {
+  if (spaceIsOurs && event.code === "Space") event.preventDefault();
 }
 
 function nameOf(event) {
@@ -64,6 +75,7 @@ function nameOf(event) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
   if (digit === "0" && typed === "=") return `${held}=`; // with Shift on German and other keyboards, where 0 means nothing
   if (digit) return `${held}${shift}${digit}`;
+  if (typed === " ") return `${held}${shift}Space`;
   if (/^[a-z]$/i.test(typed)) return `${held}${shift}${typed.toLowerCase()}`;
   if (SIGNS.includes(typed)) return `${held}${typed}`;
   const sign = SIGNS_BY_PLACE[`${shift}${event.code}`];

@@ -9,7 +9,7 @@ onPage(() => {
   const places = document.querySelectorAll("[data-reading]");
   if (!places.length) return;
   for (const place of places) place.hidden = false;
-  for (const radio of document.querySelectorAll("[data-reading] input")) {
+  for (const radio of document.querySelectorAll("[data-reading] input[type=radio]")) {
     radio.checked = radio.value === (document.body.dataset[viewOf(radio.name)] || radio.closest("fieldset").dataset.default);
     radio.addEventListener("change", () => choose(radio.name, radio.value));
   }

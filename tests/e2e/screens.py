@@ -164,6 +164,7 @@ def test_error(studio: Studio, keep: Keep) -> None:
     page = studio.ranking("sky")
     press(page, "7 3")
     page.locator(".bar button[type=submit]").first.click()
+    page.locator("[data-problems]").wait_for()
     keep(page)
 
 

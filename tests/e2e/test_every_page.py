@@ -44,6 +44,8 @@ def test_every_page_is_for_everybody(
     )
     seen: set[str] = set()
     elsewhere: list[str] = []
+    broken: list[str] = []
+    context.on("weberror", lambda thrown: broken.append(f"{thrown.error} on {thrown.page and thrown.page.url}"))
     context.on("request", lambda request: note(request, seen, elsewhere, live_server.url))
     tour = Tour(context, language, alice)
     found = {}
@@ -53,6 +55,7 @@ def test_every_page_is_for_everybody(
     context.close()
     assert {name: problems for name, problems in found.items() if problems} == {}
     assert elsewhere == []
+    assert broken == [], "scripts that stopped"
     assert {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern)} - seen - NO_PAGES == set(), (
         "pages that the tour leaves out"
     )

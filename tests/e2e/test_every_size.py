@@ -8,7 +8,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from labeling.campaigns.services.starter import starter_flags
 from labeling.models import Labeler
-from tests.e2e.desk import fits, log_in, start_ranking, start_writing
+from tests.e2e.desk import fits, log_in, scripts_listen, start_ranking, start_writing
+from tests.labeling.cast import make_campaign
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -106,6 +107,19 @@ def test_writing_can_be_reached_in_every_window(page: Page) -> None:
         assert fits(page), (width, height)
 
 
+@pytest.mark.parametrize("kind", ["dialogue", "chat", "own_prompt"])
+def test_a_long_line_widens_no_field_that_it_is_written_in(page: Page, kind: str) -> None:
+    campaign = make_campaign(ask_dialogues=True, ask_chats=True, ask_own_prompts=True)
+    page.goto("/")
+    page.locator(f"form[action='/compose/start/{campaign.slug}/{kind}/'] button").click()
+    scripts_listen(page)
+    for field in page.locator(".writing textarea:visible").all():
+        field.fill("x=1;" * 100)
+    for width, height in ((1440, 900), (360, 740)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert fits(page), (width, height)
+
+
 def test_the_scale_and_the_letter_stay_in_view_while_a_long_answer_is_read(page: Page) -> None:
     start_ranking(page, texts=[LONG * 3, LONG * 3 + "!", LONG * 3 + "?", "Short."])
     for unfold in page.locator("[data-act=unfold]:visible").all():
@@ -167,4 +181,7 @@ def test_how_one_reads_is_kept_with_the_person(
     lefts = {card.bounding_box()["x"] for card in other.locator("[data-card]").all()}  # type: ignore[index]
     assert len(lefts) == 1
     assert other.locator(".conversation").bounding_box()["width"] > 450  # type: ignore[index]
+    other.goto("/preferences/")
+    for name, value in alice.reading.items():
+        expect(other.locator(f"input[name={name}][value='{value}']")).to_be_checked()
     elsewhere.close()

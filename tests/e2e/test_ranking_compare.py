@@ -99,9 +99,30 @@ def test_both_texts_scroll_together_and_rating_and_moving_work_there(page: Page)
     expect(page.locator(f"[data-card={left}]")).to_be_focused()
 
 
-def test_a_duel_scrolls_by_keyboard(page: Page) -> None:
+def test_the_parts_that_match_are_seen_side_by_side(page: Page) -> None:
+    """The right text has a long beginning of its own; by the share of their lengths the two would stand far apart."""
+    end = "\n\n".join(f"Paragraph {number} says what both of them say at this place." for number in range(60))
+    start_ranking(page, texts=["Left. " + end, "Right. " + "Only here. " * 3_000 + end, "Three.", "Four."])
+    compare(page, "Left.", "Right.")
+    left, right = page.locator("[data-side-text]").all()
+    left.evaluate("pane => { pane.scrollTop = (pane.scrollHeight - pane.clientHeight) / 2 }")
+    heights = "pane => [...pane.querySelectorAll('p')].at(-30).getBoundingClientRect().top"
+    page.wait_for_timeout(100)  # a scroll event comes with the next frame
+    assert abs(left.evaluate(heights) - right.evaluate(heights)) < 40
+    press(page, "End")
+    assert right.evaluate("pane => pane.scrollHeight - pane.clientHeight - pane.scrollTop") < 2
+
+
+def test_a_duel_scrolls_by_keyboard_and_the_space_bar_answers_nothing(page: Page) -> None:
     start_ranking(page, texts=["One. " * 2_000, "Two. " * 2_000, "Three. " * 2_000, "Four. " * 2_000])
-    press(page, "d", "PageDown")
-    panes = page.locator("[data-duel-text]")
-    assert [pane.evaluate("pane => pane.scrollTop > 100") for pane in panes.all()] == [True, True]
+    press(page, "d")
     expect(page.locator("[data-duel]")).to_be_visible()
+    press(page, "PageDown")
+    panes = page.locator("[data-duel-text]")
+    down = [pane.evaluate("pane => pane.scrollTop") for pane in panes.all()]
+    assert min(down) > 100
+    press(page, "Space")
+    assert panes.first.evaluate("pane => pane.scrollTop") > down[0] + 100
+    press(page, "Shift+Space", "Shift+Space")
+    assert panes.first.evaluate("pane => pane.scrollTop") == 0
+    expect(page.locator("[data-duel-undo]")).to_be_disabled()  # nothing was answered

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django_stubs_ext import StrOrPromise
 
-from labeling.base.admin.nouns import NounAdmin
+from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
@@ -41,7 +41,7 @@ class Confirmation:
     """A template with more to read between the consequences and the form."""
 
 
-def confirm(admin: NounAdmin, request: HttpRequest, confirmation: Confirmation, act: Act) -> HttpResponse:
+def confirm(admin: BaseAdmin, request: HttpRequest, confirmation: Confirmation, act: Act) -> HttpResponse:
     """Renders the confirmation, or does what `act` does and goes back with a message."""
     form = confirmation.form(request.POST, request.FILES) if request.method == "POST" else confirmation.form()
     if request.method == "POST" and form.is_valid():

@@ -15,7 +15,7 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
-from labeling.base.admin.nouns import RecordAdmin, button
+from labeling.base.admin.model_admins import RecordAdmin, button
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 from labeling.base.text import whole_number

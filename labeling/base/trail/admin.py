@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.filters import DropdownFilter, by_choice, by_day
-from labeling.base.admin.nouns import RecordAdmin, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.trail.models import Change
 from labeling.base.trail.triggers import RECORDED
 

@@ -17,6 +17,8 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
         "set_aside_reason", "content_warnings", "required_skills", "demonstrations_needed", "ranking_tasks_needed",
     ),
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
+    "labeling_golditem": ("state",),
+    "labeling_goldversion": (),
     "labeling_promptimport": ("state", "keep_good"),
     "labeling_modelversion": EVERY,
     "labeling_apitoken": ("scopes", "expires_at", "revoked_at"),

@@ -19,7 +19,7 @@ from django_stubs_ext import StrOrPromise
 from labeling.base.admin.columns import bar, measured_per
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.markdown import render_markdown
@@ -38,7 +38,7 @@ from labeling.campaigns.services.campaigns import (
 )
 
 
-class CampaignAdmin(NounAdmin):
+class CampaignAdmin(BaseAdmin):
     list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         "show_state",

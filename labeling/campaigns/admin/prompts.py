@@ -19,7 +19,7 @@ from labeling.base.admin.columns import bar
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import several
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
-from labeling.base.admin.nouns import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt, Submitter

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
-from labeling.base.states import CampaignState, CampaignUse, CompositionKind
+from labeling.base.states import WORKS_IN, CampaignStage, CampaignState, CampaignUse, CompositionKind, LabelerState
 from labeling.model_versions.models import RewardModel
 from labeling.people.models import Labeler
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
@@ -20,6 +20,8 @@ TAKES_HELD_WORK = ~Q(campaign__state=CampaignState.CLOSED.value) | Q(campaign__h
 """Of held work: its campaign would take it (Campaign.takes_held_work)."""
 MOST_SUGGESTIONS = 5
 """For one turn: more are not read, and each costs the labeler seconds."""
+MOST_CHECKS_PERCENT = 30
+"""More checks than that, and labelers would mostly work for nothing."""
 K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
 
 
@@ -32,6 +34,15 @@ class Campaign(StatefulModel):
         blank=True, help_text=_("One or two sentences that labelers see on their start page.")
     )
     state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    stage = models.CharField(
+        max_length=16,
+        choices=CampaignStage.choices,
+        default=CampaignStage.WORK,
+        help_text=_(
+            "Real work is for active labelers. Labelers in screening and in practice are given the work of such "
+            "campaigns alone, which is never trained on and counts as no label."
+        ),
+    )
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text=_("For example en, zh."))
     priority = models.SmallIntegerField(
         default=0,
@@ -65,6 +76,35 @@ class Campaign(StatefulModel):
     )
     rankings_per_task = models.PositiveSmallIntegerField(
         default=1, help_text=_("How many labelers rank each set of completions.")
+    )
+    shared_percent = models.PositiveSmallIntegerField(
+        default=15,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Of each labeler's rankings, so many in a hundred are of tasks that several labelers get."),
+    )
+    shared_rankings = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(2)], help_text=_("How many labelers rank each of those tasks.")
+    )
+    gold_percent = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MaxValueValidator(MOST_CHECKS_PERCENT)],
+        help_text=_("So many rankings in a hundred are followed by a gold item, whose right answer is known."),
+    )
+    gold_feedback = models.BooleanField(
+        default=False,
+        help_text=_(
+            "Whoever has ranked a gold item sees the right answer and its reason at once. In practice it is always so."
+        ),
+    )
+    repeat_percent = models.PositiveSmallIntegerField(
+        default=2,
+        validators=[MaxValueValidator(MOST_CHECKS_PERCENT)],
+        help_text=_("So many rankings in a hundred are followed by one that the same labeler has ranked before."),
+    )
+    repeat_after_days = models.PositiveSmallIntegerField(
+        default=21,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many days after the first time a labeler is given the same once more, at the earliest."),
     )
     ask_dialogues = models.BooleanField(
         default=False, help_text=_("Labelers may write dialogues, both sides of them, with the model's suggestions.")
@@ -156,6 +196,17 @@ class Campaign(StatefulModel):
         constraints = [
             one_of("state", CampaignState, name="campaign_state_known"),
             one_of("use", CampaignUse, name="campaign_use_known"),
+            one_of("stage", CampaignStage, name="campaign_stage_known"),
+            models.CheckConstraint(
+                condition=Q(
+                    shared_percent__lte=100,
+                    shared_rankings__gte=2,
+                    gold_percent__lte=MOST_CHECKS_PERCENT,
+                    repeat_percent__lte=MOST_CHECKS_PERCENT,
+                    repeat_after_days__gte=1,
+                ),
+                name="campaign_checks_range",
+            ),
             models.CheckConstraint(
                 condition=Q(k_min__gte=RANKED_LOWEST, k_max__lte=RANKED_HIGHEST, k_min__lte=F("k_max")),
                 name="campaign_k_range",
@@ -178,6 +229,11 @@ class Campaign(StatefulModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def labeler_state(self) -> LabelerState:
+        """The state of the labelers who are given its work."""
+        return next(LabelerState(state) for state, stage in WORKS_IN.items() if stage == self.stage)
 
     def takes_held_work(self) -> bool:
         """Whether work that was begun may be handed in."""

@@ -71,6 +71,7 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
             WANTS_DEMONSTRATION,
             ~Exists(met),
             campaign__state=CampaignState.ACTIVE,
+            campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
             campaign__required_skills__contained_by=labeler.skills,

@@ -36,12 +36,13 @@ def quota_reached(labeler: int | OuterRef, *, campaign: str = "campaign") -> Q:
 
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
     def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
-        """The queues from which the labeler may be given work: those of open campaigns, in their languages, for which
-        they have the skills, without the content that they opted out of, and until their quota is reached. Simulated
-        labelers have campaigns of their own.
+        """The queues from which the labeler may be given work: those of open campaigns of their stage, in their
+        languages, for which they have the skills, without the content that they opted out of, and until their quota is
+        reached. Simulated labelers have campaigns of their own.
         """
         return self.filter(
             campaign__state=CampaignState.ACTIVE,
+            campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
             skills__contained_by=labeler.skills,

@@ -82,8 +82,10 @@ def change_campaign(
     Raises ValidationError: numbers out of range; CampaignRefused: `fields` names what another service changes or what
     never changes.
     """
-    if fixed := sorted({"slug", "state", "created_at"} & set(fields)):
-        raise CampaignRefused(f"{', '.join(fixed)} can't be changed here: slugs stay, states have their own buttons.")
+    if fixed := sorted({"slug", "stage", "state", "created_at"} & set(fields)):
+        raise CampaignRefused(
+            f"{', '.join(fixed)} can't be changed here: slugs and stages stay, states have their own buttons."
+        )
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if "languages" in fields:
         fields["languages"] = checked_languages(fields["languages"])

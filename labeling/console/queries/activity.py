@@ -19,7 +19,7 @@ HOLDERS_SHOWN = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """First submissions of one day. `rankings` and `demonstrations` are people's."""
+    """First submissions of real work on one day. `rankings` and `demonstrations` are people's."""
 
     day: date
     rankings: int
@@ -32,9 +32,9 @@ def throughput(*, days: int) -> list[Day]:
     today = timezone.localdate()
     first = today - timedelta(days=days - 1)
     begin = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    rankings = _per_day(Ranking.objects.first_submissions().filter(BY_PEOPLE), begin)
-    simulated = _per_day(Ranking.objects.first_submissions().exclude(BY_PEOPLE), begin)
-    written = Demonstration.objects.first_submissions().filter(BY_PEOPLE, source="labeler")
+    handed_in = Ranking.objects.of_work().first_submissions()
+    rankings, simulated = _per_day(handed_in.filter(BY_PEOPLE), begin), _per_day(handed_in.exclude(BY_PEOPLE), begin)
+    written = Demonstration.objects.of_work().first_submissions().filter(BY_PEOPLE, source="labeler")
     demonstrations = _per_day(written, begin)
     return [
         Day(day=day, rankings=rankings[day], demonstrations=demonstrations[day], simulated=simulated[day])

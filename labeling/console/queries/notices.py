@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from labeling.base.states import (
+    CampaignStage,
     CampaignState,
     CheckState,
     LabelerState,
@@ -27,7 +28,7 @@ from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
 from labeling.desk.queries.idle import Stuck, labelers_without_work, stuck_in, waiting_queues
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask, SamplingRun
+from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, NOT_A_COPY, RankingTask, SamplingRun
 from labeling.rewards.models import ScoringRequest
 from labeling.training.models import TrainingRun
 from labeling.writing.suggestions.models import SuggestionRequest
@@ -114,7 +115,7 @@ def notice_facts() -> NoticeFacts:
         sampling_since=sampling["since"],
         empty_campaigns=_empty_campaigns(),
         stuck=stuck_in(queues),
-        has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE).exists(),
+        has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE, stage=CampaignStage.WORK).exists(),
         has_sft_model=ModelVersion.objects.current(ModelKind.SFT).exists(),
         waiting_labelers=_waiting_labelers(),
         labelers_without_work=labelers_without_work().count() if queues else 0,
@@ -151,7 +152,7 @@ def _set_aside() -> list[SetAside]:
 def _empty_campaigns() -> list[EmptyCampaign]:
     """Campaigns that are finished, or ask for no rankings, are not among them."""
     of_campaign = {"campaign": OuterRef("pk")}
-    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, **of_campaign)
+    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, NOT_A_COPY, **of_campaign)
     campaigns = Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE, simulated=False).annotate(
         wanting=_count(Prompt.objects.filter(WANTS_RANKING_TASK, **of_campaign)),
         sampling=_count(RankingTask.objects.filter(**of_campaign, state=TaskState.SAMPLING)),

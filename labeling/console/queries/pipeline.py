@@ -8,6 +8,7 @@ from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from labeling.base.states import (
+    CampaignStage,
     CampaignState,
     ModelState,
     RunState,
@@ -20,11 +21,11 @@ from labeling.desk.models import BY_PEOPLE
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import FREE_PLACES, RankingTask
+from labeling.ranking_tasks.models import FREE_PLACES, NOT_A_COPY, RankingTask
 from labeling.training.models import TrainingPoint, TrainingRun
 
-OF_PEOPLE = Q(campaign__simulated=False)
-"""Campaigns of simulated labelers are counted nowhere beside those of people."""
+OF_PEOPLE = Q(campaign__simulated=False, campaign__stage=CampaignStage.WORK.value)
+"""Campaigns of simulated labelers are counted nowhere beside those of people, nor is screening and practice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +109,14 @@ def _prompts() -> PromptCounts:
         set_aside=counts["total"] - counts["in_use"],
         wanted=counts["needed"] - counts["taken"],
         open=counts["open"],
-        done=Demonstration.objects.first_submissions().filter(BY_PEOPLE).count(),
+        done=Demonstration.objects.of_work().first_submissions().filter(BY_PEOPLE).count(),
     )
 
 
 def _tasks() -> TaskCounts:
     ready = Q(state=TaskState.READY, campaign__state=CampaignState.ACTIVE, campaign__simulated=False)
     return TaskCounts(
-        **RankingTask.objects.filter(OF_PEOPLE).aggregate(
+        **RankingTask.objects.filter(OF_PEOPLE, NOT_A_COPY).aggregate(
             sampling=Count("pk", filter=Q(state=TaskState.SAMPLING)),
             ready=Count("pk", filter=ready),
             done=Count("pk", filter=Q(state=TaskState.DONE)),
@@ -128,7 +129,9 @@ def _tasks() -> TaskCounts:
 def _rankings() -> RankingCounts:
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     return RankingCounts(
-        **Ranking.objects.first_submissions().aggregate(
+        **Ranking.objects.of_work()
+        .first_submissions()
+        .aggregate(
             total=Count("pk", filter=BY_PEOPLE),
             today=Count("pk", filter=BY_PEOPLE & Q(submitted_at__gte=today)),
             week=Count("pk", filter=BY_PEOPLE & Q(submitted_at__gte=today - timedelta(days=6))),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.nouns import button
+from labeling.base.admin.model_admins import button
 from labeling.desk.services.accounts import close_account
 from labeling.people.accounts.admin import UserAdmin
 

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_relation
-from labeling.base.admin.nouns import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentState
 from labeling.desk.models import Assignment

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.nouns import NounAdmin, button
+from labeling.base.admin.model_admins import BaseAdmin, button
 from labeling.base.states import AssignmentState, CampaignState, legal_moves
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.services.leases import close_campaign
@@ -29,7 +29,7 @@ class ClosingForm(forms.Form):
     )
 
 
-class CampaignClosing(NounAdmin):
+class CampaignClosing(BaseAdmin):
     def buttons_for(self, row: Campaign) -> Iterable[str]:
         can_close = CampaignState.CLOSED in legal_moves(CampaignState(row.state))
         return [*super().buttons_for(row), *(["close"] if can_close else [])]

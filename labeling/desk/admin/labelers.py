@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.columns import measured_per
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.nouns import NounAdmin, column
+from labeling.base.admin.model_admins import BaseAdmin, column
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, WorkingTime
@@ -45,7 +45,7 @@ class GetsWorkFilter(DropdownFilter):
         return queryset.filter(state=LabelerState.ACTIVE, simulated=False, gets_work=False)
 
 
-class LabelerWork(NounAdmin):
+class LabelerWork(BaseAdmin):
     change_form_outer_before_template = "desk/admin/labeler.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:

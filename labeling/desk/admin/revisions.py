@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.columns import excerpt
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.nouns import RecordAdmin, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentKind
 from labeling.desk.models import Revision

@@ -4,7 +4,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
-from labeling.base.states import LabelerGroup
+from labeling.base.states import CampaignStage, LabelerGroup
 from labeling.campaigns.models.campaigns import InstructionVersion
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.models import Assignment, LabelQuerySet
@@ -17,6 +17,7 @@ DEMONSTRATION_SOURCES = ("labeler", "import", "edit", "dialogue")
 
 class DemonstrationQuerySet(LabelQuerySet["Demonstration"]):
     same_work = ("prompt", "source", "labeler")
+    real_work = Q(ranking__task__copy_of=None, prompt__campaign__stage=CampaignStage.WORK.value)
 
 
 class Demonstration(models.Model):

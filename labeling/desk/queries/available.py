@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
-from labeling.base.states import AssignmentKind, CampaignState, TaskState
+from labeling.base.states import AssignmentKind, CampaignState, LabelerState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.models.queues import WorkQueue
@@ -61,13 +61,21 @@ def _in_queues(
 
 
 def open_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
-    """The open campaigns that are in one of the labeler's languages and ask for no skill that they don't have."""
+    """The open campaigns of the labeler's stage that are in one of their languages and ask for no skill that they
+    lack.
+    """
     return Campaign.objects.filter(
         state=CampaignState.ACTIVE,
+        stage=labeler.works_in,
         simulated=labeler.simulated,
         languages__overlap=labeler.languages,
         required_skills__contained_by=labeler.skills,
     )
+
+
+def is_at_work(labeler: Labeler) -> bool:
+    """Whether the labeler has a desk: active ones do, others while a campaign of their stage is open."""
+    return labeler.state == LabelerState.ACTIVE or (labeler.works_in is not None and open_campaigns(labeler).exists())
 
 
 def waiting_for(labeler: Labeler, kind: AssignmentKind) -> Waiting:
@@ -90,6 +98,7 @@ def being_sampled_for(labeler: Labeler) -> int:
         Q(reserved_for=None) | Q(reserved_for=labeler),
         state=TaskState.SAMPLING,
         campaign__state=CampaignState.ACTIVE,
+        campaign__stage=labeler.works_in,
         campaign__simulated=labeler.simulated,
         language__in=labeler.languages,
         campaign__required_skills__contained_by=labeler.skills,

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerState
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt
 from labeling.campaigns.models.queues import HAS_MET, QueueProgress, WorkQueue, quota_reached
@@ -20,8 +20,13 @@ from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
 
-FOR_PEOPLE = Q(campaign__state=CampaignState.ACTIVE.value, campaign__simulated=False)
-"""Of prompts, tasks and queues: in an open campaign that people work in."""
+
+def _for_people(stage: CampaignStage | None) -> Q:
+    """Of prompts, tasks, assignments and queues: in an open campaign of that stage that people work in."""
+    return Q(campaign__state=CampaignState.ACTIVE.value, campaign__stage=stage, campaign__simulated=False)
+
+
+FOR_PEOPLE = _for_people(CampaignStage.WORK)
 
 
 class Cause(StrEnum):
@@ -73,7 +78,7 @@ def _to_come(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
         return []
     prompts = Prompt.objects.filter(
         WANTS_RANKING_TASK,
-        FOR_PEOPLE,
+        _for_people(labeler.works_in),
         language__in=labeler.languages,
         campaign__required_skills__contained_by=labeler.skills,
         required_skills__contained_by=labeler.skills,
@@ -86,16 +91,16 @@ def _to_come(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
 
 def _held(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
     held = Assignment.objects.filter(
+        _for_people(labeler.works_in),
         state=AssignmentState.OPEN,
         kind=kind,
-        campaign__state=CampaignState.ACTIVE,
         prompt__language__in=labeler.languages,
     ).exclude(labeler=labeler)
     return _if_any(Cause.HELD, held.order_by()[:COUNTED_AT_MOST].count())
 
 
 def _waiting_elsewhere(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
-    """What waits in open campaigns, by what keeps it from the labeler."""
+    """What waits in open campaigns of their stage, by what keeps it from the labeler."""
 
     def cause_of(queue: Any) -> Cause:
         if queue.language not in labeler.languages:
@@ -106,7 +111,7 @@ def _waiting_elsewhere(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance
             return Cause.MINDED
         return Cause.QUOTA if queue.quota_reached else Cause.MET
 
-    queues = WorkQueue.objects.filter(FOR_PEOPLE).select_related("campaign")
+    queues = WorkQueue.objects.filter(_for_people(labeler.works_in)).select_related("campaign")
     reached = ExpressionWrapper(quota_reached(labeler.pk), output_field=BooleanField())
     return _by_cause(_waiting(queues.annotate(quota_reached=reached), kind), cause_of, skills=labeler.skills)
 
@@ -141,13 +146,14 @@ class _IsOneOf(Func):
 
 
 def with_work(labelers: QuerySet[Labeler]) -> QuerySet[Any]:
-    """The labelers, each with `gets_work`: whether they hold work, or there is some that they could claim."""
+    """Active labelers, each with `gets_work`: whether they hold work, or there is some that they could claim."""
     holds = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
     reserved = RankingTask.objects.filter(
         ~Exists(Assignment.objects.filter(HAS_MET, labeler=OuterRef(OuterRef("pk")), task=OuterRef("pk"))),
         HAS_A_FREE_PLACE,
         reserved_for=OuterRef("pk"),
         campaign__state=CampaignState.ACTIVE,
+        campaign__stage=CampaignStage.WORK,
     )
     reserved = reserved.alias(known=_IsOneOf(F("language"), OuterRef("languages"))).filter(known=True)
     reserved = reserved.exclude(prompt__content_warnings__overlap=OuterRef("opt_outs"))
@@ -169,7 +175,10 @@ def _queues_for(kind: AssignmentKind) -> QuerySet[WorkQueue]:
     )
     return (
         WorkQueue.objects.filter(
-            kind=kind, campaign__state=CampaignState.ACTIVE, campaign__simulated=OuterRef("simulated")
+            kind=kind,
+            campaign__state=CampaignState.ACTIVE,
+            campaign__stage=CampaignStage.WORK,
+            campaign__simulated=OuterRef("simulated"),
         )
         .annotate(passed=Coalesce(passed, 0), known=_IsOneOf(F("language"), OuterRef("languages")))
         .filter(

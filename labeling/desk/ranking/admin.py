@@ -11,7 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
-from labeling.base.admin.nouns import RecordAdmin, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.campaigns.queries import flags_of

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
 from labeling.base.constraints import one_of
-from labeling.base.states import LabelerGroup, Strength
+from labeling.base.states import CampaignStage, LabelerGroup, Strength
 from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
 from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
@@ -17,6 +17,7 @@ from lm.snapshot.records import RANKED_HIGHEST
 
 class RankingQuerySet(LabelQuerySet["Ranking"]):
     same_work = ("task", "labeler")
+    real_work = Q(task__copy_of=None, task__campaign__stage=CampaignStage.WORK.value)
 
 
 class Ranking(models.Model):

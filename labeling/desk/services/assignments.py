@@ -14,7 +14,7 @@ from labeling.base.refusals import (
     LabelerNotActive,
     LeaseLost,
 )
-from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, SkipReason
+from labeling.base.states import AssignmentKind, AssignmentState, SkipReason
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
 from labeling.desk.queries.work import own_assignment, with_versions
@@ -63,7 +63,7 @@ def _renew_held(labeler: Labeler, kind: AssignmentKind) -> Assignment | None:
 def _lock_active(labeler: Labeler) -> Labeler:
     """Locks the labeler's row: two tabs of one person claim one after the other."""
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
-    if labeler.state != LabelerState.ACTIVE:
+    if labeler.works_in is None:
         raise LabelerNotActive(f"Labeler {labeler.pk} is {labeler.state}; an admin can set the state to active.")
     return labeler
 

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import AlreadySubmitted, CampaignNotOpen, DraftConflict, LabelerNotActive, Refusal
-from labeling.base.states import LabelerState
 from labeling.desk.models import EarlierDraft, HeldWork
 from labeling.desk.rules.drafts import SentDraft, fits
 from labeling.desk.services.drafts import check_builds_on, keep_aside, write_draft
@@ -166,7 +165,7 @@ def check_labeler_and_campaign(held: HeldWork) -> None:
     Paused campaigns take what was begun, and so do closed ones for as long as their admin said; whoever is suspended
     may finish for as long as that was granted.
     """
-    if held.labeler.state != LabelerState.ACTIVE and not held.labeler.finishing_until:
+    if held.labeler.works_in is None and not held.labeler.finishing_until:
         raise LabelerNotActive(f"Labeler {held.labeler.pk} is {held.labeler.state}. The draft is kept.")
     if not held.campaign.takes_held_work():
         raise CampaignNotOpen(f"“{held.campaign}” was closed, so it takes no more work. The draft is kept.")

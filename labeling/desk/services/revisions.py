@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, LabelerNotActive, NotRevisable, WorkSetAside
-from labeling.base.states import AssignmentState, LabelerState, RevisionState, TaskState
+from labeling.base.states import AssignmentState, RevisionState, TaskState
 from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.work import own_revision
 from labeling.desk.rules.drafts import Draft
@@ -63,7 +63,7 @@ def start_revision(*, labeler: Labeler, token: str, fields_of: Callable[[Assignm
     begun = Revision.objects.filter(assignment=assignment, state=RevisionState.OPEN).first()
     if begun is not None:
         return begun
-    if assignment.labeler.state != LabelerState.ACTIVE:  # whoever is suspended finishes what they hold, and no more
+    if assignment.labeler.works_in is None:  # whoever is suspended finishes what they hold, and no more
         raise LabelerNotActive(f"Labeler {labeler.pk} is {assignment.labeler.state}. What was handed in stays.")
     if assignment.state != AssignmentState.SUBMITTED or handed_in_since(assignment) >= REVISABLE:
         raise NotRevisable(f"Only the last {REVISABLE} submissions can be revised, and this is none of them.")

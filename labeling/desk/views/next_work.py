@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from labeling.base.states import AssignmentKind, LabelerState
-from labeling.desk.queries.available import waiting_for
+from labeling.base.states import AssignmentKind
+from labeling.desk.queries.available import is_at_work, waiting_for
 from labeling.desk.queries.idle import why_nothing
 from labeling.desk.views.idle import words_for_labeler
 from labeling.desk.views.kinds import HandedOutKind, asks_for_it_here
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 @labeler_page
 def next_work(request: LabelerRequest, kind: HandedOutKind) -> HttpResponse:
     """POST claims work and redirects to it; GET says what waits, and is where a POST without result leads."""
-    if request.labeler.state != LabelerState.ACTIVE:
+    if not is_at_work(request.labeler):
         return not_active(request, request.labeler)
     if request.method == "POST":
         return kind.next_page(request, otherwise=f"next_{kind.name}")

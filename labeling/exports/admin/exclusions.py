@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import DropdownFilter, by_day
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.exports.models import Exclusion
 from labeling.exports.queries import KEPT, demonstrations_with_exclusion, exclusion_of, rankings_with_exclusion
 from labeling.exports.services.exclusions import leave_out, take_in
@@ -48,7 +48,7 @@ class LeaveOutLabelerForm(ReasonForm):
     )
 
 
-class LeavingOut(NounAdmin):
+class LeavingOut(BaseAdmin):
     """For a page of what can be left out of training; "in_training" is a line of it."""
 
     def buttons_for(self, row: Model) -> Iterable[str]:
@@ -105,7 +105,7 @@ def _user(request: HttpRequest) -> Any:
 
 
 def _take_in_page(
-    noun: NounAdmin, request: HttpRequest, exclusion: Exclusion | None, *, back: str, about: Model | None = None
+    noun: BaseAdmin, request: HttpRequest, exclusion: Exclusion | None, *, back: str, about: Model | None = None
 ) -> HttpResponse:
     def act(cleaned: dict[str, Any]) -> str:
         if exclusion is None:

@@ -19,7 +19,7 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.nouns import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.refusals import SnapshotRefused
 from labeling.base.states import ExportState
 from labeling.base.text import whole_number

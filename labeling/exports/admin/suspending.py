@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, long_text
-from labeling.base.admin.nouns import NounAdmin, button
+from labeling.base.admin.model_admins import BaseAdmin, button
 from labeling.base.states import LabelerState, legal_moves
 from labeling.exports.admin.exclusions import beginning_of
 from labeling.exports.queries import exclusion_of
@@ -58,7 +58,7 @@ class SuspendForm(forms.Form):
         return cleaned
 
 
-class Suspending(NounAdmin):
+class Suspending(BaseAdmin):
     def buttons_for(self, row: Labeler) -> Iterable[str]:
         can_suspend = LabelerState.SUSPENDED in legal_moves(LabelerState(row.state))
         others = (name for name in super().buttons_for(row) if name != "suspend")

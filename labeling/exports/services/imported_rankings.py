@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
+from labeling.base.states import CampaignStage
 from labeling.exports.models import Exclusion
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
@@ -21,7 +22,9 @@ def imported_ranking_records(selection: Selection) -> Iterator[RankingRecord]:
     """
     if not selection.include_imported or selection.held_out:
         return
-    rows = ImportedRanking.objects.filter(prompt_import__finished_at__lte=selection.as_of)
+    rows = ImportedRanking.objects.filter(
+        prompt_import__finished_at__lte=selection.as_of, prompt__campaign__stage=CampaignStage.WORK
+    )
     if selection.since is not None:
         rows = rows.filter(prompt_import__finished_at__gt=selection.since)
     if selection.campaign is not None:

@@ -56,9 +56,9 @@ def _demonstrations(selection: Selection) -> QuerySet[Any]:
 
 
 def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) -> L:
-    """The last revisions between the times, of the group, the campaigns and the split that are asked for."""
+    """The last revisions of real work between the times, of the selection's group, campaigns and split."""
     group = LabelerGroup.HELD_OUT if selection.held_out else LabelerGroup.TRAINING
-    last = labels.last_revisions(as_of=selection.as_of)
+    last = labels.of_work().last_revisions(as_of=selection.as_of)
     if selection.since is not None:
         last = last.filter(submitted_at__gt=selection.since)
     found = last.of_group(group, include_simulated=selection.include_simulated).order_by("id")

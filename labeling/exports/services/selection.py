@@ -7,7 +7,7 @@ from typing import NotRequired, Self, TypedDict
 
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import ModelRefused, SnapshotRefused
-from labeling.base.states import CampaignUse
+from labeling.base.states import CampaignStage, CampaignUse
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.queries import reward_model_named
 from lm.snapshot.manifest import utc_text
@@ -165,6 +165,9 @@ def _check_campaign(slug: str) -> None:
     known = list(Campaign.objects.order_by("slug").values_list("slug", flat=True))
     if slug not in known:
         raise SnapshotRefused(f"There is no campaign “{slug}”; the campaigns are: {', '.join(known) or 'none yet'}.")
+    stage = CampaignStage(Campaign.objects.get(slug=slug).stage)
+    if stage != CampaignStage.WORK:
+        raise SnapshotRefused(f"“{slug}” is a campaign of {stage}: what is done in it is no label, and never exported.")
 
 
 def _before(since: datetime | None, until: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.home.queries.work_done import pieces_done
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today, zone_of
-from labeling.quality.rules import Agreement, agreement_of
+from labeling.quality.agreement.rules.pairs import Agreement, agreement_of
 from lm.snapshot.records import FEWEST_PAIRS
 
 DAYS_SHOWN = 14
@@ -111,7 +111,8 @@ def own_agreement(labeler: Labeler) -> Agreement:
     labeler's own.
     """
     tasks = (
-        Ranking.objects.filter(labeler=labeler, task__rankings_done__gt=1)
+        Ranking.objects.of_work()
+        .filter(labeler=labeler, task__rankings_done__gt=1)
         .order_by("-task_id")
         .values_list("task_id", flat=True)
         .distinct()[:TASKS_COMPARED]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from labeling.base.admin.fields import choice, switch, text
-from labeling.base.admin.nouns import NounAdmin, button
+from labeling.base.admin.model_admins import BaseAdmin, button
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
@@ -111,7 +111,7 @@ class UploadForm(DefaultsForm):
         ) % {"limit": settings.IMPORT_MAX_MB}
 
 
-class CampaignImport(NounAdmin):
+class CampaignImport(BaseAdmin):
     """The button on a campaign's page."""
 
     def buttons_for(self, row: Campaign) -> Iterable[str]:
@@ -122,7 +122,7 @@ class CampaignImport(NounAdmin):
         return import_prompts(self, request, self.find(request, object_id))
 
 
-def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def import_prompts(admin: BaseAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """GET asks for a file; POST checks it and goes on to the page of its import."""
     if request.method != "POST":
         return _page(admin, request, campaign, UploadForm())
@@ -148,7 +148,7 @@ def import_prompts(admin: NounAdmin, request: HttpRequest, campaign: Campaign) -
 
 
 def _page(
-    admin: NounAdmin, request: HttpRequest, campaign: Campaign, form: UploadForm, *, status: int = 200
+    admin: BaseAdmin, request: HttpRequest, campaign: Campaign, form: UploadForm, *, status: int = 200
 ) -> HttpResponse:
     limit = settings.IMPORT_MAX_MB
     too_large = _("This file is larger than %(limit)d MB, the most that is taken here. Split it.")

@@ -54,8 +54,8 @@ class LinesOfOnePrompt:
         of_prompt = "SELECT content FROM line WHERE prompt = ? ORDER BY number LIMIT ?"
         for key, count in self._connection.execute(prompts):
             found = self._connection.execute(of_prompt, [key, MOST_LINES_TOGETHER]).fetchall()
-            yield Together(count=count, lines=[_line(content) for (content,) in found])
             self.count -= count
+            yield Together(count=count, lines=[_line(content) for (content,) in found])
 
 
 def _line(content: str) -> tuple[FileRecord, OwnRecord]:

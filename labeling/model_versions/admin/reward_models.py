@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.nouns import NounAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, button, column, shown
 from labeling.base.states import ModelKind
 from labeling.model_versions.admin.rolling_back import roll_back_page
 from labeling.model_versions.models import ModelVersion, RewardModel
@@ -37,7 +37,7 @@ class RewardModelForm(forms.ModelForm):  # type: ignore[type-arg]  # only the st
         }
 
 
-class RewardModelAdmin(NounAdmin):
+class RewardModelAdmin(BaseAdmin):
     list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         "current",

@@ -11,7 +11,7 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import switch
-from labeling.base.admin.nouns import NounAdmin
+from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.model_versions.queries import way_back
@@ -34,7 +34,7 @@ class RollBackToSimulatedForm(RollBackForm):
 
 
 def roll_back_page(
-    admin: NounAdmin, request: HttpRequest, kind: ModelKind, reward_model: RewardModel | None = None, *, back: str
+    admin: BaseAdmin, request: HttpRequest, kind: ModelKind, reward_model: RewardModel | None = None, *, back: str
 ) -> HttpResponse:
     """The confirmation of rolling back the SFT model or a reward model."""
     promotion = way_back(kind, reward_model)

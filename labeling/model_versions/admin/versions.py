@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, choice, switch, text
 from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
-from labeling.base.admin.nouns import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
 from labeling.model_versions.admin.rolling_back import EFFECT, roll_back_page

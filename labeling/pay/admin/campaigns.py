@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from unfold.dataclasses import UnfoldAction
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.nouns import NounAdmin, button, column
+from labeling.base.admin.model_admins import BaseAdmin, button, column
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.pay.forms import TERMS_LABELS, TermsForm
 from labeling.pay.models import PayTerms
@@ -26,7 +26,7 @@ TERMS = "labeling.add_payterms"
 PAY = ((lazy("Pay"), {"fields": ("pay",)}),)
 
 
-class CampaignPay(NounAdmin):
+class CampaignPay(BaseAdmin):
     def buttons_for(self, row: Campaign) -> Iterable[str]:
         offered = [name for name in super().buttons_for(row) if name != "set_pay"]
         return offered if row.simulated else [*offered, "set_pay"]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_relation
-from labeling.base.admin.nouns import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.refusals import PayRefused
 from labeling.base.states import PayEntryKind, PayPeriodState
 from labeling.pay.forms import AmountForm

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.nouns import NounAdmin, column
+from labeling.base.admin.model_admins import BaseAdmin, column
 from labeling.pay.queries.own import DAYS_SHOWN, own_periods
 from labeling.pay.queries.work import time_per_piece
 from labeling.pay.views.words import all_money, hours_and_minutes, kind_word, minutes_and_seconds
@@ -20,7 +20,7 @@ PAY = ("median_times", "earned")
 PAY_FIELDSETS: Sequence[Any] = ((lazy("Time and pay"), {"fields": PAY}),)
 
 
-class LabelerPay(NounAdmin):
+class LabelerPay(BaseAdmin):
     @column(lazy("Median time of one piece, 30 days"))
     def median_times(self, labeler: Labeler) -> str:
         now = timezone.now()

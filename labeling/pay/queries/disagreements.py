@@ -1,7 +1,7 @@
 """What others thought of tasks that a labeler ranked, where they disagreed. Nobody is named.
 
 Shown only once nothing of it can sway a label: the labeler can't revise theirs any more, and the task is none by
-which they are checked.
+which they are checked: no gold item, no copy, and none that they are about to be given once more.
 """
 
 from collections import defaultdict
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from labeling.base.states import AssignmentState, RevisionState
+from labeling.base.states import AssignmentState, RevisionState, TaskState
 from labeling.desk.models import BY_PEOPLE, Assignment, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.rules.drafts import letter_of
 from labeling.desk.services.revisions import REVISABLE
 from labeling.pay.rules.disagreements import OpposedPair, opposed_pairs
 from labeling.people.models import Labeler
+from labeling.ranking_tasks.models import RankingTask
 
 TASKS_LOOKED_AT = 200
 """The last ones that can't be revised any more."""
@@ -72,9 +73,13 @@ def _settled(labeler: Labeler) -> QuerySet[Ranking]:
     submitted = Assignment.objects.filter(labeler=labeler, state=AssignmentState.SUBMITTED)
     revisable = list(submitted.order_by("-closed_at", "-pk").values_list("pk", flat=True)[:REVISABLE])
     revising = Revision.objects.filter(assignment=OuterRef("assignment"), state=RevisionState.OPEN)
+    to_come = RankingTask.objects.filter(
+        copy_of=OuterRef("task"), reserved_for=labeler, state__in=[TaskState.SAMPLING, TaskState.READY]
+    )
     return (
-        Ranking.objects.last_revisions()
-        .filter(~Exists(revising), labeler=labeler, task__rankings_done__gt=1)
+        Ranking.objects.of_work()
+        .last_revisions()
+        .filter(~Exists(revising), ~Exists(to_come), labeler=labeler, task__rankings_done__gt=1, task__gold_item=None)
         .exclude(assignment__in=revisable)
         .select_related("assignment__prompt", "task")
         .order_by("-pk")

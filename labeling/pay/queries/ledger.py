@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from labeling.base.states import PayEntryKind, PayPeriodState
+from labeling.base.states import CampaignStage, PayEntryKind, PayPeriodState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.pay.models import PayEntry, PayPeriod, PayTerms
 from labeling.pay.queries.terms import in_force, rates_of, terms_by_campaign
@@ -29,9 +29,12 @@ def entries_of(period: PayPeriod, *, labeler: Labeler | None = None) -> list[Pay
     return sorted(entries, key=_in_order)
 
 
+LAST = "\U0010ffff"
+
+
 def _in_order(entry: PayEntry) -> tuple[int, str, int, int]:
     campaign = entry.campaign.name if entry.campaign else ""
-    return entry.labeler_id, campaign, list(PayEntryKind).index(PayEntryKind(entry.kind)), entry.pk or 0
+    return entry.labeler_id, campaign or LAST, list(PayEntryKind).index(PayEntryKind(entry.kind)), entry.pk or 0
 
 
 def counted_entries(period: PayPeriod, *, labeler: Labeler | None = None) -> list[PayEntry]:
@@ -92,7 +95,7 @@ def unpaid_work(period: PayPeriod) -> list[Unpaid]:
     found: defaultdict[Campaign, Worked] = defaultdict(Worked)
     labelers: defaultdict[Campaign, set[int]] = defaultdict(set)
     for labeler_id, campaign, terms, worked in _worked(period):
-        if terms is None:
+        if terms is None and campaign.stage == CampaignStage.WORK:  # screening and practice are seldom paid
             found[campaign].add(worked)
             labelers[campaign].add(labeler_id)
     return [

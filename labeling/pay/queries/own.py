@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
 
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from labeling.base.states import PayPeriodState
+from labeling.base.states import CampaignStage, CampaignState, CheckKind, PayPeriodState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.pay.models import PayEntry, PayPeriod, PayTerms
 from labeling.pay.queries.ledger import Amounts, amounts_of, counted_entries
 from labeling.pay.queries.terms import in_force, terms_by_campaign
 from labeling.pay.queries.work import TimePerPiece, time_per_piece, worked_between
 from labeling.people.models import Labeler
+from labeling.quality.gold.models import Check
 
 DAYS_SHOWN = 30
 
@@ -38,6 +41,17 @@ class OwnNumbers:
     times: list[TimePerPiece]
     periods: list[OwnPeriod]
     paid_now: list[tuple[Campaign, PayTerms]]
+    practice: "PracticeResults"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PracticeResults:
+    """Of the items of practice campaigns: how many were done and passed; pairs that were put as the answer has them."""
+
+    items: int
+    passed: int
+    pairs: int
+    pairs_held: int
 
 
 def own_numbers(labeler: Labeler) -> OwnNumbers:
@@ -56,7 +70,22 @@ def own_numbers(labeler: Labeler) -> OwnNumbers:
         times=time_per_piece(labeler, since=since, until=until),
         periods=own_periods(labeler),
         paid_now=paid_now(labeler, today=until.date()),
+        practice=practice_results(labeler),
     )
+
+
+def practice_results(labeler: Labeler) -> PracticeResults:
+    """As they were measured when each was handed in; whoever practises has seen each answer with its reason."""
+    checks = Check.objects.filter(
+        labeler=labeler, kind=CheckKind.GOLD, ranking__isnull=False, task__campaign__stage=CampaignStage.PRACTICE
+    )
+    found = checks.aggregate(
+        items=Count("pk"),
+        passed=Count("pk", filter=Q(passed=True)),
+        pairs=Coalesce(Sum("pairs"), 0),
+        pairs_held=Coalesce(Sum("pairs_held"), 0),
+    )
+    return PracticeResults(**found)
 
 
 def own_periods(labeler: Labeler) -> list[OwnPeriod]:
@@ -83,6 +112,6 @@ def paid_now(labeler: Labeler, *, today: date) -> list[tuple[Campaign, PayTerms]
     """What the open campaigns in the labeler's languages pay today."""
     terms = terms_by_campaign(until=today)
     offered = Campaign.objects.filter(
-        pk__in=terms, state="active", simulated=labeler.simulated, languages__overlap=labeler.languages
+        pk__in=terms, state=CampaignState.ACTIVE, simulated=labeler.simulated, languages__overlap=labeler.languages
     )
     return [(campaign, held) for campaign in offered if (held := in_force(terms[campaign.pk], today))]

@@ -16,7 +16,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_day, yes_or_no
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, ThemedAdmin, button, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, ThemedAdmin, button, shown
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.accounts.services import let_try_again, new_password_path
 
@@ -24,7 +24,7 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
-class UserAdmin(NounAdmin, DjangoUserAdmin[User]):
+class UserAdmin(BaseAdmin, DjangoUserAdmin[User]):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

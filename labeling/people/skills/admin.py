@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.fields import text
-from labeling.base.admin.nouns import NounAdmin, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, column, shown
 from labeling.people.skills.models import Skill
 from labeling.people.skills.services import add_skill, rename_skill
 
@@ -29,7 +29,7 @@ class SkillForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs ar
 
 
 @admin.register(Skill)
-class SkillAdmin(NounAdmin):
+class SkillAdmin(BaseAdmin):
     form = SkillForm
     list_display = ("name_en", "name_zh", shown("slug", lazy("Slug")))
     search_fields = ("slug", "name")

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidg
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import text
-from labeling.base.admin.nouns import NounAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, button, column, shown
 from labeling.base.states import ApiScope
 from labeling.people.tokens.models import ApiToken
 from labeling.people.tokens.services import make_token, revoke_token
@@ -44,7 +44,7 @@ class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(NounAdmin):
+class ApiTokenAdmin(BaseAdmin):
     list_display = (
         shown("name", lazy("Name")),
         shown("beginning", lazy("Begins with")),

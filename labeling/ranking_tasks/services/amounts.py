@@ -12,7 +12,7 @@ from labeling.base.moves import StatefulQuerySet
 from labeling.base.states import TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def apply_to_existing(*, campaign: Campaign, before: Amounts) -> Applied:
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     now = amounts_of(campaign)
     prompts = Prompt.objects.filter(campaign=campaign, picked_message=None)
-    tasks = RankingTask.objects.filter(campaign=campaign, prompt__picked_message=None)
+    tasks = RankingTask.objects.filter(NOT_A_COPY, campaign=campaign, prompt__picked_message=None)
     wanted = [
         _change(
             prompts.exclude(author__isnull=False, demonstrations_needed=0),

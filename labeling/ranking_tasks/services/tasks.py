@@ -17,10 +17,12 @@ from labeling.base.states import AssignmentState, CampaignState, LabelerState, S
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models import NOT_A_COPY, Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, tasks_ahead
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 
+COPIED = ("run_id", "text", "text_key", "token_count", "finish_reason", "mean_logprob", "seed")
+"""Of a completion: what its copy has as well. By `text_key` one finds the other."""
 RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
 
@@ -96,6 +98,34 @@ def make_task_of_given(*, prompt: Prompt, completions: Sequence[GivenCompletion]
 
 
 @transaction.atomic
+def copy_task(*, task: RankingTask, labeler: Labeler) -> RankingTask:
+    """A ready task that shows the same prompt and completions again, to that labeler alone, as the next they are given.
+
+    The desk treats it as it treats any other. It counts as no work of its own: it is never exported, and in no number
+    of prompts or tasks. Raises WorkSetAside: the task has no completions yet, or it or its prompt is set aside.
+    """
+    task = RankingTask.objects.select_for_update(of=("self",), no_key=True).select_related("prompt").get(pk=task.pk)
+    if task.state not in (TaskState.READY, TaskState.DONE) or task.prompt.set_aside_reason:
+        raise WorkSetAside(f"Ranking task {task.pk} can't be shown again: it, or its prompt, is not in use.")
+    original = task.copy_of_id or task.pk
+    copy = RankingTask.objects.create(
+        prompt=task.prompt,
+        campaign_id=task.campaign_id,
+        language=task.language,
+        k_requested=task.k_requested,
+        given=task.given,
+        reserved_for=labeler,
+        copy_of_id=original,
+    )
+    Completion.objects.bulk_create(
+        Completion(**{name: getattr(shown, name) for name in COPIED}, task=copy)
+        for shown in Completion.objects.filter(task=original).order_by("pk")
+    )
+    mark_ready(copy)
+    return copy
+
+
+@transaction.atomic
 def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
     """One ranking more than the task has, by somebody who has not met it.
 
@@ -106,6 +136,10 @@ def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
         .select_related("prompt", "campaign")
         .get(pk=task.pk)
     )
+    if task.copy_of_id is not None:
+        raise WorkSetAside(
+            f"Ranking task {task.pk} checks one labeler. Ask for another ranking of task {task.copy_of_id} instead."
+        )
     if task.state == TaskState.SET_ASIDE or task.prompt.set_aside_reason:
         raise WorkSetAside(f"Ranking task {task.pk} or its prompt is set aside. Put it back into the queue first.")
     if task.campaign.state not in (CampaignState.ACTIVE, CampaignState.PAUSED):
@@ -127,6 +161,7 @@ def release_reservations(*, now: datetime | None = None) -> int:
         Q(ready_at__lt=(now or timezone.now()) - RESERVED_FOR)
         | ~Q(reserved_for__state=LabelerState.ACTIVE)
         | Exists(skipped),
+        NOT_A_COPY,
         state=TaskState.READY,
         reserved_for__isnull=False,
     ).update(reserved_for=None)

@@ -16,7 +16,7 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.services.selected import rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models import NOT_A_COPY, Completion, RankingTask
 from labeling.rewards.models import PreferenceMargin, RewardScore
 from lm.snapshot.records import TRAIN
 from rm_trainer.protocol import Item, Rewarder
@@ -35,7 +35,7 @@ def unscored_tasks(model: ModelVersion) -> QuerySet[RankingTask]:
     The default reward model scores all, every other the tasks of the campaigns that feed it.
     """
     unscored = _unscored(model).filter(task=OuterRef("pk"))
-    tasks = RankingTask.objects.filter(Exists(unscored), state__in=[TaskState.READY, TaskState.DONE])
+    tasks = RankingTask.objects.filter(NOT_A_COPY, Exists(unscored), state__in=[TaskState.READY, TaskState.DONE])
     if model.reward_model is not None and not model.reward_model.is_default:
         tasks = tasks.filter(campaign__in=model.reward_model.campaigns.all())
     return tasks.order_by("-pk")
@@ -159,7 +159,8 @@ def _measurable(model: ModelVersion) -> QuerySet[Ranking]:
     scored = RewardScore.objects.filter(completion=OuterRef("pk"), model_version=model, reward__isnull=False)
     unscored = Completion.objects.filter(~Exists(scored), task=OuterRef("task"))
     return (
-        Ranking.objects.last_revisions()
+        Ranking.objects.of_work()
+        .last_revisions()
         .filter(
             ~Exists(PreferenceMargin.objects.filter(ranking=OuterRef("pk"), model_version=model)),
             ~Exists(unscored),

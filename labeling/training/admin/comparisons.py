@@ -17,7 +17,7 @@ from django_stubs_ext import StrPromise
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice
 from labeling.base.admin.filters import by_choice
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ModelKind
 from labeling.exports.models import Snapshot
@@ -144,7 +144,7 @@ def _interval(bounds: tuple[float, float] | None, form: str) -> str:
     return " – ".join(form.format(bound) for bound in bounds) if bounds else _("not enough data")
 
 
-def compare_page(noun: NounAdmin, request: HttpRequest, *, first: ModelVersion | None = None) -> HttpResponse:
+def compare_page(noun: BaseAdmin, request: HttpRequest, *, first: ModelVersion | None = None) -> HttpResponse:
     """The form that asks for a comparison."""
 
     def act(cleaned: dict[str, Any]) -> str:

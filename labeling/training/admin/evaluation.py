@@ -13,7 +13,7 @@ from django_stubs_ext import StrOrPromise, StrPromise
 from labeling.base.admin.charts import LineChart
 from labeling.base.states import Strength, UseCase
 from labeling.training.admin.evaluation_charts import best_of_n, bounds_of, interval_in_words, reliability
-from rm_trainer.evaluation.figures import Analysis, BestOfN, Ceiling, Newest, Summary
+from rm_trainer.evaluation.figures import Analysis, BestOfN, Ceiling, Summary
 from rm_trainer.metrics import Metrics
 
 SLICES: dict[str, StrPromise] = {
@@ -77,7 +77,6 @@ class Shown:
     headlines: list[Figure]
     figures: list[Figure]
     ceiling_note: str
-    newest_rule: str
     reliability: LineChart | None
     best_of_n: LineChart | None
     picks: list[Picks]
@@ -102,7 +101,6 @@ def _split(title: str, figures: Summary, analysis: Analysis | None) -> Shown:
         headlines=list(_headlines(figures, analysis)),
         figures=list(_figures(figures, analysis)),
         ceiling_note=_no_ceiling(analysis["ceiling"]) if analysis else "",
-        newest_rule=_since(analysis["newest"]) if analysis else "",
         reliability=reliability(analysis["calibration"]["bins"]) if analysis else None,
         best_of_n=best_of_n(picks),
         picks=[_picks(row) for row in picks],
@@ -118,12 +116,10 @@ def _headlines(figures: Summary, analysis: Analysis | None) -> Iterator[Figure]:
     yield share(figures, "prompt_accuracy", _("Accuracy, averaged over prompts"))
     if analysis is None:
         return
-    ceiling, newest = analysis["ceiling"], analysis["newest"]
+    ceiling = analysis["ceiling"]
     if ceiling["agreement"] is not None and ceiling["model"] is not None:
         beside = _("the model on the same tasks: %(share)s") % {"share": f"{ceiling['model']['pair_accuracy']:.1%}"}
         yield share(ceiling, "agreement", _("Labelers agree with each other"), beside)
-    if newest is not None and newest["metrics"] is not None:
-        yield share(newest["metrics"], "prompt_accuracy", _("On the newest batch"))
     common = [row for row in analysis["best_of_n"] if 2 * row["rankings"] >= figures["rankings"] and row["n"] > 1]
     if common:  # the largest n that at least half of the rankings have
         name = _("Best of %(n)d beats another completion") % {"n": common[-1]["n"]}
@@ -158,19 +154,6 @@ def _no_ceiling(ceiling: Ceiling) -> str:
         "How far labelers agree with each other is unknown: there are not enough tasks that two of them ranked "
         "(%(tasks)d with %(pairs)d comparisons)."
     ) % {"tasks": ceiling["tasks"], "pairs": ceiling["pairs"]}
-
-
-def _since(newest: Newest | None) -> str:
-    if newest is None:
-        return ""
-    since = {"since": newest["since"][:16].replace("T", " ")}
-    if newest["since"].startswith("1970"):  # retraining.LONG_AGO
-        return _("Newest batch: everything, as no model is current whose snapshot is known.")
-    if newest["metrics"] is None:
-        return _("Newest batch: nothing of this split was handed in after %(since)s.") % since
-    return _("Newest batch: handed in after %(since)s; %(rankings)d rankings.") % (
-        since | {"rankings": newest["metrics"]["rankings"]}
-    )
 
 
 def _picks(row: BestOfN) -> Picks:

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as lazy
 
-from labeling.base.admin.nouns import NounAdmin, button, column
+from labeling.base.admin.model_admins import BaseAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS
 from labeling.base.states import ModelKind
 from labeling.model_versions.models import ModelVersion
@@ -20,7 +20,7 @@ from labeling.training.admin.sentences import promotions_in_words, reason_in_wor
 PROMOTIONS_SHOWN = 20
 
 
-class ModelMeasures(NounAdmin):
+class ModelMeasures(BaseAdmin):
     @button(lazy("Compare two"), icon="compare_arrows")
     def compare_two(self, request: HttpRequest) -> HttpResponse:
         return compare_page(self, request)

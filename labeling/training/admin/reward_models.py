@@ -18,7 +18,7 @@ from unfold.widgets import (
 )
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.nouns import NounAdmin, RecordAdmin, button, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, shown
 from labeling.model_versions.models import RewardModel
 from labeling.training.admin.sentences import promotions_in_words
 from labeling.training.models import TrainingRecipe
@@ -52,7 +52,7 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs a
         }
 
 
-class TrainedByRecipes(NounAdmin):
+class TrainedByRecipes(BaseAdmin):
     change_form_outer_before_template = "training/admin/reward_model.html"
 
     def page_context(self, request: HttpRequest, reward_model: RewardModel) -> dict[str, Any]:

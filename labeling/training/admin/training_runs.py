@@ -20,7 +20,7 @@ from labeling.base.admin.charts import LineChart, line_chart, smoothed
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, choice, long_text, switch
 from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
-from labeling.base.admin.nouns import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import RunState
 from labeling.model_versions.admin.versions import reward_models

@@ -89,7 +89,7 @@ def _retrain(run: TrainingRun) -> None:
     log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
     # What an earlier worker began is gone on with as it was begun, or its checkpoint would be another run's.
     base = run.base or _base_model(run.recipe)
-    options = run.config or _training_options(run.recipe, current_reward_model(run.reward_model))
+    options = run.config or _training_options(run.recipe)
     begin_training(
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
@@ -128,7 +128,7 @@ def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
     log_path = Path(settings.VAR_DIR) / "log" / f"{output.name}.log"
     run = getattr(version, "training_run", None)
     assert version.reward_model is not None  # a CHECK constraint: it is no SFT model
-    options = _training_options(run.recipe if run else current_recipe(version.reward_model), None)
+    options = _training_options(run.recipe if run else current_recipe(version.reward_model))
     options["folds"] = folds
     trainer = Trainer(log_path, heard)
     trainer.train(
@@ -214,9 +214,9 @@ def _base_model(recipe: TrainingRecipe) -> str:
     return sft.path
 
 
-def _training_options(recipe: TrainingRecipe, current: ModelVersion | None) -> TrainingOptions:
-    """What the recipe says of training, and what is new to the current model."""
-    options = TrainingOptions(
+def _training_options(recipe: TrainingRecipe) -> TrainingOptions:
+    """What the recipe says of training."""
+    return TrainingOptions(
         learning_rate=recipe.learning_rate,
         rankings_per_batch=recipe.rankings_per_batch,
         epochs=recipe.epochs,
@@ -227,10 +227,6 @@ def _training_options(recipe: TrainingRecipe, current: ModelVersion | None) -> T
         label_smoothing=recipe.label_smoothing,
         checkpoint_every=settings.RM_CHECKPOINT_EVERY,
     )
-    if current is not None and current.snapshot is not None:
-        # New is what the current model was not trained on; without one the trainer has its own rule.
-        options["newest_since"] = utc_text(current.snapshot.as_of)
-    return options
 
 
 @transaction.atomic

@@ -49,7 +49,6 @@ class TrainingOptions(TypedDict, total=False):
     strength: str
     label_smoothing: float
     checkpoint_every: int
-    newest_since: str
     folds: int
 
 

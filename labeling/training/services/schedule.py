@@ -62,7 +62,8 @@ def _why_due(
     campaign: Campaign, reward_model: RewardModel, schedule: Schedule, since: datetime, now: datetime
 ) -> tuple[str, str] | None:
     fresh = rankings_not_left_out(
-        Ranking.objects.first_submissions()
+        Ranking.objects.of_work()
+        .first_submissions()
         .of_group(LabelerGroup.TRAINING, include_simulated=schedule.include_simulated)
         .filter(task__campaign=campaign, submitted_at__gt=since)
     )

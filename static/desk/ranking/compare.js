@@ -2,15 +2,16 @@
  * Two cards side by side in the dialog [data-compare], with the words marked that only one of them has, rendered or raw.
  * Rating and moving work there, too: they act on the side [data-active], the one that was last chosen, clicked or turned.
  */
-import { isTyping, onKey } from "../../base/keys.js";
+import { onKey } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
-import { markRuns, textOf } from "./marked-text.js";
+import { heightsOf, markRuns, textOf } from "./marked-text.js";
 import { scrollByKey, scrollTogether } from "./panes.js";
 import { cards, cardOf, form, letters, rate, ratings, refine, say, standing, tiers, words } from "./state.js";
 import { down, tie, up } from "./tiers.js";
 import { normal, normalSpaced, wordDiff } from "./word-diff.js";
 
 const MOVES = { up, down, tie };
+const MOST_MATCHES = 300;
 const LITTLE = 0.3; // of the letters; with less in common the marks say nothing
 
 const ACTS = {
@@ -21,6 +22,7 @@ const ACTS = {
 let dialog, sides, left, right, panes;
 let compared = false;
 let isRaw = false;
+let same = []; // the places where the same begins and ends in both texts
 
 onPage(() => {
   dialog = document.querySelector("[data-compare]");
@@ -40,7 +42,7 @@ onPage(() => {
   dialog.querySelector("[data-marks]").addEventListener("click", toggleMarks);
   dialog.querySelector("[data-compare-raw]").addEventListener("click", toggleRaw);
   dialog.addEventListener("close", goBack);
-  scrollTogether(panes);
+  scrollTogether(panes, matches);
 });
 // Not on the dialog alone: a click on a text that is read there takes the focus out of it.
 onKey((key, { target }) => Boolean(dialog?.open) && pressed(key, target));
@@ -62,7 +64,7 @@ function pressed(key, target) {
   if (turns[key]) return turn(...turns[key]);
   if (/^[1-7]$/.test(key)) return rateAs(Number(key));
   if (key in ACTS) return ACTS[key]();
-  return !isTyping(target) && scrollByKey(key, panes);
+  return scrollByKey(key, panes, target);
 }
 
 function leave() {
@@ -157,11 +159,21 @@ function draw() {
   const chosen = sides.map((side) => cardOf(letterOf(side)));
   panes.forEach((pane, at) => pane.replaceChildren(isRaw ? rawOf(chosen[at]) : chosen[at].querySelector(".prose").cloneNode(true)));
   const texts = panes.map(textOf);
-  const runs = wordDiff(texts[0].text, texts[1].text, form.dataset.language, isRaw ? normal : normalSpaced);
+  const [one, other, places] = wordDiff(texts[0].text, texts[1].text, form.dataset.language, isRaw ? normal : normalSpaced);
+  const runs = [one, other];
+  same = places;
   texts.forEach(({ pieces }, at) => markRuns(pieces, runs[at]));
   for (const pane of panes) pane.scrollTop = 0;
   dialog.querySelector("[data-same]").textContent = remark(runs, chosen);
   drawStandings();
+}
+
+/** The heights that match, of some of the places: enough of them to follow a text, few enough to find at once. */
+function matches() {
+  const each = Math.ceil(same.length / MOST_MATCHES);
+  const some = same.filter((_, at) => at % each === 0);
+  const [inLeft, inRight] = panes.map((pane, side) => heightsOf(pane, some.map((place) => place[side])));
+  return some.map((_, at) => [inLeft[at], inRight[at]]);
 }
 
 function rawOf(card) {

@@ -32,9 +32,9 @@ onPage(() => {
   dialog.querySelector("[data-duel-leave]").addEventListener("click", leave);
 });
 // Not on the dialog alone: the prompt beside it stays in reach, to scroll and to copy from.
-onKey((key, { held }) => {
+onKey((key, { target, held }) => {
   if (!dialog?.open) return false;
-  if (!(key in DUEL)) return scrollByKey(key, panes());
+  if (!(key in DUEL)) return scrollByKey(key, panes(), target);
   if (!held) ACTS[DUEL[key]](); // one answer for each press: a held arrow would fight the whole duel
   return true;
 });

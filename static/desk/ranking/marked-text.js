@@ -60,3 +60,22 @@ function wrap(node) {
   node.replaceWith(mark);
   mark.append(node);
 }
+
+/** How far below the beginning of the pane, in pixels, the text at these places is; they go from first to last. */
+export function heightsOf(pane, places) {
+  const { pieces } = textOf(pane);
+  const top = pane.getBoundingClientRect().top - pane.scrollTop;
+  const range = document.createRange();
+  let at = 0;
+  return places.map((place) => {
+    while (at < pieces.length - 1 && pieces[at].to < place) at += 1;
+    const { node, from, to } = pieces[at];
+    range.selectNode(node);
+    if (node.nodeType === Node.TEXT_NODE) {
+      const within = Math.max(0, Math.min(place, to - 1) - from); // a range without a letter has no place
+      range.setStart(node, within);
+      range.setEnd(node, Math.min(within + 1, node.data.length));
+    }
+    return range.getBoundingClientRect().top - top;
+  });
+}

@@ -53,7 +53,6 @@ def measured() -> dict[str, Any]:
              "quality": 3.0 + n, "quality_interval": None}
             for n in (1, 2, 3, 4)
         ],
-        "newest": {"since": "2026-01-02T03:04:05Z", "metrics": part(0.655, rankings=12)},
         "parts": {
             "completions": {"4": part(0.71), "9": part(0.69)},
             "strength": {"1": part(0.547), "4": part(0.807)},
@@ -93,7 +92,6 @@ def test_every_figure_is_shown_with_its_interval() -> None:
     for shown in (
         "72.0%", "67.0% – 77.0%", "4.2%", "3.0% – 5.8%", "1.310", "0.328", "57.9%",  # the table
         "73.4%", "the model on the same tasks: 70.2%",  # the ceiling
-        "handed in after 2026-01-02 03:04; 12 rankings", "66.5%",  # the newest batch
         "Best of 4 beats another completion", "75.0% – 85.0%", "90.0%", "7.00",  # best of n
         "Negligibly better or unsure", "Significantly better", "80.7%", "unknown", "L7", "shortest",  # slices
     ):  # fmt: skip
@@ -154,11 +152,9 @@ def test_figures_of_an_older_trainer_are_shown_as_far_as_they_go() -> None:
 def test_too_few_shared_tasks_are_said_where_the_ceiling_would_stand() -> None:
     metrics = measured()
     metrics["analysis"]["valid"]["ceiling"] = {"tasks": 1, "pairs": 6, "agreement": None, "model": None, "note": "…"}
-    metrics["analysis"]["valid"]["newest"]["metrics"] = None
     text = admin_browser().get(page(version_with(metrics))).text
     assert "not enough tasks that two of them ranked (1 with 6 comparisons)" in text
     assert "Labelers agree with each other" not in text
-    assert "nothing of this split was handed in after 2026-01-02 03:04" in text
 
 
 def test_folds_are_shown_when_their_file_lies_beside_the_model(tmp_path: Path) -> None:

@@ -107,9 +107,16 @@ test("what a Latin layout types at the place of another letter is what is printe
 
 test("signs and letters that mean nothing here are no keys of ours", () => {
   const none = { ctrlKey: false, altKey: false, shiftKey: false, target: element("") };
-  for (const [key, code] of [[",", "Comma"], ["ö", "Semicolon"], ["ü", "BracketLeft"], ["б", "Comma"], [" ", "Space"], [":", "Period"]]) {
+  for (const [key, code] of [[",", "Comma"], ["ö", "Semicolon"], ["ü", "BracketLeft"], ["б", "Comma"], [":", "Period"]]) {
     equal(pressOf({ ...none, key, code }), null, key);
   }
+});
+
+test("the space bar is a key of its own, with Shift and held down too", () => {
+  const none = { ctrlKey: false, altKey: false, shiftKey: false, key: " ", code: "Space", target: element("") };
+  equal(pressOf(none), { key: "Space", held: false });
+  equal(pressOf({ ...none, shiftKey: true, repeat: true }), { key: "Shift+Space", held: true });
+  equal(pressOf({ ...none, ctrlKey: true, repeat: true }), null);
 });
 
 test("AltGr types signs and is neither Ctrl nor Alt", () => {

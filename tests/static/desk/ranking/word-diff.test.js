@@ -17,6 +17,11 @@ test("what only one text has is marked there, as whole words", () => {
   equal(marked(right).map((word) => word.trim()), ["fly", "bright"]);
 });
 
+test("where the same begins and ends is said for both texts", () => {
+  const [, , places] = wordDiff("Bees go by the sun and not by the smell of home.", "By the sun and not by the smell of home, too.", "en");
+  equal(places, [[11, 3], [47, 39], [47, 44], [48, 45]]);
+});
+
 test("Chinese is divided where its words are, without spaces", () => {
   const [left, right] = wordDiff("蜜蜂靠太阳找路", "蜜蜂靠气味找路", "zh");
   equal([marked(left), marked(right)], [["太阳"], ["气味"]]);

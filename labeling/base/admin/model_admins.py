@@ -1,6 +1,6 @@
 """The base classes of every model's admin: a page to read, and buttons that call the services that may change it.
 
-The admin of a model is in the model's capability. What a later capability knows of it comes as a mixin: a NounAdmin
+The admin of a model is in the model's capability. What a later capability knows of it comes as a mixin: a BaseAdmin
 with columns, buttons and `page_context` of its own. labeling/admin.py puts them together and registers the page.
 """
 
@@ -20,7 +20,7 @@ from unfold.enums import ActionVariant
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
-if TYPE_CHECKING:  # unfold is not typed; what it adds to Django's class is declared in NounAdmin
+if TYPE_CHECKING:  # unfold is not typed; what it adds to Django's class is declared in BaseAdmin
     from django.contrib.admin import ModelAdmin
 
     ThemedAdmin = ModelAdmin[Any]
@@ -57,7 +57,7 @@ def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
     return value
 
 
-class NounAdmin(ThemedAdmin):
+class BaseAdmin(ThemedAdmin):
     """The admin of one model. Only services write, so nothing is deleted. A subclass that allows saving says so."""
 
     actions_list: Sequence[str] = ()
@@ -131,7 +131,7 @@ class NounAdmin(ThemedAdmin):
         return [name for name in self.actions_detail if isinstance(name, str)]
 
 
-class RecordAdmin(NounAdmin):
+class RecordAdmin(BaseAdmin):
     """The admin of a model whose rows can only be read."""
 
     change_form_template = "base/admin/record.html"
