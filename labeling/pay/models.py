@@ -1,3 +1,4 @@
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
@@ -20,10 +22,10 @@ CURRENCY_VALIDATORS = [RegexValidator(CURRENCY, _("Three capital letters, such a
 HIGHEST_BONUS = 200
 
 
-def _rate(help_text: object) -> models.DecimalField:  # type: ignore[type-arg]  # only the stubs are generic
+def _rate(help_text: StrPromise) -> models.DecimalField[Any, Any]:
     return models.DecimalField(
         max_digits=10, decimal_places=4, default=0, validators=[MinValueValidator(0)], help_text=help_text
-    )  # type: ignore[misc]
+    )
 
 
 class PayTerms(models.Model):

@@ -18,7 +18,6 @@ from labeling.base.states import LabelerState, legal_moves
 from labeling.exports.admin.exclusions import beginning_of
 from labeling.exports.queries import exclusion_of
 from labeling.exports.services.suspending import suspend_and_decide
-from labeling.people.models import Labeler
 
 LABELS = [
     ("keep", lazy("Keep them: they go on being trained and measured on")),
@@ -59,7 +58,7 @@ class SuspendForm(forms.Form):
 
 
 class Suspending(BaseAdmin):
-    def buttons_for(self, row: Labeler) -> Iterable[str]:
+    def buttons_for(self, row: Any) -> Iterable[str]:
         can_suspend = LabelerState.SUSPENDED in legal_moves(LabelerState(row.state))
         others = (name for name in super().buttons_for(row) if name != "suspend")
         return [*others, *(["suspend"] if can_suspend else [])]

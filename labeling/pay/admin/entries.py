@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -65,10 +66,17 @@ class PayEntryAdmin(RecordAdmin):
         def act(cleaned: dict[str, Any]) -> str:
             if period is None:
                 raise PayRefused(_("No period is open in which it could be corrected. Open one first."))
+            by = request.user
+            assert isinstance(by, User)  # who may press it
             made = enter(
-                period=period, labeler=entry.labeler, kind=PayEntryKind.CORRECTION, currency=entry.currency,
-                by=request.user, corrects=entry, **cleaned,
-            )  # type: ignore[arg-type]  # fmt: skip
+                period=period,
+                labeler=entry.labeler,
+                kind=PayEntryKind.CORRECTION,
+                currency=entry.currency,
+                by=by,
+                corrects=entry,
+                **cleaned,
+            )
             return _("%(amount)s for %(labeler)s is entered.") % {
                 "amount": money(made.amount, made.currency),
                 "labeler": made.labeler,

@@ -4,9 +4,10 @@ Active time is what WorkingTime says, and nothing else. A piece counts at the mo
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, FloatField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.aggregates import Aggregate
@@ -33,7 +34,7 @@ BY_PAID_PEOPLE = {"labeler__simulated": False, "campaign__simulated": False}
 
 def worked_between(begin: datetime, end: datetime, *, labeler: Labeler | None = None) -> dict[tuple[int, int], Worked]:
     """By labeler and campaign, of everybody or of one."""
-    of_whom = BY_PAID_PEOPLE | ({"labeler": labeler} if labeler else {})
+    of_whom: dict[str, Any] = {**BY_PAID_PEOPLE, **({"labeler": labeler} if labeler else {})}
     worked: defaultdict[tuple[int, int], Worked] = defaultdict(Worked)
     times = WorkingTime.objects.filter(**of_whom, quarter__gte=begin, quarter__lt=end)
     for labeler_id, campaign_id, seconds in (
@@ -45,7 +46,7 @@ def worked_between(begin: datetime, end: datetime, *, labeler: Labeler | None = 
     return dict(worked)
 
 
-def _handed_in(of_whom: dict[str, object], begin: datetime, end: datetime) -> Iterable[tuple[int, int, str, int]]:
+def _handed_in(of_whom: Mapping[str, Any], begin: datetime, end: datetime) -> Iterable[tuple[int, int, str, int]]:
     work: tuple[QuerySet[Assignment] | QuerySet[Composition], ...] = (
         Assignment.objects.filter(state=AssignmentState.SUBMITTED),
         Composition.objects.filter(state=CompositionState.SUBMITTED),

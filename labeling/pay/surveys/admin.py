@@ -1,6 +1,6 @@
 """Rounds of the survey and what was said in them, without a name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
@@ -15,7 +15,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import text
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.csv_tables import csv_response
+from labeling.base.csv_tables import Cell, csv_response
 from labeling.base.states import SurveyState
 from labeling.pay.surveys.forms import ANSWERS, WORDS
 from labeling.pay.surveys.models import Survey
@@ -111,5 +111,7 @@ class SurveyAdmin(RecordAdmin):
     def download(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         survey = self.find(request, object_id)
         header = ("statement", *(f"answered_{value}" for value in SCALE), "percent_agreed")
-        rows = ([each.statement, *each.counts, round(each.agreed, 1)] for each in results_of_survey(survey).results)
+        rows: Iterator[list[Cell]] = (
+            [each.statement, *each.counts, round(each.agreed, 1)] for each in results_of_survey(survey).results
+        )
         return csv_response(f"survey-{survey.pk}.csv", header, rows)

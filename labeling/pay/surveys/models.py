@@ -1,4 +1,5 @@
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -54,8 +55,8 @@ class SurveyParticipation(models.Model):
         return f"{self.labeler} answered {self.survey}"
 
 
-def _says() -> models.PositiveSmallIntegerField:  # type: ignore[type-arg]  # only the stubs are generic
-    return models.PositiveSmallIntegerField(help_text="1 strongly disagree … 5 strongly agree.")  # type: ignore[misc]
+def _says() -> models.PositiveSmallIntegerField[Any, Any]:
+    return models.PositiveSmallIntegerField(help_text="1 strongly disagree … 5 strongly agree.")
 
 
 class SurveyAnswer(models.Model):

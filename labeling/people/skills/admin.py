@@ -25,7 +25,7 @@ class SkillForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs ar
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = self.instance.name or {} if self.instance.pk else {}
-        self.initial |= {"name_en": names.get("en", ""), "name_zh": names.get("zh-hans", "")}
+        self.initial["name_en"], self.initial["name_zh"] = names.get("en", ""), names.get("zh-hans", "")
 
 
 @admin.register(Skill)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from labeling.base.refusals import PayRefused
-from labeling.base.states import IllegalMove, PayEntryKind
+from labeling.base.states import IllegalMove, LabelerState, PayEntryKind
 from labeling.desk.services.accounts import close_account
 from labeling.desk.services.leases import suspend_labeler
 from labeling.models import Campaign, Labeler, PayEntry, PayPeriod
@@ -23,7 +23,7 @@ from tests.labeling.pay.worked import ranked, worked
 
 pytestmark = pytest.mark.django_db
 
-MARCH = {"first_day": date(2026, 3, 1), "last_day": date(2026, 3, 31)}
+MARCH: dict[str, Any] = {"first_day": date(2026, 3, 1), "last_day": date(2026, 3, 31)}
 
 
 def march(day: int, hour: int = 9, minute: int = 0) -> datetime:
@@ -135,7 +135,13 @@ def test_a_frozen_period_stays_as_it_is_and_a_paid_one_takes_nothing(alice: Labe
     ],
 )
 def test_an_entry_that_makes_no_sense_is_refused(alice: Labeler, wrong: dict[str, Any], saying: str) -> None:
-    entry = {"amount": Decimal(1), "kind": PayEntryKind.CORRECTION, "currency": "USD", "reason": "Because.", "by": None}
+    entry: dict[str, Any] = {
+        "amount": Decimal(1),
+        "kind": PayEntryKind.CORRECTION,
+        "currency": "USD",
+        "reason": "Because.",
+        "by": None,
+    }
     with pytest.raises(PayRefused, match=f"(?i){saying}"):
         enter(period=open_period(**MARCH), labeler=alice, **entry | wrong)
     assert not PayEntry.objects.exists()
@@ -165,11 +171,7 @@ def test_whoever_is_suspended_or_gone_is_paid_and_simulated_labelers_are_not(ali
     ranked(alice, campaign, at=march(2))
     ranked(bob, campaign, at=march(3))
     simulated = create_labeler(
-        username="sim",
-        password=None,
-        languages=["en"],
-        state=alice.state,
-        simulated=True,  # type: ignore[arg-type]
+        username="sim", password=None, languages=["en"], state=LabelerState.ACTIVE, simulated=True
     )
     worked(simulated, campaign, at=march(4), minutes=10)
     suspend_labeler(labeler=alice)
