@@ -38,7 +38,7 @@ check: $(VENV)/.dev
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-rest
 
 check-types: $(VENV)/.dev
-	@echo "== mypy" && $(BIN)/mypy $(PACKAGES)
+	@echo "== mypy" && $(BIN)/mypy --num-workers 2 $(PACKAGES)
 
 check-rest: $(VENV)/.dev
 	@echo "== ruff" && $(BIN)/ruff check $(PACKAGES) && $(BIN)/ruff format --check $(PACKAGES)

@@ -15,14 +15,16 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.admin import accounts, assignments, labelers, revisions
 from labeling.desk.admin.campaigns import CampaignClosing
+from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.demonstrating import admin as demonstrations
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
-from labeling.exports.admin import exclusions, snapshots
+from labeling.exports.admin import exclusions, snapshots, ticked_exclusions
 from labeling.exports.admin.suspending import Suspending
 from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
+from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.pay.admin import entries, periods
@@ -47,7 +49,6 @@ __all__ = [
     "assignments",
     "entries",
     "periods",
-    "prompt_imports",
     "revisions",
     "skills",
     "surveys",
@@ -68,7 +69,7 @@ class LabelerAdmin(Suspending, exclusions.LeavingOut, LabelerPay, labelers.Label
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")
-    actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in")
+    actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")
 
 
 @admin.register(User)
@@ -89,7 +90,7 @@ class CampaignAdmin(
     fieldsets = (*campaigns.CampaignAdmin.fieldsets, *PAY, *IN_TRAINING)
     readonly_fields = ("pay", "in_training")
     actions_detail = (
-        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "set_pay", "leave_out", "take_in",
+        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "set_pay", "leave_out", "take_in_again",
     )  # fmt: skip
 
 
@@ -104,25 +105,32 @@ class RankingTaskAdmin(rewards.TaskRewards, ranking_tasks.RankingTaskAdmin):
 
 
 @admin.register(Ranking)
-class RankingAdmin(exclusions.LeavingOut, rankings.RankingAdmin):
+class RankingAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, rankings.RankingAdmin):
     list_filter = (
         *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
     )  # fmt: skip
-    fields = (*rankings.RankingAdmin.fields, "in_training")
-    readonly_fields = (*rankings.RankingAdmin.readonly_fields, "in_training")
-    actions_detail = ("leave_out", "take_in")
+    fields = (*rankings.RankingAdmin.fields, "earlier_drafts", "in_training")
+    readonly_fields = (*rankings.RankingAdmin.readonly_fields, "earlier_drafts", "in_training")
+    actions_detail = ("leave_out", "take_in_again")
 
 
 @admin.register(Demonstration)
-class DemonstrationAdmin(exclusions.LeavingOut, demonstrations.DemonstrationAdmin):
+class DemonstrationAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, demonstrations.DemonstrationAdmin):
     list_filter = (
         *demonstrations.DemonstrationAdmin.list_filter,
         exclusions.LeftOutDemonstrationsFilter,
         snapshots.DemonstrationsOfSnapshotFilter,
     )
-    fields = (*demonstrations.DemonstrationAdmin.fields, "in_training")
-    readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "in_training")
-    actions_detail = ("leave_out", "take_in")
+    fields = (*demonstrations.DemonstrationAdmin.fields, "earlier_drafts", "in_training")
+    readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "earlier_drafts", "in_training")
+    actions_detail = ("leave_out", "take_in_again")
+
+
+@admin.register(PromptImport)
+class PromptImportAdmin(exclusions.LeavingOutImport, prompt_imports.PromptImportAdmin):
+    fields = (*prompt_imports.PromptImportAdmin.fields, "in_training")
+    readonly_fields = ("in_training",)
+    actions_detail = (*prompt_imports.PromptImportAdmin.actions_detail, "leave_out", "take_in_again")
 
 
 @admin.register(ModelVersion)

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 
 from labeling.api.services.idempotency import forget_old_requests
 from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
-from labeling.base.attempts import forget_attempts_of
+from labeling.base.attempts import forget_attempts_of, forget_old_attempts
 from labeling.base.states import CampaignState
 from labeling.desk.services import leases
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
@@ -197,6 +197,7 @@ def deliver_webhooks() -> None:
 @shared_task
 def forget_what_is_old() -> None:
     """Beat: personal data and records whose time is over."""
+    forget_old_attempts()
     forget_old_failed_logins()
     forget_old_requests()
     forget_old_deliveries()

@@ -62,6 +62,12 @@ class ConversationTokens:
         answered = [*prompt, Message(role="assistant", content=completion)]
         return self.template.render(answered, add_generation_prompt=False)
 
+    def unread_in(self, prompt: Sequence[Message]) -> list[int]:
+        """Returns the places of the prompt's messages that the template leaves out. Raises UnusablePrompt."""
+        if self.plain:
+            return []
+        return unread_messages(prompt, "", self.template.render(prompt, add_generation_prompt=True))
+
     def prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
         """Raises UnusablePrompt."""
         return self._ids(prompt, add_generation_prompt=True)
@@ -114,6 +120,20 @@ class ConversationTokens:
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = True
         return tokenizer
+
+
+def unread_messages(prompt: Sequence[Message], completion: str, text: str) -> list[int]:
+    """Returns the places of the messages whose text is not in the rendered text; the completion's is len(prompt).
+
+    White space around a message may go, as in most templates. Each message must be found as often as the messages hold
+    it, so that one that is left out is not taken for another that repeats it.
+    """
+    contents = [*(message["content"].strip() for message in prompt), completion.strip()]
+    return [
+        place
+        for place, content in enumerate(contents)
+        if content and text.count(content) < sum(other.count(content) for other in contents)
+    ]
 
 
 def _opening(tokenizer: Tokenizer) -> str:

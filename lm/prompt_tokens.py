@@ -30,6 +30,14 @@ def count_text_tokens(path: Path | str, text: str) -> int:
     return len(_tokens(Path(path).resolve()).text_ids(text))
 
 
+def unread_in(path: Path | str, messages: Sequence[Message]) -> list[int]:
+    """Returns the places of a prompt's messages that the model's chat template leaves out of the text, from 0.
+
+    Raises UnusableModel and UnusablePrompt.
+    """
+    return _tokens(Path(path).resolve()).unread_in(messages)
+
+
 def special_tokens_in(path: Path | str, text: str) -> list[str]:
     """Returns the names of the model's special tokens that stand in a text, each once. Raises UnusableModel.
 

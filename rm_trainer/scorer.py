@@ -5,6 +5,7 @@ from typing import Self
 
 from transformers import PreTrainedModel
 
+from lm.conversation_tokens import unread_messages
 from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
 from lm.prefix_sharing.strategy import choose_strategy
@@ -15,7 +16,6 @@ from rm_trainer.batches import parts
 from rm_trainer.evaluate import rewards_of
 from rm_trainer.model import load_reward_model, reward_bias
 from rm_trainer.protocol import Item, Scored
-from rm_trainer.usable import unread_messages
 
 Numbered = tuple[int, SharedPrompt]
 """The item's number, and its one sequence."""

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
+from lm.conversation_tokens import unread_messages
 from lm.errors import UnusablePrompt
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prompt_format import Message
@@ -129,20 +130,6 @@ def in_words(remarks: Remarks, *, of: str = "ranking") -> list[str]:
         f"{WORDS[reason].format(count=remark['count'])} (first in {of} {remark['first']}"
         + (f": {remark['why'].rstrip('.')})." if remark["why"] else ").")
         for reason, remark in remarks.items()
-    ]
-
-
-def unread_messages(prompt: Sequence[Message], completion: str, text: str) -> list[int]:
-    """Returns the places of the messages whose text is not in the rendered text; the completion's is len(prompt).
-
-    White space around a message may go, as in most templates. Each message must be found as often as the messages hold
-    it, so that one that is left out is not taken for another that repeats it.
-    """
-    contents = [*(message["content"].strip() for message in prompt), completion.strip()]
-    return [
-        place
-        for place, content in enumerate(contents)
-        if content and text.count(content) < sum(other.count(content) for other in contents)
     ]
 
 

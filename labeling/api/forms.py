@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.core.validators import URLValidator
+from django.urls import reverse
 from rest_framework import serializers
 
 from labeling.api.models import Webhook, WebhookDelivery
-from labeling.base.states import ContentWarning, ModelKind, ModelState, ScoringState, UseCase, WebhookEvent
+from labeling.base.states import ContentWarning, ExportState, ModelKind, ModelState, ScoringState, UseCase, WebhookEvent
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.exports.models import Snapshot
+from labeling.exports.models import Snapshot, SnapshotRequest
 from labeling.exports.services.selection import KINDS
 from labeling.model_versions.models import ModelVersion
 from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS
@@ -94,6 +95,9 @@ class AddedPromptSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField(allow_null=True, help_text="Null where it was refused.")
     refused = serializers.CharField(allow_blank=True, help_text="Why; empty where it was added.")
     twin = serializers.IntegerField(allow_null=True, help_text="The prompt that it repeats, where that is why.")
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="What the current models make of it otherwise than it stands."
+    )
 
 
 class AddedPromptsSerializer(serializers.Serializer[Any]):
@@ -171,6 +175,17 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
     class Meta:
         model = Snapshot
         fields = ("id", "as_of", "filters", "counts", "sha256", "bytes", "created_at")
+
+
+class SnapshotRequestSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="token")
+    state = serializers.ChoiceField(choices=ExportState.choices)
+    address = serializers.SerializerMethodField(help_text="Where the snapshot is named when it is made.")
+    failure = serializers.CharField(allow_blank=True, help_text="Why there is none; empty otherwise.")
+    snapshot = SnapshotSerializer(allow_null=True, help_text="Null until it is made.")
+
+    def get_address(self, asked: SnapshotRequest) -> str:
+        return reverse("snapshot_request", args=[asked.token])
 
 
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):

@@ -24,7 +24,7 @@ FORGOTTEN_AFTER = timedelta(days=1)
 class UnfinishedAttempt(models.Model):
     """One attempt of a worker at one row; left over where the worker was killed at it."""
 
-    task = models.CharField(max_length=200, help_text="The name of the Celery task.")
+    task = models.CharField(max_length=200, help_text="What is done: the Celery task, by its name.")
     row = models.BigIntegerField(help_text="The id of the row that it is about.")
     worker = models.CharField(max_length=200, blank=True)
     began_at = models.DateTimeField(default=timezone.now)
@@ -63,8 +63,11 @@ class Attempts:
                 raise
             self._of(batch).delete()
 
+    def forget(self, row: int) -> None:
+        """The row is begun anew by somebody: deaths before that don't count."""
+        self._of([row]).delete()
+
     def _batches(self, rows: Sequence[int]) -> list[list[int]]:
-        UnfinishedAttempt.objects.filter(began_at__lt=timezone.now() - FORGOTTEN_AFTER).delete()
         deaths = Counter(self._of(rows).values_list("row", flat=True))
         if deaths:
             self.worker_died(list(deaths))
@@ -73,13 +76,17 @@ class Attempts:
                 reason = f"{count} workers died at it (killed, or out of memory). It is not tried again."
                 log.error("%s of %d: %s", self.task, row, reason)
                 self.give_up(row, reason)
-                self._of([row]).delete()
+                self.forget(row)
         unsuspected = [row for row in rows if not deaths[row]]
         alone = [[row] for row in rows if 0 < deaths[row] < MOST_DEATHS]
         return [unsuspected, *alone] if unsuspected else alone
 
     def _of(self, rows: Sequence[int]) -> "models.QuerySet[UnfinishedAttempt]":
         return UnfinishedAttempt.objects.filter(task=self.task, row__in=rows)
+
+
+def forget_old_attempts() -> None:
+    UnfinishedAttempt.objects.filter(began_at__lt=timezone.now() - FORGOTTEN_AFTER).delete()
 
 
 def forget_attempts_of(worker: str) -> None:

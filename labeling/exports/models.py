@@ -14,6 +14,7 @@ from labeling.base.states import ExportState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
+from labeling.imports.models import PromptImport
 from labeling.people.models import Labeler
 
 
@@ -77,6 +78,19 @@ class SnapshotRequest(StatefulModel):
         return f"Export {self.pk}"
 
 
+TARGETS = ("ranking", "demonstration", "labeler", "campaign", "prompt_import")
+"""What can be left out of training: the columns of Exclusion that name it."""
+
+
+def _one_of_the_targets() -> Q:
+    """Exactly one of TARGETS is set."""
+    condition = Q()
+    for target in TARGETS:
+        others: dict[str, Any] = dict.fromkeys((each for each in TARGETS if each != target), None)
+        condition |= Q(**{f"{target}__isnull": False}, **others)
+    return condition
+
+
 class ExclusionQuerySet(models.QuerySet["Exclusion"]):
     def in_force(self, *, as_of: datetime | None = None) -> "ExclusionQuerySet":
         """Those that hold now, or held at that time."""
@@ -88,10 +102,8 @@ class ExclusionQuerySet(models.QuerySet["Exclusion"]):
 class Exclusion(models.Model):
     """Labels that are left out of snapshots, and so of training and evaluation, until they are taken in again.
 
-    Exactly one of the targets is set. Only its end is written later; whatever is left out once more is a new row.
+    Exactly one of TARGETS is set. Only its end is written later; whatever is left out once more is a new row.
     """
-
-    TARGETS = ("ranking", "demonstration", "labeler", "campaign")
 
     ranking = models.ForeignKey(
         Ranking, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions",
@@ -106,6 +118,10 @@ class Exclusion(models.Model):
         null=True, blank=True, help_text="Of a labeler: what they handed in from then on. Empty: everything."
     )
     campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions")
+    prompt_import = models.ForeignKey(
+        PromptImport, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions",
+        help_text="What it brought, and what was handed in on its prompts.",
+    )  # fmt: skip
     reason = models.TextField()
     excluded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -125,13 +141,7 @@ class Exclusion(models.Model):
         ordering = ["-id"]
         constraints = [
             not_blank("reason", name="exclusion_says_why"),
-            models.CheckConstraint(
-                condition=Q(ranking__isnull=False, demonstration=None, labeler=None, campaign=None)
-                | Q(ranking=None, demonstration__isnull=False, labeler=None, campaign=None)
-                | Q(ranking=None, demonstration=None, labeler__isnull=False, campaign=None)
-                | Q(ranking=None, demonstration=None, labeler=None, campaign__isnull=False),
-                name="exclusion_has_one_target",
-            ),
+            models.CheckConstraint(condition=_one_of_the_targets(), name="exclusion_has_one_target"),
             models.CheckConstraint(
                 condition=Q(since=None) | Q(labeler__isnull=False), name="exclusion_since_of_labeler"
             ),
@@ -139,7 +149,7 @@ class Exclusion(models.Model):
                 models.UniqueConstraint(
                     fields=[target], condition=Q(ended_at=None), name=f"exclusion_once_per_{target}"
                 )
-                for target in ("ranking", "demonstration", "labeler", "campaign")
+                for target in TARGETS
             ),
         ]
 
@@ -149,7 +159,7 @@ class Exclusion(models.Model):
     @property
     def kind(self) -> str:
         """Which of TARGETS is set."""
-        return next(target for target in self.TARGETS if getattr(self, f"{target}_id") is not None)
+        return next(target for target in TARGETS if getattr(self, f"{target}_id") is not None)
 
     @property
     def target(self) -> Any:

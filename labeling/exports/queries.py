@@ -7,7 +7,8 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
 from labeling.desk.demonstrating.models import DemonstrationQuerySet
 from labeling.desk.ranking.models import RankingQuerySet
-from labeling.exports.models import Exclusion, ExclusionQuerySet
+from labeling.exports.models import TARGETS, Exclusion, ExclusionQuerySet
+from labeling.imports.models import ImportedRanking
 
 KEPT = ""
 
@@ -23,6 +24,7 @@ def rankings_with_exclusion(rankings: RankingQuerySet, *, as_of: datetime | None
             ranking=Exists(held.filter(ranking__assignment=OuterRef("assignment"))),
             labeler=_of_labeler(held),
             campaign=Exists(held.filter(campaign=OuterRef("task__campaign"))),
+            prompt_import=Exists(held.filter(prompt_import=OuterRef("task__prompt__prompt_import"))),
         )
     )
 
@@ -39,17 +41,39 @@ def demonstrations_with_exclusion(
             ranking=Exists(held.filter(ranking__assignment=OuterRef("ranking__assignment"))),
             labeler=_of_labeler(held),
             campaign=Exists(held.filter(campaign=OuterRef("prompt__campaign"))),
+            prompt_import=Exists(held.filter(prompt_import=OuterRef("prompt__prompt_import"))),
         )
     )
+
+
+def imported_rankings_with_exclusion(
+    rankings: QuerySet[ImportedRanking], *, as_of: datetime | None = None
+) -> QuerySet[Any]:
+    """The same of existing comparisons: they go with the file that they came in, and with the one of their prompt."""
+    held = Exclusion.objects.in_force(as_of=as_of)
+    explained: QuerySet[Any] = rankings.annotate(
+        excluded=_first_of(
+            campaign=Exists(held.filter(campaign=OuterRef("prompt__campaign"))),
+            prompt_import=Exists(held.filter(prompt_import=OuterRef("prompt_import")))
+            | Exists(held.filter(prompt_import=OuterRef("prompt__prompt_import"))),
+        )
+    )
+    return explained
 
 
 def rankings_not_left_out(rankings: RankingQuerySet) -> QuerySet[Any]:
     return rankings_with_exclusion(rankings).filter(excluded=KEPT)
 
 
+def target_of(row: Any) -> str:
+    """Which of TARGETS the row is."""
+    tables = {name: Exclusion._meta.get_field(name).related_model for name in TARGETS}  # noqa: SLF001
+    return next(name for name, table in tables.items() if type(row) is table)
+
+
 def exclusion_of(row: Any) -> Exclusion | None:
-    """The exclusion in force of that very ranking, demonstration, labeler or campaign."""
-    target = row._meta.model_name  # noqa: SLF001  (Django's own name for it)
+    """The exclusion in force of that very ranking, demonstration, labeler, campaign or import."""
+    target = target_of(row)
     same = {"ranking": "assignment", "demonstration": "assignment"}.get(target)
     wanted = Q(**{target: row})
     if same is not None and getattr(row, f"{same}_id") is not None:

@@ -34,7 +34,6 @@ class PromptImport(StatefulModel):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Passes that workers began since the last step.")
     dispatched_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was asked, or last at work.")
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -90,6 +90,6 @@ class ExportCommand(BaseCommand):
             self.stdout.write(f"{split}: {numbers}")
         for kind, reasons in manifest.left_out.items():
             counted = ", ".join(f"{number:,} by {reason}" for reason, number in reasons.items())
-            self.stdout.write(f"left out: {kind}, {counted}")
+            self.stdout.write(f"left out: {kind}, {counted}".replace("_", " "))
         self.stdout.write(f"{output}: {manifest.bytes:,} bytes as of {utc_text(manifest.as_of)}")
         self.stdout.write(f"sha256 {manifest.sha256}")

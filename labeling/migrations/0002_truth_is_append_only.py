@@ -80,8 +80,8 @@ KEEP_COLUMNS = {
     "labeling_rewardmodel": ("slug",),
     "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
     "labeling_exclusion": (
-        "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "since", "reason", "excluded_at",
-        "excluded_by_id",
+        "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "prompt_import_id", "since", "reason",
+        "excluded_at", "excluded_by_id",
     ),
     "labeling_promotion": ("version_id", "before_id", "rolled_back", "reason", "began_at"),
     "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics",

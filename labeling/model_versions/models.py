@@ -153,7 +153,6 @@ class ModelCheck(StatefulModel):
         blank=True, help_text="Where there is one, the version is promoted as soon as it has passed."
     )
     promote_simulated = models.BooleanField(default=False, help_text="Even if it learned from simulated labelers.")
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker began with it.")
     worker = models.CharField(max_length=200, blank=True)
     asked_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked for it.")

@@ -102,25 +102,44 @@ class TooLong:
     limit: int
 
 
-def too_long_to_learn_from(answer: str) -> TooLong | None:
-    """Whether an answer (a completion or a demonstration) is longer than the reward model reads, whatever its prompt.
+@dataclass(frozen=True, kw_only=True)
+class AnswerLimit:
+    """How many tokens of an answer (a completion or a demonstration) the reward model reads, whatever its prompt."""
 
-    By the current reward model, before the first one by the model that it will be made of. None, too, where there is
-    neither or its tokenizer can't be read.
+    model: ModelVersion
+    tokens: int
+
+    def exceeded_by(self, answer: str) -> TooLong | None:
+        # A token is a byte or more, so most answers need no tokenizer.
+        if len(answer.encode()) <= self.tokens:
+            return None
+        try:
+            tokens = count_text_tokens(self.model.path, answer)
+        except (UnusableModel, ValueError) as unusable:
+            log.warning("Tokens can't be counted with model version %s: %s", self.model.pk, unusable)
+            return None
+        return TooLong(tokens=tokens, limit=self.tokens) if tokens > self.tokens else None
+
+
+def answer_limit() -> AnswerLimit | None:
+    """Of the current reward model, before the first one of the model that it will be made of.
+
+    None where there is neither, or where it can't be read.
     """
     model = current_reward_model() or current_sft_model()
     if model is None:
         return None
     try:
-        limit = _reading_limit(model) - TURN_TOKENS
-        # A token is a byte or more, so most answers need no tokenizer.
-        if len(answer.encode()) <= limit:
-            return None
-        tokens = count_text_tokens(model.path, answer)
+        return AnswerLimit(model=model, tokens=_reading_limit(model) - TURN_TOKENS)
     except (UnusableModel, ValueError) as unusable:
-        log.warning("Tokens can't be counted with model version %s: %s", model.pk, unusable)
+        log.warning("What model version %s reads is not known: %s", model.pk, unusable)
         return None
-    return TooLong(tokens=tokens, limit=limit) if tokens > limit else None
+
+
+def too_long_to_learn_from(answer: str) -> TooLong | None:
+    """Whether an answer is longer than the reward model reads."""
+    limit = answer_limit()
+    return limit.exceeded_by(answer) if limit else None
 
 
 def _reading_limit(model: ModelVersion) -> int:

@@ -14,6 +14,7 @@ from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
+from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.rules.drafts import kept_texts
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt
@@ -21,7 +22,7 @@ from labeling.writing.suggestions.models import SuggestionRequest
 
 
 @admin.register(Composition)
-class CompositionAdmin(RecordAdmin):
+class CompositionAdmin(WithEarlierDrafts, RecordAdmin):
     list_display = (
         "writer",
         shown("kind", lazy("Kind")),
@@ -37,9 +38,9 @@ class CompositionAdmin(RecordAdmin):
     list_per_page = 50
     fields = (
         "writer", "campaign", "kind", "state", "conversation", "started_at", "closed_at", "active_seconds",
-        "draft_saved_at", "draft_version", "draft", "instruction_version",
+        "draft_saved_at", "draft_version", "draft", "earlier_drafts", "instruction_version",
     )  # fmt: skip
-    readonly_fields = ("writer", "conversation")
+    readonly_fields = ("writer", "conversation", "earlier_drafts")
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
     def writer(self, composition: Composition) -> str:

@@ -24,6 +24,8 @@ ABOUT = {
 END = """\
 Labelers are pseudonyms. `manifest.json` has the sha256 of every file; Concord's docs/data-contract.md says what each
 field means."""
+TEMPLATE = """\
+`chat_template.jinja` renders a conversation for a model that has no chat template of its own, as Concord does."""
 
 
 def dataset_card(files: Sequence[FileEntry], *, as_of: datetime, filters: Mapping[str, object], counts: Counts) -> str:
@@ -36,6 +38,7 @@ def dataset_card(files: Sequence[FileEntry], *, as_of: datetime, filters: Mappin
         "\n".join(f"* `{kind}`: {ABOUT[kind]}" for kind in kinds),
         _loading(kinds),
         _sizes(counts),
+        TEMPLATE if {"pairs", "demonstrations"} & set(kinds) else "",
         END,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -17,7 +17,7 @@ MANIFEST_NAME = "manifest.json"
 Counts = dict[str, dict[str, int]]
 """By split, then by rankings, usable_pairs, prompts, labelers, demonstrations."""
 LeftOut = dict[str, dict[str, int]]
-"""How many labels were left out: by rankings or demonstrations, then by why (docs/data-contract.md)."""
+"""How many labels were left out: by kind of label, then by why (docs/data-contract.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

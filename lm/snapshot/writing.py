@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from lm.chat_template import plain_template
 from lm.errors import Refused
 from lm.snapshot.card import CARD, CARD_NAME, dataset_card
 from lm.snapshot.features import features_of
@@ -20,6 +21,11 @@ Record = RankingRecord | PairRecord | DemonstrationRecord
 
 BUFFER_BYTES = 1 << 20
 READ_ONLY = 0o444
+TEMPLATE_NAME = "chat_template.jinja"
+TEMPLATE = "chat_template"
+"""Its kind in the manifest."""
+RENDERED_BY_OTHERS = frozenset({"pairs", "demonstrations"})
+"""What TRL trains on as it stands; a base model without a chat template needs one for it, and should get ours."""
 SHARD_BYTES = 128 << 20
 """A file that is this large or larger gets no further record. A constant and no setting: it decides what is written."""
 
@@ -87,12 +93,16 @@ class SnapshotWriter:
         left_out: LeftOut | None = None,
         parquet: bool = False,
     ) -> Manifest:
-        """Closes the files and writes the dataset card and the manifest of them; with `parquet` the same as Parquet."""
+        """Closes the files and writes the dataset card, the chat template with which TRL renders pairs and
+        demonstrations for a base model, and the manifest of them all; with `parquet` the same as Parquet."""
         self._open.close()
         files = self.entries()
         card = dataset_card(files, as_of=as_of, filters=filters, counts=counts)
         (self._directory / CARD_NAME).write_text(card, encoding="utf-8")
         made = [self._entry_of(CARD_NAME, kind=CARD, split="", records=0)]
+        if {file.kind for file in files} & RENDERED_BY_OTHERS:
+            (self._directory / TEMPLATE_NAME).write_text(plain_template(), encoding="utf-8")
+            made.append(self._entry_of(TEMPLATE_NAME, kind=TEMPLATE, split="", records=0))
         made += self._parquet(files, margins=bool(filters.get("margins"))) if parquet else []
         manifest = Manifest(
             as_of=as_of,

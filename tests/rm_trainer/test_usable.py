@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm.conversation_tokens import unread_messages
 from lm.prompt_format import Message
 from lm.rendering import Renderer
 from lm.snapshot.reading import open_snapshot
@@ -16,7 +17,7 @@ from lm.snapshot.records import STRONGEST, Ranking, parse_ranking
 from rm_trainer.dataset import tokenized_rankings, with_pairs
 from rm_trainer.loss import pair_strengths
 from rm_trainer.model import load_base_model
-from rm_trainer.usable import Remarking, Usable, counts_of, in_words, unread_messages, usable_part
+from rm_trainer.usable import Remarking, Usable, counts_of, in_words, usable_part
 from tests.lm.snapshots import ranking, write_snapshot
 from tests.tiny_models import CHAT_TEMPLATE
 

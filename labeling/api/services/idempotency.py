@@ -1,7 +1,6 @@
 """Requests that are sent again because their answer got lost: answered once, and the same again."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -20,13 +19,11 @@ Answer = tuple[int, Any]
 """An HTTP status, and what is answered as JSON."""
 
 
-def answer_once(
-    *, user: User, key: str, fingerprint: str, work: Callable[[], Answer], in_one_transaction: bool
-) -> tuple[Answer, bool]:
+def answer_once(*, user: User, key: str, fingerprint: str, work: Callable[[], Answer]) -> tuple[Answer, bool]:
     """What `work` answers, or what it answered to the same request before (True).
 
     What `work` raises is raised, and nothing is kept, so that a refused request may be mended and sent again under its
-    key. `in_one_transaction`: what was done and that it was answered are stored together.
+    key. What was done and that it was answered are stored together.
 
     Raises KeyReused: the key came with another request before; KeyInUse: that request is being answered now.
     """
@@ -40,7 +37,7 @@ def answer_once(
             raise KeyInUse("The request with this Idempotency-Key is being answered right now. Ask again in a moment.")
         return (row.status, row.answer), True
     try:
-        with transaction.atomic() if in_one_transaction else nullcontext():
+        with transaction.atomic():
             status, answer = work()
             IdempotentRequest.objects.filter(pk=row.pk).update(status=status, answer=answer)
     except BaseException:

@@ -14,7 +14,7 @@ from labeling.api.views.records import (
     TrainingRunView,
 )
 from labeling.api.views.scores import ScoresView, ScoreView
-from labeling.api.views.snapshots import SnapshotDownloadView, SnapshotsView, SnapshotView
+from labeling.api.views.snapshots import SnapshotDownloadView, SnapshotRequestView, SnapshotsView, SnapshotView
 from labeling.api.views.webhooks import DeliveriesView, WebhooksView, WebhookView
 
 V1 = "api/v1/"
@@ -27,6 +27,7 @@ API = [
     path(f"{V1}snapshots/", SnapshotsView.as_view()),
     path(f"{V1}snapshots/<int:pk>/", SnapshotView.as_view()),
     path(f"{V1}snapshots/<int:pk>/download/", SnapshotDownloadView.as_view()),
+    path(f"{V1}snapshot-requests/<uuid:token>/", SnapshotRequestView.as_view(), name="snapshot_request"),
     path(f"{V1}model-versions/", ModelVersionsView.as_view()),
     path(f"{V1}model-versions/<int:pk>/", ModelVersionView.as_view()),
     path(f"{V1}training-runs/", TrainingRunsView.as_view()),

@@ -103,7 +103,7 @@ class ApiView(GenericAPIView[Any]):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
         return problem_of
 
-    def once(self, request: Request, work: Callable[[], Answer], *, in_one_transaction: bool) -> Response:
+    def once(self, request: Request, work: Callable[[], Answer]) -> Response:
         """The response to what `work` does; with an Idempotency-Key it is done once (services/idempotency.py)."""
         key = request.headers.get("Idempotency-Key", "")
         if not key:
@@ -118,7 +118,6 @@ class ApiView(GenericAPIView[Any]):
             key=key,
             fingerprint=sha256(f"{request.method} {request.path} {sent}".encode()).hexdigest(),
             work=work,
-            in_one_transaction=in_one_transaction,
         )
         return Response(answer, status=status, headers={"Idempotent-Replayed": "true"} if again else None)
 

@@ -19,8 +19,10 @@ from labeling.base.text import UnstorableText
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
+from labeling.imports.services.incoming_texts import IncomingTexts
 from labeling.ranking_tasks.rules import GivenCompletion
 from labeling.ranking_tasks.services.tasks import make_task_of_given
+from lm.errors import UnusablePrompt
 
 READ = (ApiScope.PROMPTS_READ, "labeling.view_prompt")
 ADD = (ApiScope.PROMPTS_WRITE, "labeling.add_prompt")
@@ -45,7 +47,7 @@ class CampaignPromptsView(ApiView):
         responses={200: AddedPromptsSerializer},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Adds prompts. Each is taken, or refused with the reason (a near-duplicate, turns that don't alternate).
+        """Adds prompts. Each is taken, or refused with the reason (a near-duplicate, too long for the current model).
 
         Send an Idempotency-Key: where the answer got lost, the same request is answered the same and adds nothing.
         """
@@ -54,11 +56,12 @@ class CampaignPromptsView(ApiView):
         sent.is_valid(raise_exception=True)
 
         def work() -> Answer:
-            results = [_add(campaign, each) for each in sent.validated_data["prompts"]]
+            texts = IncomingTexts(max_new_tokens=campaign.max_new_tokens)
+            results = [_add(campaign, each, texts) for each in sent.validated_data["prompts"]]
             added = sum(result["id"] is not None for result in results)
             return 200, {"added": added, "results": results}
 
-        return self.once(request, work, in_one_transaction=True)
+        return self.once(request, work)
 
 
 class PromptView(ApiView):
@@ -77,7 +80,7 @@ def _language_of(messages: list[dict[str, str]], campaign: Campaign) -> str:
     return detect_language(messages[-1]["content"], expected=campaign.languages) or ""
 
 
-def _add(campaign: Campaign, sent: dict[str, Any]) -> dict[str, Any]:
+def _add(campaign: Campaign, sent: dict[str, Any], texts: IncomingTexts) -> dict[str, Any]:
     given = [GivenCompletion(text=each["text"], model=each["model"]) for each in sent.get("completions", [])]
     try:
         with transaction.atomic():
@@ -91,8 +94,10 @@ def _add(campaign: Campaign, sent: dict[str, Any]) -> dict[str, Any]:
                 content_warnings=[ContentWarning(warning) for warning in sent["content_warnings"]],
                 ranking_tasks_needed=0 if given else None,  # what came with the prompt need not be made again
             )
+            texts.refuse_unanswerable(prompt.messages)
             if given:
                 make_task_of_given(prompt=prompt, completions=given)
-    except (PromptRefused, InvalidCompletions, UnstorableText) as refused:
-        return {"id": None, "refused": str(refused), "twin": getattr(refused, "twin_id", None)}
-    return {"id": prompt.pk, "refused": "", "twin": None}
+    except (PromptRefused, InvalidCompletions, UnstorableText, UnusablePrompt) as refused:
+        return {"id": None, "refused": str(refused), "twin": getattr(refused, "twin_id", None), "warnings": []}
+    warnings = list(texts.warnings(prompt.messages, [each.text for each in given]))
+    return {"id": prompt.pk, "refused": "", "twin": None, "warnings": warnings}

@@ -1,9 +1,8 @@
-"""Snapshots made, listed, downloaded."""
+"""Snapshots asked for, listed, downloaded. A worker makes them, as it does for the admin."""
 
-from pathlib import Path
-from uuid import uuid4
+from uuid import UUID
 
-from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -11,17 +10,19 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import NewSnapshotSerializer, PageQuery, SnapshotSerializer
+from labeling.api.forms import NewSnapshotSerializer, PageQuery, SnapshotRequestSerializer, SnapshotSerializer
 from labeling.api.services.idempotency import Answer
 from labeling.api.views.base import ApiView
 from labeling.api.views.schema import IDEMPOTENCY_KEY
-from labeling.base.states import ApiScope
-from labeling.exports.models import Snapshot
+from labeling.base.states import ApiScope, ExportState
+from labeling.exports.models import Snapshot, SnapshotRequest
 from labeling.exports.services.archive import archive_of
-from labeling.exports.services.snapshots import make_snapshot
+from labeling.exports.services.requests import SNAPSHOT_REQUESTS, request_snapshot
 
 READ = (ApiScope.SNAPSHOTS_READ, "labeling.view_snapshot")
 MAKE = (ApiScope.SNAPSHOTS_WRITE, "labeling.add_snapshot")
+LOOK_AGAIN_SECONDS = 2
+"""Thousands of records take seconds, millions minutes."""
 ID = OpenApiParameter("id", int, "path")
 
 
@@ -40,22 +41,43 @@ class SnapshotsView(ApiView):
         operation_id="snapshots_make",
         parameters=[IDEMPOTENCY_KEY],
         request=NewSnapshotSerializer,
-        responses={201: SnapshotSerializer},
+        responses={202: SnapshotRequestSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Makes a snapshot and answers when it is complete: seconds for thousands of records, minutes for millions.
+        """Asks for a snapshot of what is handed in by now. 202 with the address where it will be: a worker makes it.
 
-        422 where no record matches. Send an Idempotency-Key, so that a lost answer costs no second snapshot.
+        Send an Idempotency-Key, so that a lost answer costs no second snapshot.
         """
         sent = NewSnapshotSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
+        user = request.user
+        assert isinstance(user, User)  # InScope
 
         def work() -> Answer:
-            directory = Path(settings.SNAPSHOTS_DIR) / f"api-{uuid4().hex[:12]}"
-            made, _manifest = make_snapshot(directory, made_by=request.user.get_username(), **sent.validated_data)
-            return 201, SnapshotSerializer(made).data
+            asked = request_snapshot(user=user, **sent.validated_data)
+            return 202, SnapshotRequestSerializer(asked).data
 
-        return self.once(request, work, in_one_transaction=False)
+        response = self.once(request, work)
+        SNAPSHOT_REQUESTS.send()
+        response["Location"] = response.data["address"]
+        return response
+
+
+class SnapshotRequestView(ApiView):
+    needs = {"GET": MAKE}
+    serializer_class = SnapshotRequestSerializer
+
+    @extend_schema(
+        operation_id="snapshots_asked",
+        responses={200: SnapshotRequestSerializer, 202: SnapshotRequestSerializer},
+    )
+    def get(self, request: Request, token: UUID) -> Response:
+        """200 with the snapshot or the failure (no record matches), 202 while it waits; 404 for other accounts."""
+        requests = SnapshotRequest.objects.select_related("snapshot").filter(asked_by_id=request.user.pk)
+        asked = get_object_or_404(requests, token=token)
+        waits = asked.state == ExportState.WAITING
+        headers = {"Retry-After": str(LOOK_AGAIN_SECONDS)} if waits else None
+        return Response(SnapshotRequestSerializer(asked).data, status=202 if waits else 200, headers=headers)
 
 
 class SnapshotView(ApiView):

@@ -55,6 +55,7 @@ FIELD_NAMES = (
     _("items"),
     _("k"),
     _("k requested"),
+    _("kept at"),
     _("kind"),
     _("labeler"),
     _("labeler group"),

@@ -6,8 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
@@ -16,9 +15,9 @@ from django_stubs_ext import StrOrPromise
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.model_admins import RecordAdmin, button
+from labeling.base.admin.ticked import ids_in, list_of, to_page_of_ticked
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
-from labeling.base.text import whole_number
 
 
 class SetAsideAdmin(RecordAdmin):
@@ -45,11 +44,9 @@ class SetAsideAdmin(RecordAdmin):
         return []  # set_aside_many is only reached from ticked rows
 
     @admin.action(description=lazy("Set aside …"), permissions=["operate"])
-    def set_aside_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> HttpResponse:  # noqa: ARG002
+    def set_aside_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> HttpResponse:
         """Leads from ticked rows to the page that asks for one reason for all of them."""
-        ids = ",".join(str(pk) for pk in ticked.values_list("pk", flat=True))
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_set_aside_many"
-        return HttpResponseRedirect(reverse(name, query={"ids": ids}))
+        return to_page_of_ticked(self, request, ticked, button="set_aside_many")
 
     @admin.action(description=lazy("Put back into the queue"), permissions=["operate"])
     def put_back_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> None:
@@ -69,10 +66,8 @@ class SetAsideAdmin(RecordAdmin):
 
     @button(lazy("Set aside"), icon="block")
     def set_aside_many(self, request: HttpRequest) -> HttpResponse:
-        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        return self._confirm_setting_aside(
-            request, list(self.get_queryset(request).filter(pk__in=ids_in(request))), back
-        )
+        rows = list(self.get_queryset(request).filter(pk__in=ids_in(request)))
+        return self._confirm_setting_aside(request, rows, list_of(self))
 
     @button(lazy("Set aside"), icon="block")
     def set_aside(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -110,9 +105,3 @@ class SetAsideAdmin(RecordAdmin):
             form=ReasonForm,
         )
         return confirm(self, request, confirmation, act)
-
-
-def ids_in(request: HttpRequest) -> list[int]:
-    """Returns the ids of the rows ticked in the list, which the address carries."""
-    numbers = (whole_number(part, highest=2**63 - 1) for part in request.GET.get("ids", "").split(","))
-    return [number for number in numbers if number is not None]

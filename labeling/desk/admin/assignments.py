@@ -18,12 +18,13 @@ from labeling.base.admin.filters import by_choice, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentState
+from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.models import Assignment
 from labeling.desk.services.leases import give_back
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(RecordAdmin):
+class AssignmentAdmin(WithEarlierDrafts, RecordAdmin):
     list_display = (
         "holder",
         shown("kind", lazy("Kind")),
@@ -40,9 +41,10 @@ class AssignmentAdmin(RecordAdmin):
     list_per_page = 50
     fields = (
         "holder", "campaign", "kind", "work", "state", "claimed_at", "expires_at", "closed_at", "draft_age",
-        "draft_version", "draft", "skip_reason", "skip_note", "instruction_version", "rubric_version", "shown_order",
+        "draft_version", "draft", "earlier_drafts", "skip_reason", "skip_note",
+        "instruction_version", "rubric_version", "shown_order",
     )  # fmt: skip
-    readonly_fields = ("holder", "work", "draft_age")
+    readonly_fields = ("holder", "work", "draft_age", "earlier_drafts")
     actions = ("give_back_ticked",)
     actions_detail = ("give_back",)
 

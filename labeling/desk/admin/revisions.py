@@ -10,11 +10,12 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentKind
+from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.models import Revision
 
 
 @admin.register(Revision)
-class RevisionAdmin(RecordAdmin):
+class RevisionAdmin(WithEarlierDrafts, RecordAdmin):
     list_display = (
         "number",
         "opening",
@@ -36,9 +37,9 @@ class RevisionAdmin(RecordAdmin):
     list_per_page = 50
     fields = (
         "author", "campaign", "kind", "opening", "assignment", "labels", "state", "started_at", "closed_at",
-        "draft_saved_at", "draft_version", "draft", "handed_in",
+        "draft_saved_at", "draft_version", "draft", "earlier_drafts", "handed_in",
     )  # fmt: skip
-    readonly_fields = ("author", "campaign", "kind", "opening", "labels")
+    readonly_fields = ("author", "campaign", "kind", "opening", "labels", "earlier_drafts")
 
     @column("#", ordering="pk")
     def number(self, revision: Revision) -> str:

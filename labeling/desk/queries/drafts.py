@@ -20,10 +20,10 @@ class Earlier:
 
 def earlier_drafts(labeler: Labeler, token: str) -> list[Earlier]:
     """Returns the earlier drafts, the last one kept first."""
-    return [_earlier(kept) for kept in EarlierDraft.objects.filter(labeler=labeler, token=token)]
+    return [earlier_of(kept) for kept in EarlierDraft.objects.filter(labeler=labeler, token=token)]
 
 
-def _earlier(kept: EarlierDraft) -> Earlier:
+def earlier_of(kept: EarlierDraft) -> Earlier:
     fields = {name: [text for text in texts if text.strip()] for name, texts in as_lists(kept.draft).items()}
     written = {name: texts for name, texts in fields.items() if name.endswith(("text", "note"))}
     return Earlier(

@@ -20,8 +20,15 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import DropdownFilter, by_day
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
+from labeling.base.states import ImportState
 from labeling.exports.models import Exclusion
-from labeling.exports.queries import KEPT, demonstrations_with_exclusion, exclusion_of, rankings_with_exclusion
+from labeling.exports.queries import (
+    KEPT,
+    demonstrations_with_exclusion,
+    exclusion_of,
+    rankings_with_exclusion,
+    target_of,
+)
 from labeling.exports.services.exclusions import leave_out, take_in
 from labeling.people.models import Labeler
 
@@ -30,13 +37,26 @@ KINDS = {
     "demonstration": lazy("Demonstration"),
     "labeler": lazy("Labeler"),
     "campaign": lazy("Campaign"),
+    "prompt_import": lazy("Import"),
 }
 CONSEQUENCES = {
     "ranking": lazy("With its revisions and its improved text."),
     "demonstration": lazy("With its revisions."),
     "labeler": lazy("Everything they handed in, or from a day on. They go on getting work."),
     "campaign": lazy("Every label of it. Labelers go on working on it."),
+    "prompt_import": lazy(
+        "What the file brought, existing comparisons included, and every label of its prompts. They stay in the queue."
+    ),
 }
+
+
+NO_SNAPSHOT = lazy(
+    "No snapshot from now on holds it, so that nothing is trained or measured on it; each says how much it leaves out. "
+    "Snapshots and models that are there stay as they are. It can be taken in again."
+)
+
+
+TAKEN_IN = lazy("Snapshots from now on hold it, and models are trained and measured on it again.")
 
 
 class LeaveOutLabelerForm(ReasonForm):
@@ -52,8 +72,8 @@ class LeavingOut(BaseAdmin):
     """For a page of what can be left out of training; "in_training" is a line of it."""
 
     def buttons_for(self, row: Model) -> Iterable[str]:
-        others = (name for name in super().buttons_for(row) if name not in {"leave_out", "take_in"})
-        return [*others, "take_in" if exclusion_of(row) else "leave_out"]
+        others = (name for name in super().buttons_for(row) if name not in {"leave_out", "take_in_again"})
+        return [*others, "take_in_again" if exclusion_of(row) else "leave_out"]
 
     @column(lazy("In training"))
     def in_training(self, row: Model) -> str:
@@ -72,27 +92,30 @@ class LeavingOut(BaseAdmin):
         row = self.find(request, object_id)
 
         def act(cleaned: dict[str, Any]) -> str:
-            leave_out(target=row, reason=cleaned["reason"], by=_user(request), since=beginning_of(cleaned))
+            leave_out(target=row, reason=cleaned["reason"], by=user_of(request), since=beginning_of(cleaned))
             return _("%(what)s is left out of training from now on.") % {"what": row}
 
         confirmation = Confirmation(
             title=_("Leave %(what)s out of training?") % {"what": row},
-            consequences=[
-                CONSEQUENCES[str(self.opts.model_name)],
-                _("No snapshot from now on holds it, so that nothing is trained or measured on it; each says how much "
-                  "it leaves out. Snapshots and models that are there stay as they are. It can be taken in again."),
-            ],
+            consequences=[CONSEQUENCES[target_of(row)], NO_SNAPSHOT],
             button=_("Leave out"),
             back=self.page_of(row),
             about=[row],
             form=LeaveOutLabelerForm if isinstance(row, Labeler) else ReasonForm,
-        )  # fmt: skip
+        )
         return confirm(self, request, confirmation, act)
 
     @button(lazy("Take in again"), icon="undo")
-    def take_in(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def take_in_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.find(request, object_id)
         return _take_in_page(self, request, exclusion_of(row), back=self.page_of(row), about=row)
+
+
+class LeavingOutImport(LeavingOut):
+    """Only what came in can be left out."""
+
+    def buttons_for(self, row: Any) -> Iterable[str]:
+        return [name for name in super().buttons_for(row) if name != "leave_out" or row.state == ImportState.DONE]
 
 
 def beginning_of(cleaned: dict[str, Any]) -> datetime | None:
@@ -100,7 +123,7 @@ def beginning_of(cleaned: dict[str, Any]) -> datetime | None:
     return timezone.make_aware(datetime.combine(day, time.min)) if day else None
 
 
-def _user(request: HttpRequest) -> Any:
+def user_of(request: HttpRequest) -> Any:
     return request.user
 
 
@@ -110,14 +133,14 @@ def _take_in_page(
     def act(cleaned: dict[str, Any]) -> str:
         if exclusion is None:
             return _("It was not left out.")
-        take_in(exclusion=exclusion, reason=cleaned["reason"], by=_user(request))
+        take_in(exclusion=exclusion, reason=cleaned["reason"], by=user_of(request))
         return _("%(what)s is taken in again.") % {"what": exclusion.target}
 
     confirmation = Confirmation(
         title=_("Take it in again?")
         if exclusion is None
         else _("Take %(what)s in again?") % {"what": exclusion.target},
-        consequences=[_("Snapshots from now on hold it, and models are trained and measured on it again.")],
+        consequences=[TAKEN_IN],
         button=_("Take in again"),
         back=back,
         about=[row for row in (about, exclusion) if row is not None],
@@ -191,9 +214,10 @@ class ExclusionAdmin(RecordAdmin):
         "campaign",
         "ranking",
         "demonstration",
+        "prompt_import",
         "excluded_by",
     )
-    search_fields = ("reason", "end_reason", "labeler__user__username", "campaign__name")
+    search_fields = ("reason", "end_reason", "labeler__user__username", "campaign__name", "prompt_import__file_name")
     fields = (
         "what", "show_kind", "since", "reason", "excluded_by", "excluded_at", "end_reason", "ended_by", "ended_at",
     )  # fmt: skip
@@ -205,7 +229,8 @@ class ExclusionAdmin(RecordAdmin):
 
     @column(lazy("What"))
     def what(self, exclusion: Exclusion) -> str:
-        link = reverse(f"admin:labeling_{exclusion.kind}_change", args=[exclusion.target.pk])
+        noun = exclusion.target._meta.model_name  # noqa: SLF001  (Django's own name for it)
+        link = reverse(f"admin:labeling_{noun}_change", args=[exclusion.target.pk])
         text = str(exclusion.target)
         if exclusion.since is not None:
             text = _("%(labeler)s, from %(day)s on") % {"labeler": text, "day": date_format(exclusion.since)}

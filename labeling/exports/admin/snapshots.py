@@ -146,9 +146,14 @@ WHY_LEFT_OUT = {
     "demonstration": lazy("%(count)s that were left out one by one"),
     "labeler": lazy("%(count)s of labelers who are left out"),
     "campaign": lazy("%(count)s of campaigns that are left out"),
+    "prompt_import": lazy("%(count)s of imports that are left out"),
     "use": lazy("%(count)s by the use of their campaigns"),
 }
-LABELS = {"rankings": lazy("Rankings"), "demonstrations": lazy("Demonstrations")}
+LABELS = {
+    "rankings": lazy("Rankings"),
+    "demonstrations": lazy("Demonstrations"),
+    "imported_rankings": lazy("Existing comparisons"),
+}
 
 
 def left_out_in_words(left_out: LeftOut) -> list[tuple[StrOrPromise, list[str]]]:

@@ -13,10 +13,11 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Exclusion
-from labeling.exports.queries import exclusion_of
+from labeling.exports.queries import exclusion_of, target_of
+from labeling.imports.models import PromptImport
 from labeling.people.models import Labeler
 
-Target = Ranking | Demonstration | Labeler | Campaign
+Target = Ranking | Demonstration | Labeler | Campaign | PromptImport
 
 
 @transaction.atomic
@@ -32,7 +33,7 @@ def leave_out(*, target: Target, reason: str, by: User | None = None, since: dat
     while_no_export_looks()
     if exclusion_of(target) is not None:
         raise ExclusionRefused(f"{target} is left out already. Take it in again first, to give another reason.")
-    values: dict[str, Any] = {str(target._meta.model_name): target}  # noqa: SLF001  (Django's own name for it)
+    values: dict[str, Any] = {target_of(target): target}
     try:
         with transaction.atomic():
             return Exclusion.objects.create(**values, since=since, reason=reason.strip(), excluded_by=by)

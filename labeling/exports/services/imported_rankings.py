@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Exists, OuterRef
-
-from labeling.base.states import CampaignStage
-from labeling.exports.models import Exclusion
+from labeling.exports.services.selected import imported_rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import IMPORTED_FROM, MOST_IMPORTED, TRAIN, CompletionRecord, RankingRecord
+from lm.snapshot.records import IMPORTED_FROM, MOST_IMPORTED, CompletionRecord, RankingRecord
 
 AT_ONCE = 500
 
@@ -20,25 +17,9 @@ def imported_ranking_records(selection: Selection) -> Iterator[RankingRecord]:
 
     They are nobody's work here, so held-out labelers' snapshots have none. Call inside a transaction.
     """
-    if not selection.include_imported or selection.held_out:
+    if not selection.include_imported:
         return
-    rows = ImportedRanking.objects.filter(
-        prompt_import__finished_at__lte=selection.as_of, prompt__campaign__stage=CampaignStage.WORK
-    )
-    if selection.since is not None:
-        rows = rows.filter(prompt_import__finished_at__gt=selection.since)
-    if selection.campaign is not None:
-        rows = rows.filter(prompt__campaign__slug=selection.campaign)
-    if selection.split is not None:
-        rows = rows.filter(prompt__opening__split=selection.split)
-    if selection.campaigns is not None:
-        rows = rows.filter(prompt__campaign__slug__in=selection.campaigns)
-    if not selection.include_left_out:
-        rows = rows.exclude(prompt__campaign__slug__in=selection.never_train)
-        rows = rows.exclude(prompt__campaign__slug__in=selection.evaluate_only, prompt__opening__split=TRAIN)
-        held = Exclusion.objects.in_force(as_of=selection.as_of)
-        rows = rows.exclude(Exists(held.filter(campaign=OuterRef("prompt__campaign"))))
-    related = rows.select_related("prompt__campaign", "prompt__opening", "prompt_import")
+    related = imported_rankings_of(selection).select_related("prompt__campaign", "prompt__opening", "prompt_import")
     for row in related.order_by("pk").iterator(chunk_size=AT_ONCE):
         yield _record(row)
 

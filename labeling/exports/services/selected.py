@@ -4,15 +4,22 @@ from typing import Any, TypeVar, cast
 
 from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 
-from labeling.base.states import LabelerGroup
+from labeling.base.states import CampaignStage, LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import Ranking, RankingQuerySet
-from labeling.exports.queries import KEPT, demonstrations_with_exclusion, rankings_with_exclusion
+from labeling.exports.queries import (
+    KEPT,
+    demonstrations_with_exclusion,
+    imported_rankings_with_exclusion,
+    rankings_with_exclusion,
+)
 from labeling.exports.services.selection import Selection
+from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import LeftOut
 from lm.snapshot.records import TRAIN
 
 L = TypeVar("L", RankingQuerySet, DemonstrationQuerySet)
+Labels = TypeVar("Labels", bound=QuerySet[Any])
 USE = "use"
 """Left out by the use of its campaign; the other reasons are the kinds of exclusion."""
 
@@ -29,6 +36,12 @@ def demonstrations_of(selection: Selection) -> DemonstrationQuerySet:
     return cast("DemonstrationQuerySet", found if selection.include_left_out else found.filter(why=KEPT))
 
 
+def imported_rankings_of(selection: Selection) -> QuerySet[Any]:
+    """The existing comparisons that a snapshot of the selection holds, where it is asked for them."""
+    found = _imported_rankings(selection)
+    return found if selection.include_left_out else found.filter(why=KEPT)
+
+
 def left_out_of(selection: Selection) -> LeftOut:
     """Returns how many labels are left out that would be in a snapshot otherwise, by kind and by why."""
     if selection.include_left_out:
@@ -36,6 +49,8 @@ def left_out_of(selection: Selection) -> LeftOut:
     found: LeftOut = {}
     if {"rankings", "pairs"} & set(selection.kinds):
         found["rankings"] = _counted(_rankings(selection))
+        if selection.include_imported:
+            found["imported_rankings"] = _counted(_imported_rankings(selection))
     if "demonstrations" in selection.kinds:
         found["demonstrations"] = _counted(_demonstrations(selection))
     return {kind: counts for kind, counts in found.items() if counts}
@@ -55,6 +70,21 @@ def _demonstrations(selection: Selection) -> QuerySet[Any]:
     return explained
 
 
+def _imported_rankings(selection: Selection) -> QuerySet[Any]:
+    """Of the imports that were done by then, into campaigns of real work. None of them is a held-out labeler's work."""
+    found = ImportedRanking.objects.filter(
+        prompt_import__finished_at__lte=selection.as_of, prompt__campaign__stage=CampaignStage.WORK
+    )
+    if selection.held_out:
+        found = found.none()
+    if selection.since is not None:
+        found = found.filter(prompt_import__finished_at__gt=selection.since)
+    found = _where(found, selection, campaign="prompt__campaign", prompt="prompt")
+    known = imported_rankings_with_exclusion(found, as_of=selection.as_of)
+    explained: QuerySet[Any] = known.annotate(why=_why(selection, campaign="prompt__campaign", prompt="prompt"))
+    return explained
+
+
 def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) -> L:
     """The last revisions of real work between the times, of the selection's group, campaigns and split."""
     group = LabelerGroup.HELD_OUT if selection.held_out else LabelerGroup.TRAINING
@@ -62,6 +92,12 @@ def _selected(labels: L, selection: Selection, *, campaign: str, prompt: str) ->
     if selection.since is not None:
         last = last.filter(submitted_at__gt=selection.since)
     found = last.of_group(group, include_simulated=selection.include_simulated).order_by("id")
+    return _where(found, selection, campaign=campaign, prompt=prompt)
+
+
+def _where(labels: Labels, selection: Selection, *, campaign: str, prompt: str) -> Labels:
+    """Those of the campaigns and the split that are asked for."""
+    found = labels
     if selection.campaigns is not None:
         found = found.filter(**{f"{campaign}__slug__in": selection.campaigns})
     wanted = {f"{campaign}__slug": selection.campaign, f"{prompt}__opening__split": selection.split}

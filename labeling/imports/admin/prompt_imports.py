@@ -1,7 +1,7 @@
 """Imports: the page of each shows how far it is, what its file holds, and takes it in or out again."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -31,7 +31,6 @@ COLUMN = "column:"
 """Before the name of a column, in the form that says what each is taken for."""
 
 
-@admin.register(PromptImport)
 class PromptImportAdmin(RecordAdmin):
     list_display = (
         "name",
@@ -47,8 +46,10 @@ class PromptImportAdmin(RecordAdmin):
     list_select_related = ("campaign",)
     search_fields = ("file_name", "dataset")
     change_form_outer_before_template = "imports/admin/prompt_import.html"
-    fields = ("campaign", "file_name", "size", "dataset", "licence", "made_by", "created_at", "finished_at")
-    actions_detail = ("stop", "undo", "take_in", "read_again")
+    fields: ClassVar[tuple[str, ...]] = (
+        "campaign", "file_name", "size", "dataset", "licence", "made_by", "created_at", "finished_at",
+    )  # fmt: skip
+    actions_detail: Sequence[str] = ("stop", "undo", "take_in", "read_again")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may change campaigns may import into them."""

@@ -14,10 +14,10 @@ from typing import BinaryIO
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from labeling.base.attempts import Attempts
 from labeling.base.export_lock import while_no_export_looks
 from labeling.base.outbox import Outbox
 from labeling.base.refusals import ImportRefused
@@ -35,7 +35,6 @@ from labeling.imports.services.uploads import forget_upload, opened
 AT_ONCE_BYTES = 512 * 1024
 """A smaller file is read while its page is waited for; a larger one by a worker."""
 BEAT_SECONDS = 2.0
-MOST_ATTEMPTS = 3
 
 IMPORTS = Outbox(
     model=PromptImport,
@@ -43,6 +42,15 @@ IMPORTS = Outbox(
     task="labeling.tasks.take_in_file",
     send_again_after=timedelta(minutes=2),
 )
+
+
+def _fail(import_id: int, error: str) -> None:
+    PromptImport.objects.filter(pk=import_id).move(
+        to=ImportState.FAILED, error=error[:LONGEST_ERROR], finished_at=timezone.now()
+    )
+
+
+IMPORT_ATTEMPTS = Attempts(task=IMPORTS.task, give_up=_fail)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +93,14 @@ def begin_import(
 
 def check_again(*, prompt_import: PromptImport, defaults: Defaults) -> PromptImport:
     """Checks the file anew, read in another way. Raises IllegalMove: it runs, or is done."""
-    prompt_import.move(
-        to=ImportState.CHECKING, options=options_of(defaults), result=None, error="", attempts=0, dispatched_at=None
-    )
+    prompt_import.move(to=ImportState.CHECKING, options=options_of(defaults), result=None, error="", dispatched_at=None)
+    IMPORT_ATTEMPTS.forget(prompt_import.pk)
     return _go_on(prompt_import)
 
 
 def confirm_import(*, prompt_import: PromptImport, keep_good: bool) -> PromptImport:
     """Takes in what was checked. Raises IllegalMove: it is not checked yet, or was confirmed already."""
-    prompt_import.move(to=ImportState.IMPORTING, keep_good=keep_good, bytes_read=0, attempts=0, dispatched_at=None)
+    prompt_import.move(to=ImportState.IMPORTING, keep_good=keep_good, bytes_read=0, dispatched_at=None)
     return _go_on(prompt_import)
 
 
@@ -118,11 +125,12 @@ def run_waiting(*, import_id: int) -> None:
         IMPORTS.put_back([import_id])
         return
     waiting = PromptImport.objects.filter(RUNNING, pk=import_id)
-    if not waiting.update(attempts=F("attempts") + 1, dispatched_at=timezone.now()):
-        return
-    if waiting.filter(attempts__gt=MOST_ATTEMPTS).exists():
-        _fail(import_id, f"Its worker died {MOST_ATTEMPTS} times while it read the file.")
-        return
+    if waiting.update(dispatched_at=timezone.now()):
+        IMPORT_ATTEMPTS.work_at([import_id], _watched_pass)
+
+
+def _watched_pass(ids: list[int]) -> None:
+    (import_id,) = ids
     with _watched(import_id) as watch:
         run_pass(import_id=import_id, watch=watch)
 
@@ -179,12 +187,6 @@ def finish_import(prompt_import: PromptImport, result: ImportResult) -> None:
     while_no_export_looks()
     prompt_import.move(
         to=ImportState.DONE, result=result.as_json(), bytes_read=prompt_import.size, upload="", finished_at=Now()
-    )
-
-
-def _fail(import_id: int, error: str) -> None:
-    PromptImport.objects.filter(pk=import_id).move(
-        to=ImportState.FAILED, error=error[:LONGEST_ERROR], finished_at=timezone.now()
     )
 
 

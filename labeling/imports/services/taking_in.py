@@ -6,8 +6,7 @@ One transaction, so that a file is in wholly or not at all, whatever dies meanwh
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import IO
 
@@ -25,20 +24,15 @@ from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.imports.rules.findings import EXAMPLES, Example
 from labeling.imports.rules.outcome import ACCEPTED_SHOWN, Accepted, ImportResult
 from labeling.imports.rules.rows import Comparison, RefusedRow, Row
-from labeling.imports.rules.suspicions import control_tokens_in
-from labeling.model_versions.queries import current_sft_model, special_tokens_of
+from labeling.imports.services.incoming_texts import IncomingTexts
 from labeling.ranking_tasks.services.tasks import make_task_of_given
-from lm.errors import UnusableModel, UnusablePrompt
-from lm.model_directory import context_length
+from lm.errors import UnusablePrompt
 from lm.prompt_format import Message
-from lm.prompt_tokens import count_tokens
-from sampler.protocol import PromptTooLong
 
 IMPORT_LOCK = 0x436F6E49  # "ConI"
 AT_ONCE = 500
 """Demonstrations in one statement."""
 
-CheckPrompt = Callable[[Row], None]
 Rows = Iterable[Row | RefusedRow]
 
 
@@ -83,8 +77,9 @@ class _TakingIn:
         self._campaign = campaign
         self._import = prompt_import
         self.result = ImportResult()
-        self._model = current_sft_model()
-        self._check_prompt = _prompt_check(campaign, self.result)
+        self._texts = IncomingTexts(max_new_tokens=campaign.max_new_tokens)
+        if self._texts.note:
+            self.result.notes.append(self._texts.note)
 
     def all(self, rows: Rows) -> ImportResult:
         _one_import_at_a_time()
@@ -110,8 +105,7 @@ class _TakingIn:
 
     def _take(self, row: Row) -> Prompt:
         """Adds the prompt, or finds the one with the very same messages where the row compares answers to it."""
-        if self._check_prompt is not None:
-            self._check_prompt(row)
+        self._texts.refuse_unanswerable(_messages_of(row))
         with transaction.atomic():
             found = self._same_prompt(row) if row.comparison else None
             prompt = found or self._add(row)
@@ -182,23 +176,15 @@ class _TakingIn:
             if len(result.spanning.examples) < EXAMPLES:
                 said = f"lines {row.line} to {row.last_line} are one record"
                 result.spanning.examples.append(Example(line=row.line, reason=said))
-        for reason in (*row.warnings, *self._special_tokens_of(row)):
+        for reason in (*row.warnings, *self._warnings_of(row)):
             result.warnings.add(Example(line=row.line, reason=reason))
         if len(result.accepted) < ACCEPTED_SHOWN:
             result.accepted.append(_accepted(row, prompt))
 
-    def _special_tokens_of(self, row: Row) -> Iterator[str]:
-        texts = [message["content"] for message in row.messages] + list(row.demonstrations)
-        texts += [each.text for each in row.completions]
-        texts += [each.text for each in row.comparison.completions] if row.comparison else []
-        found = control_tokens_in(texts)
-        if self._check_prompt is not None:
-            found += special_tokens_of(self._model, "\n".join(texts))
-        for token in dict.fromkeys(found):
-            yield (
-                f"The text holds “{token}”, which is a control token of language models. Here it is read as letters, "
-                "but other programs may take it for the end of a turn. Take it out, unless the text is about it."
-            )
+    def _warnings_of(self, row: Row) -> Iterator[str]:
+        ranked = row.comparison.completions if row.comparison else ()
+        answers = [*row.demonstrations, *(each.text for each in row.completions), *(each.text for each in ranked)]
+        return self._texts.warnings(_messages_of(row), answers)
 
     def _refuse(self, row: RefusedRow) -> None:
         self.result.refused.add(
@@ -212,6 +198,10 @@ class _TakingIn:
             reason = f"It starts like line {line} of this file (near-duplicate)."
             return RefusedRow(line=row.line, column=1, reason=reason, lines=row.lines)
         return RefusedRow(line=row.line, column=1, reason=str(refused), twin_id=twin, lines=row.lines)
+
+
+def _messages_of(row: Row) -> list[Message]:
+    return [Message(role=each["role"], content=each["content"]) for each in row.messages]
 
 
 def _accepted(row: Row, prompt: Prompt) -> Accepted:
@@ -244,24 +234,3 @@ def _add_demonstrations(kept: IO[str]) -> int:
         import_demonstrations(batch)
         count += len(batch)
     return count
-
-
-def _prompt_check(campaign: Campaign, result: ImportResult) -> CheckPrompt | None:
-    """What refuses prompts that the current SFT model couldn't answer; None without a model that can be read."""
-    model = current_sft_model()
-    if model is None:
-        return None
-    try:
-        context = context_length(model.path)
-        count_tokens(model.path, [Message(role="user", content="Hi")])  # a model that can't count this counts nothing
-    except (UnusableModel, UnusablePrompt) as unusable:
-        result.notes.append(f"How long the prompts are was not checked: {unusable}")
-        return None
-    return partial(_check_length, path=model.path, context=context, max_new_tokens=campaign.max_new_tokens)
-
-
-def _check_length(row: Row, *, path: str, context: int, max_new_tokens: int) -> None:
-    messages = [Message(role=each["role"], content=each["content"]) for each in row.messages]
-    tokens = count_tokens(path, messages)
-    if tokens > context - max_new_tokens:
-        raise PromptTooLong(tokens=tokens, context=context, max_new_tokens=max_new_tokens)

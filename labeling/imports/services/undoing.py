@@ -19,9 +19,9 @@ from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 def undo_import(*, prompt_import: PromptImport) -> int:
     """Deletes all that the file brought. Returns how many prompts went.
 
-    A prompt that labelers only skipped or left is set aside instead, for what they did stays on record. So does one to
-    which a later file brought comparisons. Raises NotUndoable: something was ranked or written, or somebody is at it;
-    IllegalMove: the import is not done.
+    A prompt that labelers only skipped or left is set aside instead, for what they did stays on record. So is one to
+    which a later file brought comparisons, or whose demonstration was left out of training by itself. Raises
+    NotUndoable: something was ranked or written, or somebody is at it; IllegalMove: the import is not done.
     """
     prompt_import = PromptImport.objects.select_for_update(no_key=True).get(pk=prompt_import.pk)
     prompts = Prompt.objects.filter(prompt_import=prompt_import)
@@ -33,6 +33,7 @@ def undo_import(*, prompt_import: PromptImport) -> int:
     met = Assignment.objects.filter(prompt__in=prompts) | Assignment.objects.filter(task__prompt__in=prompts)
     kept = set(met.values_list("prompt", flat=True)) | set(met.values_list("task__prompt", flat=True))
     kept |= set(prompts.filter(imported_rankings__isnull=False).values_list("pk", flat=True))
+    kept |= set(prompts.filter(demonstrations__exclusions__isnull=False).values_list("pk", flat=True))
     for prompt in prompts.filter(pk__in=kept, set_aside_reason=""):
         set_prompt_aside(prompt=prompt, reason=f"Import {prompt_import.pk} ({prompt_import.file_name}) was undone.")
     return _delete(prompts.exclude(pk__in=kept))

@@ -5,9 +5,9 @@ import socket
 from collections.abc import Callable
 from math import isfinite
 
-from django.db.models import F
 from django.utils import timezone
 
+from labeling.base.attempts import Attempts
 from labeling.base.refusals import ModelRefused, Refusal
 from labeling.base.states import CheckState, IllegalMove
 from labeling.base.text import LONGEST_ERROR
@@ -21,11 +21,16 @@ from sampler.protocol import Sampler, SampleRequest
 log = logging.getLogger(__name__)
 
 
-CHECK_ATTEMPTS = 3
-"""A worker that dies while it loads a model is asked again, but not for ever: the model may be what kills it."""
-
-
 HELLO = Message(role="user", content="Hello! Who are you?")
+
+
+def _fail(check_id: int, failure: str) -> None:
+    waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING)
+    waiting.move(to=CheckState.FAILED, failure=failure, finished_at=timezone.now())
+
+
+CHECK_ATTEMPTS = Attempts(task="labeling.tasks.sample_once and score_once", give_up=_fail)
+"""A worker that dies while it loads a model is asked again, but not for ever: the model may be what kills it."""
 
 
 def answer_check(*, check_id: int, use: Callable[[ModelVersion], str]) -> None:
@@ -34,19 +39,19 @@ def answer_check(*, check_id: int, use: Callable[[ModelVersion], str]) -> None:
     `use` loads the model and returns what it gave, in words.
     """
     waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING)
-    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname(), attempts=F("attempts") + 1)
+    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
     check = waiting.select_related("model_version").first()
-    if check is None:
-        return
-    if check.attempts > CHECK_ATTEMPTS:
-        died = f"{CHECK_ATTEMPTS} workers died while they loaded it. Has the machine enough memory?"
-        waiting.move(to=CheckState.FAILED, failure=died, finished_at=timezone.now())
-        return
+    if check is not None:
+        CHECK_ATTEMPTS.work_at([check_id], lambda _ids: _answer(check, use))
+
+
+def _answer(check: ModelCheck, use: Callable[[ModelVersion], str]) -> None:
+    waiting = ModelCheck.objects.filter(pk=check.pk, state=CheckState.WAITING)
     try:
         result = use(check.model_version)
     except Exception as failure:
         log.exception("model version %s can't be used", check.model_version_id)
-        waiting.move(to=CheckState.FAILED, failure=_in_words(failure), finished_at=timezone.now())
+        _fail(check.pk, _in_words(failure))
         return
     waiting.move(to=CheckState.PASSED, result=result, finished_at=timezone.now())
     if check.promotion_reason:

@@ -13,12 +13,15 @@ from pytest_django import Settings
 
 from labeling.api.models import IdempotentRequest
 from labeling.base.states import ApiScope
-from labeling.models import Campaign, Prompt, RankingTask, Snapshot
+from labeling.exports.services.requests import answer_snapshot_request
+from labeling.models import Campaign, Prompt, RankingTask, Snapshot, SnapshotRequest
 from labeling.people.tokens.services import revoke_tokens_of
 from tests.labeling.admin_cast import model_in, run_in_training
 from tests.labeling.api.programs import make_account, program_of
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
+from tests.labeling.models_in_use import promoted
+from tests.tiny_models import CONTEXT_LENGTH, make_tiny_model
 
 pytestmark = pytest.mark.django_db
 
@@ -126,28 +129,64 @@ def test_progress_counts_people(program: Client, campaign: Campaign) -> None:
     assert [each["slug"] for each in program.get("/api/v1/campaigns/").json()["results"]] == ["poems"]
 
 
+def test_prompts_are_checked_against_the_current_model(program: Client, tmp_path: Path) -> None:
+    model = Path(promoted(make_tiny_model(tmp_path / "tiny")).path)
+    users = "{% for each in messages if each.role != 'system' %}{{ each.content }}{% endfor %}"
+    (model / "chat_template.jinja").write_text(users)
+    make_campaign(slug="short", max_new_tokens=100)
+    system = {"role": "system", "content": "Be brief."}
+    prompts = [
+        {"messages": [{"role": "user", "content": "a " * CONTEXT_LENGTH + "why?"}], "submitter": "s"},
+        {"messages": [system, {"role": "user", "content": "Why is the sky blue?"}], "submitter": "s"},
+        {"messages": [{"role": "user", "content": "Why is grass green?"}], "submitter": "s"},
+    ]
+    said = program.post("/api/v1/campaigns/short/prompts/", {"prompts": prompts}, JSON).json()
+    long, unread, good = said["results"]
+    assert "The prompt has " in long["refused"]
+    assert f"at most {CONTEXT_LENGTH - 100} fit" in long["refused"]
+    (warning,) = unread["warnings"]
+    assert "won't read message 1, of the system" in warning
+    assert (good["warnings"], said["added"], Prompt.objects.count()) == ([], 2, 2)
+
+
+def make_what_is_asked_for() -> None:
+    """What workers do."""
+    for pk in SnapshotRequest.objects.values_list("pk", flat=True):
+        answer_snapshot_request(request_id=pk)
+
+
 def test_a_snapshot_is_made_listed_and_downloaded(
     program: Client, campaign: Campaign, tmp_path: Path, settings: Settings
 ) -> None:
     settings.SNAPSHOTS_DIR = tmp_path
     make_ready_task(make_prompt(campaign))
+    assert program.post("/api/v1/snapshots/", {"kinds": ["rankings"], "campaign": "p"}, JSON).status_code == 422
     nothing = program.post("/api/v1/snapshots/", {"kinds": ["rankings"]}, JSON)
-    assert nothing.status_code == 422
-    assert "No record matches" in nothing.json()["detail"]
+    make_what_is_asked_for()
+    failed = program.get(nothing.json()["address"])
+    assert (failed.status_code, failed.json()["state"], failed.json()["snapshot"]) == (200, "failed", None)
+    assert "No record matches" in failed.json()["failure"]
     rank(make_labeler("alice"), [1, 2, 3, 4])
     sent = {"kinds": ["rankings", "pairs"], "campaign": "poems"}
-    made = program.post("/api/v1/snapshots/", sent, JSON, headers={"idempotency-key": "k"})
-    assert made.status_code == 201
+    asked = program.post("/api/v1/snapshots/", sent, JSON, headers={"idempotency-key": "k"})
+    assert (asked.status_code, asked.json()["state"], asked.json()["snapshot"]) == (202, "waiting", None)
+    assert not Snapshot.objects.exists()  # the web request made none
     again = program.post("/api/v1/snapshots/", sent, JSON, headers={"idempotency-key": "k"})
-    assert again.json() == made.json()
-    assert Snapshot.objects.count() == 1
-    snapshot = made.json()
+    assert (again.json(), again["Location"]) == (asked.json(), asked["Location"])
+    assert SnapshotRequest.objects.filter(state="waiting").count() == 1
+    waits = program.get(asked["Location"])
+    assert (waits.status_code, waits["Retry-After"], waits.json()) == (202, "2", asked.json())
+    make_what_is_asked_for()
+    assert program_of(make_account("other")).get(asked["Location"]).status_code == 404
+    made = program.get(asked["Location"])
+    assert (made.status_code, made.json()["state"]) == (200, "done")
+    snapshot = made.json()["snapshot"]
     assert snapshot["filters"]["campaign"] == "poems"
     assert program.get("/api/v1/snapshots/").json()["results"] == [snapshot]
     archive = b"".join(program.get(f"/api/v1/snapshots/{snapshot['id']}/download/"))
     with tarfile.open(fileobj=BytesIO(archive)) as opened:
         assert any(name.endswith("manifest.json") for name in opened.getnames())
-    next(tmp_path.glob("api-*/**/*.jsonl")).write_text("{}")
+    next(tmp_path.glob("export-*/**/*.jsonl")).write_text("{}")
     broken = program.get(f"/api/v1/snapshots/{snapshot['id']}/download/")
     assert broken.status_code == 422
 
@@ -159,6 +198,7 @@ def test_models_and_runs_are_told_with_their_metrics(
     make_ready_task(make_prompt(campaign))
     rank(make_labeler("alice"), [1, 2, 3, 4])
     program.post("/api/v1/snapshots/", {"kinds": ["rankings"]}, JSON)
+    make_what_is_asked_for()
     version = model_in(tmp_path / "tiny")
     run = run_in_training(Snapshot.objects.get())
     assert program.get("/api/v1/model-versions/?kind=sft").json()["results"] == []

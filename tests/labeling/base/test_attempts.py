@@ -7,11 +7,24 @@ from typing import Any
 import pytest
 from celery.signals import worker_shutting_down
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 import labeling.tasks
-from labeling.base.attempts import MOST_DEATHS, UnfinishedAttempt
-from labeling.base.states import CompositionKind, SuggestionState, TaskState
-from labeling.models import ModelVersion, RankingTask, RewardScore, SamplingRun, ScoringRequest, SuggestionRequest
+from labeling.base.attempts import FORGOTTEN_AFTER, MOST_DEATHS, UnfinishedAttempt
+from labeling.base.states import CheckState, CompositionKind, ImportState, SuggestionState, TaskState
+from labeling.imports.rules.rows import Defaults
+from labeling.imports.services import prompt_imports
+from labeling.imports.services.prompt_imports import stop_import
+from labeling.model_versions.services.checks import check_again
+from labeling.models import (
+    ModelVersion,
+    PromptImport,
+    RankingTask,
+    RewardScore,
+    SamplingRun,
+    ScoringRequest,
+    SuggestionRequest,
+)
 from labeling.ranking_tasks.services.tasks import top_up
 from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
 from labeling.writing.services import start_composition
@@ -131,6 +144,43 @@ def test_a_completion_that_kills_scorers_has_no_reward_and_says_why(monkeypatch:
     scores = RewardScore.objects.all()
     assert len(scores) == 4
     assert all(score.reward is None and "workers died" in score.problem for score in scores)
+
+
+def test_a_model_that_kills_whoever_tries_it_and_a_file_that_kills_its_readers_fail_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version = ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="candidate")
+    check = check_again(version=version)
+    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _path: kill())
+    assert deliver(labeling.tasks.sample_once, check.pk) == MOST_DEATHS
+    check.refresh_from_db()
+    assert (check.state, check.failure[:24]) == (CheckState.FAILED, "3 workers died at it (ki")
+
+    brought = PromptImport.objects.create(campaign=make_campaign(), file_name="huge.jsonl")
+    monkeypatch.setattr("labeling.imports.services.prompt_imports.run_pass", lambda **_: kill())
+    assert deliver(labeling.tasks.take_in_file, brought.pk) == MOST_DEATHS
+    brought.refresh_from_db()
+    assert (brought.state, brought.error[:24]) == (ImportState.FAILED, "3 workers died at it (ki")
+    assert not UnfinishedAttempt.objects.exists()
+
+
+def test_what_is_read_anew_may_kill_as_often_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = PromptImport.objects.create(campaign=make_campaign(), file_name="huge.jsonl")
+    monkeypatch.setattr("labeling.imports.services.prompt_imports.run_pass", lambda **_: kill())
+    with pytest.raises(Killed):
+        labeling.tasks.take_in_file(brought.pk)
+    stop_import(prompt_import=brought, user=User.objects.create_user("olga"))
+    assert UnfinishedAttempt.objects.exists()
+    monkeypatch.setattr("labeling.imports.services.prompt_imports.run_pass", lambda **_: None)
+    prompt_imports.check_again(prompt_import=brought, defaults=Defaults())
+    assert not UnfinishedAttempt.objects.exists()
+
+
+def test_old_deaths_are_forgotten_by_beat() -> None:
+    for row, age in ((1, FORGOTTEN_AFTER * 2), (2, FORGOTTEN_AFTER / 2)):
+        UnfinishedAttempt.objects.create(task="any", row=row, began_at=timezone.now() - age)
+    labeling.tasks.forget_what_is_old()
+    assert UnfinishedAttempt.objects.get().row == 2
 
 
 def test_being_stopped_by_hand_in_the_middle_counts_against_nothing() -> None:

@@ -42,7 +42,8 @@ def test_updates_of_many_rows_are_recorded_row_by_row_and_unchanged_ones_are_not
     with acting_as("command"):
         Campaign.objects.update(priority=2)
     found = [change for change in changes("campaign") if "priority" in change.changes]
-    assert [(each.row_id, each.changes["priority"], each.actor) for each in found] == [
+    # In which order an UPDATE comes to the rows is PostgreSQL's own affair.
+    assert sorted((each.row_id, each.changes["priority"], each.actor) for each in found) == [
         (campaigns[0].pk, [1, 2], "command"),
         (campaigns[2].pk, [3, 2], "command"),
     ]

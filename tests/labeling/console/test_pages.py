@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -87,8 +88,8 @@ SHOWN_ELSEWHERE = {
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    EarlierDraft, IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress,
-    RenderedCompletion, SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
+    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion,
+    SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 
@@ -104,6 +105,7 @@ def everything(tmp_path: Path) -> Campaign:
     leave_out(target=Demonstration.objects.latest("pk"), reason="not an answer")
     doubted(make_labeler("greta"))
     asked_for_rewards()
+    EarlierDraft.objects.create(token=uuid4(), labeler=make_labeler("hedi"), version=1, draft={"text": ["Of old."]})
     Webhook.objects.create(url="https://example.org/told", events=["ranking.submitted"])
     make_ready_task(make_prompt(campaign))
     rank(make_labeler("hugo"), [1, 2, 3, 4])

@@ -1,7 +1,10 @@
 """Earlier versions of a draft: kept while people write, and restored through the page that lists them."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -11,8 +14,9 @@ from labeling.base.states import CompositionKind
 from labeling.desk.services.assignments import claim_demonstration
 from labeling.desk.services.drafts import EARLIER_KEPT
 from labeling.desk.services.leases import close_campaign
-from labeling.models import Assignment, EarlierDraft, Labeler
+from labeling.models import Assignment, Demonstration, EarlierDraft, Labeler
 from labeling.writing.services import start_composition
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +64,26 @@ def test_a_text_that_is_deleted_can_be_had_back(client: Client, held: Assignment
     assert LONG in work
     assert "earlier version is restored" in work
     assert 'name="draft_version" value="4"' in work
+
+
+def test_an_admin_finds_them_from_the_page_of_what_was_handed_in(client: Client, held: Assignment) -> None:
+    save(client, held, "First", 0)
+    save(client, held, LONG, 1)
+    client.post(f"/work/{held.token}/submit/", {"text": "Handed in.", "draft_version": 2})
+    EarlierDraft.objects.create(token=uuid4(), labeler=held.labeler, version=1, draft={"text": ["Of other work"]})
+    demonstration = Demonstration.objects.get()
+    admin = admin_browser()
+    for page in (
+        f"/admin/labeling/demonstration/{demonstration.pk}/change/",
+        f"/admin/labeling/assignment/{held.pk}/change/",
+    ):
+        link = re.search(r'href="(/admin/labeling/earlierdraft/[^"]+)">\d earlier version', admin.get(page).text)
+        assert link, page
+        listed = admin.get(html.unescape(link[1])).text
+        assert "First" in listed
+        assert "Of other work" not in listed
+    kept = EarlierDraft.objects.filter(token=held.token).latest("pk")
+    assert kept.draft["text"][0] in admin.get(f"/admin/labeling/earlierdraft/{kept.pk}/change/").text
 
 
 def test_the_draft_that_lost_against_another_device_is_kept(client: Client, held: Assignment) -> None:

@@ -364,7 +364,10 @@ class TestFilters:
         manifest = write_snapshot(tmp_path / "held_out", kinds=["rankings", "pairs"], held_out=True)
 
         assert [each["labeler_group"] for each in lines(tmp_path / "usual", "rankings/valid.jsonl")] == ["training"]
-        assert [file.path for file in manifest.files[1:]] == ["pairs/held_out.jsonl", "rankings/held_out.jsonl"]
+        assert [file.path for file in manifest.files if file.split] == [
+            "pairs/held_out.jsonl",
+            "rankings/held_out.jsonl",
+        ]
         (record,) = lines(tmp_path / "held_out", "rankings/held_out.jsonl")
         assert (record["split"], record["labeler_group"]) == ("held_out", "held_out")
 
@@ -482,6 +485,7 @@ class TestManifest:
         }
         assert [(file["path"], file["records"]) for file in manifest["files"]] == [
             ("README.md", 0),
+            ("chat_template.jinja", 0),
             ("pairs/train.jsonl", 6),
             ("rankings/train.jsonl", 1),
         ]

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
 from labeling.base.refusals import NothingToExport
 from labeling.base.states import CampaignUse
 from labeling.campaigns.services.campaigns import change_campaign
-from labeling.exports.services.exclusions import leave_out
-from labeling.exports.services.snapshots import write_snapshot
-from labeling.models import Ranking
+from labeling.exports.services.exclusions import leave_out, take_in
+from labeling.exports.services.snapshots import SnapshotOptions, register_snapshot, write_snapshot
+from labeling.imports.services.undoing import undo_import
+from labeling.models import Demonstration, Prompt, PromptImport, Ranking
 from lm.snapshot.reading import open_snapshot
 from lm.snapshot.records import IMPORTED_FROM
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 
@@ -96,3 +99,40 @@ def test_those_of_a_campaign_that_does_not_train_are_left_out(file: Path, tmp_pa
     leave_out(target=campaign, reason="of unknown origin")
     assert exported("left-out") == 0
     assert exported("all", include_left_out=True) == 3
+
+
+def test_an_import_is_left_out_with_all_that_came_of_it(file: Path, tmp_path: Path) -> None:
+    campaign = make_campaign(slug="steered", demonstrations_per_prompt=0)
+    call_command("import_prompts", file, "--campaign", "steered", stdout=io.StringIO(), stderr=io.StringIO())
+    brought, alice = PromptImport.objects.get(), make_labeler("alice")
+    make_ready_task(brought.prompts.earliest("pk"))
+    rank(alice, [1, 2, 3, 4])
+    make_ready_task(make_prompt(campaign))
+    kept = rank(alice, [1, 2, 3, 4])
+    exclusion = leave_out(target=brought, reason="its licence forbids it")
+
+    options: SnapshotOptions = {"kinds": ["rankings", "demonstrations"], "include_imported": True}
+    manifest = write_snapshot(tmp_path / "without", **options)
+    assert [record["ranking_id"] for record in records_in(tmp_path / "without")] == [kept.pk]
+    assert manifest.left_out == {"rankings": {"prompt_import": 1}, "imported_rankings": {"prompt_import": 3}}
+    snapshot = register_snapshot(manifest=manifest, path=tmp_path / "without", made_by="olga")
+    page = admin_browser().get(reverse("admin:labeling_snapshot_change", args=[snapshot.pk])).text
+    assert "Existing comparisons: 3 of imports that are left out" in page
+
+    take_in(exclusion=exclusion, reason="the licence was read again")
+    manifest = write_snapshot(tmp_path / "again", **options)
+    assert (len(records_in(tmp_path / "again")), manifest.left_out) == (5, {})
+
+
+def test_an_import_is_undone_although_one_of_its_demonstrations_was_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "answered.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"{n} and one?", "demonstration": f"{n + 1}"}) + "\n"
+                            for n in range(2)))  # fmt: skip
+    make_campaign(slug="steered")
+    call_command("import_prompts", path, "--campaign", "steered", stdout=io.StringIO(), stderr=io.StringIO())
+    first, second = Demonstration.objects.order_by("pk")
+    leave_out(target=first, reason="wrong")
+    brought = PromptImport.objects.get()
+    assert undo_import(prompt_import=brought) == 1
+    assert "was undone" in Prompt.objects.get().set_aside_reason
+    assert not Demonstration.objects.filter(pk=second.pk).exists()

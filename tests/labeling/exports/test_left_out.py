@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling.base.refusals import ExclusionRefused, NothingToExport
-from labeling.base.states import CampaignUse
+from labeling.base.states import CampaignUse, ImportState
 from labeling.campaigns.services.campaigns import change_campaign
 from labeling.exports.services.exclusions import leave_out, take_in
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.services.reward_models import create_reward_model
-from labeling.models import Campaign, Change, Demonstration, Exclusion, Labeler, Ranking
+from labeling.models import Campaign, Change, Demonstration, Exclusion, Labeler, PromptImport, Ranking
 from lm.snapshot.manifest import Manifest, read_manifest
 from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -145,11 +145,14 @@ def test_the_command_says_what_it_leaves_out(
     assert "left out: rankings, 1 by ranking" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("target", ["ranking", "demonstration", "labeler", "campaign"])
+@pytest.mark.parametrize("target", ["ranking", "demonstration", "labeler", "campaign", "promptimport"])
 def test_an_admin_leaves_out_and_takes_in_with_a_reason_and_a_trail(alice: Labeler, target: str) -> None:
     ranking, demonstration = ranked(alice), written(alice)
     row = {
         "ranking": ranking, "demonstration": demonstration, "labeler": alice, "campaign": ranking.task.campaign,
+        "promptimport": PromptImport.objects.create(
+            campaign=ranking.task.campaign, state=ImportState.DONE, file_name="a.jsonl", finished_at=timezone.now()
+        ),
     }[target]  # fmt: skip
     client, page = admin_browser(), reverse(f"admin:labeling_{target}_change", args=[row.pk])
     assert "Leave out of training" in client.get(page).text
@@ -160,8 +163,9 @@ def test_an_admin_leaves_out_and_takes_in_with_a_reason_and_a_trail(alice: Label
     assert "They copy the prompt." in said.text
     assert "Take in again" in said.text
     exclusion = Exclusion.objects.get()
-    assert (exclusion.kind, exclusion.excluded_by.username if exclusion.excluded_by else "") == (target, "olga")
-    listed = client.get(reverse("admin:labeling_exclusion_changelist"), {"kind": target, "in_force": "yes"}).text
+    kind = "prompt_import" if target == "promptimport" else target
+    assert (exclusion.kind, exclusion.excluded_by.username if exclusion.excluded_by else "") == (kind, "olga")
+    listed = client.get(reverse("admin:labeling_exclusion_changelist"), {"kind": kind, "in_force": "yes"}).text
     assert "They copy the prompt." in listed
     client.post(reverse("admin:labeling_exclusion_take_in_again", args=[exclusion.pk]), {"reason": "A mistake."})
     exclusion.refresh_from_db()
@@ -169,6 +173,40 @@ def test_an_admin_leaves_out_and_takes_in_with_a_reason_and_a_trail(alice: Label
     trail = Change.objects.filter(table_name="labeling_exclusion").order_by("pk")
     assert [(change.actor, change.action) for change in trail] == [("olga", "insert"), ("olga", "update")]
     assert "Leave out of training" in client.get(page).text
+
+
+def test_what_is_ticked_in_the_lists_is_left_out_and_taken_in_for_one_reason(alice: Labeler) -> None:
+    client, address = admin_browser(), reverse("admin:labeling_ranking_changelist")
+    labels = [ranked(alice) for _ in range(3)]
+    leave_out(target=labels[0], reason="wrong")
+    ticked = {"_selected_action": [label.pk for label in labels]}
+    asked = client.post(address, {"action": "leave_out_ticked", **ticked})
+    assert "Leave out of training …" in client.get(address).text
+    assert client.post(asked["Location"], {"reason": " "}).status_code == 422
+    said = client.post(asked["Location"], {"reason": "They clicked through."}, follow=True)
+    assert texts_of(said) == ["Left out of training: 2. Were left out already: 1."]
+    in_force = Exclusion.objects.in_force()
+    assert set(in_force.values_list("ranking", "reason")) == {
+        (labels[0].pk, "wrong"), *((label.pk, "They clicked through.") for label in labels[1:]),
+    }  # fmt: skip
+    asked = client.post(address, {"action": "take_in_ticked", **ticked})
+    said = client.post(asked["Location"], {"reason": "All is well."}, follow=True)
+    assert texts_of(said) == ["Taken in again: 3. Were not left out by themselves: 0."]
+    assert not in_force.all().exists()
+
+    demonstration = written(alice)
+    address = reverse("admin:labeling_demonstration_changelist")
+    asked = client.post(address, {"action": "leave_out_ticked", "_selected_action": [demonstration.pk]})
+    client.post(asked["Location"], {"reason": "Copied."})
+    assert Exclusion.objects.in_force().get().demonstration == demonstration
+
+
+def test_more_ticked_rows_than_an_address_holds_are_refused(alice: Labeler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labeling.base.admin.ticked.MOST_TICKED", 1)
+    client, address = admin_browser(), reverse("admin:labeling_ranking_changelist")
+    ticked = {"_selected_action": [ranked(alice).pk, ranked(alice).pk]}
+    said = client.post(address, {"action": "leave_out_ticked", **ticked}, follow=True)
+    assert "More than 1 rows are ticked" in texts_of(said)[0]
 
 
 def test_a_labeler_is_left_out_from_a_day_on(alice: Labeler) -> None:

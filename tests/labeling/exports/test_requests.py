@@ -89,6 +89,13 @@ def test_what_cannot_be_exported_is_said_in_the_form_or_in_the_list(olga: User, 
     assert "No record matches" in admin.get(LIST).text
 
 
+def test_the_form_takes_imported_comparisons_and_what_is_left_out_where_that_is_ticked() -> None:
+    form = {"rankings": "on", "include_imported": "on", "include_left_out": "on"}
+    admin_browser().post(f"{LIST}export/", form)
+    options = options_of(SnapshotRequest.objects.get())
+    assert (options["include_imported"], options["include_left_out"]) == (True, True)
+
+
 def test_who_may_not_change_snapshots_may_not_export() -> None:
     assert (
         admin_browser("labeling.view_snapshot", name="vera").post(f"{LIST}export/", {"rankings": "on"}).status_code

@@ -228,6 +228,25 @@ class TestContext:
         assert result.written
         assert result.notes[0].startswith("How long the prompts are was not checked: ")
 
+    def test_what_the_models_read_otherwise_is_said(self, model: Path) -> None:
+        """A template without system messages, and demonstrations that no reward model made of this one will read."""
+        users = "{% for each in messages if each.role != 'system' %}{{ each.content }}{% endfor %}"
+        (model / "chat_template.jinja").write_text(users)
+        system = {"role": "system", "content": "Be brief."}
+        long = " ".join(map(str, range(CONTEXT_LENGTH)))
+
+        result = take_in(
+            make_campaign(max_new_tokens=100),
+            {"messages": [system, {"role": "user", "content": "Why is grass green?"}]},
+            {"prompt": "Why is the sea blue?", "demonstration": long},
+            SKY,
+        )
+
+        assert result.written
+        unread, too_long = [str(kind.examples[0]) for kind in result.warnings.kinds.values()]
+        assert unread.startswith("line 1: The current model won't read message 1, of the system")
+        assert too_long.startswith("line 2: 1 of its answers are longer than the reward model reads")
+
     def test_without_a_readable_model_it_is_said(self, model: Path) -> None:
         (model / "config.json").unlink()
 

@@ -19,7 +19,7 @@ from labeling.base.states import ImportState
 from labeling.imports.rules.reading import Reading, read_prompts
 from labeling.imports.rules.rows import Defaults
 from labeling.imports.services import prompt_imports
-from labeling.imports.services.prompt_imports import MOST_ATTEMPTS, Origin, begin_import, confirm_import, run_waiting
+from labeling.imports.services.prompt_imports import Origin, begin_import, confirm_import, run_waiting
 from labeling.imports.services.taking_in import preview
 from labeling.imports.services.uploads import keep_upload
 from labeling.models import Prompt, PromptImport
@@ -130,21 +130,6 @@ def test_one_is_stopped_in_the_middle_and_its_progress_was_seen(monkeypatch: pyt
     assert (waiting.state, waiting.bytes_read) == (ImportState.FAILED, read[1])
     assert "Stopped by olga." in page_of(client, waiting).text
     assert not Prompt.objects.exists()
-
-
-def test_one_whose_workers_die_is_given_up_visibly(monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting = begun(lines(3))
-
-    def dies(**_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(prompt_imports, "run_pass", dies)
-    for _ in range(MOST_ATTEMPTS):
-        with pytest.raises(KeyboardInterrupt):
-            run_waiting(import_id=waiting.pk)
-    run_waiting(import_id=waiting.pk)
-    waiting.refresh_from_db()
-    assert (waiting.state, waiting.error) == (ImportState.FAILED, "Its worker died 3 times while it read the file.")
 
 
 def test_a_file_above_the_limit_is_refused_and_the_limit_is_said_before(settings: Any, tmp_path: Path) -> None:

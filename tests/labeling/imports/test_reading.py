@@ -224,6 +224,7 @@ class TestRefusals:
             ('{"prompt": "Hi"} {"prompt": "Ho"}', 18, "Broken JSON: Extra data"),
             ('"just a text"', 1, "no object"),
             ('{"prompt": "a", "prompt": "b"}', 2, "The field “prompt” is there twice"),
+            ('{"prompt": "a", "score": NaN}', 1, "NaN is no number that JSON knows"),
             ('{"prompt": ' + "[" * 100_000, 1, "nested too deeply"),
             ('{"prompt": ' + "1" * 5000 + "}", 1, "The JSON can't be read"),
         ],

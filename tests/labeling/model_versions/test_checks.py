@@ -19,7 +19,7 @@ from labeling.model_versions.queries import why_unusable
 from labeling.model_versions.services.checks import CHECKS, check_again, check_broken_again, give_up_late_checks
 from labeling.model_versions.services.promotion import promote, promote_when_checked, roll_back
 from labeling.model_versions.services.registration import register_model
-from labeling.model_versions.services.trying import CHECK_ATTEMPTS, answer_check, score_once
+from labeling.model_versions.services.trying import answer_check, score_once
 from labeling.models import ModelCheck, ModelVersion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.tasks import top_up
 from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
@@ -86,7 +86,7 @@ class TestRegistering:
         tasks.sample_once(asked(version).pk)
 
         check = asked(version)
-        assert (check.state, check.attempts) == (CheckState.PASSED, 1)
+        assert check.state == CheckState.PASSED
         assert "mean log-probability" in check.result
         page = client.get(reverse("admin:labeling_modelversion_change", args=[version.pk])).text
         assert reverse("admin:labeling_modelversion_promote", args=[version.pk]) in page
@@ -138,11 +138,6 @@ class TestChecks:
         assert (sampling.task, scoring.task) == ("labeling.tasks.sample_once", "labeling.tasks.score_once")
         assert (sampling.take(), scoring.take()) == ([asked(version).pk], [asked(reward).pk])
         assert (sampling.take(), scoring.take()) == ([], [])
-
-    def test_one_that_kills_its_workers_is_given_up(self, version: ModelVersion) -> None:
-        ModelCheck.objects.update(attempts=CHECK_ATTEMPTS)  # as workers leave it that died while they loaded it
-        answer_check(check_id=asked(version).pk, use=lambda _: "never")
-        assert "3 workers died while they loaded it" in asked(version).failure
 
     def test_one_that_no_worker_takes_up_ends_visibly_and_can_be_asked_again(self, version: ModelVersion) -> None:
         ModelCheck.objects.update(asked_at=timezone.now() - timedelta(hours=2))

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from labeling.base.refusals import PayRefused
-from labeling.base.states import IllegalMove, LabelerState, PayEntryKind
+from labeling.base.states import CampaignStage, IllegalMove, LabelerState, PayEntryKind
 from labeling.desk.services.accounts import close_account
 from labeling.desk.services.leases import suspend_labeler
 from labeling.models import Campaign, Labeler, PayEntry, PayPeriod
@@ -186,6 +186,16 @@ def test_whoever_is_suspended_or_gone_is_paid_and_simulated_labelers_are_not(ali
             period=period, labeler=simulated, kind=PayEntryKind.GIVEN, amount=Decimal(1), currency="USD",
             reason="Well done.", by=None,
         )  # fmt: skip
+
+
+def test_screening_earns_what_its_terms_say_and_is_otherwise_no_unpaid_work(alice: Labeler) -> None:
+    free, paid = (make_campaign(stage=CampaignStage.SCREENING) for _ in range(2))
+    terms(paid, per_hour=Decimal(4))
+    for campaign in (free, paid):
+        worked(alice, campaign, at=march(2), minutes=15)
+    period = open_period(**MARCH)
+    assert earned_by(alice, period) == {"USD": Decimal(1)}
+    assert unpaid_work(period) == []
 
 
 def test_work_that_nothing_pays_for_is_shown(alice: Labeler) -> None:

@@ -10,14 +10,17 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling.base.states import PayEntryKind
+from labeling.base.states import CampaignStage, LabelerState, PayEntryKind
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.leases import suspend_labeler
 from labeling.desk.services.revisions import start_revision
-from labeling.models import Labeler, Ranking
+from labeling.models import Labeler, Ranking, RankingTask
 from labeling.pay.queries import disagreements
 from labeling.pay.queries.disagreements import disagreements_of
 from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.quality.gold.services.items import RightAnswer, make_gold
+from labeling.quality.gold.services.measuring import measure_handed_in
+from labeling.ranking_tasks.services.tasks import copy_task
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -106,6 +109,38 @@ def test_nothing_is_shown_that_could_sway_a_label(
     start_revision(labeler=alice, token=str(ranking.assignment.token), fields_of=fields_of_ranking)
     assert disagreements_of(alice) == []
     assert Ranking.objects.count() == 2
+
+
+def gold(task: RankingTask) -> None:
+    """Its completions are right in the order of their ids."""
+    ids = task.completions.order_by("pk").values_list("pk", flat=True)
+    make_gold(task=task, answer=RightAnswer(ranks={pk: rank for rank, pk in enumerate(ids, start=1)}), by=None)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_they_are_checked_by_is_never_shown(alice: Labeler, bob: Labeler) -> None:
+    campaign = make_campaign(rankings_per_task=2, shared_percent=0)
+    for _ in range(2):
+        make_ready_task(make_prompt(campaign))
+    becomes_gold, comes_again = (rank(alice, [1, 2, 3, 4]).task for _ in range(2))
+    for _ in range(2):
+        rank(bob, [4, 3, 2, 1])
+    assert len(disagreements_of(alice)) == 2
+    gold(becomes_gold)
+    copy = copy_task(task=comes_again, labeler=alice)
+    assert disagreements_of(alice) == []
+    assert rank(alice, [1, 2, 4, 3]).task == copy
+    assert [each.ranking.task for each in disagreements_of(alice)] == [comes_again]
+
+
+def test_practice_is_told_as_it_was_measured(client: Client, alice: Labeler) -> None:
+    task = make_ready_task(make_prompt(make_campaign(stage=CampaignStage.PRACTICE)))
+    gold(task)
+    Labeler.objects.update(state=LabelerState.PRACTICE)
+    alice.refresh_from_db()
+    rank(alice, [1, 2, 4, 3])
+    measure_handed_in()
+    assert "Of 1 practice items you passed 0; of 6 pairs in the answers you put 5" in text_of(client)
 
 
 @pytest.mark.usefixtures("at_once")
