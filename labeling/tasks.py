@@ -20,6 +20,7 @@ from labeling.model_versions.queries import current_reward_models, current_sft_m
 from labeling.model_versions.services import checks, trying
 from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
+from labeling.quality.gold.services import measuring, planning
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
@@ -225,6 +226,13 @@ def take_in_file(import_id: int) -> None:
 def go_on_with_imports() -> None:
     """Beat: sends again what no worker reads: its message was lost, or its worker died."""
     IMPORTS.send()
+
+
+@shared_task
+def plan_checks() -> None:
+    """Beat: measures checks that were handed in, and gives labelers the ones that are due."""
+    measuring.measure_handed_in()
+    planning.plan_checks()
 
 
 @shared_task

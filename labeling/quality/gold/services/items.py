@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Max
-from django.db.models.functions import Greatest
 
 from labeling.base.refusals import GoldRefused
 from labeling.base.states import CampaignStage, GoldState, TaskState
@@ -48,9 +47,9 @@ def make_gold(*, task: RankingTask, answer: RightAnswer, by: User | None) -> Gol
     item = GoldItem.objects.create(task=task)
     _write(item, task, answer, by)
     if task.campaign.stage == CampaignStage.WORK and task.state == TaskState.READY:
-        taken = F("rankings_open") + F("rankings_done")
-        RankingTask.objects.filter(pk=task.pk).update(rankings_needed=Greatest(1, taken))
+        RankingTask.objects.filter(pk=task.pk).update(rankings_needed=F("rankings_open") + F("rankings_done"))
         RankingTask.objects.filter(pk=task.pk, rankings_done=F("rankings_needed")).move(to=TaskState.DONE)
+        task.refresh_from_db(fields=["state", "rankings_needed"])
     return item
 
 
