@@ -36,7 +36,10 @@ from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.skills import admin as skills
 from labeling.people.tokens import admin as tokens
-from labeling.quality.gold import admin as gold
+from labeling.quality.admin import agreement, habits, sentinels
+from labeling.quality.gold.admin import checks as gold_checks
+from labeling.quality.gold.admin import items as gold_items
+from labeling.quality.gold.admin import making as gold
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
 from labeling.rewards import admin as rewards
@@ -47,10 +50,14 @@ from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
 __all__ = [
+    "agreement",
     "assignments",
     "entries",
+    "gold_checks",
+    "gold_items",
     "periods",
     "revisions",
+    "sentinels",
     "skills",
     "surveys",
     "tokens",
@@ -65,9 +72,16 @@ IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 
 @admin.register(Labeler)
-class LabelerAdmin(Suspending, exclusions.LeavingOut, LabelerPay, labelers.LabelerWork, people.LabelerAdmin):
-    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
-    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
+class LabelerAdmin(
+    Suspending,
+    exclusions.LeavingOut,
+    LabelerPay,
+    habits.MarkedLabelers,
+    labelers.LabelerWork,
+    people.LabelerAdmin,
+):
+    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK, "marked")
+    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")

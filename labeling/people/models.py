@@ -19,6 +19,9 @@ class Labeler(StatefulModel):
     state = models.CharField(max_length=16, choices=LabelerState.choices, default=LabelerState.INVITED)
     group = models.CharField(max_length=16, choices=LabelerGroup.choices, default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False, editable=False)
+    researcher = models.BooleanField(
+        default=False, help_text=_("Their rankings are what those of labelers are held against.")
+    )
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text="For example en, zh.")
     time_zone = models.CharField(
         max_length=64, blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC."

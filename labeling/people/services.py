@@ -28,6 +28,7 @@ def create_labeler(
     group: LabelerGroup = LabelerGroup.TRAINING,
     simulated: bool = False,
     skills: Sequence[str] = (),
+    researcher: bool = False,
 ) -> Labeler:
     """A user with a labeler's profile; without a password nobody can log in as it.
 
@@ -39,15 +40,27 @@ def create_labeler(
     spoken = checked_languages(languages)
     user = User.objects.create_user(username=username, password=password)
     return Labeler.objects.create(
-        user=user, languages=spoken, state=state, group=group, simulated=simulated, skills=checked_skills(skills)
+        user=user,
+        languages=spoken,
+        state=state,
+        group=group,
+        simulated=simulated,
+        skills=checked_skills(skills),
+        researcher=researcher,
     )
 
 
 @transaction.atomic
 def change_labeler(
-    *, labeler: Labeler, group: LabelerGroup, languages: Sequence[str], skills: Sequence[str] | None = None
+    *,
+    labeler: Labeler,
+    group: LabelerGroup,
+    languages: Sequence[str],
+    skills: Sequence[str] | None = None,
+    researcher: bool | None = None,
 ) -> Labeler:
-    """Work handed in keeps the group of its day; work that is held stays theirs. Without `skills` they keep theirs.
+    """Work handed in keeps the group of its day; work that is held stays theirs. `skills` and `researcher` of None stay
+    as they are.
 
     Raises UnknownLanguage, SkillRefused, and LabelerRefused: simulated labelers are never held out.
     """
@@ -57,7 +70,9 @@ def change_labeler(
     labeler.group, labeler.languages = group, checked_languages(languages)
     if skills is not None:
         labeler.skills = checked_skills(skills)
-    labeler.save(update_fields=["group", "languages", "skills"])
+    if researcher is not None:
+        labeler.researcher = researcher
+    labeler.save(update_fields=["group", "languages", "skills", "researcher"])
     return labeler
 
 

@@ -31,6 +31,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_payterms": (),
     "labeling_payperiod": EVERY,
     "labeling_survey": EVERY,
+    "labeling_sentinel": EVERY,
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",
     ),

@@ -27,7 +27,7 @@ class PayEntryAdmin(RecordAdmin):
         shown("campaign", lazy("Campaign")), shown("kind", lazy("Kind")), "time", "what_amount",
         shown("reason", lazy("Reason")),
     )  # fmt: skip
-    list_filter = (*by_choice("kind"), *by_relation("period", "labeler", "campaign"))
+    list_filter = (*by_choice("kind"), *by_relation("period", "campaign"))
     list_select_related = ("period", "labeler__user", "campaign")
     search_fields = ("labeler__user__username", "reason")
     search_help_text = lazy("A labeler's name or a reason")

@@ -14,7 +14,7 @@ from labeling.desk.models import BY_PEOPLE, Assignment, Revision
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.rules.drafts import letter_of
 from labeling.desk.services.revisions import REVISABLE
-from labeling.pay.rules.disagreements import OpposedPair, opposed_pairs
+from labeling.pay.rules.disagreements import opposed_pairs
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 
@@ -33,9 +33,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Opposed:
+    """How many others put `lower` above `upper`, both named by the letters that the labeler saw."""
+
     upper: str
     lower: str
-    pair: OpposedPair
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ def _disagreement(
             for completion, letter in letters.items()
         ],
         opposed=[
-            Opposed(upper=letters[pair.upper], lower=letters[pair.lower], pair=pair)
+            Opposed(upper=letters[pair.upper], lower=letters[pair.lower], count=pair.opposed)
             for pair in opposed_pairs(mine, ordered)
         ],
         others=len(ordered),

@@ -19,6 +19,7 @@ from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
     Campaign,
     Completion,
+    CompletionAgreement,
     Demonstration,
     EarlierDraft,
     IdempotentRequest,
@@ -54,10 +55,12 @@ from tests.labeling.admin_cast import (
     compared_elsewhere,
     doubted,
     furnish,
+    looked_at,
     model_in,
     open_campaign,
     paid_for,
     run_in_training,
+    shared_by,
     snapshot_in,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
@@ -73,6 +76,7 @@ NOUNS = [
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
     Completion,
+    CompletionAgreement,
     Message,
     ModelCheck,
     OwnPromptExample,
@@ -115,6 +119,8 @@ def everything(tmp_path: Path) -> Campaign:
     paid_for(campaign)
     asked_how_they_find_it()
     add_skill(slug="law", name={"en": "Law"})
+    shared_by(make_labeler("jo"), make_labeler("kim"))
+    looked_at()
     return campaign
 
 

@@ -155,7 +155,7 @@ def test_the_pages_grow_no_query(
         make_ready_task(make_prompt(campaign))
         rank(alice, [1, 2, 3, 4])
         rank(bob, [4, 3, 2, 1])
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         client.get("/me/")
     with django_assert_max_num_queries(6):
         client.get("/me/others/")
