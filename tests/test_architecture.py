@@ -40,6 +40,7 @@ CAPABILITIES = (
     "writing",
     "simulation",
     "quality",
+    "review",
     "pay",
     "home",
     "imports",

@@ -57,6 +57,9 @@ class Labeler(StatefulModel):
         editable=False,
         help_text="Somebody who is suspended may hand in what they hold until then. Empty: they may not.",
     )
+    unread_messages = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Of admins and reviewers; every page of the desk says so."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -42,6 +42,13 @@ STATE_COLOURS = {
     "undone": "default",
     "frozen": "primary",
     "paid": "success",
+    "accepted": "success",
+    "returned": "warning",
+    "answered": "default",
+    "fixed": "primary",
+    "adjudicated": "success",
+    "withdrawn": "default",
+    "dismissed": "default",
 }
 
 

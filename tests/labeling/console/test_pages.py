@@ -17,6 +17,7 @@ from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
+    AdjudicatedCompletion,
     Campaign,
     Completion,
     CompletionAgreement,
@@ -34,12 +35,14 @@ from labeling.models import (
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
+    ReviewProgress,
     RewardScore,
     SamplingRun,
     SnapshotRequest,
     Suggestion,
     SurveyAnswer,
     SurveyParticipation,
+    ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
     Webhook,
@@ -59,6 +62,7 @@ from tests.labeling.admin_cast import (
     model_in,
     open_campaign,
     paid_for,
+    reviewed,
     run_in_training,
     shared_by,
     snapshot_in,
@@ -75,6 +79,7 @@ NOUNS = [
 ]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
+    AdjudicatedCompletion,
     Completion,
     CompletionAgreement,
     Message,
@@ -88,11 +93,12 @@ SHOWN_ELSEWHERE = {
     SnapshotRequest,
     Suggestion,
     SurveyAnswer,
+    ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion,
+    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, ReviewProgress,
     SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
@@ -121,6 +127,7 @@ def everything(tmp_path: Path) -> Campaign:
     add_skill(slug="law", name={"en": "Law"})
     shared_by(make_labeler("jo"), make_labeler("kim"))
     looked_at()
+    reviewed(campaign)
     return campaign
 
 
@@ -197,7 +204,7 @@ def test_lists_and_the_front_page_ask_no_query_per_row(everything: Campaign) -> 
     addresses = [reverse("admin:index"), *(list_of(model) for model in NOUNS)]
     before = {address: queries_of(client, address) for address in addresses}
     furnish(everything, labelers=["dora", "emil", "fay"])
-    open_campaign()
+    reviewed(open_campaign(), by="rolf")
     asked_for_rewards("paul")
     assert {address: queries_of(client, address) for address in addresses} == before
     assert before[reverse("admin:index")] < 36
