@@ -13,8 +13,12 @@ from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, 
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
+from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
+from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
+from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
@@ -23,12 +27,16 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AdjudicatedCompletion",
+    "Adjudication",
     "ApiToken",
     "Assignment",
+    "BrokenTaskReport",
     "Campaign",
     "Change",
     "Check",
     "Completion",
+    "CompletionAgreement",
     "Composition",
     "Conversation",
     "Demonstration",
@@ -42,10 +50,12 @@ __all__ = [
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
+    "LabelerHabits",
     "Message",
     "ModelCheck",
     "ModelComparison",
     "ModelVersion",
+    "NearCopyFound",
     "OwnPrompt",
     "OwnPromptExample",
     "PreferenceMargin",
@@ -56,19 +66,25 @@ __all__ = [
     "QueueProgress",
     "RankedCompletion",
     "Ranking",
+    "RankingAgreement",
     "RankingTask",
     "RenderedCompletion",
+    "Review",
+    "ReviewProgress",
     "Revision",
     "RewardModel",
     "RewardScore",
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "Sentinel",
     "Snapshot",
     "SnapshotRequest",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
+    "Thread",
+    "ThreadMessage",
     "TrainingPoint",
     "TrainingRecipe",
     "TrainingRun",

@@ -17,8 +17,10 @@ from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
+    AdjudicatedCompletion,
     Campaign,
     Completion,
+    CompletionAgreement,
     Demonstration,
     EarlierDraft,
     IdempotentRequest,
@@ -32,10 +34,12 @@ from labeling.models import (
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
+    ReviewProgress,
     RewardScore,
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
     Webhook,
@@ -49,9 +53,12 @@ from tests.labeling.admin_cast import (
     compared_elsewhere,
     doubted,
     furnish,
+    looked_at,
     model_in,
     open_campaign,
+    reviewed,
     run_in_training,
+    shared_by,
     snapshot_in,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
@@ -66,7 +73,9 @@ NOUNS = [
 ]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
+    AdjudicatedCompletion,
     Completion,
+    CompletionAgreement,
     Message,
     ModelCheck,
     OwnPromptExample,
@@ -76,11 +85,12 @@ SHOWN_ELSEWHERE = {
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion,
+    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, ReviewProgress,
     UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
@@ -104,6 +114,9 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    shared_by(make_labeler("jo"), make_labeler("kim"))
+    looked_at()
+    reviewed(campaign)
     return campaign
 
 
@@ -180,7 +193,7 @@ def test_lists_and_the_front_page_ask_no_query_per_row(everything: Campaign) -> 
     addresses = [reverse("admin:index"), *(list_of(model) for model in NOUNS)]
     before = {address: queries_of(client, address) for address in addresses}
     furnish(everything, labelers=["dora", "emil", "fay"])
-    open_campaign()
+    reviewed(open_campaign(), by="rolf")
     asked_for_rewards("paul")
     assert {address: queries_of(client, address) for address in addresses} == before
     assert before[reverse("admin:index")] < 36
