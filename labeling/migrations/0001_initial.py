@@ -980,6 +980,8 @@ class Migration(migrations.Migration):
                 ('finish_reason', models.CharField(max_length=16)),
                 ('mean_logprob', models.FloatField(blank=True, help_text='Per token, natural logarithm, untempered.', null=True)),
                 ('seed', models.BigIntegerField(blank=True, null=True)),
+                ('token_ids', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), blank=True, editable=False, help_text='What was drawn: in bfloat16 the same seed beside other completions can draw another token.', null=True, size=None)),
+                ('logprobs', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), blank=True, editable=False, help_text='Of each token, as the mean is.', null=True, size=None)),
                 ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='completions', to='labeling.rankingtask')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='completions', to='labeling.samplingrun')),
             ],

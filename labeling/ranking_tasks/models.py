@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
@@ -204,6 +205,16 @@ class Completion(models.Model):
     finish_reason = models.CharField(max_length=16)
     mean_logprob = models.FloatField(null=True, blank=True, help_text="Per token, natural logarithm, untempered.")
     seed = models.BigIntegerField(null=True, blank=True)
+    token_ids = ArrayField(
+        models.IntegerField(),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="What was drawn: in bfloat16 the same seed beside other completions can draw another token.",
+    )
+    logprobs = ArrayField(
+        models.FloatField(), null=True, blank=True, editable=False, help_text="Of each token, as the mean is."
+    )
 
     class Meta:
         verbose_name = _("completion")
