@@ -47,8 +47,12 @@ NAVIGATION = [
         "title": _("Who works on it"),
         "items": [
             _entry(_("Labelers"), "groups", "labeler"),
+            _entry(_("Skills and topics"), "school", "skill"),
             _entry(_("Ranking tasks"), "checklist", "rankingtask"),
             _entry(_("Who holds what"), "pan_tool", "assignment", query={"state__exact": "open"}),
+            _entry(_("Pay periods"), "payments", "payperiod"),
+            _entry(_("Ledger"), "receipt_long", "payentry"),
+            _entry(_("Surveys"), "sentiment_satisfied", "survey"),
         ],
     },
     {
@@ -67,6 +71,21 @@ NAVIGATION = [
             _entry(_("Doubtful labels"), "rule", "preferencemargin"),
             _entry(_("Gold items"), "workspace_premium", "golditem"),
             _entry(_("Checks"), "fact_check", "check"),
+        ],
+    },
+    {
+        "title": _("What reviewers say"),
+        "items": [
+            {
+                "title": _("Review work"),
+                "icon": "rate_review",
+                "link": reverse_lazy("review_queue"),
+                "permission": _may_view("labeling.review_work"),
+            },
+            _entry(_("Reviews"), "fact_check", "review"),
+            _entry(_("Adjudications"), "gavel", "adjudication"),
+            _entry(_("Messages"), "mail", "thread"),
+            _entry(_("Broken tasks"), "report", "brokentaskreport", query={"state__exact": "open"}),
         ],
     },
     {
