@@ -21,6 +21,7 @@ from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choic
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt, Submitter
 from labeling.campaigns.services.prompts import warn_of_content
 from lm.snapshot.records import SPLITS
@@ -87,7 +88,7 @@ class WarningsForm(forms.Form):
     )
 
 
-class PromptAdmin(RecordAdmin):
+class PromptAdmin(OfCampaigns, RecordAdmin):
     actions_detail: tuple[Any, ...] = ("warn",)
     list_display = (
         "number",
@@ -178,7 +179,8 @@ class PromptAdmin(RecordAdmin):
 
 
 @admin.register(Submitter)
-class SubmitterAdmin(RecordAdmin):
+class SubmitterAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("prompts__campaign",)
     list_display = (shown("name", lazy("Submitter")), shown("split", lazy("Split")), "prompts")
     list_filter = (OwnSplitFilter,)
     search_fields = ("name",)
