@@ -28,6 +28,8 @@ from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.people import admin as people
 from labeling.people.models import Labeler
+from labeling.people.second_factor import admin as second_factor
+from labeling.people.sessions import admin as sessions
 from labeling.people.tokens import admin as tokens
 from labeling.quality.admin import agreement, habits, sentinels
 from labeling.quality.gold.admin import checks as gold_checks
@@ -50,7 +52,9 @@ __all__ = [
     "gold_items",
     "reviews",
     "revisions",
+    "second_factor",
     "sentinels",
+    "sessions",
     "threads",
     "tokens",
     "trail",

@@ -12,6 +12,7 @@ from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.sessions.models import AccountSession
 from labeling.people.tokens.models import ApiToken
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
@@ -27,6 +28,7 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AccountSession",
     "AdjudicatedCompletion",
     "Adjudication",
     "ApiToken",

@@ -21,6 +21,13 @@ NAMES = {
     "english",
     "markdown",
     "alice",
+    # apps that bind a second factor, and this browser in the list of sessions
+    "aegis",
+    "google",
+    "authenticator",
+    "chrome",
+    "headlesschrome",
+    "linux",
     "esc",
     "shift",
     "ctrl",
