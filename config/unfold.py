@@ -47,8 +47,12 @@ NAVIGATION = [
         "title": _("Who works on it"),
         "items": [
             _entry(_("Labelers"), "groups", "labeler"),
+            _entry(_("Skills and topics"), "school", "skill"),
             _entry(_("Ranking tasks"), "checklist", "rankingtask"),
             _entry(_("Who holds what"), "pan_tool", "assignment", query={"state__exact": "open"}),
+            _entry(_("Pay periods"), "payments", "payperiod"),
+            _entry(_("Ledger"), "receipt_long", "payentry"),
+            _entry(_("Surveys"), "sentiment_satisfied", "survey"),
         ],
     },
     {

@@ -9,6 +9,8 @@ from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
 from labeling.home.views import day, first_campaign, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
+from labeling.pay.surveys.views import survey
+from labeling.pay.views.me import me, others
 from labeling.people.second_factor.views.log_in import login_code
 from labeling.people.second_factor.views.setting_up import two_factor
 from labeling.people.sessions.views import end_other_sessions, end_session, sessions
@@ -45,6 +47,9 @@ urlpatterns = [
     path("", include(addresses)),
     path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
+    path("me/", me, name="me"),
+    path("me/others/", others, name="others"),
+    path("survey/", survey, name="survey"),
     path("preferences/", preferences, name="preferences"),
     path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),

@@ -166,6 +166,22 @@ class LabelerRefused(Refusal):
     """The labeler can't be changed that way; the message says why."""
 
 
+class PayRefused(Refusal):
+    """The ledger can't be changed that way; the message says why and what to do instead."""
+
+
+class SurveyRefused(Refusal):
+    """A survey can't be opened or answered; the message says why."""
+
+
+class AlreadyAnswered(SurveyRefused):
+    """The labeler answered this survey before; the first answers count."""
+
+
+class SkillRefused(Refusal):
+    """A skill can't be named that way, or there is no such skill."""
+
+
 class TokenRefused(Refusal):
     """An API token can't be made that way; the message says why."""
 

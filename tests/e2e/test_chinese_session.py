@@ -18,6 +18,7 @@ ANSWERS = ["先烫壶，再放茶。", "把茶包放进马克杯。", "请严格
 # Names that are the same in every language.
 NAMES = {
     "concord",
+    "cny",
     "english",
     "markdown",
     "alice",

@@ -6,6 +6,7 @@ Stops use no words of the interface, so that one tour serves every language. Wha
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
@@ -13,7 +14,14 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, CheckKind, ContentWarning, ReviewReason, SkipReason
+from labeling.base.states import (
+    AssignmentState,
+    CheckKind,
+    ContentWarning,
+    PayEntryKind,
+    ReviewReason,
+    SkipReason,
+)
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
@@ -29,6 +37,8 @@ from labeling.models import (
     Review,
     SuggestionRequest,
 )
+from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.services import open_survey_round
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import sample_tasks
@@ -417,6 +427,34 @@ def the_right_answer_of_gold(tour: Tour) -> None:
     measure_handed_in()
     tour.open(f"/history/{ranking.assignment.token}/answer/")
     expect(tour.page.locator(".verdict.missed")).to_be_visible()
+
+
+@stop
+def numbers_and_pay(tour: Tour) -> None:
+    """A period that goes on, with a bonus that was given."""
+    today = timezone.now().date()
+    set_pay_terms(
+        campaign=tour.campaign, by=None, begins_on=today, currency="CNY", per_hour=Decimal(90), per_ranking=Decimal(2)
+    )
+    period = open_period(first_day=today - timedelta(days=3), last_day=today + timedelta(days=3))
+    enter(
+        period=period, labeler=tour.alice, kind=PayEntryKind.GIVEN, amount=Decimal(20), currency="CNY",
+        reason=tour.words["need"], by=None,
+    )  # fmt: skip
+    tour.open("/me/")
+
+
+@stop
+def where_others_disagreed(tour: Tour) -> None:
+    tour.open("/me/others/")
+
+
+@stop
+def survey(tour: Tour) -> None:
+    open_survey_round(name=tour.words["campaign"], by=None)
+    tour.open("/survey/")
+    tour.page.locator("form.preferences button[type=submit]").click()
+    expect(tour.page.locator(".form-error").first).to_be_visible()
 
 
 @stop

@@ -14,7 +14,10 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_instructionversion": (),
     "labeling_rubricversion": (),
     "labeling_labeler": (*EVERY, UNREAD),
-    "labeling_prompt": ("set_aside_reason", "content_warnings", "demonstrations_needed", "ranking_tasks_needed"),
+    "labeling_skill": EVERY,
+    "labeling_prompt": (
+        "set_aside_reason", "content_warnings", "required_skills", "demonstrations_needed", "ranking_tasks_needed",
+    ),
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
     "labeling_golditem": ("state",),
     "labeling_goldversion": (),
@@ -27,6 +30,9 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_campaign_reward_models": (),
     "labeling_campaign_managers": (),
     "labeling_exclusion": EVERY,
+    "labeling_payterms": (),
+    "labeling_payperiod": EVERY,
+    "labeling_survey": EVERY,
     "labeling_sentinel": EVERY,
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",

@@ -20,6 +20,7 @@ from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.model_versions.models import RewardModel
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.people.models import Labeler
+from labeling.people.skills.services import checked_skills
 
 
 class CampaignDefaults(TypedDict):
@@ -62,6 +63,7 @@ def create_campaign(
     It feeds the default reward model, unless others are named, or none. Raises ValidationError: a taken or malformed
     slug, numbers out of range; CampaignRefused: a broken rubric; UnknownLanguage.
     """
+    fields["required_skills"] = checked_skills(fields.get("required_skills", ()))
     campaign = Campaign(
         slug=slug, name=name, languages=checked_languages(languages), **{**campaign_defaults(), **fields}
     )
@@ -90,6 +92,8 @@ def change_campaign(
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if "languages" in fields:
         fields["languages"] = checked_languages(fields["languages"])
+    if "required_skills" in fields:
+        fields["required_skills"] = checked_skills(fields["required_skills"])
     for name, value in fields.items():
         setattr(campaign, name, value)
     campaign.full_clean()
