@@ -34,6 +34,8 @@ from labeling.pay.admin.labelers import PAY_FIELDSETS, LabelerPay
 from labeling.pay.surveys import admin as surveys
 from labeling.people import admin as people
 from labeling.people.models import Labeler
+from labeling.people.second_factor import admin as second_factor
+from labeling.people.sessions import admin as sessions
 from labeling.people.skills import admin as skills
 from labeling.people.tokens import admin as tokens
 from labeling.quality.admin import agreement, habits, sentinels
@@ -59,7 +61,9 @@ __all__ = [
     "periods",
     "reviews",
     "revisions",
+    "second_factor",
     "sentinels",
+    "sessions",
     "skills",
     "surveys",
     "threads",

@@ -43,6 +43,10 @@ class WorkSetAside(Refusal):
     """The prompt or the task was set aside, so nothing new is taken for it."""
 
 
+class SecondFactorRefused(Refusal):
+    """The code is wrong, or the account may not do without a second factor."""
+
+
 class UnknownLanguage(Refusal):
     """A code is that of no language that people and prompts may have."""
 

@@ -650,6 +650,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='AccountSession',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('session_key', models.CharField(editable=False, max_length=40)),
+                ('address', models.GenericIPAddressField(editable=False, null=True)),
+                ('agent', models.CharField(editable=False, help_text='What the browser calls itself.', max_length=400)),
+                ('began_at', models.DateTimeField(auto_now_add=True)),
+                ('last_used_at', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(editable=False, help_text='Logged out, or ended by somebody.', null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='account_sessions', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'session',
+                'verbose_name_plural': 'sessions',
+                'ordering': ['-last_used_at'],
+                'indexes': [models.Index(fields=['session_key'], name='account_session_key'), models.Index(fields=['last_used_at'], name='account_session_last_used')],
+            },
+        ),
+        migrations.CreateModel(
             name='IdempotentRequest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

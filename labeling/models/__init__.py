@@ -14,6 +14,7 @@ from labeling.pay.models import PayEntry, PayPeriod, PayTerms
 from labeling.pay.surveys.models import Survey, SurveyAnswer, SurveyParticipation
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.sessions.models import AccountSession
 from labeling.people.skills.models import Skill
 from labeling.people.tokens.models import ApiToken
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
@@ -30,6 +31,7 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AccountSession",
     "AdjudicatedCompletion",
     "Adjudication",
     "ApiToken",

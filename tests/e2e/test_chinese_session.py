@@ -22,6 +22,13 @@ NAMES = {
     "english",
     "markdown",
     "alice",
+    # apps that bind a second factor, and this browser in the list of sessions
+    "aegis",
+    "google",
+    "authenticator",
+    "chrome",
+    "headlesschrome",
+    "linux",
     "esc",
     "shift",
     "ctrl",

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import BrowserContext, Page, expect
 
 from labeling.base.states import (
@@ -176,6 +177,24 @@ STOPS: dict[str, Stop] = {}
 def stop(visit: Stop) -> Stop:
     STOPS[visit.__name__.replace("_", " ")] = visit
     return visit
+
+
+@stop
+def code_of_the_app(tour: Tour) -> None:
+    rita = User.objects.create_user("rita", password=PASSWORD)
+    TOTPDevice.objects.create(user=rita, name="app", confirmed=True)
+    tour.open("/login/")
+    tour.page.locator("[name=username]").fill("rita")
+    tour.page.locator("[name=password]").fill(PASSWORD)
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[name=code]")).to_be_visible()
+
+
+@stop
+def code_that_is_wrong(tour: Tour) -> None:
+    tour.page.locator("[name=code]").fill("123456")
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[role=alert]")).to_be_visible()
 
 
 @stop
@@ -446,6 +465,17 @@ def preferences(tour: Tour) -> None:
 @stop
 def password(tour: Tour) -> None:
     tour.open("/password/")
+
+
+@stop
+def two_factor_log_in(tour: Tour) -> None:
+    tour.open("/two-factor/")
+    tour.page.locator("summary").last.click()
+
+
+@stop
+def where_one_is_logged_in(tour: Tour) -> None:
+    tour.open("/sessions/")
 
 
 @stop

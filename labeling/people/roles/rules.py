@@ -53,6 +53,7 @@ MAY: Mapping[str, May] = {
     "labeling.revision": WORK,
     "labeling.conversation": WORK,
     "labeling.composition": WORK,
+    "labeling.ownprompt": May(manager="view", engineer="view"),
     "labeling.suggestionrequest": WORK,
     "labeling.rankingagreement": READ,
     "labeling.labelerhabits": May(reviewer="view", manager="view"),
@@ -71,6 +72,7 @@ MAY: Mapping[str, May] = {
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,
     "labeling.modelversion": TRAINING,
+    "labeling.trainingrecipe": May(manager="view", engineer="view"),
     "labeling.trainingrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),
@@ -78,6 +80,7 @@ MAY: Mapping[str, May] = {
     # doors for programs: one's own tokens alone
     "labeling.apitoken": May(manager="view add change", engineer="view add change"),
     "labeling.webhook": May(engineer="view add change delete"),
+    "labeling.webhookdelivery": May(engineer="view change"),
 }
 
 
