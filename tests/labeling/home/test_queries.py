@@ -55,8 +55,8 @@ class TestAroundARanking:
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
         form_data = ranking_form_data(range(1, k + 1))
-        # Three are for the time at work, one asks whether agreement is counted; 4 are savepoints, for the test itself is
-        # a transaction.
+        # Three are for the time at work, one asks whether agreement is counted; 4 are savepoints, for the test itself
+        # is a transaction.
         with django_assert_num_queries(18):
             assert client.post(f"{address}submit/?next=here", form_data).status_code == 200
 
