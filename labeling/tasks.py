@@ -24,6 +24,7 @@ from labeling.model_versions.queries import current_reward_models, current_sft_m
 from labeling.model_versions.services import checks, trying
 from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
+from labeling.people.sessions.services import forget_old_sessions
 from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
 from labeling.quality.gold.services import measuring
@@ -238,6 +239,7 @@ def forget_what_is_old() -> None:
     """Beat: personal data and records whose time is over."""
     forget_old_attempts()
     forget_old_failed_logins()
+    forget_old_sessions()
     forget_old_requests()
     forget_old_deliveries()
     forget_old_incidents()

@@ -12,8 +12,12 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
+from labeling.pay.models import PayEntry, PayPeriod, PayTerms
+from labeling.pay.surveys.models import Survey, SurveyAnswer, SurveyParticipation
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.sessions.models import AccountSession
+from labeling.people.skills.models import Skill
 from labeling.people.tokens.models import ApiToken
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
@@ -29,6 +33,7 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AccountSession",
     "AdjudicatedCompletion",
     "Adjudication",
     "ApiToken",
@@ -63,6 +68,9 @@ __all__ = [
     "NearCopyFound",
     "OwnPrompt",
     "OwnPromptExample",
+    "PayEntry",
+    "PayPeriod",
+    "PayTerms",
     "PreferenceMargin",
     "Promotion",
     "Prompt",
@@ -84,11 +92,15 @@ __all__ = [
     "ScoringRequest",
     "Sentinel",
     "Silence",
+    "Skill",
     "Snapshot",
     "SnapshotRequest",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
+    "Survey",
+    "SurveyAnswer",
+    "SurveyParticipation",
     "Thread",
     "ThreadMessage",
     "TrainingPoint",

@@ -19,7 +19,7 @@ ZEBRA: DemonstrationRecord = {
     "schema": 1, "demonstration_id": 1, "revision": 1, "prompt_id": 1, "campaign": "starter", "split": "train",
     "prompt": PROMPT, "completion": [Message(role="assistant", content="A zebra.")], "labeler": "L1",
     "labeler_group": "training", "simulated": False, "use_case": "other", "language": "en", "source": "labeler",
-    "instruction_version": 1, "active_seconds": 9, "submitted_at": "2026-01-01T00:00:00.000000Z", "suggestion": None, "fixed": False,
+    "instruction_version": 1, "active_seconds": 9, "submitted_at": "2026-01-01T00:00:00.000000Z", "suggestion": None,
 }  # fmt: skip
 
 

@@ -43,6 +43,8 @@ MAY: Mapping[str, May] = {
     "labeling.importedranking": May(manager="view", engineer="view"),
     # who works on it
     "labeling.labeler": May(manager="view", engineer="view"),
+    "labeling.skill": May(reviewer="view", manager="view add change", engineer="view"),
+    "labeling.survey": May(manager="view", engineer="view"),
     "labeling.rankingtask": WORK,
     "labeling.assignment": WORK,
     # what people said
@@ -51,6 +53,7 @@ MAY: Mapping[str, May] = {
     "labeling.revision": WORK,
     "labeling.conversation": WORK,
     "labeling.composition": WORK,
+    "labeling.ownprompt": May(manager="view", engineer="view"),
     "labeling.suggestionrequest": WORK,
     "labeling.rankingagreement": READ,
     "labeling.labelerhabits": May(reviewer="view", manager="view"),
@@ -69,13 +72,17 @@ MAY: Mapping[str, May] = {
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,
     "labeling.modelversion": TRAINING,
+    "labeling.trainingrecipe": May(manager="view", engineer="view"),
     "labeling.trainingrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),
     "labeling.scoringrequest": May(engineer="view add"),
+    "labeling.incident": May(engineer="view"),
+    "labeling.silence": May(engineer="view add change"),
     # doors for programs: one's own tokens alone
     "labeling.apitoken": May(manager="view add change", engineer="view add change"),
     "labeling.webhook": May(engineer="view add change delete"),
+    "labeling.webhookdelivery": May(engineer="view change"),
 }
 
 

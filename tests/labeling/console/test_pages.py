@@ -35,6 +35,7 @@ from labeling.models import (
     ModelCheck,
     ModelComparison,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     PromptOpening,
     QueueProgress,
@@ -46,6 +47,8 @@ from labeling.models import (
     Silence,
     SnapshotRequest,
     Suggestion,
+    SurveyAnswer,
+    SurveyParticipation,
     ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
@@ -54,16 +57,19 @@ from labeling.models import (
     WorkingTime,
     WorkQueue,
 )
+from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    asked_how_they_find_it,
     compared_elsewhere,
     doubted,
     furnish,
     looked_at,
     model_in,
     open_campaign,
+    paid_for,
     reviewed,
     run_in_training,
     shared_by,
@@ -87,19 +93,21 @@ SHOWN_ELSEWHERE = {
     Message,
     ModelCheck,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     RankedCompletion,
     RewardScore,
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    SurveyAnswer,
     ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
     IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, ReviewProgress,
-    UnfinishedAttempt, WorkingTime, WorkQueue,
+    SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
     DailyWork, KeptFigure, WorkerSign,
 }  # fmt: skip
 
@@ -127,6 +135,9 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    paid_for(campaign)
+    asked_how_they_find_it()
+    add_skill(slug="law", name={"en": "Law"})
     shared_by(make_labeler("jo"), make_labeler("kim"))
     looked_at()
     reviewed(campaign)
