@@ -20,7 +20,8 @@ from labeling.console.queries.figures import WeekOfAgreement
 from labeling.console.queries.pipeline import Pipeline, pipeline
 from labeling.console.queries.versions import MeasuredVersion, measured_versions
 from labeling.console.views.room import Room, look_of, may_look
-from labeling.console.views.tables import OF_THE_WHOLE, TABLES, agreement_weeks
+from labeling.console.views.tables.names import OF_THE_WHOLE, TABLES
+from labeling.console.views.tables.quality import agreement_weeks
 from labeling.model_versions.models import ModelVersion
 from labeling.training.admin.measures import headline
 

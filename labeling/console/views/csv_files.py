@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 
 from labeling.base.csv_tables import csv_response
 from labeling.console.views.room import Room, look_of, may_look
-from labeling.console.views.tables import OF_THE_WHOLE, TABLES
+from labeling.console.views.tables.names import OF_THE_WHOLE, TABLES
 
 
 @staff_member_required

@@ -21,7 +21,7 @@ from labeling.console.queries.depth import depths, per_day_of
 from labeling.console.queries.figures import figures
 from labeling.console.queries.work import uncounted_since, work_of
 from labeling.console.services import count_days, count_figures
-from labeling.console.views.tables import TABLES
+from labeling.console.views.tables.names import TABLES
 from labeling.models import Campaign, Labeler, ModelVersion
 from labeling.people.roles.rules import Role
 from tests.labeling.admin_cast import admin_browser, model_in

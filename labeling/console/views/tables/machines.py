@@ -1,0 +1,84 @@
+"""What waits for workers, and which are up."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from labeling.alerts.models import Gpu
+from labeling.console.queries.waiting import Worker, waiting_work, workers
+from labeling.console.views.room import Room
+from labeling.console.views.tables.table import Cell, Table, number
+
+
+def waiting(_room: Room) -> Table:
+    now = timezone.now()
+    return Table(
+        name="waiting",
+        title=_("What waits for workers"),
+        columns=[
+            ("kind", _("What")),
+            ("queue", _("Queue")),
+            ("waiting", _("Waiting")),
+            ("oldest_seconds", _("Oldest")),
+        ],
+        rows=[
+            [
+                Cell(text=str(each.name), value=each.key),
+                Cell(text=each.queue),
+                number(each.count),
+                _age(None if each.since is None else now - each.since),
+            ]
+            for each in waiting_work()
+        ],
+    )
+
+
+def _age(age: timedelta | None) -> Cell:
+    if age is None:
+        return Cell(text="–", value="")
+    seconds = int(age.total_seconds())
+    return Cell(text=ago(age), value=seconds)
+
+
+def ago(age: timedelta) -> str:
+    """How long ago, in the largest unit that says it."""
+    seconds = int(age.total_seconds())
+    if seconds < 120:
+        return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
+    if seconds < 7200:
+        return ngettext("%(n)d minute", "%(n)d minutes", seconds // 60) % {"n": seconds // 60}
+    if seconds < 172800:
+        return ngettext("%(n)d hour", "%(n)d hours", seconds // 3600) % {"n": seconds // 3600}
+    return ngettext("%(n)d day", "%(n)d days", seconds // 86400) % {"n": seconds // 86400}
+
+
+def workers_up(_room: Room) -> Table:
+    return Table(
+        name="workers",
+        title=_("Workers"),
+        columns=[("worker", _("Worker")), ("queues", _("Queues")), ("last_sign", _("Last sign")), ("gpu", _("GPU"))],
+        rows=[_worker(each) for each in workers()],
+        empty=_("No worker has been heard of. Start them as docs/operations.md says."),
+    )
+
+
+def _worker(each: Worker) -> list[Cell]:
+    at = each.sign.at
+    return [
+        Cell(text=each.sign.name),
+        Cell(text=each.sign.queues.replace(",", ", ") or "–"),
+        Cell(text=ago(timezone.now() - at), value=at.isoformat(), bad=not each.up, note="" if each.up else _("gone")),
+        Cell(text=" · ".join(map(_gpu, each.sign.gpus)) or "–"),
+    ]
+
+
+def _gpu(gpu: Gpu) -> str:
+    said = {
+        "name": gpu["name"],
+        "used": gpu["memory_used"] / 1024,
+        "all": gpu["memory_total"] / 1024,
+        "use": gpu["use"],
+    }
+    return _("%(name)s: %(used).0f of %(all).0f GiB, %(use)d%% busy") % said
