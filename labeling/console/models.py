@@ -31,6 +31,9 @@ class DailyWork(models.Model):
     simulated = models.BooleanField()
     count = models.PositiveIntegerField()
     active_seconds = models.FloatField()
+    comparisons = models.PositiveIntegerField(
+        default=0, help_text="Of rankings: pairs of completions that were put in an order."
+    )
 
     class Meta:
         verbose_name = _("work of a day")

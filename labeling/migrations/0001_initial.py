@@ -1694,6 +1694,7 @@ class Migration(migrations.Migration):
                 ('simulated', models.BooleanField()),
                 ('count', models.PositiveIntegerField()),
                 ('active_seconds', models.FloatField()),
+                ('comparisons', models.PositiveIntegerField(default=0, help_text='Of rankings: pairs of completions that were put in an order.')),
             ],
             options={
                 'verbose_name': 'work of a day',

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from labeling.console.queries.figures import figures
 from labeling.console.queries.work import uncounted_since, work_of
 from labeling.console.services import count_days, count_figures
 from labeling.console.views.tables.names import TABLES
-from labeling.models import Campaign, Labeler, ModelVersion
+from labeling.models import Campaign, Labeler, ModelVersion, PayTerms
 from labeling.people.roles.rules import Role
 from tests.labeling.admin_cast import admin_browser, model_in
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -61,6 +62,7 @@ def test_days_that_are_over_are_counted_once_and_with_what_came_since_they_are_a
     assert count_days(now=later(1)) == 0
     assert DailyWork.objects.get(labeler=alice).count == 2
     assert DailyWork.objects.get(labeler=alice).active_seconds == 183.0
+    assert DailyWork.objects.get(labeler=alice).comparisons == 12  # twice six pairs, none tied
     since = uncounted_since()
     assert since is not None
     assert since > timezone.now()
@@ -95,6 +97,22 @@ def test_ready_work_is_in_minutes_of_what_rankings_took(worked: Campaign) -> Non
     assert depth.minutes == pytest.approx(91.5 / 60)
 
 
+def test_a_comparison_costs_what_rankings_earned_over_the_pairs_that_they_ordered(
+    worked: Campaign, alice: Labeler
+) -> None:
+    rank(alice, [1, 1, 2, 2])  # four of six pairs are in an order
+    olga = admin_browser()
+    assert "No rates yet" in olga.get("/admin/").text
+    PayTerms.objects.create(
+        campaign=worked, begins_on="2026-01-01", currency="USD", per_hour=Decimal(18), per_ranking=Decimal("0.5")
+    )
+    count_days(now=later(1))
+    [row] = rows_of(olga.get("/control/cost.csv"))
+    # 4 rankings of 91.5 s at 18 an hour are 1.83, and four times 0.5 are 2; of 6 + 6 + 6 + 4 pairs
+    assert (row["paid_for_rankings"], row["comparisons"]) == ("3.83", "22")
+    assert row["per_comparison"] == "0.174091"
+
+
 def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign, tmp_path: Path) -> None:
     other = make_campaign(name="=Other", shared_percent=0)
     make_ready_task(make_prompt(other, language="zh"))
@@ -123,7 +141,7 @@ def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign, tmp_path: 
     assert [row["language"] for row in of_one] == ["zh"]
     page = olga.get("/admin/", {"campaign": worked.pk, "days": 7})
     assert set(re.findall(r'href="/control/(\w+)\.csv\?days=7&amp;campaign=(\d+)"', page.text)) == {
-        (name, str(worked.pk)) for name in TABLES if name != "agreement"
+        (name, str(worked.pk)) for name in TABLES if name not in ("agreement", "cost")
     }
     assert page.context["pipeline"].rankings.total == 3
     assert "alice" in page.text

@@ -6,12 +6,13 @@ from labeling.console.views.room import Room
 from labeling.console.views.tables.machines import waiting, workers_up
 from labeling.console.views.tables.quality import accuracy, agreement, labelers
 from labeling.console.views.tables.table import Table
-from labeling.console.views.tables.work import per_day, progress, ready_work
+from labeling.console.views.tables.work import cost, per_day, progress, ready_work
 
 TABLES: Mapping[str, Callable[[Room], Table]] = {
     "ready": ready_work,
     "progress": progress,
     "throughput": per_day,
+    "cost": cost,
     "labelers": labelers,
     "agreement": agreement,
     "accuracy": accuracy,

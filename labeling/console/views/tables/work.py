@@ -9,9 +9,11 @@ from django.utils.translation import gettext as _
 
 from labeling.base.language import name_of
 from labeling.console.queries.activity import throughput
+from labeling.console.queries.cost import costs
 from labeling.console.queries.depth import Progress, depths, progress_of_campaigns
 from labeling.console.views.room import Room
 from labeling.console.views.tables.table import Cell, Table, number, unknown
+from labeling.pay.views.words import money
 
 
 def ready_work(room: Room) -> Table:
@@ -104,6 +106,39 @@ def progress(room: Room) -> Table:
             "interval holds in 95 of 100 cases where the pace stays what it was."
         ),
         empty=_("No campaign is open."),
+    )
+
+
+def cost(room: Room) -> Table:
+    rows = []
+    for each in costs(campaigns=room.look.campaigns, days=room.look.days):
+        campaign = room.look.campaigns[each.campaign]
+        per = each.per_comparison
+        rows.append(
+            [
+                Cell(text=str(campaign), link=reverse("admin:labeling_campaign_change", args=[campaign.pk])),
+                Cell(text=money(each.amount, each.currency), value=float(each.amount)),
+                Cell(text=each.currency),
+                number(each.comparisons),
+                unknown("–") if per is None else Cell(text=f"{per:.4f} {each.currency}", value=round(float(per), 6)),
+            ]
+        )
+    return Table(
+        name="cost",
+        title=_("Cost per usable comparison"),
+        columns=[
+            ("campaign", _("Campaign")),
+            ("paid_for_rankings", _("Earned by rankings")),
+            ("currency", _("Currency")),
+            ("comparisons", _("Comparisons")),
+            ("per_comparison", _("Per comparison")),
+        ],
+        rows=rows,
+        explained=_(
+            "What rankings earned by the terms of pay, bonuses left out, over the pairs of completions that they put "
+            "in an order: of people, on days that are over."
+        ),
+        empty=_("No rates yet: no campaign has terms of pay for days that are over."),
     )
 
 
