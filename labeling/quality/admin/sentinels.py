@@ -67,15 +67,24 @@ class SentinelAdmin(BaseAdmin):
 
     @column(lazy("Last week"))
     def rate(self, sentinel: Sentinel) -> str:
-        weeks = weeks_of(sentinel)
+        weeks = _looked(sentinel)
         return _rate(weeks[-1].period.preferred, weeks[-1].period.pairs) if weeks else _("not enough data")
 
     @column(lazy("State"), label={"alarm": "danger", "steady": "success", "unknown": "default"})
     def stands(self, sentinel: Sentinel) -> tuple[str, str]:
-        weeks = weeks_of(sentinel)
+        weeks = _looked(sentinel)
         if not weeks or weeks[-1].chance is None:
             return "unknown", _("not enough data")
         return ("alarm", _("moved")) if weeks[-1].is_alarm else ("steady", _("as before"))
+
+
+def _looked(sentinel: Sentinel) -> list[Look]:
+    """The weeks of a row of the list, for all of its columns."""
+    weeks: list[Look] | None = getattr(sentinel, "looked", None)
+    if weeks is None:
+        weeks = weeks_of(sentinel)
+        vars(sentinel)["looked"] = weeks
+    return weeks
 
 
 def _rate(preferred: int, pairs: int) -> str:
