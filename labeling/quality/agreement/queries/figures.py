@@ -209,7 +209,7 @@ def _sums_by_labeler(agreements: QuerySet[RankingAgreement], counted: Any, of: A
     per_prompt = agreements.values("labeler", "task__prompt").annotate(x=_sum(counted), y=_sum(of))
     statement = """
         SELECT labeler, count(*), sum(x), sum(y), sum(x * x), sum(x * y), sum(y * y) FROM ({}) AS prompts
-        WHERE y > 0 GROUP BY labeler
+        WHERE y > 0 GROUP BY labeler ORDER BY labeler
     """
     return {
         labeler: Sums(prompts=prompts, **dict(zip(("x", "y", "xx", "xy", "yy"), map(float, sums), strict=True)))
