@@ -72,8 +72,6 @@ class MarkedFilter(DropdownFilter):
 class MarkedLabelers(BaseAdmin):
     """Marks labelers who differ from the others by more than chance, in the list and on their page."""
 
-    list_select_related = ("user", "habits")
-
     @column(lazy("Marked"))
     def marked(self, labeler: Labeler) -> str:
         habits = getattr(labeler, "habits", None)
@@ -171,6 +169,7 @@ def marked_table(rows: Iterable[LabelerHabits]) -> Table:
     return Table(
         key="marked",
         wordy=True,
+        empty=_("Nobody is marked."),
         title=_("Marked"),
         columns=[_("Labeler"), _("Habit"), _("What was seen"), _("Tasks"), _("By chance"), _("Since")],
         rows=[
