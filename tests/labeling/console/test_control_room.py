@@ -5,7 +5,6 @@ import io
 import re
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +22,10 @@ from labeling.console.queries.figures import figures
 from labeling.console.queries.work import uncounted_since, work_of
 from labeling.console.services import count_days, count_figures
 from labeling.console.views.tables.names import TABLES
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Campaign, Labeler, ModelVersion, PayTerms
 from labeling.people.roles.rules import Role
-from tests.labeling.admin_cast import admin_browser, model_in
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
 
@@ -113,16 +113,17 @@ def test_a_comparison_costs_what_rankings_earned_over_the_pairs_that_they_ordere
     assert row["per_comparison"] == "0.174091"
 
 
-def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign, tmp_path: Path) -> None:
+def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign) -> None:
     other = make_campaign(name="=Other", shared_percent=0)
     make_ready_task(make_prompt(other, language="zh"))
     say_alive(name="celery@gpu-1", queues="sampling", gpus=[{"name": "H100", "memory_used": 1024, "memory_total": 81920,
                                                             "use": 7}])  # fmt: skip
-    version = model_in(tmp_path / "reward")
     figures_of_it = {"prompt_accuracy": 0.66, "prompt_accuracy_interval": [0.6, 0.72], "rankings": 120}
     ceiling = {"ceiling": {"agreement": 0.73, "agreement_interval": [0.7, 0.76]}}
     metrics = {"valid": figures_of_it, "analysis": {"valid": ceiling}}
-    ModelVersion.objects.filter(pk=version.pk).update(metrics=metrics)
+    ModelVersion.objects.create(
+        kind="reward", reward_model=default_reward_model(), name="reward-1", path="/reward-1", metrics=metrics
+    )
     olga = admin_browser()
     found = {name: rows_of(olga.get(f"/control/{name}.csv")) for name in TABLES}
     assert [(row["campaign"], row["language"], row["minutes_of_work"]) for row in found["ready"]] == [
