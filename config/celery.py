@@ -110,6 +110,7 @@ app.conf.update(
         "have registered models tried": every(60, "check_models"),
         "score completions ahead": every(60, "score_completions"),
         "go on with imports": every(15, "go_on_with_imports"),
+        "look at newcomers": every(60, "look_at_newcomers"),
         "open what its labeler did not rank": every(300, "release_reservations"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),

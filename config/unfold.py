@@ -40,6 +40,14 @@ NAVIGATION = [
     {
         "title": _("Who works on it"),
         "items": [
+            _entry(_("Invitations"), "mail", "invitation"),
+            _entry(_("Candidates"), "how_to_reg", "candidate"),
+            {
+                "title": _("Grade demonstrations"),
+                "icon": "grade",
+                "link": reverse_lazy("grading"),
+                "permission": _may_view("labeling.add_grade"),
+            },
             _entry(_("Labelers"), "groups", "labeler"),
             _entry(_("Ranking tasks"), "checklist", "rankingtask"),
             _entry(_("Who holds what"), "pan_tool", "assignment", query={"state__exact": "open"}),

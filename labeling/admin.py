@@ -26,6 +26,7 @@ from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.onboarding.stages.admin import CampaignStages
 from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
@@ -60,12 +61,18 @@ class UserAdmin(accounts.AccountsWithWork):
 
 @admin.register(Campaign)
 class CampaignAdmin(
-    exclusions.LeavingOut, CampaignImport, CampaignClosing, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin
+    exclusions.LeavingOut,
+    CampaignStages,
+    CampaignImport,
+    CampaignClosing,
+    ranking_tasks.CampaignTasks,
+    campaigns.CampaignAdmin,
 ):
     list_display = (*campaigns.CampaignAdmin.list_display, "rankings", "ready")
     fieldsets = (*campaigns.CampaignAdmin.fieldsets, *IN_TRAINING)
     readonly_fields = ("in_training",)
-    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "leave_out", "take_in_again")
+    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts",
+                      "cutoffs", "end_of_practice", "leave_out", "take_in_again")  # fmt: skip
 
 
 @admin.register(Prompt)

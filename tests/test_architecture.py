@@ -40,6 +40,7 @@ CAPABILITIES = (
     "writing",
     "simulation",
     "quality",
+    "onboarding",
     "home",
     "imports",
     "exports",

@@ -25,8 +25,9 @@ from labeling.home.queries.history import (
     submitted_by,
 )
 from labeling.home.queries.overview import overview_of
+from labeling.onboarding.path.views import show_path, step_now
 from labeling.people.services import choose_campaign
-from labeling.people.views.access import LabelerRequest, labeler_page, not_active
+from labeling.people.views.access import LabelerRequest, labeler_page
 
 ROWS_PER_PAGE = 25
 
@@ -50,11 +51,12 @@ def with_kinds(rows: Iterable[Row], kinds: Kinds) -> list[tuple[KindOfWork[Any],
 @labeler_page
 def overview(request: LabelerRequest, kinds: Kinds) -> HttpResponse:
     if not is_at_work(request.labeler):
-        return not_active(request, request.labeler)
+        return show_path(request)
     handed_out = [name for name, kind in kinds.items() if isinstance(kind, HandedOutKind)]
     page = overview_of(request.labeler, handed_out)
     context = {
         "page": page,
+        "step": step_now(request.labeler),
         "queues": with_kinds(page.queues, kinds),
         "lapsed": with_kinds(page.lapsed, kinds),
         "begun": with_kinds(page.begun, kinds),

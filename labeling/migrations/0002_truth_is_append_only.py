@@ -50,6 +50,7 @@ NEVER_CHANGE = (
     "labeling_trainingrecipe",
     "labeling_change",
     "labeling_goldversion",
+    "labeling_screeningdecision",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.

@@ -10,6 +10,9 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
+from labeling.onboarding.invitations.models import Invitation
+from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
+from labeling.onboarding.stages.models import StageSettings
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
@@ -26,6 +29,7 @@ __all__ = [
     "ApiToken",
     "Assignment",
     "Campaign",
+    "Candidate",
     "Change",
     "Check",
     "Completion",
@@ -37,10 +41,12 @@ __all__ = [
     "FailedLogin",
     "GoldItem",
     "GoldVersion",
+    "Grade",
     "IdempotentRequest",
     "ImportedRanking",
     "InstructionAcknowledgement",
     "InstructionVersion",
+    "Invitation",
     "Labeler",
     "Message",
     "ModelCheck",
@@ -64,8 +70,11 @@ __all__ = [
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "ScreeningDecision",
+    "SelfAssessment",
     "Snapshot",
     "SnapshotRequest",
+    "StageSettings",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",

@@ -43,6 +43,8 @@ MAY: Mapping[str, May] = {
     "labeling.importedranking": May(manager="view", engineer="view"),
     # who works on it
     "labeling.labeler": May(manager="view", engineer="view"),
+    "labeling.invitation": May(manager="view add change"),
+    "labeling.grade": May(reviewer="add"),
     "labeling.rankingtask": WORK,
     "labeling.assignment": WORK,
     # what people said

@@ -69,8 +69,9 @@ def no_profile(request: HttpRequest) -> HttpResponse:
 
 def not_active(request: HttpRequest, labeler: Labeler) -> HttpResponse:
     title, text = words_for_state(LabelerState(labeler.state))
+    way_in = Action(label=_("Your way in"), url=reverse("path"))
     past = Action(label=_("Your submissions"), url=reverse("history"))
-    return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[past]))
+    return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[way_in, past]))
 
 
 def words_for_state(state: LabelerState) -> tuple[str, str]:

@@ -1,0 +1,95 @@
+"""What labelers did in screening or practice, and what is left for them there."""
+
+from dataclasses import dataclass
+
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CheckKind
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.desk.models import Assignment
+from labeling.desk.queries.available import available_by_campaign
+from labeling.onboarding.stages.models import StageSettings
+from labeling.onboarding.stages.rules import Pairs, agreement_of_last
+from labeling.people.models import Labeler
+from labeling.quality.gold.models import Check
+
+MOST_ITEMS = 1000
+"""Of one campaign are counted: more than anybody is screened by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Pieces of one kind of work in one stage. `left`: held, or there to be taken now."""
+
+    done: int
+    left: int
+
+    @property
+    def total(self) -> int:
+        return self.done + self.left
+
+
+@dataclass(frozen=True, kw_only=True)
+class Practice:
+    """`done` gold items of practice were ranked. It ends by itself where the last `items` of a campaign agree to
+    `wanted` percent; `agreement` is None before there are so many.
+    """
+
+    done: int
+    items: int
+    wanted: int
+    agreement: float | None
+
+    @property
+    def is_enough(self) -> bool:
+        return self.agreement is not None and self.agreement >= self.wanted
+
+
+def settings_of(campaign: Campaign) -> StageSettings:
+    """The campaign's, or the defaults, which are not stored."""
+    return StageSettings.objects.filter(campaign=campaign).first() or StageSettings(campaign=campaign)
+
+
+def progress_in(labeler: Labeler, stage: CampaignStage, kind: AssignmentKind) -> Progress:
+    """Nothing is left for whoever is not in that stage."""
+    work = Assignment.objects.filter(labeler=labeler, kind=kind, campaign__stage=stage)
+    left = work.filter(state=AssignmentState.OPEN).count()
+    if labeler.works_in == stage:
+        left += sum(available_by_campaign(labeler, kind, at_most=MOST_ITEMS).values())
+    return Progress(done=work.filter(state=AssignmentState.SUBMITTED).count(), left=left)
+
+
+def practice_of(labeler: Labeler) -> Practice:
+    """In the practice campaign in which the labeler is nearest to the end; the defaults where they began none."""
+    results: dict[int, list[Pairs]] = {}
+    for campaign, pairs, held in (
+        Check.objects.filter(
+            labeler=labeler,
+            kind=CheckKind.GOLD,
+            ranking__isnull=False,
+            task__campaign__stage=CampaignStage.PRACTICE,
+        )
+        .order_by("-measured_at", "-pk")
+        .values_list("task__campaign_id", "pairs", "pairs_held")
+    ):
+        results.setdefault(campaign, []).append(Pairs(pairs=pairs, held=held))
+    if not results:
+        return _practice([], _settings_ahead(labeler))
+    stored = {each.campaign_id: each for each in StageSettings.objects.filter(campaign__in=results)}
+    found = [_practice(done, stored.get(campaign) or StageSettings()) for campaign, done in results.items()]
+    return max(found, key=lambda each: (each.is_enough, each.done / each.items))
+
+
+def _settings_ahead(labeler: Labeler) -> StageSettings:
+    """Of the practice that the labeler is given next."""
+    ahead = StageSettings.objects.filter(
+        campaign__stage=CampaignStage.PRACTICE, campaign__state="active", campaign__languages__overlap=labeler.languages
+    )
+    return ahead.first() or StageSettings()
+
+
+def _practice(done: list[Pairs], asked: StageSettings) -> Practice:
+    return Practice(
+        done=len(done),
+        items=asked.practice_items,
+        wanted=asked.practice_percent,
+        agreement=agreement_of_last(done, items=asked.practice_items),
+    )
