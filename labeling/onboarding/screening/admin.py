@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import long_text
@@ -204,9 +205,23 @@ def _missing(evidence: Evidence) -> list[str]:
     """What a decision now would do without."""
     said = []
     if evidence.left:
-        said.append(_("%(left)d pieces of the screening are not done yet.") % {"left": evidence.left})
+        said.append(
+            ngettext(
+                "%(n)d piece of the screening is not done yet.",
+                "%(n)d pieces of the screening are not done yet.",
+                evidence.left,
+            )
+            % {"n": evidence.left}
+        )
     if evidence.ungraded:
-        said.append(_("%(count)d demonstrations have no grade yet.") % {"count": evidence.ungraded})
+        said.append(
+            ngettext(
+                "%(n)d demonstration has no grade yet.",
+                "%(n)d demonstrations have no grade yet.",
+                evidence.ungraded,
+            )
+            % {"n": evidence.ungraded}
+        )
     if evidence.assessment is None:
         said.append(_("They have not said what they can judge."))
     return said

@@ -114,7 +114,7 @@ def test_the_page_of_a_candidate_is_under_a_number_until_it_is_decided() -> None
     assert "Hakka, Tagalog" in shown
     assert "The moon pulls the water." in shown
     asked = olga.get(reverse("admin:labeling_candidate_admit", args=[candidate.pk])).text
-    assert "1 demonstrations have no grade yet" in asked
+    assert "1 demonstration has no grade yet" in asked
     assert "No campaign of practice is open" in asked
     said = {"text": "Well done."}
     assert olga.post(reverse("admin:labeling_candidate_admit", args=[candidate.pk]), said).status_code == 302
