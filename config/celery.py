@@ -112,6 +112,7 @@ app.conf.update(
         "go on with imports": every(15, "go_on_with_imports"),
         "look at newcomers": every(60, "look_at_newcomers"),
         "open what its labeler did not rank": every(300, "release_reservations"),
+        "check labelers by gold and repeats": every(60, "plan_checks"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
         "tell webhooks": every(15, "deliver_webhooks"),

@@ -3,9 +3,12 @@
 Options on the command line win, such as --bind or --workers.
 """
 
+import logging
 import os
 
 from django.conf import settings
+from django.db import DatabaseError, connections
+from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -18,3 +21,15 @@ worker_class = "labeling.base.fast_paths.web_worker.EvenWorker"
 keepalive = 30
 loglevel = settings.LOG_LEVEL.lower()
 preload_app = True  # the processes share what was loaded; new code needs a restart
+
+
+def when_ready(_server: object) -> None:
+    """Gunicorn's hook, in the process that all others are copies of: reads the current model's tokenizer, which takes a
+    second for 262,144 tokens. Otherwise whoever previews a text first waits for it, in every process anew."""
+    tokens_of = import_string("labeling.model_versions.queries.tokens_of")  # Django is set up by now
+    try:
+        tokens_of("")
+    except DatabaseError as unreachable:
+        logging.getLogger(__name__).warning("The tokenizer is read later, by who needs it: %s", unreachable)
+    finally:
+        connections.close_all()  # a connection is no other process's

@@ -63,6 +63,8 @@ NAVIGATION = [
             _entry(_("Own writing"), "draw", "composition"),
             _entry(_("Suggestions"), "lightbulb", "suggestionrequest"),
             _entry(_("Doubtful labels"), "rule", "preferencemargin"),
+            _entry(_("Gold items"), "workspace_premium", "golditem"),
+            _entry(_("Checks"), "fact_check", "check"),
         ],
     },
     {

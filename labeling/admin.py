@@ -30,6 +30,7 @@ from labeling.onboarding.stages.admin import CampaignStages
 from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
+from labeling.quality.gold import admin as gold
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
 from labeling.rewards import admin as rewards
@@ -81,18 +82,19 @@ class PromptAdmin(ranking_tasks.PromptSetAside, prompts.PromptAdmin):
 
 
 @admin.register(RankingTask)
-class RankingTaskAdmin(rewards.TaskRewards, ranking_tasks.RankingTaskAdmin):
-    pass
+class RankingTaskAdmin(gold.GoldMaking, rewards.TaskRewards, ranking_tasks.RankingTaskAdmin):
+    list_filter = (*ranking_tasks.RankingTaskAdmin.list_filter, gold.WhyMadeFilter)
+    actions_detail = (*ranking_tasks.RankingTaskAdmin.actions_detail, "make_gold")
 
 
 @admin.register(Ranking)
-class RankingAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, rankings.RankingAdmin):
+class RankingAdmin(ticked_exclusions.LeavingOutTicked, gold.GoldMaking, WithEarlierDrafts, rankings.RankingAdmin):
     list_filter = (
         *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
     )  # fmt: skip
     fields = (*rankings.RankingAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*rankings.RankingAdmin.readonly_fields, "earlier_drafts", "in_training")
-    actions_detail = ("leave_out", "take_in_again")
+    actions_detail = ("make_gold", "leave_out", "take_in_again")
 
 
 @admin.register(Demonstration)

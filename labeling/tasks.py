@@ -23,6 +23,7 @@ from labeling.onboarding.invitations.services import forget_notes_of_closed_acco
 from labeling.onboarding.screening.services import forget_assessments_of_closed_accounts, number_candidates
 from labeling.onboarding.stages.services import end_every_practice
 from labeling.people.accounts.services import forget_old_failed_logins
+from labeling.quality.gold.services import measuring, planning
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
 from labeling.rewards.services import rewards
@@ -237,6 +238,13 @@ def look_at_newcomers() -> None:
     """Beat: numbers whoever came into screening, and gives real work to whoever has practised enough."""
     number_candidates()
     end_every_practice()
+
+
+@shared_task
+def plan_checks() -> None:
+    """Beat: measures checks that were handed in, and gives labelers the ones that are due."""
+    measuring.measure_handed_in()
+    planning.plan_checks()
 
 
 @shared_task

@@ -16,6 +16,7 @@ from labeling.people.views.login import LoginView
 from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
 from labeling.people.views.reading import reading
+from labeling.quality.gold.views import answer
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -46,6 +47,7 @@ urlpatterns = [
     path("preferences/", preferences, name="preferences"),
     path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),
+    path("history/<uuid:token>/answer/", answer, name="answer"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
     path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),
 ]

@@ -147,6 +147,7 @@ def _campaign() -> Campaign:
         slug=f"mix-{number}",
         name=f"Mix {number}",
         languages=["en", "zh"],
+        shared_percent=0,
         instructions=starter_instructions(),
         flags=starter_flags(),
     )

@@ -99,6 +99,7 @@ def set_stage(*, tasks: int, labelers: int, lengths: Sequence[int] = LENGTHS) ->
         instructions=starter_instructions(),
         flags=starter_flags(),
         rankings_per_task=1,
+        shared_percent=0,
         ready_depth=0,
     )
     chance = random.Random(number)

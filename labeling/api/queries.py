@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from django.db.models import Count, F, Q, Sum
 
-from labeling.base.states import TaskState, WebhookEvent
+from labeling.base.states import CampaignStage, TaskState, WebhookEvent
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
@@ -43,6 +43,7 @@ def progress_of(campaign: Campaign) -> Progress:
         **{state.value: Count("pk", filter=Q(state=state)) for state in TaskState},
         wanted=Sum(F("rankings_needed") - F("rankings_done"), filter=open_tasks, default=0),
     )
+    ends = campaign.stage == CampaignStage.WORK  # in screening and practice everybody who comes makes them
     by_people = {"simulated": False}
     demonstrations = Demonstration.objects.first_submissions().filter(
         prompt__campaign=campaign, labeler__isnull=False, **by_people
@@ -52,13 +53,13 @@ def progress_of(campaign: Campaign) -> Progress:
         prompts=prompts["total"],
         prompts_set_aside=prompts["set_aside"],
         demonstrations=demonstrations.count(),
-        demonstrations_wanted=prompts["wanted"],
+        demonstrations_wanted=prompts["wanted"] if ends else 0,
         tasks_sampling=tasks["sampling"],
         tasks_ready=tasks["ready"],
         tasks_done=tasks["done"],
         tasks_set_aside=tasks["set_aside"],
         rankings=rankings.count(),
-        rankings_wanted=tasks["wanted"],
+        rankings_wanted=tasks["wanted"] if ends else 0,
     )
 
 

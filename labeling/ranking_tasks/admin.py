@@ -18,8 +18,8 @@ from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
-from labeling.base.states import CampaignState, TaskState
-from labeling.campaigns.models.campaigns import Campaign
+from labeling.base.states import CampaignStage, CampaignState, TaskState
+from labeling.campaigns.models.campaigns import EVERYBODY, Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
@@ -105,6 +105,8 @@ class RankingTaskAdmin(SetAsideAdmin):
 
     @column(lazy("Rankings"), ordering="rankings_done")
     def places(self, task: RankingTask) -> str:
+        if task.rankings_needed == EVERYBODY:
+            return f"{task.rankings_done:,}"
         return bar(task.rankings_done, task.rankings_needed)
 
     @column(lazy("Held"), ordering="rankings_open")
@@ -167,6 +169,8 @@ class CampaignTasks(BaseAdmin):
 
     @column(lazy("Rankings"), ordering="rankings_done")
     def rankings(self, campaign: Any) -> str:
+        if campaign.stage != CampaignStage.WORK:  # everybody who comes
+            return f"{campaign.rankings_done:,}"
         return bar(campaign.rankings_done, campaign.rankings_wanted)
 
     @column(lazy("Tasks ready"), ordering="tasks_ready")

@@ -71,7 +71,7 @@ def _like(campaign: Campaign) -> Campaign:
     simulation, is_new = Campaign.objects.get_or_create(
         slug=f"{campaign.slug[:39]}-simulated",
         simulated=True,
-        defaults=settings | {"name": name, "rankings_per_task": 1},
+        defaults=settings | {"name": name, "rankings_per_task": 1, "shared_percent": 0},
     )
     if is_new:
         simulation.reward_models.set(campaign.reward_models.all())

@@ -8,10 +8,16 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from django.db import OperationalError
 
+from config.gunicorn import when_ready
+from lm import prompt_tokens
+from tests.labeling.models_in_use import promoted
 from tests.processes import free_port, processes
+from tests.tiny_models import make_tiny_model
 
 PROCESSES, THREADS = 2, 2
 LONG = 4.0
@@ -90,3 +96,17 @@ def test_a_connection_stays_open_while_there_are_threads_to_spare(port: int) -> 
     first = client.connection.sock
     client.ask()
     assert client.connection.sock is first is not None
+
+
+@pytest.mark.django_db
+def test_the_tokenizer_is_read_before_there_are_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a database that does not answer holds nobody up; no connection is shared with the processes."""
+    closed = Mock()
+    monkeypatch.setattr("config.gunicorn.connections.close_all", closed)
+    promoted(make_tiny_model(tmp_path / "tiny"))
+    prompt_tokens._tokens.cache_clear()
+    when_ready(None)
+    assert prompt_tokens._tokens.cache_info().currsize == 1
+    monkeypatch.setattr("labeling.model_versions.queries.current_sft_model", Mock(side_effect=OperationalError))
+    when_ready(None)
+    assert closed.call_count == 2

@@ -11,16 +11,20 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, ContentWarning, SkipReason
+from labeling.base.states import AssignmentState, CheckKind, ContentWarning, SkipReason
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
-from labeling.models import Assignment, Campaign, Labeler, ModelVersion, RankingTask, SuggestionRequest
+from labeling.models import Assignment, Campaign, Check, Labeler, ModelVersion, RankingTask, SuggestionRequest
+from labeling.quality.gold.services.items import RightAnswer, make_gold
+from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.tasks import copy_task
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
+from tests.labeling.handed_in import rank
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 WORDS: dict[str, Any] = {
@@ -359,6 +363,26 @@ def history(tour: Tour) -> None:
 @stop
 def day(tour: Tour) -> None:
     tour.open("/day/")
+
+
+@stop
+def the_right_answer_of_gold(tour: Tour) -> None:
+    tour.close_all()
+    Campaign.objects.filter(pk=tour.campaign.pk).update(gold_feedback=True)
+    task = make_ready_task(tour.prompt(), texts=tour.words["answers"])
+    ids = list(task.completions.order_by("pk").values_list("pk", flat=True))
+    answer = RightAnswer(
+        ranks={pk: rank for rank, pk in enumerate(ids, start=1)},
+        flags={ids[0]: [flag["key"] for flag in starter_flags()[:2]]},
+        reason=tour.words["need"],
+    )
+    item = make_gold(task=task, answer=answer, by=None)
+    copy = copy_task(task=task, labeler=tour.alice)
+    Check.objects.create(labeler=tour.alice, task=copy, kind=CheckKind.GOLD, item=item)
+    ranking = rank(tour.alice, [4, 3, 3, 1], strengths=[2, 2])
+    measure_handed_in()
+    tour.open(f"/history/{ranking.assignment.token}/answer/")
+    expect(tour.page.locator(".verdict.missed")).to_be_visible()
 
 
 @stop

@@ -57,11 +57,13 @@ def make_campaign(
 ) -> Campaign:
     """A campaign with published instructions and rubric, open unless `state` says otherwise.
 
-    `read`: whoever is there has read its instructions.
+    `read`: whoever is there has read its instructions. No task is drawn to be shared unless `fields` say so.
     """
     number = next(_numbers)
     campaign = Campaign.objects.create(
-        **{"slug": f"campaign-{number}", "name": name or f"Campaign {number}", "languages": ["en", "zh"]} | fields
+        **{"slug": f"campaign-{number}", "name": name or f"Campaign {number}", "languages": ["en", "zh"]}
+        | {"shared_percent": 0}
+        | fields
     )
     campaign.reward_models.add(default_reward_model())
     publish_instructions(campaign=campaign, body=dict(instructions))

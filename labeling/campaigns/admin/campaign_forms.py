@@ -21,6 +21,12 @@ SETTINGS: tuple[str, ...] = (
     "demonstrations_per_prompt",
     "ranking_tasks_per_prompt",
     "rankings_per_task",
+    "shared_percent",
+    "shared_rankings",
+    "gold_percent",
+    "gold_feedback",
+    "repeat_percent",
+    "repeat_after_days",
     "ask_dialogues",
     "suggestions_per_turn",
     "ask_chats",
@@ -49,6 +55,13 @@ LABELS = {
     "demonstrations_per_prompt": _("Demonstrations per prompt"),
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
+    "stage": _("For whom"),
+    "shared_percent": _("Shared tasks, in a hundred rankings"),
+    "shared_rankings": _("Rankings per shared task"),
+    "gold_percent": _("Gold items, after a hundred rankings"),
+    "gold_feedback": _("Show the right answer after gold"),
+    "repeat_percent": _("Repeats, after a hundred rankings"),
+    "repeat_after_days": _("Days until a repeat"),
     "ask_dialogues": _("Dialogues"),
     "suggestions_per_turn": _("Suggestions per turn"),
     "ask_chats": _("Chats, then rankings"),
@@ -70,7 +83,7 @@ LABELS = {
 }
 
 FIELDSETS: list[Any] = [
-    (_("What it is"), {"fields": ["name", "description", "languages", "priority"]}),
+    (_("What it is"), {"fields": ["name", "description", "stage", "languages", "priority"]}),
     (
         _("How much is asked for"),
         {
@@ -82,6 +95,19 @@ FIELDSETS: list[Any] = [
                 "ask_strength",
                 "ask_edit",
                 "lease_minutes",
+            ]
+        },
+    ),
+    (
+        _("How well labelers agree"),
+        {
+            "fields": [
+                "shared_percent",
+                "shared_rankings",
+                "gold_percent",
+                "gold_feedback",
+                "repeat_percent",
+                "repeat_after_days",
             ]
         },
     ),
@@ -169,7 +195,7 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
     apply_to_existing = None  # type: ignore[assignment]  # Django leaves the field out: there is nothing yet
 
     class Meta(CampaignForm.Meta):
-        fields = ("slug", *SETTINGS)
+        fields = ("slug", "stage", *SETTINGS)
         help_texts = {"slug": _("A short name in exports, such as everyday-2. It can't change later.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -179,7 +205,7 @@ class NewCampaignForm(InstructionsForm, CampaignForm):
 
 
 NEW_FIELDSETS: list[Any] = [
-    (FIELDSETS[0][0], {"fields": ["slug", *FIELDSETS[0][1]["fields"]]}),
+    (FIELDSETS[0][0], {"fields": ["slug", *FIELDSETS[0][1]["fields"]]}),  # with the stage, which is chosen once
     (_("What labelers are told"), {"fields": list(BODY_FIELDS.values())}),
     (_("What labelers flag, beside the 1–7 quality"), {"fields": ["flags"]}),
     (

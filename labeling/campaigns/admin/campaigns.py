@@ -23,7 +23,7 @@ from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, col
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.markdown import render_markdown
-from labeling.base.states import CampaignState, legal_moves
+from labeling.base.states import CampaignStage, CampaignState, legal_moves
 from labeling.campaigns.admin.campaign_forms import FIELDSETS, NEW_FIELDSETS, CampaignForm, NewCampaignForm
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, InstructionsForm, PublishRubricForm, written_bodies
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
@@ -48,7 +48,7 @@ class CampaignAdmin(BaseAdmin):
         "prompts",
         "demonstrations",
     )
-    list_filter = (*by_choice("state"), *yes_or_no("simulated"))
+    list_filter = (*by_choice("state", "stage"), *yes_or_no("simulated"))
     search_fields = ("name", "slug")
     add_fieldsets = NEW_FIELDSETS
     fieldsets: ClassVar[tuple[Any, ...]] = tuple(FIELDSETS)
@@ -74,6 +74,10 @@ class CampaignAdmin(BaseAdmin):
     def get_form(self, request: HttpRequest, obj: Campaign | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = CampaignForm if obj else NewCampaignForm
         return super().get_form(request, obj, change, **kwargs | {"form": form})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
+        """The stage is chosen once."""
+        return (*super().get_readonly_fields(request, obj), *(["stage"] if obj else []))
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: Any) -> None:  # noqa: ARG002
         cleaned = form.cleaned_data
@@ -103,9 +107,11 @@ class CampaignAdmin(BaseAdmin):
     def show_state(self, campaign: Campaign) -> tuple[str, str]:
         return state_label(campaign)
 
-    @column(lazy("Whose"), label={"simulated": "warning"}, ordering="simulated")
+    @column(lazy("Whose"), label={"simulated": "warning", "screening": "info", "practice": "info"}, ordering="stage")
     def whose(self, campaign: Campaign) -> tuple[str, str] | str:
-        return ("simulated", _("Simulated labelers")) if campaign.simulated else ""
+        if campaign.simulated:
+            return "simulated", _("Simulated labelers")
+        return (campaign.stage, campaign.get_stage_display()) if campaign.stage != CampaignStage.WORK else ""
 
     @column(lazy("Languages"))
     def languages_in_short(self, campaign: Campaign) -> str:

@@ -20,6 +20,8 @@ TAKES_HELD_WORK = ~Q(campaign__state=CampaignState.CLOSED.value) | Q(campaign__h
 """Of held work: its campaign would take it (Campaign.takes_held_work)."""
 MOST_SUGGESTIONS = 5
 """For one turn: more are not read, and each costs the labeler seconds."""
+EVERYBODY = 32_767
+"""So many labels are wanted where everybody who comes makes one: more than come, and the most that the column holds."""
 MOST_CHECKS_PERCENT = 30
 """More checks than that, and labelers would mostly work for nothing."""
 K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
@@ -210,6 +212,10 @@ class Campaign(StatefulModel):
     def labeler_state(self) -> LabelerState:
         """The state of the labelers who are given its work."""
         return next(LabelerState(state) for state, stage in WORKS_IN.items() if stage == self.stage)
+
+    def labels_wanted(self, number: int) -> int:
+        """`number` labels of one piece of work, or EVERYBODY's: all who are screened, or practise, do the same."""
+        return EVERYBODY if number and self.stage != CampaignStage.WORK else number
 
     def takes_held_work(self) -> bool:
         """Whether work that was begun may be handed in."""

@@ -71,7 +71,9 @@ def add_prompt(
                 content_warnings=sorted(set(content_warnings)),
                 prompt_import_id=prompt_import_id,
                 import_line=import_line,
-                demonstrations_needed=_or_default(demonstrations_needed, campaign.demonstrations_per_prompt),
+                demonstrations_needed=campaign.labels_wanted(
+                    _or_default(demonstrations_needed, campaign.demonstrations_per_prompt)
+                ),
                 ranking_tasks_needed=_or_default(ranking_tasks_needed, campaign.ranking_tasks_per_prompt),
             )
     except IntegrityError:

@@ -11,6 +11,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.imports.models import PromptImport
+from labeling.quality.gold.models import GoldItem
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 
@@ -21,7 +22,7 @@ def undo_import(*, prompt_import: PromptImport) -> int:
 
     A prompt that labelers only skipped or left is set aside instead, for what they did stays on record. So is one to
     which a later file brought comparisons, or whose demonstration was left out of training by itself. Raises
-    NotUndoable: something was ranked or written, or somebody is at it; IllegalMove: the import is not done.
+    NotUndoable: something was ranked, written or made gold, or somebody is at it; IllegalMove: the import is not done.
     """
     prompt_import = PromptImport.objects.select_for_update(no_key=True).get(pk=prompt_import.pk)
     prompts = Prompt.objects.filter(prompt_import=prompt_import)
@@ -44,6 +45,11 @@ def _refuse_used(prompts: QuerySet[Prompt]) -> None:
     written = Demonstration.objects.filter(prompt__in=prompts).exclude(source="import").count()
     at_it = Assignment.objects.filter(state=AssignmentState.OPEN)
     held = at_it.filter(prompt__in=prompts).count() + at_it.filter(task__prompt__in=prompts).count()
+    if gold := GoldItem.objects.filter(task__prompt__in=prompts).count():
+        raise NotUndoable(
+            f"It can't be undone: {gold} of the tasks that it brought are gold, and what labelers made of them is "
+            "measured by it. Retire the gold items and set the prompts aside instead."
+        )
     if ranked or written or held:
         raise NotUndoable(
             f"It can't be undone: {ranked} rankings and {written} demonstrations were made of what it brought, and "

@@ -14,8 +14,8 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """`pairs` have an order in the answer, `pairs_held` of them were put in the same one. `flags` were set by the answer
-    or by the labeler, `flags_agreed` of them by both. `passed`: every pair held that must.
+    """`pairs` have an order in the answer, `pairs_held` of them were put in the same one. `flags` were set by the
+    answer or by the labeler, `flags_agreed` of them by both. `passed`: every pair held that must.
     """
 
     pairs: int

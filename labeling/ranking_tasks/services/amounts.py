@@ -22,13 +22,15 @@ class Amounts:
     demonstrations_per_prompt: int
     ranking_tasks_per_prompt: int
     rankings_per_task: int
+    rankings_per_shared_task: int
 
 
 def amounts_of(campaign: Campaign) -> Amounts:
     return Amounts(
-        demonstrations_per_prompt=campaign.demonstrations_per_prompt,
+        demonstrations_per_prompt=campaign.labels_wanted(campaign.demonstrations_per_prompt),
         ranking_tasks_per_prompt=campaign.ranking_tasks_per_prompt,
-        rankings_per_task=campaign.rankings_per_task,
+        rankings_per_task=campaign.labels_wanted(campaign.rankings_per_task),
+        rankings_per_shared_task=max(campaign.shared_rankings, campaign.rankings_per_task),
     )
 
 
@@ -51,7 +53,8 @@ def apply_to_existing(*, campaign: Campaign, before: Amounts) -> Applied:
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     now = amounts_of(campaign)
     prompts = Prompt.objects.filter(campaign=campaign, picked_message=None)
-    tasks = RankingTask.objects.filter(NOT_A_COPY, campaign=campaign, prompt__picked_message=None)
+    # Gold is given to labelers as copies alone: its own places stay closed.
+    tasks = RankingTask.objects.filter(NOT_A_COPY, gold_item=None, campaign=campaign, prompt__picked_message=None)
     wanted = [
         _change(
             prompts.exclude(author__isnull=False, demonstrations_needed=0),
@@ -68,7 +71,9 @@ def apply_to_existing(*, campaign: Campaign, before: Amounts) -> Applied:
             new=now.ranking_tasks_per_prompt,
         ),
     ]
-    changed = _change_tasks(tasks, old=before.rankings_per_task, new=now.rankings_per_task)
+    shared = tasks.filter(shared=True)
+    changed = _change_tasks(tasks.filter(shared=False), old=before.rankings_per_task, new=now.rankings_per_task)
+    changed += _change_tasks(shared, old=before.rankings_per_shared_task, new=now.rankings_per_shared_task)
     return Applied(prompts=max(wanted), tasks=changed)
 
 

@@ -20,6 +20,7 @@ from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import NOT_A_COPY, Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, tasks_ahead
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
+from labeling.ranking_tasks.services.sharing import Wanted, rankings_of
 
 COPIED = ("run_id", "text", "text_key", "token_count", "finish_reason", "mean_logprob", "seed")
 """Of a completion: what its copy has as well. By `text_key` one finds the other."""
@@ -52,15 +53,17 @@ def make_task(
 ) -> RankingTask:
     """One task of the prompt, to be sampled, with K drawn evenly from the campaign's range.
 
-    It needs as many rankings as the campaign says, unless told otherwise.
+    It needs as many rankings as the campaign says, or as a shared task needs, unless told otherwise.
     """
+    wanted = rankings_of(prompt=prompt, campaign=campaign) if rankings_needed is None else Wanted(rankings_needed)
     Prompt.objects.filter(pk=prompt.pk).update(ranking_tasks_made=F("ranking_tasks_made") + 1)
     return RankingTask.objects.create(
         prompt=prompt,
         campaign=campaign,
         language=prompt.language,
         k_requested=random.randint(campaign.k_min, campaign.k_max),
-        rankings_needed=campaign.rankings_per_task if rankings_needed is None else rankings_needed,
+        rankings_needed=wanted.rankings,
+        shared=wanted.shared,
         reserved_for=reserved_for,
     )
 
@@ -72,13 +75,15 @@ def make_task_of_given(*, prompt: Prompt, completions: Sequence[GivenCompletion]
     Raises InvalidCompletions unless 4 to 9 were given and at least 2 are distinct and not empty.
     """
     distinct = checked_completions(completions)
+    wanted = rankings_of(prompt=prompt, campaign=prompt.campaign)
     task = RankingTask.objects.create(
         prompt=prompt,
         campaign_id=prompt.campaign_id,
         language=prompt.language,
         k_requested=len(completions),
         given=True,
-        rankings_needed=prompt.campaign.rankings_per_task,
+        rankings_needed=wanted.rankings,
+        shared=wanted.shared,
     )
     for model in dict.fromkeys(given.model for given in distinct):
         written = [given for given in distinct if given.model == model]

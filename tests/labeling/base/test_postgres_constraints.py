@@ -13,9 +13,11 @@ from labeling.desk.services.revisions import start_revision
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import (
     Campaign,
+    Check,
     Completion,
     Conversation,
     Demonstration,
+    GoldItem,
     Labeler,
     Message,
     ModelVersion,
@@ -30,6 +32,7 @@ from labeling.models import (
     SuggestionRequest,
     TrainingRun,
 )
+from labeling.ranking_tasks.services.tasks import copy_task
 from labeling.training.services.runs import request_retraining
 from labeling.writing.own_prompts.rules import OwnWriting
 from labeling.writing.own_prompts.services import submit_own_prompt
@@ -97,6 +100,40 @@ def test_no_place_beyond_what_a_task_needs(ranking: Ranking) -> None:
     refuses(lambda: RankingTask.objects.update(rankings_open=1), "task_no_more_rankings_than_needed")
     refuses(lambda: RankingTask.objects.update(rankings_done=2), "task_no_more_rankings_than_needed")
     refuses(lambda: RankingTask.objects.update(state="done", rankings_needed=2), "task_done_is_fully_ranked")
+
+
+def test_a_copy_is_for_one_labeler_and_shows_the_texts_of_its_task_alone(ranking: Ranking) -> None:
+    copy = copy_task(task=ranking.task, labeler=make_labeler("bob"))
+    copies = RankingTask.objects.filter(pk=copy.pk)
+    refuses(lambda: copies.update(rankings_needed=2), "task_copy_is_for_one_labeler")
+    refuses(lambda: copies.update(reserved_for=None), "task_copy_is_for_one_labeler")
+    refuses(lambda: copies.update(shared=True), "task_copy_is_for_one_labeler")
+    refuses(lambda: copies.update(copy_of=None), "never change")
+    other = make_ready_task(make_prompt(make_campaign()))
+    run = other.completions.all()[0].run
+    task = RankingTask.objects.create(
+        prompt=ranking.task.prompt, campaign=ranking.task.campaign, language="en", k_requested=4,
+        copy_of=ranking.task, reserved_for=ranking.labeler,
+    )  # fmt: skip
+    refuses(
+        lambda: Completion.objects.create(task=task, run=run, text="a", text_key="a", finish_reason="stop"),
+        "belongs to another task",
+    )
+
+
+def test_a_check_is_measured_whole_and_once(ranking: Ranking) -> None:
+    item = GoldItem.objects.create(task=ranking.task)
+    check = Check.objects.create(labeler=ranking.labeler, task=ranking.task, kind="gold", item=item)
+    checks = Check.objects.filter(pk=check.pk)
+    refuses(lambda: checks.update(ranking=ranking), "check_is_measured_whole")
+    refuses(lambda: checks.update(passed=True), "check_is_measured_whole")
+    refuses(lambda: checks.update(pairs_held=1), "check_held_of_all")
+    refuses(lambda: checks.update(kind="repeat"), "never change")
+    refuses(lambda: Check.objects.create(labeler=ranking.labeler, task=ranking.task, kind="gold", item=item), "once")
+    refuses(
+        lambda: Check.objects.create(labeler=ranking.labeler, task=ranking.task, kind="repeat", item=item),
+        "check_kind_has_its_answer",
+    )
 
 
 def test_a_ready_task_has_4_to_9_completions() -> None:

@@ -1,7 +1,7 @@
 """What labelers did with checks: measured once, by the answer that was in force when they handed in."""
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from labeling.base.states import CampaignStage, CheckKind
@@ -9,41 +9,41 @@ from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.quality.gold.rules import Flagged, Ranks, measure, ordered_pairs, ranks_of
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models import Completion
 
 AT_ONCE = 500
 
 
 def measure_handed_in() -> int:
-    """Measures every check that was handed in and not measured yet. Returns how many."""
-    measured = 0
-    for ranking in unmeasured()[:AT_ONCE]:
-        measured += measure_ranking(ranking) is not None
-    return measured
+    """Measures checks that were handed in and not measured yet, the oldest first. Returns how many."""
+    return sum(measure_ranking(ranking) is not None for ranking in _unmeasured())
 
 
-def unmeasured() -> QuerySet[Ranking]:
-    """First submissions of copies, and of gold items of screening and practice, without a result; the oldest first."""
-    of_check = Check.objects.filter(task=OuterRef("task"), labeler=OuterRef("labeler"))
-    planned = of_check.filter(ranking=None)
-    own_items = Q(task__gold_item__isnull=False, submitted_at__gte=_first_version(OuterRef("task"))) & ~Q(
-        task__campaign__stage=CampaignStage.WORK
-    )
-    return (
-        Ranking.objects.first_submissions()
-        .filter(Q(Exists(planned)) | own_items & ~Exists(of_check))
-        .select_related("task__campaign", "labeler")
-        .order_by("submitted_at", "pk")
-    )
-
-
-def measure_for(*, labeler: Labeler, task: RankingTask) -> Check | None:
+def measure_for(*, labeler: Labeler, task_id: int | None) -> Check | None:
     """The labeler's check by that task, measured if it is handed in; None where the task is no check of theirs."""
-    found = Check.objects.filter(labeler=labeler, task=task).first()
+    found = Check.objects.filter(labeler=labeler, task=task_id).first()
     if found is not None and found.ranking_id is not None:
         return found
-    ranking = unmeasured().filter(labeler=labeler, task=task).first()
+    ranking = next(iter(_unmeasured(labeler=labeler, task=task_id)), None)
     return found if ranking is None else measure_ranking(ranking)
+
+
+def _unmeasured(**of: object) -> list[Ranking]:
+    """First submissions without a result: of planned checks, and of gold items of screening and practice.
+
+    Both begin with the few checks or items, and not with the many rankings.
+    """
+    of_check = Check.objects.filter(task=OuterRef("task"), labeler=OuterRef("labeler"))
+    submitted = Ranking.objects.first_submissions().filter(**of).select_related("task__campaign", "labeler")
+    planned = submitted.filter(
+        Exists(of_check.filter(ranking=None)), task__in=Check.objects.filter(ranking=None).values("task")
+    )
+    own_items = submitted.filter(
+        ~Exists(of_check),
+        task__in=GoldItem.objects.exclude(task__campaign__stage=CampaignStage.WORK).values("task"),
+        submitted_at__gte=GoldVersion.objects.filter(item__task=OuterRef("task"), version=1).values("made_at"),
+    )
+    return [ranking for rows in (planned, own_items) for ranking in rows.order_by("submitted_at", "pk")[:AT_ONCE]]
 
 
 @transaction.atomic
@@ -110,7 +110,3 @@ def _in_force(item: GoldItem, ranking: Ranking) -> GoldVersion:
     """The version that was the last one when the ranking was handed in; the first one for what is older."""
     by_then = item.versions.filter(made_at__lte=ranking.submitted_at).order_by("-version").first()
     return by_then or item.versions.order_by("version")[0]
-
-
-def _first_version(task: OuterRef) -> QuerySet[GoldVersion]:
-    return GoldVersion.objects.filter(item__task=task, version=1).values("made_at")

@@ -1,8 +1,8 @@
 """Checks planned ahead of each labeler: a gold item, or what they ranked weeks ago.
 
 Beat looks at what was handed in a moment ago; a draw by the hash of each piece's token says whether a check follows it.
-The check is a copy of its task that is reserved for the labeler, so that claiming it costs what claiming any task costs,
-and its page is made like any other.
+The check is a copy of its task that is reserved for the labeler, so that claiming it costs what claiming any task
+costs, and its page is made like any other.
 """
 
 from datetime import datetime, timedelta
@@ -141,8 +141,8 @@ def _may_be_shown(labeler: Labeler, *, task: str) -> dict[str, object]:
 
 
 def withdraw_checks(*, now: datetime | None = None) -> int:
-    """Sets copies aside that nobody will rank: skipped, left for weeks, of a retired item or of somebody who is given no
-    real work any more. What is held may be finished. Returns how many."""
+    """Sets copies aside that nobody will rank: skipped, left for weeks, of a retired item or of somebody who is given
+    no real work any more. What is held may be finished. Returns how many."""
     now = now or timezone.now()
     of_labeler = Assignment.objects.filter(labeler=OuterRef("labeler"), task=OuterRef("task"))
     gone = outstanding().filter(
