@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -21,6 +22,7 @@ from labeling.models import (
     Completion,
     Demonstration,
     EarlierDraft,
+    Grade,
     IdempotentRequest,
     InstructionAcknowledgement,
     Message,
@@ -34,7 +36,10 @@ from labeling.models import (
     RenderedCompletion,
     RewardScore,
     SamplingRun,
+    ScreeningDecision,
+    SelfAssessment,
     SnapshotRequest,
+    StageSettings,
     Suggestion,
     TrainingPoint,
     UnfinishedAttempt,
@@ -56,6 +61,7 @@ from tests.labeling.admin_cast import (
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
+from tests.labeling.onboarding.screened import invited_by, make_candidate
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +73,7 @@ NOUNS = [
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
     Completion,
+    Grade,
     Message,
     ModelCheck,
     OwnPromptExample,
@@ -74,7 +81,10 @@ SHOWN_ELSEWHERE = {
     RankedCompletion,
     RewardScore,
     SamplingRun,
+    ScreeningDecision,
+    SelfAssessment,
     SnapshotRequest,
+    StageSettings,
     Suggestion,
     TrainingPoint,
 }
@@ -104,6 +114,8 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    make_candidate("kim")
+    invited_by(User.objects.create_superuser("nora"))
     return campaign
 
 

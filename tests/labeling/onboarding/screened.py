@@ -1,9 +1,15 @@
 """A screening, a candidate in it, and what they do there."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
 
 from labeling.base.states import CampaignStage, LabelerState
 from labeling.models import Campaign, Candidate, GoldItem, Labeler
+from labeling.onboarding.invitations.services import Invited, make_invitation
 from labeling.onboarding.screening.services import number_candidate
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
@@ -32,6 +38,11 @@ def gold_in(campaign: Campaign, *, flags: Sequence[str] = (), reason: str = "Bec
 
 def make_candidate(name: str = "alice") -> Candidate:
     return number_candidate(make_labeler(name, state=LabelerState.SCREENING))
+
+
+def invited_by(user: User, *, days: int = 7, **what: Any) -> str:
+    """The secret of a new link."""
+    return make_invitation(invited=Invited(**what), expires_at=timezone.now() + timedelta(days=days), by=user)[1]
 
 
 def ranks_all(labeler: Labeler, *orders: list[int]) -> None:

@@ -16,17 +16,16 @@ from labeling.base.refusals import InvitationGone, InvitationRefused
 from labeling.base.states import CampaignStage, LabelerGroup, LabelerState
 from labeling.models import Candidate, Change, Invitation, Labeler
 from labeling.onboarding.invitations.services import (
-    Invited,
     NewAccount,
     accept_invitation,
     forget_notes_of_closed_accounts,
-    make_invitation,
 )
 from labeling.people.roles.queries import roles_of
 from labeling.people.roles.rules import Role
 from labeling.people.roles.services import make_roles, set_roles
 from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import make_campaign, make_labeler
+from tests.labeling.onboarding.screened import invited_by
 
 pytestmark = pytest.mark.django_db
 
@@ -39,11 +38,8 @@ def olga() -> User:
     return User.objects.get_or_create(username="olga", defaults={"is_staff": True, "is_superuser": True})[0]
 
 
-def invite(*, days: int = 7, by: User | None = None, **what: Any) -> str:
-    """The secret of a new link."""
-    return make_invitation(invited=Invited(**what), expires_at=timezone.now() + timedelta(days=days), by=by or olga())[
-        1
-    ]
+def invite(*, by: User | None = None, **what: Any) -> str:
+    return invited_by(by or olga(), **what)
 
 
 def join(secret: str, client: Client | None = None, **changes: Any) -> Any:
