@@ -21,6 +21,7 @@ NAMES = {
     "english",
     "markdown",
     "alice",
+    "bob",
     "esc",
     "shift",
     "ctrl",

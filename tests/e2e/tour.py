@@ -8,23 +8,29 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, CheckKind, ContentWarning, SkipReason
+from labeling.base.states import AssignmentState, CampaignStage, CheckKind, ContentWarning, SkipReason
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Campaign, Check, Labeler, ModelVersion, RankingTask, SuggestionRequest
+from labeling.people.roles.rules import Role
+from labeling.people.roles.services import make_roles, set_roles
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.ranking_tasks.services.tasks import copy_task
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
-from tests.labeling.handed_in import rank
+from tests.labeling.handed_in import rank, write
+from tests.labeling.onboarding.screened import invited_by, make_candidate, make_stage
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 WORDS: dict[str, Any] = {
@@ -89,10 +95,17 @@ class Tour:
         )
         self.model = ModelVersion.objects.create(kind="sft", name="secret-model", path="/nowhere", state="current")
 
-    def prompt(self, **fields: Any) -> Any:
+    def prompt(self, *, campaign: Campaign | None = None, **fields: Any) -> Any:
         self.asked += 1
         text = f"{self.asked}. {self.words['question']}"
-        return make_prompt(self.campaign, text=text, language=self.language, **fields)
+        return make_prompt(campaign or self.campaign, text=text, language=self.language, **fields)
+
+    def as_somebody(self, user: User) -> None:
+        """Who is logged in from now on."""
+        client = Client()
+        client.force_login(user)
+        session = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+        self.context.add_cookies([session | {"url": self.page.url}])  # type: ignore[list-item]
 
     def ranking(self) -> Assignment:
         """Held, and open on the page."""
@@ -151,6 +164,19 @@ STOPS: dict[str, Stop] = {}
 def stop(visit: Stop) -> Stop:
     STOPS[visit.__name__.replace("_", " ")] = visit
     return visit
+
+
+@stop
+def invited(tour: Tour) -> None:
+    secret = invited_by(User.objects.create_superuser("olga"), campaigns=[tour.campaign])
+    tour.open(f"/join/{secret}/")
+    tour.page.locator("main form button[type=submit]").last.click()  # nothing is filled in
+    expect(tour.page.locator("[role=alert]").first).to_be_visible()
+
+
+@stop
+def invitation_gone(tour: Tour) -> None:
+    tour.open("/join/nothing/")
 
 
 @stop
@@ -404,6 +430,39 @@ def new_password(tour: Tour) -> None:
 @stop
 def instructions(tour: Tour) -> None:
     tour.open(f"/instructions/{tour.campaign.slug}/")
+
+
+@stop
+def way_in(tour: Tour) -> None:
+    """Of Bob, who is screened; Alice is past it."""
+    bob = make_candidate("bob").labeler
+    screening = make_stage(CampaignStage.SCREENING, items=1, name=tour.words["campaign"], read=False)
+    tour.prompt(campaign=screening, demonstrations_needed=1, ranking_tasks_needed=0)
+    write(bob, tour.words["answers"][1])
+    tour.as_somebody(bob.user)
+    tour.open("/path/")
+    expect(tour.page.locator("[aria-current=step]")).to_be_visible()
+
+
+@stop
+def what_one_can_judge(tour: Tour) -> None:
+    tour.open("/path/about-you/")
+
+
+@stop
+def grading(tour: Tour) -> None:
+    tour.as_somebody(tour.alice.user)
+    make_roles()
+    set_roles(user=tour.alice.user, roles=frozenset({Role.REVIEWER}))
+    tour.open("/grading/")
+    tour.page.locator("[name=grade][value='6']").check()
+
+
+@stop
+def nothing_to_grade(tour: Tour) -> None:
+    tour.page.locator(".grading button[type=submit]").click()
+    expect(tour.page.locator(".notice")).to_be_visible()
+    set_roles(user=tour.alice.user, roles=frozenset())
 
 
 @stop
