@@ -37,6 +37,10 @@ class JudgedText:
     right_flags: list[str]
     own_flags: list[str]
 
+    @property
+    def differs(self) -> bool:
+        return self.right_rank != self.own_rank
+
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedItem:
