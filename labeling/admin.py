@@ -26,6 +26,8 @@ from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.onboarding.invitations import admin as invitations
+from labeling.onboarding.screening import admin as screening
 from labeling.onboarding.stages.admin import CampaignStages
 from labeling.people import admin as people
 from labeling.people.models import Labeler
@@ -40,7 +42,17 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
+__all__ = [
+    "assignments",
+    "invitations",
+    "revisions",
+    "screening",
+    "tokens",
+    "trail",
+    "training_runs",
+    "webhooks",
+    "writing",
+]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
