@@ -22,11 +22,13 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelect2Mult
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, text
 from labeling.base.admin.filters import by_choice
-from labeling.base.admin.model_admins import BaseAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.states import LabelerGroup, LabelerState
 from labeling.campaigns.managers.queries import campaigns_of
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.onboarding.invitations.models import BEGINS_IN, LABELER, Invitation
 from labeling.onboarding.invitations.services import (
+    ADMITS,
     GIVES_ROLES,
     Invited,
     make_invitation,
@@ -50,7 +52,7 @@ class InvitationForm(forms.Form):
     role = choice(lazy("Role"), [], initial=LABELER)
     begins_in = choice(
         lazy("Begins in"),
-        [(state, state.label) for state in BEGINS_IN],
+        [],
         initial=LabelerState.SCREENING,
         help_text=lazy("Of labelers: active ones get real work at once. For staff it says nothing."),
     )
@@ -61,7 +63,7 @@ class InvitationForm(forms.Form):
         help_text=lazy("Held-out labelers produce no training data; models are compared on their work."),
     )
     campaigns = forms.ModelMultipleChoiceField(
-        queryset=None,
+        queryset=Campaign.objects.none(),
         required=False,
         label=lazy("Campaigns"),
         widget=UnfoldAdminSelect2MultipleWidget(),
@@ -89,16 +91,19 @@ class InvitationForm(forms.Form):
 
     def __init__(self, by: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        roles, campaigns = self.fields["role"], self.fields["campaigns"]
+        roles, stages, campaigns = (self.fields[name] for name in ("role", "begins_in", "campaigns"))
         assert isinstance(roles, forms.ChoiceField)
+        assert isinstance(stages, forms.ChoiceField)
         assert isinstance(campaigns, forms.ModelMultipleChoiceField)
         gives_roles = by.has_perm(GIVES_ROLES)
         roles.choices = [(role, word) for role, word in ROLES.items() if gives_roles or role == LABELER]
+        admits = by.has_perm(ADMITS)
+        stages.choices = [(each, each.label) for each in BEGINS_IN if admits or each == LabelerState.SCREENING]
         campaigns.queryset = campaigns_of(by).order_by("name")
 
 
 @admin.register(Invitation)
-class InvitationAdmin(BaseAdmin):
+class InvitationAdmin(RecordAdmin):
     list_display = (
         "name",
         "role_word",
@@ -132,10 +137,6 @@ class InvitationAdmin(BaseAdmin):
         """A campaign manager sees the invitations that they made."""
         found: QuerySet[Invitation] = super().get_queryset(request)
         return found if sees_every_campaign(request.user) else found.filter(made_by=request.user.pk)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Only the button makes them."""
-        return False
 
     def buttons_for(self, row: Invitation) -> Iterable[str]:
         return () if row.used_at or row.withdrawn_at else self.actions_detail

@@ -23,6 +23,8 @@ from labeling.people.services import create_labeler
 
 GIVES_ROLES = "auth.change_user"
 """The permission of those who give accounts a role, by an invitation as on the account's page."""
+ADMITS = "labeling.change_labeler"
+"""The permission of those who let labelers past the screening."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,8 @@ class NewAccount:
 def make_invitation(*, invited: Invited, expires_at: datetime, by: User) -> tuple[Invitation, str]:
     """The row, and the secret of its link, which nobody can find out again.
 
-    Raises InvitationRefused: a role that `by` may not give, campaigns that they don't manage, or an end that is past.
+    Raises InvitationRefused: a role that `by` may not give, a stage that they may not let people into, campaigns that
+    they don't manage, or an end that is past.
     """
     if invited.role != LABELER and not by.has_perm(GIVES_ROLES):
         raise InvitationRefused(
@@ -61,6 +64,8 @@ def make_invitation(*, invited: Invited, expires_at: datetime, by: User) -> tupl
         raise InvitationRefused(f"{by} does not manage {', '.join(sorted(map(str, foreign)))}.")
     if invited.begins_in not in BEGINS_IN:
         raise InvitationRefused(f"Nobody begins {invited.begins_in}: choose {', '.join(BEGINS_IN)}.")
+    if invited.begins_in != LabelerState.SCREENING and not by.has_perm(ADMITS):
+        raise InvitationRefused(f"{by} may invite to screening alone: to let somebody past it is for an admin.")
     if expires_at <= timezone.now():
         raise InvitationRefused("It would expire before it is used. Give a time to come.")
     secret = secrets.token_urlsafe(32)

@@ -56,7 +56,7 @@ class Path:
     rankings: Progress
     writing: Progress
     practice: Practice
-    practice_left: int
+    practising: Progress
     decision: ScreeningDecision | None
     work_done: int
 
@@ -99,7 +99,7 @@ def path_of(labeler: Labeler) -> Path:
         rankings=rankings,
         writing=writing,
         practice=practice,
-        practice_left=progress_in(labeler, CampaignStage.PRACTICE, AssignmentKind.RANKING).left,
+        practising=progress_in(labeler, CampaignStage.PRACTICE, AssignmentKind.RANKING),
         decision=_decision(labeler),
         work_done=work_done,
     )

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from labeling.base.interruptions import Action
 from labeling.base.states import LabelerState
 from labeling.onboarding.path.queries import Path, Step, path_of
+from labeling.onboarding.stages.queries import Progress
 from labeling.people.models import Labeler
 from labeling.people.views.access import LabelerRequest, labeler_page, words_for_state
 
@@ -152,7 +153,7 @@ def _practice_text(found: Path) -> str:
             "items": practice.items,
             "percent": int(practice.agreement),
         }
-    if not found.practice_left and found.now == Step.PRACTICE:
+    if not found.practising.left and found.now == Step.PRACTICE:
         return f"{so_far} {_('You have ranked all that there is to practise; a person looks at it next.')}"
     return f"{so_far} {asked}"
 
@@ -179,11 +180,19 @@ def _actions(step: Step, found: Path) -> list[Action]:
     if step != found.now and not (step == Step.SCREENING and found.now in (Step.ABOUT_YOU, Step.INSTRUCTIONS)):
         return []
     if step == Step.SCREENING:
-        rank = Action(label=_("Rank"), url=reverse("next_ranking"), posts=True)
-        write = Action(label=_("Write"), url=reverse("next_demonstration"), posts=True)
-        return [rank] * bool(found.rankings.left) + [write] * bool(found.writing.left)
-    if step == Step.PRACTICE and found.practice_left:
-        return [Action(label=_("Go on practising"), url=reverse("next_ranking"), posts=True)]
+        return [
+            *_next(found.rankings, label=_("Rank"), url=reverse("next_ranking")),
+            *_next(found.writing, label=_("Write"), url=reverse("next_demonstration")),
+        ]
+    if step == Step.PRACTICE:
+        return _next(found.practising, label=_("Go on practising"), url=reverse("next_ranking"))
     if step == Step.WORK:
         return [Action(label=_("Open the overview"), url=reverse("overview"))]
     return []
+
+
+def _next(progress: Progress, *, label: str, url: str) -> list[Action]:
+    """What was begun comes before what is new."""
+    if progress.begun:
+        return [Action(label=_("Go on with what you began"), url=reverse("work", args=[progress.begun[0]]))]
+    return [Action(label=label, url=url, posts=True)] if progress.left else []

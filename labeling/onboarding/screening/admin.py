@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import long_text
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.model_admins import BaseAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.states import CampaignStage, CampaignState, LabelerState, ScreeningOutcome, SensitiveTopic
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.onboarding.screening.models import Candidate
@@ -55,7 +55,7 @@ class DecidedFilter(DropdownFilter):
 
 
 @admin.register(Candidate)
-class CandidateAdmin(BaseAdmin):
+class CandidateAdmin(RecordAdmin):
     list_display = (
         shown("number", lazy("Candidate")),
         "show_decision",
@@ -69,15 +69,12 @@ class CandidateAdmin(BaseAdmin):
     list_select_related = ("labeler",)
     search_fields = ("=number",)
     search_help_text = lazy("A candidate’s number")
-    fields = ()
+    fields = readonly_fields = ("number",)
     change_form_template = "onboarding/admin/candidate.html"
     actions_detail = ("admit", "ask_for_more", "refuse")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Candidate]:
         return with_results(super().get_queryset(request))
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return False
 
     def buttons_for(self, row: Candidate) -> Iterable[str]:
         return self.actions_detail if row.labeler.state == LabelerState.SCREENING else ()

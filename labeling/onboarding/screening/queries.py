@@ -140,8 +140,8 @@ def with_results(candidates: QuerySet[Candidate]) -> QuerySet[Candidate]:
         **sums,
         items=Subquery(checks.annotate(count=Count("pk")).values("count"), output_field=IntegerField()),
         grade_mean=Subquery(
-            grades.annotate(all=F("demonstration__labeler"))
-            .values("all")
+            grades.annotate(writer=F("demonstration__labeler"))
+            .values("writer")
             .annotate(mean=Avg(Cast("grade", FloatField())))
             .values("mean"),
             output_field=FloatField(),

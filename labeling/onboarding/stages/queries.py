@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CheckKind
+from django.db.models import F, Q
+
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CampaignState, CheckKind, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.models import Assignment
 from labeling.desk.queries.available import available_by_campaign
@@ -13,14 +15,27 @@ from labeling.quality.gold.models import Check
 
 MOST_ITEMS = 1000
 """Of one campaign are counted: more than anybody is screened by."""
+FREE_AGAIN = {
+    AssignmentKind.RANKING: Q(
+        task__state=TaskState.READY, task__rankings_needed__gt=F("task__rankings_open") + F("task__rankings_done")
+    ),
+    AssignmentKind.DEMONSTRATION: Q(
+        prompt__set_aside_reason="",
+        prompt__demonstrations_needed__gt=F("prompt__demonstrations_open") + F("prompt__demonstrations_done"),
+    ),
+}
+"""Of assignments whose lease ran out: there is a place to go on with them, for they were not retired meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Pieces of one kind of work in one stage. `left`: held, or there to be taken now."""
+    """Pieces of one kind of work in one stage. `left`: begun, or there to be taken now. `begun`: tokens of what is
+    held, or was left with a draft and can be taken up again.
+    """
 
     done: int
     left: int
+    begun: list[str]
 
     @property
     def total(self) -> int:
@@ -51,10 +66,14 @@ def settings_of(campaign: Campaign) -> StageSettings:
 def progress_in(labeler: Labeler, stage: CampaignStage, kind: AssignmentKind) -> Progress:
     """Nothing is left for whoever is not in that stage."""
     work = Assignment.objects.filter(labeler=labeler, kind=kind, campaign__stage=stage)
-    left = work.filter(state=AssignmentState.OPEN).count()
-    if labeler.works_in == stage:
-        left += sum(available_by_campaign(labeler, kind, at_most=MOST_ITEMS).values())
-    return Progress(done=work.filter(state=AssignmentState.SUBMITTED).count(), left=left)
+    done = work.filter(state=AssignmentState.SUBMITTED).count()
+    if labeler.works_in != stage:
+        return Progress(done=done, left=0, begun=[])
+    lapsed = Q(state=AssignmentState.LAPSED, draft_version__gt=0, campaign__state=CampaignState.ACTIVE)
+    begun = work.filter(Q(state=AssignmentState.OPEN) | lapsed & FREE_AGAIN[kind])
+    tokens = [str(token) for token in begun.order_by("-claimed_at").values_list("token", flat=True)]
+    available = sum(available_by_campaign(labeler, kind, at_most=MOST_ITEMS).values())
+    return Progress(done=done, left=available + len(tokens), begun=tokens)
 
 
 def practice_of(labeler: Labeler) -> Practice:
@@ -81,7 +100,9 @@ def practice_of(labeler: Labeler) -> Practice:
 def _settings_ahead(labeler: Labeler) -> StageSettings:
     """Of the practice that the labeler is given next."""
     ahead = StageSettings.objects.filter(
-        campaign__stage=CampaignStage.PRACTICE, campaign__state="active", campaign__languages__overlap=labeler.languages
+        campaign__stage=CampaignStage.PRACTICE,
+        campaign__state=CampaignState.ACTIVE,
+        campaign__languages__overlap=labeler.languages,
     )
     return ahead.first() or StageSettings()
 

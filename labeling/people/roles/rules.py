@@ -43,7 +43,7 @@ MAY: Mapping[str, May] = {
     "labeling.importedranking": May(manager="view", engineer="view"),
     # who works on it
     "labeling.labeler": May(manager="view", engineer="view"),
-    "labeling.invitation": May(manager="view add change"),
+    "labeling.invitation": May(manager="view change"),
     "labeling.grade": May(reviewer="add"),
     "labeling.rankingtask": WORK,
     "labeling.assignment": WORK,

@@ -145,6 +145,8 @@ def test_a_role_above_labeler_needs_the_permission_to_give_roles() -> None:
     own.managers.add(mia)
     with pytest.raises(InvitationRefused, match="labelers alone"):
         invite(role=Role.ADMIN, by=mia)
+    with pytest.raises(InvitationRefused, match="to screening alone"):
+        invite(begins_in=LabelerState.ACTIVE, by=mia)
     with pytest.raises(InvitationRefused, match="does not manage Foreign"):
         invite(campaigns=[own, foreign], by=mia)
     invite(campaigns=[own], by=mia, note="Hers")

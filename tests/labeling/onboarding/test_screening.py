@@ -204,9 +204,10 @@ def test_a_candidate_who_leaves_and_comes_back_goes_on_where_they_were() -> None
     release_expired_leases()
     path = path_of(alice)
     assert (path.rankings.done, path.rankings.left) == (1, 1)
-    # The lapsed one is taken up again from the overview, with its draft.
-    page = browser_of(alice).get(reverse("overview")).text
-    assert str(held.token) in page
+    # It is taken up again from the path, with its draft.
+    page = browser_of(alice).get(reverse("path"))
+    assert "Go on with what you began" in page.text
+    assert reverse("work", args=[held.token]) in page.text
     held.refresh_from_db()
     assert held.draft == {"note": ["half"]}
 
