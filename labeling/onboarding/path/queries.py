@@ -18,7 +18,7 @@ from labeling.campaigns.queries import has_read
 from labeling.desk.models import Assignment
 from labeling.onboarding.screening.models import Candidate, ScreeningDecision, SelfAssessment
 from labeling.onboarding.screening.queries import decision_of
-from labeling.onboarding.stages.queries import Practice, Progress, practice_of, progress_in
+from labeling.onboarding.stages.queries import Practice, PractisedItem, Progress, practice_of, practised, progress_in
 from labeling.people.models import Labeler
 
 
@@ -57,6 +57,7 @@ class Path:
     writing: Progress
     practice: Practice
     practising: Progress
+    practised: list[PractisedItem]
     decision: ScreeningDecision | None
     work_done: int
 
@@ -100,6 +101,7 @@ def path_of(labeler: Labeler) -> Path:
         writing=writing,
         practice=practice,
         practising=progress_in(labeler, CampaignStage.PRACTICE, AssignmentKind.RANKING),
+        practised=practised(labeler),
         decision=_decision(labeler),
         work_done=work_done,
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CampaignState, CheckKind, TaskState
 from labeling.campaigns.models.campaigns import Campaign
@@ -58,6 +58,35 @@ class Practice:
         return self.agreement is not None and self.agreement >= self.wanted
 
 
+@dataclass(frozen=True, kw_only=True)
+class PractisedItem:
+    """The right answer to it is at the address of its token."""
+
+    token: str
+    pairs: int
+    pairs_held: int
+    passed: bool
+
+
+RESULTS_SHOWN = 50
+
+
+def practised(labeler: Labeler) -> list[PractisedItem]:
+    """What the labeler ranked in practice, the last first."""
+    return [
+        PractisedItem(token=str(token), pairs=pairs, pairs_held=held, passed=bool(passed))
+        for token, pairs, held, passed in _of_practice(labeler).values_list(
+            "ranking__assignment__token", "pairs", "pairs_held", "passed"
+        )[:RESULTS_SHOWN]
+    ]
+
+
+def _of_practice(labeler: Labeler) -> QuerySet[Check]:
+    return Check.objects.filter(
+        labeler=labeler, kind=CheckKind.GOLD, ranking__isnull=False, task__campaign__stage=CampaignStage.PRACTICE
+    ).order_by("-measured_at", "-pk")
+
+
 def settings_of(campaign: Campaign) -> StageSettings:
     """The campaign's, or the defaults, which are not stored."""
     return StageSettings.objects.filter(campaign=campaign).first() or StageSettings(campaign=campaign)
@@ -79,16 +108,7 @@ def progress_in(labeler: Labeler, stage: CampaignStage, kind: AssignmentKind) ->
 def practice_of(labeler: Labeler) -> Practice:
     """In the practice campaign in which the labeler is nearest to the end; the defaults where they began none."""
     results: dict[int, list[Pairs]] = {}
-    for campaign, pairs, held in (
-        Check.objects.filter(
-            labeler=labeler,
-            kind=CheckKind.GOLD,
-            ranking__isnull=False,
-            task__campaign__stage=CampaignStage.PRACTICE,
-        )
-        .order_by("-measured_at", "-pk")
-        .values_list("task__campaign_id", "pairs", "pairs_held")
-    ):
+    for campaign, pairs, held in _of_practice(labeler).values_list("task__campaign_id", "pairs", "pairs_held"):
         results.setdefault(campaign, []).append(Pairs(pairs=pairs, held=held))
     if not results:
         return _practice([], _settings_ahead(labeler))

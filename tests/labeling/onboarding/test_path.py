@@ -68,6 +68,8 @@ def test_practice_that_runs_out_waits_for_a_person_who_may_end_it() -> None:
     assert end_every_practice() == 0  # 20 are asked for
     page = browser_of(alice).get(reverse("path")).text
     assert "You have ranked all that there is to practise" in page
+    assert "6 of 6 pairs in the right order" in page
+    assert reverse("answer", args=[alice.assignments.get().token]) in page
     change_labeler_state(labeler=alice, state=LabelerState.ACTIVE)
     assert now(alice) == Step.WORK
 
