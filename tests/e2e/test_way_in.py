@@ -33,7 +33,7 @@ def rank_as_the_researchers(page: Page) -> None:
     page.locator("body:not([data-before])").wait_for()
 
 
-def test_from_the_invitation_to_the_first_real_task(context: BrowserContext, live_server: object) -> None:
+def test_from_the_invitation_to_the_first_real_task(context: BrowserContext) -> None:
     screening = make_stage(CampaignStage.SCREENING, items=1, name="The first look")
     practice = make_stage(CampaignStage.PRACTICE, items=1, name="Try it")
     change_stage_settings(campaign=practice, practice_items=1)
@@ -47,7 +47,7 @@ def test_from_the_invitation_to_the_first_real_task(context: BrowserContext, liv
     page.goto(f"/join/{secret}/")
     page.get_by_label("User name").fill("anna")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_text("English", exact=True).last.check()
+    page.locator("[name=languages][value=en]").check()
     page.get_by_role("button", name="Make my account").click()
 
     # What she can judge, the instructions, the screening.
@@ -58,7 +58,7 @@ def test_from_the_invitation_to_the_first_real_task(context: BrowserContext, liv
     page.get_by_role("link", name="Read: The first look").click()
     page.get_by_role("button", name="I have read this").click()
     expect(page.locator("[aria-current=step]")).to_contain_text("0 of 1 rankings")
-    page.get_by_role("button", name="Rank").click()
+    page.get_by_role("button", name="Rank", exact=True).click()
     rank_as_the_researchers(page)
     page.goto("/path/")
     expect(page.locator("[aria-current=step]")).to_contain_text("A decision")
@@ -78,7 +78,7 @@ def test_from_the_invitation_to_the_first_real_task(context: BrowserContext, liv
     # Her first real task.
     page.get_by_role("button", name="Next ranking").click()
     scripts_listen(page)
-    expect(page.locator(".work-head")).to_contain_text("Everyday questions")
+    expect(page.locator("main")).to_contain_text("Everyday questions")
     rank_as_the_researchers(page)
     page.goto("/path/")
     expect(page.locator(".path-done")).to_have_count(7)
