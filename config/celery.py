@@ -116,6 +116,7 @@ app.conf.update(
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
         "tell webhooks": every(15, "deliver_webhooks"),
+        "look at labelers' habits": every(24 * 3600, "look_at_labelers"),
         "forget what is old": every(3600, "forget_what_is_old"),
         "take up the training of workers that died": every(10, "take_up_silent_runs"),
         "clear what failed trainings left": every(3600, "clear_leavings"),

@@ -15,12 +15,18 @@ def _may_view(permission: str) -> Callable[[HttpRequest], bool]:
 
 
 def _entry(
-    title: StrPromise, icon: str, model: str, *, app: str = "labeling", query: dict[str, str] | None = None
+    title: StrPromise,
+    icon: str,
+    model: str,
+    *,
+    app: str = "labeling",
+    page: str = "changelist",
+    query: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{model}_changelist", query=query),
+        "link": reverse_lazy(f"admin:{app}_{model}_{page}", query=query),
         "permission": _may_view(f"{app}.view_{model}"),
     }
 
@@ -62,6 +68,10 @@ NAVIGATION = [
             _entry(_("Conversations"), "forum", "conversation"),
             _entry(_("Own writing"), "draw", "composition"),
             _entry(_("Suggestions"), "lightbulb", "suggestionrequest"),
+            _entry(_("Agreement"), "handshake", "rankingagreement", page="figures"),
+            _entry(_("Labelers’ habits"), "balance", "labelerhabits", page="figures"),
+            _entry(_("Sentinels"), "flag", "sentinel"),
+            _entry(_("Near copies"), "file_copy", "nearcopyfound"),
             _entry(_("Doubtful labels"), "rule", "preferencemargin"),
             _entry(_("Gold items"), "workspace_premium", "golditem"),
             _entry(_("Checks"), "fact_check", "check"),

@@ -32,6 +32,7 @@ from labeling.onboarding.stages.admin import CampaignStages
 from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
+from labeling.quality.admin import agreement, habits, sentinels
 from labeling.quality.gold import admin as gold
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
@@ -43,10 +44,12 @@ from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
 __all__ = [
+    "agreement",
     "assignments",
     "invitations",
     "revisions",
     "screening",
+    "sentinels",
     "tokens",
     "trail",
     "training_runs",
@@ -59,9 +62,9 @@ IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 
 @admin.register(Labeler)
-class LabelerAdmin(exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAdmin):
-    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
-    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
+class LabelerAdmin(exclusions.LeavingOut, habits.MarkedLabelers, labelers.LabelerWork, people.LabelerAdmin):
+    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK, "marked")
+    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")

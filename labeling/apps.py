@@ -11,6 +11,11 @@ class LabelingConfig(AppConfig):
     verbose_name = _("Labeling")
 
     def ready(self) -> None:
+        """Has later capabilities hear of what an earlier one does, which may not import them."""
+        from labeling.desk.ranking.services import WHEN_HANDED_IN  # noqa: PLC0415  (models are loaded by now)
+        from labeling.quality.agreement.services.counting import count_agreement  # noqa: PLC0415
+
+        WHEN_HANDED_IN.append(count_agreement)
         # After Django made the permissions, which it does at the same signal: a migration is too early for them.
         post_migrate.connect(_make_roles, sender=self)
 

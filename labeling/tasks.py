@@ -23,6 +23,8 @@ from labeling.onboarding.invitations.services import forget_notes_of_closed_acco
 from labeling.onboarding.screening.services import forget_assessments_of_closed_accounts, number_candidates
 from labeling.onboarding.stages.services import end_every_practice
 from labeling.people.accounts.services import forget_old_failed_logins
+from labeling.quality.bias.services.looking import look_at_habits
+from labeling.quality.bias.services.near_copies import find_near_copies
 from labeling.quality.gold.services import measuring, planning
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.rewards.queries import somebody_waits
@@ -257,6 +259,13 @@ def release_reservations() -> None:
 def release_expired_leases() -> None:
     """Beat: what labelers left goes back to the queue."""
     leases.release_expired_leases()
+
+
+@shared_task
+def look_at_labelers() -> None:
+    """Beat: who differs from the others, and which demonstrations are near to what a model wrote."""
+    look_at_habits()
+    find_near_copies()
 
 
 @shared_task

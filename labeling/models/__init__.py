@@ -16,6 +16,8 @@ from labeling.onboarding.stages.models import StageSettings
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
 from labeling.people.tokens.models import ApiToken
+from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
+from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
@@ -33,6 +35,7 @@ __all__ = [
     "Change",
     "Check",
     "Completion",
+    "CompletionAgreement",
     "Composition",
     "Conversation",
     "Demonstration",
@@ -48,10 +51,12 @@ __all__ = [
     "InstructionVersion",
     "Invitation",
     "Labeler",
+    "LabelerHabits",
     "Message",
     "ModelCheck",
     "ModelComparison",
     "ModelVersion",
+    "NearCopyFound",
     "OwnPrompt",
     "OwnPromptExample",
     "PreferenceMargin",
@@ -62,6 +67,7 @@ __all__ = [
     "QueueProgress",
     "RankedCompletion",
     "Ranking",
+    "RankingAgreement",
     "RankingTask",
     "RenderedCompletion",
     "Revision",
@@ -72,6 +78,7 @@ __all__ = [
     "ScoringRequest",
     "ScreeningDecision",
     "SelfAssessment",
+    "Sentinel",
     "Snapshot",
     "SnapshotRequest",
     "StageSettings",

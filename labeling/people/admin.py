@@ -34,16 +34,22 @@ class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs 
 
     class Meta:
         model = Labeler
-        fields = ("group", "languages")
-        labels = {"group": lazy("Group")}
-        help_texts = {"group": GROUP_HELP}
+        fields = ("group", "researcher", "languages")
+        labels = {"group": lazy("Group"), "researcher": lazy("Researcher")}
+        help_texts = {
+            "group": GROUP_HELP,
+            "researcher": lazy("Their rankings are what those of labelers are held against."),
+        }
 
 
 class NewLabelerForm(LabelerForm):
     username = text(lazy("Username"), max_length=LONGEST_USERNAME, validators=[User.username_validator])
     password = password(lazy("Password"), help_text=lazy("Tell it to the labeler; they can change it."))
     state = choice(
-        lazy("State"), LabelerState.choices, initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
+        lazy("State"),
+        LabelerState.choices,
+        initial=LabelerState.ACTIVE,
+        help_text=lazy("Active labelers get real work."),
     )
 
     def clean_username(self) -> str:
@@ -66,10 +72,12 @@ class LabelerAdmin(BaseAdmin):
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
-    fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
-    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
+    fieldsets: ClassVar[tuple[Any, ...]] = (
+        (None, {"fields": ("account", "state_word", "group", "researcher", "languages")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "researcher", "languages")}),)
     readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
-    actions_detail: tuple[Any, ...] = ("to_screening", "admit")
+    actions_detail: tuple[Any, ...] = ("to_screening", "to_practice", "admit")
 
     def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = LabelerForm if obj else NewLabelerForm
@@ -79,7 +87,7 @@ class LabelerAdmin(BaseAdmin):
         cleaned = form.cleaned_data
         group, spoken = LabelerGroup(cleaned["group"]), cleaned["languages"]
         if change:
-            change_labeler(labeler=obj, group=group, languages=spoken)
+            change_labeler(labeler=obj, group=group, languages=spoken, researcher=cleaned["researcher"])
             return
         created = create_labeler(
             username=cleaned["username"],
@@ -87,11 +95,16 @@ class LabelerAdmin(BaseAdmin):
             languages=spoken,
             state=LabelerState(cleaned["state"]),
             group=group,
+            researcher=cleaned["researcher"],
         )
         obj.pk, obj.user = created.pk, created.user
 
     def buttons_for(self, row: Labeler) -> Iterable[str]:
-        moves = {LabelerState.SCREENING: "to_screening", LabelerState.ACTIVE: "admit"}
+        moves = {
+            LabelerState.SCREENING: "to_screening",
+            LabelerState.PRACTICE: "to_practice",
+            LabelerState.ACTIVE: "admit",
+        }
         return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state)) if state in moves]
 
     @column(lazy("Labeler"), ordering="user__username")
@@ -127,9 +140,15 @@ class LabelerAdmin(BaseAdmin):
 
     @button(lazy("To screening"), icon="fact_check")
     def to_screening(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        text = _("%(labeler)s is offered no work until admitted.")
+        text = _("%(labeler)s is offered the work of screening campaigns, and no other.")
         title = _("Put %(labeler)s into screening?")
         return self._confirm_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
+
+    @button(lazy("To practice"), icon="exercise")
+    def to_practice(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("%(labeler)s is offered the work of practice campaigns, and no other. What is held may be finished.")
+        title = _("Have %(labeler)s practise?")
+        return self._confirm_state(request, object_id, LabelerState.PRACTICE, title, [text], _("To practice"))
 
     def _confirm_state(
         self,

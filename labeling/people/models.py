@@ -16,6 +16,9 @@ class Labeler(StatefulModel):
     state = models.CharField(max_length=16, choices=LabelerState.choices, default=LabelerState.INVITED)
     group = models.CharField(max_length=16, choices=LabelerGroup.choices, default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False, editable=False)
+    researcher = models.BooleanField(
+        default=False, help_text=_("Their rankings are what those of labelers are held against.")
+    )
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text="For example en, zh.")
     time_zone = models.CharField(
         max_length=64, blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC."
@@ -39,6 +42,9 @@ class Labeler(StatefulModel):
         help_text="Its work comes first, as the labeler chose. Empty: campaigns take turns.",
     )
     reading = models.JSONField(default=dict, blank=True, editable=False, help_text="How this labeler reads (rules.py).")
+    practises_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="What was practised before, another time, ends no practice."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from labeling.base.language import checked_languages
 from labeling.base.refusals import LabelerRefused
@@ -25,6 +26,7 @@ def create_labeler(
     state: LabelerState = LabelerState.INVITED,
     group: LabelerGroup = LabelerGroup.TRAINING,
     simulated: bool = False,
+    researcher: bool = False,
 ) -> Labeler:
     """A user with a labeler's profile; without a password nobody can log in as it.
 
@@ -34,18 +36,26 @@ def create_labeler(
         raise LabelerRefused(f"There is a user named {User.normalize_username(username)} already.")
     spoken = checked_languages(languages)
     user = User.objects.create_user(username=username, password=password)
-    return Labeler.objects.create(user=user, languages=spoken, state=state, group=group, simulated=simulated)
+    return Labeler.objects.create(
+        user=user, languages=spoken, state=state, group=group, simulated=simulated, researcher=researcher
+    )
 
 
 @transaction.atomic
-def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence[str]) -> Labeler:
-    """Work handed in keeps the group of its day. Raises UnknownLanguage, and LabelerRefused: simulated labelers are
-    never held out."""
+def change_labeler(
+    *, labeler: Labeler, group: LabelerGroup, languages: Sequence[str], researcher: bool | None = None
+) -> Labeler:
+    """Work handed in keeps the group of its day. `researcher`: None leaves it as it is.
+
+    Raises UnknownLanguage, and LabelerRefused: simulated labelers are never held out.
+    """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     if labeler.simulated and group == LabelerGroup.HELD_OUT:
         raise LabelerRefused(f"{labeler} is simulated; held-out labelers are people, to compare with.")
     labeler.group, labeler.languages = group, checked_languages(languages)
-    labeler.save(update_fields=["group", "languages"])
+    if researcher is not None:
+        labeler.researcher = researcher
+    labeler.save(update_fields=["group", "languages", "researcher"])
     return labeler
 
 
@@ -59,7 +69,8 @@ def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
     check_move(old=LabelerState(labeler.state), new=state)
     if state == LabelerState.SUSPENDED and labeler.assignments.filter(state=AssignmentState.OPEN).exists():
         raise LabelerRefused(f"{labeler} holds work; give it back before suspending.")
-    labeler.move(to=state)
+    since = {"practises_since": timezone.now()} if state == LabelerState.PRACTICE else {}
+    labeler.move(to=state, **since)
 
 
 BREAK_MINUTES_HIGHEST = 240

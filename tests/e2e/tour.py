@@ -533,7 +533,7 @@ def chat_ended(tour: Tour) -> None:
 
 @stop
 def chat_ready_to_rank(tour: Tour) -> None:
-    task = RankingTask.objects.get(reserved_for=tour.alice)
+    task = RankingTask.objects.get(reserved_for=tour.alice, copy_of=None)
     sample_tasks(
         task_ids=[task.pk], model=tour.model, sampler=ScriptedSampler(*tour.words["answers"]), resample_limit=1
     )

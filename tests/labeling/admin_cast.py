@@ -16,7 +16,19 @@ from labeling.desk.services.revisions import start_revision
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services.taking_in import import_rows
-from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
+from labeling.models import (
+    Campaign,
+    Demonstration,
+    Labeler,
+    ModelVersion,
+    NearCopyFound,
+    PreferenceMargin,
+    ScoringRequest,
+    Sentinel,
+    Snapshot,
+    TrainingRun,
+)
+from labeling.quality.bias.services.looking import look_at_habits
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
 from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
@@ -54,6 +66,25 @@ def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
         ask(labeler, campaign)
         assert claim_ranking(labeler=labeler)
         assert claim_demonstration(labeler=labeler)
+
+
+def shared_by(*labelers: Labeler) -> None:
+    """All of them rank the same task, in a campaign of its own."""
+    campaign = make_campaign(rankings_per_task=len(labelers))
+    make_ready_task(make_prompt(campaign))
+    for labeler in labelers:
+        labeler.first_campaign = campaign
+        labeler.save()
+        rank(labeler, [1, 2, 3, 4])
+
+
+def looked_at() -> None:
+    """A look at everybody's habits, a sentinel and a demonstration near to a model's text."""
+    look_at_habits()
+    Sentinel.objects.create(name="Old against new", first_source="old", second_source="new")
+    NearCopyFound.objects.create(
+        demonstration=Demonstration.objects.latest("pk"), likeness=97, known_text="Nearly.", source="completion 1"
+    )
 
 
 def open_campaign(**fields: Any) -> Campaign:

@@ -11,6 +11,7 @@ STATE_COLOURS = {
     "closed": "default",
     "invited": "info",
     "screening": "info",
+    "practice": "info",
     "suspended": "danger",
     "sampling": "info",
     "ready": "primary",

@@ -29,6 +29,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_campaign_reward_models": (),
     "labeling_campaign_managers": (),
     "labeling_exclusion": EVERY,
+    "labeling_sentinel": EVERY,
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",
     ),

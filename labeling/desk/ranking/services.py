@@ -1,6 +1,6 @@
 """Rankings handed in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,9 @@ from labeling.desk.rules.drafts import Draft, SentDraft
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.desk.services.revisions import REVISIONS
 from labeling.people.models import Labeler
+
+WHEN_HANDED_IN: list[Callable[[Ranking], None]] = []
+"""What later capabilities do with each ranking that is written, in its transaction (labeling/apps.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +172,8 @@ def _write(
     ]
     ranking.pk, ranking.submitted_at = write_ranking(ranking, ranked)
     ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
+    for act in WHEN_HANDED_IN:
+        act(ranking)
     return ranking
 
 

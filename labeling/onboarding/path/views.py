@@ -68,7 +68,7 @@ def _heading(labeler: Labeler, found: Path) -> tuple[str, str]:
             "you: the cutoffs are strict, and people whom we value miss them. What you entered is kept under a number, "
             "not under your name."
         )
-    if state == LabelerState.PRACTICE:
+    if state == LabelerState.PRACTICE and (found.practising.left or found.practised):
         return _("You are practising"), _(
             "Rank as you would in real work. After each one you see the researchers’ answer and why."
         )

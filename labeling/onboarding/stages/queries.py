@@ -82,9 +82,13 @@ def practised(labeler: Labeler) -> list[PractisedItem]:
 
 
 def _of_practice(labeler: Labeler) -> QuerySet[Check]:
-    return Check.objects.filter(
+    """Since they came into practice the last time."""
+    checks = Check.objects.filter(
         labeler=labeler, kind=CheckKind.GOLD, ranking__isnull=False, task__campaign__stage=CampaignStage.PRACTICE
-    ).order_by("-measured_at", "-pk")
+    )
+    if labeler.practises_since is not None:
+        checks = checks.filter(ranking__submitted_at__gte=labeler.practises_since)
+    return checks.order_by("-measured_at", "-pk")
 
 
 def settings_of(campaign: Campaign) -> StageSettings:

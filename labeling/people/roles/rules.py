@@ -54,7 +54,14 @@ MAY: Mapping[str, May] = {
     "labeling.conversation": WORK,
     "labeling.composition": WORK,
     "labeling.suggestionrequest": WORK,
+    "labeling.rankingagreement": READ,
+    "labeling.labelerhabits": May(reviewer="view", manager="view"),
+    "labeling.nearcopyfound": May(reviewer="view", manager="view"),
+    "labeling.sentinel": May(reviewer="view", manager="view add change", engineer="view"),
     "labeling.preferencemargin": May(manager="view change", engineer="view change"),
+    # how well labelers work
+    "labeling.golditem": May(reviewer="view", manager="view change", engineer="view"),
+    "labeling.check": READ,
     # training
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,

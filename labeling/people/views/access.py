@@ -83,4 +83,9 @@ def words_for_state(state: LabelerState) -> tuple[str, str]:
         return _("You are being screened"), _(
             "Your answers are being looked at. You'll find work here once that is done."
         )
+    if state == LabelerState.PRACTICE:
+        text = _(
+            "There is nothing more to practise on just now. You'll find real work here once you have been admitted."
+        )
+        return _("Nothing to practise right now"), text
     return _("Welcome to Concord"), _("Your account is ready. You'll find work here once you have been admitted.")

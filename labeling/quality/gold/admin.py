@@ -25,6 +25,7 @@ from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.base.states import CampaignStage, GoldState, TaskState
+from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.rules.drafts import letter_of
@@ -227,7 +228,7 @@ class GoldItemAdmin(RecordAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[GoldItem]:
         """Adds checks_seen and _passed, pairs_held and _in_all, last_at and last_version."""
         measured = Q(checks__ranking__isnull=False)
-        found: QuerySet[GoldItem] = super().get_queryset(request)
+        found = within_campaigns_of(request.user, super().get_queryset(request), "task__campaign")
         versions = GoldVersion.objects.filter(item=OuterRef("pk")).order_by("-version").values("version")
         return found.annotate(
             checks_seen=Count("checks", filter=measured),
@@ -395,6 +396,9 @@ class CheckAdmin(RecordAdmin):
         "labeler", "kind", "task", "item", "version", "earlier", "ranking", "pairs", "pairs_held", "flags",
         "flags_agreed", "passed", "planned_at", "measured_at",
     )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Check]:
+        return within_campaigns_of(request.user, super().get_queryset(request), "task__campaign")
 
     @column("#", ordering="pk")
     def number(self, check: Check) -> int:

@@ -20,6 +20,7 @@ from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
     Campaign,
     Completion,
+    CompletionAgreement,
     Demonstration,
     EarlierDraft,
     Grade,
@@ -54,9 +55,11 @@ from tests.labeling.admin_cast import (
     compared_elsewhere,
     doubted,
     furnish,
+    looked_at,
     model_in,
     open_campaign,
     run_in_training,
+    shared_by,
     snapshot_in,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
@@ -73,6 +76,7 @@ NOUNS = [
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
     Completion,
+    CompletionAgreement,
     Grade,
     Message,
     ModelCheck,
@@ -114,8 +118,10 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
-    make_candidate("kim")
+    make_candidate("lena")
     invited_by(User.objects.create_superuser("nora"))
+    shared_by(make_labeler("jo"), make_labeler("kim"))
+    looked_at()
     return campaign
 
 

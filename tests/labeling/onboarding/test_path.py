@@ -74,6 +74,20 @@ def test_practice_that_runs_out_waits_for_a_person_who_may_end_it() -> None:
     assert now(alice) == Step.WORK
 
 
+def test_whoever_practises_once_more_is_not_let_out_by_what_they_did_then() -> None:
+    practice = make_stage(CampaignStage.PRACTICE, items=1)
+    change_stage_settings(campaign=practice, practice_items=1)
+    alice = make_labeler(state=LabelerState.PRACTICE)
+    ranks_all(alice, [1, 2, 3, 4])
+    assert end_every_practice() == 1
+    change_labeler_state(labeler=alice, state=LabelerState.PRACTICE)
+    gold_in(practice)
+    assert end_every_practice() == 0
+    assert now(alice) == Step.PRACTICE
+    ranks_all(alice, [1, 2, 3, 4])
+    assert end_every_practice() == 1
+
+
 def test_only_the_last_items_count_and_fewer_are_not_enough_data() -> None:
     good, bad = Pairs(pairs=6, held=6), Pairs(pairs=6, held=0)
     assert agreement_of_last([good, good, bad], items=2) == 100
