@@ -117,8 +117,11 @@ def _done(
         done.add(Step.INSTRUCTIONS)
     if rankings.done + writing.done and not rankings.left + writing.left:
         done.add(Step.SCREENING)
-    decision = ScreeningDecision.objects.filter(candidate__labeler=labeler, outcome=ScreeningOutcome.ADMITTED)
-    if decision.exists() or labeler.state in (LabelerState.PRACTICE, LabelerState.ACTIVE):
+    decision = decision_of(labeler)
+    was_admitted = decision is not None and decision.outcome == ScreeningOutcome.ADMITTED
+    if labeler.state in (LabelerState.PRACTICE, LabelerState.ACTIVE) or (
+        labeler.state == LabelerState.SUSPENDED and was_admitted
+    ):
         # Whoever was let in by another door is past all that stands before it.
         done |= {Step.ABOUT_YOU, Step.SCREENING, Step.DECISION}
     if labeler.state == LabelerState.ACTIVE:
