@@ -113,6 +113,8 @@ app.conf.update(
         "look at newcomers": every(60, "look_at_newcomers"),
         "open what its labeler did not rank": every(300, "release_reservations"),
         "check labelers by gold and repeats": every(60, "plan_checks"),
+        "choose what reviewers look at": every(60, "plan_reviews"),
+        "have doubtful labels reviewed": every(900, "review_doubtful_labels"),
         "take back what labelers left": every(60, "release_expired_leases"),
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
         "tell webhooks": every(15, "deliver_webhooks"),

@@ -78,6 +78,21 @@ NAVIGATION = [
         ],
     },
     {
+        "title": _("What reviewers say"),
+        "items": [
+            {
+                "title": _("Review work"),
+                "icon": "rate_review",
+                "link": reverse_lazy("review_queue"),
+                "permission": _may_view("labeling.review_work"),
+            },
+            _entry(_("Reviews"), "fact_check", "review"),
+            _entry(_("Adjudications"), "gavel", "adjudication"),
+            _entry(_("Messages"), "mail", "thread"),
+            _entry(_("Broken tasks"), "report", "brokentaskreport", query={"state__exact": "open"}),
+        ],
+    },
+    {
         "title": _("Training"),
         "items": [
             _entry(_("Reward models"), "psychology", "rewardmodel"),

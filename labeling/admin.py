@@ -33,9 +33,12 @@ from labeling.people import admin as people
 from labeling.people.models import Labeler
 from labeling.people.tokens import admin as tokens
 from labeling.quality.admin import agreement, habits, sentinels
-from labeling.quality.gold import admin as gold
+from labeling.quality.gold.admin import checks as gold_checks
+from labeling.quality.gold.admin import items as gold_items
+from labeling.quality.gold.admin import making as gold
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
+from labeling.review.admin import reviews, threads
 from labeling.rewards import admin as rewards
 from labeling.training.admin import training_runs
 from labeling.training.admin.model_versions import ModelMeasures
@@ -46,10 +49,14 @@ from labeling.writing import admin as writing
 __all__ = [
     "agreement",
     "assignments",
+    "gold_checks",
+    "gold_items",
     "invitations",
+    "reviews",
     "revisions",
     "screening",
     "sentinels",
+    "threads",
     "tokens",
     "trail",
     "training_runs",
@@ -103,17 +110,25 @@ class RankingTaskAdmin(gold.GoldMaking, rewards.TaskRewards, ranking_tasks.Ranki
 
 
 @admin.register(Ranking)
-class RankingAdmin(ticked_exclusions.LeavingOutTicked, gold.GoldMaking, WithEarlierDrafts, rankings.RankingAdmin):
+class RankingAdmin(
+    ticked_exclusions.LeavingOutTicked,
+    gold.GoldMaking,
+    WithEarlierDrafts,
+    reviews.AskingForReview,
+    rankings.RankingAdmin,
+):
     list_filter = (
         *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
     )  # fmt: skip
     fields = (*rankings.RankingAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*rankings.RankingAdmin.readonly_fields, "earlier_drafts", "in_training")
-    actions_detail = ("make_gold", "leave_out", "take_in_again")
+    actions_detail = ("make_gold", "ask_for_review", "leave_out", "take_in_again")
 
 
 @admin.register(Demonstration)
-class DemonstrationAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, demonstrations.DemonstrationAdmin):
+class DemonstrationAdmin(
+    ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, reviews.AskingForReview, demonstrations.DemonstrationAdmin
+):
     list_filter = (
         *demonstrations.DemonstrationAdmin.list_filter,
         exclusions.LeftOutDemonstrationsFilter,
@@ -121,7 +136,7 @@ class DemonstrationAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, 
     )
     fields = (*demonstrations.DemonstrationAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "earlier_drafts", "in_training")
-    actions_detail = ("leave_out", "take_in_again")
+    actions_detail = ("ask_for_review", "leave_out", "take_in_again")
 
 
 @admin.register(PromptImport)

@@ -25,10 +25,13 @@ from labeling.onboarding.stages.services import end_every_practice
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
-from labeling.quality.gold.services import measuring, planning
+from labeling.quality.gold.services import measuring
+from labeling.quality.gold.services.planning import plan_checks as plan_due_checks
 from labeling.ranking_tasks.services import sampling, tasks
+from labeling.review.services.planning import plan_reviews as choose_reviews
+from labeling.review.services.reports import take_up_skipped
 from labeling.rewards.queries import somebody_waits
-from labeling.rewards.services import rewards
+from labeling.rewards.services import doubtful, rewards
 from labeling.rewards.services.scoring_requests import (
     SCORING_ATTEMPTS,
     SCORING_REQUESTS,
@@ -246,7 +249,20 @@ def look_at_newcomers() -> None:
 def plan_checks() -> None:
     """Beat: measures checks that were handed in, and gives labelers the ones that are due."""
     measuring.measure_handed_in()
-    planning.plan_checks()
+    plan_due_checks()
+
+
+@shared_task
+def plan_reviews() -> None:
+    """Beat: what reviewers are to look at goes into their queue, what was skipped as broken to the admins."""
+    choose_reviews()
+    take_up_skipped()
+
+
+@shared_task
+def review_doubtful_labels() -> None:
+    """Beat: labels that the current reward models contradict go to the reviewers."""
+    doubtful.request_reviews()
 
 
 @shared_task

@@ -17,6 +17,7 @@ from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
 from labeling.people.views.reading import reading
 from labeling.quality.gold.views import answer
+from labeling.review.views import changes, reviews, threads
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -48,6 +49,19 @@ urlpatterns = [
     path("preferences/reading/", reading, name="preferences_reading"),
     path("history/", history, ALL, name="history"),
     path("history/<uuid:token>/answer/", answer, name="answer"),
+    path("messages/", threads.inbox, name="messages"),
+    path("messages/write/", threads.write, name="messages_write"),
+    path("messages/about/<uuid:token>/", threads.about, name="messages_about"),
+    path("review/", reviews.queue, name="review_queue"),
+    path("review/next/", reviews.take_next, name="review_next"),
+    path("review/<uuid:token>/", reviews.review, name="review"),
+    path("review/<uuid:token>/accept/", reviews.accept, name="review_accept"),
+    path("review/<uuid:token>/return/", reviews.return_to_labeler, name="review_return"),
+    path("review/<uuid:token>/take-back/", reviews.take_back, name="review_back"),
+    path("review/<uuid:token>/compare/", reviews.compare_all, name="review_compare"),
+    path("review/<uuid:token>/fix/", changes.fix, name="review_fix"),
+    path("review/<uuid:token>/adjudicate/", changes.adjudicate, name="review_adjudicate"),
+    path("review/<uuid:token>/draft/", changes.DraftView.as_view(), name="review_draft"),
     path("instructions/<slug:slug>/", instructions, name="instructions"),
     path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),
 ]

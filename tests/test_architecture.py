@@ -40,6 +40,7 @@ CAPABILITIES = (
     "writing",
     "simulation",
     "quality",
+    "review",
     "onboarding",
     "home",
     "imports",

@@ -204,3 +204,15 @@ class ScreeningRefused(Refusal):
 
 class NotSetAside(Refusal):
     """There is nothing to put back, or what it hangs on is still set aside."""
+
+
+class OwnWork(Refusal):
+    """A reviewer would decide on what they made themselves."""
+
+
+class ReviewRefused(Refusal):
+    """The review can't be decided that way; the message says why."""
+
+
+class AlreadyDecided(Refusal):
+    """Somebody decided the review meanwhile, so nothing was done."""

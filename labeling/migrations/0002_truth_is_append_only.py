@@ -15,6 +15,8 @@ from labeling.base.states import (
     ImportState,
     LabelerState,
     ModelState,
+    ReportState,
+    ReviewState,
     RevisionState,
     RunState,
     SamplingState,
@@ -51,6 +53,9 @@ NEVER_CHANGE = (
     "labeling_change",
     "labeling_goldversion",
     "labeling_screeningdecision",
+    "labeling_adjudication",
+    "labeling_adjudicatedcompletion",
+    "labeling_threadmessage",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -94,6 +99,9 @@ KEEP_COLUMNS = {
     "labeling_revision": ("assignment_id", "handed_in"),
     "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
     "labeling_snapshotrequest": ("asked_by_id", "options"),
+    "labeling_review": ("prompt_id", "assignment_id", "task_id", "follows_id"),
+    "labeling_thread": ("labeler_id", "assignment_id"),
+    "labeling_brokentaskreport": ("assignment_id", "text", "reported_at"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.
@@ -115,6 +123,8 @@ STATES = {
     "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
     "labeling_modelcomparison": ScoringState,
+    "labeling_review": ReviewState,
+    "labeling_brokentaskreport": ReportState,
 }
 
 # What webhooks are told of is written in the transaction in which it happens, whichever door it came through.
@@ -176,6 +186,33 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER concord_covers_exactly AFTER INSERT ON labeling_ranking
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord_ranking_covers_its_task();
+"""
+
+# The same of an adjudication.
+ADJUDICATES_EXACTLY = """
+CREATE FUNCTION concord_adjudication_covers_its_task() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    wrong integer;
+BEGIN
+    SELECT count(*) INTO wrong
+    FROM (SELECT id FROM labeling_completion WHERE task_id = NEW.task_id) AS expected
+    FULL JOIN (SELECT completion_id FROM labeling_adjudicatedcompletion WHERE adjudication_id = NEW.id) AS given
+        ON expected.id = given.completion_id
+    WHERE expected.id IS NULL OR given.completion_id IS NULL;
+    IF wrong > 0 THEN
+        RAISE EXCEPTION 'adjudication % does not cover exactly the completions of task %', NEW.id, NEW.task_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT max(rank) - count(DISTINCT rank) INTO wrong
+    FROM labeling_adjudicatedcompletion WHERE adjudication_id = NEW.id;
+    IF wrong > 0 THEN
+        RAISE EXCEPTION 'ranks of adjudication % have gaps; they must be 1, 2, 3 … with ties', NEW.id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER concord_adjudicates_exactly AFTER INSERT ON labeling_adjudication
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord_adjudication_covers_its_task();
 """
 
 # A completion must not join a task that labelers see already, nor come from another task's run.
@@ -288,6 +325,7 @@ def _drop() -> str:
     tables += [(table, "concord_legal_moves") for table in STATES]
     tables += [
         ("labeling_ranking", "concord_covers_exactly"),
+        ("labeling_adjudication", "concord_adjudicates_exactly"),
         ("labeling_completion", "concord_completion_fits"),
         ("labeling_demonstration", "concord_edit_of_the_best"),
         ("labeling_check", "concord_measured_once"),
@@ -302,6 +340,7 @@ def _drop() -> str:
         "concord_refuse_change",
         "concord_refuse_illegal_move",
         "concord_ranking_covers_its_task",
+        "concord_adjudication_covers_its_task",
         "concord_completion_fits",
         "concord_picked_message_is_model_written",
         "concord_conversation_is_open",
@@ -318,8 +357,9 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED
-            + EDIT_OF_THE_BEST + MEASURED_ONCE + BY_A_REWARD_MODEL + TELL_WEBHOOKS + _triggers() + create_trail(),
+            REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + ADJUDICATES_EXACTLY + COMPLETION_FITS
+            + ONLY_MODEL_WRITTEN + NOTHING_ADDED + EDIT_OF_THE_BEST + MEASURED_ONCE + BY_A_REWARD_MODEL + TELL_WEBHOOKS
+            + _triggers() + create_trail(),
             reverse_sql=drop_trail() + _drop(),
         )
     ]

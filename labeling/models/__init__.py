@@ -20,6 +20,8 @@ from labeling.quality.agreement.models import CompletionAgreement, RankingAgreem
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
+from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
@@ -28,8 +30,11 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AdjudicatedCompletion",
+    "Adjudication",
     "ApiToken",
     "Assignment",
+    "BrokenTaskReport",
     "Campaign",
     "Candidate",
     "Change",
@@ -70,6 +75,8 @@ __all__ = [
     "RankingAgreement",
     "RankingTask",
     "RenderedCompletion",
+    "Review",
+    "ReviewProgress",
     "Revision",
     "RewardModel",
     "RewardScore",
@@ -85,6 +92,8 @@ __all__ = [
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
+    "Thread",
+    "ThreadMessage",
     "TrainingPoint",
     "TrainingRecipe",
     "TrainingRun",

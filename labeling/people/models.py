@@ -42,6 +42,9 @@ class Labeler(StatefulModel):
         help_text="Its work comes first, as the labeler chose. Empty: campaigns take turns.",
     )
     reading = models.JSONField(default=dict, blank=True, editable=False, help_text="How this labeler reads (rules.py).")
+    unread_messages = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Of admins and reviewers; every page of the desk says so."
+    )
     practises_since = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="What was practised before, another time, ends no practice."
     )

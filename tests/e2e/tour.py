@@ -9,26 +9,43 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, CampaignStage, CheckKind, ContentWarning, SkipReason
+from labeling.base.states import (
+    AssignmentState,
+    CampaignStage,
+    CheckKind,
+    ContentWarning,
+    ReviewReason,
+    SkipReason,
+)
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
-from labeling.models import Assignment, Campaign, Check, Labeler, ModelVersion, RankingTask, SuggestionRequest
+from labeling.models import (
+    Assignment,
+    Campaign,
+    Check,
+    Labeler,
+    ModelVersion,
+    RankingTask,
+    Review,
+    SuggestionRequest,
+)
 from labeling.people.roles.rules import Role
 from labeling.people.roles.services import make_roles, set_roles
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.ranking_tasks.services.tasks import copy_task
+from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.writing.suggestions.services import answer_request
-from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
+from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
 from tests.labeling.onboarding.screened import invited_by, make_candidate, make_stage
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -115,6 +132,10 @@ class Tour:
         assert held is not None
         self.open(f"/work/{held.token}/")
         return held
+
+    def rita(self) -> User:
+        """She reviews."""
+        return User.objects.get_or_create(username="rita")[0]
 
     def demonstration(self, **fields: Any) -> Assignment:
         self.close_all()
@@ -600,6 +621,100 @@ def start_with_work_begun(tour: Tour) -> None:
     make_ready_task(tour.prompt(), texts=tour.words["answers"])
     tour.begin("dialogue")
     tour.open("/")
+
+
+@stop
+def returned_by_a_reviewer(tour: Tour) -> None:
+    """And what is said about it, on its page, in the messages and on the start page."""
+    tour.close_all()
+    make_ready_task(tour.prompt(), texts=tour.words["answers"])
+    ranking = rank(tour.alice, [1, 2, 2, 3], quality=5, note=tour.words["need"])
+    review = request_review(label=ranking, reason=ReviewReason.RANDOM)
+    assert review is not None
+    return_to_labeler(token=str(review.token), reviewer=tour.rita(), seen=1, text=tour.words["about"])
+    tour.open(f"/history/{ranking.assignment.token}/")
+    expect(tour.page.locator(".returned")).to_be_visible()
+
+
+@stop
+def start_with_work_returned(tour: Tour) -> None:
+    tour.open("/")
+    expect(tour.page.locator(".returned-list")).to_be_visible()
+    expect(tour.page.locator("[data-unread]")).to_be_visible()
+
+
+@stop
+def asking_from_any_page(tour: Tour) -> None:
+    tour.press("Alt+m")
+    expect(tour.page.locator("#message[open]")).to_be_visible()
+
+
+@stop
+def messages(tour: Tour) -> None:
+    tour.press("Escape")
+    tour.open("/messages/")
+
+
+@stop
+def messages_about_a_task(tour: Tour) -> None:
+    tour.open(f"/messages/about/{tour.alice.assignments.exclude(returned_at=None).get().token}/")
+    expect(tour.page.locator(".returned")).to_be_visible()
+
+
+@stop
+def the_reviewers_queue(tour: Tour) -> None:
+    """Alice reviews as well; what others made waits for her."""
+    tour.alice.user.user_permissions.add(Permission.objects.get(codename="review_work"))
+    tour.close_all()
+    others = [make_labeler(name) for name in ("li", "wang")]
+    urgent = make_campaign(
+        name=tour.words["campaign"],
+        instructions={tour.interface: tour.words["instructions"]},
+        flags=starter_flags(),
+        rankings_per_task=2,
+        demonstrations_per_prompt=0,
+        priority=9,
+    )
+    prompt = make_prompt(urgent, text=tour.words["about"], language=tour.language)
+    task = make_ready_task(prompt, texts=tour.words["answers"])
+    first = rank(others[0], [1, 2, 3, 4], quality=6, note=tour.words["need"])
+    rank(others[1], [4, 3, 2, 1], quality=2, none_acceptable=True)
+    request_review(label=first, reason=ReviewReason.DOUBTFUL, note=tour.words["about"])
+    request_adjudication(task=task, reason=ReviewReason.LOW_AGREEMENT)
+    tour.open("/review/")
+    expect(tour.page.locator(".rows a")).to_have_count(2)
+
+
+@stop
+def a_ranking_under_review(tour: Tour) -> None:
+    tour.open(f"/review/{Review.objects.get(state='waiting', task=None).token}/")
+    expect(tour.page.locator(".side-by-side")).to_be_visible()
+
+
+@stop
+def why_return(tour: Tour) -> None:
+    tour.press("r")
+    expect(tour.page.locator(".return[open]")).to_be_visible()
+
+
+@stop
+def keys_of_reviewers(tour: Tour) -> None:
+    tour.press("Escape", "?")
+    expect(tour.page.locator("#keys[open]")).to_be_visible()
+
+
+@stop
+def a_ranking_fixed(tour: Tour) -> None:
+    tour.press("Escape", "f")
+    expect(tour.page.locator("form[data-review-draft] [data-card]")).to_have_count(4)
+    tour.page.wait_for_load_state("networkidle")
+
+
+@stop
+def several_rankings_adjudicated(tour: Tour) -> None:
+    tour.open(f"/review/{Review.objects.exclude(task=None).get().token}/")
+    tour.press(*"12")
+    expect(tour.page.locator("[data-draft-state]")).not_to_be_empty()
 
 
 @stop

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from labeling.base.states import ModelKind
+from labeling.base.states import ModelKind, ReviewReason
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
@@ -23,12 +23,16 @@ from labeling.models import (
     ModelVersion,
     NearCopyFound,
     PreferenceMargin,
+    RankingTask,
     ScoringRequest,
     Sentinel,
     Snapshot,
     TrainingRun,
 )
 from labeling.quality.bias.services.looking import look_at_habits
+from labeling.review.services.adjudications import adjudicate
+from labeling.review.services.reports import report_broken
+from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
 from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
@@ -130,6 +134,22 @@ def doubted(labeler: Labeler) -> PreferenceMargin:
     model = current_reward_model()
     score_ahead(model=model, load=ScriptedRewarder, limit=100, somebody_waits=lambda: False)
     return PreferenceMargin.objects.get(model_version=model, ranking__task=task)
+
+
+def reviewed(campaign: Campaign, *, by: str = "rita") -> None:
+    """A ranking that was returned, a task that was adjudicated, and one that was reported as broken."""
+    rita, _ = User.objects.get_or_create(username=by)
+    task = make_ready_task(make_prompt(campaign))
+    RankingTask.objects.filter(pk=task.pk).update(rankings_needed=2)
+    first, _second = (rank(make_labeler(f"{name}-{task.pk}"), [1, 2, 3, 4]) for name in ("vera", "walt"))
+    returned = request_review(label=first, reason=ReviewReason.RANDOM)
+    assert returned is not None
+    return_to_labeler(token=str(returned.token), reviewer=rita, seen=1, text="Why is C third?")
+    together = request_adjudication(task=task, reason=ReviewReason.ASKED_FOR)
+    ranks = dict.fromkeys(task.completions.values_list("pk", flat=True), 1)
+    seen = list(task.rankings.values_list("pk", flat=True))
+    adjudicate(token=str(together.token), reviewer=rita, ranks=ranks, seen=seen)
+    report_broken(assignment=first.assignment, text="B is cut off.")
 
 
 def asked_for_rewards(name: str = "petra") -> ScoringRequest:

@@ -40,6 +40,13 @@ STATE_COLOURS = {
     "checked": "primary",
     "importing": "primary",
     "undone": "default",
+    "accepted": "success",
+    "returned": "warning",
+    "answered": "default",
+    "fixed": "primary",
+    "adjudicated": "success",
+    "withdrawn": "default",
+    "dismissed": "default",
 }
 
 

@@ -6,12 +6,14 @@ Triggers and not Python, because commands, workers, updates of many rows and SQL
 from collections.abc import Mapping
 
 EVERY = ("*",)
+UNREAD = "-unread_messages"
+"""A minus before a column: every column but that one."""
 # By table: the columns whose changes are recorded. New and deleted rows are recorded where ALL_ROWS names the table.
 RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_campaign": EVERY,
     "labeling_instructionversion": (),
     "labeling_rubricversion": (),
-    "labeling_labeler": EVERY,
+    "labeling_labeler": (*EVERY, UNREAD),
     "labeling_prompt": ("set_aside_reason", "content_warnings", "demonstrations_needed", "ranking_tasks_needed"),
     "labeling_rankingtask": ("set_aside_reason", "rankings_needed"),
     "labeling_golditem": ("state",),
@@ -50,7 +52,8 @@ BEGIN
         SELECT jsonb_object_agg(name, CASE WHEN name = '{SECRET_COLUMN}' THEN '["…", "…"]'::jsonb
             ELSE jsonb_build_array(before -> name, after -> name) END) INTO changed
         FROM jsonb_object_keys(after) AS name
-        WHERE (name = ANY (TG_ARGV) OR '*' = ANY (TG_ARGV)) AND before -> name IS DISTINCT FROM after -> name;
+        WHERE (name = ANY (TG_ARGV) OR '*' = ANY (TG_ARGV)) AND '-' || name <> ALL (TG_ARGV)
+            AND before -> name IS DISTINCT FROM after -> name;
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
@@ -92,7 +95,7 @@ def _triggers(table: str, columns: tuple[str, ...]) -> str:
         [f"CREATE TRIGGER concord_trail_rows AFTER INSERT OR DELETE ON {table} {record}"] if table in ALL_ROWS else []
     )
     quoted = ", ".join(f'"{column}"' for column in columns)
-    of_columns = "" if columns == EVERY else f"OF {quoted} "
+    of_columns = "" if "*" in columns else f"OF {quoted} "
     changed = [f"CREATE TRIGGER concord_trail AFTER UPDATE {of_columns}ON {table} {record}"] if columns else []
     return "\n".join([*(made if table in ALL_ROWS else []), *changed, ""])
 

@@ -125,6 +125,22 @@ class Campaign(StatefulModel):
         default=False,
         help_text=_("After a ranking, labelers may improve the best completion; they can decline."),
     )
+    review_percent = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Of 100 rankings and demonstrations that are handed in, so many go to the reviewers by chance."),
+    )
+    review_first = models.PositiveSmallIntegerField(
+        default=5, help_text=_("So many of each labeler's first pieces of work go to the reviewers.")
+    )
+    review_below_percent = models.PositiveSmallIntegerField(
+        default=50,
+        validators=[MaxValueValidator(100)],
+        help_text=_(
+            "A task goes to the reviewers where two labelers prefer the same in fewer than so many of 100 comparisons. "
+            "0: never."
+        ),
+    )
     lease_minutes = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(1)],
@@ -197,6 +213,9 @@ class Campaign(StatefulModel):
             models.CheckConstraint(
                 condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=MOST_SUGGESTIONS),
                 name="campaign_suggestions_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(review_percent__lte=100, review_below_percent__lte=100), name="campaign_review_percent"
             ),
             models.CheckConstraint(condition=Q(rankings_per_task__gte=1), name="campaign_rankings_per_task_positive"),
             models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),

@@ -45,7 +45,7 @@ class RankingAdmin(RecordAdmin):
     list_per_page = 50
     change_form_outer_before_template = "desk/ranking/admin/ranking.html"
     fields: ClassVar[tuple[str, ...]] = (
-        "task", "labeler", "labeler_group", "simulated", "revision", "seconds", "submitted_at",
+        "task", "labeler", "labeler_group", "simulated", "revision", "fixed_by", "seconds", "submitted_at",
         "none_acceptable", "instruction_version", "rubric_version", "assignment",
     )  # fmt: skip
     readonly_fields: ClassVar[tuple[str, ...]] = ("seconds",)

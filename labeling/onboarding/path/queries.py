@@ -152,8 +152,8 @@ def _to_read(labeler: Labeler) -> list[ToRead]:
         state=CampaignState.ACTIVE,
         simulated=labeler.simulated,
     )
-    latest = InstructionVersion.objects.filter(campaign__in=campaigns).order_by("campaign", "-version")
+    latest = InstructionVersion.objects.filter(campaign__in=campaigns).order_by("campaign_id", "-version")
     return [
         ToRead(slug=version.campaign.slug, name=version.campaign.name, read=has_read(labeler, version.pk))
-        for version in latest.distinct("campaign").select_related("campaign")
+        for version in latest.distinct("campaign_id").select_related("campaign")
     ]

@@ -62,6 +62,11 @@ MAY: Mapping[str, May] = {
     # how well labelers work
     "labeling.golditem": May(reviewer="view", manager="view change", engineer="view"),
     "labeling.check": READ,
+    # what reviewers say, and what labelers write to those who run the work
+    "labeling.review": READ,
+    "labeling.adjudication": READ,
+    "labeling.thread": May(reviewer="view", manager="view change"),
+    "labeling.brokentaskreport": May(reviewer="view", manager="view change"),
     # training
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,
@@ -76,6 +81,10 @@ MAY: Mapping[str, May] = {
 }
 
 
+ALSO: Mapping[Role, frozenset[str]] = {Role.REVIEWER: frozenset({"labeling.review_work"})}
+"""Permissions that are no verb of one object: the pages on which reviewers decide (labeling/review/views/)."""
+
+
 def permissions_of(role: Role) -> frozenset[str]:
     """The permissions of the role's group, such as labeling.view_prompt. Not of Role.ADMIN, which has all there are."""
     place = {Role.REVIEWER: 0, Role.CAMPAIGN_MANAGER: 1, Role.ML_ENGINEER: 2}[role]
@@ -83,4 +92,4 @@ def permissions_of(role: Role) -> frozenset[str]:
     for model, may in MAY.items():
         app, _dot, name = model.partition(".")
         found |= {f"{app}.{verb}_{name}" for verb in may[place].split()}
-    return frozenset(found)
+    return frozenset(found) | ALSO.get(role, frozenset())

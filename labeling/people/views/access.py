@@ -57,11 +57,17 @@ def _page_to_return_to(request: HttpRequest) -> str:
 
 
 def no_profile(request: HttpRequest) -> HttpResponse:
-    """The page for staff, who work in the admin, and for accounts without a labeler's profile."""
+    """The page for staff and reviewers, who work elsewhere, and for accounts without a labeler's profile."""
+    review = [Action(label=_("Review work"), url=reverse("review_queue"))]
+    reviews = review if request.user.has_perm("labeling.review_work") else []
     if request.user.is_staff:
         admin = Action(label=_("Open the admin"), url=reverse("admin:index"))
         text = _("You run Concord; your account has no labeler's profile, so there is nothing to label here.")
-        page = Interruption(title=_("Your place is the admin"), text=text, icon="desk", actions=[admin])
+        page = Interruption(title=_("Your place is the admin"), text=text, icon="desk", actions=[admin, *reviews])
+        return show_interruption(request, page)
+    if reviews:
+        text = _("You look at what labelers hand in; your account has no labeler's profile, so you label nothing here.")
+        page = Interruption(title=_("Your place is the reviewers' queue"), text=text, icon="desk", actions=reviews)
         return show_interruption(request, page)
     text = _("You are logged in, but nobody has made you a labeler yet. Ask whoever gave you this account.")
     return show_interruption(request, Interruption(title=_("Almost there"), text=text, icon="pause", actions=[]))

@@ -145,6 +145,8 @@ def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
         raise WorkSetAside(
             f"Ranking task {task.pk} checks one labeler. Ask for another ranking of task {task.copy_of_id} instead."
         )
+    if RankingTask.objects.filter(pk=task.pk, gold_item__isnull=False).exists():
+        raise WorkSetAside(f"Ranking task {task.pk} is gold: labelers meet it as a check, and not else.")
     if task.state == TaskState.SET_ASIDE or task.prompt.set_aside_reason:
         raise WorkSetAside(f"Ranking task {task.pk} or its prompt is set aside. Put it back into the queue first.")
     if task.campaign.state not in (CampaignState.ACTIVE, CampaignState.PAUSED):

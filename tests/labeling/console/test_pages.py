@@ -18,6 +18,7 @@ from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
+    AdjudicatedCompletion,
     Campaign,
     Completion,
     CompletionAgreement,
@@ -35,6 +36,7 @@ from labeling.models import (
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
+    ReviewProgress,
     RewardScore,
     SamplingRun,
     ScreeningDecision,
@@ -42,6 +44,7 @@ from labeling.models import (
     SnapshotRequest,
     StageSettings,
     Suggestion,
+    ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
     Webhook,
@@ -58,6 +61,7 @@ from tests.labeling.admin_cast import (
     looked_at,
     model_in,
     open_campaign,
+    reviewed,
     run_in_training,
     shared_by,
     snapshot_in,
@@ -75,6 +79,7 @@ NOUNS = [
 ]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
+    AdjudicatedCompletion,
     Completion,
     CompletionAgreement,
     Grade,
@@ -90,11 +95,12 @@ SHOWN_ELSEWHERE = {
     SnapshotRequest,
     StageSettings,
     Suggestion,
+    ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion,
+    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, ReviewProgress,
     UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
@@ -122,6 +128,7 @@ def everything(tmp_path: Path) -> Campaign:
     invited_by(User.objects.create_superuser("nora"))
     shared_by(make_labeler("jo"), make_labeler("kim"))
     looked_at()
+    reviewed(campaign)
     return campaign
 
 
@@ -198,7 +205,7 @@ def test_lists_and_the_front_page_ask_no_query_per_row(everything: Campaign) -> 
     addresses = [reverse("admin:index"), *(list_of(model) for model in NOUNS)]
     before = {address: queries_of(client, address) for address in addresses}
     furnish(everything, labelers=["dora", "emil", "fay"])
-    open_campaign()
+    reviewed(open_campaign(), by="rolf")
     asked_for_rewards("paul")
     assert {address: queries_of(client, address) for address in addresses} == before
     assert before[reverse("admin:index")] < 36

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from labeling.base.refusals import GoldRefused
+from labeling.base.refusals import GoldRefused, WorkSetAside
 from labeling.base.states import CampaignStage, CheckKind, GoldState, LabelerState, SkipReason, TaskState
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.models import Assignment, Campaign, Change, Check, GoldItem, Labeler, Ranking, RankingTask
@@ -17,7 +17,7 @@ from labeling.quality.gold.services.items import RightAnswer, edit_gold, make_go
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.quality.gold.services.planning import plan_checks, withdraw_checks
 from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
-from labeling.ranking_tasks.services.tasks import copy_task
+from labeling.ranking_tasks.services.tasks import ask_for_another_ranking, copy_task
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 
@@ -227,3 +227,21 @@ def test_more_rankings_for_all_tasks_do_not_reopen_gold() -> None:
     campaign.save()
     assert apply_to_existing(campaign=campaign, before=before).tasks == 1  # the one that waits; not the gold one
     assert RankingTask.objects.get(gold_item=item).state == TaskState.DONE
+
+
+def test_gold_is_given_to_nobody_but_as_a_check_and_flags_count_as_far_as_they_were_asked_for() -> None:
+    campaign, alice = make_campaign(), make_labeler()
+    task = make_ready_task(make_prompt(campaign))
+    best = task.completions.order_by("pk")[0].pk
+    answer = right(task, [1, 2, 3, 4], flags={best: ["hallucination", "of_another_version"]})
+    item = make_gold(task=task, answer=answer, by=None)
+    with pytest.raises(WorkSetAside, match="is gold"):
+        ask_for_another_ranking(task=task)
+    assert claim_ranking(labeler=alice) is None
+    Check.objects.create(
+        labeler=alice, task=copy_task(task=task, labeler=alice), kind=CheckKind.GOLD, item=item
+    )  # fmt: skip
+    rank(alice, [1, 2, 3, 4], flags=["hallucination"])  # of all four
+    measure_handed_in()
+    check = Check.objects.get()
+    assert (check.flags, check.flags_agreed) == (4, 1)
