@@ -23,6 +23,7 @@ from labeling.onboarding.invitations.services import forget_notes_of_closed_acco
 from labeling.onboarding.screening.services import forget_assessments_of_closed_accounts, number_candidates
 from labeling.onboarding.stages.services import end_every_practice
 from labeling.people.accounts.services import forget_old_failed_logins
+from labeling.people.sessions.services import forget_old_sessions
 from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
 from labeling.quality.gold.services import measuring
@@ -210,6 +211,7 @@ def forget_what_is_old() -> None:
     forget_old_failed_logins()
     forget_assessments_of_closed_accounts()
     forget_notes_of_closed_accounts()
+    forget_old_sessions()
     forget_old_requests()
     forget_old_deliveries()
 

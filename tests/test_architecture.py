@@ -41,6 +41,7 @@ CAPABILITIES = (
     "simulation",
     "quality",
     "review",
+    "pay",
     "onboarding",
     "home",
     "imports",

@@ -43,6 +43,10 @@ class WorkSetAside(Refusal):
     """The prompt or the task was set aside, so nothing new is taken for it."""
 
 
+class SecondFactorRefused(Refusal):
+    """The code is wrong, or the account may not do without a second factor."""
+
+
 class UnknownLanguage(Refusal):
     """A code is that of no language that people and prompts may have."""
 
@@ -160,6 +164,22 @@ class CampaignRefused(Refusal):
 
 class LabelerRefused(Refusal):
     """The labeler can't be changed that way; the message says why."""
+
+
+class PayRefused(Refusal):
+    """The ledger can't be changed that way; the message says why and what to do instead."""
+
+
+class SurveyRefused(Refusal):
+    """A survey can't be opened or answered; the message says why."""
+
+
+class AlreadyAnswered(SurveyRefused):
+    """The labeler answered this survey before; the first answers count."""
+
+
+class SkillRefused(Refusal):
+    """A skill can't be named that way, or there is no such skill."""
 
 
 class TokenRefused(Refusal):

@@ -13,8 +13,12 @@ from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, 
 from labeling.onboarding.invitations.models import Invitation
 from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
 from labeling.onboarding.stages.models import StageSettings
+from labeling.pay.models import PayEntry, PayPeriod, PayTerms
+from labeling.pay.surveys.models import Survey, SurveyAnswer, SurveyParticipation
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.sessions.models import AccountSession
+from labeling.people.skills.models import Skill
 from labeling.people.tokens.models import ApiToken
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
@@ -30,6 +34,7 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AccountSession",
     "AdjudicatedCompletion",
     "Adjudication",
     "ApiToken",
@@ -64,6 +69,9 @@ __all__ = [
     "NearCopyFound",
     "OwnPrompt",
     "OwnPromptExample",
+    "PayEntry",
+    "PayPeriod",
+    "PayTerms",
     "PreferenceMargin",
     "Promotion",
     "Prompt",
@@ -86,12 +94,16 @@ __all__ = [
     "ScreeningDecision",
     "SelfAssessment",
     "Sentinel",
+    "Skill",
     "Snapshot",
     "SnapshotRequest",
     "StageSettings",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
+    "Survey",
+    "SurveyAnswer",
+    "SurveyParticipation",
     "Thread",
     "ThreadMessage",
     "TrainingPoint",

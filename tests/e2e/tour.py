@@ -6,12 +6,14 @@ Stops use no words of the interface, so that one tour serves every language. Wha
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import BrowserContext, Page, expect
 
 from labeling.base.states import (
@@ -19,6 +21,7 @@ from labeling.base.states import (
     CampaignStage,
     CheckKind,
     ContentWarning,
+    PayEntryKind,
     ReviewReason,
     SkipReason,
 )
@@ -37,6 +40,8 @@ from labeling.models import (
     Review,
     SuggestionRequest,
 )
+from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.services import open_survey_round
 from labeling.people.roles.rules import Role
 from labeling.people.roles.services import make_roles, set_roles
 from labeling.quality.gold.services.items import RightAnswer, make_gold
@@ -185,6 +190,24 @@ STOPS: dict[str, Stop] = {}
 def stop(visit: Stop) -> Stop:
     STOPS[visit.__name__.replace("_", " ")] = visit
     return visit
+
+
+@stop
+def code_of_the_app(tour: Tour) -> None:
+    rita = User.objects.create_user("rita", password=PASSWORD)
+    TOTPDevice.objects.create(user=rita, name="app", confirmed=True)
+    tour.open("/login/")
+    tour.page.locator("[name=username]").fill("rita")
+    tour.page.locator("[name=password]").fill(PASSWORD)
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[name=code]")).to_be_visible()
+
+
+@stop
+def code_that_is_wrong(tour: Tour) -> None:
+    tour.page.locator("[name=code]").fill("123456")
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[role=alert]")).to_be_visible()
 
 
 @stop
@@ -433,6 +456,34 @@ def the_right_answer_of_gold(tour: Tour) -> None:
 
 
 @stop
+def numbers_and_pay(tour: Tour) -> None:
+    """A period that goes on, with a bonus that was given."""
+    today = timezone.now().date()
+    set_pay_terms(
+        campaign=tour.campaign, by=None, begins_on=today, currency="CNY", per_hour=Decimal(90), per_ranking=Decimal(2)
+    )
+    period = open_period(first_day=today - timedelta(days=3), last_day=today + timedelta(days=3))
+    enter(
+        period=period, labeler=tour.alice, kind=PayEntryKind.GIVEN, amount=Decimal(20), currency="CNY",
+        reason=tour.words["need"], by=None,
+    )  # fmt: skip
+    tour.open("/me/")
+
+
+@stop
+def where_others_disagreed(tour: Tour) -> None:
+    tour.open("/me/others/")
+
+
+@stop
+def survey(tour: Tour) -> None:
+    open_survey_round(name=tour.words["campaign"], by=None)
+    tour.open("/survey/")
+    tour.page.locator("form.preferences button[type=submit]").click()
+    expect(tour.page.locator(".form-error").first).to_be_visible()
+
+
+@stop
 def preferences(tour: Tour) -> None:
     tour.open("/preferences/")
 
@@ -440,6 +491,17 @@ def preferences(tour: Tour) -> None:
 @stop
 def password(tour: Tour) -> None:
     tour.open("/password/")
+
+
+@stop
+def two_factor_log_in(tour: Tour) -> None:
+    tour.open("/two-factor/")
+    tour.page.locator("summary").last.click()
+
+
+@stop
+def where_one_is_logged_in(tour: Tour) -> None:
+    tour.open("/sessions/")
 
 
 @stop

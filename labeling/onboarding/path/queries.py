@@ -73,6 +73,12 @@ class Path:
         return self.decision.text
 
 
+def was_refused(labeler: Labeler) -> bool:
+    """Whether a refusal is the last that was decided about them."""
+    decision = decision_of(labeler)
+    return decision is not None and decision.outcome == ScreeningOutcome.REFUSED
+
+
 def path_of(labeler: Labeler) -> Path:
     state = LabelerState(labeler.state)
     screened = state in (LabelerState.INVITED, LabelerState.SCREENING) or _is_candidate(labeler)
@@ -133,9 +139,7 @@ def _done(
 
 def _decision(labeler: Labeler) -> ScreeningDecision | None:
     """The last one; whoever was refused and is let in again is not told of it any more."""
-    decision = decision_of(labeler)
-    was_refused = decision is not None and decision.outcome == ScreeningOutcome.REFUSED
-    return None if was_refused and labeler.state != LabelerState.SUSPENDED else decision
+    return None if was_refused(labeler) and labeler.state != LabelerState.SUSPENDED else decision_of(labeler)
 
 
 def _is_candidate(labeler: Labeler) -> bool:

@@ -31,6 +31,7 @@ from labeling.models import (
     ModelCheck,
     ModelComparison,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     PromptOpening,
     QueueProgress,
@@ -44,6 +45,8 @@ from labeling.models import (
     SnapshotRequest,
     StageSettings,
     Suggestion,
+    SurveyAnswer,
+    SurveyParticipation,
     ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
@@ -51,16 +54,19 @@ from labeling.models import (
     WorkingTime,
     WorkQueue,
 )
+from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    asked_how_they_find_it,
     compared_elsewhere,
     doubted,
     furnish,
     looked_at,
     model_in,
     open_campaign,
+    paid_for,
     reviewed,
     run_in_training,
     shared_by,
@@ -86,6 +92,7 @@ SHOWN_ELSEWHERE = {
     Message,
     ModelCheck,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     RankedCompletion,
     RewardScore,
@@ -95,13 +102,14 @@ SHOWN_ELSEWHERE = {
     SnapshotRequest,
     StageSettings,
     Suggestion,
+    SurveyAnswer,
     ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
     IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, ReviewProgress,
-    UnfinishedAttempt, WorkingTime, WorkQueue,
+    SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 
@@ -126,6 +134,9 @@ def everything(tmp_path: Path) -> Campaign:
     compared_elsewhere(campaign)
     make_candidate("lena")
     invited_by(User.objects.create_superuser("nora"))
+    paid_for(campaign)
+    asked_how_they_find_it()
+    add_skill(slug="law", name={"en": "Law"})
     shared_by(make_labeler("jo"), make_labeler("kim"))
     looked_at()
     reviewed(campaign)
