@@ -94,6 +94,7 @@ class LabelerAdmin(
 ):
     list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK, "marked")
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
+    list_select_related = ("user", "habits")
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")

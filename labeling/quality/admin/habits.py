@@ -71,8 +71,6 @@ class MarkedFilter(DropdownFilter):
 class MarkedLabelers(BaseAdmin):
     """Marks labelers who differ from the others by more than chance, in the list and on their page."""
 
-    list_select_related = ("user", "habits")
-
     @column(lazy("Marked"))
     def marked(self, labeler: Labeler) -> str:
         habits = getattr(labeler, "habits", None)
