@@ -167,6 +167,7 @@ def marked_table(rows: Iterable[LabelerHabits]) -> Table:
     return Table(
         key="marked",
         wordy=True,
+        empty=_("Nobody is marked."),
         title=_("Marked"),
         columns=[_("Labeler"), _("Habit"), _("What was seen"), _("Tasks"), _("By chance"), _("Since")],
         rows=[
