@@ -19,6 +19,7 @@ from unfold.decorators import action
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, column, shown
 from labeling.base.admin.tables import Bar, Cell, Row, Table, csv_of
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.people.models import Labeler
 from labeling.quality.bias.models import FindingFigure, LabelerHabits, ShareFigure
 from labeling.quality.bias.rules.outliers import FALSE_DISCOVERIES, FEWEST_TASKS, Habit
@@ -90,7 +91,8 @@ def _seen(habits: LabelerHabits | None) -> list[tuple[StrOrPromise, str, Finding
 
 
 @admin.register(LabelerHabits)
-class LabelerHabitsAdmin(RecordAdmin):
+class LabelerHabitsAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("labeler__assignments__campaign",)
     list_display = (
         shown("labeler", lazy("Labeler")),
         "marked",
