@@ -21,13 +21,25 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.admin import exclusions, snapshots, ticked_exclusions
+from labeling.exports.admin.suspending import Suspending
 from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.onboarding.invitations import admin as invitations
+from labeling.onboarding.screening import admin as screening
+from labeling.onboarding.stages.admin import CampaignStages
+from labeling.pay.admin import entries, periods
+from labeling.pay.admin.campaigns import PAY, CampaignPay
+from labeling.pay.admin.labelers import PAY as PAID_WORK
+from labeling.pay.admin.labelers import PAY_FIELDSETS, LabelerPay
+from labeling.pay.surveys import admin as surveys
 from labeling.people import admin as people
 from labeling.people.models import Labeler
+from labeling.people.second_factor import admin as second_factor
+from labeling.people.sessions import admin as sessions
+from labeling.people.skills import admin as skills
 from labeling.people.tokens import admin as tokens
 from labeling.quality.admin import agreement, habits, sentinels
 from labeling.quality.gold.admin import checks as gold_checks
@@ -46,11 +58,19 @@ from labeling.writing import admin as writing
 __all__ = [
     "agreement",
     "assignments",
+    "entries",
     "gold_checks",
     "gold_items",
+    "invitations",
+    "periods",
     "reviews",
     "revisions",
+    "screening",
+    "second_factor",
     "sentinels",
+    "sessions",
+    "skills",
+    "surveys",
     "threads",
     "tokens",
     "trail",
@@ -64,11 +84,19 @@ IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 
 @admin.register(Labeler)
-class LabelerAdmin(exclusions.LeavingOut, habits.MarkedLabelers, labelers.LabelerWork, people.LabelerAdmin):
+class LabelerAdmin(
+    Suspending,
+    exclusions.LeavingOut,
+    LabelerPay,
+    habits.MarkedLabelers,
+    labelers.LabelerWork,
+    people.LabelerAdmin,
+):
     list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK, "marked")
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
-    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
-    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
+    list_select_related = ("user", "habits")
+    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
+    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")
 
 
@@ -79,12 +107,21 @@ class UserAdmin(accounts.AccountsWithWork):
 
 @admin.register(Campaign)
 class CampaignAdmin(
-    exclusions.LeavingOut, CampaignImport, CampaignClosing, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin
+    exclusions.LeavingOut,
+    CampaignStages,
+    CampaignImport,
+    CampaignPay,
+    CampaignClosing,
+    ranking_tasks.CampaignTasks,
+    campaigns.CampaignAdmin,
 ):
     list_display = (*campaigns.CampaignAdmin.list_display, "rankings", "ready")
-    fieldsets = (*campaigns.CampaignAdmin.fieldsets, *IN_TRAINING)
-    readonly_fields = ("in_training",)
-    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "leave_out", "take_in_again")
+    fieldsets = (*campaigns.CampaignAdmin.fieldsets, *PAY, *IN_TRAINING)
+    readonly_fields = ("pay", "in_training")
+    actions_detail = (
+        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "cutoffs", "end_of_practice",
+        "set_pay", "leave_out", "take_in_again",
+    )  # fmt: skip
 
 
 @admin.register(Prompt)

@@ -41,6 +41,8 @@ CAPABILITIES = (
     "simulation",
     "quality",
     "review",
+    "pay",
+    "onboarding",
     "home",
     "imports",
     "exports",

@@ -43,6 +43,10 @@ class WorkSetAside(Refusal):
     """The prompt or the task was set aside, so nothing new is taken for it."""
 
 
+class SecondFactorRefused(Refusal):
+    """The code is wrong, or the account may not do without a second factor."""
+
+
 class UnknownLanguage(Refusal):
     """A code is that of no language that people and prompts may have."""
 
@@ -162,6 +166,22 @@ class LabelerRefused(Refusal):
     """The labeler can't be changed that way; the message says why."""
 
 
+class PayRefused(Refusal):
+    """The ledger can't be changed that way; the message says why and what to do instead."""
+
+
+class SurveyRefused(Refusal):
+    """A survey can't be opened or answered; the message says why."""
+
+
+class AlreadyAnswered(SurveyRefused):
+    """The labeler answered this survey before; the first answers count."""
+
+
+class SkillRefused(Refusal):
+    """A skill can't be named that way, or there is no such skill."""
+
+
 class TokenRefused(Refusal):
     """An API token can't be made that way; the message says why."""
 
@@ -184,6 +204,22 @@ class ReasonMissing(Refusal):
 
 class GoldRefused(Refusal):
     """The task can't be gold, or the answer is none."""
+
+
+class InvitationRefused(Refusal):
+    """The invitation can't be made like that, or not by this account."""
+
+
+class InvitationGone(Refusal):
+    """The invitation opens nothing any more. `why`: unknown, used, withdrawn or expired."""
+
+    def __init__(self, message: str, *, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class ScreeningRefused(Refusal):
+    """A decision or a grade that can't be made now; the message says why."""
 
 
 class NotSetAside(Refusal):

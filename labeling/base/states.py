@@ -66,6 +66,28 @@ class CheckKind(models.TextChoices):
     REPEAT = "repeat", _("Repeat")
 
 
+class ScreeningOutcome(models.TextChoices):
+    """MORE: the candidate goes on, with items that were added."""
+
+    ADMITTED = "admitted", _("Admitted to practice")
+    REFUSED = "refused", _("Refused")
+    MORE = "more", _("Asked for more")
+
+
+class SensitiveTopic(models.TextChoices):
+    """Topics of sensitive speech that somebody says they can judge (InstructGPT, App. B.1)."""
+
+    HATE = "hate", _("Hate and insults")
+    VIOLENCE = "violence", _("Violence")
+    SEXUAL = "sexual", _("Sexual content")
+    SELF_HARM = "self_harm", _("Self-harm and suicide")
+    CRIME = "crime", _("Crime and drugs")
+    POLITICS = "politics", _("Politics")
+    RELIGION = "religion", _("Religion")
+    JUDGING = "judging", _("Judging people")
+    MEDICAL = "medical", _("Illness and medicine")
+
+
 class TaskState(models.TextChoices):
     """SAMPLING: its completions are being made. SET_ASIDE: can't be ranked, the reason is stored."""
 
@@ -275,6 +297,28 @@ class DeliveryState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class PayPeriodState(models.TextChoices):
+    """FROZEN: its entries are made, and only corrections are added. PAID: nothing is added any more."""
+
+    OPEN = "open", _("Open")
+    FROZEN = "frozen", _("Frozen")
+    PAID = "paid", _("Paid")
+
+
+class PayEntryKind(models.TextChoices):
+    """BONUS follows from the campaign's terms; GIVEN is a bonus that an admin gave by hand."""
+
+    WORK = "work", _("Work")
+    BONUS = "bonus", _("Bonus")
+    GIVEN = "given", _("Given bonus")
+    CORRECTION = "correction", _("Correction")
+
+
+class SurveyState(models.TextChoices):
+    OPEN = "open", _("Open")
+    CLOSED = "closed", _("Closed")
+
+
 class ReviewReason(models.TextChoices):
     """Why work stands in the reviewers' queue, the most urgent first.
 
@@ -389,6 +433,11 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},
     ExportState: {ExportState.WAITING: (ExportState.DONE, ExportState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
+    PayPeriodState: {
+        PayPeriodState.OPEN: (PayPeriodState.FROZEN,),
+        PayPeriodState.FROZEN: (PayPeriodState.PAID,),
+    },
+    SurveyState: {SurveyState.OPEN: (SurveyState.CLOSED,)},
     ReviewState: {
         ReviewState.WAITING: (
             ReviewState.ACCEPTED,

@@ -18,13 +18,14 @@ from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.queues import QueueProgress, WorkQueue
+from labeling.campaigns.models.queues import QueueProgress, WorkQueue, quota_reached
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.people.models import Labeler
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstructionsPage:
+    pk: int
     campaign: str
     version: int
     published_at: datetime
@@ -39,6 +40,7 @@ def instructions_of(slug: str, *, interface_language: str, drafts_too: bool) -> 
     latest = versions.latest("version")
     campaign: Campaign = latest.campaign
     return InstructionsPage(
+        pk=latest.pk,
         campaign=campaign.name,
         version=latest.version,
         published_at=latest.published_at,
@@ -99,6 +101,7 @@ def reading_of(labeler: Labeler, version: InstructionVersion, *, interface_langu
         .first()
     )
     page = InstructionsPage(
+        pk=version.pk,
         campaign=version.campaign.name,
         version=version.version,
         published_at=version.published_at,
@@ -138,6 +141,11 @@ def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag
         )
         for flag in (rubric.flags if rubric else [])
     ]
+
+
+def quota_is_reached(labeler: Labeler, campaign: Campaign) -> bool:
+    """Whether the labeler has done as much of the campaign as it takes from one person in a day or a week."""
+    return Campaign.objects.filter(quota_reached(labeler.pk, campaign=""), pk=campaign.pk).exists()
 
 
 def counted_in(

@@ -15,6 +15,7 @@ from labeling.base.states import (
     ImportState,
     LabelerState,
     ModelState,
+    PayPeriodState,
     ReportState,
     ReviewState,
     RevisionState,
@@ -22,6 +23,7 @@ from labeling.base.states import (
     SamplingState,
     ScoringState,
     SuggestionState,
+    SurveyState,
     TaskState,
 )
 from labeling.base.trail.triggers import create_trail, drop_trail
@@ -51,7 +53,12 @@ NEVER_CHANGE = (
     "labeling_importedranking",
     "labeling_trainingrecipe",
     "labeling_change",
+    "labeling_payterms",
+    "labeling_payentry",
+    "labeling_surveyanswer",
+    "labeling_surveyparticipation",
     "labeling_goldversion",
+    "labeling_screeningdecision",
     "labeling_adjudication",
     "labeling_adjudicatedcompletion",
     "labeling_threadmessage",
@@ -75,6 +82,7 @@ KEEP_COLUMNS = {
     "labeling_promptimport": ("campaign_id", "file_name"),
     "labeling_campaign": ("slug", "simulated", "stage"),
     "labeling_submitter": ("name", "split"),
+    "labeling_skill": ("slug",),
     "labeling_rewardmodel": ("slug",),
     "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
     "labeling_exclusion": (
@@ -98,6 +106,7 @@ KEEP_COLUMNS = {
     "labeling_revision": ("assignment_id", "handed_in"),
     "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
     "labeling_snapshotrequest": ("asked_by_id", "options"),
+    "labeling_payperiod": ("first_day", "last_day", "time_zone", "begins_at", "ends_at"),
     "labeling_review": ("prompt_id", "assignment_id", "task_id", "follows_id"),
     "labeling_thread": ("labeler_id", "assignment_id"),
     "labeling_brokentaskreport": ("assignment_id", "text", "reported_at"),
@@ -122,6 +131,8 @@ STATES = {
     "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
     "labeling_modelcomparison": ScoringState,
+    "labeling_payperiod": PayPeriodState,
+    "labeling_survey": SurveyState,
     "labeling_review": ReviewState,
     "labeling_brokentaskreport": ReportState,
 }
@@ -301,6 +312,28 @@ CREATE TRIGGER concord_by_a_reward_model BEFORE INSERT ON labeling_preferencemar
     FOR EACH ROW EXECUTE FUNCTION concord_by_a_reward_model();
 """
 
+# The ledger of pay: nothing leaves it, and nothing joins a period that was paid. The period's row is locked against
+# being paid in the same moment.
+LEDGER = """
+CREATE FUNCTION concord_ledger_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    period_state text;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'entries of the ledger are never deleted; correct one by a further entry'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    SELECT state INTO period_state FROM labeling_payperiod WHERE id = NEW.period_id FOR SHARE;
+    IF period_state = 'paid' OR (period_state = 'frozen' AND NEW.kind IN ('work', 'bonus')) THEN
+        RAISE EXCEPTION 'pay period % is %; correct it by an entry of a later one', NEW.period_id, period_state
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER concord_ledger_grows BEFORE INSERT OR DELETE ON labeling_payentry
+    FOR EACH ROW EXECUTE FUNCTION concord_ledger_grows();
+"""
+
 
 def _triggers() -> str:
     whole = [
@@ -332,6 +365,7 @@ def _drop() -> str:
         ("labeling_message", "concord_nothing_added"),
         ("labeling_rewardscore", "concord_by_a_reward_model"),
         ("labeling_preferencemargin", "concord_by_a_reward_model"),
+        ("labeling_payentry", "concord_ledger_grows"),
         *((table, "concord_webhooks") for table in TOLD_TO_WEBHOOKS),
     ]
     functions = (
@@ -345,6 +379,7 @@ def _drop() -> str:
         "concord_conversation_is_open",
         "concord_by_a_reward_model",
         "concord_tell_webhooks",
+        "concord_ledger_grows",
     )
     return "\n".join(
         [f"DROP TRIGGER {name} ON {table};" for table, name in tables] + [f"DROP FUNCTION {name}();" for name in functions]
@@ -352,13 +387,19 @@ def _drop() -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0001_initial")]
+    dependencies = [
+        ("labeling", "0001_initial"),
+        # Their tables have triggers of the trail.
+        ("axes", "0010_accessattemptexpiration"),
+        ("otp_static", "0003_add_timestamps"),
+        ("otp_totp", "0003_add_timestamps"),
+    ]
 
     operations = [
         migrations.RunSQL(
             REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + ADJUDICATES_EXACTLY + COMPLETION_FITS
             + ONLY_MODEL_WRITTEN + NOTHING_ADDED + EDIT_OF_THE_BEST + MEASURED_ONCE + BY_A_REWARD_MODEL + TELL_WEBHOOKS
-            + _triggers() + create_trail(),
+            + LEDGER + _triggers() + create_trail(),
             reverse_sql=drop_trail() + _drop(),
         )
     ]

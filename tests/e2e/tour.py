@@ -6,13 +6,25 @@ Stops use no words of the interface, so that one tour serves every language. Wha
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
+from django.test import Client
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, CheckKind, ContentWarning, ReviewReason, SkipReason
+from labeling.base.states import (
+    AssignmentState,
+    CampaignStage,
+    CheckKind,
+    ContentWarning,
+    PayEntryKind,
+    ReviewReason,
+    SkipReason,
+)
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
@@ -28,6 +40,10 @@ from labeling.models import (
     Review,
     SuggestionRequest,
 )
+from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.services import open_survey_round
+from labeling.people.roles.rules import Role
+from labeling.people.roles.services import make_roles, set_roles
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import sample_tasks
@@ -35,7 +51,8 @@ from labeling.ranking_tasks.services.tasks import copy_task
 from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.handed_in import rank
+from tests.labeling.handed_in import rank, write
+from tests.labeling.onboarding.screened import invited_by, make_candidate, make_stage
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 WORDS: dict[str, Any] = {
@@ -100,10 +117,18 @@ class Tour:
         )
         self.model = ModelVersion.objects.create(kind="sft", name="secret-model", path="/nowhere", state="current")
 
-    def prompt(self, **fields: Any) -> Any:
+    def prompt(self, *, campaign: Campaign | None = None, **fields: Any) -> Any:
         self.asked += 1
         text = f"{self.asked}. {self.words['question']}"
-        return make_prompt(self.campaign, text=text, language=self.language, **fields)
+        return make_prompt(campaign or self.campaign, text=text, language=self.language, **fields)
+
+    def as_somebody(self, user: User) -> None:
+        """Who is logged in from now on."""
+        client = Client()
+        client.force_login(user)
+        session = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+        home = "/".join(self.page.url.split("/")[:3])  # with a longer address the cookie would be of its folder alone
+        self.context.add_cookies([session | {"url": home}])  # type: ignore[list-item]
 
     def ranking(self) -> Assignment:
         """Held, and open on the page."""
@@ -166,6 +191,37 @@ STOPS: dict[str, Stop] = {}
 def stop(visit: Stop) -> Stop:
     STOPS[visit.__name__.replace("_", " ")] = visit
     return visit
+
+
+@stop
+def code_of_the_app(tour: Tour) -> None:
+    rita = User.objects.create_user("rita", password=PASSWORD)
+    TOTPDevice.objects.create(user=rita, name="app", confirmed=True)
+    tour.open("/login/")
+    tour.page.locator("[name=username]").fill("rita")
+    tour.page.locator("[name=password]").fill(PASSWORD)
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[name=code]")).to_be_visible()
+
+
+@stop
+def code_that_is_wrong(tour: Tour) -> None:
+    tour.page.locator("[name=code]").fill("123456")
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[role=alert]")).to_be_visible()
+
+
+@stop
+def invited(tour: Tour) -> None:
+    secret = invited_by(User.objects.create_superuser("olga"), campaigns=[tour.campaign])
+    tour.open(f"/join/{secret}/")
+    tour.page.locator("main form button[type=submit]").last.click()  # nothing is filled in
+    expect(tour.page.locator("[role=alert]").first).to_be_visible()
+
+
+@stop
+def invitation_gone(tour: Tour) -> None:
+    tour.open("/join/nothing/")
 
 
 @stop
@@ -401,6 +457,34 @@ def the_right_answer_of_gold(tour: Tour) -> None:
 
 
 @stop
+def numbers_and_pay(tour: Tour) -> None:
+    """A period that goes on, with a bonus that was given."""
+    today = timezone.now().date()
+    set_pay_terms(
+        campaign=tour.campaign, by=None, begins_on=today, currency="CNY", per_hour=Decimal(90), per_ranking=Decimal(2)
+    )
+    period = open_period(first_day=today - timedelta(days=3), last_day=today + timedelta(days=3))
+    enter(
+        period=period, labeler=tour.alice, kind=PayEntryKind.GIVEN, amount=Decimal(20), currency="CNY",
+        reason=tour.words["need"], by=None,
+    )  # fmt: skip
+    tour.open("/me/")
+
+
+@stop
+def where_others_disagreed(tour: Tour) -> None:
+    tour.open("/me/others/")
+
+
+@stop
+def survey(tour: Tour) -> None:
+    open_survey_round(name=tour.words["campaign"], by=None)
+    tour.open("/survey/")
+    tour.page.locator("form.preferences button[type=submit]").click()
+    expect(tour.page.locator(".form-error").first).to_be_visible()
+
+
+@stop
 def preferences(tour: Tour) -> None:
     tour.open("/preferences/")
 
@@ -408,6 +492,17 @@ def preferences(tour: Tour) -> None:
 @stop
 def password(tour: Tour) -> None:
     tour.open("/password/")
+
+
+@stop
+def two_factor_log_in(tour: Tour) -> None:
+    tour.open("/two-factor/")
+    tour.page.locator("summary").last.click()
+
+
+@stop
+def where_one_is_logged_in(tour: Tour) -> None:
+    tour.open("/sessions/")
 
 
 @stop
@@ -419,6 +514,39 @@ def new_password(tour: Tour) -> None:
 @stop
 def instructions(tour: Tour) -> None:
     tour.open(f"/instructions/{tour.campaign.slug}/")
+
+
+@stop
+def way_in(tour: Tour) -> None:
+    """Of Bob, who is screened; Alice is past it."""
+    bob = make_candidate("bob").labeler
+    screening = make_stage(CampaignStage.SCREENING, items=1, name=tour.words["campaign"], read=False)
+    tour.prompt(campaign=screening, demonstrations_needed=1, ranking_tasks_needed=0)
+    write(bob, tour.words["answers"][1])
+    tour.as_somebody(bob.user)
+    tour.open("/path/")
+    expect(tour.page.locator("[aria-current=step]")).to_be_visible()
+
+
+@stop
+def what_one_can_judge(tour: Tour) -> None:
+    tour.open("/path/about-you/")
+
+
+@stop
+def grading(tour: Tour) -> None:
+    tour.as_somebody(tour.alice.user)
+    make_roles()
+    set_roles(user=tour.alice.user, roles=frozenset({Role.REVIEWER}))
+    tour.open("/grading/")
+    tour.page.locator("[name=grade][value='6']").check()
+
+
+@stop
+def nothing_to_grade(tour: Tour) -> None:
+    tour.page.locator(".grading button[type=submit]").click()
+    expect(tour.page.locator(".notice")).to_be_visible()
+    set_roles(user=tour.alice.user, roles=frozenset())
 
 
 @stop

@@ -3,13 +3,15 @@
 import io
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from labeling.base.states import ModelKind, ReviewReason
+from labeling.base.states import ModelKind, PayEntryKind, ReviewReason
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
@@ -22,13 +24,18 @@ from labeling.models import (
     Labeler,
     ModelVersion,
     NearCopyFound,
+    PayPeriod,
     PreferenceMargin,
     RankingTask,
     ScoringRequest,
     Sentinel,
     Snapshot,
+    Survey,
     TrainingRun,
 )
+from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.rules import STATEMENTS
+from labeling.pay.surveys.services import answer_survey, open_survey_round
 from labeling.quality.bias.services.looking import look_at_habits
 from labeling.review.services.adjudications import adjudicate
 from labeling.review.services.reports import report_broken
@@ -167,6 +174,27 @@ def compared_elsewhere(campaign: Campaign, *, prompts: int = 1) -> None:
     records = [{"prompt": f"Greet guest {n}.", "chosen": "Hello!", "rejected": "No."} for n in range(prompts)]
     file = io.BytesIO("\n".join(map(json.dumps, records)).encode())
     import_rows(campaign, read_prompts(file, filename="greetings.jsonl"), keep_good=False)
+
+
+def paid_for(campaign: Campaign) -> PayPeriod:
+    """A period of today in which everybody is paid by piece, and Alice was given a bonus."""
+    today = timezone.now().date()
+    set_pay_terms(campaign=campaign, by=None, begins_on=today, currency="USD", per_ranking=Decimal("0.25"))
+    period = open_period(first_day=today, last_day=today)
+    alice = Labeler.objects.get(user__username="alice")
+    enter(
+        period=period, labeler=alice, kind=PayEntryKind.GIVEN, amount=Decimal(5), currency="USD", reason="Well asked.",
+        by=None,
+    )  # fmt: skip
+    return period
+
+
+def asked_how_they_find_it() -> Survey:
+    """A survey that Alice has answered."""
+    survey = open_survey_round(name="Autumn", by=None)
+    alice = Labeler.objects.get(user__username="alice")
+    answer_survey(survey=survey, labeler=alice, says=dict.fromkeys(STATEMENTS, 4), comment="More breaks, please.")
+    return survey
 
 
 def texts_of(response: Any) -> list[str]:

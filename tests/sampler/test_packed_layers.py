@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from sampler import packed_layers as linear
+from sampler import packed_layers
 from sampler.packed_layers import pack_linear_layers
 from tests.tiny_models import ARCHITECTURES, make_tiny_model
 
@@ -32,7 +32,7 @@ def test_where_the_processor_cannot_they_stay(tmp_path: Path, monkeypatch: pytes
     def refusing(_: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("bf16 path needs the cpu support avx512bw")
 
-    monkeypatch.setattr(linear, "_packed", refusing)
+    monkeypatch.setattr(packed_layers, "_packed", refusing)
     model: Any = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path))
     pack_linear_layers(model)
     assert type(model.model.layers[0].self_attn.q_proj) is nn.Linear
@@ -40,7 +40,7 @@ def test_where_the_processor_cannot_they_stay(tmp_path: Path, monkeypatch: pytes
 
 def test_layers_of_one_input_are_asked_in_any_order_and_with_another_input() -> None:
     layers = [nn.Linear(8, size) for size in (3, 5)]
-    together = linear._Together(layers)
+    together = packed_layers._Together(layers)
     one, other = torch.randn(2, 8), torch.randn(2, 8)
     with torch.inference_mode():
         for index, hidden in ((1, one), (0, one), (1, other), (0, other), (1, other)):

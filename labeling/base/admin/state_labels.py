@@ -40,6 +40,8 @@ STATE_COLOURS = {
     "checked": "primary",
     "importing": "primary",
     "undone": "default",
+    "frozen": "primary",
+    "paid": "success",
     "accepted": "success",
     "returned": "warning",
     "answered": "default",

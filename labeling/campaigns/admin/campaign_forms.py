@@ -6,18 +6,22 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-from labeling.base.admin.fields import choice, languages
+from labeling.base.admin.fields import choice, languages, several
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, InstructionsForm
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
 from labeling.campaigns.services.starter import starter_flags
 from labeling.model_versions.services.reward_models import default_reward_model
+from labeling.people.skills.queries import named_skills
 
 SETTINGS: tuple[str, ...] = (
     "name",
     "description",
     "languages",
+    "required_skills",
     "priority",
+    "daily_quota",
+    "weekly_quota",
     "demonstrations_per_prompt",
     "ranking_tasks_per_prompt",
     "rankings_per_task",
@@ -55,6 +59,8 @@ LABELS = {
     "name": _("Name"),
     "description": _("Description"),
     "priority": _("Priority"),
+    "daily_quota": _("Pieces of work a day, for one labeler"),
+    "weekly_quota": _("Pieces of work a week, for one labeler"),
     "demonstrations_per_prompt": _("Demonstrations per prompt"),
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
@@ -89,7 +95,7 @@ LABELS = {
 }
 
 FIELDSETS: list[Any] = [
-    (_("What it is"), {"fields": ["name", "description", "stage", "languages", "priority"]}),
+    (_("What it is"), {"fields": ["name", "description", "stage", "languages", "required_skills", "priority"]}),
     (
         _("How much is asked for"),
         {
@@ -98,6 +104,8 @@ FIELDSETS: list[Any] = [
                 "ranking_tasks_per_prompt",
                 "rankings_per_task",
                 "apply_to_existing",
+                "daily_quota",
+                "weekly_quota",
                 "ask_strength",
                 "ask_edit",
                 "lease_minutes",
@@ -176,6 +184,11 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs
         help_text=_("What is done or held stays. Tasks that were done wait again where more rankings are asked for."),
     )
     use_case_statements = StatementsField()
+    required_skills = several(
+        _("Skills and topics that it asks for"),
+        named_skills,
+        help_text=_("Only labelers who have all of them are offered its work. A prompt may ask for more."),
+    )
     languages = languages(help_text=_("For what labelers begin by themselves. Prompts have their own."))
 
     class Meta:

@@ -51,6 +51,25 @@ class Campaign(StatefulModel):
         help_text=_("Work of a higher number is handed out first. Campaigns of the same number take turns."),
     )
 
+    required_skills = ArrayField(
+        models.CharField(max_length=32),
+        default=list,
+        blank=True,
+        help_text=_("Only labelers who have all of them are offered its work. A prompt may ask for more."),
+    )
+    daily_quota = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many pieces of its work one labeler may do a day, which begins where they live. Empty: any."),
+    )
+    weekly_quota = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many pieces of its work one labeler may do from Monday to Sunday. Empty: any."),
+    )
+
     demonstrations_per_prompt = models.PositiveSmallIntegerField(
         default=1, help_text=_("How many labelers write an ideal answer to each prompt.")
     )
@@ -222,6 +241,11 @@ class Campaign(StatefulModel):
             models.CheckConstraint(condition=Q(top_p__gt=0, top_p__lte=1), name="campaign_top_p"),
             models.CheckConstraint(condition=Q(max_new_tokens__gte=1), name="campaign_max_new_tokens_positive"),
             models.CheckConstraint(condition=Q(lease_minutes__gte=1), name="campaign_lease_minutes_positive"),
+            models.CheckConstraint(
+                condition=(Q(daily_quota=None) | Q(daily_quota__gte=1))
+                & (Q(weekly_quota=None) | Q(weekly_quota__gte=1)),
+                name="campaign_quotas_positive",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q, TextChoices
 from django.utils import timezone
 
-from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, NotRevisable, WorkSetAside
+from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, LabelerNotActive, NotRevisable, WorkSetAside
 from labeling.base.states import AssignmentState, RevisionState, TaskState
 from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.work import own_revision
@@ -70,6 +70,8 @@ def start_revision(*, labeler: Labeler, token: str, fields_of: Callable[[Assignm
     begun = Revision.objects.filter(assignment=assignment, state=RevisionState.OPEN).first()
     if begun is not None:
         return begun
+    if assignment.labeler.works_in is None:  # whoever is suspended finishes what they hold, and no more
+        raise LabelerNotActive(f"Labeler {labeler.pk} is {assignment.labeler.state}. What was handed in stays.")
     if assignment.state != AssignmentState.SUBMITTED or not is_revisable(assignment):
         raise NotRevisable(f"Only the last {REVISABLE} submissions can be revised, and this is none of them.")
     return Revision.objects.create(assignment=assignment, handed_in=fields_of(assignment), started_at=timezone.now())

@@ -1,6 +1,6 @@
 """Access to the pages for labelers, and the pages that everybody else sees instead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -9,13 +9,14 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from labeling.base.interruptions import Action, Interruption, show_interruption
 from labeling.base.states import LabelerState
 from labeling.base.views import page_of_button
 from labeling.people.models import Labeler
-from labeling.people.queries import labeler_of
+from labeling.people.queries import labeler_of, zone_of
 
 P = ParamSpec("P")
 
@@ -73,10 +74,19 @@ def no_profile(request: HttpRequest) -> HttpResponse:
     return show_interruption(request, Interruption(title=_("Almost there"), text=text, icon="pause", actions=[]))
 
 
-def not_active(request: HttpRequest, labeler: Labeler) -> HttpResponse:
+def not_active(request: HttpRequest, labeler: Labeler, *, held: Sequence[str] = ()) -> HttpResponse:
+    """`held`: the addresses of work that they may still finish."""
     title, text = words_for_state(LabelerState(labeler.state))
-    past = Action(label=_("Your submissions"), url=reverse("history"))
-    return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[past]))
+    if held and (until := labeler.finishing_until):
+        moment = date_format(until.astimezone(zone_of(labeler)), "DATETIME_FORMAT")
+        text += " " + _("What you hold may be handed in until %(moment)s.") % {"moment": moment}
+    finish = [Action(label=_("Finish what you hold"), url=address) for address in held]
+    past = [
+        Action(label=_("Your way in"), url=reverse("path")),
+        Action(label=_("Your submissions"), url=reverse("history")),
+        Action(label=_("Your numbers and pay"), url=reverse("me")),
+    ]
+    return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[*finish, *past]))
 
 
 def words_for_state(state: LabelerState) -> tuple[str, str]:

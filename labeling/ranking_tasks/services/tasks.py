@@ -22,7 +22,7 @@ from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, task
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 from labeling.ranking_tasks.services.sharing import Wanted, rankings_of
 
-COPIED = ("run_id", "text", "text_key", "token_count", "finish_reason", "mean_logprob", "seed")
+COPIED = ("run_id", "text", "text_key", "token_count", "finish_reason", "mean_logprob", "seed", "token_ids", "logprobs")
 """Of a completion: what its copy has as well. By `text_key` one finds the other."""
 RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -23,12 +24,14 @@ from labeling.models import (
     CompletionAgreement,
     Demonstration,
     EarlierDraft,
+    Grade,
     IdempotentRequest,
     InstructionAcknowledgement,
     Message,
     ModelCheck,
     ModelComparison,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     PromptOpening,
     QueueProgress,
@@ -37,8 +40,13 @@ from labeling.models import (
     ReviewProgress,
     RewardScore,
     SamplingRun,
+    ScreeningDecision,
+    SelfAssessment,
     SnapshotRequest,
+    StageSettings,
     Suggestion,
+    SurveyAnswer,
+    SurveyParticipation,
     ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
@@ -46,16 +54,19 @@ from labeling.models import (
     WorkingTime,
     WorkQueue,
 )
+from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    asked_how_they_find_it,
     compared_elsewhere,
     doubted,
     furnish,
     looked_at,
     model_in,
     open_campaign,
+    paid_for,
     reviewed,
     run_in_training,
     shared_by,
@@ -63,6 +74,7 @@ from tests.labeling.admin_cast import (
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
+from tests.labeling.onboarding.screened import invited_by, make_candidate
 
 pytestmark = pytest.mark.django_db
 
@@ -76,22 +88,28 @@ SHOWN_ELSEWHERE = {
     AdjudicatedCompletion,
     Completion,
     CompletionAgreement,
+    Grade,
     Message,
     ModelCheck,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     RankedCompletion,
     RewardScore,
     SamplingRun,
+    ScreeningDecision,
+    SelfAssessment,
     SnapshotRequest,
+    StageSettings,
     Suggestion,
+    SurveyAnswer,
     ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
     IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, ReviewProgress,
-    UnfinishedAttempt, WorkingTime, WorkQueue,
+    SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 
@@ -114,6 +132,11 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    make_candidate("lena")
+    invited_by(User.objects.create_superuser("nora"))
+    paid_for(campaign)
+    asked_how_they_find_it()
+    add_skill(slug="law", name={"en": "Law"})
     shared_by(make_labeler("jo"), make_labeler("kim"))
     looked_at()
     reviewed(campaign)

@@ -141,6 +141,8 @@ def _may_be_shown(labeler: Labeler, *, task: str) -> dict[str, object]:
         f"{task}state__in": [TaskState.READY, TaskState.DONE],
         f"{task}prompt__set_aside_reason": "",
         f"{task}language__in": labeler.languages,
+        f"{task}prompt__required_skills__contained_by": labeler.skills,
+        f"{task}campaign__required_skills__contained_by": labeler.skills,
     }
 
 
