@@ -28,6 +28,9 @@ from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.onboarding.invitations import admin as invitations
+from labeling.onboarding.screening import admin as screening
+from labeling.onboarding.stages.admin import CampaignStages
 from labeling.pay.admin import entries, periods
 from labeling.pay.admin.campaigns import PAY, CampaignPay
 from labeling.pay.admin.labelers import PAY as PAID_WORK
@@ -60,9 +63,11 @@ __all__ = [
     "entries",
     "gold_checks",
     "gold_items",
+    "invitations",
     "periods",
     "reviews",
     "revisions",
+    "screening",
     "second_factor",
     "sentinels",
     "sessions",
@@ -105,6 +110,7 @@ class UserAdmin(accounts.AccountsWithWork):
 @admin.register(Campaign)
 class CampaignAdmin(
     exclusions.LeavingOut,
+    CampaignStages,
     CampaignImport,
     CampaignPay,
     CampaignClosing,
@@ -115,7 +121,8 @@ class CampaignAdmin(
     fieldsets = (*campaigns.CampaignAdmin.fieldsets, *PAY, *IN_TRAINING)
     readonly_fields = ("pay", "in_training")
     actions_detail = (
-        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "set_pay", "leave_out", "take_in_again",
+        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "cutoffs", "end_of_practice",
+        "set_pay", "leave_out", "take_in_again",
     )  # fmt: skip
 
 

@@ -12,6 +12,9 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
+from labeling.onboarding.invitations.models import Invitation
+from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
+from labeling.onboarding.stages.models import StageSettings
 from labeling.pay.models import PayEntry, PayPeriod, PayTerms
 from labeling.pay.surveys.models import Survey, SurveyAnswer, SurveyParticipation
 from labeling.people.accounts.models import FailedLogin
@@ -40,6 +43,7 @@ __all__ = [
     "Assignment",
     "BrokenTaskReport",
     "Campaign",
+    "Candidate",
     "Change",
     "Check",
     "Completion",
@@ -53,12 +57,14 @@ __all__ = [
     "FailedLogin",
     "GoldItem",
     "GoldVersion",
+    "Grade",
     "IdempotentRequest",
     "ImportedRanking",
     "Incident",
     "InstructionAcknowledgement",
     "InstructionVersion",
     "KeptFigure",
+    "Invitation",
     "Labeler",
     "LabelerHabits",
     "Message",
@@ -90,11 +96,14 @@ __all__ = [
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "ScreeningDecision",
+    "SelfAssessment",
     "Sentinel",
     "Silence",
     "Skill",
     "Snapshot",
     "SnapshotRequest",
+    "StageSettings",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
