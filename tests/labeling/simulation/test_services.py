@@ -1,6 +1,5 @@
 """Simulated labelers work in campaigns of their own: nothing of what people do is used up, or offered to them."""
 
-import random
 from io import StringIO
 
 import pytest
@@ -15,8 +14,8 @@ from labeling.models import Campaign, Labeler, ModelVersion, Prompt, Ranking, Ra
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.ranking_tasks.services.setting_aside import set_task_aside
 from labeling.ranking_tasks.services.tasks import top_up
-from labeling.simulation.rules import rule_named
-from labeling.simulation.services import rank_next, simulated_labelers, simulation_of
+from labeling.simulation.rules.preferences import rule_named
+from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers, simulation_of
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
 
@@ -50,7 +49,7 @@ def work(simulation: Campaign) -> int:
     while made := top_up(campaign=simulation):
         for task_id in made:
             sample_tasks(task_ids=[task_id], model=model, sampler=ScriptedSampler(*"abcd"), resample_limit=0)
-        while rank_next(labeler=labeler, score=rule_named("shorter"), noise=0, chance=random.Random(0)):
+        while rank_next(who=SimulatedLabeler(labeler=labeler), score=rule_named("shorter")):
             ranked += 1
     return ranked
 
