@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.labels.worlds import Cast, Size, honest_labeler, world
 from labeling.quality.agreement.rules.intervals import Share, share_of
 from labeling.quality.agreement.rules.ratios import Sums, pooled, share_of_sums
 from labeling.quality.bias.rules.habits import habits_of
 from labeling.quality.bias.rules.observed import RankedTask, agreement_with, place_of
+
+Floats = NDArray[np.float64]
 
 LABELERS = 12
 TASKS_EACH = 60
@@ -116,13 +119,13 @@ def planted(tasks: Sequence[RankedTask]) -> Planted:
     )
 
 
-def _matrices(task: RankedTask) -> tuple[np.ndarray, np.ndarray]:
+def _matrices(task: RankedTask) -> tuple[Floats, Floats]:
     """(pairs ordered alike, pairs that both order), each [ranking, other ranking], with nobody against themself."""
     a, b = np.triu_indices(len(task.lengths), 1)
     ranks = np.array([one.ranks for one in task.rankings])
     signs = np.sign(ranks[:, a] - ranks[:, b])
-    strict = np.abs(signs) @ np.abs(signs).T
-    same = (signs @ signs.T + strict) / 2
+    strict: Floats = (np.abs(signs) @ np.abs(signs).T).astype(float)
+    same: Floats = (signs @ signs.T + strict) / 2
     np.fill_diagonal(same, 0)
     np.fill_diagonal(strict, 0)
     return same, strict

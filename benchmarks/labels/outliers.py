@@ -11,7 +11,7 @@ from labeling.quality.bias.rules.outliers import findings_of
 LABELERS, TASKS_EACH = 40, 60
 PLANTED = ("spammer", "position-biased", "length-biased", "copier")
 """The first labelers, in this order."""
-BIAS = 1.0
+BIAS = 1.5
 """Standard deviations of worth: between the first and the last shown, and per standard deviation of length."""
 COPIED = 0.8
 """The share of the copier's rankings that are somebody's earlier one, where there is one."""
@@ -19,15 +19,13 @@ COPIED = 0.8
 
 @dataclass(kw_only=True)
 class Flagged:
-    """Over all worlds: how many of each planted kind were flagged, how many honest labelers, of how many.
-
-    `named`, `named_honest`: those flagged in each world, to see the share of false discoveries.
-    """
+    """Over all worlds: how many of each planted kind were flagged, and how many honest labelers."""
 
     worlds: int = 0
     planted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLANTED, 0))
     honest: int = 0
     false_discoveries: list[float] = field(default_factory=list)
+    """By world, the share of the honest ones among those flagged; what is held is its mean."""
 
     def add(self, flagged: set[int]) -> None:
         self.worlds += 1
@@ -44,6 +42,10 @@ class Flagged:
     @property
     def honest_percent(self) -> float:
         return 100 * self.honest / (self.worlds * (LABELERS - len(PLANTED)))
+
+    @property
+    def false_discovery_rate(self) -> float:
+        return sum(self.false_discoveries) / self.worlds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +81,7 @@ def outliers(*, worlds: int, bias: float = BIAS, honest_allowed: float = 0.05) -
     threshold = Flagged()
     for each in agreement:
         threshold.add({labeler for labeler, share in each.items() if share < at})
-    return Outcome(
-        ours=ours, threshold=threshold, threshold_at=at, agreement_of_honest=sum(honest) / len(honest)
-    )
+    return Outcome(ours=ours, threshold=threshold, threshold_at=at, agreement_of_honest=sum(honest) / len(honest))
 
 
 def flagged_by_us(everybody: Mapping[int, Habits]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Worlds without a database: labelers of planted behaviour rank shared items, as `simulate_labelers` would have them."""
+"""Worlds without a database: the labelers whom `simulate_labelers` plants rank shared items."""
 
 import random
 from collections.abc import Mapping
@@ -36,23 +36,29 @@ def honest_labeler(chance: random.Random) -> Behaviour:
     )
 
 
-def world(cast: Cast, size: Size, *, seed: int) -> list[RankedTask]:
-    """All labelers rank the same number of tasks, or one more; who meets whom is drawn."""
+def world(cast: Cast, size: Size, *, seed: int, misled: float = 0.0) -> list[RankedTask]:
+    """All labelers rank the same number of tasks, or one more; who meets whom is drawn.
+
+    `misled`: how far all but those who see the truth mistake completions alike, in standard deviations of worth.
+    """
     chance = random.Random(seed)
     done = dict.fromkeys(cast, 0)
     tasks = []
     for number in range(size.tasks):
         labelers = sorted(done, key=lambda labeler: (done[labeler], chance.random()))[: size.per_task]
         chance.shuffle(labelers)
-        tasks.append(_task(number, {each: (cast[each], done[each]) for each in labelers}, chance))
+        tasks.append(_task(number, {each: (cast[each], done[each]) for each in labelers}, chance, misled=misled))
         for labeler in labelers:
             done[labeler] += 1
     return tasks
 
 
-def _task(number: int, labelers: Mapping[int, tuple[Behaviour, int]], chance: random.Random) -> RankedTask:
+def _task(
+    number: int, labelers: Mapping[int, tuple[Behaviour, int]], chance: random.Random, *, misled: float
+) -> RankedTask:
     k = chance.choice(K)
     worths = [chance.gauss(0, 1) for _ in range(k)]
+    seems = [worth + misled * chance.gauss(0, 1) for worth in worths] if misled else worths
     own = (1 - GOOD_IS_LONG**2) ** 0.5
     lengths = [
         round(MIDDLE_LENGTH * 2 ** (DOUBLINGS * (GOOD_IS_LONG * worth + own * chance.gauss(0, 1)))) for worth in worths
@@ -62,7 +68,7 @@ def _task(number: int, labelers: Mapping[int, tuple[Behaviour, int]], chance: ra
         earlier = rankings[0].ranks if rankings else None
         order = chance.sample(range(k), k)  # the place shown → which completion
         said = hand_in(
-            Page([worths[each] for each in order], [lengths[each] for each in order]),
+            Page(*([values[each] for each in order] for values in (worths, lengths, seems))),
             behaviour,
             chance=chance,
             rankings_before=before,

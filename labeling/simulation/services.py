@@ -54,9 +54,7 @@ def simulated_labelers(*, count: int) -> list[Labeler]:
     return [_labeler(f"simulated-{number}") for number in range(1, count + 1)]
 
 
-def cast_of(
-    *, count: int, usual: Behaviour, planted: Sequence[Planted] = (), seed: int = 0
-) -> list[SimulatedLabeler]:
+def cast_of(*, count: int, usual: Behaviour, planted: Sequence[Planted] = (), seed: int = 0) -> list[SimulatedLabeler]:
     """`count` labelers of the usual behaviour and those who are planted, named after their kind."""
     cast = [
         SimulatedLabeler(labeler=labeler, behaviour=usual, chance=random.Random(f"{seed}/{number}"))

@@ -47,6 +47,4 @@ def mislead(worths: Sequence[float], texts: Sequence[str], *, by: float) -> list
     A text misleads everybody in the same way, today and tomorrow.
     """
     spread = pstdev(worths) or 1.0
-    return [
-        worth + by * spread * random.Random(text).gauss(0, 1) for worth, text in zip(worths, texts, strict=True)
-    ]
+    return [worth + by * spread * random.Random(text).gauss(0, 1) for worth, text in zip(worths, texts, strict=True)]

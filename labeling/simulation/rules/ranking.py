@@ -72,10 +72,8 @@ def seen_worths(page: Page, behaviour: Behaviour, *, noise: float, chance: rando
     scale, last = noise_scale(worths, noise), max(1, len(worths) - 1)
     # One draw for all of one worth: they stay tied.
     drawn = {worth: -math.log(-math.log(chance.random() or 0.5)) for worth in dict.fromkeys(worths)} if scale else {}
-    return [
-        worth + behaviour.position * (1 - place / last) + behaviour.length * page.long[place] + scale * drawn.get(worth, 0)
-        for place, worth in enumerate(worths)
-    ]
+    habits = [behaviour.position * (1 - place / last) + behaviour.length * long for place, long in enumerate(page.long)]
+    return [worth + habit + scale * drawn.get(worth, 0) for worth, habit in zip(worths, habits, strict=True)]
 
 
 def ranks_of(seen: Sequence[float], *, ties_within: float = 0.0) -> list[int]:
@@ -110,7 +108,10 @@ def hand_in(
     if earlier is not None and chance.random() < behaviour.copying:
         ranks, seconds = list(earlier), chance.uniform(*UNREAD_SECONDS)
     elif chance.random() < behaviour.spam:
-        ranks, seconds = chance.sample(range(1, len(page.worths) + 1), len(page.worths)), chance.uniform(*UNREAD_SECONDS)
+        ranks, seconds = (
+            chance.sample(range(1, len(page.worths) + 1), len(page.worths)),
+            chance.uniform(*UNREAD_SECONDS),
+        )
     else:
         noise = min(MOST_NOISE, behaviour.noise_after(rankings_before))
         seen = seen_worths(page, behaviour, noise=noise, chance=chance)

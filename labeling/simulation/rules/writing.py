@@ -4,7 +4,14 @@ import random
 import re
 from collections.abc import Sequence
 
-OPENINGS = ("Here is what I would say", "In short", "The way I see it", "Put plainly", "To begin with", "As far as I know")
+OPENINGS = (
+    "Here is what I would say",
+    "In short",
+    "The way I see it",
+    "Put plainly",
+    "To begin with",
+    "As far as I know",
+)
 VERBS = ("depends on", "comes before", "explains", "leaves out", "is easier than", "goes together with", "belongs to")
 NOUNS = ("the weather", "a good example", "the price", "one's own habits", "the first step", "a second opinion",
          "the details", "what others do", "the time it takes", "a longer list", "the usual case")  # fmt: skip

@@ -63,6 +63,22 @@ def place_of(one: Ranked) -> Place:
     )
 
 
+def earlier_by_others(one: Ranked, others: Sequence[Ranked]) -> float:
+    """How many more of the pairs that the labeler orders would go to the one whom they were shown earlier, than to the
+    later one, if the others ordered them: half of the difference, the mean over the others.
+
+    The others did not see the labeler's order, so that this says where good completions happened to be shown.
+    """
+    lead = 0
+    for a, b in combinations(range(len(one.ranks)), 2):
+        if one.ranks[a] != one.ranks[b]:
+            earlier, later = (a, b) if one.shown[a] < one.shown[b] else (b, a)
+            for other in others:
+                difference = other.ranks[later] - other.ranks[earlier]
+                lead += (difference > 0) - (difference < 0)
+    return lead / 2 / len(others) if others else 0.0
+
+
 def ties_by_place(one: Ranked) -> Iterator[tuple[int, int, int]]:
     """(place shown, pairs with the completion shown there that are tied, all pairs with it)."""
     for rank, place in zip(one.ranks, one.shown, strict=True):
