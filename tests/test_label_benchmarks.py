@@ -55,7 +55,7 @@ def test_every_labeler_ranks_as_many_tasks_and_meets_the_others() -> None:
 
 
 def test_intervals_hold_the_planted_values_and_tell_labelers_apart() -> None:
-    """Six worlds: 95% of the intervals on labelers, within what so few can tell. One biased by 0.6 has another value."""
+    """Six worlds, within what so few can tell. The one who is biased by 0.6 has another value than all others."""
     found, truth = coverage.coverage(worlds=6, prompts_of_truth=400)
     for name, each in found.items():
         assert each.percent >= 80, name
@@ -66,7 +66,7 @@ def test_intervals_hold_the_planted_values_and_tell_labelers_apart() -> None:
 
 
 def test_the_planted_value_is_that_of_bradley_and_terry() -> None:
-    """Two labelers without ties or habits: both prefer the better one of a pair with p, and agree with p² + (1 − p)²."""
+    """Two labelers without ties or habits: each prefers the better one with p, so that they agree with p² + (1 − p)²."""
     cast = dict.fromkeys(range(2), USUAL)
     tasks = world(cast, Size(tasks=1500, per_task=2), seed=4)
     found = coverage.planted(tasks).agreement

@@ -127,9 +127,8 @@ def sampled(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
 
     def send() -> None:
-        for pk in RankingTask.objects.filter(campaign__simulated=True, state=TaskState.NEW).values_list(
-            "pk", flat=True
-        ):
+        unsampled = RankingTask.objects.filter(campaign__simulated=True, state=TaskState.SAMPLING)
+        for pk in unsampled.values_list("pk", flat=True):
             texts = [f"{'long ' * number}answer to {pk}" for number in (9, 21, 35, 50)]
             sample_tasks(task_ids=[pk], model=model, sampler=ScriptedSampler(*texts), resample_limit=0)
 

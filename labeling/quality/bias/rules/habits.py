@@ -23,7 +23,7 @@ from lm.snapshot.records import RANKED_HIGHEST
 BY_MERIT = 0.7
 """How much of what others say of the earlier ones is taken off one's own preference for them (a control variate:
 Lavenberg and Welch 1981). With any weight the expectation stays one half, for each labeler's order is drawn anew; with
-this one the error is nearly the least where labelers agree about 73% of pairs; see docs/benchmarks.md, label_quality."""
+this one the error is nearly the least where labelers agree about 73% of pairs."""
 
 
 @dataclass(kw_only=True)
