@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
@@ -10,7 +11,7 @@ from benchmarks.labels import coverage, outliers
 from benchmarks.labels.worlds import Size, world
 from labeling.quality.agreement.rules.ratios import Sums, share_of_sums
 from labeling.quality.bias.rules.habits import habits_of
-from labeling.quality.bias.rules.observed import agreement_with
+from labeling.quality.bias.rules.observed import agreement_with, place_of
 from labeling.quality.bias.rules.outliers import Habit, findings_of
 from labeling.simulation.rules.behaviours import Behaviour
 from labeling.simulation.rules.ranking import Page, noise_scale
@@ -42,6 +43,20 @@ def test_what_was_planted_is_what_is_found(planted: Behaviour, habit: Habit) -> 
     assert sum(bool(habits) for labeler, habits in found.items() if labeler) <= 1
 
 
+def test_to_take_merit_off_leaves_one_half_and_a_smaller_error() -> None:
+    """Of twelve without a bias; the raw figure is the same labelers' in the same world."""
+    tasks = world(dict.fromkeys(range(12), USUAL), Size(tasks=240), seed=3)
+    raw: dict[int, Sums] = {}
+    for task in tasks:
+        for one in task.rankings:
+            place = place_of(one)
+            raw.setdefault(one.labeler, Sums()).add(place.earlier_wins, place.pairs)
+    net = {labeler: habits.earlier_wins for labeler, habits in habits_of(tasks).items()}
+    assert fmean(each.share for each in net.values()) == pytest.approx(0.5, abs=0.02)
+    ratio = fmean(each.variance() for each in net.values()) / fmean(each.variance() for each in raw.values())
+    assert 0.5 < ratio < 0.8
+
+
 def test_every_labeler_ranks_as_many_tasks_and_meets_the_others() -> None:
     tasks = world(dict.fromkeys(range(10), USUAL), Size(tasks=100), seed=0)
     met: dict[int, set[int]] = {}
@@ -66,7 +81,7 @@ def test_intervals_hold_the_planted_values_and_tell_labelers_apart() -> None:
 
 
 def test_the_planted_value_is_that_of_bradley_and_terry() -> None:
-    """Two labelers without ties or habits: each prefers the better one with p, so that they agree with p² + (1 − p)²."""
+    """Two labelers without ties or habits: each prefers the better one with p, and they agree with p² + (1 − p)²."""
     cast = dict.fromkeys(range(2), USUAL)
     tasks = world(cast, Size(tasks=1500, per_task=2), seed=4)
     found = coverage.planted(tasks).agreement
