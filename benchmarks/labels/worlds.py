@@ -68,7 +68,11 @@ def _task(
         earlier = rankings[0].ranks if rankings else None
         order = chance.sample(range(k), k)  # the place shown → which completion
         said = hand_in(
-            Page(*([values[each] for each in order] for values in (worths, lengths, seems))),
+            Page(
+                worths=[worths[each] for each in order],
+                lengths=[lengths[each] for each in order],
+                seems=[seems[each] for each in order],
+            ),
             behaviour,
             chance=chance,
             rankings_before=before,

@@ -187,7 +187,7 @@ def _first_ranks(assignment: Assignment) -> list[int] | None:
     first = Ranking.objects.filter(task=assignment.task_id, revision=1).order_by("pk").first()
     if first is None:
         return None
-    ranks = dict(RankedCompletion.objects.filter(ranking=first).values_list("completion", "rank"))
+    ranks = dict(RankedCompletion.objects.filter(ranking=first).values_list("completion_id", "rank"))
     return [ranks[completion_id] for completion_id in assignment.shown_order]
 
 

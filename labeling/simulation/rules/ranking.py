@@ -82,7 +82,8 @@ def ranks_of(seen: Sequence[float], *, ties_within: float = 0.0) -> list[int]:
     >>> ranks_of([0.1, 2.0, 0.3, 2.0], ties_within=0.3)
     [2, 1, 2, 1]
     """
-    ranks, rank, above = {}, 0, math.inf
+    ranks: dict[float, int] = {}
+    rank, above = 0, math.inf
     for value in sorted(set(seen), reverse=True):
         rank += above - value > ties_within
         ranks[value] = rank

@@ -180,7 +180,7 @@ def test_a_copier_hands_in_what_came_first_though_shown_in_another_order() -> No
     for ranking in Ranking.objects.all():
         said[ranking.task_id].append(dict(ranking.ranked_completions.values_list("completion", "rank")))
     assert len(said) == 4
-    assert all(first == copied for first, copied in said.values())
+    assert all(original == copy for original, copy in said.values())
 
 
 @pytest.mark.parametrize(
