@@ -88,8 +88,8 @@ def simulation_of(
     """An open campaign for simulated labelers with the same settings and prompts, and work for so many rankings more.
 
     The campaign itself is left as it is: none of its tasks is ranked, none of its prompts is used up. The second time
-    the same simulation goes on. `planted`: the one in which planted labelers work, so that nothing is learned from
-    them by mistake.
+    the same simulation goes on. Other simulations pause: simulated labelers take whatever is open to them, and a
+    spammer's work would be among what a reward model learns a rule from. `planted`: the one in which such labelers work.
     """
     simulation = _like(campaign, name="planted" if planted else "simulated")
     if simulation.rankings_per_task != rankings_per_task:
@@ -100,6 +100,8 @@ def simulation_of(
     if simulation.state != CampaignState.ACTIVE:
         change_campaign_state(campaign=simulation, state=CampaignState.ACTIVE)
         simulation.refresh_from_db()
+    for other in Campaign.objects.filter(simulated=True, state=CampaignState.ACTIVE).exclude(pk=simulation.pk):
+        change_campaign_state(campaign=other, state=CampaignState.PAUSED)
     there = set(simulation.prompts.values_list("dedupe_key", flat=True))
     source = campaign.prompts.filter(set_aside_reason="").exclude(dedupe_key__in=there).order_by("pk")
     tasks = -(-rankings // rankings_per_task)
@@ -117,7 +119,7 @@ def simulation_of(
 
 def _like(campaign: Campaign, *, name: str) -> Campaign:
     """The campaign's simulation of that name, made where it is missing."""
-    settings = {name: getattr(campaign, name) for name in COPIED}
+    settings = {setting: getattr(campaign, setting) for setting in COPIED}
     simulation, is_new = Campaign.objects.get_or_create(
         slug=f"{campaign.slug[:39]}-{name}",
         simulated=True,

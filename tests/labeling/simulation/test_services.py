@@ -25,9 +25,9 @@ from labeling.quality.bias.rules.near_copies import near_copy_of
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.ranking_tasks.services.setting_aside import set_task_aside
 from labeling.ranking_tasks.services.tasks import top_up
-from labeling.simulation.rules.behaviours import Behaviour
+from labeling.simulation.rules.behaviours import Behaviour, planted_from
 from labeling.simulation.rules.preferences import rule_named
-from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers, simulation_of
+from labeling.simulation.services import SimulatedLabeler, cast_of, rank_next, simulated_labelers, simulation_of
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
 
@@ -87,6 +87,21 @@ def test_a_second_time_the_same_simulation_goes_on(campaign: Campaign) -> None:
     again = simulation_of(campaign, rankings=4)
     assert (again.pk, again.state, again.prompts.count()) == (simulation.pk, CampaignState.ACTIVE, 4)
     assert work(again) >= 7
+
+
+def test_planted_labelers_take_no_work_of_those_who_follow_the_rule(campaign: Campaign) -> None:
+    by_rule = simulation_of(campaign, rankings=3)
+    make_ready_task(make_prompt(by_rule, submitter="s7"))
+    planted = simulation_of(campaign, rankings=3, planted=True)
+    by_rule.refresh_from_db()
+    assert (by_rule.slug, by_rule.state) == ("tea-simulated", CampaignState.PAUSED)
+    assert (planted.slug, planted.state) == ("tea-planted", CampaignState.ACTIVE)
+    (spammer,) = cast_of(count=0, usual=Behaviour(), planted=[planted_from("spammer")])
+    assert not rank_next(who=spammer, score=rule_named("shorter"))
+    assert simulation_of(campaign, rankings=1).state == CampaignState.ACTIVE
+    assert rank_next(
+        who=spammer, score=rule_named("shorter")
+    )  # nothing but the simulation that is open keeps them apart
 
 
 def test_people_and_simulated_labelers_are_never_given_each_others_work(campaign: Campaign, alice: Labeler) -> None:
