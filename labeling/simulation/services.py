@@ -89,7 +89,7 @@ def simulation_of(
 
     The campaign itself is left as it is: none of its tasks is ranked, none of its prompts is used up. The second time
     the same simulation goes on. Other simulations pause: simulated labelers take whatever is open to them, and a
-    spammer's work would be among what a reward model learns a rule from. `planted`: the one in which such labelers work.
+    spammer's work would be among what a reward model learns a rule from. `planted`: the one where such labelers work.
     """
     simulation = _like(campaign, name="planted" if planted else "simulated")
     if simulation.rankings_per_task != rankings_per_task:

@@ -99,9 +99,7 @@ def test_planted_labelers_take_no_work_of_those_who_follow_the_rule(campaign: Ca
     (spammer,) = cast_of(count=0, usual=Behaviour(), planted=[planted_from("spammer")])
     assert not rank_next(who=spammer, score=rule_named("shorter"))
     assert simulation_of(campaign, rankings=1).state == CampaignState.ACTIVE
-    assert rank_next(
-        who=spammer, score=rule_named("shorter")
-    )  # nothing but the simulation that is open keeps them apart
+    assert rank_next(who=spammer, score=rule_named("shorter"))
 
 
 def test_people_and_simulated_labelers_are_never_given_each_others_work(campaign: Campaign, alice: Labeler) -> None:
