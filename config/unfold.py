@@ -15,12 +15,18 @@ def _may_view(permission: str) -> Callable[[HttpRequest], bool]:
 
 
 def _entry(
-    title: StrPromise, icon: str, model: str, *, app: str = "labeling", query: dict[str, str] | None = None
+    title: StrPromise,
+    icon: str,
+    model: str,
+    *,
+    app: str = "labeling",
+    page: str = "changelist",
+    query: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{model}_changelist", query=query),
+        "link": reverse_lazy(f"admin:{app}_{model}_{page}", query=query),
         "permission": _may_view(f"{app}.view_{model}"),
     }
 
@@ -41,8 +47,12 @@ NAVIGATION = [
         "title": _("Who works on it"),
         "items": [
             _entry(_("Labelers"), "groups", "labeler"),
+            _entry(_("Skills and topics"), "school", "skill"),
             _entry(_("Ranking tasks"), "checklist", "rankingtask"),
             _entry(_("Who holds what"), "pan_tool", "assignment", query={"state__exact": "open"}),
+            _entry(_("Pay periods"), "payments", "payperiod"),
+            _entry(_("Ledger"), "receipt_long", "payentry"),
+            _entry(_("Surveys"), "sentiment_satisfied", "survey"),
         ],
     },
     {
@@ -54,9 +64,28 @@ NAVIGATION = [
             _entry(_("Conversations"), "forum", "conversation"),
             _entry(_("Own writing"), "draw", "composition"),
             _entry(_("Suggestions"), "lightbulb", "suggestionrequest"),
+            _entry(_("Agreement"), "handshake", "rankingagreement", page="figures"),
+            _entry(_("Labelers’ habits"), "balance", "labelerhabits", page="figures"),
+            _entry(_("Sentinels"), "flag", "sentinel"),
+            _entry(_("Near copies"), "file_copy", "nearcopyfound"),
             _entry(_("Doubtful labels"), "rule", "preferencemargin"),
             _entry(_("Gold items"), "workspace_premium", "golditem"),
             _entry(_("Checks"), "fact_check", "check"),
+        ],
+    },
+    {
+        "title": _("What reviewers say"),
+        "items": [
+            {
+                "title": _("Review work"),
+                "icon": "rate_review",
+                "link": reverse_lazy("review_queue"),
+                "permission": _may_view("labeling.review_work"),
+            },
+            _entry(_("Reviews"), "fact_check", "review"),
+            _entry(_("Adjudications"), "gavel", "adjudication"),
+            _entry(_("Messages"), "mail", "thread"),
+            _entry(_("Broken tasks"), "report", "brokentaskreport", query={"state__exact": "open"}),
         ],
     },
     {
@@ -78,6 +107,7 @@ NAVIGATION = [
             _entry(_("Groups"), "badge", "group", app="auth"),
             _entry(_("API tokens"), "key", "apitoken"),
             _entry(_("Webhooks"), "webhook", "webhook"),
+            _entry(_("Sessions"), "devices", "accountsession"),
             _entry(_("Failed log-ins"), "lock_clock", "failedlogin"),
             _entry(_("Who changed what"), "manage_history", "change"),
         ],
@@ -94,6 +124,12 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda _request: static("base/admin/admin.css")],
     "DASHBOARD_CALLBACK": "labeling.console.admin.dashboard.dashboard",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Two-factor log-in"), "link": reverse_lazy("two_factor")},
+            {"title": _("Where you are logged in"), "link": reverse_lazy("sessions")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "BORDER_RADIUS": "6px",
     # A teal; unfold's own purple would compete with the states' colours.

@@ -21,17 +21,30 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.admin import exclusions, snapshots, ticked_exclusions
+from labeling.exports.admin.suspending import Suspending
 from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.pay.admin import entries, periods
+from labeling.pay.admin.campaigns import PAY, CampaignPay
+from labeling.pay.admin.labelers import PAY as PAID_WORK
+from labeling.pay.admin.labelers import PAY_FIELDSETS, LabelerPay
+from labeling.pay.surveys import admin as surveys
 from labeling.people import admin as people
 from labeling.people.models import Labeler
+from labeling.people.second_factor import admin as second_factor
+from labeling.people.sessions import admin as sessions
+from labeling.people.skills import admin as skills
 from labeling.people.tokens import admin as tokens
-from labeling.quality.gold import admin as gold
+from labeling.quality.admin import agreement, habits, sentinels
+from labeling.quality.gold.admin import checks as gold_checks
+from labeling.quality.gold.admin import items as gold_items
+from labeling.quality.gold.admin import making as gold
 from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
+from labeling.review.admin import reviews, threads
 from labeling.rewards import admin as rewards
 from labeling.training.admin import training_runs
 from labeling.training.admin.model_versions import ModelMeasures
@@ -39,18 +52,45 @@ from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
 
 # These register their nouns by themselves: no later capability adds to them.
-__all__ = ["assignments", "revisions", "tokens", "trail", "training_runs", "webhooks", "writing"]
+__all__ = [
+    "agreement",
+    "assignments",
+    "entries",
+    "gold_checks",
+    "gold_items",
+    "periods",
+    "reviews",
+    "revisions",
+    "second_factor",
+    "sentinels",
+    "sessions",
+    "skills",
+    "surveys",
+    "threads",
+    "tokens",
+    "trail",
+    "training_runs",
+    "webhooks",
+    "writing",
+]
 
 
 IN_TRAINING = ((lazy("Training"), {"fields": ("in_training",)}),)
 
 
 @admin.register(Labeler)
-class LabelerAdmin(exclusions.LeavingOut, labelers.LabelerWork, people.LabelerAdmin):
-    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK)
-    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter)
-    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *IN_TRAINING)
-    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, "in_training")
+class LabelerAdmin(
+    Suspending,
+    exclusions.LeavingOut,
+    LabelerPay,
+    habits.MarkedLabelers,
+    labelers.LabelerWork,
+    people.LabelerAdmin,
+):
+    list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK, "marked")
+    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
+    fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
+    readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")
 
 
@@ -61,12 +101,19 @@ class UserAdmin(accounts.AccountsWithWork):
 
 @admin.register(Campaign)
 class CampaignAdmin(
-    exclusions.LeavingOut, CampaignImport, CampaignClosing, ranking_tasks.CampaignTasks, campaigns.CampaignAdmin
+    exclusions.LeavingOut,
+    CampaignImport,
+    CampaignPay,
+    CampaignClosing,
+    ranking_tasks.CampaignTasks,
+    campaigns.CampaignAdmin,
 ):
     list_display = (*campaigns.CampaignAdmin.list_display, "rankings", "ready")
-    fieldsets = (*campaigns.CampaignAdmin.fieldsets, *IN_TRAINING)
-    readonly_fields = ("in_training",)
-    actions_detail = (*campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "leave_out", "take_in_again")
+    fieldsets = (*campaigns.CampaignAdmin.fieldsets, *PAY, *IN_TRAINING)
+    readonly_fields = ("pay", "in_training")
+    actions_detail = (
+        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "set_pay", "leave_out", "take_in_again",
+    )  # fmt: skip
 
 
 @admin.register(Prompt)
@@ -81,17 +128,25 @@ class RankingTaskAdmin(gold.GoldMaking, rewards.TaskRewards, ranking_tasks.Ranki
 
 
 @admin.register(Ranking)
-class RankingAdmin(ticked_exclusions.LeavingOutTicked, gold.GoldMaking, WithEarlierDrafts, rankings.RankingAdmin):
+class RankingAdmin(
+    ticked_exclusions.LeavingOutTicked,
+    gold.GoldMaking,
+    WithEarlierDrafts,
+    reviews.AskingForReview,
+    rankings.RankingAdmin,
+):
     list_filter = (
         *rankings.RankingAdmin.list_filter, exclusions.LeftOutRankingsFilter, snapshots.RankingsOfSnapshotFilter,
     )  # fmt: skip
     fields = (*rankings.RankingAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*rankings.RankingAdmin.readonly_fields, "earlier_drafts", "in_training")
-    actions_detail = ("make_gold", "leave_out", "take_in_again")
+    actions_detail = ("make_gold", "ask_for_review", "leave_out", "take_in_again")
 
 
 @admin.register(Demonstration)
-class DemonstrationAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, demonstrations.DemonstrationAdmin):
+class DemonstrationAdmin(
+    ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, reviews.AskingForReview, demonstrations.DemonstrationAdmin
+):
     list_filter = (
         *demonstrations.DemonstrationAdmin.list_filter,
         exclusions.LeftOutDemonstrationsFilter,
@@ -99,7 +154,7 @@ class DemonstrationAdmin(ticked_exclusions.LeavingOutTicked, WithEarlierDrafts, 
     )
     fields = (*demonstrations.DemonstrationAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "earlier_drafts", "in_training")
-    actions_detail = ("leave_out", "take_in_again")
+    actions_detail = ("ask_for_review", "leave_out", "take_in_again")
 
 
 @admin.register(PromptImport)

@@ -20,10 +20,16 @@ from labeling.model_versions.queries import current_reward_models, current_sft_m
 from labeling.model_versions.services import checks, trying
 from labeling.models import Campaign, ModelVersion
 from labeling.people.accounts.services import forget_old_failed_logins
-from labeling.quality.gold.services import measuring, planning
+from labeling.people.sessions.services import forget_old_sessions
+from labeling.quality.bias.services.looking import look_at_habits
+from labeling.quality.bias.services.near_copies import find_near_copies
+from labeling.quality.gold.services import measuring
+from labeling.quality.gold.services.planning import plan_checks as plan_due_checks
 from labeling.ranking_tasks.services import sampling, tasks
+from labeling.review.services.planning import plan_reviews as choose_reviews
+from labeling.review.services.reports import take_up_skipped
 from labeling.rewards.queries import somebody_waits
-from labeling.rewards.services import rewards
+from labeling.rewards.services import doubtful, rewards
 from labeling.rewards.services.scoring_requests import (
     SCORING_ATTEMPTS,
     SCORING_REQUESTS,
@@ -200,6 +206,7 @@ def forget_what_is_old() -> None:
     """Beat: personal data and records whose time is over."""
     forget_old_attempts()
     forget_old_failed_logins()
+    forget_old_sessions()
     forget_old_requests()
     forget_old_deliveries()
 
@@ -232,7 +239,20 @@ def go_on_with_imports() -> None:
 def plan_checks() -> None:
     """Beat: measures checks that were handed in, and gives labelers the ones that are due."""
     measuring.measure_handed_in()
-    planning.plan_checks()
+    plan_due_checks()
+
+
+@shared_task
+def plan_reviews() -> None:
+    """Beat: what reviewers are to look at goes into their queue, what was skipped as broken to the admins."""
+    choose_reviews()
+    take_up_skipped()
+
+
+@shared_task
+def review_doubtful_labels() -> None:
+    """Beat: labels that the current reward models contradict go to the reviewers."""
+    doubtful.request_reviews()
 
 
 @shared_task
@@ -245,6 +265,13 @@ def release_reservations() -> None:
 def release_expired_leases() -> None:
     """Beat: what labelers left goes back to the queue."""
     leases.release_expired_leases()
+
+
+@shared_task
+def look_at_labelers() -> None:
+    """Beat: who differs from the others, and which demonstrations are near to what a model wrote."""
+    look_at_habits()
+    find_near_copies()
 
 
 @shared_task

@@ -12,6 +12,9 @@ from lm.prompt_format import Message
 
 FinishReason = Literal["stop", "length"]
 
+MOST_STOPS = 4
+"""As many as OpenAI's API takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest:
@@ -29,21 +32,35 @@ class SampleRequest:
     """0 takes the likeliest token at every step."""
     top_p: float = 1.0
     """Only the fewest likeliest tokens whose probabilities reach `top_p` (Holtzman et al. 2020, section 3.1)."""
+    top_k: int = 0
+    """Only the `top_k` likeliest tokens; 0: all."""
+    min_p: float = 0.0
+    """Only tokens at least `min_p` times as likely as the likeliest (Nguyen et al. 2024)."""
+    end_logit: float = 0.0
+    """Added to the logits of tokens that end the turn: above 0 for shorter answers, below for longer ones."""
+    stop: Sequence[str] = ()
+    """A completion ends before the first of these texts."""
     max_new_tokens: int = 256
 
     def __post_init__(self) -> None:
-        if not self.messages:
-            raise ValueError("The request has no messages: there is nothing to continue.")
-        if self.num_completions < 1:
-            raise ValueError(f"num_completions is {self.num_completions}; ask for at least 1.")
-        if not 0 <= self.seed < 2**63 - self.num_completions:
-            raise ValueError(f"seed is {self.seed}; it must lie between 0 and 2**63 less num_completions.")
-        if self.temperature < 0:
-            raise ValueError(f"temperature is {self.temperature}; it must be 0 (greedy) or more.")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p is {self.top_p}; it must be above 0 and at most 1.")
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens is {self.max_new_tokens}; ask for at least 1.")
+        for wrong, words in (
+            (not self.messages, "The request has no messages: there is nothing to continue."),
+            (self.num_completions < 1, f"num_completions is {self.num_completions}; ask for at least 1."),
+            (
+                not 0 <= self.seed < 2**63 - self.num_completions,
+                f"seed is {self.seed}; it must lie between 0 and 2**63 less num_completions.",
+            ),
+            (not self.temperature >= 0, f"temperature is {self.temperature}; it must be 0 (greedy) or more."),
+            (not 0 < self.top_p <= 1, f"top_p is {self.top_p}; it must be above 0 and at most 1."),
+            (self.top_k < 0, f"top_k is {self.top_k}; it must be 0 (all tokens) or more."),
+            (not 0 <= self.min_p <= 1, f"min_p is {self.min_p}; it must lie between 0 and 1."),
+            (not -100 <= self.end_logit <= 100, f"end_logit is {self.end_logit}; it must lie between -100 and 100."),
+            (len(self.stop) > MOST_STOPS, f"stop has {len(self.stop)} texts; give at most {MOST_STOPS}."),
+            (not all(self.stop), "stop has an empty text, which every completion begins with; leave it out."),
+            (self.max_new_tokens < 1, f"max_new_tokens is {self.max_new_tokens}; ask for at least 1."),
+        ):
+            if wrong:
+                raise ValueError(words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +76,11 @@ class SampledCompletion:
     """Mean natural log-probability per token under the model itself: temperature 1, nothing filtered."""
     seed: int
     """The request's seed + the completion's index: a request for one completion with this seed gives the same text."""
+    token_ids: tuple[int, ...] = ()
+    """What was drawn, the token that ended the turn included. This is the lineage: in bfloat16 the same seed beside
+    other completions can draw another token."""
+    logprobs: tuple[float, ...] = ()
+    """Of each of these tokens, as `mean_logprob`."""
 
 
 class Sampler(Protocol):

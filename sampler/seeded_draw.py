@@ -1,11 +1,8 @@
 """Drawing tokens so that a completion depends on its own seed, not on the completions that share its batch."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from transformers import LogitsProcessor
 
 _BLOCK = 512
 """Tokens whose weights are added up first: 512 blocks of 512 hold a vocabulary of 262,144."""
@@ -51,44 +48,3 @@ def keep_nucleus(weights: Tensor, top_ps: Tensor) -> Tensor:
     reached = ordered.cumsum(dim=-1) < wanted  # [rows, likely]: the tokens that do not reach it yet
     last = reached.sum(dim=-1, keepdim=True).clamp(max=ordered.shape[-1] - 1)
     return weights.masked_fill((weights < ordered.gather(1, last)) & (top_ps[:, None] < 1), 0.0)
-
-
-def seeded_uniforms(seeds: Sequence[int], steps: int) -> Tensor:
-    """float64 [rows, steps] in [0, 1): row i is what the CPU's generator draws from seeds[i] on every device."""
-    rows = [torch.rand(steps, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    return torch.stack(rows)
-
-
-class SeededDraw(LogitsProcessor):
-    """Draws every row's next token itself and leaves nothing to choose for `generate`, which runs greedily.
-
-    Meanwhile it keeps the drawn tokens' log-probabilities under the model as it is (temperature 1, nothing filtered).
-    That takes the memory of one step, where `generate(output_logits=True)` keeps the logits of all steps.
-    """
-
-    def __init__(self, *, prompt_width: int, uniforms: Tensor, temperatures: Tensor, top_ps: Tensor) -> None:
-        """All tensors on the model's device: `uniforms` [rows, steps], `temperatures` and `top_ps` [rows]."""
-        self.logprobs = torch.zeros(uniforms.shape, dtype=torch.float32, device=uniforms.device)
-        """[rows, steps]; whatever stands behind a row's end means nothing."""
-        self._prompt_width = prompt_width
-        self._uniforms = uniforms
-        self._greedy = temperatures == 0
-        self._any_greedy = bool(self._greedy.any())
-        self._divisors = temperatures.masked_fill(self._greedy, 1.0)[:, None]
-        self._any_divided = bool((self._divisors != 1).any())
-        self._top_ps = top_ps
-        self._any_nucleus = bool((top_ps < 1).any())
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        step = input_ids.shape[1] - self._prompt_width
-        likeliest = scores.amax(dim=-1, keepdim=True)
-        untempered = (scores - likeliest).exp_()  # [rows, vocabulary]
-        weights = ((scores - likeliest) / self._divisors).exp_() if self._any_divided else untempered
-        if self._any_nucleus:
-            weights = keep_nucleus(weights, self._top_ps)
-        tokens = draw_tokens(weights, self._uniforms[:, step])
-        if self._any_greedy:
-            tokens = torch.where(self._greedy, scores.argmax(dim=-1), tokens)
-        chosen = scores.gather(1, tokens[:, None]) - likeliest
-        self.logprobs[:, step] = (chosen - untempered.sum(dim=-1, keepdim=True).log())[:, 0]
-        return scores.scatter_(1, tokens[:, None], float("inf"))

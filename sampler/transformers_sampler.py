@@ -1,30 +1,24 @@
 """Completions from any causal language model that transformers can load, on one CPU or one GPU."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor
-from transformers import (
-    AutoModelForCausalLM,
-    GenerationConfig,
-    LogitsProcessorList,
-    StoppingCriteriaList,
-)
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from lm.conversation_tokens import ConversationTokens
 from lm.device import fastest_dtype, find_device
 from lm.errors import UnusablePrompt
 from lm.model_directory import check_language_model, context_length
 from lm.pretrained import load_model, load_tokenizer
-from lm.prompt_format import plain_completion
-from lm.white_space import kept_answer
-from sampler.batches import Row, batches_of, rows_of
+from sampler.engine import Engine
+from sampler.memory_budget import tokens_that_fit
+from sampler.packed_layers import pack_linear_layers
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
-from sampler.seeded_draw import SeededDraw, seeded_uniforms
+from sampler.rows import Job, LiveRow
 from sampler.turn_end import TurnEnd, end_token_ids
 
 
@@ -37,8 +31,8 @@ class TransformersSampler:
     """Implements `sampler.protocol.Sampler`; make one with `load`.
 
     A model with a chat template is prompted with it, any other in the plain format of `lm.prompt_format`. Sampling
-    settings of the model's own generation_config.json (top_k, repetition_penalty, …) are left out, so that the
-    temperature, top_p and seed of its request are a completion's whole provenance.
+    settings of the model's own generation_config.json (top_k, repetition_penalty, …) are left out, so that its
+    request and seed are a completion's whole provenance.
     """
 
     model: Any
@@ -46,57 +40,94 @@ class TransformersSampler:
     conversations: ConversationTokens
     context: int
     """Tokens that the model reads and writes in all."""
-    end_tokens: Tensor
+    end_tokens: Sequence[int]
     max_batch_tokens: int
+    max_rows: int = 256
 
     @classmethod
     def load(
-        cls, path: Path | str, *, device: str = "auto", dtype: str = "auto", max_batch_tokens: int = 32_768
+        cls, path: Path | str, *, device: str = "auto", dtype: str = "auto", max_batch_tokens: int | None = None
     ) -> Self:
         """Load the checkpoint directory `path`, from disk alone. Raises UnusableModel.
 
         `device`: `auto` (the first GPU if there is one, else the CPU) or a torch device. `dtype`: `auto` (see
-        `fastest_dtype`), `float32`, `bfloat16` or `float16`. `max_batch_tokens` bounds the key-value cache: prompts,
-        with padding, and new tokens of what is generated together; 32,768 tokens of a model like GPT-J 6B take 15 GB.
+        `fastest_dtype`), `float32`, `bfloat16` or `float16`. `max_batch_tokens` bounds the keys and values that are
+        held at once, prompts and new tokens; None: as many as fit into half of the memory that is free.
         """
         check_language_model(path)
         # Draws are made in float64, which other accelerators than CUDA's don't have.
         placed = find_device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         tokenizer = load_tokenizer(str(path))
-        model, _ = load_model(
-            AutoModelForCausalLM,
-            str(path),
-            dtype=fastest_dtype(placed) if dtype == "auto" else getattr(torch, dtype),
-            local_files_only=True,
-        )
+        precision = fastest_dtype(placed) if dtype == "auto" else getattr(torch, dtype)
+        model, _ = load_model(AutoModelForCausalLM, str(path), dtype=precision, local_files_only=True)
         conversations = ConversationTokens.of(tokenizer)
         ends = end_token_ids(tokenizer, conversations, model.generation_config)
-        end_tokens = torch.tensor(ends, dtype=torch.int64, device=placed)
         model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
+        pack_linear_layers(model.to(placed).eval())
         return cls(
-            model=model.to(placed).eval(),
+            model=model,
             tokenizer=tokenizer,
             conversations=conversations,
             context=context_length(path),
-            end_tokens=end_tokens,
-            max_batch_tokens=max_batch_tokens,
+            end_tokens=ends,
+            max_batch_tokens=max_batch_tokens or tokens_that_fit(model.config, precision, placed),
         )
 
     def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
         """Samples as `sampler.protocol.Sampler` says. Raises UnusablePrompt before, and ModelFault while sampling.
 
-        Batches of different shapes round differently, so in bfloat16 a completion can part ways with itself where two
-        tokens were all but equally likely; in float32 that is rare.
+        Rows that others share a step with round differently, so in bfloat16 a completion can part ways with itself
+        where two tokens were all but equally likely; in float32 that is rare.
         """
-        rows = rows_of(requests, [self._prompt_tokens(request) for request in requests])
-        sampled: dict[tuple[int, int], SampledCompletion] = {}
-        for batch in batches_of(rows, max_tokens=self.max_batch_tokens):
-            for row, completion in zip(batch, self._generate(batch), strict=True):
-                sampled[row.request_index, row.index] = completion
-        return [
-            [sampled[number, index] for index in range(request.num_completions)]
-            for number, request in enumerate(requests)
-        ]
+        jobs = [Job(request=request, prompt=self._prompt_tokens(request)) for request in requests]
+        for job in jobs:
+            self.engine.submit(job)
+        try:
+            while not all(job.is_done for job in jobs):
+                self.engine.step()
+        finally:
+            for job in jobs:
+                job.cancel()
+        return [[self._completion(job.done[index]) for index in range(job.request.num_completions)] for job in jobs]
+
+    def stream(self, request: SampleRequest, *, scope: str = "") -> Iterator[str]:
+        """One completion as it grows: each time what was added to its text. Raises as `sample` does.
+
+        `scope`: whose conversation it is, so that its next turn need not read it anew; "": nobody's.
+        """
+        job = Job(request=request, prompt=self._prompt_tokens(request), interactive=True, scope=scope)
+        rows: list[LiveRow] = []
+        job.on_token = rows.append
+        self.engine.submit(job)
+        shown = ""
+        try:
+            while not job.is_done:
+                self.engine.step()
+                if rows:
+                    row = rows[-1]
+                    text = self._turn_end.text_so_far(request, row.tokens)
+                    if job.is_done:
+                        text = self._completion(row).text
+                    if len(text) > len(shown):
+                        yield text[len(shown) :]
+                        shown = text
+        finally:
+            job.cancel()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What samples; it lives as long as the model."""
+        return Engine(
+            self.model,
+            end_tokens=self.end_tokens,
+            has_stopped=lambda row: self._turn_end.has_stopped(row.job.request, row.tokens),
+            max_tokens=self.max_batch_tokens,
+            max_rows=self.max_rows,
+        )
+
+    @cached_property
+    def _turn_end(self) -> TurnEnd:
+        return TurnEnd(tokenizer=self.tokenizer, markers=self.conversations.plain)
 
     @property
     def _vocabulary(self) -> int:
@@ -113,68 +144,18 @@ class TransformersSampler:
             raise PromptTooLong(tokens=len(tokens), context=self.context, max_new_tokens=request.max_new_tokens)
         return tokens
 
-    @torch.inference_mode()
-    def _generate(self, rows: Sequence[Row]) -> list[SampledCompletion]:
-        device = self.end_tokens.device
-        steps = rows[0].request.max_new_tokens
-        padding = self.tokenizer.pad_token_id or 0
-        if padding >= self._vocabulary:
-            padding = 0  # added to the tokenizer alone; what stands before a prompt is masked
-        input_ids, attention_mask = _left_padded([row.prompt for row in rows], padding)  # both [rows, width]
-        draw = SeededDraw(
-            prompt_width=input_ids.shape[1],
-            uniforms=seeded_uniforms([row.seed for row in rows], steps).to(device),
-            temperatures=torch.tensor([row.request.temperature for row in rows], device=device),
-            top_ps=torch.tensor([row.request.top_p for row in rows], device=device),
-        )
-        end = TurnEnd(
-            prompt_width=input_ids.shape[1],
-            rows=len(rows),
-            end_tokens=self.end_tokens,
-            tokenizer=self.tokenizer,
-            markers=self.conversations.plain,
-        )
-        output = self.model.generate(
-            input_ids.to(device),
-            attention_mask=attention_mask.to(device),
-            generation_config=_greedy(steps, padding),
-            logits_processor=LogitsProcessorList([draw]),
-            stopping_criteria=StoppingCriteriaList([end]),
-        )
-        generated = output[:, input_ids.shape[1] :].tolist()
-        return [
-            self._completion(row, tokens, length, logprobs)
-            for row, tokens, length, logprobs in zip(
-                rows, generated, end.lengths.tolist(), draw.logprobs.tolist(), strict=True
-            )
-        ]
-
-    def _completion(self, row: Row, tokens: list[int], length: int, logprobs: list[float]) -> SampledCompletion:
-        """`length` is 0 for a row that `max_new_tokens` cut off."""
-        count = length or len(tokens)
-        text: str = self.tokenizer.decode(tokens[:count], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        mean_logprob = sum(logprobs[:count]) / count
-        if not math.isfinite(mean_logprob):
+    def _completion(self, row: LiveRow) -> SampledCompletion:
+        if row.finish_reason == "fault":
             raise ModelFault(
                 f"The model computed no usable probabilities in {self.model.dtype}. Load it with dtype=float32; if "
                 "that does not help, its weights are damaged."
             )
         return SampledCompletion(
-            text=plain_completion(text) if self.conversations.plain else kept_answer(text),
-            token_count=count,
-            finish_reason="stop" if length else "length",
-            mean_logprob=mean_logprob,
+            text=self._turn_end.text(row.job.request, row.tokens),
+            token_count=len(row.tokens),
+            finish_reason="stop" if row.finish_reason == "stop" else "length",
+            mean_logprob=sum(row.logprobs) / len(row.logprobs),
             seed=row.seed,
+            token_ids=tuple(row.tokens),
+            logprobs=tuple(row.logprobs),
         )
-
-
-def _greedy(steps: int, padding: int) -> GenerationConfig:
-    return GenerationConfig(max_new_tokens=steps, do_sample=False, pad_token_id=padding)  # type: ignore[no-untyped-call]
-
-
-def _left_padded(prompts: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
-    """Token ids and attention mask, int64 [rows, longest prompt]."""
-    width = max(len(prompt) for prompt in prompts)
-    ids = [[padding] * (width - len(prompt)) + list(prompt) for prompt in prompts]
-    mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    return torch.tensor(ids), torch.tensor(mask)

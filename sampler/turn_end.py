@@ -1,18 +1,16 @@
 """Where the assistant's turn ends: end-of-turn tokens, and in the plain format the opening of the next turn."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCriteria
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from lm.conversation_tokens import ConversationTokens
 from lm.errors import UnusablePrompt
-from lm.prompt_format import NEXT_TURN_MARKERS, Message
-
-_MARKER_TOKENS = max(len(marker.encode()) for marker in NEXT_TURN_MARKERS) + 3
-"""A tail of this many tokens holds a marker even if every byte is a token (and the tail starts within a character)."""
+from lm.prompt_format import NEXT_TURN_MARKERS, Message, plain_completion
+from lm.white_space import kept_answer
+from sampler.protocol import SampleRequest
 
 _PROBE = "concord"
 
@@ -39,36 +37,49 @@ def _template_end(conversations: ConversationTokens) -> int | None:
     return tail[0] if tail and tail[0] in conversations.tokenizer.get_added_tokens_decoder() else None
 
 
-class TurnEnd(StoppingCriteria):
-    """Ends each row of a batch by itself, and remembers where and whether the model ended it."""
+@dataclass(frozen=True, kw_only=True)
+class TurnEnd:
+    """Where a completion's text ends: before a stop of its request, and in the plain format before the next turn."""
 
-    def __init__(
-        self, *, prompt_width: int, rows: int, end_tokens: Tensor, tokenizer: PreTrainedTokenizerBase, markers: bool
-    ) -> None:
-        """`end_tokens`: int64 [n], on the model's device. `markers`: also look for the plain format's next turn."""
-        self.eos_token_id = (
-            end_tokens  # by this attribute, `generate` knows that it has to pad the rows that have ended
-        )
-        self.lengths = torch.zeros(rows, dtype=torch.int64, device=end_tokens.device)
-        """Sampled tokens of each row that has ended, those that ended it included; 0 while it goes on."""
-        self._prompt_width = prompt_width
-        self._tokenizer: Any = tokenizer
-        self._markers = markers
+    tokenizer: Any
+    markers: bool
+    """Whether the model speaks the plain format, which no token ends."""
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:  # noqa: ARG002
-        running = self.lengths == 0
-        ended = torch.isin(input_ids[:, -1], self.eos_token_id)
-        if self._markers:
-            ended |= self._next_turn_begun(input_ids, running.tolist())
-        self.lengths[running & ended] = input_ids.shape[1] - self._prompt_width
-        return self.lengths > 0
+    def stops(self, request: SampleRequest) -> tuple[str, ...]:
+        return (*request.stop, *NEXT_TURN_MARKERS) if self.markers else tuple(request.stop)
 
-    def _next_turn_begun(self, input_ids: Tensor, running: Sequence[bool]) -> Tensor:
-        start = max(self._prompt_width, input_ids.shape[1] - _MARKER_TOKENS)
-        tails = input_ids[:, start:].tolist()
-        begun = [goes_on and self._has_marker(tail) for goes_on, tail in zip(running, tails, strict=True)]
-        return torch.tensor(begun, device=input_ids.device)
+    def has_stopped(self, request: SampleRequest, tokens: Sequence[int]) -> bool:
+        """Whether the text holds a stop, which its last token has then completed."""
+        stops = self.stops(request)
+        if not stops:
+            return False
+        # A tail of so many tokens holds a stop even if every byte is a token, and the tail starts within a character.
+        tail = self._decoded(tokens[-(max(len(stop.encode()) for stop in stops) + 3) :])
+        return any(stop in tail for stop in stops)
 
-    def _has_marker(self, tail: list[int]) -> bool:
-        text: str = self._tokenizer.decode(tail, skip_special_tokens=True)
-        return any(marker in text for marker in NEXT_TURN_MARKERS)
+    def text(self, request: SampleRequest, tokens: Sequence[int]) -> str:
+        """The completion as it is kept: without special tokens, without what ended it."""
+        text = _before(self._decoded(tokens), request.stop)
+        return plain_completion(text) if self.markers else kept_answer(text)
+
+    def text_so_far(self, request: SampleRequest, tokens: Sequence[int]) -> str:
+        """Of a completion that goes on: what stays as it is, whatever comes. Whole characters; no white space, and no
+        beginning of a stop, at its end."""
+        text = _before(self._decoded(tokens), self.stops(request)).rstrip("\ufffd")
+        begun = max((_overlap(text, stop) for stop in self.stops(request)), default=0)
+        text = text[: len(text) - begun].rstrip()
+        return plain_completion(text) if self.markers else kept_answer(text)
+
+    def _decoded(self, tokens: Sequence[int]) -> str:
+        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+
+def _before(text: str, stops: Sequence[str]) -> str:
+    found = [at for stop in stops if (at := text.find(stop)) >= 0]
+    return text[: min(found)] if found else text
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many characters at the end of `text` a stop begins with."""
+    return next((size for size in range(min(len(stop), len(text)), 0, -1) if text.endswith(stop[:size])), 0)

@@ -40,6 +40,8 @@ CAPABILITIES = (
     "writing",
     "simulation",
     "quality",
+    "review",
+    "pay",
     "home",
     "imports",
     "exports",

@@ -53,14 +53,15 @@ MIXES = (
 
 PROMPTS = """
 INSERT INTO labeling_prompt (
-    campaign_id, submitter_id, messages, dedupe_key, source, use_case, language, content_warnings, set_aside_reason,
+    campaign_id, submitter_id, messages, dedupe_key, source, use_case, language, content_warnings,
+    required_skills, set_aside_reason,
     demonstrations_needed, demonstrations_open, demonstrations_done, ranking_tasks_needed, ranking_tasks_made,
     created_at, queue_id, queue_place, opening_id
 )
 SELECT
     (%(campaigns)s::bigint[])[1 + number %% %(many)s], %(submitter)s,
     jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || number || ': why is the sky blue?')),
-    md5(%(label)s || number), 'import', 'open_qa', %(language)s, %(content_warnings)s::varchar[], '',
+    md5(%(label)s || number), 'import', 'open_qa', %(language)s, %(content_warnings)s::varchar[], '{}', '',
     %(needed)s, 0, 0, 1, 1, now(), (%(prompt_queues)s::bigint[])[1 + number %% %(many)s],
     nextval('labeling_queue_place'), %(opening)s
 FROM generate_series(0, %(rows)s - 1) AS number
@@ -196,7 +197,7 @@ def _work(
 def _queue(campaign: Campaign, kind: str, mix: Mix) -> int:
     with connection.cursor() as cursor:
         values: list[Any] = [campaign.pk, kind, mix.language, list(mix.content_warnings)]
-        cursor.execute("SELECT concord_queue_of(%s, %s, %s, %s::varchar[], false)", values)
+        cursor.execute("SELECT concord_queue_of(%s, %s, %s, %s::varchar[], '{}', false)", values)
         return int(cursor.fetchone()[0])
 
 

@@ -7,7 +7,16 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from labeling.api.models import Webhook, WebhookDelivery
-from labeling.base.states import ContentWarning, ExportState, ModelKind, ModelState, ScoringState, UseCase, WebhookEvent
+from labeling.base.states import (
+    ContentWarning,
+    ExportState,
+    LabelsChosen,
+    ModelKind,
+    ModelState,
+    ScoringState,
+    UseCase,
+    WebhookEvent,
+)
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.exports.models import Snapshot, SnapshotRequest
@@ -163,6 +172,10 @@ class NewSnapshotSerializer(Strict):
     parquet = serializers.BooleanField(default=False, help_text="The same as Parquet, too.")
     include_imported = serializers.BooleanField(default=False, help_text="Existing comparisons from files, too.")
     include_left_out = serializers.BooleanField(default=False, help_text="What admins left out of training, too.")
+    labels = serializers.ChoiceField(
+        choices=LabelsChosen.values, default=LabelsChosen.ALL.value,
+        help_text="Of tasks that several labelers ranked: all rankings, their consensus, or adjudicated tasks alone.",
+    )  # fmt: skip
     reward_model = Text(
         required=False, allow_null=True, default=None, help_text="Only what its campaigns feed this reward model with."
     )

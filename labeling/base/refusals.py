@@ -43,6 +43,10 @@ class WorkSetAside(Refusal):
     """The prompt or the task was set aside, so nothing new is taken for it."""
 
 
+class SecondFactorRefused(Refusal):
+    """The code is wrong, or the account may not do without a second factor."""
+
+
 class UnknownLanguage(Refusal):
     """A code is that of no language that people and prompts may have."""
 
@@ -162,6 +166,22 @@ class LabelerRefused(Refusal):
     """The labeler can't be changed that way; the message says why."""
 
 
+class PayRefused(Refusal):
+    """The ledger can't be changed that way; the message says why and what to do instead."""
+
+
+class SurveyRefused(Refusal):
+    """A survey can't be opened or answered; the message says why."""
+
+
+class AlreadyAnswered(SurveyRefused):
+    """The labeler answered this survey before; the first answers count."""
+
+
+class SkillRefused(Refusal):
+    """A skill can't be named that way, or there is no such skill."""
+
+
 class TokenRefused(Refusal):
     """An API token can't be made that way; the message says why."""
 
@@ -188,3 +208,15 @@ class GoldRefused(Refusal):
 
 class NotSetAside(Refusal):
     """There is nothing to put back, or what it hangs on is still set aside."""
+
+
+class OwnWork(Refusal):
+    """A reviewer would decide on what they made themselves."""
+
+
+class ReviewRefused(Refusal):
+    """The review can't be decided that way; the message says why."""
+
+
+class AlreadyDecided(Refusal):
+    """Somebody decided the review meanwhile, so nothing was done."""

@@ -275,6 +275,71 @@ class DeliveryState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class PayPeriodState(models.TextChoices):
+    """FROZEN: its entries are made, and only corrections are added. PAID: nothing is added any more."""
+
+    OPEN = "open", _("Open")
+    FROZEN = "frozen", _("Frozen")
+    PAID = "paid", _("Paid")
+
+
+class PayEntryKind(models.TextChoices):
+    """BONUS follows from the campaign's terms; GIVEN is a bonus that an admin gave by hand."""
+
+    WORK = "work", _("Work")
+    BONUS = "bonus", _("Bonus")
+    GIVEN = "given", _("Given bonus")
+    CORRECTION = "correction", _("Correction")
+
+
+class SurveyState(models.TextChoices):
+    OPEN = "open", _("Open")
+    CLOSED = "closed", _("Closed")
+
+
+class ReviewReason(models.TextChoices):
+    """Why work stands in the reviewers' queue, the most urgent first.
+
+    ANSWERED: its labeler revised or answered what was returned. CHANGED: handed in after the task was adjudicated.
+    """
+
+    ANSWERED = "answered", _("Answered")
+    ASKED_FOR = "asked_for", _("Asked for")
+    CHANGED = "changed", _("Changed since adjudicated")
+    LOW_AGREEMENT = "low_agreement", _("Low agreement")
+    DOUBTFUL = "doubtful", _("Doubtful")
+    NEW_LABELER = "new_labeler", _("New labeler’s work")
+    RANDOM = "random", _("Random share")
+
+
+class ReviewState(models.TextChoices):
+    """ANSWERED: what was returned was revised or answered, and waits as a review of its own. WITHDRAWN: no decision."""
+
+    WAITING = "waiting", _("Waiting")
+    ACCEPTED = "accepted", _("Accepted")
+    RETURNED = "returned", _("Returned")
+    ANSWERED = "answered", _("Answered")
+    FIXED = "fixed", _("Fixed")
+    ADJUDICATED = "adjudicated", _("Adjudicated")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class ReportState(models.TextChoices):
+    """What became of a report that a task is broken."""
+
+    OPEN = "open", _("Open")
+    SET_ASIDE = "set_aside", _("Set aside")
+    DISMISSED = "dismissed", _("Dismissed")
+
+
+class LabelsChosen(models.TextChoices):
+    """Which rankings an export holds of a task that several people ranked."""
+
+    ALL = "all", _("All: each labeler's own")
+    CONSENSUS = "consensus", _("Consensus: one a task")
+    ADJUDICATED = "adjudicated", _("Adjudicated tasks alone")
+
+
 class IllegalMove(ValueError):
     """A row was asked to go from one state to another that does not follow it."""
 
@@ -346,6 +411,22 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     DeliveryState: {DeliveryState.WAITING: (DeliveryState.DELIVERED, DeliveryState.FAILED)},
     ExportState: {ExportState.WAITING: (ExportState.DONE, ExportState.FAILED)},
     ScoringState: {ScoringState.WAITING: (ScoringState.READY, ScoringState.FAILED)},
+    PayPeriodState: {
+        PayPeriodState.OPEN: (PayPeriodState.FROZEN,),
+        PayPeriodState.FROZEN: (PayPeriodState.PAID,),
+    },
+    SurveyState: {SurveyState.OPEN: (SurveyState.CLOSED,)},
+    ReviewState: {
+        ReviewState.WAITING: (
+            ReviewState.ACCEPTED,
+            ReviewState.RETURNED,
+            ReviewState.FIXED,
+            ReviewState.ADJUDICATED,
+            ReviewState.WITHDRAWN,
+        ),
+        ReviewState.RETURNED: (ReviewState.ANSWERED, ReviewState.WITHDRAWN),
+    },
+    ReportState: {ReportState.OPEN: (ReportState.SET_ASIDE, ReportState.DISMISSED)},
     CheckState: {CheckState.WAITING: (CheckState.PASSED, CheckState.FAILED)},
 }
 

@@ -18,7 +18,7 @@ from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.queues import QueueProgress, WorkQueue
+from labeling.campaigns.models.queues import QueueProgress, WorkQueue, quota_reached
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.people.models import Labeler
 
@@ -138,6 +138,11 @@ def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag
         )
         for flag in (rubric.flags if rubric else [])
     ]
+
+
+def quota_is_reached(labeler: Labeler, campaign: Campaign) -> bool:
+    """Whether the labeler has done as much of the campaign as it takes from one person in a day or a week."""
+    return Campaign.objects.filter(quota_reached(labeler.pk, campaign=""), pk=campaign.pk).exists()
 
 
 def counted_in(

@@ -124,6 +124,12 @@ class Assignment(HeldWork):
     expires_at = models.DateTimeField()
     skip_reason = models.CharField(max_length=24, blank=True, choices=SkipReason.choices)
     skip_note = models.TextField(blank=True)
+    returned_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When a reviewer gave it back to its labeler. Empty: never, or it was revised or answered since.",
+    )
 
     class Meta:
         verbose_name = _("assignment")
@@ -161,6 +167,9 @@ class Assignment(HeldWork):
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="assignment_open_by_expiry"),
             models.Index(F("labeler"), F("closed_at").desc(), name="assignment_history"),  # queries/history.py
+            # The start page lists what was returned; labeling/review looks for what was skipped as broken.
+            models.Index(fields=["labeler"], condition=Q(returned_at__isnull=False), name="assignment_returned"),
+            models.Index(fields=["closed_at"], condition=Q(skip_reason="broken"), name="assignment_broken"),
             # services/next_task.py asks which campaign a labeler was given work from longest ago.
             models.Index(fields=["labeler", "kind", "campaign", "id"], name="assignment_turns"),
         ]

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from labeling.base.admin.fields import choice, switch
+from labeling.base.states import LabelsChosen
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.exports.rules import moment_of
 from labeling.exports.services.selection import KINDS
@@ -51,6 +52,12 @@ class ExportForm(forms.Form):
     held_out = switch(lazy("Held-out labelers' work, and nobody else's"))
     include_imported = switch(lazy("Existing comparisons that were imported, too"))
     include_left_out = switch(lazy("What was left out of training, too"))
+    labels = choice(
+        lazy("Of tasks that several labelers ranked"),
+        LabelsChosen.choices,
+        initial=LabelsChosen.ALL,
+        help_text=lazy("Consensus: by ranked pairs, and adjudicated tasks as they were adjudicated."),
+    )
     margins = switch(lazy("How much better, as TRL's column margin"), help_text=lazy("In pairs: from 0 to 1."))
     parquet = switch(lazy("Parquet, too"), help_text=lazy("Beside the JSONL files."))
 
@@ -62,7 +69,7 @@ class ExportForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = [EVERYTHING, *known]
-        for name in ("campaign", "split", "reward_model"):
+        for name in ("campaign", "split", "reward_model", "labels"):
             self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
@@ -81,6 +88,7 @@ class ExportForm(forms.Form):
             held_out=cleaned["held_out"],
             include_imported=cleaned["include_imported"],
             include_left_out=cleaned["include_left_out"],
+            labels=cleaned["labels"] or LabelsChosen.ALL,
             reward_model=cleaned["reward_model"] or None,
             margins=cleaned["margins"],
             parquet=cleaned["parquet"],

@@ -6,10 +6,11 @@ from typing import Any, Protocol, TypeVar
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.base.states import CampaignState
+from labeling.base.states import AssignmentState, CampaignState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.queries.available import is_at_work
 from labeling.desk.rules.working_time import IDLE_SECONDS, LONGEST_TASK_SECONDS
@@ -25,6 +26,7 @@ from labeling.home.queries.history import (
     submitted_by,
 )
 from labeling.home.queries.overview import overview_of
+from labeling.people.models import Labeler
 from labeling.people.services import choose_campaign
 from labeling.people.views.access import LabelerRequest, labeler_page, not_active
 
@@ -46,11 +48,19 @@ def with_kinds(rows: Iterable[Row], kinds: Kinds) -> list[tuple[KindOfWork[Any],
     return [(kinds[row.kind], row) for row in rows]
 
 
+def addresses_of_held(labeler: Labeler) -> list[str]:
+    """What somebody who is suspended may still finish."""
+    if not labeler.finishing_until:
+        return []
+    tokens = labeler.assignments.filter(state=AssignmentState.OPEN).order_by("pk").values_list("token", flat=True)
+    return [reverse("work", args=[token]) for token in tokens]
+
+
 @require_safe
 @labeler_page
 def overview(request: LabelerRequest, kinds: Kinds) -> HttpResponse:
     if not is_at_work(request.labeler):
-        return not_active(request, request.labeler)
+        return not_active(request, request.labeler, held=addresses_of_held(request.labeler))
     handed_out = [name for name, kind in kinds.items() if isinstance(kind, HandedOutKind)]
     page = overview_of(request.labeler, handed_out)
     context = {

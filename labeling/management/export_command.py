@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.refusals import SnapshotRefused
+from labeling.base.states import LabelsChosen
 from labeling.exports.rules import moment_of
 from labeling.exports.services.snapshots import make_snapshot
 from lm.snapshot.manifest import Manifest, utc_text
@@ -48,6 +49,13 @@ class ExportCommand(BaseCommand):
         parser.add_argument(
             "--include-imported", action="store_true", help="Existing comparisons that were imported, too."
         )
+        parser.add_argument(
+            "--labels",
+            choices=LabelsChosen.values,
+            default=LabelsChosen.ALL.value,
+            help="Of tasks that several labelers ranked: all rankings (the default), their consensus by ranked pairs "
+            "(adjudicated tasks as adjudicated), or adjudicated tasks alone.",
+        )
         parser.add_argument("--held-out", action="store_true", help="Held-out labelers' work, and nobody else's.")
 
         parser.add_argument("--reward-model", metavar="SLUG", help="Only the campaigns that feed this reward model.")
@@ -73,6 +81,7 @@ class ExportCommand(BaseCommand):
                 held_out=options["held_out"],
                 include_imported=options["include_imported"],
                 include_left_out=options["include_left_out"],
+                labels=options["labels"],
                 reward_model=options["reward_model"],
             )
         except SnapshotRefused as refused:

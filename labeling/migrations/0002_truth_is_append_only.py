@@ -15,11 +15,15 @@ from labeling.base.states import (
     ImportState,
     LabelerState,
     ModelState,
+    PayPeriodState,
+    ReportState,
+    ReviewState,
     RevisionState,
     RunState,
     SamplingState,
     ScoringState,
     SuggestionState,
+    SurveyState,
     TaskState,
 )
 from labeling.base.trail.triggers import create_trail, drop_trail
@@ -49,7 +53,14 @@ NEVER_CHANGE = (
     "labeling_importedranking",
     "labeling_trainingrecipe",
     "labeling_change",
+    "labeling_payterms",
+    "labeling_payentry",
+    "labeling_surveyanswer",
+    "labeling_surveyparticipation",
     "labeling_goldversion",
+    "labeling_adjudication",
+    "labeling_adjudicatedcompletion",
+    "labeling_threadmessage",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -70,6 +81,7 @@ KEEP_COLUMNS = {
     "labeling_promptimport": ("campaign_id", "file_name"),
     "labeling_campaign": ("slug", "simulated", "stage"),
     "labeling_submitter": ("name", "split"),
+    "labeling_skill": ("slug",),
     "labeling_rewardmodel": ("slug",),
     "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
     "labeling_exclusion": (
@@ -93,6 +105,10 @@ KEEP_COLUMNS = {
     "labeling_revision": ("assignment_id", "handed_in"),
     "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
     "labeling_snapshotrequest": ("asked_by_id", "options"),
+    "labeling_payperiod": ("first_day", "last_day", "time_zone", "begins_at", "ends_at"),
+    "labeling_review": ("prompt_id", "assignment_id", "task_id", "follows_id"),
+    "labeling_thread": ("labeler_id", "assignment_id"),
+    "labeling_brokentaskreport": ("assignment_id", "text", "reported_at"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.
@@ -114,6 +130,10 @@ STATES = {
     "labeling_modelcheck": CheckState,
     "labeling_trainingrun": RunState,
     "labeling_modelcomparison": ScoringState,
+    "labeling_payperiod": PayPeriodState,
+    "labeling_survey": SurveyState,
+    "labeling_review": ReviewState,
+    "labeling_brokentaskreport": ReportState,
 }
 
 # What webhooks are told of is written in the transaction in which it happens, whichever door it came through.
@@ -175,6 +195,33 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER concord_covers_exactly AFTER INSERT ON labeling_ranking
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord_ranking_covers_its_task();
+"""
+
+# The same of an adjudication.
+ADJUDICATES_EXACTLY = """
+CREATE FUNCTION concord_adjudication_covers_its_task() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    wrong integer;
+BEGIN
+    SELECT count(*) INTO wrong
+    FROM (SELECT id FROM labeling_completion WHERE task_id = NEW.task_id) AS expected
+    FULL JOIN (SELECT completion_id FROM labeling_adjudicatedcompletion WHERE adjudication_id = NEW.id) AS given
+        ON expected.id = given.completion_id
+    WHERE expected.id IS NULL OR given.completion_id IS NULL;
+    IF wrong > 0 THEN
+        RAISE EXCEPTION 'adjudication % does not cover exactly the completions of task %', NEW.id, NEW.task_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT max(rank) - count(DISTINCT rank) INTO wrong
+    FROM labeling_adjudicatedcompletion WHERE adjudication_id = NEW.id;
+    IF wrong > 0 THEN
+        RAISE EXCEPTION 'ranks of adjudication % have gaps; they must be 1, 2, 3 … with ties', NEW.id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER concord_adjudicates_exactly AFTER INSERT ON labeling_adjudication
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord_adjudication_covers_its_task();
 """
 
 # A completion must not join a task that labelers see already, nor come from another task's run.
@@ -264,6 +311,28 @@ CREATE TRIGGER concord_by_a_reward_model BEFORE INSERT ON labeling_preferencemar
     FOR EACH ROW EXECUTE FUNCTION concord_by_a_reward_model();
 """
 
+# The ledger of pay: nothing leaves it, and nothing joins a period that was paid. The period's row is locked against
+# being paid in the same moment.
+LEDGER = """
+CREATE FUNCTION concord_ledger_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    period_state text;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'entries of the ledger are never deleted; correct one by a further entry'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    SELECT state INTO period_state FROM labeling_payperiod WHERE id = NEW.period_id FOR SHARE;
+    IF period_state = 'paid' OR (period_state = 'frozen' AND NEW.kind IN ('work', 'bonus')) THEN
+        RAISE EXCEPTION 'pay period % is %; correct it by an entry of a later one', NEW.period_id, period_state
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER concord_ledger_grows BEFORE INSERT OR DELETE ON labeling_payentry
+    FOR EACH ROW EXECUTE FUNCTION concord_ledger_grows();
+"""
+
 
 def _triggers() -> str:
     whole = [
@@ -287,6 +356,7 @@ def _drop() -> str:
     tables += [(table, "concord_legal_moves") for table in STATES]
     tables += [
         ("labeling_ranking", "concord_covers_exactly"),
+        ("labeling_adjudication", "concord_adjudicates_exactly"),
         ("labeling_completion", "concord_completion_fits"),
         ("labeling_demonstration", "concord_edit_of_the_best"),
         ("labeling_check", "concord_measured_once"),
@@ -294,6 +364,7 @@ def _drop() -> str:
         ("labeling_message", "concord_nothing_added"),
         ("labeling_rewardscore", "concord_by_a_reward_model"),
         ("labeling_preferencemargin", "concord_by_a_reward_model"),
+        ("labeling_payentry", "concord_ledger_grows"),
         *((table, "concord_webhooks") for table in TOLD_TO_WEBHOOKS),
     ]
     functions = (
@@ -301,11 +372,13 @@ def _drop() -> str:
         "concord_refuse_change",
         "concord_refuse_illegal_move",
         "concord_ranking_covers_its_task",
+        "concord_adjudication_covers_its_task",
         "concord_completion_fits",
         "concord_picked_message_is_model_written",
         "concord_conversation_is_open",
         "concord_by_a_reward_model",
         "concord_tell_webhooks",
+        "concord_ledger_grows",
     )
     return "\n".join(
         [f"DROP TRIGGER {name} ON {table};" for table, name in tables] + [f"DROP FUNCTION {name}();" for name in functions]
@@ -313,12 +386,19 @@ def _drop() -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0001_initial")]
+    dependencies = [
+        ("labeling", "0001_initial"),
+        # Their tables have triggers of the trail.
+        ("axes", "0010_accessattemptexpiration"),
+        ("otp_static", "0003_add_timestamps"),
+        ("otp_totp", "0003_add_timestamps"),
+    ]
 
     operations = [
         migrations.RunSQL(
-            REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + COMPLETION_FITS + ONLY_MODEL_WRITTEN + NOTHING_ADDED
-            + EDIT_OF_THE_BEST + MEASURED_ONCE + BY_A_REWARD_MODEL + TELL_WEBHOOKS + _triggers() + create_trail(),
+            REFUSE_CHANGE + REFUSE_ILLEGAL_MOVE + COVERS_EXACTLY + ADJUDICATES_EXACTLY + COMPLETION_FITS
+            + ONLY_MODEL_WRITTEN + NOTHING_ADDED + EDIT_OF_THE_BEST + MEASURED_ONCE + BY_A_REWARD_MODEL + TELL_WEBHOOKS
+            + LEDGER + _triggers() + create_trail(),
             reverse_sql=drop_trail() + _drop(),
         )
     ]

@@ -15,13 +15,14 @@ from django.db import migrations
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of work. `claimable`, `met_by` and `content_warnings` are SQL about a row named `work`."""
+    """One kind of work. `claimable`, `met_by`, `content_warnings` and `skills` are SQL about a row named `work`."""
 
     name: str
     noun: str
     table: str
     claimable: str
     content_warnings: str
+    skills: str
     met_by: str
     waited_before: str
     """SQL for a trigger: whether the row that becomes claimable was so before, and so is handed out first."""
@@ -38,6 +39,7 @@ RANKING = Kind(
         "AND work.reserved_for_id IS NULL"
     ),
     content_warnings="(SELECT content_warnings FROM labeling_prompt WHERE id = work.prompt_id)",
+    skills="(SELECT required_skills FROM labeling_prompt WHERE id = work.prompt_id)",
     met_by="met.kind = 'ranking' AND met.task_id = work.id",
     waited_before="OLD.ready_at IS NOT NULL",
     moves="false",  # its prompt tells it
@@ -50,9 +52,10 @@ DEMONSTRATION = Kind(
         "work.set_aside_reason = '' AND work.demonstrations_needed > work.demonstrations_open + work.demonstrations_done"
     ),
     content_warnings="work.content_warnings",
+    skills="work.required_skills",
     met_by="met.kind = 'demonstration' AND met.prompt_id = work.id",
     waited_before="true",
-    moves="OLD.content_warnings IS DISTINCT FROM NEW.content_warnings",
+    moves="(OLD.content_warnings, OLD.required_skills) IS DISTINCT FROM (NEW.content_warnings, NEW.required_skills)",
 )
 # Who draws a place holds this advisory lock, shared, until it commits. Its second key is the campaign.
 DRAWING = 730_190_003
@@ -70,7 +73,7 @@ PLACES = "CREATE SEQUENCE labeling_queue_place;"
 # The advisory lock comes before the number, and both before the row is there (advance_progress needs it so).
 QUEUE_OF = f"""
 CREATE FUNCTION concord_queue_of(
-    of_campaign bigint, of_kind text, of_language text, warnings varchar[], is_returned boolean
+    of_campaign bigint, of_kind text, of_language text, warnings varchar[], asked varchar[], is_returned boolean
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     queue_id bigint;
@@ -78,11 +81,11 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared({DRAWING}, (of_campaign % 2147483647)::integer);
     SELECT id INTO queue_id FROM labeling_workqueue
     WHERE campaign_id = of_campaign AND kind = of_kind AND language = of_language
-        AND content_warnings = warnings AND returned = is_returned
+        AND content_warnings = warnings AND skills = asked AND returned = is_returned
     ORDER BY id LIMIT 1;
     IF queue_id IS NULL THEN
-        INSERT INTO labeling_workqueue (campaign_id, kind, language, content_warnings, returned)
-        VALUES (of_campaign, of_kind, of_language, warnings, is_returned) RETURNING id INTO queue_id;
+        INSERT INTO labeling_workqueue (campaign_id, kind, language, content_warnings, skills, returned)
+        VALUES (of_campaign, of_kind, of_language, warnings, asked, is_returned) RETURNING id INTO queue_id;
     END IF;
     RETURN queue_id;
 END $$;
@@ -102,7 +105,7 @@ CREATE FUNCTION concord_queue_{kind.noun}() RETURNS trigger LANGUAGE plpgsql AS 
 BEGIN
     NEW.queue_id := concord_queue_of(
         NEW.campaign_id, '{kind.name}', NEW.language, {row(kind.content_warnings, "NEW")},
-        CASE WHEN TG_OP = 'UPDATE' THEN {kind.waited_before} ELSE false END
+        {row(kind.skills, "NEW")}, CASE WHEN TG_OP = 'UPDATE' THEN {kind.waited_before} ELSE false END
     );
     NEW.queue_place := nextval('labeling_queue_place');
     RETURN NEW;
@@ -117,7 +120,7 @@ CREATE TRIGGER concord_is_queued_again BEFORE UPDATE ON {kind.table}
 """
 
 
-# Other warnings, another queue: setting it to NULL has the trigger above draw anew.
+# Other warnings or skills, another queue: setting it to NULL has the trigger above draw anew.
 TASKS_MOVE = """
 CREATE FUNCTION concord_tasks_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -125,7 +128,9 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER concord_tasks_move AFTER UPDATE ON labeling_prompt
-    FOR EACH ROW WHEN (OLD.content_warnings IS DISTINCT FROM NEW.content_warnings)
+    FOR EACH ROW WHEN (
+        (OLD.content_warnings, OLD.required_skills) IS DISTINCT FROM (NEW.content_warnings, NEW.required_skills)
+    )
     EXECUTE FUNCTION concord_tasks_move();
 """
 
@@ -146,6 +151,41 @@ def not_met(kind: Kind) -> str:
 def not_minded(kind: Kind) -> str:
     """The queue says it already, but for a task that was made ready in the moment in which its prompt's warnings changed."""
     return f"(cardinality(claimant.opt_outs) = 0 OR NOT {kind.content_warnings} && claimant.opt_outs)"
+
+
+# What a campaign asks of a labeler. Where it has no quotas none is looked up.
+IS_OPEN_TO = """campaign.required_skills <@ claimant.skills AND (
+                campaign.daily_quota IS NULL AND campaign.weekly_quota IS NULL
+                OR NOT concord_quota_reached(claimant.id, campaign.id)
+            )"""
+
+# Counts what was handed in since the day or the week (from Monday) began where the labeler lives, and what they hold.
+QUOTA_REACHED = """
+CREATE FUNCTION concord_quota_reached(of_labeler bigint, of_campaign bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM (
+            SELECT quota.most, date_trunc(quota.per, now() AT TIME ZONE zone.name) AT TIME ZONE zone.name AS since
+            FROM labeling_campaign AS campaign
+            CROSS JOIN LATERAL (
+                VALUES ('day', campaign.daily_quota), ('week', campaign.weekly_quota)
+            ) AS quota (per, most)
+            CROSS JOIN (
+                SELECT coalesce(nullif(time_zone, ''), 'UTC') AS name FROM labeling_labeler WHERE id = of_labeler
+            ) AS zone
+            WHERE campaign.id = of_campaign AND quota.most IS NOT NULL
+        ) AS quota
+        WHERE quota.most <= (
+            SELECT count(*) FROM labeling_assignment AS given
+            WHERE given.labeler_id = of_labeler AND given.campaign_id = of_campaign
+                AND (given.state = 'open' OR given.state = 'submitted' AND given.closed_at >= quota.since)
+        ) + (
+            SELECT count(*) FROM labeling_composition AS begun
+            WHERE begun.labeler_id = of_labeler AND begun.campaign_id = of_campaign
+                AND begun.state = 'submitted' AND begun.closed_at >= quota.since
+        )
+    )
+$$;
+"""
 
 
 def finds_next(kind: Kind) -> str:
@@ -206,7 +246,7 @@ BEGIN
                 SELECT FROM labeling_workqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.kind = '{kind.name}'
                     AND queue.language = ANY(claimant.languages)
-            )
+            ) AND {IS_OPEN_TO}
             ORDER BY campaign.id IS DISTINCT FROM claimant.first_campaign_id, campaign.priority DESC, (
                 SELECT given.id FROM labeling_assignment AS given
                 WHERE given.labeler_id = claimant.id AND given.kind = '{kind.name}' AND given.campaign_id = campaign.id
@@ -225,7 +265,8 @@ BEGIN
                     ORDER BY work.queue_place LIMIT 1
                 ) AS waiting ON true
                 WHERE queue.campaign_id = turn.id AND queue.kind = '{kind.name}'
-                    AND queue.language = ANY(claimant.languages) AND NOT queue.content_warnings && claimant.opt_outs
+                    AND queue.language = ANY(claimant.languages) AND queue.skills <@ claimant.skills
+                    AND NOT queue.content_warnings && claimant.opt_outs
                 ORDER BY waiting.queue_place IS NULL, queue.returned DESC, waiting.queue_place
             LOOP
                 IF waiting_in.place IS NULL OR waiting_in.place > waiting_in.passed + {RECORDED_EVERY} THEN
@@ -267,7 +308,9 @@ RETURNS bigint LANGUAGE sql VOLATILE {BY_INDEX_ALONE} AS $$
         AND EXISTS (
             SELECT FROM labeling_campaign AS campaign
             WHERE campaign.id = work.campaign_id AND campaign.state = 'active' AND campaign.stage = {STAGE_OF_CLAIMANT}
+                AND {IS_OPEN_TO}
         )
+        AND {RANKING.skills} <@ claimant.skills
         AND {not_minded(RANKING)} AND {not_met(RANKING)}
     ORDER BY work.id LIMIT 1 FOR NO KEY UPDATE OF work SKIP LOCKED
 $$;
@@ -382,6 +425,7 @@ CREATE = "".join(
     [
         PLACES,
         QUEUE_OF,
+        QUOTA_REACHED,
         *(part(kind) for kind in (RANKING, DEMONSTRATION) for part in (draws_its_place, finds_next, is_in_hand)),
         TASKS_MOVE,
         FIND_OWN_TASK,
@@ -398,7 +442,7 @@ DROP TRIGGER concord_is_queued_again ON labeling_rankingtask;
 DROP TRIGGER concord_is_queued ON labeling_prompt;
 DROP TRIGGER concord_is_queued_again ON labeling_prompt;
 DROP TRIGGER concord_tasks_move ON labeling_prompt;
-DROP FUNCTION concord_queue_task, concord_queue_prompt, concord_tasks_move, concord_queue_of;
+DROP FUNCTION concord_queue_task, concord_queue_prompt, concord_tasks_move, concord_queue_of, concord_quota_reached;
 DROP SEQUENCE labeling_queue_place;
 """
 

@@ -10,11 +10,19 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
+from labeling.pay.models import PayEntry, PayPeriod, PayTerms
+from labeling.pay.surveys.models import Survey, SurveyAnswer, SurveyParticipation
 from labeling.people.accounts.models import FailedLogin
 from labeling.people.models import Labeler
+from labeling.people.sessions.models import AccountSession
+from labeling.people.skills.models import Skill
 from labeling.people.tokens.models import ApiToken
+from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
+from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
+from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
@@ -23,12 +31,17 @@ from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
 
 __all__ = [
     "PROMPTS_PER_SUBMITTER",
+    "AccountSession",
+    "AdjudicatedCompletion",
+    "Adjudication",
     "ApiToken",
     "Assignment",
+    "BrokenTaskReport",
     "Campaign",
     "Change",
     "Check",
     "Completion",
+    "CompletionAgreement",
     "Composition",
     "Conversation",
     "Demonstration",
@@ -42,12 +55,17 @@ __all__ = [
     "InstructionAcknowledgement",
     "InstructionVersion",
     "Labeler",
+    "LabelerHabits",
     "Message",
     "ModelCheck",
     "ModelComparison",
     "ModelVersion",
+    "NearCopyFound",
     "OwnPrompt",
     "OwnPromptExample",
+    "PayEntry",
+    "PayPeriod",
+    "PayTerms",
     "PreferenceMargin",
     "Promotion",
     "Prompt",
@@ -56,19 +74,29 @@ __all__ = [
     "QueueProgress",
     "RankedCompletion",
     "Ranking",
+    "RankingAgreement",
     "RankingTask",
     "RenderedCompletion",
+    "Review",
+    "ReviewProgress",
     "Revision",
     "RewardModel",
     "RewardScore",
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "Sentinel",
+    "Skill",
     "Snapshot",
     "SnapshotRequest",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",
+    "Survey",
+    "SurveyAnswer",
+    "SurveyParticipation",
+    "Thread",
+    "ThreadMessage",
     "TrainingPoint",
     "TrainingRecipe",
     "TrainingRun",

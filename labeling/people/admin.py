@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -13,37 +14,46 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import choice, languages, password, text
-from labeling.base.admin.filters import by_choice, yes_or_no
+from labeling.base.admin.fields import choice, languages, password, several, text
+from labeling.base.admin.filters import DropdownFilter, by_choice, yes_or_no
 from labeling.base.admin.model_admins import BaseAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler
+from labeling.people.skills.queries import named_skills
 
 LONGEST_USERNAME = 150
 """As Django's column for it."""
 
 GROUP_HELP = lazy("Held-out labelers produce no training data; models are compared on their work.")
 LANGUAGES_HELP = lazy("Work is offered in these alone.")
+SKILLS_HELP = lazy("Work that asks for skills is offered only to those who have all of them.")
 
 
 class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
     languages = languages(help_text=LANGUAGES_HELP)
+    skills = several(lazy("Skills and topics"), named_skills, help_text=SKILLS_HELP)
 
     class Meta:
         model = Labeler
-        fields = ("group", "languages")
-        labels = {"group": lazy("Group")}
-        help_texts = {"group": GROUP_HELP}
+        fields = ("group", "researcher", "languages", "skills")
+        labels = {"group": lazy("Group"), "researcher": lazy("Researcher")}
+        help_texts = {
+            "group": GROUP_HELP,
+            "researcher": lazy("Their rankings are what those of labelers are held against."),
+        }
 
 
 class NewLabelerForm(LabelerForm):
     username = text(lazy("Username"), max_length=LONGEST_USERNAME, validators=[User.username_validator])
     password = password(lazy("Password"), help_text=lazy("Tell it to the labeler; they can change it."))
     state = choice(
-        lazy("State"), LabelerState.choices, initial=LabelerState.ACTIVE, help_text=lazy("Active labelers get work.")
+        lazy("State"),
+        LabelerState.choices,
+        initial=LabelerState.ACTIVE,
+        help_text=lazy("Active labelers get real work."),
     )
 
     def clean_username(self) -> str:
@@ -61,15 +71,32 @@ class NewLabelerForm(LabelerForm):
         return secret
 
 
+class SkillFilter(DropdownFilter):
+    """Labelers who have a skill."""
+
+    title = lazy("skill")
+    parameter_name = "skill"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return named_skills()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        return queryset.filter(skills__contains=[self.value()]) if self.value() else queryset
+
+
 class LabelerAdmin(BaseAdmin):
     list_display: tuple[Any, ...] = ("name", "show_state", "show_group", "languages_in_short")
-    list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"))
+    list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"), SkillFilter)
     list_select_related = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
-    fieldsets: ClassVar[tuple[Any, ...]] = ((None, {"fields": ("account", "state_word", "group", "languages")}),)
-    add_fieldsets = ((None, {"fields": ("username", "password", "state", "group", "languages")}),)
+    fieldsets: ClassVar[tuple[Any, ...]] = (
+        (None, {"fields": ("account", "state_word", "group", "researcher", "languages", "skills")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("username", "password", "state", "group", "researcher", "languages", "skills")}),
+    )
     readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
-    actions_detail: tuple[Any, ...] = ("to_screening", "admit")
+    actions_detail: tuple[Any, ...] = ("to_screening", "to_practice", "admit")
 
     def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = LabelerForm if obj else NewLabelerForm
@@ -77,9 +104,9 @@ class LabelerAdmin(BaseAdmin):
 
     def save_model(self, request: HttpRequest, obj: Labeler, form: Any, change: Any) -> None:  # noqa: ARG002
         cleaned = form.cleaned_data
-        group, spoken = LabelerGroup(cleaned["group"]), cleaned["languages"]
+        group, spoken, skills = LabelerGroup(cleaned["group"]), cleaned["languages"], cleaned["skills"]
         if change:
-            change_labeler(labeler=obj, group=group, languages=spoken)
+            change_labeler(labeler=obj, group=group, languages=spoken, skills=skills, researcher=cleaned["researcher"])
             return
         created = create_labeler(
             username=cleaned["username"],
@@ -87,11 +114,17 @@ class LabelerAdmin(BaseAdmin):
             languages=spoken,
             state=LabelerState(cleaned["state"]),
             group=group,
+            skills=skills,
+            researcher=cleaned["researcher"],
         )
         obj.pk, obj.user = created.pk, created.user
 
     def buttons_for(self, row: Labeler) -> Iterable[str]:
-        moves = {LabelerState.SCREENING: "to_screening", LabelerState.ACTIVE: "admit"}
+        moves = {
+            LabelerState.SCREENING: "to_screening",
+            LabelerState.PRACTICE: "to_practice",
+            LabelerState.ACTIVE: "admit",
+        }
         return [moves[LabelerState(state)] for state in legal_moves(LabelerState(row.state)) if state in moves]
 
     @column(lazy("Labeler"), ordering="user__username")
@@ -127,9 +160,15 @@ class LabelerAdmin(BaseAdmin):
 
     @button(lazy("To screening"), icon="fact_check")
     def to_screening(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        text = _("%(labeler)s is offered no work until admitted.")
+        text = _("%(labeler)s is offered the work of screening campaigns, and no other.")
         title = _("Put %(labeler)s into screening?")
         return self._confirm_state(request, object_id, LabelerState.SCREENING, title, [text], _("To screening"))
+
+    @button(lazy("To practice"), icon="exercise")
+    def to_practice(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("%(labeler)s is offered the work of practice campaigns, and no other. What is held may be finished.")
+        title = _("Have %(labeler)s practise?")
+        return self._confirm_state(request, object_id, LabelerState.PRACTICE, title, [text], _("To practice"))
 
     def _confirm_state(
         self,

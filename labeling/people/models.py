@@ -1,7 +1,10 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -16,6 +19,9 @@ class Labeler(StatefulModel):
     state = models.CharField(max_length=16, choices=LabelerState.choices, default=LabelerState.INVITED)
     group = models.CharField(max_length=16, choices=LabelerGroup.choices, default=LabelerGroup.TRAINING)
     simulated = models.BooleanField(default=False, editable=False)
+    researcher = models.BooleanField(
+        default=False, help_text=_("Their rankings are what those of labelers are held against.")
+    )
     languages = ArrayField(models.CharField(max_length=16), default=list, help_text="For example en, zh.")
     time_zone = models.CharField(
         max_length=64, blank=True, help_text="Where this labeler's days begin, such as Asia/Shanghai. Empty: UTC."
@@ -29,6 +35,12 @@ class Labeler(StatefulModel):
         blank=True,
         help_text="Content warnings whose work this labeler is never offered.",
     )
+    skills = ArrayField(
+        models.CharField(max_length=32),
+        default=list,
+        blank=True,
+        help_text="Slugs of the skills and topics (Skill) that this labeler has: work may ask for them.",
+    )
     first_campaign = models.ForeignKey(
         "labeling.Campaign",  # of labeling/campaigns, which comes later
         null=True,
@@ -39,6 +51,15 @@ class Labeler(StatefulModel):
         help_text="Its work comes first, as the labeler chose. Empty: campaigns take turns.",
     )
     reading = models.JSONField(default=dict, blank=True, editable=False, help_text="How this labeler reads (rules.py).")
+    held_work_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Somebody who is suspended may hand in what they hold until then. Empty: they may not.",
+    )
+    unread_messages = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Of admins and reviewers; every page of the desk says so."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -65,6 +86,13 @@ class Labeler(StatefulModel):
     def works_in(self) -> CampaignStage | None:
         """The stage of the campaigns whose work the labeler is given; None: they are given none."""
         return WORKS_IN.get(self.state)
+
+    @property
+    def finishing_until(self) -> datetime | None:
+        """Until when somebody who is suspended may hand in what they hold; None for everybody else, and after that."""
+        if self.state != LabelerState.SUSPENDED or self.held_work_until is None:
+            return None
+        return self.held_work_until if self.held_work_until > timezone.now() else None
 
     @property
     def pseudonym(self) -> str:

@@ -4,6 +4,7 @@ What labelers choose for themselves.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
@@ -14,6 +15,7 @@ from labeling.base.refusals import LabelerRefused
 from labeling.base.states import AssignmentState, ContentWarning, LabelerGroup, LabelerState, check_move
 from labeling.people.models import Labeler
 from labeling.people.rules import unknown_choices
+from labeling.people.skills.services import checked_skills
 
 
 @transaction.atomic
@@ -25,41 +27,72 @@ def create_labeler(
     state: LabelerState = LabelerState.INVITED,
     group: LabelerGroup = LabelerGroup.TRAINING,
     simulated: bool = False,
+    skills: Sequence[str] = (),
+    researcher: bool = False,
 ) -> Labeler:
     """A user with a labeler's profile; without a password nobody can log in as it.
 
-    Raises UnknownLanguage; LabelerRefused: there is somebody of that name, as it is stored (ａｌｉｃｅ is alice).
+    Raises UnknownLanguage, SkillRefused; LabelerRefused: there is somebody of that name, as it is stored (ａｌｉｃｅ is
+    alice).
     """
     if User.objects.filter(username=User.normalize_username(username)).exists():
         raise LabelerRefused(f"There is a user named {User.normalize_username(username)} already.")
     spoken = checked_languages(languages)
     user = User.objects.create_user(username=username, password=password)
-    return Labeler.objects.create(user=user, languages=spoken, state=state, group=group, simulated=simulated)
+    return Labeler.objects.create(
+        user=user,
+        languages=spoken,
+        state=state,
+        group=group,
+        simulated=simulated,
+        skills=checked_skills(skills),
+        researcher=researcher,
+    )
 
 
 @transaction.atomic
-def change_labeler(*, labeler: Labeler, group: LabelerGroup, languages: Sequence[str]) -> Labeler:
-    """Work handed in keeps the group of its day. Raises UnknownLanguage, and LabelerRefused: simulated labelers are
-    never held out."""
+def change_labeler(
+    *,
+    labeler: Labeler,
+    group: LabelerGroup,
+    languages: Sequence[str],
+    skills: Sequence[str] | None = None,
+    researcher: bool | None = None,
+) -> Labeler:
+    """Work handed in keeps the group of its day; work that is held stays theirs. `skills` and `researcher` of None stay
+    as they are.
+
+    Raises UnknownLanguage, SkillRefused, and LabelerRefused: simulated labelers are never held out.
+    """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     if labeler.simulated and group == LabelerGroup.HELD_OUT:
         raise LabelerRefused(f"{labeler} is simulated; held-out labelers are people, to compare with.")
     labeler.group, labeler.languages = group, checked_languages(languages)
-    labeler.save(update_fields=["group", "languages"])
+    if skills is not None:
+        labeler.skills = checked_skills(skills)
+    if researcher is not None:
+        labeler.researcher = researcher
+    labeler.save(update_fields=["group", "languages", "skills", "researcher"])
     return labeler
 
 
 @transaction.atomic
-def change_labeler_state(*, labeler: Labeler, state: LabelerState) -> None:
+def change_labeler_state(*, labeler: Labeler, state: LabelerState, held_work_until: datetime | None = None) -> None:
     """Admits, or suspends a labeler who holds nothing; `suspend_labeler` gives held work back first.
+
+    `held_work_until`: whoever is suspended may hand in what they hold until then.
 
     Raises IllegalMove, and LabelerRefused when somebody who holds work is suspended.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     check_move(old=LabelerState(labeler.state), new=state)
-    if state == LabelerState.SUSPENDED and labeler.assignments.filter(state=AssignmentState.OPEN).exists():
+    if (
+        state == LabelerState.SUSPENDED
+        and not held_work_until
+        and labeler.assignments.filter(state=AssignmentState.OPEN).exists()
+    ):
         raise LabelerRefused(f"{labeler} holds work; give it back before suspending.")
-    labeler.move(to=state)
+    labeler.move(to=state, held_work_until=held_work_until)
 
 
 BREAK_MINUTES_HIGHEST = 240

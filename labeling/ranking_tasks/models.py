@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +8,7 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import HAS_MET, WorkQueue
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
@@ -35,8 +36,9 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
             campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
-        )
-        # Without opt-outs the prompts need not be read.
+            campaign__required_skills__contained_by=labeler.skills,
+            prompt__required_skills__contained_by=labeler.skills,
+        ).exclude(quota_reached(labeler.pk))
         return tasks.exclude(prompt__content_warnings__overlap=labeler.opt_outs) if labeler.opt_outs else tasks
 
 
@@ -203,6 +205,16 @@ class Completion(models.Model):
     finish_reason = models.CharField(max_length=16)
     mean_logprob = models.FloatField(null=True, blank=True, help_text="Per token, natural logarithm, untempered.")
     seed = models.BigIntegerField(null=True, blank=True)
+    token_ids = ArrayField(
+        models.IntegerField(),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="What was drawn: in bfloat16 the same seed beside other completions can draw another token.",
+    )
+    logprobs = ArrayField(
+        models.FloatField(), null=True, blank=True, editable=False, help_text="Of each token, as the mean is."
+    )
 
     class Meta:
         verbose_name = _("completion")

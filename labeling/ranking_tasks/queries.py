@@ -18,12 +18,14 @@ class Claimant:
 
     languages: Sequence[str]
     opt_outs: list[str] = field(default_factory=list)
+    skills: Sequence[str] | None = None
+    """None: whatever work asks for."""
     labeler: Labeler | None = None
 
 
 def claimants_of(campaign: Campaign) -> Iterator[Claimant]:
     """A newcomer for each language in which tasks can still be made, then every labeler of the campaign's stage who
-    knows one of them.
+    knows one of them and has the skills that the campaign asks for.
 
     Simulated labelers count for campaigns of their own alone.
     """
@@ -32,9 +34,11 @@ def claimants_of(campaign: Campaign) -> Iterator[Claimant]:
         return
     for language in languages:
         yield Claimant(languages=[language])
-    active = Labeler.objects.filter(state=campaign.labeler_state, simulated=campaign.simulated)
+    active = Labeler.objects.filter(
+        state=campaign.labeler_state, simulated=campaign.simulated, skills__contains=campaign.required_skills
+    )
     for labeler in active.filter(languages__overlap=languages).order_by("pk"):
-        yield Claimant(languages=labeler.languages, opt_outs=labeler.opt_outs, labeler=labeler)
+        yield Claimant(languages=labeler.languages, opt_outs=labeler.opt_outs, skills=labeler.skills, labeler=labeler)
 
 
 def _languages_to_come(campaign: Campaign) -> Iterator[str]:
@@ -50,6 +54,8 @@ def tasks_ahead(campaign: Campaign, claimant: Claimant, *, at_most: int) -> int:
     queues = WorkQueue.objects.filter(
         campaign=campaign, kind=AssignmentKind.RANKING, language__in=claimant.languages
     ).exclude(content_warnings__overlap=claimant.opt_outs)
+    if claimant.skills is not None:
+        queues = queues.filter(skills__contained_by=claimant.skills)
     if claimant.labeler is None:
         claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, reserved_for=None)
     else:
@@ -60,6 +66,8 @@ def tasks_ahead(campaign: Campaign, claimant: Claimant, *, at_most: int) -> int:
     )
     if claimant.opt_outs:
         sampling = sampling.exclude(prompt__content_warnings__overlap=claimant.opt_outs)
+    if claimant.skills is not None:
+        sampling = sampling.filter(prompt__required_skills__contained_by=claimant.skills)
     waiting: int = sum(counted.values_list("waiting", flat=True))
     return min(at_most, waiting + sampling.order_by()[:at_most].count())
 
@@ -70,5 +78,7 @@ def prompts_for_tasks(campaign: Campaign, claimant: Claimant, *, at_most: int) -
     for language in claimant.languages:  # each is a walk through one part of the index
         wanting = Prompt.objects.filter(WANTS_RANKING_TASK, campaign=campaign, language=language)
         allowed = wanting.exclude(content_warnings__overlap=claimant.opt_outs) if claimant.opt_outs else wanting
+        if claimant.skills is not None:
+            allowed = allowed.filter(required_skills__contained_by=claimant.skills)
         found += allowed.order_by("ranking_tasks_made", "id")[:at_most]
     return sorted(found, key=lambda prompt: (prompt.ranking_tasks_made, prompt.pk))[:at_most]

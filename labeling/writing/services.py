@@ -10,6 +10,7 @@ from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, CampaignN
 from labeling.base.states import CampaignState, CompositionKind, CompositionState, SuggestionState
 from labeling.base.text import clean_text
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.queries import quota_is_reached
 from labeling.desk.services.held_work import HeldTable
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
@@ -32,6 +33,10 @@ def start_composition(*, labeler: Labeler, campaign: Campaign, kind: Composition
     shared = [code for code in campaign.languages if code in labeler.languages]
     if kind not in campaign.own_writing() or not shared or campaign.stage != labeler.works_in:
         raise NotOffered(f"“{campaign}” does not ask labeler {labeler.pk} for {kind}.")
+    if lacking := set(campaign.required_skills) - set(labeler.skills):
+        raise NotOffered(f"“{campaign}” asks for skills that labeler {labeler.pk} lacks: {sorted(lacking)}.")
+    if quota_is_reached(labeler, campaign):
+        raise NotOffered(f"Labeler {labeler.pk} has done as much of “{campaign}” as it takes from one person.")
     untouched = Composition.objects.filter(
         labeler=labeler, campaign=campaign, kind=kind, state=CompositionState.OPEN, draft_version=0
     ).first()

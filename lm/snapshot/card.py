@@ -21,6 +21,12 @@ ABOUT = {
     "pairs": "the comparisons that the rankings hold, as TRL's conversational preferences",
     "demonstrations": "ideal answers, in TRL's prompt-completion format and more",
 }
+LABELS = {
+    "consensus": "Of tasks that several labelers ranked there is one ranking: their consensus by ranked pairs (Tideman "
+    "1987),\nor a reviewer's order where the task was adjudicated. The votes of each pair stand beside it.",
+    "adjudicated": "Of tasks that several labelers ranked only those are inside that a reviewer adjudicated, with the "
+    "reviewer's\norder. The labelers' votes stand beside it.",
+}
 END = """\
 Labelers are pseudonyms. `manifest.json` has the sha256 of every file; Concord's docs/data-contract.md says what each
 field means."""
@@ -35,6 +41,7 @@ def dataset_card(files: Sequence[FileEntry], *, as_of: datetime, filters: Mappin
     parts = [
         _front_matter(kinds, files, margins=margins),
         _title(as_of, filters),
+        LABELS.get(str(filters.get("labels")), ""),
         "\n".join(f"* `{kind}`: {ABOUT[kind]}" for kind in kinds),
         _loading(kinds),
         _sizes(counts),

@@ -27,6 +27,8 @@ Feature = Dtype | ListOf | Struct
 
 MESSAGES = ListOf(Struct({"role": "string", "content": "string"}))
 ORIGIN = Struct({"dataset": "string", "licence": "string", "annotator": "string"})
+VOTE = Struct({"first": "int64", "second": "int64", "above": "int64", "below": "int64", "tied": "int64"})
+CONSENSUS = Struct({"rankings": ListOf("int64"), "votes": ListOf(VOTE)})
 SUGGESTION = Struct({"outcome": "string", "edit_distance": "int64", "model": "string"})
 COMPLETION = Struct(
     {
@@ -74,6 +76,9 @@ RANKINGS = Struct(
         "active_seconds": "float64",
         "submitted_at": "string",
         "imported": ORIGIN,
+        "label": "string",
+        "fixed": "bool",
+        "consensus": CONSENSUS,
     }
 )
 PAIRS = Struct({"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES})
@@ -98,6 +103,7 @@ DEMONSTRATIONS = Struct(
         "active_seconds": "float64",
         "submitted_at": "string",
         "suggestion": SUGGESTION,
+        "fixed": "bool",
     }
 )
 

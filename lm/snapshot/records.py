@@ -27,6 +27,11 @@ IMPORTED_FROM = 1_000_000_000_000
 """Ids of comparisons that were made elsewhere, and of their completions, are larger: they share none with labelers'."""
 MOST_IMPORTED = 10
 """Ids that each of them has for its completions."""
+ADJUDICATED_FROM = 2_000_000_000_000
+CONSENSUS_FROM = 3_000_000_000_000
+"""Ids of adjudications, and of tasks whose rankings were combined, are larger: they share none with other rankings."""
+LABELER, CONSENSUS, ADJUDICATED = "labeler", "consensus", "adjudicated"
+"""Whose order a ranking is: one labeler's, that of several by ranked pairs, or a reviewer's above theirs."""
 STRONGEST = 4
 """Strengths run from 1 (negligibly better) to 4 (significantly better), as in Llama 2 (Touvron et al. 2023)."""
 
@@ -61,8 +66,25 @@ class OriginRecord(TypedDict):
     annotator: str
 
 
+class VoteRecord(TypedDict):
+    """How many labelers put `first` above `second`, `second` above `first`, and neither above the other."""
+
+    first: int
+    second: int
+    above: int
+    below: int
+    tied: int
+
+
+class ConsensusRecord(TypedDict):
+    """What a ranking was made of that is nobody's own: the rankings and the votes of each pair of completions."""
+
+    rankings: list[int]
+    votes: list[VoteRecord]
+
+
 class RankingRecord(TypedDict):
-    """A line of rankings/SPLIT.jsonl."""
+    """A line of rankings/SPLIT.jsonl. `label`: LABELER, CONSENSUS or ADJUDICATED."""
 
     schema: int
     ranking_id: int
@@ -86,6 +108,9 @@ class RankingRecord(TypedDict):
     active_seconds: float | None
     submitted_at: str
     imported: OriginRecord | None
+    label: str
+    fixed: bool
+    consensus: ConsensusRecord | None
 
 
 class PairRecord(TypedDict):
@@ -127,6 +152,7 @@ class DemonstrationRecord(TypedDict):
     active_seconds: float | None
     submitted_at: str
     suggestion: SuggestionRecord | None
+    fixed: bool
 
 
 @dataclass(frozen=True)

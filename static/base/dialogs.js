@@ -9,8 +9,9 @@ const wide = matchMedia("(width >= 60rem)");
 
 onPage(() => {
   for (const button of document.querySelectorAll("[data-opens]")) {
-    button.hidden = false;
-    button.addEventListener("click", () => open(document.getElementById(button.dataset.opens)));
+    const dialog = document.getElementById(button.dataset.opens);
+    button.hidden = !dialog; // a page may leave out what its parts open elsewhere
+    button.addEventListener("click", () => open(dialog));
   }
   for (const button of document.querySelectorAll("[data-closes]")) {
     button.addEventListener("click", () => button.closest("dialog").close());

@@ -18,9 +18,17 @@ ANSWERS = ["先烫壶，再放茶。", "把茶包放进马克杯。", "请严格
 # Names that are the same in every language.
 NAMES = {
     "concord",
+    "cny",
     "english",
     "markdown",
     "alice",
+    # apps that bind a second factor, and this browser in the list of sessions
+    "aegis",
+    "google",
+    "authenticator",
+    "chrome",
+    "headlesschrome",
+    "linux",
     "esc",
     "shift",
     "ctrl",

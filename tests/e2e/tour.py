@@ -6,24 +6,46 @@ Stops use no words of the interface, so that one tour serves every language. Wha
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth.models import Permission, User
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.base.states import AssignmentState, CheckKind, ContentWarning, SkipReason
+from labeling.base.states import (
+    AssignmentState,
+    CheckKind,
+    ContentWarning,
+    PayEntryKind,
+    ReviewReason,
+    SkipReason,
+)
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
-from labeling.models import Assignment, Campaign, Check, Labeler, ModelVersion, RankingTask, SuggestionRequest
+from labeling.models import (
+    Assignment,
+    Campaign,
+    Check,
+    Labeler,
+    ModelVersion,
+    RankingTask,
+    Review,
+    SuggestionRequest,
+)
+from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.services import open_survey_round
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import sample_tasks
 from labeling.ranking_tasks.services.tasks import copy_task
+from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.writing.suggestions.services import answer_request
-from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_prompt, make_ready_task
+from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 from tests.labeling.scripted_sampler import ScriptedSampler
 
@@ -103,6 +125,10 @@ class Tour:
         self.open(f"/work/{held.token}/")
         return held
 
+    def rita(self) -> User:
+        """She reviews."""
+        return User.objects.get_or_create(username="rita")[0]
+
     def demonstration(self, **fields: Any) -> Assignment:
         self.close_all()
         self.prompt(demonstrations_needed=1, ranking_tasks_needed=0, **fields)
@@ -151,6 +177,24 @@ STOPS: dict[str, Stop] = {}
 def stop(visit: Stop) -> Stop:
     STOPS[visit.__name__.replace("_", " ")] = visit
     return visit
+
+
+@stop
+def code_of_the_app(tour: Tour) -> None:
+    rita = User.objects.create_user("rita", password=PASSWORD)
+    TOTPDevice.objects.create(user=rita, name="app", confirmed=True)
+    tour.open("/login/")
+    tour.page.locator("[name=username]").fill("rita")
+    tour.page.locator("[name=password]").fill(PASSWORD)
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[name=code]")).to_be_visible()
+
+
+@stop
+def code_that_is_wrong(tour: Tour) -> None:
+    tour.page.locator("[name=code]").fill("123456")
+    tour.page.locator("main form button[type=submit]").last.click()
+    expect(tour.page.locator("[role=alert]")).to_be_visible()
 
 
 @stop
@@ -386,6 +430,34 @@ def the_right_answer_of_gold(tour: Tour) -> None:
 
 
 @stop
+def numbers_and_pay(tour: Tour) -> None:
+    """A period that goes on, with a bonus that was given."""
+    today = timezone.now().date()
+    set_pay_terms(
+        campaign=tour.campaign, by=None, begins_on=today, currency="CNY", per_hour=Decimal(90), per_ranking=Decimal(2)
+    )
+    period = open_period(first_day=today - timedelta(days=3), last_day=today + timedelta(days=3))
+    enter(
+        period=period, labeler=tour.alice, kind=PayEntryKind.GIVEN, amount=Decimal(20), currency="CNY",
+        reason=tour.words["need"], by=None,
+    )  # fmt: skip
+    tour.open("/me/")
+
+
+@stop
+def where_others_disagreed(tour: Tour) -> None:
+    tour.open("/me/others/")
+
+
+@stop
+def survey(tour: Tour) -> None:
+    open_survey_round(name=tour.words["campaign"], by=None)
+    tour.open("/survey/")
+    tour.page.locator("form.preferences button[type=submit]").click()
+    expect(tour.page.locator(".form-error").first).to_be_visible()
+
+
+@stop
 def preferences(tour: Tour) -> None:
     tour.open("/preferences/")
 
@@ -393,6 +465,17 @@ def preferences(tour: Tour) -> None:
 @stop
 def password(tour: Tour) -> None:
     tour.open("/password/")
+
+
+@stop
+def two_factor_log_in(tour: Tour) -> None:
+    tour.open("/two-factor/")
+    tour.page.locator("summary").last.click()
+
+
+@stop
+def where_one_is_logged_in(tour: Tour) -> None:
+    tour.open("/sessions/")
 
 
 @stop
@@ -474,7 +557,7 @@ def chat_ended(tour: Tour) -> None:
 
 @stop
 def chat_ready_to_rank(tour: Tour) -> None:
-    task = RankingTask.objects.get(reserved_for=tour.alice)
+    task = RankingTask.objects.get(reserved_for=tour.alice, copy_of=None)
     sample_tasks(
         task_ids=[task.pk], model=tour.model, sampler=ScriptedSampler(*tour.words["answers"]), resample_limit=1
     )
@@ -541,6 +624,100 @@ def start_with_work_begun(tour: Tour) -> None:
     make_ready_task(tour.prompt(), texts=tour.words["answers"])
     tour.begin("dialogue")
     tour.open("/")
+
+
+@stop
+def returned_by_a_reviewer(tour: Tour) -> None:
+    """And what is said about it, on its page, in the messages and on the start page."""
+    tour.close_all()
+    make_ready_task(tour.prompt(), texts=tour.words["answers"])
+    ranking = rank(tour.alice, [1, 2, 2, 3], quality=5, note=tour.words["need"])
+    review = request_review(label=ranking, reason=ReviewReason.RANDOM)
+    assert review is not None
+    return_to_labeler(token=str(review.token), reviewer=tour.rita(), seen=1, text=tour.words["about"])
+    tour.open(f"/history/{ranking.assignment.token}/")
+    expect(tour.page.locator(".returned")).to_be_visible()
+
+
+@stop
+def start_with_work_returned(tour: Tour) -> None:
+    tour.open("/")
+    expect(tour.page.locator(".returned-list")).to_be_visible()
+    expect(tour.page.locator("[data-unread]")).to_be_visible()
+
+
+@stop
+def asking_from_any_page(tour: Tour) -> None:
+    tour.press("Alt+m")
+    expect(tour.page.locator("#message[open]")).to_be_visible()
+
+
+@stop
+def messages(tour: Tour) -> None:
+    tour.press("Escape")
+    tour.open("/messages/")
+
+
+@stop
+def messages_about_a_task(tour: Tour) -> None:
+    tour.open(f"/messages/about/{tour.alice.assignments.exclude(returned_at=None).get().token}/")
+    expect(tour.page.locator(".returned")).to_be_visible()
+
+
+@stop
+def the_reviewers_queue(tour: Tour) -> None:
+    """Alice reviews as well; what others made waits for her."""
+    tour.alice.user.user_permissions.add(Permission.objects.get(codename="review_work"))
+    tour.close_all()
+    others = [make_labeler(name) for name in ("li", "wang")]
+    urgent = make_campaign(
+        name=tour.words["campaign"],
+        instructions={tour.interface: tour.words["instructions"]},
+        flags=starter_flags(),
+        rankings_per_task=2,
+        demonstrations_per_prompt=0,
+        priority=9,
+    )
+    prompt = make_prompt(urgent, text=tour.words["about"], language=tour.language)
+    task = make_ready_task(prompt, texts=tour.words["answers"])
+    first = rank(others[0], [1, 2, 3, 4], quality=6, note=tour.words["need"])
+    rank(others[1], [4, 3, 2, 1], quality=2, none_acceptable=True)
+    request_review(label=first, reason=ReviewReason.DOUBTFUL, note=tour.words["about"])
+    request_adjudication(task=task, reason=ReviewReason.LOW_AGREEMENT)
+    tour.open("/review/")
+    expect(tour.page.locator(".rows a")).to_have_count(2)
+
+
+@stop
+def a_ranking_under_review(tour: Tour) -> None:
+    tour.open(f"/review/{Review.objects.get(state='waiting', task=None).token}/")
+    expect(tour.page.locator(".side-by-side")).to_be_visible()
+
+
+@stop
+def why_return(tour: Tour) -> None:
+    tour.press("r")
+    expect(tour.page.locator(".return[open]")).to_be_visible()
+
+
+@stop
+def keys_of_reviewers(tour: Tour) -> None:
+    tour.press("Escape", "?")
+    expect(tour.page.locator("#keys[open]")).to_be_visible()
+
+
+@stop
+def a_ranking_fixed(tour: Tour) -> None:
+    tour.press("Escape", "f")
+    expect(tour.page.locator("form[data-review-draft] [data-card]")).to_have_count(4)
+    tour.page.wait_for_load_state("networkidle")
+
+
+@stop
+def several_rankings_adjudicated(tour: Tour) -> None:
+    tour.open(f"/review/{Review.objects.exclude(task=None).get().token}/")
+    tour.press(*"12")
+    expect(tour.page.locator("[data-draft-state]")).not_to_be_empty()
 
 
 @stop

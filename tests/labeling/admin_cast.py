@@ -3,20 +3,43 @@
 import io
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from labeling.base.states import ModelKind
+from labeling.base.states import ModelKind, PayEntryKind, ReviewReason
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services.taking_in import import_rows
-from labeling.models import Campaign, Labeler, ModelVersion, PreferenceMargin, ScoringRequest, Snapshot, TrainingRun
+from labeling.models import (
+    Campaign,
+    Demonstration,
+    Labeler,
+    ModelVersion,
+    NearCopyFound,
+    PayPeriod,
+    PreferenceMargin,
+    RankingTask,
+    ScoringRequest,
+    Sentinel,
+    Snapshot,
+    Survey,
+    TrainingRun,
+)
+from labeling.pay.services import enter, open_period, set_pay_terms
+from labeling.pay.surveys.rules import STATEMENTS
+from labeling.pay.surveys.services import answer_survey, open_survey_round
+from labeling.quality.bias.services.looking import look_at_habits
+from labeling.review.services.adjudications import adjudicate
+from labeling.review.services.reports import report_broken
+from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
 from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
@@ -54,6 +77,25 @@ def furnish(campaign: Campaign, *, labelers: Sequence[str]) -> None:
         ask(labeler, campaign)
         assert claim_ranking(labeler=labeler)
         assert claim_demonstration(labeler=labeler)
+
+
+def shared_by(*labelers: Labeler) -> None:
+    """All of them rank the same task, in a campaign of its own."""
+    campaign = make_campaign(rankings_per_task=len(labelers))
+    make_ready_task(make_prompt(campaign))
+    for labeler in labelers:
+        labeler.first_campaign = campaign
+        labeler.save()
+        rank(labeler, [1, 2, 3, 4])
+
+
+def looked_at() -> None:
+    """A look at everybody's habits, a sentinel and a demonstration near to a model's text."""
+    look_at_habits()
+    Sentinel.objects.create(name="Old against new", first_source="old", second_source="new")
+    NearCopyFound.objects.create(
+        demonstration=Demonstration.objects.latest("pk"), likeness=97, known_text="Nearly.", source="completion 1"
+    )
 
 
 def open_campaign(**fields: Any) -> Campaign:
@@ -101,6 +143,22 @@ def doubted(labeler: Labeler) -> PreferenceMargin:
     return PreferenceMargin.objects.get(model_version=model, ranking__task=task)
 
 
+def reviewed(campaign: Campaign, *, by: str = "rita") -> None:
+    """A ranking that was returned, a task that was adjudicated, and one that was reported as broken."""
+    rita, _ = User.objects.get_or_create(username=by)
+    task = make_ready_task(make_prompt(campaign))
+    RankingTask.objects.filter(pk=task.pk).update(rankings_needed=2)
+    first, _second = (rank(make_labeler(f"{name}-{task.pk}"), [1, 2, 3, 4]) for name in ("vera", "walt"))
+    returned = request_review(label=first, reason=ReviewReason.RANDOM)
+    assert returned is not None
+    return_to_labeler(token=str(returned.token), reviewer=rita, seen=1, text="Why is C third?")
+    together = request_adjudication(task=task, reason=ReviewReason.ASKED_FOR)
+    ranks = dict.fromkeys(task.completions.values_list("pk", flat=True), 1)
+    seen = list(task.rankings.values_list("pk", flat=True))
+    adjudicate(token=str(together.token), reviewer=rita, ranks=ranks, seen=seen)
+    report_broken(assignment=first.assignment, text="B is cut off.")
+
+
 def asked_for_rewards(name: str = "petra") -> ScoringRequest:
     """A program's request that was answered by the current reward model."""
     user, _ = User.objects.get_or_create(username=name)
@@ -116,6 +174,27 @@ def compared_elsewhere(campaign: Campaign, *, prompts: int = 1) -> None:
     records = [{"prompt": f"Greet guest {n}.", "chosen": "Hello!", "rejected": "No."} for n in range(prompts)]
     file = io.BytesIO("\n".join(map(json.dumps, records)).encode())
     import_rows(campaign, read_prompts(file, filename="greetings.jsonl"), keep_good=False)
+
+
+def paid_for(campaign: Campaign) -> PayPeriod:
+    """A period of today in which everybody is paid by piece, and Alice was given a bonus."""
+    today = timezone.now().date()
+    set_pay_terms(campaign=campaign, by=None, begins_on=today, currency="USD", per_ranking=Decimal("0.25"))
+    period = open_period(first_day=today, last_day=today)
+    alice = Labeler.objects.get(user__username="alice")
+    enter(
+        period=period, labeler=alice, kind=PayEntryKind.GIVEN, amount=Decimal(5), currency="USD", reason="Well asked.",
+        by=None,
+    )  # fmt: skip
+    return period
+
+
+def asked_how_they_find_it() -> Survey:
+    """A survey that Alice has answered."""
+    survey = open_survey_round(name="Autumn", by=None)
+    alice = Labeler.objects.get(user__username="alice")
+    answer_survey(survey=survey, labeler=alice, says=dict.fromkeys(STATEMENTS, 4), comment="More breaks, please.")
+    return survey
 
 
 def texts_of(response: Any) -> list[str]:

@@ -23,4 +23,7 @@ class ScriptedSampler:
 
     def _next(self, request: SampleRequest) -> SampledCompletion:
         text = self.texts.pop(0) if self.texts else f"text {next(self.numbers)}"
-        return SampledCompletion(text=text, token_count=3, finish_reason="stop", mean_logprob=-1.0, seed=request.seed)
+        return SampledCompletion(
+            text=text, token_count=3, finish_reason="stop", mean_logprob=-1.0, seed=request.seed, token_ids=(7, 8, 9),
+            logprobs=(-0.5, -1.0, -1.5),
+        )  # fmt: skip

@@ -139,7 +139,7 @@ def test_the_tokens_are_those_of_transformers_own_loader(checkpoint: Path, gguf_
 
 def test_the_checkpoint_samples_and_carries_a_reward_head(checkpoint: Path) -> None:
     sampler = TransformersSampler.load(checkpoint, device="cpu")
-    assert sampler.end_tokens.tolist() == [PIECES.index("<eos>"), PIECES.index("<end_of_turn>")]
+    assert list(sampler.end_tokens) == [PIECES.index("<eos>"), PIECES.index("<end_of_turn>")]
     request = SampleRequest(messages=[{"role": "user", "content": "你好"}], num_completions=4, seed=1, max_new_tokens=8)
     assert len(sampler.sample([request])[0]) == 4
     reward_model = AutoModelForSequenceClassification.from_pretrained(checkpoint, num_labels=1)

@@ -1,27 +1,35 @@
 """Tokens are drawn from exactly the distribution that temperature and top_p define."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sampler.seeded_draw import SeededDraw, draw_tokens, keep_nucleus, seeded_uniforms
+from sampler.draw import Draw
+from sampler.protocol import SampleRequest
+from sampler.rows import seeded
+from sampler.seeded_draw import draw_tokens, keep_nucleus
 
 ROWS = 20_000
 PROBABILITIES = [0.5, 0.25, 0.15, 0.06, 0.04]
 
 
-def frequencies(*, temperature: float, top_p: float) -> Tensor:
+def asking(**settings: float) -> SampleRequest:
+    return SampleRequest(messages=[{"role": "user", "content": "?"}], num_completions=1, seed=0, **settings)  # type: ignore[arg-type]
+
+
+def drawing(*requests: SampleRequest, ends: Sequence[int] = ()) -> Draw:
+    return Draw(requests, end_tokens=torch.tensor(ends, dtype=torch.int64), device=torch.device("cpu"))
+
+
+def frequencies(*, ends: Sequence[int] = (), **settings: float) -> Tensor:
     """How often each of the five tokens is drawn by rows that all see PROBABILITIES and differ in their seed."""
-    draw = SeededDraw(
-        prompt_width=3,
-        uniforms=seeded_uniforms(range(ROWS), steps=1),
-        temperatures=torch.full((ROWS,), temperature),
-        top_ps=torch.full((ROWS,), top_p),
-    )
+    draw = drawing(*[asking(**settings)] * ROWS, ends=ends)
     logits = torch.tensor(PROBABILITIES).log().expand(ROWS, -1) + 7.0  # logits are defined up to a constant
-    tokens = draw(torch.zeros(ROWS, 3, dtype=torch.int64), logits.clone()).argmax(dim=-1)
+    tokens, _ = draw(logits.clone(), torch.cat([seeded(seed, 1) for seed in range(ROWS)]))
     return torch.bincount(tokens, minlength=5) / ROWS
 
 
@@ -46,14 +54,34 @@ def test_frequencies_follow_temperature_and_top_p(temperature: float, top_p: flo
 
 
 def test_log_probabilities_are_the_untempered_models() -> None:
-    draw = SeededDraw(
-        prompt_width=0,
-        uniforms=torch.zeros(2, 1, dtype=torch.float64),
-        temperatures=torch.tensor([0.3, 0.0]),
-        top_ps=torch.tensor([0.4, 1.0]),
-    )
-    draw(torch.zeros(2, 0, dtype=torch.int64), torch.tensor(PROBABILITIES).log().expand(2, -1).clone())
-    torch.testing.assert_close(draw.logprobs[:, 0].exp(), torch.tensor([0.5, 0.5]))
+    settings = ({"temperature": 0.3, "top_p": 0.4}, {"temperature": 0.0}, {"top_k": 1}, {"end_logit": 5.0, "top_k": 1})
+    draw = drawing(*[asking(**one) for one in settings], ends=[0])
+    logits = torch.tensor(PROBABILITIES).log().expand(len(settings), -1).clone()
+    tokens, logprobs = draw(logits, torch.zeros(len(settings), dtype=torch.float64))
+    assert tokens.tolist() == [0] * len(settings)
+    torch.testing.assert_close(logprobs.exp(), torch.full((len(settings),), 0.5))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"top_k": 2}, [2 / 3, 1 / 3, 0, 0, 0]),
+        ({"top_k": 9}, PROBABILITIES),
+        ({"min_p": 0.29}, [0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0, 0]),
+        ({"top_k": 3, "top_p": 0.6}, [2 / 3, 1 / 3, 0, 0, 0]),
+        ({"end_logit": 1.0}, [0.5 / 1.0687, 0.25 / 1.0687, 0.15 / 1.0687, 0.06 / 1.0687, 0.04 * 2.71828 / 1.0687]),
+    ],
+)
+def test_frequencies_follow_the_other_settings(settings: dict[str, float], expected: list[float]) -> None:
+    """end_logit 1 makes the last token, which ends the turn, e times as likely: .96 + .04 e = 1.0687."""
+    drawn = frequencies(**settings, ends=[4])
+    torch.testing.assert_close(drawn, torch.tensor(expected, dtype=torch.float32), atol=0.014, rtol=0)
+
+
+def test_rows_of_one_step_keep_their_own_settings() -> None:
+    draw = drawing(asking(top_k=1), asking(), asking(top_p=0.6), asking(min_p=0.9), asking(temperature=0))
+    tokens, _ = draw(torch.tensor(PROBABILITIES).log().repeat(5, 1), torch.full((5,), 0.99, dtype=torch.float64))
+    assert tokens.tolist() == [0, 4, 1, 0, 0]
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,7 +128,6 @@ def test_equally_likely_tokens_leave_the_nucleus_together() -> None:
     assert torch.equal(kept, torch.tensor([[0.4, 0.2, 0.2, 0.2]]))
 
 
-def test_a_seed_gives_the_same_numbers_whoever_stands_beside_it() -> None:
-    assert torch.equal(seeded_uniforms([5, 6], 9)[1], seeded_uniforms([6], 9)[0])
-    assert not torch.equal(seeded_uniforms([5], 9), seeded_uniforms([6], 9))
-    assert torch.equal(seeded_uniforms([5], 9)[:, :4], seeded_uniforms([5], 4))
+def test_a_seed_gives_the_same_numbers_however_many() -> None:
+    assert not torch.equal(seeded(5, 9), seeded(6, 9))
+    assert torch.equal(seeded(5, 9)[:4], seeded(5, 4))

@@ -30,7 +30,7 @@ def request(messages: Sequence[Message] = SHORT, *, k: int = 1, seed: int = 1, *
 
 def without_end(sampler: TransformersSampler) -> TransformersSampler:
     """The same sampler, for which no token ends a turn."""
-    return replace(sampler, end_tokens=torch.tensor([], dtype=torch.int64))
+    return replace(sampler, end_tokens=[])
 
 
 @pytest.mark.parametrize("chat_template", [True, False], ids=["chat", "plain"])
@@ -81,56 +81,46 @@ def test_batches_do_not_change_the_answer_or_its_order(sampler_of: SamplerOf) ->
     assert max(one.token_count for one in together[1]) == 7
 
 
-def test_greedy_sampling_is_transformers_own_greedy_search(sampler_of: SamplerOf) -> None:
-    sampler = without_end(sampler_of(chat_template=False))
-    (completion,) = sampler.sample([request(temperature=0.0)])[0]
-    prompt = sampler.tokenizer(plain_prompt(SHORT), return_tensors="pt")
-    output = sampler.model.generate(**prompt, max_new_tokens=24, do_sample=False)
-    assert completion.text == sampler.tokenizer.decode(output[0, prompt.input_ids.shape[1] :], skip_special_tokens=True)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_greedy_sampling_is_transformers_own_greedy_search(sampler_of: SamplerOf, architecture: str) -> None:
+    """Alone and beside others, of prompts and answers longer than gemma's window of 64 tokens."""
+    sampler = without_end(sampler_of(architecture, chat_template=False))
+    asked = [request(one, k=2, temperature=0.0, max_new_tokens=90) for one in (SHORT, LONG)]
+    for group, one in zip(sampler.sample([*asked, request(k=3)]), asked, strict=False):
+        prompt = torch.tensor([sampler._prompt_tokens(one)])
+        output = sampler.model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=90, do_sample=False, pad_token_id=0
+        )
+        expected = tuple(output[0, prompt.shape[1] :].tolist())
+        assert [completion.token_ids for completion in group] == [expected, expected]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_mean_log_probability_is_the_models_own(
-    sampler_of: SamplerOf, architecture: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_log_probabilities_are_the_models_own(sampler_of: SamplerOf, architecture: str) -> None:
     """Against one plain forward pass over the prompt and the sampled tokens, though these were drawn at 0.7 and 0.8."""
     sampler = sampler_of(architecture)
-    outputs = kept_outputs(sampler, monkeypatch)
-    (completion,) = sampler.sample([request(temperature=0.7, top_p=0.8)])[0]
-    (tokens,) = outputs  # [1, prompt and completion]
-    with torch.inference_mode():
-        logprobs = sampler.model(tokens).logits.log_softmax(dim=-1)[0, :-1]  # [length - 1, vocabulary]
-        chosen = logprobs.gather(1, tokens[0, 1:, None])[-completion.token_count :]
-    assert completion.mean_logprob == pytest.approx(chosen.mean().item(), abs=1e-4)
+    asked = request(LONG, k=2, temperature=0.7, top_p=0.8, max_new_tokens=80)  # more than gemma's window of 64
+    for completion in sampler.sample([request(), asked])[1]:
+        tokens = torch.tensor([[*sampler._prompt_tokens(asked), *completion.token_ids]])
+        with torch.inference_mode():
+            logprobs = sampler.model(tokens).logits.log_softmax(dim=-1)[0, :-1]  # [length - 1, vocabulary]
+            chosen = logprobs.gather(1, tokens[0, 1:, None])[-completion.token_count :, 0]
+        assert completion.logprobs == pytest.approx(chosen.tolist(), abs=1e-4)
+        assert completion.mean_logprob == pytest.approx(chosen.mean().item(), abs=1e-4)
 
 
-def test_the_turn_ends_at_an_end_token_which_is_counted_and_not_shown(
-    sampler_of: SamplerOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_turn_ends_at_an_end_token_which_is_counted_and_not_shown(sampler_of: SamplerOf) -> None:
     """The model's own greedy tokens, and again with the first new one among them as an end token."""
     sampler = without_end(sampler_of())
-    outputs = kept_outputs(sampler, monkeypatch)
     (whole,) = sampler.sample([request(temperature=0.0)])[0]
     assert (whole.finish_reason, whole.token_count) == ("length", 24)
-    tokens = outputs[0][0, -24:].tolist()
+    tokens = whole.token_ids
     end = next(index for index in range(1, 24) if tokens[index] not in tokens[:index])
-    with_end = replace(sampler, end_tokens=torch.tensor([300, tokens[end]]))
+    with_end = replace(sampler, end_tokens=[300, tokens[end]])
     (ended,) = with_end.sample([request(temperature=0.0)])[0]
     assert (ended.finish_reason, ended.token_count) == ("stop", end + 1)
+    assert ended.token_ids == tokens[: end + 1]
     assert whole.text.startswith(ended.text)
-
-
-def kept_outputs(sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """What the sampler's model generates from now on: prompts and completions, int64 [rows, width] each."""
-    kept: list[torch.Tensor] = []
-    generate = sampler.model.generate
-
-    def keeping(*args: object, **kwargs: object) -> torch.Tensor:
-        kept.append(generate(*args, **kwargs))
-        return kept[-1]
-
-    monkeypatch.setattr(sampler.model, "generate", keeping)
-    return kept
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +163,7 @@ def test_a_model_that_says_nothing_gives_an_empty_completion(tmp_path: Path, cha
 
 
 def test_chat_models_end_turns_as_their_template_and_their_generation_config_say(sampler_of: SamplerOf) -> None:
-    ends = {chat: sampler_of(chat_template=chat).end_tokens.tolist() for chat in (True, False)}
+    ends = {chat: list(sampler_of(chat_template=chat).end_tokens) for chat in (True, False)}
     tokenizer = sampler_of().tokenizer
     assert tokenizer.convert_ids_to_tokens(ends[True]) == ["<eos>", "<|im_end|>"]
     assert tokenizer.convert_ids_to_tokens(ends[False]) == ["<eos>"]
@@ -183,7 +173,7 @@ def test_the_template_names_the_end_of_turn_when_generation_config_does_not(tmp_
     make_tiny_model(tmp_path)
     (tmp_path / "generation_config.json").unlink()
     sampler = TransformersSampler.load(tmp_path, device="cpu")
-    assert END_OF_TURN in sampler.tokenizer.convert_ids_to_tokens(sampler.end_tokens.tolist())
+    assert END_OF_TURN in sampler.tokenizer.convert_ids_to_tokens(list(sampler.end_tokens))
 
 
 def test_a_models_own_sampling_settings_are_left_out(sampler_of: SamplerOf, tmp_path: Path) -> None:
@@ -247,6 +237,12 @@ def test_a_directory_without_a_model_is_refused_before_torch_reads_it(tmp_path: 
         ({"top_p": 0.0}, "top_p is 0.0"),
         ({"top_p": 1.5}, "top_p is 1.5"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"top_k": -1}, "top_k is -1"),
+        ({"min_p": 1.1}, "min_p is 1.1"),
+        ({"end_logit": 1e9}, "end_logit is 1000000000.0"),
+        ({"stop": ["."] * 5}, "stop has 5 texts"),
+        ({"stop": [""]}, "stop has an empty text"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(wrong: dict[str, object], words: str) -> None:

@@ -72,5 +72,18 @@ def languages(*, help_text: StrOrPromise) -> forms.MultipleChoiceField:
     )
 
 
+def several(
+    label: StrOrPromise, choices: Any, *, help_text: StrOrPromise = "", required: bool = False
+) -> forms.MultipleChoiceField:
+    """Several of the choices, found by their words."""
+    return forms.MultipleChoiceField(
+        label=label,
+        choices=choices,
+        help_text=help_text,
+        required=required,
+        widget=UnfoldAdminSelect2MultipleWidget(),
+    )
+
+
 class ReasonForm(forms.Form):
     reason = long_text(_("Reason"), rows=2)

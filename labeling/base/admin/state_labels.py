@@ -11,6 +11,7 @@ STATE_COLOURS = {
     "closed": "default",
     "invited": "info",
     "screening": "info",
+    "practice": "info",
     "suspended": "danger",
     "sampling": "info",
     "ready": "primary",
@@ -39,6 +40,15 @@ STATE_COLOURS = {
     "checked": "primary",
     "importing": "primary",
     "undone": "default",
+    "frozen": "primary",
+    "paid": "success",
+    "accepted": "success",
+    "returned": "warning",
+    "answered": "default",
+    "fixed": "primary",
+    "adjudicated": "success",
+    "withdrawn": "default",
+    "dismissed": "default",
 }
 
 

@@ -130,6 +130,7 @@ WRITTEN = (
     "active_seconds",
     "labeler_group",
     "simulated",
+    "fixed_by_id",
 )
 CASTS = {"strengths": "::smallint[]"}
 WRITE = f"""

@@ -6,18 +6,22 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-from labeling.base.admin.fields import choice, languages
+from labeling.base.admin.fields import choice, languages, several
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, InstructionsForm
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
 from labeling.campaigns.services.starter import starter_flags
 from labeling.model_versions.services.reward_models import default_reward_model
+from labeling.people.skills.queries import named_skills
 
 SETTINGS: tuple[str, ...] = (
     "name",
     "description",
     "languages",
+    "required_skills",
     "priority",
+    "daily_quota",
+    "weekly_quota",
     "demonstrations_per_prompt",
     "ranking_tasks_per_prompt",
     "rankings_per_task",
@@ -41,6 +45,9 @@ SETTINGS: tuple[str, ...] = (
     "lease_minutes",
     "ask_strength",
     "ask_edit",
+    "review_percent",
+    "review_first",
+    "review_below_percent",
     "use",
     "reward_models",
     "retrain_after_rankings",
@@ -52,6 +59,8 @@ LABELS = {
     "name": _("Name"),
     "description": _("Description"),
     "priority": _("Priority"),
+    "daily_quota": _("Pieces of work a day, for one labeler"),
+    "weekly_quota": _("Pieces of work a week, for one labeler"),
     "demonstrations_per_prompt": _("Demonstrations per prompt"),
     "ranking_tasks_per_prompt": _("Ranking tasks per prompt"),
     "rankings_per_task": _("Rankings per task"),
@@ -76,6 +85,9 @@ LABELS = {
     "lease_minutes": _("Lease, in minutes"),
     "ask_strength": _("Ask how much better"),
     "ask_edit": _("Ask to improve the best"),
+    "review_percent": _("Reviewed by chance, in percent"),
+    "review_first": _("First pieces of work reviewed"),
+    "review_below_percent": _("Reviewed below so much agreement, in percent"),
     "use": _("Use of its labels"),
     "reward_models": _("Reward models"),
     "retrain_after_rankings": _("Retrain after so many rankings"),
@@ -83,7 +95,7 @@ LABELS = {
 }
 
 FIELDSETS: list[Any] = [
-    (_("What it is"), {"fields": ["name", "description", "stage", "languages", "priority"]}),
+    (_("What it is"), {"fields": ["name", "description", "stage", "languages", "required_skills", "priority"]}),
     (
         _("How much is asked for"),
         {
@@ -92,6 +104,8 @@ FIELDSETS: list[Any] = [
                 "ranking_tasks_per_prompt",
                 "rankings_per_task",
                 "apply_to_existing",
+                "daily_quota",
+                "weekly_quota",
                 "ask_strength",
                 "ask_edit",
                 "lease_minutes",
@@ -119,6 +133,7 @@ FIELDSETS: list[Any] = [
         _("How completions are sampled"),
         {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},
     ),
+    (_("What reviewers look at"), {"fields": ["review_percent", "review_first", "review_below_percent"]}),
     (
         _("What its labels are for"),
         {"fields": ["use", "reward_models", "retrain_after_rankings", "retrain_after_days"]},
@@ -169,6 +184,11 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs
         help_text=_("What is done or held stays. Tasks that were done wait again where more rankings are asked for."),
     )
     use_case_statements = StatementsField()
+    required_skills = several(
+        _("Skills and topics that it asks for"),
+        named_skills,
+        help_text=_("Only labelers who have all of them are offered its work. A prompt may ask for more."),
+    )
     languages = languages(help_text=_("For what labelers begin by themselves. Prompts have their own."))
 
     class Meta:

@@ -17,12 +17,15 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from labeling.base.admin.columns import bar
 from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.fields import several
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt, Submitter
-from labeling.campaigns.services.prompts import warn_of_content
+from labeling.campaigns.services.prompts import ask_for_skills, warn_of_content
+from labeling.people.skills.queries import named_skills, names_of_skills
 from lm.snapshot.records import SPLITS
 
 
@@ -87,8 +90,12 @@ class WarningsForm(forms.Form):
     )
 
 
-class PromptAdmin(RecordAdmin):
-    actions_detail: tuple[Any, ...] = ("warn",)
+class SkillsForm(forms.Form):
+    skills = several(lazy("Skills and topics"), named_skills)
+
+
+class PromptAdmin(OfCampaigns, RecordAdmin):
+    actions_detail: tuple[Any, ...] = ("warn", "ask_for_skills")
     list_display = (
         "number",
         "asked",
@@ -116,7 +123,7 @@ class PromptAdmin(RecordAdmin):
     change_form_outer_before_template = "campaigns/admin/prompt.html"
     fields = (
         "campaign", "submitter", "split", "source", "prompt_import", "import_line",
-        "use_case", "language", "content_warnings", "author",
+        "use_case", "language", "content_warnings", "required_skills", "author",
         "set_aside_reason",
         "demonstrations_needed", "demonstrations_open", "demonstrations_done", "ranking_tasks_needed",
         "ranking_tasks_made", "created_at",
@@ -131,7 +138,7 @@ class PromptAdmin(RecordAdmin):
         }
 
     def buttons_for(self, row: Prompt) -> Iterable[str]:  # noqa: ARG002
-        return ["warn"]
+        return ["warn", "ask_for_skills"]
 
     @button(lazy("Content warnings"), icon="warning")
     def warn(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -151,6 +158,28 @@ class PromptAdmin(RecordAdmin):
             back=self.page_of(prompt),
             about=[prompt],
             form=partial(WarningsForm, initial={"warnings": prompt.content_warnings}),
+        )
+        return confirm(self, request, confirmation, act)
+
+    @button(lazy("Skills"), icon="school")
+    def ask_for_skills(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        prompt = self.find(request, object_id)
+
+        def act(cleaned: dict[str, Any]) -> str:
+            asked = ask_for_skills(prompt=prompt, skills=cleaned["skills"])
+            names = names_of_skills(asked.required_skills) or _("none")
+            return _("Skills that it asks for: %(skills)s.") % {"skills": names}
+
+        confirmation = Confirmation(
+            title=_("Which skills does prompt %(number)d ask for?") % {"number": prompt.pk},
+            consequences=[
+                _("It is offered only to labelers who have all of them, and those that the campaign asks for."),
+                _("Work that somebody holds now stays theirs."),
+            ],
+            button=_("Save"),
+            back=self.page_of(prompt),
+            about=[prompt],
+            form=partial(SkillsForm, initial={"skills": prompt.required_skills}),
         )
         return confirm(self, request, confirmation, act)
 
@@ -178,7 +207,8 @@ class PromptAdmin(RecordAdmin):
 
 
 @admin.register(Submitter)
-class SubmitterAdmin(RecordAdmin):
+class SubmitterAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("prompts__campaign",)
     list_display = (shown("name", lazy("Submitter")), shown("split", lazy("Split")), "prompts")
     list_filter = (OwnSplitFilter,)
     search_fields = ("name",)

@@ -51,6 +51,25 @@ class Campaign(StatefulModel):
         help_text=_("Work of a higher number is handed out first. Campaigns of the same number take turns."),
     )
 
+    required_skills = ArrayField(
+        models.CharField(max_length=32),
+        default=list,
+        blank=True,
+        help_text=_("Only labelers who have all of them are offered its work. A prompt may ask for more."),
+    )
+    daily_quota = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many pieces of its work one labeler may do a day, which begins where they live. Empty: any."),
+    )
+    weekly_quota = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many pieces of its work one labeler may do from Monday to Sunday. Empty: any."),
+    )
+
     demonstrations_per_prompt = models.PositiveSmallIntegerField(
         default=1, help_text=_("How many labelers write an ideal answer to each prompt.")
     )
@@ -125,6 +144,22 @@ class Campaign(StatefulModel):
         default=False,
         help_text=_("After a ranking, labelers may improve the best completion; they can decline."),
     )
+    review_percent = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Of 100 rankings and demonstrations that are handed in, so many go to the reviewers by chance."),
+    )
+    review_first = models.PositiveSmallIntegerField(
+        default=5, help_text=_("So many of each labeler's first pieces of work go to the reviewers.")
+    )
+    review_below_percent = models.PositiveSmallIntegerField(
+        default=50,
+        validators=[MaxValueValidator(100)],
+        help_text=_(
+            "A task goes to the reviewers where two labelers prefer the same in fewer than so many of 100 comparisons. "
+            "0: never."
+        ),
+    )
     lease_minutes = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(1)],
@@ -198,11 +233,19 @@ class Campaign(StatefulModel):
                 condition=Q(suggestions_per_turn__gte=1, suggestions_per_turn__lte=MOST_SUGGESTIONS),
                 name="campaign_suggestions_range",
             ),
+            models.CheckConstraint(
+                condition=Q(review_percent__lte=100, review_below_percent__lte=100), name="campaign_review_percent"
+            ),
             models.CheckConstraint(condition=Q(rankings_per_task__gte=1), name="campaign_rankings_per_task_positive"),
             models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),
             models.CheckConstraint(condition=Q(top_p__gt=0, top_p__lte=1), name="campaign_top_p"),
             models.CheckConstraint(condition=Q(max_new_tokens__gte=1), name="campaign_max_new_tokens_positive"),
             models.CheckConstraint(condition=Q(lease_minutes__gte=1), name="campaign_lease_minutes_positive"),
+            models.CheckConstraint(
+                condition=(Q(daily_quota=None) | Q(daily_quota__gte=1))
+                & (Q(weekly_quota=None) | Q(weekly_quota__gte=1)),
+                name="campaign_quotas_positive",
+            ),
         ]
 
     def __str__(self) -> str:

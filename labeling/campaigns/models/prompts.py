@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.queues import HAS_MET, WorkQueue
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached
 from labeling.people.models import Labeler
 from lm.snapshot.records import SPLITS
 
@@ -74,7 +74,9 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
             campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
-        ).exclude(content_warnings__overlap=labeler.opt_outs)
+            campaign__required_skills__contained_by=labeler.skills,
+            required_skills__contained_by=labeler.skills,
+        ).exclude(quota_reached(labeler.pk) | Q(content_warnings__overlap=labeler.opt_outs))
 
 
 class Prompt(models.Model):
@@ -93,6 +95,12 @@ class Prompt(models.Model):
         default=list,
         blank=True,
         help_text="Said before the text is shown; labelers who opted out of one are never offered this prompt.",
+    )
+    required_skills = ArrayField(
+        models.CharField(max_length=32),
+        default=list,
+        blank=True,
+        help_text="Only labelers who have all of them, and those that the campaign asks for, are offered this prompt.",
     )
     author = models.ForeignKey(Labeler, null=True, blank=True, on_delete=models.PROTECT, related_name="prompts")
     picked_message = models.OneToOneField(

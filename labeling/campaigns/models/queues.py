@@ -1,5 +1,5 @@
-"""Queues of waiting work: one for each combination of campaign, language and content warnings, so that a search reads
-no other.
+"""Queues of waiting work: one for each combination of campaign, language, content warnings and skills, so that a search
+reads no other.
 
 Triggers (migration 0003) put a task or prompt into its queue whenever somebody may be given it who could not be given
 it before. docs/decisions/the-next-task.md says why.
@@ -7,7 +7,7 @@ it before. docs/decisions/the-next-task.md says why.
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -20,20 +20,39 @@ HAS_MET = ~Q(state=AssignmentState.LAPSED.value, draft_version=0)
 they may be offered it again."""
 
 
+class QuotaReached(Func):
+    """Whether a labeler has done as much of a campaign's work as it takes from one person (migration 0003)."""
+
+    function = "concord_quota_reached"
+    output_field = models.BooleanField()
+
+
+def quota_reached(labeler: int | OuterRef, *, campaign: str = "campaign") -> Q:
+    """Of rows of a campaign, or of campaigns where `campaign` is empty: the labeler's quota there is reached."""
+    column, prefix = campaign or "pk", f"{campaign}__" if campaign else ""
+    has_quota = Q(**{f"{prefix}daily_quota__isnull": False}) | Q(**{f"{prefix}weekly_quota__isnull": False})
+    return has_quota & Q(QuotaReached(labeler, F(column)))
+
+
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
     def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
         """The queues from which the labeler may be given work: those of open campaigns of their stage, in their
-        languages, without the content that they opted out of. Simulated labelers have campaigns of their own."""
+        languages, for which they have the skills, without the content that they opted out of, and until their quota is
+        reached. Simulated labelers have campaigns of their own.
+        """
         return self.filter(
             campaign__state=CampaignState.ACTIVE,
             campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,
             language__in=labeler.languages,
-        ).exclude(content_warnings__overlap=labeler.opt_outs)
+            skills__contained_by=labeler.skills,
+            campaign__required_skills__contained_by=labeler.skills,
+        ).exclude(quota_reached(labeler.pk) | Q(content_warnings__overlap=labeler.opt_outs))
 
 
 class WorkQueue(models.Model):
-    """What waits for labelers in one campaign, of one kind, in one language, with the same content warnings.
+    """What waits for labelers in one campaign, of one kind, in one language, with the same content warnings, for which
+    a prompt asks for the same skills.
 
     Two transactions that begin the same queue at once make two rows, and both are searched: a unique constraint would
     have one wait for the other, which may be an import of minutes.
@@ -43,6 +62,9 @@ class WorkQueue(models.Model):
     kind = models.CharField(max_length=16, choices=AssignmentKind.choices)
     language = models.CharField(max_length=16)
     content_warnings = ArrayField(models.CharField(max_length=24), default=list, blank=True)
+    skills = ArrayField(
+        models.CharField(max_length=32), default=list, blank=True, help_text="Beside those that the campaign asks for."
+    )
     returned = models.BooleanField(
         default=False, help_text="Holds what was given back, put back or wanted again, which is handed out first."
     )

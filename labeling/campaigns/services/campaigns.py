@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
@@ -19,6 +20,7 @@ from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.model_versions.models import RewardModel
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.people.models import Labeler
+from labeling.people.skills.services import checked_skills
 
 
 class CampaignDefaults(TypedDict):
@@ -53,6 +55,7 @@ def create_campaign(
     instructions: dict[str, str],
     flags: list[RubricFlag],
     reward_models: Iterable[RewardModel] | None = None,
+    managers: Iterable[User] = (),
     **fields: Any,
 ) -> Campaign:
     """A draft with version 1 of its instructions and rubric; `fields` override the settings' defaults.
@@ -60,12 +63,14 @@ def create_campaign(
     It feeds the default reward model, unless others are named, or none. Raises ValidationError: a taken or malformed
     slug, numbers out of range; CampaignRefused: a broken rubric; UnknownLanguage.
     """
+    fields["required_skills"] = checked_skills(fields.get("required_skills", ()))
     campaign = Campaign(
         slug=slug, name=name, languages=checked_languages(languages), **{**campaign_defaults(), **fields}
     )
     campaign.full_clean()
     campaign.save()
     campaign.reward_models.set([default_reward_model()] if reward_models is None else reward_models)
+    campaign.managers.set(managers)
     publish_instructions(campaign=campaign, body=instructions)
     publish_rubric(campaign=campaign, flags=flags)
     return campaign
@@ -87,6 +92,8 @@ def change_campaign(
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if "languages" in fields:
         fields["languages"] = checked_languages(fields["languages"])
+    if "required_skills" in fields:
+        fields["required_skills"] = checked_skills(fields["required_skills"])
     for name, value in fields.items():
         setattr(campaign, name, value)
     campaign.full_clean()
@@ -94,6 +101,11 @@ def change_campaign(
     if reward_models is not None:
         campaign.reward_models.set(reward_models)
     return campaign
+
+
+def set_managers(*, campaign: Campaign, managers: Iterable[User]) -> None:
+    """Who sees and changes the campaign and what belongs to it, of those who see no others; from their next request."""
+    campaign.managers.set(managers)
 
 
 @transaction.atomic

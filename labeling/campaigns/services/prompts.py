@@ -14,6 +14,7 @@ from labeling.campaigns.rules.messages import check_messages
 from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import split_of, submitter_name
 from labeling.people.models import Labeler
+from labeling.people.skills.services import checked_skills
 from lm.prompt_format import Message
 from lm.snapshot.openings import opening_key
 from lm.snapshot.records import TEST
@@ -31,6 +32,7 @@ def add_prompt(
     author: Labeler | None = None,
     picked_message_id: int | None = None,
     content_warnings: Sequence[ContentWarning] = (),
+    required_skills: Sequence[str] = (),
     ranking_tasks_needed: int | None = None,
     demonstrations_needed: int | None = None,
     whole_text_differs: bool = False,
@@ -69,6 +71,7 @@ def add_prompt(
                 author=author,
                 picked_message_id=picked_message_id,
                 content_warnings=sorted(set(content_warnings)),
+                required_skills=checked_skills(required_skills),
                 prompt_import_id=prompt_import_id,
                 import_line=import_line,
                 demonstrations_needed=campaign.labels_wanted(
@@ -87,6 +90,18 @@ def warn_of_content(*, prompt: Prompt, warnings: Sequence[ContentWarning]) -> Pr
     prompt = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
     prompt.content_warnings = sorted(set(warnings))
     prompt.save(update_fields=["content_warnings"])
+    return prompt
+
+
+@transaction.atomic
+def ask_for_skills(*, prompt: Prompt, skills: Sequence[str]) -> Prompt:
+    """From now on it is offered only to labelers who have all of these, beside those that the campaign asks for.
+
+    Raises SkillRefused.
+    """
+    prompt = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
+    prompt.required_skills = checked_skills(skills)
+    prompt.save(update_fields=["required_skills"])
     return prompt
 
 

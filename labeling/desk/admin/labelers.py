@@ -1,30 +1,28 @@
-"""What a labeler has handed in and holds, and suspending them, which gives it back; for the page of labelers."""
+"""What a labeler has handed in and holds, for the page of labelers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Count, DateTimeField, F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Greatest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 
 from labeling.base.admin.columns import measured_per
-from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.model_admins import BaseAdmin, button, column
-from labeling.base.states import AssignmentKind, AssignmentState, LabelerState, legal_moves
+from labeling.base.admin.model_admins import column
+from labeling.base.states import AssignmentKind, AssignmentState, LabelerState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, WorkingTime
 from labeling.desk.queries.idle import why_nothing, with_work
 from labeling.desk.ranking.models import Ranking
-from labeling.desk.services.leases import suspend_labeler
 from labeling.desk.views.idle import words_for_admin
 from labeling.people.models import Labeler
 
@@ -48,7 +46,8 @@ class GetsWorkFilter(DropdownFilter):
         return queryset.filter(state=LabelerState.ACTIVE, simulated=False, gets_work=False)
 
 
-class LabelerWork(BaseAdmin):
+class LabelerWork(OfCampaigns):
+    campaign_paths = ("assignments__campaign", "compositions__campaign")
     change_form_outer_before_template = "desk/admin/labeler.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:
@@ -108,41 +107,6 @@ class LabelerWork(BaseAdmin):
     @column(lazy("Last active"), ordering="last_active")
     def last_seen(self, labeler: Any) -> str:
         return naturaltime(labeler.last_active) if labeler.last_active else _("never")
-
-    def buttons_for(self, row: Labeler) -> Iterable[str]:
-        can_suspend = LabelerState.SUSPENDED in legal_moves(LabelerState(row.state))
-        return [*super().buttons_for(row), *(["suspend"] if can_suspend else [])]
-
-    @button(lazy("Suspend"), icon="person_off")
-    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        labeler = self.find(request, object_id)
-        named = {"labeler": labeler, "count": labeler.held}
-
-        def act(_cleaned: dict[str, Any]) -> str:
-            suspend_labeler(labeler=labeler)
-            labeler.state = LabelerState.SUSPENDED
-            return _("%(labeler)s is now in the state “%(state)s”.") % {
-                "labeler": labeler,
-                "state": labeler.get_state_display(),
-            }
-
-        confirmation = Confirmation(
-            title=_("Suspend %(labeler)s?") % named,
-            consequences=[
-                _("%(labeler)s is offered no work any more. Everything handed in stays.") % named,
-                ngettext(
-                    "%(count)d piece of work is held now; it goes back to the queue and its draft is kept.",
-                    "%(count)d pieces of work are held now; they go back to the queue and their drafts are kept.",
-                    labeler.held,
-                )
-                % named,
-            ],
-            button=_("Suspend"),
-            back=self.page_of(labeler),
-            about=[labeler],
-            danger=True,
-        )
-        return confirm(self, request, confirmation, act)
 
 
 def _linked(model: str, labeler: Labeler, count: int, **filters: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from labeling.base.export_lock import while_no_export_looks
@@ -54,6 +55,22 @@ def revise_demonstration(
 
 
 @transaction.atomic
+def fix_demonstration(*, assignment: Assignment, text: str, by: User) -> Demonstration | None:
+    """Adds a revision that `by` writes in the labeler's place; what the labeler wrote stays before it. None: the same
+    text.
+
+    Raises EmptyText, UnstorableText.
+    """
+    while_no_export_looks()
+    assignment = ASSIGNMENTS.lock_own(labeler=assignment.labeler, token=str(assignment.token))
+    text = _checked(text)
+    latest = assignment.demonstrations.latest("revision")
+    if latest.text == text:
+        return None
+    return _write(assignment, text=text, revision=latest.revision + 1, active_seconds=0.0, fixed_by=by)
+
+
+@transaction.atomic
 def import_demonstrations(texts: Iterable[tuple[int, str]]) -> None:
     """Ideal answers that came in a file, without a labeler, each to the prompt of that id.
 
@@ -72,7 +89,9 @@ def _checked(text: str) -> str:
     return text
 
 
-def _write(assignment: Assignment, *, text: str, revision: int, active_seconds: float) -> Demonstration:
+def _write(
+    assignment: Assignment, *, text: str, revision: int, active_seconds: float, fixed_by: User | None = None
+) -> Demonstration:
     return Demonstration.objects.create(
         prompt_id=assignment.prompt_id,
         labeler=assignment.labeler,
@@ -83,6 +102,7 @@ def _write(assignment: Assignment, *, text: str, revision: int, active_seconds: 
         active_seconds=max(0.0, active_seconds),
         labeler_group=assignment.labeler.group,
         simulated=assignment.labeler.simulated,
+        fixed_by=fixed_by,
     )
 
 

@@ -61,12 +61,15 @@ def _in_queues(
 
 
 def open_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
-    """The open campaigns of the labeler's stage that are in one of their languages."""
+    """The open campaigns of the labeler's stage that are in one of their languages and ask for no skill that they
+    lack.
+    """
     return Campaign.objects.filter(
         state=CampaignState.ACTIVE,
         stage=labeler.works_in,
         simulated=labeler.simulated,
         languages__overlap=labeler.languages,
+        required_skills__contained_by=labeler.skills,
     )
 
 
@@ -98,6 +101,8 @@ def being_sampled_for(labeler: Labeler) -> int:
         campaign__stage=labeler.works_in,
         campaign__simulated=labeler.simulated,
         language__in=labeler.languages,
+        campaign__required_skills__contained_by=labeler.skills,
+        prompt__required_skills__contained_by=labeler.skills,
     )
     if labeler.opt_outs:
         sampling = sampling.exclude(prompt__content_warnings__overlap=labeler.opt_outs)

@@ -1,18 +1,18 @@
 """Why nothing is offered: to a labeler, of what a campaign has."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt
-from labeling.campaigns.models.queues import HAS_MET, QueueProgress, WorkQueue
+from labeling.campaigns.models.queues import HAS_MET, QueueProgress, WorkQueue, quota_reached
 from labeling.campaigns.queries import counted_in
 from labeling.desk.models import Assignment
 from labeling.desk.queries.available import COUNTED_AT_MOST, being_sampled_for, open_campaigns
@@ -44,6 +44,10 @@ class Cause(StrEnum):
     """They ranked, wrote or skipped it, and it waits for others."""
     MINDED = "minded"
     """It holds what they opted out of."""
+    SKILLS = "skills"
+    """It asks for skills that they don't have."""
+    QUOTA = "quota"
+    """They have done as much of its campaign as it takes from one person in a day or a week."""
     OTHER_LANGUAGE = "other_language"
     """It is in languages that they don't know."""
     DONE = "done"
@@ -57,6 +61,7 @@ class Hindrance:
     cause: Cause
     count: int = 0
     languages: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
 
 
 def why_nothing(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
@@ -72,7 +77,11 @@ def _to_come(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
     if kind != AssignmentKind.RANKING:
         return []
     prompts = Prompt.objects.filter(
-        WANTS_RANKING_TASK, _for_people(labeler.works_in), language__in=labeler.languages
+        WANTS_RANKING_TASK,
+        _for_people(labeler.works_in),
+        language__in=labeler.languages,
+        campaign__required_skills__contained_by=labeler.skills,
+        required_skills__contained_by=labeler.skills,
     ).exclude(content_warnings__overlap=labeler.opt_outs)
     count = prompts.order_by()[:COUNTED_AT_MOST].count()
     if current_sft_model() is not None:
@@ -93,12 +102,23 @@ def _held(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
 def _waiting_elsewhere(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
     """What waits in open campaigns of their stage, by what keeps it from the labeler."""
 
-    def cause_of(queue: WorkQueue) -> Cause:
+    def cause_of(queue: Any) -> Cause:
         if queue.language not in labeler.languages:
             return Cause.OTHER_LANGUAGE
-        return Cause.MINDED if set(queue.content_warnings) & set(labeler.opt_outs) else Cause.MET
+        if _lacking(queue, labeler.skills):
+            return Cause.SKILLS
+        if set(queue.content_warnings) & set(labeler.opt_outs):
+            return Cause.MINDED
+        return Cause.QUOTA if queue.quota_reached else Cause.MET
 
-    return _by_cause(_waiting(WorkQueue.objects.filter(_for_people(labeler.works_in)), kind), cause_of)
+    queues = WorkQueue.objects.filter(_for_people(labeler.works_in)).select_related("campaign")
+    reached = ExpressionWrapper(quota_reached(labeler.pk), output_field=BooleanField())
+    return _by_cause(_waiting(queues.annotate(quota_reached=reached), kind), cause_of, skills=labeler.skills)
+
+
+def _lacking(queue: WorkQueue, skills: Sequence[str]) -> set[str]:
+    """The skills that its work asks for and that are not among these."""
+    return {*queue.skills, *queue.campaign.required_skills} - {*skills}
 
 
 def _if_any(cause: Cause, count: int) -> list[Hindrance]:
@@ -137,6 +157,10 @@ def with_work(labelers: QuerySet[Labeler]) -> QuerySet[Any]:
     )
     reserved = reserved.alias(known=_IsOneOf(F("language"), OuterRef("languages"))).filter(known=True)
     reserved = reserved.exclude(prompt__content_warnings__overlap=OuterRef("opt_outs"))
+    reserved = reserved.filter(
+        campaign__required_skills__contained_by=OuterRef("skills"),
+        prompt__required_skills__contained_by=OuterRef("skills"),
+    ).exclude(quota_reached(OuterRef("pk")))
     in_queues = [Exists(_queues_for(kind)) for kind in AssignmentKind]
     return labelers.annotate(gets_work=Exists(holds) | Exists(reserved) | in_queues[0] | in_queues[1])
 
@@ -157,8 +181,13 @@ def _queues_for(kind: AssignmentKind) -> QuerySet[WorkQueue]:
             campaign__simulated=OuterRef("simulated"),
         )
         .annotate(passed=Coalesce(passed, 0), known=_IsOneOf(F("language"), OuterRef("languages")))
-        .filter(Exists(waiting), known=True)
-        .exclude(content_warnings__overlap=OuterRef("opt_outs"))
+        .filter(
+            Exists(waiting),
+            known=True,
+            skills__contained_by=OuterRef("skills"),
+            campaign__required_skills__contained_by=OuterRef("skills"),
+        )
+        .exclude(quota_reached(OuterRef("pk")) | Q(content_warnings__overlap=OuterRef("opt_outs")))
     )
 
 
@@ -205,9 +234,14 @@ def stuck_in(queues: Iterable[Any]) -> list[Stuck]:
 
 
 def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
-    """The queues of open campaigns: how much waits, who knows the language, minds nothing of it, could take some."""
+    """The queues of open campaigns: how much waits; who knows the language, has the skills, minds nothing of it, could
+    take some. Quotas are no hindrance for long.
+    """
     speakers = people_at_work().annotate(known=_IsOneOf(OuterRef("language"), F("languages"))).filter(known=True)
-    willing = speakers.exclude(opt_outs__overlap=OuterRef("content_warnings"))
+    skilled = speakers.filter(skills__contains=OuterRef("skills")).filter(
+        skills__contains=OuterRef("campaign__required_skills")
+    )
+    willing = skilled.exclude(opt_outs__overlap=OuterRef("content_warnings"))
     passed = QueueProgress.objects.filter(labeler=OuterRef("pk"), queue=OuterRef(OuterRef("pk"))).values("passed")
     theirs = _rows_of(kind).filter(
         ~Exists(_met(kind, labeler=OuterRef(OuterRef("pk")))),
@@ -218,7 +252,10 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
     queues = WorkQueue.objects.filter(FOR_PEOPLE, kind=kind).select_related("campaign")
     counted: QuerySet[Any] = counted_in(queues, _rows_of(kind), at_most=COUNTED_AT_MOST)
     queues_with_takers: QuerySet[Any] = counted.annotate(
-        has_speaker=Exists(speakers), is_minded=~Exists(willing), has_taker=Exists(takers)
+        has_speaker=Exists(speakers),
+        is_unskilled=~Exists(skilled),
+        is_minded=~Exists(willing),
+        has_taker=Exists(takers),
     )
     return queues_with_takers
 
@@ -226,24 +263,32 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
 def _cause_for_all(queue: Any) -> Cause:
     if not queue.has_speaker:
         return Cause.OTHER_LANGUAGE
+    if queue.is_unskilled:
+        return Cause.SKILLS
     return Cause.MINDED if queue.is_minded else Cause.MET
 
 
-def _by_cause(queues: Iterable[tuple[WorkQueue, int]], cause_of: Callable[[Any], Cause]) -> list[Hindrance]:
-    """How much is kept back by which cause."""
+def _by_cause(
+    queues: Iterable[tuple[WorkQueue, int]], cause_of: Callable[[Any], Cause], *, skills: Sequence[str] = ()
+) -> list[Hindrance]:
+    """How much is kept back by which cause; `skills`: those that whoever it is kept from has."""
     counts: Counter[Cause] = Counter()
-    languages = set()
+    languages: set[str] = set()
+    lacking: set[str] = set()
     for queue, waiting in queues:
         cause = cause_of(queue)
         counts[cause] += waiting
         if cause == Cause.OTHER_LANGUAGE:
             languages.add(queue.language)
+        elif cause == Cause.SKILLS:
+            lacking |= _lacking(queue, skills)
     return [
         Hindrance(
             cause=cause,
             count=min(counts[cause], COUNTED_AT_MOST),
             languages=tuple(sorted(languages)) if cause == Cause.OTHER_LANGUAGE else (),
+            skills=tuple(sorted(lacking)) if cause == Cause.SKILLS else (),
         )
-        for cause in (Cause.MET, Cause.MINDED, Cause.OTHER_LANGUAGE)
+        for cause in (Cause.MET, Cause.QUOTA, Cause.MINDED, Cause.SKILLS, Cause.OTHER_LANGUAGE)
         if counts[cause]
     ]

@@ -23,6 +23,8 @@ class Label(Protocol):
     def submitted_at(self) -> datetime: ...
     @property
     def active_seconds(self) -> float | None: ...
+    @property
+    def fixed_by_id(self) -> int | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,10 @@ class EarlierRevision:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """One revision of a submission; `others` are all its revisions but this one, the last first."""
+    """One revision of a submission; `others` are all its revisions but this one, the last first.
+
+    `fixed`: a reviewer wrote this revision in the labeler's place.
+    """
 
     token: str
     kind: str
@@ -45,6 +50,7 @@ class Submission:
     revision: int
     others: list[EarlierRevision]
     is_last: bool
+    fixed: bool
 
 
 def label_of(labels: QuerySet[Row], revision: int | None) -> Row:
@@ -69,6 +75,7 @@ def submission_of(assignment: Assignment, label: Label, labels: QuerySet[Row]) -
         revision=label.revision,
         others=[each for each in revisions if each.number != label.revision],
         is_last=label.revision == revisions[0].number,
+        fixed=label.fixed_by_id is not None,
     )
 
 

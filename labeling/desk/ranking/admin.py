@@ -14,13 +14,15 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_n
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.ranking_tasks.models import SamplingRun
 
 
-class RankingAdmin(RecordAdmin):
+class RankingAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("task__campaign",)
     list_display = (
         "number",
         "opening",
@@ -45,7 +47,7 @@ class RankingAdmin(RecordAdmin):
     list_per_page = 50
     change_form_outer_before_template = "desk/ranking/admin/ranking.html"
     fields: ClassVar[tuple[str, ...]] = (
-        "task", "labeler", "labeler_group", "simulated", "revision", "seconds", "submitted_at",
+        "task", "labeler", "labeler_group", "simulated", "revision", "fixed_by", "seconds", "submitted_at",
         "none_acceptable", "instruction_version", "rubric_version", "assignment",
     )  # fmt: skip
     readonly_fields: ClassVar[tuple[str, ...]] = ("seconds",)

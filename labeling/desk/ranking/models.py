@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -43,6 +44,14 @@ class Ranking(models.Model):
     # Both as they were on the day: a later change of the labeler must not change an export of that day.
     labeler_group = models.CharField(max_length=16, choices=LabelerGroup.choices)
     simulated = models.BooleanField()
+    fixed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The reviewer who wrote this revision in the labeler's place. Empty: the labeler wrote it.",
+    )
     submitted_at = models.DateTimeField(db_default=Now())
 
     objects = RankingQuerySet.as_manager()

@@ -1,11 +1,13 @@
 """Rankings handed in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
+from labeling.base.export_lock import while_no_export_looks
 from labeling.base.fast_paths.work import write_ranking
 from labeling.base.refusals import AlreadySubmitted
 from labeling.base.states import AssignmentState, RevisionState
@@ -17,6 +19,9 @@ from labeling.desk.rules.drafts import Draft, SentDraft
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.desk.services.revisions import REVISIONS
 from labeling.people.models import Labeler
+
+WHEN_HANDED_IN: list[Callable[[Ranking], None]] = []
+"""What later capabilities do with each ranking that is written, in its transaction (labeling/apps.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +94,33 @@ def revise_ranking(
     )
 
 
+@transaction.atomic
+def fix_ranking(
+    *,
+    assignment: Assignment,
+    judgements: Sequence[Judgement],
+    by: User,
+    note: str = "",
+    strengths: Sequence[int] | None = None,
+    none_acceptable: bool = False,
+) -> Ranking | None:
+    """Adds a revision that `by` makes in the labeler's place; what the labeler said stays before it. None: it changes
+    nothing.
+
+    Raises InvalidRanking.
+    """
+    while_no_export_looks()
+    assignment = ASSIGNMENTS.lock_own(labeler=assignment.labeler, token=str(assignment.token))
+    ranks = check_judgements(assignment, judgements)
+    whole = _whole(ranks, note=note, strengths=strengths, none_acceptable=none_acceptable)
+    latest = assignment.rankings.latest("revision")
+    if _says_the_same(latest, judgements, ranks, whole):
+        return None
+    return _write(
+        assignment, judgements, ranks, revision=latest.revision + 1, active_seconds=0.0, whole=whole, fixed_by=by
+    )
+
+
 def _says_the_same(
     latest: Ranking, judgements: Sequence[Judgement], ranks: dict[int, int], whole: dict[str, Any]
 ) -> bool:
@@ -140,6 +172,7 @@ def _write(
     revision: int,
     active_seconds: float,
     whole: dict[str, Any],
+    fixed_by: User | None = None,
 ) -> Ranking:
     labeler = assignment.labeler
     assert assignment.task_id is not None  # both by a CHECK constraint
@@ -154,6 +187,7 @@ def _write(
         active_seconds=max(0.0, active_seconds),
         labeler_group=labeler.group,
         simulated=labeler.simulated,
+        fixed_by=fixed_by,
         **whole,
     )
     ranked = [
@@ -169,6 +203,8 @@ def _write(
     ]
     ranking.pk, ranking.submitted_at = write_ranking(ranking, ranked)
     ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
+    for act in WHEN_HANDED_IN:
+        act(ranking)
     return ranking
 
 

@@ -5,7 +5,7 @@ from django.db import transaction
 
 from labeling.base.refusals import AccountRefused
 from labeling.base.states import LabelerState
-from labeling.desk.services.leases import suspend_labeler
+from labeling.desk.services.leases import end_finishing, suspend_labeler
 from labeling.people.accounts.services import pseudonymise
 from labeling.people.queries import labeler_of
 
@@ -24,6 +24,8 @@ def close_account(*, user: User, by: User) -> str:
     labeler = labeler_of(user)
     if labeler is not None and labeler.state != LabelerState.SUSPENDED:
         suspend_labeler(labeler=labeler)
+    elif labeler is not None:
+        end_finishing(labeler=labeler)
     name = f"former-{labeler.pseudonym}" if labeler else f"former-{user.pk}"
     pseudonymise(user=user, name=name)
     return name

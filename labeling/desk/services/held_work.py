@@ -162,9 +162,10 @@ class HeldTable(ABC, Generic[Held]):
 def check_labeler_and_campaign(held: HeldWork) -> None:
     """Raises LabelerNotActive or CampaignNotOpen.
 
-    Paused campaigns take what was begun, and so do closed ones for as long as their admin said.
+    Paused campaigns take what was begun, and so do closed ones for as long as their admin said; whoever is suspended
+    may finish for as long as that was granted.
     """
-    if held.labeler.works_in is None:
+    if held.labeler.works_in is None and not held.labeler.finishing_until:
         raise LabelerNotActive(f"Labeler {held.labeler.pk} is {held.labeler.state}. The draft is kept.")
     if not held.campaign.takes_held_work():
         raise CampaignNotOpen(f"“{held.campaign}” was closed, so it takes no more work. The draft is kept.")

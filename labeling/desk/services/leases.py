@@ -82,11 +82,25 @@ def close_campaign(*, campaign: Campaign, held_work_for: timedelta = timedelta(0
 
 
 @transaction.atomic
-def suspend_labeler(*, labeler: Labeler) -> None:
-    """Everything that they hold goes back to the queue, and the drafts stay. Raises IllegalMove."""
+def suspend_labeler(*, labeler: Labeler, held_work_for: timedelta = timedelta(0)) -> None:
+    """They are offered nothing any more. What they hold may be handed in for as long as `held_work_for`; without it,
+    every held piece goes back to the queue at once. The drafts stay. Raises IllegalMove."""
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    held = Assignment.objects.filter(labeler=labeler, state=AssignmentState.OPEN)
+    until = timezone.now() + held_work_for if held_work_for else None
+    if until is None:
+        _release_all(held)
+    else:
+        held.filter(expires_at__gt=until).update(expires_at=until)
+    change_labeler_state(labeler=labeler, state=LabelerState.SUSPENDED, held_work_until=until)
+
+
+@transaction.atomic
+def end_finishing(*, labeler: Labeler) -> None:
+    """Somebody who is suspended may hand in nothing any more: what they hold goes back to the queue."""
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     _release_all(Assignment.objects.filter(labeler=labeler))
-    change_labeler_state(labeler=labeler, state=LabelerState.SUSPENDED)
+    Labeler.objects.filter(pk=labeler.pk).update(held_work_until=None)
 
 
 def _release_all(assignments: QuerySet[Assignment]) -> int:

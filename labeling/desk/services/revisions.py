@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, TextChoices
 from django.utils import timezone
 
-from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, NotRevisable, WorkSetAside
+from labeling.base.refusals import AlreadyDiscarded, AlreadySubmitted, LabelerNotActive, NotRevisable, WorkSetAside
 from labeling.base.states import AssignmentState, RevisionState, TaskState
 from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.work import own_revision
@@ -16,7 +16,7 @@ from labeling.desk.services.held_work import HeldTable, check_labeler_and_campai
 from labeling.people.models import Labeler
 
 REVISABLE = 50
-"""How many of a labeler's last submissions they may go back to."""
+"""How many of a labeler's last submissions they may go back to, beside those that a reviewer returned."""
 
 
 class RevisionTable(HeldTable[Revision]):
@@ -46,6 +46,13 @@ class RevisionTable(HeldTable[Revision]):
         super().check_standing(held)
         _check_not_set_aside(held.assignment)
 
+    def close(self, held: Revision, state: TextChoices, **said: object) -> None:
+        """What was returned is with its reviewer again, once a revision of it is handed in."""
+        super().close(held, state, **said)
+        if state == RevisionState.SUBMITTED and held.assignment.returned_at is not None:
+            held.assignment.returned_at = None
+            held.assignment.save(update_fields=["returned_at"])
+
 
 REVISIONS = RevisionTable()
 
@@ -63,9 +70,16 @@ def start_revision(*, labeler: Labeler, token: str, fields_of: Callable[[Assignm
     begun = Revision.objects.filter(assignment=assignment, state=RevisionState.OPEN).first()
     if begun is not None:
         return begun
-    if assignment.state != AssignmentState.SUBMITTED or handed_in_since(assignment) >= REVISABLE:
+    if assignment.labeler.works_in is None:  # whoever is suspended finishes what they hold, and no more
+        raise LabelerNotActive(f"Labeler {labeler.pk} is {assignment.labeler.state}. What was handed in stays.")
+    if assignment.state != AssignmentState.SUBMITTED or not is_revisable(assignment):
         raise NotRevisable(f"Only the last {REVISABLE} submissions can be revised, and this is none of them.")
     return Revision.objects.create(assignment=assignment, handed_in=fields_of(assignment), started_at=timezone.now())
+
+
+def is_revisable(assignment: Assignment) -> bool:
+    """Whether it is one of the labeler's last submissions, or was returned by a reviewer, however long ago."""
+    return assignment.returned_at is not None or handed_in_since(assignment) < REVISABLE
 
 
 def handed_in_since(assignment: Assignment) -> int:

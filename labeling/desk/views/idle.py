@@ -3,11 +3,25 @@
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from labeling.base.language import names_of
 from labeling.desk.queries.available import as_counted
 from labeling.desk.queries.idle import Cause, Hindrance
+from labeling.people.skills.queries import names_of_skills
+
+PLAIN_FOR_LABELER = {
+    Cause.NO_CAMPAIGN: gettext_lazy("No campaign is open in your languages at the moment."),
+    Cause.NO_MODEL: gettext_lazy(
+        "Prompts wait for completions, but no language model is set up. An admin has to do that."
+    ),
+    Cause.DONE: gettext_lazy("Everything in your languages is done. More comes as prompts are added."),
+}
+PLAIN_FOR_ADMIN = {
+    Cause.NO_CAMPAIGN: gettext_lazy("No open campaign is in their languages."),
+    Cause.NO_MODEL: gettext_lazy("No model is current to sample from."),
+    Cause.DONE: gettext_lazy("Everything is done."),
+}
 
 
 def words_for_labeler(hindrances: Iterable[Hindrance]) -> list[str]:
@@ -16,12 +30,8 @@ def words_for_labeler(hindrances: Iterable[Hindrance]) -> list[str]:
 
 
 def _for_labeler(each: Hindrance) -> str:
-    said = {"n": as_counted(each.count), "languages": names_of(each.languages)}
+    said = _said(each)
     match each.cause:
-        case Cause.NO_CAMPAIGN:
-            return _("No campaign is open in your languages at the moment.")
-        case Cause.NO_MODEL:
-            return _("Prompts wait for completions, but no language model is set up. An admin has to do that.")
         case Cause.TO_COME:
             return _("More tasks are on their way: the model writes completions for %(n)s prompts next.") % said
         case Cause.HELD:
@@ -41,6 +51,20 @@ def _for_labeler(each: Hindrance) -> str:
                 each.count,
             )
             return words % said
+        case Cause.SKILLS:
+            words = ngettext(
+                "%(n)s task asks for skills that your profile doesn't name: %(skills)s. An admin can add them.",
+                "%(n)s tasks ask for skills that your profile doesn't name: %(skills)s. An admin can add them.",
+                each.count,
+            )
+            return words % said
+        case Cause.QUOTA:
+            words = ngettext(
+                "%(n)s task waits in a campaign of which you have done as much as one person may in a day or a week.",
+                "%(n)s tasks wait in campaigns of which you have done as much as one person may in a day or a week.",
+                each.count,
+            )
+            return words % said
         case Cause.OTHER_LANGUAGE:
             words = ngettext(
                 "%(n)s task waits in a language that your profile doesn't name: %(languages)s. An admin can add it.",
@@ -48,8 +72,13 @@ def _for_labeler(each: Hindrance) -> str:
                 each.count,
             )
             return words % said
-        case Cause.DONE:
-            return _("Everything in your languages is done. More comes as prompts are added.")
+        case cause:
+            return str(PLAIN_FOR_LABELER[cause])
+
+
+def _said(each: Hindrance) -> dict[str, str]:
+    names = names_of_skills(each.skills) if each.skills else ""
+    return {"n": as_counted(each.count), "languages": names_of(each.languages), "skills": names}
 
 
 def words_for_admin(hindrances: Iterable[Hindrance]) -> str:
@@ -58,12 +87,8 @@ def words_for_admin(hindrances: Iterable[Hindrance]) -> str:
 
 
 def _for_admin(each: Hindrance) -> str:
-    said = {"n": as_counted(each.count), "languages": names_of(each.languages)}
+    said = _said(each)
     match each.cause:
-        case Cause.NO_CAMPAIGN:
-            return _("No open campaign is in their languages.")
-        case Cause.NO_MODEL:
-            return _("No model is current to sample from.")
         case Cause.TO_COME:
             return (
                 ngettext("%(n)s prompt waits for completions.", "%(n)s prompts wait for completions.", each.count)
@@ -83,6 +108,20 @@ def _for_admin(each: Hindrance) -> str:
                 "%(n)s holds content that was opted out of.", "%(n)s hold content that was opted out of.", each.count
             )
             return words % said
+        case Cause.SKILLS:
+            words = ngettext(
+                "%(n)s asks for skills that are in no such profile: %(skills)s.",
+                "%(n)s ask for skills that are in no such profile: %(skills)s.",
+                each.count,
+            )
+            return words % said
+        case Cause.QUOTA:
+            words = ngettext(
+                "%(n)s waits beyond the quota of its campaign.",
+                "%(n)s wait beyond the quotas of their campaigns.",
+                each.count,
+            )
+            return words % said
         case Cause.OTHER_LANGUAGE:
             words = ngettext(
                 "%(n)s is in a language that is in no such profile: %(languages)s.",
@@ -90,5 +129,5 @@ def _for_admin(each: Hindrance) -> str:
                 each.count,
             )
             return words % said
-        case Cause.DONE:
-            return _("Everything is done.")
+        case cause:
+            return str(PLAIN_FOR_ADMIN[cause])

@@ -19,7 +19,7 @@ from labeling.desk.models import Assignment, Revision
 from labeling.desk.queries.submissions import begun_revision
 from labeling.desk.services import revisions
 from labeling.desk.services.assignments import ASSIGNMENTS
-from labeling.desk.services.revisions import REVISABLE, REVISIONS, handed_in_since
+from labeling.desk.services.revisions import REVISABLE, REVISIONS, is_revisable
 from labeling.desk.views.held_work import HeldPages, discard, find_own, page_or_button
 from labeling.desk.views.interruptions import Words, refused
 from labeling.desk.views.kinds import HandedOutKind
@@ -98,8 +98,12 @@ def submission(request: LabelerRequest, token: UUID, pages: RevisionPages, revis
         page = kind.submitted_page(assignment, revision)
     except ObjectDoesNotExist:
         raise Http404 from None
-    may_revise = handed_in_since(assignment) < REVISABLE
-    context = {"page": page, "begun": begun_revision(assignment), "may_revise": may_revise}
+    context = {
+        "page": page,
+        "begun": begun_revision(assignment),
+        "may_revise": is_revisable(assignment),
+        "assignment": assignment,
+    }
     return render(request, kind.submitted_template, context)
 
 

@@ -21,6 +21,7 @@ from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import DropdownFilter, by_day
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.states import ImportState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.exports.models import Exclusion
 from labeling.exports.queries import (
     KEPT,
@@ -92,7 +93,7 @@ class LeavingOut(BaseAdmin):
         row = self.find(request, object_id)
 
         def act(cleaned: dict[str, Any]) -> str:
-            leave_out(target=row, reason=cleaned["reason"], by=user_of(request), since=_beginning_of(cleaned))
+            leave_out(target=row, reason=cleaned["reason"], by=user_of(request), since=beginning_of(cleaned))
             return _("%(what)s is left out of training from now on.") % {"what": row}
 
         confirmation = Confirmation(
@@ -118,7 +119,7 @@ class LeavingOutImport(LeavingOut):
         return [name for name in super().buttons_for(row) if name != "leave_out" or row.state == ImportState.DONE]
 
 
-def _beginning_of(cleaned: dict[str, Any]) -> datetime | None:
+def beginning_of(cleaned: dict[str, Any]) -> datetime | None:
     day = cleaned.get("since")
     return timezone.make_aware(datetime.combine(day, time.min)) if day else None
 
@@ -199,7 +200,8 @@ class InForceFilter(DropdownFilter):
 
 
 @admin.register(Exclusion)
-class ExclusionAdmin(RecordAdmin):
+class ExclusionAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("campaign", "ranking__task__campaign", "demonstration__prompt__campaign")
     list_display = (
         "what",
         "show_kind",

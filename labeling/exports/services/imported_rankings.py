@@ -7,7 +7,7 @@ from labeling.exports.services.selected import imported_rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import IMPORTED_FROM, MOST_IMPORTED, CompletionRecord, RankingRecord
+from lm.snapshot.records import IMPORTED_FROM, LABELER, MOST_IMPORTED, CompletionRecord, RankingRecord
 
 AT_ONCE = 500
 
@@ -54,6 +54,9 @@ def _record(row: ImportedRanking) -> RankingRecord:
             "licence": prompt_import.licence,
             "annotator": row.annotator,
         },
+        "label": LABELER,
+        "fixed": False,
+        "consensus": None,
     }
 
 

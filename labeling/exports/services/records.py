@@ -5,7 +5,7 @@ with one more query. What is read never changes (migration 0002), so the stateme
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,7 +17,15 @@ from labeling.exports.services.selected import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import HELD_OUT, STRONGEST, CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord
+from lm.snapshot.records import (
+    HELD_OUT,
+    LABELER,
+    STRONGEST,
+    CompletionRecord,
+    DemonstrationRecord,
+    PairRecord,
+    RankingRecord,
+)
 
 T = TypeVar("T")
 
@@ -25,46 +33,60 @@ RANKINGS_AT_ONCE = 500
 """Measured: 100 cost 4% more processor time, 2,000 save 10% and hold 17 MB of completions (benchmarks/export.py)."""
 
 
+Edit = tuple[int, str]
+"""(demonstration, text) of a labeler's improvement of the best completion."""
+
+
 def ranking_records(selection: Selection, *, edits_left_out: Counter[str]) -> Iterator[RankingRecord]:
     """One record for each ranking whose last revision as of the time is selected. Call inside a transaction.
 
     An edit that is another completion of its ranking, word for word, is left out of it and counted by split.
     """
-    rows = rankings_of(selection).values_list(
-        "id",
-        "revision",
-        "task_id",
-        "task__prompt_id",
-        "task__campaign__slug",
-        "task__prompt__opening__split",
-        "task__prompt__messages",
-        "labeler_id",
-        "labeler_group",
-        "simulated",
-        "task__prompt__use_case",
-        "task__prompt__language",
-        "task__prompt__source",
-        "instruction_version__version",
-        "rubric_version__version",
-        "active_seconds",
-        "submitted_at",
-        "strengths",
-        "none_acceptable",
+    for record, edit in records_with_edits(selection, order=["id"]):
+        edited = with_edit(record, edit)
+        edits_left_out[record["split"]] += edited is record and edit is not None
+        yield edited
+
+
+def records_with_edits(selection: Selection, *, order: Sequence[str]) -> Iterator[tuple[RankingRecord, Edit | None]]:
+    """The selected rankings as their labelers handed them in, in that order, each with its edit."""
+    rows = (
+        rankings_of(selection)
+        .order_by(*order)
+        .values_list(
+            "id",
+            "revision",
+            "task_id",
+            "task__prompt_id",
+            "task__campaign__slug",
+            "task__prompt__opening__split",
+            "task__prompt__messages",
+            "labeler_id",
+            "labeler_group",
+            "simulated",
+            "task__prompt__use_case",
+            "task__prompt__language",
+            "task__prompt__source",
+            "instruction_version__version",
+            "rubric_version__version",
+            "active_seconds",
+            "submitted_at",
+            "strengths",
+            "none_acceptable",
+            "fixed_by_id",
+        )
     )
     for batch in _batches(rows.iterator(chunk_size=RANKINGS_AT_ONCE), RANKINGS_AT_ONCE):
         completions = _completions_of([row[0] for row in batch])
         edits = _edits_of(selection, [row[0] for row in batch])
         for row in batch:
-            record = _ranking_record(selection, row, completions[row[0]])
-            edited = with_edit(record, edits.get(row[0]))
-            edits_left_out[record["split"]] += edited is record and row[0] in edits
-            yield edited
+            yield _ranking_record(selection, row, completions[row[0]]), edits.get(row[0])
 
 
 def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: list[CompletionRecord]) -> RankingRecord:
     (ranking_id, revision, task_id, prompt_id, campaign, split, messages, labeler_id, group, simulated) = row[:10]
     (use_case, language, source, instructions, rubric, active_seconds, submitted_at) = row[10:17]
-    (strengths, none_acceptable) = row[17:]
+    (strengths, none_acceptable, fixed_by) = row[17:]
     return {
         "schema": SCHEMA,
         "ranking_id": ranking_id,
@@ -88,6 +110,9 @@ def _ranking_record(selection: Selection, row: tuple[Any, ...], completions: lis
         "active_seconds": active_seconds,
         "submitted_at": utc_text(submitted_at),
         "imported": None,
+        "label": LABELER,
+        "fixed": fixed_by is not None,
+        "consensus": None,
     }
 
 
@@ -130,7 +155,7 @@ def _edits_of(selection: Selection, ranking_ids: list[int]) -> dict[int, tuple[i
     return {edit.ranking_id: (edit.pk, edit.text) for edit in kept}
 
 
-def with_edit(ranking: RankingRecord, edit: tuple[int, str] | None) -> RankingRecord:
+def with_edit(ranking: RankingRecord, edit: Edit | None) -> RankingRecord:
     """Adds the labeler's edit of the best completion as one more completion above all, without a strength.
 
     Returns the very ranking where there is no edit, or one that would have a completion chosen over itself.
@@ -199,7 +224,8 @@ def pair_records(ranking: RankingRecord, *, margins: bool = False) -> list[PairR
     """TRL's conversational preferences: one for each usable pair, by chosen's rank, chosen's id, rejected's id.
 
     With `margins` each says how much better the chosen one is: 0, ⅓, ⅔, 1 for the strengths 1 to 4 (Llama 2, §3.2), of
-    ranks further apart the sum of their steps, at most 4; 0 where the labeler was not asked.
+    ranks further apart the sum of their steps, at most 4; 0 where the labeler was not asked. Of several people's
+    rankings it is the share of them by whom the chosen one wins.
     """
     completions = ranking["completions"]
     pairs = [
@@ -215,9 +241,21 @@ def pair_records(ranking: RankingRecord, *, margins: bool = False) -> list[PairR
             "rejected": _answer(rejected["text"]),
         }
         if margins:
-            record["margin"] = _margin(ranking["strengths"], chosen["rank"], rejected["rank"])
+            record["margin"] = _margin_of(ranking, chosen, rejected)
         records.append(record)
     return records
+
+
+def _margin_of(ranking: RankingRecord, chosen: CompletionRecord, rejected: CompletionRecord) -> float:
+    """Of a consensus the share of people by whom the chosen one wins; 0 where the order goes against them."""
+    if ranking["consensus"] is None:
+        return _margin(ranking["strengths"], chosen["rank"], rejected["rank"])
+    people = len(ranking["consensus"]["rankings"])
+    for vote in ranking["consensus"]["votes"]:
+        if {vote["first"], vote["second"]} == {chosen["completion_id"], rejected["completion_id"]}:
+            won = vote["above"] - vote["below"]
+            return max(0.0, (won if vote["first"] == chosen["completion_id"] else -won) / people)
+    return 0.0
 
 
 def _margin(strengths: list[int | None] | None, upper: int, lower: int) -> float:
@@ -249,6 +287,7 @@ def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]
         "message__suggestion__outcome",
         "message__suggestion__edit_distance",
         "message__suggestion__model_version__name",
+        "fixed_by_id",
     )
     for row in rows.iterator(chunk_size=RANKINGS_AT_ONCE):
         yield _demonstration_record(selection, row)
@@ -257,7 +296,7 @@ def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]
 def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> DemonstrationRecord:
     (demonstration_id, revision, prompt_id, campaign, split, messages, text, labeler_id) = row[:8]
     (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:16]
-    (outcome, edit_distance, model) = row[16:]
+    (outcome, edit_distance, model, fixed_by) = row[16:]
     return {
         "schema": SCHEMA,
         "demonstration_id": demonstration_id,
@@ -277,6 +316,7 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Demonst
         "active_seconds": active_seconds,
         "submitted_at": utc_text(submitted_at),
         "suggestion": {"outcome": outcome, "edit_distance": edit_distance, "model": model} if outcome else None,
+        "fixed": fixed_by is not None,
     }
 
 

@@ -1,10 +1,11 @@
 """The labels that a snapshot of a selection holds, and how many it leaves out and why."""
 
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 
-from labeling.base.states import CampaignStage, LabelerGroup
+from labeling.base.states import CampaignStage, LabelerGroup, LabelsChosen
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import Ranking, RankingQuerySet
 from labeling.exports.queries import (
@@ -15,6 +16,7 @@ from labeling.exports.queries import (
 )
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
+from labeling.review.models.reviews import Adjudication
 from lm.snapshot.manifest import LeftOut
 from lm.snapshot.records import TRAIN
 
@@ -57,10 +59,28 @@ def left_out_of(selection: Selection) -> LeftOut:
 
 
 def _rankings(selection: Selection) -> QuerySet[Any]:
-    found = _selected(Ranking.objects.all(), selection, campaign="task__campaign", prompt="task__prompt")
+    """Of combined ones (services/consensus.py) all that go into them."""
+    if selection.labels == LabelsChosen.ALL:
+        found = _selected(Ranking.objects.all(), selection, campaign="task__campaign", prompt="task__prompt")
+    else:
+        whole = replace(selection, since=None)
+        found = _selected(Ranking.objects.all(), whole, campaign="task__campaign", prompt="task__prompt")
+        found = found.filter(_of_combined_tasks(selection))
     known = rankings_with_exclusion(found, as_of=selection.as_of)
     explained: QuerySet[Any] = known.annotate(why=_why(selection, campaign="task__campaign", prompt="task__prompt"))
     return explained
+
+
+def _of_combined_tasks(selection: Selection) -> Q:
+    """Adjudicated ones, where these alone are asked for; with something that came after `since`."""
+    adjudicated = Adjudication.objects.filter(task=OuterRef("task"), decided_at__lte=selection.as_of)
+    wanted = Q(Exists(adjudicated)) if selection.labels == LabelsChosen.ADJUDICATED else Q()
+    if selection.since is None:
+        return wanted
+    came = Ranking.objects.filter(
+        task=OuterRef("task"), submitted_at__gt=selection.since, submitted_at__lte=selection.as_of
+    )
+    return wanted & (Q(Exists(came)) | Q(Exists(adjudicated.filter(decided_at__gt=selection.since))))
 
 
 def _demonstrations(selection: Selection) -> QuerySet[Any]:

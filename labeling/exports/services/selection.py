@@ -7,7 +7,7 @@ from typing import NotRequired, Self, TypedDict
 
 from labeling.base.export_lock import settled_now
 from labeling.base.refusals import ModelRefused, SnapshotRefused
-from labeling.base.states import CampaignStage, CampaignUse
+from labeling.base.states import CampaignStage, CampaignUse, LabelsChosen
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.queries import reward_model_named
 from lm.snapshot.manifest import utc_text
@@ -30,6 +30,7 @@ class Filters(TypedDict):
     since: str | None
     margins: bool
     include_imported: NotRequired[bool]
+    labels: NotRequired[str]  # every snapshot says so that is made now
     include_left_out: bool
     reward_model: str | None
     campaigns: list[str] | None
@@ -41,8 +42,9 @@ class Filters(TypedDict):
 class Selection:
     """The records of a snapshot: everything of these kinds, handed in after `since`, up to and including `as_of`.
 
-    `margins`: pairs say how much better the chosen one is. Campaigns by their slugs: `campaigns` feed the reward model;
-    of `evaluate_only` the train split is left out, of `never_train` everything.
+    `margins`: pairs say how much better the chosen one is. `labels`: which rankings of a task that several people
+    ranked. Campaigns by their slugs: `campaigns` feed the reward model; of `evaluate_only` the train split is left out,
+    of `never_train` everything.
     """
 
     as_of: datetime
@@ -55,6 +57,7 @@ class Selection:
     margins: bool = False
     include_imported: bool = False
     include_left_out: bool = False
+    labels: LabelsChosen = LabelsChosen.ALL
     reward_model: str | None = None
     campaigns: tuple[str, ...] | None = None
     evaluate_only: tuple[str, ...] = ()
@@ -74,6 +77,7 @@ class Selection:
             margins=filters.get("margins", False),
             include_imported=filters.get("include_imported", False),
             include_left_out=filters["include_left_out"],
+            labels=LabelsChosen(filters.get("labels", LabelsChosen.ALL)),
             reward_model=filters["reward_model"],
             campaigns=None if filters["campaigns"] is None else tuple(filters["campaigns"]),
             evaluate_only=tuple(filters["evaluate_only"]),
@@ -91,6 +95,7 @@ class Selection:
             since=None if self.since is None else utc_text(self.since),
             margins=self.margins,
             include_left_out=self.include_left_out,
+            labels=self.labels.value,
             reward_model=self.reward_model,
             campaigns=None if self.campaigns is None else list(self.campaigns),
             evaluate_only=list(self.evaluate_only),
@@ -113,6 +118,7 @@ def select(
     margins: bool = False,
     include_imported: bool = False,
     include_left_out: bool = False,
+    labels: str = LabelsChosen.ALL,
     reward_model: str | None = None,
 ) -> Selection:
     """Raises SnapshotRefused for unknown kinds, campaigns, splits and reward models, and for a time that isn't over."""
@@ -127,6 +133,7 @@ def select(
         raise SnapshotRefused("Held-out labelers' work is in none of the splits; ask for one or the other.")
     if margins and "pairs" not in kinds:
         raise SnapshotRefused("Margins belong to pairs, and no pairs are asked for. Add the kind pairs.")
+    chosen = _labels(labels, kinds=kinds, held_out=held_out)
     if campaign is not None:
         _check_campaign(campaign)
     until = _settled(as_of)
@@ -141,11 +148,25 @@ def select(
         held_out=held_out,
         include_imported=include_imported,
         include_left_out=include_left_out,
+        labels=chosen,
         reward_model=reward_model,
         campaigns=None if reward_model is None else _campaigns_of(reward_model),
         evaluate_only=_campaigns_with(CampaignUse.EVALUATE_ONLY),
         never_train=_campaigns_with(CampaignUse.NEVER_TRAIN),
     )
+
+
+def _labels(labels: str, *, kinds: tuple[str, ...], held_out: bool) -> LabelsChosen:
+    if labels not in LabelsChosen.values:
+        raise SnapshotRefused(f"There are no labels “{labels}”; choose one of {', '.join(LabelsChosen.values)}.")
+    chosen = LabelsChosen(labels)
+    if chosen != LabelsChosen.ALL and kinds == ("demonstrations",):
+        raise SnapshotRefused(
+            f"Demonstrations are not combined, so there are no {chosen} ones. Ask for rankings or pairs as well."
+        )
+    if chosen == LabelsChosen.ADJUDICATED and held_out:
+        raise SnapshotRefused("An adjudication is nobody's own work, so none is held out; ask for one or the other.")
+    return chosen
 
 
 def _campaigns_of(reward_model: str) -> tuple[str, ...]:

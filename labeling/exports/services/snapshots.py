@@ -11,8 +11,10 @@ from typing import TypedDict, Unpack
 from django.db import transaction
 
 from labeling.base.refusals import NothingToExport, SnapshotRefused
+from labeling.base.states import LabelsChosen
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
+from labeling.exports.services.consensus import combined_records
 from labeling.exports.services.imported_rankings import imported_ranking_records
 from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
 from labeling.exports.services.selected import left_out_of
@@ -30,7 +32,8 @@ class SnapshotOptions(TypedDict, total=False):
     `kinds`: some of rankings, pairs, demonstrations; all where left out. `as_of`, `since`: handed in up to the one, now
     where left out, and after the other. `margins`: pairs say how much better. `parquet`: the same as Parquet, too.
     `include_imported`: existing comparisons, behind the labelers' rankings. `include_left_out`: what admins left out of
-    training, too. `reward_model`: only what its campaigns feed it with.
+    training, too. `reward_model`: only what its campaigns feed it with. `labels`: all, consensus or adjudicated
+    (labeling/exports/services/consensus.py).
     """
 
     kinds: Sequence[str]
@@ -44,6 +47,7 @@ class SnapshotOptions(TypedDict, total=False):
     parquet: bool
     include_imported: bool
     include_left_out: bool
+    labels: str
     reward_model: str | None
 
 
@@ -88,6 +92,7 @@ def selection_of(options: SnapshotOptions) -> Selection:
         margins=options.get("margins", False),
         include_imported=options.get("include_imported", False),
         include_left_out=options.get("include_left_out", False),
+        labels=options.get("labels", LabelsChosen.ALL),
         reward_model=options.get("reward_model"),
     )
 
@@ -121,7 +126,10 @@ def _in_words(left_out: LeftOut) -> str:
 
 
 def _write_rankings(files: SnapshotWriter, tally: "_Tally", selection: Selection) -> None:
-    labelers = ranking_records(selection, edits_left_out=tally.edits_left_out)
+    if selection.labels == LabelsChosen.ALL:
+        labelers = ranking_records(selection, edits_left_out=tally.edits_left_out)
+    else:
+        labelers = combined_records(selection, edits_left_out=tally.edits_left_out)
     for record in chain(labelers, imported_ranking_records(selection)):
         if "rankings" in selection.kinds:
             files.write("rankings", record["split"], record)
@@ -150,6 +158,8 @@ class _Tally:
         pairs = usable_pairs([completion["rank"] for completion in record["completions"]])
         self._numbers[record["split"]]["rankings"] += 1
         self._numbers[record["split"]]["usable_pairs"] += len(pairs)
+        if record["label"] != "labeler":
+            self._numbers[record["split"]][record["label"]] += 1
         if record["imported"] is not None:
             self._numbers[record["split"]]["imported_rankings"] += 1
         if record["simulated"]:

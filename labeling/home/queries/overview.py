@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind
 from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
+from labeling.campaigns.models.queues import quota_reached
 from labeling.desk.models import Assignment
 from labeling.desk.queries.available import as_counted, available_by_campaign, more_than_counted, open_campaigns
 from labeling.desk.queries.work import is_unexpected
 from labeling.home.queries.work_done import pieces_done
+from labeling.pay.surveys.models import Survey
+from labeling.pay.surveys.queries import survey_to_answer
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.writing.queries import OwnWriting, begun_by
@@ -61,6 +64,8 @@ class CampaignWork:
     own_writing: list[CompositionKind]
     comes_first: bool
     """As the labeler chose."""
+    quota_reached: bool
+    """They have done as much of it as it takes from one person in a day or a week."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,8 @@ class Overview:
     lapsed: list[Unfinished]
     campaigns: list[CampaignWork]
     begun: list[OwnWriting]
+    survey: Survey | None
+    """The open one, which they have not answered."""
 
 
 def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
@@ -97,12 +104,16 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 name=campaign.name,
                 description=campaign.description,
                 available={kind: as_counted(counts.get(campaign.pk, 0)) for kind, counts in available.items()},
-                own_writing=campaign.own_writing(),
+                own_writing=[] if campaign.quota_reached else campaign.own_writing(),
+                quota_reached=campaign.quota_reached,
                 comes_first=campaign.pk == labeler.first_campaign_id,
             )
-            for campaign in open_campaigns(labeler)
+            for campaign in open_campaigns(labeler).annotate(
+                quota_reached=ExpressionWrapper(quota_reached(labeler.pk, campaign=""), BooleanField())
+            )
         ],
         begun=begun_by(labeler),
+        survey=survey_to_answer(labeler),
     )
 
 

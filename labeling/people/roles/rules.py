@@ -43,6 +43,8 @@ MAY: Mapping[str, May] = {
     "labeling.importedranking": May(manager="view", engineer="view"),
     # who works on it
     "labeling.labeler": May(manager="view", engineer="view"),
+    "labeling.skill": May(reviewer="view", manager="view add change", engineer="view"),
+    "labeling.survey": May(manager="view", engineer="view"),
     "labeling.rankingtask": WORK,
     "labeling.assignment": WORK,
     # what people said
@@ -51,12 +53,26 @@ MAY: Mapping[str, May] = {
     "labeling.revision": WORK,
     "labeling.conversation": WORK,
     "labeling.composition": WORK,
+    "labeling.ownprompt": May(manager="view", engineer="view"),
     "labeling.suggestionrequest": WORK,
+    "labeling.rankingagreement": READ,
+    "labeling.labelerhabits": May(reviewer="view", manager="view"),
+    "labeling.nearcopyfound": May(reviewer="view", manager="view"),
+    "labeling.sentinel": May(reviewer="view", manager="view add change", engineer="view"),
     "labeling.preferencemargin": May(manager="view change", engineer="view change"),
+    # how well labelers work
+    "labeling.golditem": May(reviewer="view", manager="view change", engineer="view"),
+    "labeling.check": READ,
+    # what reviewers say, and what labelers write to those who run the work
+    "labeling.review": READ,
+    "labeling.adjudication": READ,
+    "labeling.thread": May(reviewer="view", manager="view change"),
+    "labeling.brokentaskreport": May(reviewer="view", manager="view change"),
     # training
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,
     "labeling.modelversion": TRAINING,
+    "labeling.trainingrecipe": May(manager="view", engineer="view"),
     "labeling.trainingrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),
@@ -64,7 +80,12 @@ MAY: Mapping[str, May] = {
     # doors for programs: one's own tokens alone
     "labeling.apitoken": May(manager="view add change", engineer="view add change"),
     "labeling.webhook": May(engineer="view add change delete"),
+    "labeling.webhookdelivery": May(engineer="view change"),
 }
+
+
+ALSO: Mapping[Role, frozenset[str]] = {Role.REVIEWER: frozenset({"labeling.review_work"})}
+"""Permissions that are no verb of one object: the pages on which reviewers decide (labeling/review/views/)."""
 
 
 def permissions_of(role: Role) -> frozenset[str]:
@@ -74,4 +95,4 @@ def permissions_of(role: Role) -> frozenset[str]:
     for model, may in MAY.items():
         app, _dot, name = model.partition(".")
         found |= {f"{app}.{verb}_{name}" for verb in may[place].split()}
-    return frozenset(found)
+    return frozenset(found) | ALSO.get(role, frozenset())

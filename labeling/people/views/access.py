@@ -1,6 +1,6 @@
 """Access to the pages for labelers, and the pages that everybody else sees instead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -9,13 +9,14 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from labeling.base.interruptions import Action, Interruption, show_interruption
 from labeling.base.states import LabelerState
 from labeling.base.views import page_of_button
 from labeling.people.models import Labeler
-from labeling.people.queries import labeler_of
+from labeling.people.queries import labeler_of, zone_of
 
 P = ParamSpec("P")
 
@@ -57,20 +58,34 @@ def _page_to_return_to(request: HttpRequest) -> str:
 
 
 def no_profile(request: HttpRequest) -> HttpResponse:
-    """The page for staff, who work in the admin, and for accounts without a labeler's profile."""
+    """The page for staff and reviewers, who work elsewhere, and for accounts without a labeler's profile."""
+    review = [Action(label=_("Review work"), url=reverse("review_queue"))]
+    reviews = review if request.user.has_perm("labeling.review_work") else []
     if request.user.is_staff:
         admin = Action(label=_("Open the admin"), url=reverse("admin:index"))
         text = _("You run Concord; your account has no labeler's profile, so there is nothing to label here.")
-        page = Interruption(title=_("Your place is the admin"), text=text, icon="desk", actions=[admin])
+        page = Interruption(title=_("Your place is the admin"), text=text, icon="desk", actions=[admin, *reviews])
+        return show_interruption(request, page)
+    if reviews:
+        text = _("You look at what labelers hand in; your account has no labeler's profile, so you label nothing here.")
+        page = Interruption(title=_("Your place is the reviewers' queue"), text=text, icon="desk", actions=reviews)
         return show_interruption(request, page)
     text = _("You are logged in, but nobody has made you a labeler yet. Ask whoever gave you this account.")
     return show_interruption(request, Interruption(title=_("Almost there"), text=text, icon="pause", actions=[]))
 
 
-def not_active(request: HttpRequest, labeler: Labeler) -> HttpResponse:
+def not_active(request: HttpRequest, labeler: Labeler, *, held: Sequence[str] = ()) -> HttpResponse:
+    """`held`: the addresses of work that they may still finish."""
     title, text = words_for_state(LabelerState(labeler.state))
-    past = Action(label=_("Your submissions"), url=reverse("history"))
-    return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[past]))
+    if held and (until := labeler.finishing_until):
+        moment = date_format(until.astimezone(zone_of(labeler)), "DATETIME_FORMAT")
+        text += " " + _("What you hold may be handed in until %(moment)s.") % {"moment": moment}
+    finish = [Action(label=_("Finish what you hold"), url=address) for address in held]
+    past = [
+        Action(label=_("Your submissions"), url=reverse("history")),
+        Action(label=_("Your numbers and pay"), url=reverse("me")),
+    ]
+    return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[*finish, *past]))
 
 
 def words_for_state(state: LabelerState) -> tuple[str, str]:
@@ -82,4 +97,9 @@ def words_for_state(state: LabelerState) -> tuple[str, str]:
         return _("You are being screened"), _(
             "Your answers are being looked at. You'll find work here once that is done."
         )
+    if state == LabelerState.PRACTICE:
+        text = _(
+            "There is nothing more to practise on just now. You'll find real work here once you have been admitted."
+        )
+        return _("Nothing to practise right now"), text
     return _("Welcome to Concord"), _("Your account is ready. You'll find work here once you have been admitted.")

@@ -1,7 +1,5 @@
 """What labelers choose for themselves."""
 
-from zoneinfo import available_timezones
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from labeling.base.states import ContentWarning
+from labeling.base.time_zones import named_time_zones
 from labeling.base.trail.actors import acting_as
 from labeling.people.services import BREAK_MINUTES_HIGHEST, change_preferences
 from labeling.people.views.access import LabelerRequest, labeler_page
@@ -33,9 +32,7 @@ class PreferencesForm(forms.Form):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         field = self.fields["time_zone"]
         assert isinstance(field, forms.ChoiceField)
-        # Etc/GMT+8 and its like have their signs the wrong way round; nobody lives there.
-        names = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
-        field.choices = [("", _("UTC")), *((name, name.replace("_", " ")) for name in names)]
+        field.choices = [("", _("UTC")), *named_time_zones()]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

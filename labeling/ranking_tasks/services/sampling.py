@@ -175,6 +175,8 @@ def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion
         finish_reason=completion.finish_reason,
         mean_logprob=completion.mean_logprob,
         seed=completion.seed,
+        token_ids=list(completion.token_ids) or None,
+        logprobs=list(completion.logprobs) or None,
     )
     return 1
 

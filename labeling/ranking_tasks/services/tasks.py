@@ -22,7 +22,7 @@ from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, task
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 from labeling.ranking_tasks.services.sharing import Wanted, rankings_of
 
-COPIED = ("run_id", "text", "text_key", "token_count", "finish_reason", "mean_logprob", "seed")
+COPIED = ("run_id", "text", "text_key", "token_count", "finish_reason", "mean_logprob", "seed", "token_ids", "logprobs")
 """Of a completion: what its copy has as well. By `text_key` one finds the other."""
 RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
@@ -145,6 +145,8 @@ def ask_for_another_ranking(*, task: RankingTask) -> RankingTask:
         raise WorkSetAside(
             f"Ranking task {task.pk} checks one labeler. Ask for another ranking of task {task.copy_of_id} instead."
         )
+    if RankingTask.objects.filter(pk=task.pk, gold_item__isnull=False).exists():
+        raise WorkSetAside(f"Ranking task {task.pk} is gold: labelers meet it as a check, and not else.")
     if task.state == TaskState.SET_ASIDE or task.prompt.set_aside_reason:
         raise WorkSetAside(f"Ranking task {task.pk} or its prompt is set aside. Put it back into the queue first.")
     if task.campaign.state not in (CampaignState.ACTIVE, CampaignState.PAUSED):

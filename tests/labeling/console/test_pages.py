@@ -17,8 +17,10 @@ from labeling.base.admin.model_admins import BaseAdmin
 from labeling.base.states import ApiScope
 from labeling.exports.services.exclusions import leave_out
 from labeling.models import (
+    AdjudicatedCompletion,
     Campaign,
     Completion,
+    CompletionAgreement,
     Demonstration,
     EarlierDraft,
     IdempotentRequest,
@@ -27,31 +29,42 @@ from labeling.models import (
     ModelCheck,
     ModelComparison,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     PromptOpening,
     QueueProgress,
     RankedCompletion,
     RenderedCompletion,
+    ReviewProgress,
     RewardScore,
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    SurveyAnswer,
+    SurveyParticipation,
+    ThreadMessage,
     TrainingPoint,
     UnfinishedAttempt,
     Webhook,
     WorkingTime,
     WorkQueue,
 )
+from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import make_token
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
+    asked_how_they_find_it,
     compared_elsewhere,
     doubted,
     furnish,
+    looked_at,
     model_in,
     open_campaign,
+    paid_for,
+    reviewed,
     run_in_training,
+    shared_by,
     snapshot_in,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
@@ -66,22 +79,27 @@ NOUNS = [
 ]
 # These have no page of their own: they are shown where they belong.
 SHOWN_ELSEWHERE = {
+    AdjudicatedCompletion,
     Completion,
+    CompletionAgreement,
     Message,
     ModelCheck,
     OwnPromptExample,
+    PayTerms,
     Promotion,
     RankedCompletion,
     RewardScore,
     SamplingRun,
     SnapshotRequest,
     Suggestion,
+    SurveyAnswer,
+    ThreadMessage,
     TrainingPoint,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
-    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion,
-    UnfinishedAttempt, WorkingTime, WorkQueue,
+    IdempotentRequest, InstructionAcknowledgement, PromptOpening, QueueProgress, RenderedCompletion, ReviewProgress,
+    SurveyParticipation, UnfinishedAttempt, WorkingTime, WorkQueue,
 }  # fmt: skip
 
 
@@ -104,6 +122,12 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    paid_for(campaign)
+    asked_how_they_find_it()
+    add_skill(slug="law", name={"en": "Law"})
+    shared_by(make_labeler("jo"), make_labeler("kim"))
+    looked_at()
+    reviewed(campaign)
     return campaign
 
 
@@ -180,7 +204,7 @@ def test_lists_and_the_front_page_ask_no_query_per_row(everything: Campaign) -> 
     addresses = [reverse("admin:index"), *(list_of(model) for model in NOUNS)]
     before = {address: queries_of(client, address) for address in addresses}
     furnish(everything, labelers=["dora", "emil", "fay"])
-    open_campaign()
+    reviewed(open_campaign(), by="rolf")
     asked_for_rewards("paul")
     assert {address: queries_of(client, address) for address in addresses} == before
     assert before[reverse("admin:index")] < 36

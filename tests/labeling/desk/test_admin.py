@@ -214,11 +214,11 @@ def test_a_labeler_is_admitted_and_suspended_and_held_work_comes_back() -> None:
         client.post(address_of(alice, name))
     assert claim_ranking(labeler=alice)
     assert "1 piece of work is held now" in client.get(address_of(alice, "suspend")).text
-    client.post(address_of(alice, "suspend"))
+    client.post(address_of(alice, "suspend"), {"held_work_hours": "0", "labels": "keep"})
     alice.refresh_from_db()
     assert alice.state == LabelerState.SUSPENDED
     assert RankingTask.objects.get().rankings_open == 0
-    again = client.post(address_of(alice, "suspend"))
+    again = client.post(address_of(alice, "suspend"), {"held_work_hours": "0", "labels": "keep"})
     assert again.status_code == 422
 
 

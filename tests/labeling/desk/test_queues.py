@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
+from html import unescape
 from importlib import import_module
 from typing import Any
 
@@ -29,17 +31,19 @@ from labeling.base.states import (
     SkipReason,
     TaskState,
 )
-from labeling.campaigns.services.campaigns import change_campaign_state
-from labeling.campaigns.services.prompts import warn_of_content
+from labeling.campaigns.services.campaigns import change_campaign, change_campaign_state
+from labeling.campaigns.services.prompts import ask_for_skills, warn_of_content
 from labeling.desk.demonstrating.services import submit_demonstration
 from labeling.desk.queries import available
 from labeling.desk.queries.available import available_by_campaign, waiting_for
-from labeling.desk.queries.idle import with_work
+from labeling.desk.queries.idle import Cause, stuck_in, waiting_queues, why_nothing, with_work
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, resume, skip
 from labeling.desk.services.leases import give_back
-from labeling.models import Assignment, Campaign, Labeler, Prompt, QueueProgress, RankingTask, WorkQueue
+from labeling.models import Assignment, Campaign, Labeler, Prompt, QueueProgress, RankingTask, Skill, WorkQueue
+from labeling.people.queries import beginning_of_today
 from labeling.people.services import change_labeler, change_preferences
+from labeling.people.skills.services import add_skill
 from labeling.ranking_tasks.services.setting_aside import (
     restore_prompt,
     restore_task,
@@ -115,7 +119,7 @@ def may_be_given(labeler: Labeler, kind: str) -> set[int]:
     met = set(Assignment.objects.filter(~untouched, labeler=labeler, kind=kind).values_list("prompt", flat=True))
     open_campaigns = set(Campaign.objects.filter(state=CampaignState.ACTIVE).values_list("pk", flat=True))
     found = set()
-    for task in RankingTask.objects.select_related("prompt"):
+    for task in RankingTask.objects.select_related("prompt__campaign"):
         prompt: Prompt = task.prompt
         if kind == AssignmentKind.RANKING:
             is_free = task.state == TaskState.READY and task.rankings_open + task.rankings_done < task.rankings_needed
@@ -124,10 +128,18 @@ def may_be_given(labeler: Labeler, kind: str) -> set[int]:
             taken = prompt.demonstrations_open + prompt.demonstrations_done
             is_free = not prompt.set_aside_reason and taken < prompt.demonstrations_needed
         is_minded = set(prompt.content_warnings) & set(labeler.opt_outs)
+        is_able = {*prompt.required_skills, *prompt.campaign.required_skills} <= {*labeler.skills}
         is_theirs = prompt.language in labeler.languages and prompt.campaign_id in open_campaigns and not is_minded
+        is_theirs = is_theirs and is_able and not quota_used_up(labeler, prompt.campaign)
         if is_free and is_theirs and prompt.pk not in met:
             found.add(prompt.pk)
     return found
+
+
+def quota_used_up(labeler: Labeler, campaign: Campaign) -> bool:
+    """By what was handed in or is held; all of it is of today here."""
+    done = Assignment.objects.filter(labeler=labeler, campaign=campaign, state__in=["open", "submitted"]).count()
+    return any(quota is not None and done >= quota for quota in (campaign.daily_quota, campaign.weekly_quota))
 
 
 @pytest.mark.django_db
@@ -242,6 +254,39 @@ class TestWhatComesFirst:
         hand_in(alice, second)
         assert CLAIMS[kind](labeler=alice) is None
 
+    def test_work_that_asks_for_skills_waits_for_those_who_have_them(
+        self, kind: str, alice: Labeler, bob: Labeler
+    ) -> None:
+        add_skill(slug="law", name={"en": "Law", "zh-hans": "法律"})
+        work = make_work(make_campaign())
+        ask_for_skills(prompt=work.prompt, skills=["law"])
+        assert CLAIMS[kind](labeler=alice) is None
+        [why] = [each for each in why_nothing(alice, AssignmentKind(kind)) if each.cause == Cause.SKILLS]
+        assert (why.count, why.skills) == (1, ("law",))
+        assert "asks for skills that your profile doesn't name: Law." in unescape(
+            browser_of(alice).get(f"/next/{kind}/").content.decode()
+        )
+        [stuck] = [each for each in stuck_in(waiting_queues()) if each.kind == kind]
+        assert [each.cause for each in stuck.hindrances] == [Cause.SKILLS]
+        change_labeler(labeler=bob, group=LabelerGroup(bob.group), languages=bob.languages, skills=["law"])
+        assert stuck_in(waiting_queues()) == []
+        assert work_of(CLAIMS[kind](labeler=bob)) == work.prompt_id
+
+    def test_a_quota_holds_for_each_labeler_and_begins_anew_where_they_live(
+        self, kind: str, alice: Labeler, bob: Labeler
+    ) -> None:
+        campaign = make_campaign(daily_quota=1)
+        for _ in range(2):
+            make_work(campaign, rankings=2)
+        claim_and_hand_in(alice, kind)
+        assert CLAIMS[kind](labeler=alice) is None
+        assert Cause.QUOTA in {each.cause for each in why_nothing(alice, AssignmentKind(kind))}
+        assert "as much of it as one person may" in browser_of(alice).get("/").content.decode()
+        claim_and_hand_in(bob, kind)
+        # What was handed in before today began for her is another day's.
+        Assignment.objects.filter(labeler=alice).update(closed_at=beginning_of_today(alice) - timedelta(seconds=1))
+        assert CLAIMS[kind](labeler=alice) is not None
+
     def test_a_warning_that_is_added_keeps_the_work_from_those_who_mind_and_removed_brings_it_back(
         self, kind: str, alice: Labeler
     ) -> None:
@@ -266,7 +311,7 @@ def end(labeler: Labeler, assignment: Assignment, how: str) -> None:
 STEPS = (
     "claim", "claim", "claim", "claim", "submit", "skip", "lapse", "lapse", "draft", "resume", "change_campaign", "add",
     "set_task_aside", "set_prompt_aside", "restore_task", "restore_prompt", "warn", "rank_again", "opt_out", "learn",
-    "reserve", "release_reservations",
+    "reserve", "release_reservations", "ask_for_skills", "change_skills", "train", "train", "change_quota",
 )  # fmt: skip
 # What is done, and numbers that choose whom or what it is done to.
 STORIES = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.integers(0, 3)), max_size=25)
@@ -291,6 +336,7 @@ class _Story:
     def __init__(self, kind: AssignmentKind) -> None:
         self.kind = kind
         self.campaigns = [make_campaign(), make_campaign(priority=1)]
+        Skill.objects.get_or_create(slug="law", defaults={"name": {"en": "Law"}})
         for number in range(6):
             self.add(number, number)
         self.labelers = [
@@ -316,6 +362,11 @@ class _Story:
         elif what == "change_campaign":
             states = [CampaignState.PAUSED, CampaignState.ACTIVE, CampaignState.CLOSED, CampaignState.ACTIVE]
             change_campaign_state(campaign=self.campaigns[which % 2], state=states[how])
+        elif what == "change_skills":
+            change_campaign(campaign=self.campaigns[which % 2], required_skills=["law"] if how % 2 else [])
+        elif what == "change_quota":
+            quotas = [(None, None), (1, None), (2, 3), (None, 1)][how]
+            change_campaign(campaign=self.campaigns[which % 2], daily_quota=quotas[0], weekly_quota=quotas[1])
         elif hasattr(self, f"labeler_{what}"):
             getattr(self, f"labeler_{what}")(labeler, how)
         elif what in ("submit", "skip", "lapse", "draft", "resume"):
@@ -338,6 +389,8 @@ class _Story:
     def change_work(self, task: RankingTask, what: str, how: int) -> None:
         if what == "warn":
             warn_of_content(prompt=task.prompt, warnings=[VIOLENCE] if how % 2 else [])
+        elif what == "ask_for_skills":
+            ask_for_skills(prompt=task.prompt, skills=["law"] if how % 2 else [])
         elif what == "rank_again":
             ask_for_another_ranking(task=task)
         elif what == "release_reservations":
@@ -358,6 +411,14 @@ class _Story:
     def labeler_learn(self, labeler: Labeler, how: int) -> None:
         languages = [["en"], ["zh"], ["en", "zh"], ["zh", "en"]][how]
         change_labeler(labeler=labeler, group=LabelerGroup(labeler.group), languages=languages)
+
+    def labeler_train(self, labeler: Labeler, how: int) -> None:
+        change_labeler(
+            labeler=labeler,
+            group=LabelerGroup(labeler.group),
+            languages=labeler.languages,
+            skills=["law"] if how % 2 else [],
+        )
 
     def add(self, which: int, how: int) -> None:
         make_work(

@@ -76,6 +76,7 @@ class TestExportComparisons:
             "since": None,
             "margins": False,
             "include_left_out": False,
+            "labels": "all",
             "reward_model": None,
             "campaigns": None,
             "evaluate_only": [],

@@ -34,6 +34,7 @@ RANKING_KEYS = [
     "schema", "ranking_id", "revision", "task_id", "prompt_id", "campaign", "split", "prompt", "completions",
     "strengths", "none_acceptable", "labeler", "labeler_group", "simulated", "use_case", "language", "source",
     "instruction_version", "rubric_version", "active_seconds", "submitted_at", "imported",
+    "label", "fixed", "consensus",
 ]  # fmt: skip
 COMPLETION_KEYS = [
     "completion_id", "text", "rank", "quality", "flags", "note", "shown_position", "model", "model_version_id",
@@ -42,7 +43,7 @@ COMPLETION_KEYS = [
 DEMONSTRATION_KEYS = [
     "schema", "demonstration_id", "revision", "prompt_id", "campaign", "split", "prompt", "completion", "labeler",
     "labeler_group", "simulated", "use_case", "language", "source", "instruction_version", "active_seconds",
-    "submitted_at", "suggestion",
+    "submitted_at", "suggestion", "fixed",
 ]  # fmt: skip
 
 
@@ -78,6 +79,9 @@ class TestRankings:
             "active_seconds": 91.5,
             "submitted_at": None,
             "imported": None,
+            "label": "labeler",
+            "fixed": False,
+            "consensus": None,
         }
         assert datetime.fromisoformat(record["submitted_at"]) == Ranking.objects.get().submitted_at
         assert record["submitted_at"].endswith("Z")
@@ -322,6 +326,7 @@ class TestDemonstrations:
             "active_seconds": 60.0,
             "submitted_at": None,
             "suggestion": None,
+            "fixed": False,
         }
         assert manifest.counts == {"train": {"demonstrations": 1, "prompts": 1, "labelers": 1}}
         assert [each.completion for each in open_snapshot(tmp_path / "out").demonstrations("train")] == [
@@ -478,6 +483,7 @@ class TestManifest:
             "since": None,
             "margins": False,
             "include_left_out": False,
+            "labels": "all",
             "reward_model": None,
             "campaigns": None,
             "evaluate_only": [],

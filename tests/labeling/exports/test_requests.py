@@ -64,8 +64,8 @@ def test_a_button_asks_a_worker_makes_it_and_the_list_has_it(sent: list[int]) ->
     assert asked.asked_by.username in page.text
     assert snapshot.filters | {"kinds": None} == {
         "kinds": None, "campaign": None, "split": "train", "include_simulated": False, "held_out": False,
-        "since": "2026-01-01T00:00:00.000000Z", "margins": True, "include_left_out": False, "reward_model": None,
-        "campaigns": None, "evaluate_only": [], "never_train": [],
+        "since": "2026-01-01T00:00:00.000000Z", "margins": True, "include_left_out": False, "labels": "all",
+        "reward_model": None, "campaigns": None, "evaluate_only": [], "never_train": [],
     }  # fmt: skip
     assert (Path(snapshot.path) / "parquet/pairs/train.parquet").exists()
     assert lines(Path(snapshot.path), "pairs/train.jsonl")[0]["margin"] == 0

@@ -54,6 +54,7 @@ def test_logging_out_ends_at_the_login_page(client: Client) -> None:
     [
         (LabelerState.INVITED, "once you have been admitted"),
         (LabelerState.SCREENING, "being screened"),
+        (LabelerState.PRACTICE, "Nothing to practise right now"),
         (LabelerState.SUSPENDED, "account is paused"),
     ],
 )

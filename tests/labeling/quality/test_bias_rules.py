@@ -62,6 +62,7 @@ def test_length_is_a_habit_only_where_others_do_not_see_it_so() -> None:
     length = length_of(ranked(1, 1, 2, 3), [ranked(2, 1, 3, 2)], [30, 20, 10])
     assert (length.longer_wins, length.pairs) == (3, 3)
     assert (length.for_longer, length.for_shorter) == (1, 0)
+    assert (length.same_longer, length.same_shorter) == (2, 0)
 
 
 def test_discoveries_of_benjamini_and_hochberg() -> None:
@@ -110,7 +111,12 @@ def a_world(seed: int) -> list[RankedTask]:
                 ranks = list(rankings[0].ranks)
             rankings.append(Ranked(labeler=one, ranks=ranks, shown=shown, seconds=chance.lognormvariate(4, 0.5)))
         tasks.append(
-            RankedTask(task=number, lengths=[int(300 * math.exp(each / 2)) for each in length], rankings=rankings)
+            RankedTask(
+                task=number,
+                lengths=[int(300 * math.exp(each / 2)) for each in length],
+                rankings=rankings,
+                usual_seconds=55.0,
+            )
         )
     return tasks
 
@@ -119,15 +125,14 @@ def test_the_four_who_are_planted_are_named_and_the_honest_are_not() -> None:
     worlds, honest = 8, 0
     named: Counter[tuple[int, Habit]] = Counter()
     for seed in range(worlds):
-        habits = habits_of(a_world(seed), usual_seconds={K: 55.0})
+        habits = habits_of(a_world(seed))
         found = findings_of({who: each.estimates() for who, each in habits.items()})
         for who, findings in found.items():
             named.update((who, each.habit) for each in findings if each.is_outlier)
             honest += who > COPIER and any(each.is_outlier for each in findings)
-    assert named[SPAMMER, Habit.DISAGREES] == worlds
-    assert named[BY_PLACE, Habit.PLACE] == worlds
-    assert named[BY_LENGTH, Habit.LENGTH] == worlds
-    assert named[COPIER, Habit.COPIES] == worlds
+    planted = ((SPAMMER, Habit.DISAGREES), (BY_PLACE, Habit.PLACE), (BY_LENGTH, Habit.LENGTH), (COPIER, Habit.COPIES))
+    assert sum(named[each] for each in planted) >= 0.95 * 4 * worlds
+    assert all(named[each] >= worlds - 1 for each in planted)
     assert honest <= 0.02 * worlds * (LABELERS - 4)
 
 
@@ -182,3 +187,18 @@ def test_a_near_copy_is_told_from_a_text_on_the_same_matter() -> None:
     own = "Air scatters blue light far more strongly than red light, and the scattered light reaches us from all sides."
     assert near_copy_of(own, [model]) is None
     assert near_copy_of("Yes.", ["Yes."]) is None
+
+
+def test_who_always_comes_last_is_no_copier_for_it() -> None:
+    """Everybody ranks as everybody else half of the time; one always hands in after three others."""
+    chance = random.Random(8)
+
+    def said() -> tuple[int, ...]:
+        return (1, 2, 3) if chance.random() < 0.7 else (2, 1, 3)
+
+    tasks = []
+    for number in range(120):
+        group = [*chance.sample(range(6), 3), 9]
+        tasks.append(RankedTask(task=number, lengths=[1, 2, 3], rankings=[ranked(one, *said()) for one in group]))
+    found = findings_of({who: each.estimates() for who, each in habits_of(tasks).items()})
+    assert not [each for each in found[9] if each.habit == Habit.COPIES and each.is_outlier]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 import krippendorff
 import numpy as np
@@ -22,6 +23,7 @@ from labeling.quality.agreement.rules.pairs import compare
 from labeling.quality.agreement.rules.ratings import RatingSums, rating_of
 from labeling.quality.agreement.rules.ratios import Sums, pooled, share_of_sums
 
+LEVELS: list[Literal["ordinal", "nominal"]] = ["ordinal", "nominal"]
 RANKS = st.lists(st.integers(1, 6), min_size=2, max_size=9)
 
 # Krippendorff (2011), section C: four observers, twelve units, with missing values.
@@ -60,9 +62,11 @@ def test_coincidences_of_krippendorffs_example_a() -> None:
 
 @given(
     st.lists(st.lists(st.integers(0, 6), min_size=7, max_size=7), min_size=FEWEST_UNITS, max_size=60),
-    st.sampled_from(["ordinal", "nominal"]),
+    st.sampled_from(LEVELS),
 )
-def test_alpha_is_that_of_the_package_krippendorff(counts: list[list[int]], level: str) -> None:
+def test_alpha_is_that_of_the_package_krippendorff(
+    counts: list[list[int]], level: Literal["ordinal", "nominal"]
+) -> None:
     pairable = [each for each in counts if sum(each) > 1]
     assume(len(pairable) >= FEWEST_UNITS)
     assume(sum(any(column) for column in zip(*pairable, strict=True)) > 1)

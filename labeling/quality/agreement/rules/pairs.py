@@ -77,25 +77,33 @@ def compare(
     >>> counts.same, counts.opposed
     (2, 1)
     """
-    counts = PairCounts()
+    same, opposed = [0] * (STRONGEST + 1), [0] * (STRONGEST + 1)  # by strength; 0: nobody said
+    tied_by_first = tied_by_second = tied_by_both = 0
     for one, other in combinations(sorted(first.keys() & second.keys()), 2):
-        preferred_by_first, preferred_by_second = first[other] - first[one], second[other] - second[one]
-        if preferred_by_first and preferred_by_second:
-            is_same = (preferred_by_first > 0) == (preferred_by_second > 0)
-            counts.same += is_same
-            counts.opposed += not is_same
+        by_first, by_second = first[other] - first[one], second[other] - second[one]
+        if by_first and by_second:
+            strength = 0
             if first_strengths and second_strengths:
                 strength = min(
                     strength_between(first[one], first[other], first_strengths),
                     strength_between(second[one], second[other], second_strengths),
                 )
-                by_strength = counts.same_by_strength if is_same else counts.opposed_by_strength
-                by_strength[strength - 1] += 1
+            (same if (by_first > 0) == (by_second > 0) else opposed)[strength] += 1
+        elif by_second:
+            tied_by_first += 1
+        elif by_first:
+            tied_by_second += 1
         else:
-            counts.tied_by_first += not preferred_by_first and bool(preferred_by_second)
-            counts.tied_by_second += bool(preferred_by_first) and not preferred_by_second
-            counts.tied_by_both += not preferred_by_first and not preferred_by_second
-    return counts
+            tied_by_both += 1
+    return PairCounts(
+        same=sum(same),
+        opposed=sum(opposed),
+        tied_by_first=tied_by_first,
+        tied_by_second=tied_by_second,
+        tied_by_both=tied_by_both,
+        same_by_strength=same[1:],
+        opposed_by_strength=opposed[1:],
+    )
 
 
 def strength_between(one: int, other: int, steps: Sequence[int]) -> int:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labeling.quality.agreement.rules.intervals import FEWEST_PROMPTS, Share, Z, student_quantile, wilson
 from lm.snapshot.records import FEWEST_PAIRS
 
-DRAWS = 4000
+Floats = NDArray[np.float64]
+
+PRIORS, DRAWS = 200, 4000
 Who = TypeVar("Who", bound=Hashable)
 
 
@@ -71,40 +74,50 @@ def pooled(everybody: Mapping[Who, Sums]) -> dict[Who, Share]:
 
     Empirical Bayes with a beta-binomial (Kleinman 1973 for its moments). The pairs of a prompt hang together, so
     that a person has as many as they are worth: their number over the design effect, which is estimated from all.
-    Nobody is left out: who has few pairs stands near the average with a wide interval. Empty without enough data.
+    That the distribution of the people is itself an estimate is in the intervals: they are drawn from as many as a
+    bootstrap over people gives (Laird and Louis 1987). Nobody is left out: who has few pairs stands near the average
+    with a wide interval. Empty without enough data.
     """
     known = {who: sums for who, sums in everybody.items() if sums.y}
     enough = [sums for sums in known.values() if sums.is_enough and 0 < sums.share < 1]
     if len(enough) < 2:
         return {}
     effect = max(1.0, sum(each.variance() / each.independent_variance() for each in enough) / len(enough))
-    mean, strength = _prior([(each.x / effect, each.y / effect) for each in enough])
+    x, y = np.array([(each.x, each.y) for each in enough]).T / effect
     random = np.random.default_rng(0)
+    means, weights = _priors(x, y, random.integers(len(x), size=(PRIORS, len(x))))
     shares = {}
     for who, sums in known.items():
-        above = mean * strength + sums.x / effect
-        below = (1 - mean) * strength + (sums.y - sums.x) / effect
-        low, high = np.quantile(random.beta(above, below, size=DRAWS), [0.025, 0.975])
+        above, below = means * weights + sums.x / effect, (1 - means) * weights + (sums.y - sums.x) / effect
+        draws = random.beta(above, below, size=(DRAWS // PRIORS, PRIORS))
+        low, high = np.quantile(draws, [0.025, 0.975])
         shares[who] = Share(
-            value=above / (above + below), low=float(low), high=float(high), pairs=round(sums.y), prompts=sums.prompts
+            value=float((above / (above + below)).mean()),
+            low=float(low),
+            high=float(high),
+            pairs=round(sums.y),
+            prompts=sums.prompts,
         )
     return shares
 
 
 MOST_ALIKE = 1e4
-"""The prior's weight in pairs where people can't be told apart: each stands at the average."""
+"""The weight in pairs of a distribution of people who can't be told apart: each stands at the average."""
+LEAST_ALIKE = 2.0
 
 
-def _prior(counts: list[tuple[float, float]]) -> tuple[float, float]:
-    """The beta distribution of the people's shares as (mean, weight in pairs), by moments, from (counted, of)."""
-    total = sum(y for _, y in counts)
-    mean = sum(x for x, _ in counts) / total
-    between = sum(y * (x / y - mean) ** 2 for x, y in counts)
-    people = len(counts)
-    scale = total - sum(y * y for _, y in counts) / total
+def _priors(x: Floats, y: Floats, drawn: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """The beta distributions of people's shares as (mean, weight in pairs), by moments, one for each draw of people.
+
+    `x` of `y`: by person; `drawn`: [draws, people].
+    """
+    x, y = x[drawn], y[drawn]
+    people, total = drawn.shape[1], y.sum(axis=1)
+    mean = x.sum(axis=1) / total
+    between = (y * (x / y - mean[:, None]) ** 2).sum(axis=1)
     # Of the spread between people, what their pairs' own chance does not explain.
-    explained = sum((1 - y / total) for _, y in counts) * mean * (1 - mean)
-    variance = (between - explained) / (scale - (people - 1)) if scale > people - 1 else 0.0
-    if variance <= 0:
-        return mean, MOST_ALIKE
-    return mean, min(MOST_ALIKE, max(2.0, mean * (1 - mean) / variance - 1))
+    left = between - (people - 1) * mean * (1 - mean)
+    scale = total - (y**2).sum(axis=1) / total - (people - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight = np.where(left > 0, mean * (1 - mean) * scale / left - 1, MOST_ALIKE)
+    return mean, np.clip(weight, LEAST_ALIKE, MOST_ALIKE)

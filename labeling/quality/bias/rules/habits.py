@@ -1,7 +1,7 @@
 """From rankings to each labeler's habits: sums in one pass over the tasks, in memory by labelers only. Pure."""
 
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -12,8 +12,8 @@ from labeling.quality.bias.rules.observed import (
     RankedTask,
     agreement_with,
     earlier_by_others,
-    is_like_an_earlier_one,
     length_of,
+    like_earlier_ones,
     place_of,
     ties_by_place,
 )
@@ -24,6 +24,8 @@ BY_MERIT = 0.7
 """How much of what others say of the earlier ones is taken off one's own preference for them (a control variate:
 Lavenberg and Welch 1981). With any weight the expectation stays one half, for each labeler's order is drawn anew; with
 this one the error is nearly the least where labelers agree about 73% of pairs."""
+LATELY = 40
+"""Rankings: those whose pace is held against one's own before."""
 
 
 @dataclass(kw_only=True)
@@ -62,8 +64,11 @@ class Habits:
     in_shown_order_by_chance: float = 0.0
     longer_wins: Sums = field(default_factory=Sums)
     against_for_longer: Sums = field(default_factory=Sums)
-    like_an_earlier_one: Mean = field(default_factory=Mean)
+    with_others_for_longer: Sums = field(default_factory=Sums)
+    with_others_for_shorter: Sums = field(default_factory=Sums)
+    like_earlier_ones: Sums = field(default_factory=Sums)
     pace: Mean = field(default_factory=Mean)
+    lately: deque[float] = field(default_factory=lambda: deque(maxlen=LATELY))
     tied: list[int] = field(default_factory=lambda: [0] * RANKED_HIGHEST)
     paired: list[int] = field(default_factory=lambda: [0] * RANKED_HIGHEST)
 
@@ -91,8 +96,10 @@ class Habits:
             # Over all tasks that somebody else ranked too, for where they agree there is nothing to see.
             if length.pairs:
                 self.against_for_longer.add(length.for_longer - length.for_shorter, length.pairs * len(others))
+                self.with_others_for_longer.add(length.same_longer, length.same_longer + length.for_shorter)
+                self.with_others_for_shorter.add(length.same_shorter, length.same_shorter + length.for_longer)
         if earlier and len(lengths) > 2:
-            self.like_an_earlier_one.add(is_like_an_earlier_one(one, earlier))
+            self.like_earlier_ones.add(like_earlier_ones(one, earlier), len(earlier))
 
     def first_is_best_share(self) -> Share | None:
         """How often what is shown first is ranked first. None: not enough data."""
@@ -107,6 +114,35 @@ class Habits:
             yy=self.first_is_best.count,
         )
         return share_of_sums(sums)
+
+    def agreement_lengths_balanced(self) -> float | None:
+        """Agreement with the others, where they prefer the longer and where they prefer the shorter counting alike.
+
+        Whoever goes by length alone has one half in it. None: not enough data of either.
+        """
+        both = (self.with_others_for_longer, self.with_others_for_shorter)
+        return sum(each.share for each in both) / 2 if all(each.is_enough for each in both) else None
+
+    def tie_rates(self) -> list[float | None]:
+        """By place shown, the share of the pairs of what is shown there that are tied."""
+        return [tied / paired if paired else None for tied, paired in zip(self.tied, self.paired, strict=True)]
+
+    def keep_pace(self, logarithm: float) -> None:
+        """Of seconds over what is usual; from the first task to the last."""
+        self.pace.add(logarithm)
+        self.lately.append(logarithm)
+
+    def pace_lately(self) -> float | None:
+        """The seconds of the last LATELY rankings over one's own before, the geometric mean. None: not enough data."""
+        before = self.pace.count - len(self.lately)
+        if len(self.lately) < LATELY or before < FEWEST_PROMPTS:
+            return None
+        lately = sum(self.lately)
+        return math.exp(lately / len(self.lately) - (self.pace.total - lately) / before)
+
+    def pace_over_usual(self) -> float | None:
+        """Seconds over what is usual, the geometric mean. None: not enough data."""
+        return math.exp(self.pace.mean) if self.pace.count >= FEWEST_PROMPTS else None
 
     def longer_wins_share(self) -> Share | None:
         return share_of_sums(self.longer_wins)
@@ -130,30 +166,28 @@ class Habits:
                 error=max(self.in_shown_order.error(), math.sqrt(chance * (1 - chance) / count)),
                 tasks=count,
             )
-        if self.like_an_earlier_one.count > 1:
-            known[Habit.COPIES] = _of_mean(self.like_an_earlier_one, floor=True)
+        if self.like_earlier_ones.prompts > 1:
+            known[Habit.COPIES] = _of_rare(self.like_earlier_ones)
         if self.pace.count > 1:
-            known[Habit.FAST] = _of_mean(self.pace)
+            known[Habit.FAST] = Estimate(value=self.pace.mean, error=self.pace.error(), tasks=self.pace.count)
         return known
 
 
-def _of_mean(mean: Mean, *, floor: bool = False) -> Estimate:
-    """`floor`: of a share, whose error is not known from alike values (the rule of succession)."""
-    guess = (mean.total + 1) / (mean.count + 2)
-    least = math.sqrt(guess * (1 - guess) / mean.count) if floor else 0.0
-    return Estimate(value=mean.mean, error=max(mean.error(), least), tasks=mean.count)
+def _of_rare(sums: Sums) -> Estimate:
+    """Of a share that may be nought in all tasks: its error then comes from the rule of succession."""
+    guess = (sums.x + 1) / (sums.y + 2)
+    error = max(math.sqrt(sums.variance()), math.sqrt(guess * (1 - guess) / sums.y))
+    return Estimate(value=sums.share, error=error, tasks=sums.prompts)
 
 
-def habits_of(tasks: Iterable[RankedTask], *, usual_seconds: dict[int, float] | None = None) -> dict[int, Habits]:
-    """By labeler, from one pass over the tasks. `usual_seconds`: the median by number of completions, to measure pace
-    against; without it pace is not looked at."""
+def habits_of(tasks: Iterable[RankedTask]) -> dict[int, Habits]:
+    """By labeler, from one pass over the tasks."""
     habits: defaultdict[int, Habits] = defaultdict(Habits)
     for task in tasks:
         for number, one in enumerate(task.rankings):
             others = [each for each in task.rankings if each.labeler != one.labeler]
             mine = habits[one.labeler]
             mine.look_at(one, others, list(task.rankings[:number]), list(task.lengths))
-            usual = (usual_seconds or {}).get(len(task.lengths))
-            if usual and one.seconds:
-                mine.pace.add(math.log(one.seconds / usual))
+            if task.usual_seconds and one.seconds:
+                mine.keep_pace(math.log(one.seconds / task.usual_seconds))
     return dict(habits)

@@ -22,11 +22,15 @@ class Ranked:
 
 @dataclass(frozen=True, kw_only=True)
 class RankedTask:
-    """All rankings of a task that count, in the order in which they were handed in; lengths in characters."""
+    """All rankings of a task that count, in the order in which they were handed in; lengths in characters.
+
+    `usual_seconds`: the median of its campaign for so many completions, which pace is measured by.
+    """
 
     task: int
     lengths: Sequence[int]
     rankings: Sequence[Ranked]
+    usual_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,31 +95,41 @@ class Length:
 
     `for_longer` and `for_shorter`: where labeler and others order a pair differently, how often the labeler is for the
     longer and for the shorter one. Good answers are often long, for everybody: only this tells a habit from the truth.
+    `same_longer` and `same_shorter`: where they order it alike, which one both prefer.
     """
 
     longer_wins: int
     pairs: int
     for_longer: int
     for_shorter: int
+    same_longer: int
+    same_shorter: int
 
 
 def length_of(one: Ranked, others: Sequence[Ranked], lengths: Sequence[int]) -> Length:
-    longer_wins = pairs = for_longer = for_shorter = 0
+    longer_wins = pairs = 0
+    against, together = [0, 0], [0, 0]  # [for the shorter, for the longer]
     for a, b in combinations(range(len(lengths)), 2):
-        if lengths[a] == lengths[b] or one.ranks[a] == one.ranks[b]:
+        mine = one.ranks[a] - one.ranks[b]
+        if lengths[a] == lengths[b] or not mine:
             continue
-        for_this = (one.ranks[a] < one.ranks[b]) == (lengths[a] > lengths[b])
-        against = sum((other.ranks[a] - other.ranks[b]) * (one.ranks[a] - one.ranks[b]) < 0 for other in others)
+        longer = (mine < 0) == (lengths[a] > lengths[b])
         pairs += 1
-        longer_wins += for_this
-        for_longer += against * for_this
-        for_shorter += against * (not for_this)
-    return Length(longer_wins=longer_wins, pairs=pairs, for_longer=for_longer, for_shorter=for_shorter)
+        longer_wins += longer
+        for other in others:
+            product = (other.ranks[a] - other.ranks[b]) * mine
+            against[longer] += product < 0
+            together[longer] += product > 0
+    return Length(
+        longer_wins=longer_wins, pairs=pairs, for_longer=against[1], for_shorter=against[0],
+        same_longer=together[1], same_shorter=together[0],
+    )  # fmt: skip
 
 
-def is_like_an_earlier_one(one: Ranked, earlier: Sequence[Ranked]) -> bool:
-    """Whether somebody had handed in the very same ranking before."""
-    return any(tuple(one.ranks) == tuple(each.ranks) for each in earlier)
+def like_earlier_ones(one: Ranked, earlier: Sequence[Ranked]) -> int:
+    """How many had handed in the very same ranking before. Of how many says whether that is much: whoever always comes
+    last meets more of them."""
+    return sum(tuple(one.ranks) == tuple(each.ranks) for each in earlier)
 
 
 def agreement_with(one: Ranked, others: Sequence[Ranked]) -> tuple[int, int]:

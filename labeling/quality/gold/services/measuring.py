@@ -74,11 +74,12 @@ def _measure_gold(check: Check, ranking: Ranking) -> None:
     assert check.item is not None  # a CHECK constraint
     version = _in_force(check.item, ranking)
     ranks, flags = said_of(ranking, shown_in=check.item.task_id)
+    asked = set(ranking.rubric_version.flag_keys())  # no labeler could set a flag of another version of the rubric
     measured = measure(
         answer=ranks_of(version.answer["tiers"]),
         must_hold=[(better, worse) for better, worse in version.must_hold],
         ranks=ranks,
-        right_flags={int(completion): keys for completion, keys in version.answer["flags"].items()},
+        right_flags={int(completion): asked & set(keys) for completion, keys in version.answer["flags"].items()},
         flags=flags,
     )
     check.version, check.passed = version, measured.passed

@@ -26,7 +26,7 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check, GoldItem
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.rules import drawn
 from labeling.ranking_tasks.services.tasks import copy_task, set_aside
 
@@ -73,9 +73,13 @@ def _kind_drawn(assignment: Assignment) -> CheckKind | None:
 
 @transaction.atomic
 def _plan_after(assignment: Assignment, *, now: datetime) -> Check | None:
-    """The check that follows; None while another waits for its labeler, or where there is nothing to give them."""
+    """The check that follows; None while another waits for its labeler, or where there is nothing to give them.
+
+    A check is one task among others: who has no other left would know it by that.
+    """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=assignment.labeler_id)
-    if outstanding().filter(labeler=labeler).exists():
+    others = RankingTask.objects.claimable_by(labeler).filter(NOT_A_COPY, campaign=assignment.campaign_id)
+    if outstanding().filter(labeler=labeler).exists() or not others.exists():
         return None
     if _kind_drawn(assignment) == CheckKind.GOLD:
         items = list(gold_for(labeler, assignment).order_by("pk").select_related("task"))
@@ -137,6 +141,8 @@ def _may_be_shown(labeler: Labeler, *, task: str) -> dict[str, object]:
         f"{task}state__in": [TaskState.READY, TaskState.DONE],
         f"{task}prompt__set_aside_reason": "",
         f"{task}language__in": labeler.languages,
+        f"{task}prompt__required_skills__contained_by": labeler.skills,
+        f"{task}campaign__required_skills__contained_by": labeler.skills,
     }
 
 

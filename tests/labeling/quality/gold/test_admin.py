@@ -1,13 +1,16 @@
 """Gold items in the admin: made of any ranking in two clicks, edited, retired; and what came of them."""
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from labeling.base.states import CampaignStage, CheckKind, GoldState
 from labeling.models import Campaign, Change, Check, GoldItem
+from labeling.people.roles.rules import Role
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.tasks import copy_task
 from tests.labeling.admin_cast import admin_browser
+from tests.labeling.campaigns.test_admin import ADD, FORM_DATA
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 from tests.labeling.quality.gold.test_checks import gold_of
@@ -90,20 +93,29 @@ def test_the_list_and_the_page_say_how_many_saw_it_and_how_many_passed() -> None
 
 def test_a_campaign_is_made_for_a_stage_and_keeps_it() -> None:
     browser = admin_browser()
-    add = reverse("admin:labeling_campaign_add")
-    form = browser.get(add).context["adminform"].form
-    sent = {}
-    for name, field in form.fields.items():
-        value = form.get_initial_for_field(field, name)
-        sent[name] = "" if value is None else field.prepare_value(value) if hasattr(field, "prepare_value") else value
-    sent |= {"slug": "practice", "name": "Practice", "stage": "practice", "gold_percent": "31"}
-    sent["reward_models"] = [getattr(each, "pk", each) for each in sent["reward_models"]]
-    refused = browser.post(add, sent)
-    assert "30" in refused.text
-    assert not Campaign.objects.filter(slug="practice").exists()
-    browser.post(add, sent | {"gold_percent": "0"})
+    sent = FORM_DATA | {"slug": "practice", "stage": "practice"}
+    refused = browser.post(ADD, sent | {"gold_percent": "31"})
+    assert "less than or equal to 30" in refused.text
+    assert not Campaign.objects.exists()
+    browser.post(ADD, sent)
     campaign = Campaign.objects.get(slug="practice")
-    assert campaign.stage == CampaignStage.PRACTICE
+    assert (campaign.stage, campaign.gold_percent) == (CampaignStage.PRACTICE, 5)
     page = browser.get(reverse("admin:labeling_campaign_change", args=[campaign.pk])).text
     assert 'name="stage"' not in page
     assert "Practice" in page
+
+
+def test_a_campaign_manager_sees_the_gold_of_their_campaigns_alone() -> None:
+    own, other = gold_of(make_campaign()), gold_of(make_campaign())
+    browser = admin_browser("labeling.view_golditem", "labeling.change_golditem")
+    olga = User.objects.get(username="olga")
+    olga.groups.add(Group.objects.get_or_create(name=Role.CAMPAIGN_MANAGER)[0])
+    own.task.campaign.managers.add(olga)
+    listed = browser.get(reverse("admin:labeling_golditem_changelist")).text
+    pages = {item: reverse("admin:labeling_golditem_change", args=[item.pk]) for item in (own, other)}
+    assert pages[own] in listed
+    assert pages[other] not in listed
+    assert browser.get(pages[own]).status_code == 200
+    retire = reverse("admin:labeling_golditem_retire", args=[other.pk])
+    assert browser.post(retire).status_code == 404
+    assert GoldItem.objects.filter(state=GoldState.ACTIVE).count() == 2

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from labeling.base.refusals import GoldRefused
+from labeling.base.refusals import GoldRefused, WorkSetAside
 from labeling.base.states import CampaignStage, CheckKind, GoldState, LabelerState, SkipReason, TaskState
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.models import Assignment, Campaign, Change, Check, GoldItem, Labeler, Ranking, RankingTask
@@ -17,7 +17,7 @@ from labeling.quality.gold.services.items import RightAnswer, edit_gold, make_go
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.quality.gold.services.planning import plan_checks, withdraw_checks
 from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
-from labeling.ranking_tasks.services.tasks import copy_task
+from labeling.ranking_tasks.services.tasks import ask_for_another_ranking, copy_task
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 
@@ -36,8 +36,9 @@ def gold_of(campaign: Campaign, ranks: Sequence[int] = (1, 2, 3, 4), **said: Any
 
 
 def hand_in(labeler: Labeler, campaign: Campaign, ranks: Sequence[int] = (1, 2, 3, 4)) -> Ranking:
-    """Of a task of its own."""
-    make_ready_task(make_prompt(campaign))
+    """Of a task that waits, and others wait behind it."""
+    while RankingTask.objects.claimable_by(labeler).filter(campaign=campaign, reserved_for=None).count() < 2:
+        make_ready_task(make_prompt(campaign, language=labeler.languages[0]))
     return rank(labeler, list(ranks))
 
 
@@ -82,17 +83,17 @@ def test_a_gold_item_comes_among_the_others_and_is_measured() -> None:
 
 def test_the_share_that_follows_is_that_of_the_campaign() -> None:
     """Of n draws of probability p, within four standard deviations: a wrong share fails, chance does not."""
-    campaign, alice = make_campaign(gold_percent=20, repeat_percent=0), make_labeler()
-    for _ in range(60):
+    campaign, alice = make_campaign(gold_percent=25, repeat_percent=0), make_labeler()
+    for _ in range(35):
         gold_of(campaign)
-    checks, n = 0, 120
+    checks, n = 0, 60
     for _ in range(n):
         hand_in(alice, campaign)
         if plan_checks():
             checks += 1
             rank(alice, [1, 2, 3, 4])
             measure_handed_in()
-    assert abs(checks - 0.2 * n) <= 4 * (n * 0.2 * 0.8) ** 0.5
+    assert abs(checks - 0.25 * n) <= 4 * (n * 0.25 * 0.75) ** 0.5
 
 
 def test_whoever_has_met_the_item_is_not_given_it() -> None:
@@ -109,9 +110,21 @@ def test_gold_in_a_language_that_a_labeler_lacks_or_of_another_campaign_is_not_g
     gold_of(campaign)
     gold_of(always())
     for _ in range(40):
-        make_ready_task(make_prompt(campaign, language="de"))
-        rank(dora, [1, 2, 3, 4])
+        hand_in(dora, campaign)
     assert plan_checks() == 0
+
+
+def test_no_check_comes_where_no_other_task_is_left() -> None:
+    """It would be known by that."""
+    campaign, alice = always(), make_labeler()
+    gold_of(campaign)
+    for _ in range(40):
+        hand_in(alice, campaign)
+    last = claim_ranking(labeler=alice)
+    assert last is not None
+    assert plan_checks() == 0
+    make_ready_task(make_prompt(campaign))
+    assert plan_checks() == 1
 
 
 def test_what_was_ranked_weeks_ago_comes_again_reshuffled() -> None:
@@ -150,9 +163,10 @@ def test_editing_and_retiring_change_nothing_that_was_measured() -> None:
     assert {
         each.labeler: (each.version and each.version.version, each.passed) for each in Check.objects.all()
     } == results
-    for change in (lambda: Check.objects.update(passed=True), lambda: item.versions.update(reason="Another.")):
-        with pytest.raises(IntegrityError, match="never change"), transaction.atomic():
-            change()
+    with pytest.raises(IntegrityError, match="never change"), transaction.atomic():
+        Check.objects.update(passed=True)
+    with pytest.raises(IntegrityError, match="never change"), transaction.atomic():
+        item.versions.update(reason="Another.")
     assert Change.objects.filter(table_name="labeling_goldversion", action="insert").count() == 3
 
 
@@ -211,5 +225,23 @@ def test_more_rankings_for_all_tasks_do_not_reopen_gold() -> None:
     before = amounts_of(campaign)
     campaign.rankings_per_task = 2
     campaign.save()
-    assert apply_to_existing(campaign=campaign, before=before).tasks == 0
+    assert apply_to_existing(campaign=campaign, before=before).tasks == 1  # the one that waits; not the gold one
     assert RankingTask.objects.get(gold_item=item).state == TaskState.DONE
+
+
+def test_gold_is_given_to_nobody_but_as_a_check_and_flags_count_as_far_as_they_were_asked_for() -> None:
+    campaign, alice = make_campaign(), make_labeler()
+    task = make_ready_task(make_prompt(campaign))
+    best = task.completions.order_by("pk")[0].pk
+    answer = right(task, [1, 2, 3, 4], flags={best: ["hallucination", "of_another_version"]})
+    item = make_gold(task=task, answer=answer, by=None)
+    with pytest.raises(WorkSetAside, match="is gold"):
+        ask_for_another_ranking(task=task)
+    assert claim_ranking(labeler=alice) is None
+    Check.objects.create(
+        labeler=alice, task=copy_task(task=task, labeler=alice), kind=CheckKind.GOLD, item=item
+    )  # fmt: skip
+    rank(alice, [1, 2, 3, 4], flags=["hallucination"])  # of all four
+    measure_handed_in()
+    check = Check.objects.get()
+    assert (check.flags, check.flags_agreed) == (4, 1)

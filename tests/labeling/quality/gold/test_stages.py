@@ -16,6 +16,7 @@ from labeling.desk.services.assignments import claim_demonstration, claim_rankin
 from labeling.models import Campaign, Ranking, RankingTask
 from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking, copy_task, release_reservations, top_up
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.exports.test_left_out import export
 from tests.labeling.handed_in import rank, write
@@ -147,3 +148,13 @@ def test_the_stage_of_a_campaign_never_changes() -> None:
         change_campaign(campaign=campaign, stage=CampaignStage.PRACTICE)
     with pytest.raises(IntegrityError, match="never change"), transaction.atomic():
         Campaign.objects.filter(pk=campaign.pk).update(stage=CampaignStage.PRACTICE)
+
+
+def test_an_admin_leads_a_labeler_from_stage_to_stage() -> None:
+    browser, alice = admin_browser(), make_labeler(state=LabelerState.INVITED)
+    for button, state in (("to_screening", "screening"), ("to_practice", "practice"), ("admit", "active")):
+        address = reverse(f"admin:labeling_labeler_{button}", args=[alice.pk])
+        assert address in browser.get(reverse("admin:labeling_labeler_change", args=[alice.pk])).text
+        browser.post(address)
+        alice.refresh_from_db()
+        assert alice.state == state

@@ -1,0 +1,38 @@
+"""What reviewers and admins said of a piece of work, beside it on its labeler's pages.
+
+    {% load review_beside %}{% returned_work assignment as returned %}{% messages_about assignment as said %}
+
+A tag, since the pages of the desk know nothing of reviews.
+"""
+
+from django import template
+
+from labeling.desk.models import Assignment
+from labeling.people.models import Labeler
+from labeling.review.models.reviews import Review
+from labeling.review.queries.threads import (
+    ReturnedWork,
+    SaidMessage,
+    messages_of,
+    return_of,
+    returned_to,
+    thread_about,
+)
+
+register = template.Library()
+
+
+@register.simple_tag
+def returned_work(assignment: Assignment) -> Review | None:
+    """The review that returned it, while its labeler has not answered."""
+    return return_of(assignment)
+
+
+@register.simple_tag
+def messages_about(assignment: Assignment) -> list[SaidMessage]:
+    return messages_of(thread_about(assignment.labeler, assignment))
+
+
+@register.simple_tag
+def returned_to_labeler(labeler: Labeler) -> list[ReturnedWork]:
+    return returned_to(labeler)

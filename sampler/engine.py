@@ -1,0 +1,303 @@
+"""Samples many completions together, and each as if it were alone: continuous batching over keys that are shared.
+
+A prompt is read once, whatever the number of its completions. Every step then draws one token of every live row; a row
+that has ended leaves at once, and the next one takes its place, so nobody waits for the longest. What is asked for by
+somebody who waits goes ahead of what is queued.
+
+    engine = Engine(model, end_tokens=[1], tokenizer=tokenizer)
+    job = Job(request=request, prompt=token_ids)
+    engine.submit(job)
+    while not job.is_done:
+        engine.step()
+"""
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sampler.draw import Draw
+from sampler.engine_attention import Group, Pass, Reading, Writing, no_mask, use_engine_attention
+from sampler.prefixes import Prefixes
+from sampler.rows import Job, LiveRow, seeded
+from sampler.shared_keys import OwnKeys, PromptKeys
+
+READ_AT_ONCE = 512
+"""Tokens of a prompt between two steps of the rows that are live: a long prompt halts nobody."""
+PREFIX_SHARE = 0.25
+"""Of the tokens that there is room for: at most so many are kept for dialogues that may go on."""
+
+Stops = Callable[[LiveRow], bool]
+
+
+class OutOfMemory(RuntimeError):
+    """Not even one row fits."""
+
+
+@dataclass
+class Sight:
+    """What the engine has done since it started."""
+
+    prompt_tokens: int = 0
+    """Read; those found in a prefix left out."""
+    new_tokens: int = 0
+    steps: int = 0
+    rows_in_steps: int = 0
+    """Divided by `steps`: how many rows were live on average."""
+    halvings: int = 0
+    """How often memory ran out."""
+
+
+class Engine:
+    """One model. `submit` may be called from any thread; `step` from one."""
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        end_tokens: Sequence[int],
+        has_stopped: Stops = lambda _: False,
+        max_tokens: int = 32_768,
+        max_rows: int = 256,
+    ) -> None:
+        """`has_stopped`: whether a row's text ends the turn, asked after every token. `max_tokens`: prompts and new
+        tokens of all that is live, and what is kept of dialogues; each job gets in alone, however long it is."""
+        self.model = model
+        self.device = next(model.parameters()).device
+        self.max_tokens = max_tokens
+        self.max_rows = max_rows
+        self.sight = Sight()
+        self.live: list[LiveRow] = []
+        self._attention = use_engine_attention(model)
+        self._ends = torch.tensor(sorted(end_tokens), dtype=torch.int64, device=self.device)
+        self._end_tokens = frozenset(end_tokens)
+        self._has_stopped = has_stopped
+        self._own = OwnKeys()
+        self._prefixes = Prefixes(max_tokens=int(PREFIX_SHARE * max_tokens))
+        self._waiting: tuple[deque[Job], deque[Job]] = (deque(), deque())  # those that somebody waits for, the others
+        self._lock = threading.Lock()
+        self._begun: list[Job] = []
+        """Jobs whose prompt is read or being read, and of which completions are still to be begun."""
+        self._pass_of_live: tuple[list[Group], Tensor, Tensor, Draw] | None = None
+
+    def submit(self, job: Job) -> None:
+        """Once; what it asks for is done when `job.is_done`."""
+        with self._lock:
+            if job.submitted:
+                raise ValueError("The job was submitted already.")
+            job.submitted = True
+            self._waiting[0 if job.interactive else 1].append(job)
+
+    @property
+    def is_idle(self) -> bool:
+        return not (self.live or self._begun or any(self._waiting))
+
+    @torch.inference_mode()
+    def step(self) -> None:
+        """Reads at most READ_AT_ONCE tokens of a prompt, begins rows where there is room, and draws one token of every
+        live row. Raises OutOfMemory."""
+        self._drop_cancelled()
+        try:
+            self._read_and_begin()
+            if self.live:
+                self._write()
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            self._halve(error)
+
+    # what begins
+
+    def _read_and_begin(self) -> None:
+        self._take_a_waiting_job()
+        for job in sorted(self._begun, key=lambda job: not job.interactive):
+            if job.logits is None:
+                self._read(job)
+                if job.logits is None:
+                    return
+            self._begin_rows(job)
+            if job.waiting:
+                return
+
+    def _take_a_waiting_job(self) -> None:
+        """One at a time: while a prompt is read, or waits for room, those behind it wait, too, unless they go ahead."""
+        with self._lock:
+            for queue in self._waiting:
+                if self._begun and (queue is self._waiting[1] or any(job.interactive for job in self._begun)):
+                    return
+                while queue and queue[0].cancelled:
+                    queue.popleft()
+                if queue:
+                    job = queue[0]
+                    if not self._has_room(len(job.prompt) + job.request.max_new_tokens):
+                        return
+                    self._begun.append(queue.popleft())
+                    job.keys = self._prefixes.longest(job.scope, job.prompt)
+                    return
+
+    def _has_room(self, tokens: int) -> bool:
+        """Dialogues that may go on make room for those that do."""
+        free = self.max_tokens - self._held()
+        if tokens > free - self._prefixes.tokens:
+            self._prefixes.shrink_to(max(0, free - tokens))
+        return tokens <= free or not (self.live or self._begun)
+
+    def _held(self) -> int:
+        """Tokens that live rows and their prompts may come to hold."""
+        jobs = {id(row.job): row.job for row in self.live} | {id(job): job for job in self._begun}
+        prompts = sum(len(job.prompt) for job in jobs.values())
+        return prompts + sum(row.job.request.max_new_tokens for row in self.live)
+
+    def _read(self, job: Job) -> None:
+        start = len(job.keys)
+        tokens = list(job.prompt[start : start + READ_AT_ONCE])
+        job.keys.forget_unfinished()
+        logits = self._forward(Reading(job.keys), tokens, range(start, start + len(tokens)), only_last=True)
+        job.keys.tokens += tokens
+        self.sight.prompt_tokens += len(tokens)
+        if len(job.keys) == len(job.prompt):
+            job.logits = logits[0]
+
+    def _begin_rows(self, job: Job) -> None:
+        """As many of its completions as there is room for, each with its first token."""
+        begun: list[LiveRow] = []
+        steps = job.request.max_new_tokens
+        while job.waiting and len(self.live) + len(begun) < self.max_rows:
+            if (self.live or begun) and self._held() + (len(begun) + 1) * steps > self.max_tokens:
+                break
+            index = job.waiting.pop()
+            begun.append(LiveRow(job=job, index=index, uniforms=seeded(job.request.seed + index, steps)))
+        if not job.waiting:
+            self._begun.remove(job)
+        if not begun:
+            return
+        assert job.logits is not None
+        draw = Draw([job.request] * len(begun), end_tokens=self._ends, device=self.device)
+        uniforms = torch.stack([row.uniforms[0] for row in begun]).to(self.device)
+        self._own.make_room(rows=len(self.live) + len(begun), tokens=1, like=job.keys)
+        self.live += begun
+        self._own.count = len(self.live)
+        self._changed()
+        self._take(begun, *draw(job.logits.expand(len(begun), -1).clone(), uniforms))
+
+    # what goes on
+
+    def _write(self) -> None:
+        """One token of every live row."""
+        groups, written, lengths, draw = self._pass_of_live or self._new_pass()
+        self._own.make_room(rows=len(self.live), tokens=int(written.max()) + 1, like=self.live[0].job.keys)
+        rows = list(self.live)
+        logits = self._forward(
+            Writing(groups, self._own, written), [row.tokens[-1] for row in rows], (lengths + written).tolist()
+        )
+        self._pass_of_live = groups, written + 1, lengths, draw
+        uniforms = torch.stack([row.uniforms[len(row.tokens)] for row in rows]).to(self.device)
+        self.sight.steps += 1
+        self.sight.rows_in_steps += len(rows)
+        self._take(rows, *draw(logits, uniforms))
+
+    def _new_pass(self) -> tuple[list[Group], Tensor, Tensor, Draw]:
+        """Whose keys each live row sees, how many tokens it has written but the last, its prompt's length, its
+        settings."""
+        places: dict[int, list[int]] = {}
+        for place, row in enumerate(self.live):
+            places.setdefault(id(row.job), []).append(place)
+        groups = [
+            Group(self.live[of_job[0]].job.keys, torch.tensor(of_job, device=self.device)) for of_job in places.values()
+        ]
+        written = torch.tensor([len(row.tokens) - 1 for row in self.live], device=self.device)
+        lengths = torch.tensor([len(row.job.prompt) for row in self.live], device=self.device)
+        draw = Draw([row.job.request for row in self.live], end_tokens=self._ends, device=self.device)
+        return groups, written, lengths, draw
+
+    def _forward(
+        self, of_pass: Pass, tokens: Sequence[int], positions: Sequence[int], *, only_last: bool = False
+    ) -> Tensor:
+        """float32 logits [tokens, vocabulary], or [1, vocabulary]."""
+        self._attention.current = of_pass
+        try:
+            output = self.model(
+                input_ids=torch.tensor([list(tokens)], device=self.device),
+                position_ids=torch.tensor([list(positions)], device=self.device),
+                attention_mask=no_mask(self.device),
+                use_cache=False,
+                logits_to_keep=1 if only_last else 0,
+            )
+        finally:
+            self._attention.current = None
+        return output.logits[0].float()  # type: ignore[no-any-return]
+
+    def _take(self, rows: Sequence[LiveRow], tokens: Tensor, logprobs: Tensor) -> None:
+        """A token of each row. Rows that it ends leave."""
+        for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
+            row.tokens.append(token)
+            row.logprobs.append(logprob)
+            if not math.isfinite(logprob):
+                row.finish_reason = "fault"
+            elif token in self._end_tokens or self._has_stopped(row):
+                row.finish_reason = "stop"
+            elif len(row.tokens) == row.job.request.max_new_tokens:
+                row.finish_reason = "length"
+            if row.job.on_token is not None and not row.job.cancelled:
+                row.job.on_token(row)
+        self.sight.new_tokens += len(rows)
+        for row in rows:
+            if row.finish_reason:
+                self._leave(row)
+
+    def _leave(self, row: LiveRow) -> None:
+        row.job.done[row.index] = row
+        if row.job.scope and row.finish_reason != "fault":
+            self._prefixes.keep(row.job.scope, self._said(row))
+        self._remove(row)
+
+    def _said(self, row: LiveRow) -> PromptKeys:
+        """The keys of the prompt and of what was written, but its last token, which nobody has read."""
+        written = len(row.tokens) - 1
+        said = PromptKeys([*row.job.prompt, *row.tokens[:-1]])
+        for layer, (keys, values) in enumerate(self._own.of(self.live.index(row), written)):
+            said.keys.append(torch.cat([row.job.keys.keys[layer], keys], dim=1))
+            said.values.append(torch.cat([row.job.keys.values[layer], values], dim=1))
+        return said
+
+    def _remove(self, row: LiveRow) -> None:
+        place = self.live.index(row)
+        self._own.remove(place)
+        last = self.live.pop()
+        if last is not row:
+            self.live[place] = last
+        self._changed()
+        if not self.live:
+            self._own.clear()
+
+    def _changed(self) -> None:
+        self._pass_of_live = None
+
+    def _drop_cancelled(self) -> None:
+        for row in [row for row in self.live if row.job.cancelled]:
+            self._remove(row)
+        self._begun = [job for job in self._begun if not job.cancelled]
+
+    def _halve(self, error: BaseException) -> None:
+        """The younger half of the rows begins again later, by the same seeds, and there will never be so many again."""
+        if len(self.live) <= 1:
+            raise OutOfMemory(f"Not even one completion fits into memory: {error}") from error
+        self.sight.halvings += 1
+        self.max_rows = max(1, len(self.live) // 2)
+        self._prefixes.shrink_to(0)
+        for row in self.live[self.max_rows :][::-1]:
+            self._remove(row)
+            row.job.waiting.append(row.index)
+            if row.job not in self._begun:
+                self._begun.append(row.job)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

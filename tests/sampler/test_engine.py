@@ -1,0 +1,300 @@
+"""Many completions together, each as if it were alone; and what the engine does while people come, go and wait."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lm.prompt_format import Message
+from sampler.engine import Engine, OutOfMemory
+from sampler.protocol import SampledCompletion, SampleRequest
+from sampler.rows import Job, LiveRow
+from sampler.transformers_sampler import TransformersSampler
+from tests.sampler.conftest import SamplerOf
+from tests.tiny_models import ARCHITECTURES
+
+
+def asking(text: str = "Hi", *, k: int = 1, seed: int = 1, **settings: Any) -> SampleRequest:
+    messages = [Message(role="user", content=text)]
+    return SampleRequest(messages=messages, num_completions=k, seed=seed, **{"max_new_tokens": 12, **settings})
+
+
+@pytest.fixture
+def sampler(sampler_of: SamplerOf) -> TransformersSampler:
+    """With an engine of its own, for which no token ends a turn."""
+    return replace(sampler_of(), end_tokens=[])
+
+
+def job_of(sampler: TransformersSampler, request: SampleRequest, **how: Any) -> Job:
+    return Job(request=request, prompt=sampler._prompt_tokens(request), **how)
+
+
+def run(engine: Engine, *jobs: Job) -> None:
+    """Until all are done."""
+    for job in jobs:
+        engine.submit(job)
+    finish(engine, *jobs)
+
+
+def finish(engine: Engine, *jobs: Job) -> None:
+    for _ in range(10_000):
+        if all(job.is_done for job in jobs):
+            return
+        engine.step()
+    raise AssertionError("it did not come to an end")
+
+
+def tokens(job: Job) -> list[list[int]]:
+    return [job.done[index].tokens for index in range(job.request.num_completions)]
+
+
+def has_let_go_of_all(engine: Engine) -> bool:
+    return engine.is_idle and not engine._own.count and not engine._own.keys and not engine._begun
+
+
+def test_a_prompt_is_read_once_for_all_its_completions(sampler: TransformersSampler) -> None:
+    job = job_of(sampler, asking("Why is the sky blue?", k=9))
+    run(sampler.engine, job)
+    assert sampler.engine.sight.prompt_tokens == len(job.prompt)
+    assert sampler.engine.sight.new_tokens == 9 * 12
+    assert sampler.engine.sight.rows_in_steps == 9 * sampler.engine.sight.steps  # all nine in every step
+    assert has_let_go_of_all(sampler.engine)
+
+
+def test_a_row_that_has_ended_is_replaced_at_once(sampler: TransformersSampler) -> None:
+    """Room for two rows: the short ones run through beside the long one, which nobody waits for."""
+    sampler = replace(sampler, max_rows=2)
+    long, short = job_of(sampler, asking(max_new_tokens=60)), job_of(sampler, asking(k=10, seed=9, max_new_tokens=6))
+    run(sampler.engine, long, short)
+    sight = sampler.engine.sight
+    assert sight.steps <= 60 + 2
+    assert sight.rows_in_steps / sight.steps > 1.8
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_little_room_and_small_pieces_change_nothing(
+    sampler_of: SamplerOf, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row at a time, prompts read by seven tokens, more of them than gemma's window of 64."""
+    requests = [asking("x" * 90, k=3, max_new_tokens=80), asking("y", k=2, seed=5), asking("é" * 40, seed=8, top_p=0.8)]
+    together = sampler_of(architecture).sample(requests)
+    monkeypatch.setattr("sampler.engine.READ_AT_ONCE", 7)
+    narrow = replace(sampler_of(architecture), max_batch_tokens=1, max_rows=1)
+    apart = narrow.sample(requests)
+    assert [[one.token_ids for one in group] for group in together] == [
+        [one.token_ids for one in group] for group in apart
+    ]
+    assert has_let_go_of_all(narrow.engine)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whoever_comes_when_gets_what_they_would_alone(sampler: TransformersSampler, data: st.DataObject) -> None:
+    requests = [
+        asking(
+            data.draw(st.text("abcé ", min_size=1, max_size=30)) + "?",
+            k=data.draw(st.integers(1, 4)),
+            seed=seed * 10,
+            max_new_tokens=data.draw(st.integers(1, 9)),
+            temperature=data.draw(st.sampled_from([0.0, 0.7, 1.0])),
+            top_p=data.draw(st.sampled_from([0.8, 1.0])),
+        )
+        for seed in range(data.draw(st.integers(1, 5)))
+    ]
+    alone = [[one.token_ids for one in sampler.sample([request])[0]] for request in requests]
+    engine = replace(
+        sampler, max_rows=data.draw(st.integers(1, 6)), max_batch_tokens=data.draw(st.integers(1, 200))
+    ).engine
+    jobs = [job_of(sampler, request, interactive=data.draw(st.booleans())) for request in requests]
+    for job in jobs:
+        engine.submit(job)
+        for _ in range(data.draw(st.integers(0, 6))):
+            engine.step()
+    finish(engine, *jobs)
+    assert [[tuple(row) for row in tokens(job)] for job in jobs] == alone
+    assert has_let_go_of_all(engine)
+
+
+def test_who_waits_goes_ahead_of_what_is_queued(sampler: TransformersSampler) -> None:
+    sampler = replace(sampler, max_rows=1)
+    queued = [job_of(sampler, asking(seed=seed)) for seed in range(5)]
+    for job in queued:
+        sampler.engine.submit(job)
+    sampler.engine.step()
+    waited_for = job_of(sampler, asking(seed=70), interactive=True)
+    run(sampler.engine, waited_for)
+    assert [job.is_done for job in queued] == [True, False, False, False, False]  # what had begun is not thrown away
+
+
+def test_what_is_cancelled_leaves_before_the_next_token_and_nobody_is_told(sampler: TransformersSampler) -> None:
+    told: list[LiveRow] = []
+    leaving, staying = job_of(sampler, asking(k=4), on_token=told.append), job_of(sampler, asking(seed=50))
+    sampler.engine.submit(leaving)
+    sampler.engine.submit(staying)
+    for _ in range(3):
+        sampler.engine.step()
+    so_far = len(told)
+    leaving.cancel()
+    finish(sampler.engine, staying)
+    assert len(told) == so_far > 0
+    assert tokens(staying) == [list(sampler.sample([staying.request])[0][0].token_ids)]
+    assert has_let_go_of_all(sampler.engine)
+    never_begun = job_of(sampler, asking())
+    never_begun.cancel()
+    run(sampler.engine, never_begun, job_of(sampler, asking()))
+
+
+def test_a_job_is_submitted_once(sampler: TransformersSampler) -> None:
+    job = job_of(sampler, asking())
+    sampler.engine.submit(job)
+    with pytest.raises(ValueError, match="submitted already"):
+        sampler.engine.submit(job)
+
+
+def test_out_of_memory_halves_the_rows_and_costs_nothing_else(
+    sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a pass, when some layers have kept the new token's keys and others have not."""
+    request = asking(k=8)
+    expected = [list(one.token_ids) for one in sampler.sample([request])[0]]
+    sampler = replace(sampler)  # another engine
+    layer, asked = sampler.model.model.layers[1], 0
+    forward = layer.forward
+
+    def small(hidden: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked > 4 and hidden.shape[1] in (8, 4):
+            raise torch.OutOfMemoryError
+        return forward(hidden, *args, **kwargs)
+
+    monkeypatch.setattr(layer, "forward", small)
+    job = job_of(sampler, request)
+    run(sampler.engine, job)
+    assert tokens(job) == expected
+    assert (sampler.engine.sight.halvings, sampler.engine.max_rows) == (2, 2)
+    assert has_let_go_of_all(sampler.engine)
+
+
+def test_where_not_even_one_row_fits_it_says_so(sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(sampler.model.model.layers[1], "forward", full)
+    with pytest.raises(OutOfMemory, match="Not even one completion fits"):
+        sampler.sample([asking()])
+
+
+def test_another_failure_is_no_lack_of_memory(sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("shape mismatch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sampler.model.model.layers[1], "forward", broken)
+        with pytest.raises(RuntimeError, match="shape mismatch"):
+            sampler.sample([asking(k=3)])
+    assert len(sampler.sample([asking(k=3)])[0]) == 3  # what failed has left nothing behind
+
+
+class TestTheNextTurnOfADialogue:
+    """Begins where the last one ended, and reads only what is new."""
+
+    def dialogue(self, sampler: TransformersSampler, *scopes: str) -> Iterator[tuple[Job, int]]:
+        """Two turns; of each the job and how many tokens of its prompt were read."""
+        messages = [Message(role="user", content="Tell me about the old lighthouse.")]
+        for scope in scopes:
+            request = SampleRequest(messages=messages, num_completions=1, seed=3, max_new_tokens=12)
+            job = job_of(sampler, request, scope=scope)
+            before = sampler.engine.sight.prompt_tokens
+            run(sampler.engine, job)
+            yield job, sampler.engine.sight.prompt_tokens - before
+            text = sampler.tokenizer.decode(job.done[0].tokens, skip_special_tokens=True)
+            more = [Message(role="assistant", content=text), Message(role="user", content="And then?")]
+            messages = [*messages, *more]
+
+    def test_of_the_same_person(self, sampler: TransformersSampler) -> None:
+        (first, read_first), (second, read_second) = self.dialogue(sampler, "alice", "alice")
+        assert read_first == len(first.prompt)
+        assert read_second < len(second.prompt) - len(first.prompt) + 1
+        alone = replace(sampler).sample([second.request])[0][0]
+        assert tokens(second) == [list(alone.token_ids)]
+
+    @pytest.mark.parametrize("scopes", [("alice", "bob"), ("alice", ""), ("", "")])
+    def test_never_of_somebody_else(self, sampler: TransformersSampler, scopes: tuple[str, str]) -> None:
+        """Neither the text nor the time tells what others have written."""
+        (_, _), (second, read_second) = self.dialogue(sampler, *scopes)
+        assert read_second == len(second.prompt)
+
+    def test_what_is_kept_stays_within_its_share(self, sampler: TransformersSampler) -> None:
+        sampler = replace(sampler, max_batch_tokens=400)
+        for number in range(9):
+            run(
+                sampler.engine,
+                job_of(sampler, asking(f"{number} is a number that I like.", seed=number), scope="alice"),
+            )
+        assert 0 < sampler.engine._prefixes.tokens <= 100
+        run(sampler.engine, job_of(sampler, asking("x" * 300)))  # which needs the room
+        assert sampler.engine._prefixes.tokens <= 400 - 300
+
+
+def test_a_stream_says_what_the_whole_completion_says(sampler_of: SamplerOf) -> None:
+    """Whole characters only, no beginning of a stop, and nothing that is taken back."""
+    for chat in (True, False):
+        sampler = sampler_of(chat_template=chat)
+        for seed in range(6):
+            request = asking("写一首诗", seed=seed, max_new_tokens=60)
+            (whole,) = sampler.sample([request])[0]
+            assert "".join(sampler.stream(request)) == whole.text
+
+
+def test_whoever_stops_listening_to_a_stream_frees_its_row(sampler: TransformersSampler) -> None:
+    stream = sampler.stream(asking(max_new_tokens=40), scope="alice")
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # a generator has it
+    sampler.engine.step()
+    assert has_let_go_of_all(sampler.engine)
+
+
+class TestStops:
+    def stopped(self, sampler: TransformersSampler, *stop: str) -> SampledCompletion:
+        return sampler.sample([asking(stop=stop, temperature=0.0, max_new_tokens=30)])[0][0]
+
+    def test_the_completion_ends_before_the_first_of_them(self, sampler: TransformersSampler) -> None:
+        whole = self.stopped(sampler)
+        ascii_part = next(word for word in (whole.text[at : at + 2] for at in range(3, 20)) if word.isascii())
+        ended = self.stopped(sampler, "never written", ascii_part)
+        assert ended.finish_reason == "stop"
+        assert ended.text == whole.text[: whole.text.index(ascii_part)].rstrip()
+        assert ended.token_ids == whole.token_ids[: ended.token_count]
+        stream = "".join(sampler.stream(asking(stop=[ascii_part], temperature=0.0, max_new_tokens=30)))
+        assert stream == ended.text
+
+    def test_one_that_never_comes_changes_nothing(self, sampler: TransformersSampler) -> None:
+        assert self.stopped(sampler, "never written") == self.stopped(sampler)
+
+
+def test_first_tokens_are_drawn_from_the_models_own_distribution(sampler: TransformersSampler) -> None:
+    """Chi-square over the tokens that are expected 5 times or more of 4,000, and the rest together. At a temperature
+    that makes some tokens likely: draws at another one fail it by far."""
+    request = asking(k=4000, max_new_tokens=1, seed=10)
+    prompt = torch.tensor([sampler._prompt_tokens(request)])
+    with torch.inference_mode():
+        logits = sampler.model(prompt).logits[0, -1]
+
+    def chi_square(*, drawn_at: float, expected_at: float) -> float:
+        drawn = [one.token_ids[0] for one in sampler.sample([replace(request, temperature=drawn_at)])[0]]
+        counts = torch.bincount(torch.tensor(drawn), minlength=len(logits)).float()
+        expected = 4000 * (logits / expected_at).softmax(dim=-1)
+        often = expected >= 5
+        parts = [*zip(counts[often], expected[often], strict=True), (counts[~often].sum(), expected[~often].sum())]
+        squares = [float((seen - wanted) ** 2 / wanted) for seen, wanted in parts if wanted > 0]
+        degrees = len(squares) - 1
+        return (sum(squares) - degrees) / math.sqrt(2 * degrees)  # standard deviations above its mean
+
+    assert chi_square(drawn_at=0.1, expected_at=0.1) < 4
+    assert chi_square(drawn_at=0.1, expected_at=0.13) > 8
