@@ -68,10 +68,10 @@ def place_of(one: Ranked) -> Place:
 
 
 def earlier_by_others(one: Ranked, others: Sequence[Ranked]) -> float:
-    """How many more of the pairs that the labeler orders would go to the one whom they were shown earlier, than to the
-    later one, if the others ordered them: half of the difference, the mean over the others.
+    """Of the pairs that the labeler orders: how many more than half of them the others give to the completion that this
+    labeler was shown earlier; the mean over the others, in whose ties nobody wins.
 
-    The others did not see the labeler's order, so that this says where good completions happened to be shown.
+    The others were shown another order, so that this says where good completions happened to stand.
     """
     lead = 0
     for a, b in combinations(range(len(one.ranks)), 2):
