@@ -8,6 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from labeling.base.states import CampaignState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.queries import current_sft_model
+from labeling.quality.bias.models import LabelerHabits
+from labeling.quality.bias.rules.outliers import FEWEST_TASKS
+from labeling.quality.bias.services.looking import look_at_habits
 from labeling.ranking_tasks.services.sampling import send_unsampled
 from labeling.ranking_tasks.services.tasks import top_up
 from labeling.simulation.rules.behaviours import (
@@ -103,6 +106,8 @@ class Command(BaseCommand):
         cast = self._work(rank, cast, number=options["rankings"], what="rankings", patience=options["patience"])
         self._work(write, cast, number=options["demonstrations"], what="demonstrations", patience=options["patience"])
         self.stdout.write(self.style.SUCCESS(_done(options, planted)))
+        if planted:
+            self._say_who_is_marked(cast)
 
     def _work(
         self,
@@ -131,6 +136,15 @@ class Command(BaseCommand):
                 said_waiting = True
             time.sleep(POLL_SECONDS)
         return cast
+
+    def _say_who_is_marked(self, cast: list[SimulatedLabeler]) -> None:
+        """Looks at everybody's habits now, as beat does once a day."""
+        look_at_habits()
+        usernames = {who.labeler.pk: who.labeler.user.username for who in cast}
+        for habits in LabelerHabits.objects.filter(labeler__in=usernames).order_by("labeler"):
+            marks = ", ".join(habits.outlier) or "nothing"
+            few = f" ({habits.rankings} rankings are too few to tell)" if habits.rankings < FEWEST_TASKS else ""
+            self.stdout.write(f"  {usernames[habits.labeler_id]}: marked for {marks}{few}")
 
     def _checked(self, options: dict[str, Any]) -> tuple[list[Planted], int]:
         """Who is planted, and how many rank each task. Raises CommandError."""
@@ -172,7 +186,7 @@ def _done(options: dict[str, Any], planted: list[Planted]) -> str:
     done = f"{options['rankings']} simulated rankings by the rule “{options['rule']}”."
     if planted:
         who = ", ".join(f"{each.kind} ({each.strength:g})" for each in planted)
-        return f"{done} Planted: {who}. Whether they are found stands in the admin, under the habits of labelers."
+        return f"{done} Planted: {who}. What is seen of them stands under Labelers' habits in the admin, and here:"
     return (
         f"{done} To learn from them:\n"
         "  python manage.py retrain_reward_model --now --include-simulated --promote-simulated"

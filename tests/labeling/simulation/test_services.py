@@ -158,6 +158,7 @@ def test_the_command_plants_labelers_in_a_campaign_apart_from_the_rule_followers
         "--plant", "lenient=1", "--plant", "copier=1", "--rankings-per-task", "4", "--patience", "0", stdout=out,
     )  # fmt: skip
     assert "Planted: lenient (1), copier (1)" in out.getvalue()
+    assert "simulated-copier: marked for nothing (3 rankings are too few to tell)" in out.getvalue()
     assert counts(campaign) == before
     planted = Campaign.objects.get(slug="tea-planted")
     assert planted.simulated
