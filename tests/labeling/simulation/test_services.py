@@ -142,7 +142,7 @@ def sampled(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     def send() -> None:
         unsampled = RankingTask.objects.filter(campaign__simulated=True, state=TaskState.SAMPLING)
         for pk in unsampled.values_list("pk", flat=True):
-            texts = [f"{'long ' * number}answer to {pk}" for number in (9, 21, 35, 50)]
+            texts = [f"{'long ' * number}answer to {pk}" for number in (19, 31, 45, 60)]
             sample_tasks(task_ids=[pk], model=model, sampler=ScriptedSampler(*texts), resample_limit=0)
 
     monkeypatch.setattr("labeling.management.commands.simulate_labelers.send_unsampled", send)
@@ -154,7 +154,7 @@ def test_the_command_plants_labelers_in_a_campaign_apart_from_the_rule_followers
     before = counts(campaign)
     out = StringIO()
     call_command(
-        "simulate_labelers", "--rankings", "12", "--demonstrations", "3", "--labelers", "2", "--noise", "0",
+        "simulate_labelers", "--rankings", "12", "--demonstrations", "4", "--labelers", "2", "--noise", "0",
         "--plant", "lenient=1", "--plant", "copier=1", "--rankings-per-task", "4", "--patience", "0", stdout=out,
     )  # fmt: skip
     assert "Planted: lenient (1), copier (1)" in out.getvalue()
@@ -168,12 +168,12 @@ def test_the_command_plants_labelers_in_a_campaign_apart_from_the_rule_followers
     assert names == {f"simulated-{who}": 3 for who in ("1", "2", "lenient", "copier")}
     for ranking in rankings:
         said = list(ranking.ranked_completions.order_by("rank").values_list("completion__text", "quality"))
-        assert [text.count("long") for text, _ in said] == [9, 21, 35, 50]  # the rule is: shorter
+        assert [text.count("long") for text, _ in said] == [19, 31, 45, 60]  # the rule is: shorter
         is_lenient = ranking.labeler.user.username == "simulated-lenient"
         assert [quality for _, quality in said] == ([7, 6, 4, 2] if is_lenient else [7, 5, 3, 1])
     assert all(ranking.active_seconds > 0 for ranking in rankings)
     demonstrations = list(Demonstration.objects.select_related("prompt", "labeler__user"))
-    assert [each.simulated for each in demonstrations] == [True] * 3
+    assert [each.simulated for each in demonstrations] == [True] * 4
     for each in demonstrations:
         known = Completion.objects.filter(task__prompt=each.prompt).values_list("text", flat=True)
         is_copier = each.labeler.user.username == "simulated-copier"
