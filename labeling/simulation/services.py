@@ -202,7 +202,6 @@ def demonstrate_next(*, who: SimulatedLabeler) -> bool:
     if assignment is None:
         return False
     known = Completion.objects.filter(task__prompt=assignment.prompt_id).order_by("pk").values_list("text", flat=True)
-    assert assignment.prompt is not None  # a CHECK constraint: every demonstration assignment has its prompt
     prompt = assignment.prompt.last_user_text()
     text = answer_of(prompt, list(known), copying=who.behaviour.copying, chance=who.chance)
     submit_demonstration(
