@@ -46,6 +46,14 @@ NAVIGATION = [
     {
         "title": _("Who works on it"),
         "items": [
+            _entry(_("Invitations"), "mail", "invitation"),
+            _entry(_("Candidates"), "how_to_reg", "candidate"),
+            {
+                "title": _("Grade demonstrations"),
+                "icon": "grade",
+                "link": reverse_lazy("grading"),
+                "permission": _may_view("labeling.review_work"),
+            },
             _entry(_("Labelers"), "groups", "labeler"),
             _entry(_("Skills and topics"), "school", "skill"),
             _entry(_("Ranking tasks"), "checklist", "rankingtask"),
@@ -107,6 +115,7 @@ NAVIGATION = [
             _entry(_("Groups"), "badge", "group", app="auth"),
             _entry(_("API tokens"), "key", "apitoken"),
             _entry(_("Webhooks"), "webhook", "webhook"),
+            _entry(_("Sessions"), "devices", "accountsession"),
             _entry(_("Failed log-ins"), "lock_clock", "failedlogin"),
             _entry(_("Who changed what"), "manage_history", "change"),
         ],
@@ -123,6 +132,12 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda _request: static("base/admin/admin.css")],
     "DASHBOARD_CALLBACK": "labeling.console.admin.dashboard.dashboard",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Two-factor log-in"), "link": reverse_lazy("two_factor")},
+            {"title": _("Where you are logged in"), "link": reverse_lazy("sessions")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "BORDER_RADIUS": "6px",
     # A teal; unfold's own purple would compete with the states' colours.

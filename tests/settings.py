@@ -41,6 +41,7 @@ if os.environ.get("DATABASE_URL", SERVICES.database_url) == SERVICES.database_ur
     os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,testserver"
     os.environ["SECRET_KEY"] = "a key for tests, which guards nothing"
     os.environ["FORCE_HTTPS"] = "false"
+    os.environ["REQUIRE_TWO_FACTOR"] = "false"
     os.environ["VAR_DIR"] = f"var/test-runs/{os.getpid()}"
 
 from config.settings import *  # noqa: E402, F403

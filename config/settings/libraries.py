@@ -20,6 +20,9 @@ AXES_VERBOSE = False
 # Who tried, and from where, is what the log is for; passwords are never in it.
 AXES_SENSITIVE_PARAMETERS: list[str] = []
 
+OTP_TOTP_ISSUER = "Concord"  # what an authenticator app shows beside the account
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord",
     "DESCRIPTION": "Prompts in; progress, snapshots, models and rewards out. docs/api.md shows it by example.",

@@ -50,6 +50,12 @@ LOGIN_TRIES_PER_ADDRESS = env.integer(
     about="Wrong passwords from one address, of any names, before log-in waits; an office shares one.",
 )
 LOGIN_WAIT = env.duration("LOGIN_WAIT", "5m", about="How long log-in waits then: 30s, 5m, 1h.")
+REQUIRE_TWO_FACTOR = env.boolean(
+    "REQUIRE_TWO_FACTOR",
+    default=PRODUCTION,
+    shown_default="true in production",
+    about="Staff set up an authenticator app before they do anything else; all others may.",
+)
 SESSION_AGE = env.duration("SESSION_AGE", "14d", about="How long a login lasts: 30m, 12h, 14d.")
 LOG_LEVEL = env.choice(
     "LOG_LEVEL", "INFO", options=("DEBUG", "INFO", "WARNING", "ERROR"), about="The least severe message that is logged."

@@ -43,6 +43,10 @@ class WorkSetAside(Refusal):
     """The prompt or the task was set aside, so nothing new is taken for it."""
 
 
+class SecondFactorRefused(Refusal):
+    """The code is wrong, or the account may not do without a second factor."""
+
+
 class UnknownLanguage(Refusal):
     """A code is that of no language that people and prompts may have."""
 
@@ -200,6 +204,22 @@ class ReasonMissing(Refusal):
 
 class GoldRefused(Refusal):
     """The task can't be gold, or the answer is none."""
+
+
+class InvitationRefused(Refusal):
+    """The invitation can't be made like that, or not by this account."""
+
+
+class InvitationGone(Refusal):
+    """The invitation opens nothing any more. `why`: unknown, used, withdrawn or expired."""
+
+    def __init__(self, message: str, *, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class ScreeningRefused(Refusal):
+    """A decision or a grade that can't be made now; the message says why."""
 
 
 class NotSetAside(Refusal):

@@ -58,6 +58,7 @@ NEVER_CHANGE = (
     "labeling_surveyanswer",
     "labeling_surveyparticipation",
     "labeling_goldversion",
+    "labeling_screeningdecision",
     "labeling_adjudication",
     "labeling_adjudicatedcompletion",
     "labeling_threadmessage",
@@ -386,7 +387,13 @@ def _drop() -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0001_initial")]
+    dependencies = [
+        ("labeling", "0001_initial"),
+        # Their tables have triggers of the trail.
+        ("axes", "0010_accessattemptexpiration"),
+        ("otp_static", "0003_add_timestamps"),
+        ("otp_totp", "0003_add_timestamps"),
+    ]
 
     operations = [
         migrations.RunSQL(

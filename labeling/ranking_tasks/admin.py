@@ -19,6 +19,7 @@ from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.base.states import CampaignStage, CampaignState, TaskState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.campaigns import EVERYBODY, Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
@@ -44,7 +45,7 @@ class CampaignStateFilter(DropdownFilter):
         return queryset.filter(campaign__state=self.value()) if self.value() else queryset
 
 
-class RankingTaskAdmin(SetAsideAdmin):
+class RankingTaskAdmin(OfCampaigns, SetAsideAdmin):
     list_display = (
         "number",
         "opening",

@@ -26,6 +26,8 @@ from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.base.refusals import Refusal
 from labeling.base.text import whole_number
+from labeling.campaigns.managers.admin import OfCampaigns
+from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.model_versions.queries import current_reward_model
 from labeling.ranking_tasks.models import RankingTask
@@ -35,7 +37,8 @@ from labeling.rewards.queries import doubtful, scores_of_task
 
 
 @admin.register(PreferenceMargin)
-class DoubtfulLabelAdmin(RecordAdmin):
+class DoubtfulLabelAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("ranking__task__campaign",)
     list_display = ("ranking_number", "opening", "labeler", "mean_margin", "worst", "seen", "another")
     list_display_links = ("ranking_number", "opening")
     list_filter = (
@@ -61,7 +64,8 @@ class DoubtfulLabelAdmin(RecordAdmin):
         pk = whole_number(object_id, highest=2**63 - 1)
         if pk is None:
             return None
-        return PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=pk).first()
+        found = PreferenceMargin.objects.select_related(*self.list_select_related).filter(pk=pk)
+        return within_campaigns_of(request.user, found, *self.campaign_paths).first()
 
     def page_context(self, request: HttpRequest, margin: PreferenceMargin) -> dict[str, Any]:
         task = margin.ranking.task

@@ -14,6 +14,7 @@ from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.rules.drafts import kept_texts
 from labeling.writing.models import Composition, Conversation, Message
@@ -22,7 +23,7 @@ from labeling.writing.suggestions.models import SuggestionRequest
 
 
 @admin.register(Composition)
-class CompositionAdmin(WithEarlierDrafts, RecordAdmin):
+class CompositionAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
     list_display = (
         "writer",
         shown("kind", lazy("Kind")),
@@ -64,7 +65,8 @@ class CompositionAdmin(WithEarlierDrafts, RecordAdmin):
 
 
 @admin.register(OwnPrompt)
-class OwnPromptAdmin(RecordAdmin):
+class OwnPromptAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("composition__campaign",)
     list_display = (
         "opening",
         "writer",
@@ -99,7 +101,7 @@ class OwnPromptAdmin(RecordAdmin):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(RecordAdmin):
+class ConversationAdmin(OfCampaigns, RecordAdmin):
     list_display = (
         "number",
         "began_with",
@@ -149,7 +151,8 @@ class ConversationAdmin(RecordAdmin):
 
 
 @admin.register(SuggestionRequest)
-class SuggestionRequestAdmin(RecordAdmin):
+class SuggestionRequestAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("composition__campaign",)
     list_display = (
         "number",
         "asked_after",

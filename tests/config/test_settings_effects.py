@@ -91,6 +91,7 @@ EFFECTS: dict[str, Effect] = {
     **own("LOGIN_TRIES", "7", 7),
     **own("LOGIN_TRIES_PER_ADDRESS", "77", 77),
     **own("LOGIN_WAIT", "77s", timedelta(seconds=77)),
+    **own("REQUIRE_TWO_FACTOR", "true", becomes=True),
     "SESSION_AGE": Effect("12h", {"SESSION_COOKIE_AGE": 12 * 60 * 60}),
     # The root of Django's loggers; workers and the clock take them over (test_celery.py), gunicorn the level alone.
     **own("LOG_LEVEL", "ERROR", "ERROR"),

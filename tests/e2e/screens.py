@@ -61,7 +61,7 @@ class Studio:
         page.goto("/login/")
         page.locator("[name=username]").fill("alice")
         page.locator("[name=password]").fill(PASSWORD)
-        page.locator("form button[type=submit]").last.click()
+        page.locator("form.panel [type=submit]").click()
         return page
 
     def prompt(self, name: str, **fields: Any) -> Prompt:

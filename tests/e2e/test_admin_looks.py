@@ -20,7 +20,7 @@ def test_four_completions_fit_beside_each_other(browser: Browser, live_server: L
     page.goto(f"/admin/login/?next=/admin/labeling/rankingtask/{task.pk}/change/")
     page.locator("[name=username]").fill("olga")
     page.locator("[name=password]").fill(PASSWORD)
-    page.locator("[type=submit]").first.click()
+    page.locator("form.panel [type=submit]").click()
     cards = page.locator(".cc-completions .cc-completion")
     cards.first.wait_for()
     boxes = [card.bounding_box() for card in cards.all()]

@@ -27,7 +27,7 @@ def phone(browser: Browser, live_server: LiveServer) -> Page:
     page.goto("/admin/login/?next=/admin/")
     page.locator("[name=username]").fill("olga")
     page.locator("[name=password]").fill(PASSWORD)
-    page.locator("[type=submit]").click()
+    page.locator("form.panel [type=submit]").click()
     page.wait_for_url("**/admin/")
     return page
 

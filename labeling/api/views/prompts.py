@@ -16,6 +16,7 @@ from labeling.base.language import detect_language
 from labeling.base.refusals import InvalidCompletions, PromptRefused
 from labeling.base.states import ApiScope, ContentWarning, PromptSource, UseCase
 from labeling.base.text import UnstorableText
+from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_of
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
@@ -34,9 +35,9 @@ class CampaignPromptsView(ApiView):
     serializer_class = StoredPromptSerializer
 
     @extend_schema(operation_id="prompts_list", responses=StoredPromptSerializer(many=True))
-    def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, slug: str) -> Response:
         """The campaign's prompts, newest first."""
-        campaign = get_object_or_404(Campaign, slug=slug)
+        campaign = get_object_or_404(campaigns_of(request.user), slug=slug)
         prompts = Prompt.objects.filter(campaign=campaign).select_related("campaign", "submitter")
         return self.get_paginated_response(StoredPromptSerializer(self.paginate_queryset(prompts), many=True).data)
 
@@ -51,7 +52,7 @@ class CampaignPromptsView(ApiView):
 
         Send an Idempotency-Key: where the answer got lost, the same request is answered the same and adds nothing.
         """
-        campaign = get_object_or_404(Campaign, slug=slug)
+        campaign = get_object_or_404(campaigns_of(request.user), slug=slug)
         sent = PromptsSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
 
@@ -69,9 +70,9 @@ class PromptView(ApiView):
     serializer_class = StoredPromptSerializer
 
     @extend_schema(operation_id="prompts_get", parameters=[OpenApiParameter("id", int, "path")])
-    def get(self, request: Request, pk: int) -> Response:  # noqa: ARG002
+    def get(self, request: Request, pk: int) -> Response:
         """One prompt, with how much of what it needs is done."""
-        prompts = Prompt.objects.select_related("campaign", "submitter")
+        prompts = within_campaigns_of(request.user, Prompt.objects.select_related("campaign", "submitter"), "campaign")
         return Response(StoredPromptSerializer(get_object_or_404(prompts, pk=pk)).data)
 
 

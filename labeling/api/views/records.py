@@ -16,7 +16,7 @@ from labeling.api.forms import (
 from labeling.api.queries import progress_of
 from labeling.api.views.base import ApiView
 from labeling.base.states import ApiScope, ModelKind, ModelState
-from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.managers.queries import campaigns_of
 from labeling.model_versions.models import ModelVersion
 from labeling.training.models import TrainingRun
 
@@ -32,9 +32,9 @@ class CampaignsView(ApiView):
     serializer_class = CampaignSerializer
 
     @extend_schema(operation_id="campaigns_list", responses=CampaignSerializer(many=True))
-    def get(self, request: Request) -> Response:  # noqa: ARG002
-        """All campaigns, newest first."""
-        found = self.paginate_queryset(Campaign.objects.all())
+    def get(self, request: Request) -> Response:
+        """All campaigns, newest first; to a campaign manager those that they manage."""
+        found = self.paginate_queryset(campaigns_of(request.user))
         return self.get_paginated_response(CampaignSerializer(found, many=True).data)
 
 
@@ -43,9 +43,9 @@ class CampaignView(ApiView):
     serializer_class = CampaignWithProgressSerializer
 
     @extend_schema(operation_id="campaigns_get")
-    def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, slug: str) -> Response:
         """One campaign, with how far it is."""
-        campaign = get_object_or_404(Campaign, slug=slug)
+        campaign = get_object_or_404(campaigns_of(request.user), slug=slug)
         return Response(CampaignSerializer(campaign).data | {"progress": progress_of(campaign)})
 
 

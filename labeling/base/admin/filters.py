@@ -40,7 +40,22 @@ def _translated(theme: Any) -> Any:
     return Translated
 
 
-_CHOICE, _RELATION = _translated(ChoicesDropdownFilter), _translated(RelatedDropdownFilter)
+_CHOICE = _translated(ChoicesDropdownFilter)
+
+
+class _Relation(_translated(RelatedDropdownFilter)):  # type: ignore[misc]
+    """Offers what the user finds in the list of the rows that it leads to: a campaign manager no other campaigns."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        there = model_admin.admin_site._registry.get(field.remote_field.model)  # noqa: SLF001
+        seen = {"pk__in": there.get_queryset(request).values("pk")} if there else {}
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        choices: list[tuple[Any, str]] = field.get_choices(
+            include_blank=False, ordering=ordering, limit_choices_to=seen
+        )
+        return choices
+
+
 _DAY, _YES_OR_NO = _translated(RangeDateFilter), _translated(BooleanRadioFilter)
 
 
@@ -49,7 +64,7 @@ def by_choice(*fields: str) -> list[Any]:
 
 
 def by_relation(*fields: str) -> list[Any]:
-    return [(field, _RELATION) for field in fields]
+    return [(field, _Relation) for field in fields]
 
 
 def by_day(*fields: str) -> list[Any]:
@@ -66,8 +81,9 @@ class LanguageFilter(DropdownFilter):
     title = _("language")
     parameter_name = "language"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        codes = model_admin.model.objects.order_by("language").values_list("language", flat=True).distinct()
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        seen = model_admin.get_queryset(request)
+        codes = seen.order_by("language").values_list("language", flat=True).distinct()
         return [(code, name_of(code)) for code in codes]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002

@@ -30,12 +30,16 @@ else:
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def button(description: StrPromise, *, icon: str, primary: bool = False) -> Callable[[Method], Method]:
-    """A button on a page that leads to a confirmation (confirmation.py); for those who may change the noun."""
+def button(
+    description: StrPromise, *, icon: str, primary: bool = False, permission: str = "operate"
+) -> Callable[[Method], Method]:
+    """A button on a page that leads to a confirmation (confirmation.py); for those who may change the noun, or for whom
+    the noun's has_…_permission says so.
+    """
     variant = ActionVariant.PRIMARY if primary else ActionVariant.DEFAULT
     return cast(
         "Callable[[Method], Method]",
-        action(description=description, icon=icon, variant=variant, permissions=["operate"]),
+        action(description=description, icon=icon, variant=variant, permissions=[permission]),
     )
 
 
@@ -113,6 +117,12 @@ class BaseAdmin(ThemedAdmin):
         if found is None:
             raise Http404
         return found
+
+    def _get_obj_does_not_exist_redirect(self, *_: Any) -> HttpResponse:
+        """404, as buttons answer, where Django leads to the front page: nothing tells a row that is somebody else's
+        from one that never was.
+        """
+        raise Http404
 
     def page_of(self, row: Model) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(row.pk)])

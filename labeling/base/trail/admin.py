@@ -1,12 +1,15 @@
 """The trail as one list that can be searched: who changed what from which value to which."""
 
+import json
 from typing import Any, ClassVar
 
 from django.apps import apps
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -15,6 +18,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.filters import DropdownFilter, by_choice, by_day
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
+from labeling.base.csv_tables import csv_response
 from labeling.base.trail.models import Change
 from labeling.base.trail.triggers import RECORDED
 
@@ -50,8 +54,32 @@ class ChangeAdmin(RecordAdmin):
     search_fields = ("actor", "row_name", "table_name", "changes")
     search_help_text = lazy("A name, a field or a value")
     list_per_page = 50
+    list_before_template = "base/admin/csv_link.html"
     fields = ("at", "actor", "action", "what", "whole_values")
     readonly_fields: ClassVar[tuple[str, ...]] = ("what", "whole_values")
+
+    def get_urls(self) -> list[URLPattern]:
+        as_csv = path("csv/", self.admin_site.admin_view(self.csv), name="labeling_change_csv")
+        return [as_csv, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        link = reverse("admin:labeling_change_csv", query=request.GET)
+        return super().changelist_view(request, (extra_context or {}) | {"csv_link": link})
+
+    def csv(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list shows under the same filters and search, whole: a line a change."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = self.get_changelist_instance(request).queryset
+        header = ("at", "who", "did", "table", "row_id", "row_name", "changes")
+        rows = (
+            (
+                each.at.isoformat(), each.actor, each.action, each.table_name, each.row_id, each.row_name,
+                json.dumps(each.changes, ensure_ascii=False),
+            )
+            for each in found.iterator(chunk_size=2000)
+        )  # fmt: skip
+        return csv_response("trail.csv", header, rows)
 
     @column(lazy("What"))
     def what(self, change: Change) -> str:

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -15,17 +17,19 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from labeling.base.admin.columns import bar, measured_per
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, yes_or_no
-from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignStage, CampaignState, legal_moves
 from labeling.campaigns.admin.campaign_forms import FIELDSETS, NEW_FIELDSETS, CampaignForm, NewCampaignForm
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, InstructionsForm, PublishRubricForm, written_bodies
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.queries import flags_of
@@ -35,10 +39,28 @@ from labeling.campaigns.services.campaigns import (
     create_campaign,
     publish_instructions,
     publish_rubric,
+    set_managers,
 )
+from labeling.people.roles.queries import managers_there_are, sees_every_campaign
 
 
-class CampaignAdmin(BaseAdmin):
+class ManagersForm(forms.Form):
+    managers: forms.ModelMultipleChoiceField[User] = forms.ModelMultipleChoiceField(
+        label=lazy("Campaign managers"),
+        queryset=None,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["managers"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = managers_there_are()
+
+
+class CampaignAdmin(OfCampaigns):
+    campaign_paths = ("pk",)
     list_display: tuple[Any, ...] = (
         shown("name", lazy("Name")),
         "show_state",
@@ -58,6 +80,7 @@ class CampaignAdmin(BaseAdmin):
         "open",
         "pause",
         {"title": lazy("Publish"), "icon": "menu_book", "items": ["publish_instructions", "publish_rubric"]},
+        "choose_managers",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
@@ -79,7 +102,7 @@ class CampaignAdmin(BaseAdmin):
         """The stage is chosen once."""
         return (*super().get_readonly_fields(request, obj), *(["stage"] if obj else []))
 
-    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: Any) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: Any) -> None:
         cleaned = form.cleaned_data
         if change:
             changed = [name for name in form.changed_data if name != "apply_to_existing"]
@@ -87,7 +110,13 @@ class CampaignAdmin(BaseAdmin):
             return
         beside = {"flags", *BODY_FIELDS.values()}
         fields = {name: value for name, value in cleaned.items() if name not in beside}
-        obj.pk = create_campaign(instructions=written_bodies(cleaned), flags=cleaned["flags"], **fields).pk
+        # A campaign manager would otherwise not find what they made.
+        maker = request.user
+        assert isinstance(maker, User)  # the admin lets nobody else in
+        managers = [] if sees_every_campaign(maker) else [maker]
+        obj.pk = create_campaign(
+            instructions=written_bodies(cleaned), flags=cleaned["flags"], managers=managers, **fields
+        ).pk
 
     def page_context(self, request: HttpRequest, campaign: Any) -> dict[str, Any]:
         return super().page_context(request, campaign) | {
@@ -101,7 +130,33 @@ class CampaignAdmin(BaseAdmin):
     def buttons_for(self, row: Campaign) -> Iterable[str]:
         moves = {CampaignState.ACTIVE: "open", CampaignState.PAUSED: "pause"}
         possible = [moves[CampaignState(state)] for state in legal_moves(CampaignState(row.state)) if state in moves]
-        return [*possible, "publish_instructions", "publish_rubric"]
+        return [*possible, "publish_instructions", "publish_rubric", "choose_managers"]
+
+    def has_choose_managers_permission(self, request: HttpRequest, object_id: Any = None) -> bool:  # noqa: ARG002
+        """Whoever may change accounts says what they may do."""
+        return request.user.has_perm("auth.change_user")
+
+    @button(lazy("Managers"), icon="supervisor_account", permission="choose_managers")
+    def choose_managers(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        campaign = self.find(request, object_id)
+
+        def act(cleaned: dict[str, Any]) -> str:
+            set_managers(campaign=campaign, managers=cleaned["managers"])
+            names = ", ".join(str(user) for user in cleaned["managers"])
+            return _("“%(campaign)s” is managed by: %(names)s.") % {"campaign": campaign, "names": names or _("nobody")}
+
+        confirmation = Confirmation(
+            title=_("Who manages “%(campaign)s”?") % {"campaign": campaign},
+            consequences=[
+                _("Campaign managers see and change their own campaigns and what belongs to them, and no others."),
+                _("Whoever is missing here gets the role on the page of their account."),
+            ],
+            button=_("Save"),
+            back=self.page_of(campaign),
+            about=[campaign],
+            form=partial(ManagersForm, initial={"managers": campaign.managers.all()}),
+        )
+        return confirm(self, request, confirmation, act)
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, campaign: Campaign) -> tuple[str, str]:
@@ -222,7 +277,7 @@ class CampaignAdmin(BaseAdmin):
 
 
 @admin.register(InstructionVersion)
-class InstructionVersionAdmin(RecordAdmin):
+class InstructionVersionAdmin(OfCampaigns, RecordAdmin):
     list_display = ("__str__", shown("campaign", lazy("Campaign")), shown("published_at", lazy("Published")))
     list_select_related = ("campaign",)
     fields = ("campaign", "version", "published_at", "text_en", "text_zh")
@@ -238,7 +293,7 @@ class InstructionVersionAdmin(RecordAdmin):
 
 
 @admin.register(RubricVersion)
-class RubricVersionAdmin(RecordAdmin):
+class RubricVersionAdmin(OfCampaigns, RecordAdmin):
     list_display = ("__str__", shown("campaign", lazy("Campaign")), shown("published_at", lazy("Published")))
     list_select_related = ("campaign",)
     fields = ("campaign", "version", "published_at", "flag_list")

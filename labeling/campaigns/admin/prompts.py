@@ -22,6 +22,7 @@ from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choic
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt, Submitter
 from labeling.campaigns.services.prompts import ask_for_skills, warn_of_content
 from labeling.people.skills.queries import named_skills, names_of_skills
@@ -93,7 +94,7 @@ class SkillsForm(forms.Form):
     skills = several(lazy("Skills and topics"), named_skills)
 
 
-class PromptAdmin(RecordAdmin):
+class PromptAdmin(OfCampaigns, RecordAdmin):
     actions_detail: tuple[Any, ...] = ("warn", "ask_for_skills")
     list_display = (
         "number",
@@ -206,7 +207,8 @@ class PromptAdmin(RecordAdmin):
 
 
 @admin.register(Submitter)
-class SubmitterAdmin(RecordAdmin):
+class SubmitterAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("prompts__campaign",)
     list_display = (shown("name", lazy("Submitter")), shown("split", lazy("Split")), "prompts")
     list_filter = (OwnSplitFilter,)
     search_fields = ("name",)

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.people.roles.queries import sees_every_campaign
@@ -20,8 +20,15 @@ def campaigns_of(user: User | AnonymousUser) -> QuerySet[Campaign]:
     return Campaign.objects.filter(managers=user.pk)
 
 
-def within_campaigns_of(user: User | AnonymousUser, rows: QuerySet[Row], path: str) -> QuerySet[Row]:
-    """Those of the rows whose campaign the account sees. `path` leads from a row to its campaign: task__campaign."""
+def within_campaigns_of(user: User | AnonymousUser, rows: QuerySet[Row], *paths: str) -> QuerySet[Row]:
+    """Those of the rows with a campaign that the account sees. Each path leads from a row to campaigns, such as
+    task__campaign; a row that several lead from needs one of them.
+    """
     if sees_every_campaign(user):
         return rows
-    return rows.filter(**{f"{path}__in": campaigns_of(user).values("pk")})
+    own = campaigns_of(user).values("pk")
+    found = Q()
+    for path in paths:
+        found |= Q(**{f"{path}__in": own})
+    # A subquery, for a path to many (a labeler's work) would otherwise give a row several times.
+    return rows.filter(pk__in=rows.model._base_manager.filter(found).values("pk"))  # noqa: SLF001

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
@@ -54,6 +55,7 @@ def create_campaign(
     instructions: dict[str, str],
     flags: list[RubricFlag],
     reward_models: Iterable[RewardModel] | None = None,
+    managers: Iterable[User] = (),
     **fields: Any,
 ) -> Campaign:
     """A draft with version 1 of its instructions and rubric; `fields` override the settings' defaults.
@@ -68,6 +70,7 @@ def create_campaign(
     campaign.full_clean()
     campaign.save()
     campaign.reward_models.set([default_reward_model()] if reward_models is None else reward_models)
+    campaign.managers.set(managers)
     publish_instructions(campaign=campaign, body=instructions)
     publish_rubric(campaign=campaign, flags=flags)
     return campaign
@@ -98,6 +101,11 @@ def change_campaign(
     if reward_models is not None:
         campaign.reward_models.set(reward_models)
     return campaign
+
+
+def set_managers(*, campaign: Campaign, managers: Iterable[User]) -> None:
+    """Who sees and changes the campaign and what belongs to it, of those who see no others; from their next request."""
+    campaign.managers.set(managers)
 
 
 @transaction.atomic

@@ -13,14 +13,15 @@ from labeling.console.admin.notices import notices
 from labeling.console.queries.activity import Day, holders, throughput
 from labeling.console.queries.pipeline import Pipeline, open_campaigns, pipeline
 from labeling.model_versions.models import ModelVersion
+from labeling.people.roles.queries import sees_every_campaign
 from labeling.training.admin.measures import headline
 
 DAYS_SHOWN = 14
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What templates/admin/index.html shows; labeling numbers are for those who may see rankings."""
-    if not request.user.has_perm("labeling.view_ranking"):
+    """What templates/admin/index.html shows; labeling numbers are for those who may see rankings of every campaign."""
+    if not request.user.has_perm("labeling.view_ranking") or not sees_every_campaign(request.user):
         return context
     state = pipeline()
     at_work, held = holders()

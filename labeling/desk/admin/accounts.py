@@ -18,8 +18,8 @@ from labeling.people.accounts.admin import UserAdmin
 class AccountsWithWork(UserAdmin):
     actions_detail = (*UserAdmin.actions_detail, "close_and_pseudonymise")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return request.user.has_perm("auth.delete_user")
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("auth.delete_user") and self.has_change_permission(request, obj)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """One by one: whether an account can be deleted depends on what it left behind."""

@@ -18,13 +18,14 @@ from labeling.base.admin.filters import by_choice, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.models import Assignment
 from labeling.desk.services.leases import give_back
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(WithEarlierDrafts, RecordAdmin):
+class AssignmentAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
     list_display = (
         "holder",
         shown("kind", lazy("Kind")),

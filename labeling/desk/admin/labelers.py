@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.columns import measured_per
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.model_admins import BaseAdmin, column
+from labeling.base.admin.model_admins import column
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, WorkingTime
 from labeling.desk.queries.idle import why_nothing, with_work
@@ -45,7 +46,8 @@ class GetsWorkFilter(DropdownFilter):
         return queryset.filter(state=LabelerState.ACTIVE, simulated=False, gets_work=False)
 
 
-class LabelerWork(BaseAdmin):
+class LabelerWork(OfCampaigns):
+    campaign_paths = ("assignments__campaign", "compositions__campaign")
     change_form_outer_before_template = "desk/admin/labeler.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:

@@ -10,12 +10,14 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import AssignmentKind
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.models import Revision
 
 
 @admin.register(Revision)
-class RevisionAdmin(WithEarlierDrafts, RecordAdmin):
+class RevisionAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
+    campaign_paths = ("assignment__campaign",)
     list_display = (
         "number",
         "opening",

@@ -11,10 +11,12 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_n
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.demonstrating.models import Demonstration
 
 
-class DemonstrationAdmin(RecordAdmin):
+class DemonstrationAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("prompt__campaign",)
     list_display = (
         "number",
         "asked",

@@ -14,13 +14,15 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_n
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.ranking_tasks.models import SamplingRun
 
 
-class RankingAdmin(RecordAdmin):
+class RankingAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("task__campaign",)
     list_display = (
         "number",
         "opening",

@@ -21,6 +21,7 @@ from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import DropdownFilter, by_day
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.states import ImportState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.exports.models import Exclusion
 from labeling.exports.queries import (
     KEPT,
@@ -199,7 +200,8 @@ class InForceFilter(DropdownFilter):
 
 
 @admin.register(Exclusion)
-class ExclusionAdmin(RecordAdmin):
+class ExclusionAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("campaign", "ranking__task__campaign", "demonstration__prompt__campaign")
     list_display = (
         "what",
         "show_kind",

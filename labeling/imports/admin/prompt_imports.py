@@ -17,6 +17,7 @@ from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove, ImportState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.imports.admin.prompt_import import DefaultsForm
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.imports.rules.outcome import ImportResult
@@ -31,7 +32,7 @@ COLUMN = "column:"
 """Before the name of a column, in the form that says what each is taken for."""
 
 
-class PromptImportAdmin(RecordAdmin):
+class PromptImportAdmin(OfCampaigns, RecordAdmin):
     list_display = (
         "name",
         shown("campaign", lazy("Campaign")),
@@ -239,9 +240,10 @@ def in_words(prompt_import: PromptImport) -> str:
 
 
 @admin.register(ImportedRanking)
-class ImportedRankingAdmin(RecordAdmin):
+class ImportedRankingAdmin(OfCampaigns, RecordAdmin):
     """Comparisons that were made elsewhere."""
 
+    campaign_paths = ("prompt__campaign",)
     list_display = (
         "number",
         "opening",

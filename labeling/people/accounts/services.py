@@ -13,16 +13,23 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from labeling.people.accounts.models import FailedLogin
+from labeling.people.sessions.models import AccountSession
+from labeling.people.sessions.services import end_sessions_of
 from labeling.people.tokens.services import revoke_tokens_of
 
 FAILED_LOGINS_KEPT = timedelta(days=90)
 
 
 def let_try_again(*, names: Collection[str | None] = (), addresses: Collection[str | None] = ()) -> None:
-    """Forgets the wrong passwords that log-in waits for; the record of them stays."""
+    """Forgets the wrong passwords and codes that log-in waits for; the record of them stays."""
     AccessAttempt.objects.filter(Q(username__in=names) | Q(ip_address__in=addresses)).delete()
+    for device in (TOTPDevice, StaticDevice):  # which make whoever enters wrong codes wait longer each time
+        tried = device.objects.filter(user__username__in=names)
+        tried.update(throttling_failure_timestamp=None, throttling_failure_count=0)
 
 
 def forget_old_failed_logins() -> None:
@@ -50,3 +57,5 @@ def pseudonymise(*, user: User, name: str) -> None:
     user.groups.clear()
     user.user_permissions.clear()
     revoke_tokens_of(user)
+    end_sessions_of(user)
+    AccountSession.objects.filter(user=user).delete()

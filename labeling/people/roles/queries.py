@@ -1,10 +1,24 @@
 """Who has which role. Nobody else compares the names of groups."""
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
 
 from labeling.people.roles.rules import Role
 
 NAMES = frozenset(Role)
+TITLES = {
+    Role.REVIEWER: _("Reviewer"),
+    Role.CAMPAIGN_MANAGER: _("Campaign manager"),
+    Role.ML_ENGINEER: _("ML engineer"),
+    Role.ADMIN: _("Admin"),
+}
+
+
+def role_name(role: Role) -> StrPromise:
+    """In the reader's language."""
+    return TITLES[role]
 
 
 def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
@@ -42,3 +56,8 @@ def sees_every_campaign(user: User | AnonymousUser) -> bool:
     """False for campaign managers, whatever other role they have, unless they are admins."""
     roles = roles_of(user)
     return Role.ADMIN in roles or Role.CAMPAIGN_MANAGER not in roles
+
+
+def managers_there_are() -> QuerySet[User]:
+    """Active accounts with the role of campaign manager, by name."""
+    return User.objects.filter(groups__name=Role.CAMPAIGN_MANAGER, is_active=True).order_by("username")

@@ -43,6 +43,7 @@ MAY: Mapping[str, May] = {
     "labeling.importedranking": May(manager="view", engineer="view"),
     # who works on it
     "labeling.labeler": May(manager="view", engineer="view"),
+    "labeling.invitation": May(manager="view change"),
     "labeling.skill": May(reviewer="view", manager="view add change", engineer="view"),
     "labeling.survey": May(manager="view", engineer="view"),
     "labeling.rankingtask": WORK,
@@ -53,6 +54,7 @@ MAY: Mapping[str, May] = {
     "labeling.revision": WORK,
     "labeling.conversation": WORK,
     "labeling.composition": WORK,
+    "labeling.ownprompt": May(manager="view", engineer="view"),
     "labeling.suggestionrequest": WORK,
     "labeling.rankingagreement": READ,
     "labeling.labelerhabits": May(reviewer="view", manager="view"),
@@ -71,6 +73,7 @@ MAY: Mapping[str, May] = {
     "labeling.exclusion": May(manager="view change", engineer="view change"),
     "labeling.rewardmodel": TRAINING,
     "labeling.modelversion": TRAINING,
+    "labeling.trainingrecipe": May(manager="view", engineer="view"),
     "labeling.trainingrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),
@@ -78,6 +81,7 @@ MAY: Mapping[str, May] = {
     # doors for programs: one's own tokens alone
     "labeling.apitoken": May(manager="view add change", engineer="view add change"),
     "labeling.webhook": May(engineer="view add change delete"),
+    "labeling.webhookdelivery": May(engineer="view change"),
 }
 
 

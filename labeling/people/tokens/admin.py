@@ -5,7 +5,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -20,10 +21,18 @@ from labeling.people.tokens.models import ApiToken
 from labeling.people.tokens.services import make_token, revoke_token
 
 
+def accounts_for(user: User | AnonymousUser) -> QuerySet[User]:
+    """For whose programs somebody makes tokens: of every account if they may change accounts, otherwise of their own.
+    A token does what its account may, so that one of another account would be more than they are.
+    """
+    everybody = User.objects.filter(is_active=True).order_by("username")
+    return everybody if user.has_perm("auth.change_user") else everybody.filter(pk__in=[user.pk])
+
+
 class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
     user = forms.ModelChoiceField(
         label=lazy("Account"),
-        queryset=User.objects.filter(is_active=True).order_by("username"),
+        queryset=User.objects.none(),
         widget=UnfoldAdminSelectWidget(),
         help_text=lazy("The token may do what this account may do, within the scopes. Never a labeler's."),
     )
@@ -63,8 +72,17 @@ class ApiTokenAdmin(BaseAdmin):
     add_fieldsets = ((None, {"fields": ("user", "name", "scopes", "expires_at")}),)
     actions_detail = ("revoke",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        found: QuerySet[ApiToken] = super().get_queryset(request)
+        return found if request.user.has_perm("auth.change_user") else found.filter(user=request.user.pk)
+
     def get_form(self, request: HttpRequest, obj: ApiToken | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
-        return super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": NewTokenForm}))
+        form = super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": NewTokenForm}))
+        if obj is None:  # a class made for this request
+            accounts = form.base_fields["user"]
+            assert isinstance(accounts, forms.ModelChoiceField)
+            accounts.queryset, accounts.initial = accounts_for(request.user), request.user.pk
+        return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.add_fieldsets

@@ -1,18 +1,23 @@
 """The trail: who changed what from which value to which, by whichever door, in one list that can be searched."""
 
+import csv
+import io
+import json
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
 from config.process_name import LONGEST, process_name
 from labeling.base.states import ModelState
 from labeling.base.trail.actors import acting_as
-from labeling.base.trail.triggers import RECORDED
+from labeling.base.trail.triggers import PERMISSIONS, RECORDED
 from labeling.campaigns.services.campaigns import change_campaign
 from labeling.models import Campaign, Change, Labeler, ModelVersion
+from labeling.people.roles.rules import Role
+from labeling.people.roles.services import set_roles
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
@@ -73,8 +78,9 @@ def test_labelers_are_named_where_they_change_their_own_preferences(alice: Label
 
 def test_work_itself_leaves_no_trail(alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign()))
+    browser = browser_of(alice)
     before = Change.objects.count()
-    browser_of(alice).post("/next/ranking/")
+    browser.post("/next/ranking/")
     assert Change.objects.count() == before
 
 
@@ -90,6 +96,30 @@ def test_accounts_are_recorded_and_their_secrets_are_not() -> None:
     update = found.get(action="update")
     assert update.changes == {"is_staff": [False, True], "password": ["…", "…"]}
     assert {change.action for change in Change.objects.filter(table_name="auth_user_groups")} == {"insert", "delete"}
+
+
+def test_roles_permissions_and_whose_campaign_it_is_are_recorded_by_name() -> None:
+    campaign, grace = make_campaign(name="Tea"), User.objects.create_user("grace")
+    with acting_as("olga"):
+        set_roles(user=grace, roles=frozenset({Role.CAMPAIGN_MANAGER}))
+        campaign.managers.add(grace)
+        own = Group.objects.create(name="Night shift")
+        own.permissions.set(Permission.objects.filter(codename__in=["view_prompt", "view_ranking"]))
+        own.permissions.clear()
+        grace.user_permissions.add(Permission.objects.get(codename="view_campaign"))
+    found = [
+        (change.table_name, change.row_name, change.changes)
+        for change in Change.objects.filter(actor="olga").order_by("pk")
+    ]
+    assert found == [
+        ("auth_user_groups", "grace", {"group": [None, "Campaign manager"]}),
+        ("auth_user", "grace", {"is_staff": [False, True]}),
+        ("labeling_campaign_managers", "Tea", {"manager": [None, "grace"]}),
+        ("auth_group", "Night shift", {}),
+        ("auth_group", "Night shift", {"permissions": [[], ["view_prompt", "view_ranking"]]}),
+        ("auth_group", "Night shift", {"permissions": [["view_prompt", "view_ranking"], []]}),
+        ("auth_user", "grace", {"permissions": [[], ["view_campaign"]]}),
+    ]
 
 
 def test_nobody_changes_the_trail() -> None:
@@ -123,6 +153,16 @@ class TestTheList:
         assert reverse("admin:labeling_prompt_change", args=[change.row_id]) in page
         assert "Blurred" in client.get(reverse("admin:labeling_change_change", args=[change.pk])).text
 
+    def test_comes_as_csv_under_the_same_filters(self) -> None:
+        client = admin_browser()
+        page = client.get(TRAIL, {"q": "oolong"})
+        link = reverse("admin:labeling_change_csv", query={"q": "oolong"})
+        assert link in page.text
+        lines = list(csv.DictReader(io.StringIO(client.get(link).getvalue().decode("utf-8-sig"))))
+        assert [(line["who"], line["row_name"]) for line in lines] == [("worker of training", "Tea")]
+        assert json.loads(lines[0]["changes"])["description"] == ["", "About oolong"]
+        assert admin_browser("labeling.view_prompt", name="paul").get(link).status_code == 403
+
     def test_reads_in_chinese_too(self) -> None:
         client = admin_browser()
         client.cookies["django_language"] = "zh-hans"
@@ -154,7 +194,7 @@ def test_the_connection_says_which_process_it_is() -> None:
 def test_every_recorded_table_has_its_triggers() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE 'concord_trail%'")
-        assert {row[0] for row in cursor.fetchall()} == set(RECORDED)
+        assert {row[0] for row in cursor.fetchall()} == {*RECORDED, *PERMISSIONS}
 
 
 def test_staff_and_labelers_are_told_apart(alice: Labeler) -> None:

@@ -78,7 +78,9 @@ def test_nothing_is_begun_in_a_campaign_that_is_not_open(alice: Labeler, state: 
 
 def test_only_active_labelers_begin() -> None:
     with pytest.raises(LabelerNotActive):
-        begin(make_labeler("ivy", state=LabelerState.SCREENING))
+        begin(make_labeler("ivy", state=LabelerState.INVITED))
+    with pytest.raises(NotOffered):  # real work is not for whoever is still screened
+        begin(make_labeler("jo", state=LabelerState.SCREENING))
 
 
 def test_drafts_are_versions_and_a_stale_one_is_told_what_is_stored(alice: Labeler) -> None:

@@ -1,0 +1,109 @@
+"""docs/roles.md, walked: every address of the program is in one of its tables, and every role tries every door."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.db import models
+from django.urls import get_resolver
+from django.urls.resolvers import URLPattern, URLResolver
+
+from labeling.people.roles.rules import MAY, Role, permissions_of
+
+pytestmark = pytest.mark.django_db
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "roles.md").read_text()
+ROLES = (Role.REVIEWER, Role.CAMPAIGN_MANAGER, Role.ML_ENGINEER, Role.ADMIN)
+STAFF_DOORS = set(re.findall(r"`(\w+)`", PAGE.partition("Open to all staff")[2].partition("##")[0]))
+# One pattern matches what nobody is at; Django's own redirect to …/change/ decides nothing.
+NO_DOORS = {"admin/(?P<url>.*)$", r"^api/(?:[\s\S]*/)?\Z"}
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the first table under a heading, or under a sentence, without its head."""
+    found = PAGE.partition(heading)[2].split("\n\n")
+    rows = next(part for part in found if part.startswith("|")).splitlines()[2:]
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
+
+
+OBJECTS = {row[0]: dict(zip(ROLES, row[1:], strict=True)) for row in table("## The admin, object by object")}
+OTHER_PERMISSION = {row[0]: row[1] for row in table("These doors go by another permission")}
+API = {(row[0], row[1]): dict(zip(ROLES, row[2:], strict=True)) for row in table("## The API")}
+PAGES = {row[0]: row[1:] for row in table("## The pages for labelers")}
+REVIEWING = [row[0] for row in table("## The pages for reviewers")]
+ACCOUNT = [address for row in table("## Everybody's own account") for address in re.findall(r"/[\w./-]+", row[0])]
+
+
+def addresses(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern, route)
+        else:
+            yield route, pattern
+
+
+ALL = [(route, pattern) for route, pattern in addresses(get_resolver()) if route not in NO_DOORS]
+
+
+class Door(NamedTuple):
+    model: type[models.Model]
+    name: str
+    route: str
+    pattern: URLPattern
+
+    @property
+    def of_a_row(self) -> bool:
+        return bool(self.pattern.pattern.converters or "<" in str(self.pattern.pattern))
+
+
+MODELS = {f"{model._meta.app_label}_{model._meta.model_name}": model for model in admin.site._registry}
+
+
+def admin_doors() -> Iterator[Door]:
+    for route, pattern in ALL:
+        if not route.startswith("admin/") or route == "admin/login/" or pattern.name in STAFF_DOORS:
+            continue
+        if pattern.name is None:
+            continue  # …/<id>/ leads to …/<id>/change/
+        label, _, name = next(
+            (key, *pattern.name.partition(f"{key}_")[1:]) for key in MODELS if pattern.name.startswith(f"{key}_")
+        )
+        yield Door(MODELS[label], name, route, pattern)
+
+
+DOORS = list(admin_doors())
+
+
+def test_every_address_is_in_a_table() -> None:
+    assert set(OBJECTS) == {model._meta.label_lower for model in admin.site._registry}
+    missing = []
+    for route, _pattern in ALL:
+        if route.startswith("admin/"):
+            continue  # DOORS: a name that is no object's and not among those for all staff raises StopIteration
+        address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", route)
+        if address.startswith("/api/"):
+            known = address in {each for each, _verb in API}
+        else:
+            known = address in PAGES or any(
+                address.startswith(each) for each in [*PAGES, *REVIEWING, *ACCOUNT] if each != "/"
+            )
+        if not known:
+            missing.append(address)
+    assert missing == []
+
+
+def test_the_table_of_objects_says_what_the_groups_hold() -> None:
+    for label, cells in OBJECTS.items():
+        app, name = label.split(".")
+        for role in ROLES[:-1]:
+            said = {f"{app}.{verb.strip()}_{name}" for verb in cells[role].split(",") if verb.strip() != "–"}
+            held = {each for each in permissions_of(role) if each.rpartition("_")[2] == name and each.startswith(app)}
+            assert said == held, (label, role)
+        assert cells[Role.ADMIN] == "everything"
+    assert set(MAY) <= set(OBJECTS)
+    assert Group.objects.get(name=Role.ADMIN).permissions.count() == Permission.objects.count()
