@@ -46,6 +46,14 @@ NAVIGATION = [
     {
         "title": _("Who works on it"),
         "items": [
+            _entry(_("Invitations"), "mail", "invitation"),
+            _entry(_("Candidates"), "how_to_reg", "candidate"),
+            {
+                "title": _("Grade demonstrations"),
+                "icon": "grade",
+                "link": reverse_lazy("grading"),
+                "permission": _may_view("labeling.review_work"),
+            },
             _entry(_("Labelers"), "groups", "labeler"),
             _entry(_("Skills and topics"), "school", "skill"),
             _entry(_("Ranking tasks"), "checklist", "rankingtask"),

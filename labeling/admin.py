@@ -27,6 +27,9 @@ from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.imports.models import PromptImport
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
+from labeling.onboarding.invitations import admin as invitations
+from labeling.onboarding.screening import admin as screening
+from labeling.onboarding.stages.admin import CampaignStages
 from labeling.pay.admin import entries, periods
 from labeling.pay.admin.campaigns import PAY, CampaignPay
 from labeling.pay.admin.labelers import PAY as PAID_WORK
@@ -58,9 +61,11 @@ __all__ = [
     "entries",
     "gold_checks",
     "gold_items",
+    "invitations",
     "periods",
     "reviews",
     "revisions",
+    "screening",
     "second_factor",
     "sentinels",
     "sessions",
@@ -89,6 +94,7 @@ class LabelerAdmin(
 ):
     list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK, "marked")
     list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
+    list_select_related = ("user", "habits")
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")
     actions_detail = (*people.LabelerAdmin.actions_detail, "suspend", "leave_out", "take_in_again")
@@ -102,6 +108,7 @@ class UserAdmin(accounts.AccountsWithWork):
 @admin.register(Campaign)
 class CampaignAdmin(
     exclusions.LeavingOut,
+    CampaignStages,
     CampaignImport,
     CampaignPay,
     CampaignClosing,
@@ -112,7 +119,8 @@ class CampaignAdmin(
     fieldsets = (*campaigns.CampaignAdmin.fieldsets, *PAY, *IN_TRAINING)
     readonly_fields = ("pay", "in_training")
     actions_detail = (
-        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "set_pay", "leave_out", "take_in_again",
+        *campaigns.CampaignAdmin.actions_detail, "close", "import_prompts", "cutoffs", "end_of_practice",
+        "set_pay", "leave_out", "take_in_again",
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
+from labeling.base.states import CampaignStage
 from labeling.desk.demonstrating.views import DemonstrationKind
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.views import RankingKind
@@ -11,6 +12,7 @@ from labeling.desk.views.assignments import AssignmentPages
 from labeling.desk.views.held_work import HeldPages
 from labeling.desk.views.kinds import HandedOutKind, KindOfWork
 from labeling.desk.views.revisions import RevisionPages
+from labeling.onboarding.stages.services import end_practice
 from labeling.quality.gold.views import page_of_answer
 from labeling.writing.chats.views import ChatKind
 from labeling.writing.dialogues.views.dialogues import DialogueKind
@@ -22,7 +24,10 @@ from labeling.writing.views.kinds import OwnKind
 
 def after_ranking(assignment: Assignment) -> HttpResponse | None:
     """What is shown or asked between one ranking and the next: the right answer of gold, or the best to be improved."""
-    return page_of_answer(assignment) or page_of_edit(assignment)
+    page = page_of_answer(assignment)
+    if assignment.campaign.stage == CampaignStage.PRACTICE:
+        end_practice(assignment.labeler)  # the next one is real work already
+    return page or page_of_edit(assignment)
 
 
 RANKING = RankingKind(follow_up=after_ranking)

@@ -19,6 +19,9 @@ from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
 from labeling.model_versions.services import checks, trying
 from labeling.models import Campaign, ModelVersion
+from labeling.onboarding.invitations.services import forget_notes_of_closed_accounts
+from labeling.onboarding.screening.services import forget_assessments_of_closed_accounts, number_candidates
+from labeling.onboarding.stages.services import end_every_practice
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.people.sessions.services import forget_old_sessions
 from labeling.quality.bias.services.looking import look_at_habits
@@ -206,6 +209,8 @@ def forget_what_is_old() -> None:
     """Beat: personal data and records whose time is over."""
     forget_old_attempts()
     forget_old_failed_logins()
+    forget_assessments_of_closed_accounts()
+    forget_notes_of_closed_accounts()
     forget_old_sessions()
     forget_old_requests()
     forget_old_deliveries()
@@ -233,6 +238,13 @@ def take_in_file(import_id: int) -> None:
 def go_on_with_imports() -> None:
     """Beat: sends again what no worker reads: its message was lost, or its worker died."""
     IMPORTS.send()
+
+
+@shared_task
+def look_at_newcomers() -> None:
+    """Beat: numbers whoever came into screening, and gives real work to whoever has practised enough."""
+    number_candidates()
+    end_every_practice()
 
 
 @shared_task

@@ -9,6 +9,9 @@ from labeling.desk.views.next_work import next_work
 from labeling.desk.views.preview import PreviewView
 from labeling.home.views import day, first_campaign, history, overview
 from labeling.kinds_of_work import HANDED_OUT, KINDS, PAGES
+from labeling.onboarding.invitations.views import join
+from labeling.onboarding.path.views import path as way_in
+from labeling.onboarding.screening.views import about_you, grading, grading_demonstration
 from labeling.pay.surveys.views import survey
 from labeling.pay.views.me import me, others
 from labeling.people.second_factor.views.log_in import login_code
@@ -36,6 +39,11 @@ urlpatterns = [
     path("sessions/end-others/", end_other_sessions, name="sessions_end_others"),
     path("password/", ChangePasswordView.as_view(), name="password"),
     path("password/new/<uidb64>/<token>/", NewPasswordView.as_view(), name="new_password"),
+    path("join/<str:secret>/", join, name="join"),
+    path("path/", way_in, name="path"),
+    path("path/about-you/", about_you, name="about_you"),
+    path("grading/", grading, name="grading"),
+    path("grading/<int:pk>/", grading_demonstration, name="grading_demonstration"),
     path("logout/", LogoutView.as_view(), name="logout"),
     *(path(f"next/{kind.name}/", next_work, {"kind": kind}, name=f"next_{kind.name}") for kind in HANDED_OUT),
     *(url for pages in PAGES for url in pages.urls()),

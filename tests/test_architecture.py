@@ -42,6 +42,7 @@ CAPABILITIES = (
     "quality",
     "review",
     "pay",
+    "onboarding",
     "home",
     "imports",
     "exports",

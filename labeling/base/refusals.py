@@ -206,6 +206,22 @@ class GoldRefused(Refusal):
     """The task can't be gold, or the answer is none."""
 
 
+class InvitationRefused(Refusal):
+    """The invitation can't be made like that, or not by this account."""
+
+
+class InvitationGone(Refusal):
+    """The invitation opens nothing any more. `why`: unknown, used, withdrawn or expired."""
+
+    def __init__(self, message: str, *, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class ScreeningRefused(Refusal):
+    """A decision or a grade that can't be made now; the message says why."""
+
+
 class NotSetAside(Refusal):
     """There is nothing to put back, or what it hangs on is still set aside."""
 

@@ -66,6 +66,28 @@ class CheckKind(models.TextChoices):
     REPEAT = "repeat", _("Repeat")
 
 
+class ScreeningOutcome(models.TextChoices):
+    """MORE: the candidate goes on, with items that were added."""
+
+    ADMITTED = "admitted", _("Admitted to practice")
+    REFUSED = "refused", _("Refused")
+    MORE = "more", _("Asked for more")
+
+
+class SensitiveTopic(models.TextChoices):
+    """Topics of sensitive speech that somebody says they can judge (InstructGPT, App. B.1)."""
+
+    HATE = "hate", _("Hate and insults")
+    VIOLENCE = "violence", _("Violence")
+    SEXUAL = "sexual", _("Sexual content")
+    SELF_HARM = "self_harm", _("Self-harm and suicide")
+    CRIME = "crime", _("Crime and drugs")
+    POLITICS = "politics", _("Politics")
+    RELIGION = "religion", _("Religion")
+    JUDGING = "judging", _("Judging people")
+    MEDICAL = "medical", _("Illness and medicine")
+
+
 class TaskState(models.TextChoices):
     """SAMPLING: its completions are being made. SET_ASIDE: can't be ranked, the reason is stored."""
 

@@ -25,6 +25,7 @@ from labeling.people.models import Labeler
 
 @dataclass(frozen=True, kw_only=True)
 class InstructionsPage:
+    pk: int
     campaign: str
     version: int
     published_at: datetime
@@ -39,6 +40,7 @@ def instructions_of(slug: str, *, interface_language: str, drafts_too: bool) -> 
     latest = versions.latest("version")
     campaign: Campaign = latest.campaign
     return InstructionsPage(
+        pk=latest.pk,
         campaign=campaign.name,
         version=latest.version,
         published_at=latest.published_at,
@@ -99,6 +101,7 @@ def reading_of(labeler: Labeler, version: InstructionVersion, *, interface_langu
         .first()
     )
     page = InstructionsPage(
+        pk=version.pk,
         campaign=version.campaign.name,
         version=version.version,
         published_at=version.published_at,

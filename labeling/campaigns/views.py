@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from labeling.campaigns.managers.queries import campaigns_of
 from labeling.campaigns.models.campaigns import InstructionVersion
-from labeling.campaigns.queries import instructions_of, own_campaigns
+from labeling.campaigns.queries import has_read, instructions_of, own_campaigns
 from labeling.campaigns.services.campaigns import acknowledge
 from labeling.people.queries import labeler_of
 from labeling.people.views.access import LabelerRequest, labeler_page
@@ -26,7 +26,9 @@ def instructions(request: HttpRequest, slug: str) -> HttpResponse:
         page = instructions_of(slug, interface_language=get_language() or "en", drafts_too=staff)
     except InstructionVersion.DoesNotExist:
         raise Http404 from None
-    return render(request, "campaigns/instructions.html", {"page": page})
+    # Who is on the way in reads them before the first task, and says so here.
+    unread = labeler is not None and not staff and not has_read(labeler, page.pk)
+    return render(request, "campaigns/instructions.html", {"page": page, "unread": unread})
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.base.states import AssignmentState, CampaignState
+from labeling.base.states import AssignmentState, CampaignState, LabelerState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.desk.queries.available import is_at_work
 from labeling.desk.rules.working_time import IDLE_SECONDS, LONGEST_TASK_SECONDS
@@ -26,6 +26,8 @@ from labeling.home.queries.history import (
     submitted_by,
 )
 from labeling.home.queries.overview import overview_of
+from labeling.onboarding.path.queries import was_refused
+from labeling.onboarding.path.views import show_path, step_now
 from labeling.people.models import Labeler
 from labeling.people.services import choose_campaign
 from labeling.people.views.access import LabelerRequest, labeler_page, not_active
@@ -60,11 +62,14 @@ def addresses_of_held(labeler: Labeler) -> list[str]:
 @labeler_page
 def overview(request: LabelerRequest, kinds: Kinds) -> HttpResponse:
     if not is_at_work(request.labeler):
-        return not_active(request, request.labeler, held=addresses_of_held(request.labeler))
+        if request.labeler.state == LabelerState.SUSPENDED and not was_refused(request.labeler):
+            return not_active(request, request.labeler, held=addresses_of_held(request.labeler))
+        return show_path(request)
     handed_out = [name for name, kind in kinds.items() if isinstance(kind, HandedOutKind)]
     page = overview_of(request.labeler, handed_out)
     context = {
         "page": page,
+        "step": step_now(request.labeler),
         "queues": with_kinds(page.queues, kinds),
         "lapsed": with_kinds(page.lapsed, kinds),
         "begun": with_kinds(page.begun, kinds),

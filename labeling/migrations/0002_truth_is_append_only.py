@@ -58,6 +58,7 @@ NEVER_CHANGE = (
     "labeling_surveyanswer",
     "labeling_surveyparticipation",
     "labeling_goldversion",
+    "labeling_screeningdecision",
     "labeling_adjudication",
     "labeling_adjudicatedcompletion",
     "labeling_threadmessage",

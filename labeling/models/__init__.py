@@ -10,6 +10,9 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
+from labeling.onboarding.invitations.models import Invitation
+from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
+from labeling.onboarding.stages.models import StageSettings
 from labeling.pay.models import PayEntry, PayPeriod, PayTerms
 from labeling.pay.surveys.models import Survey, SurveyAnswer, SurveyParticipation
 from labeling.people.accounts.models import FailedLogin
@@ -38,6 +41,7 @@ __all__ = [
     "Assignment",
     "BrokenTaskReport",
     "Campaign",
+    "Candidate",
     "Change",
     "Check",
     "Completion",
@@ -50,10 +54,12 @@ __all__ = [
     "FailedLogin",
     "GoldItem",
     "GoldVersion",
+    "Grade",
     "IdempotentRequest",
     "ImportedRanking",
     "InstructionAcknowledgement",
     "InstructionVersion",
+    "Invitation",
     "Labeler",
     "LabelerHabits",
     "Message",
@@ -85,10 +91,13 @@ __all__ = [
     "RubricVersion",
     "SamplingRun",
     "ScoringRequest",
+    "ScreeningDecision",
+    "SelfAssessment",
     "Sentinel",
     "Skill",
     "Snapshot",
     "SnapshotRequest",
+    "StageSettings",
     "Submitter",
     "Suggestion",
     "SuggestionRequest",

@@ -87,7 +87,7 @@ class SkillFilter(DropdownFilter):
 class LabelerAdmin(BaseAdmin):
     list_display: tuple[Any, ...] = ("name", "show_state", "show_group", "languages_in_short")
     list_filter = (*by_choice("state", "group"), *yes_or_no("simulated"), SkillFilter)
-    list_select_related = ("user",)
+    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
     fieldsets: ClassVar[tuple[Any, ...]] = (
         (None, {"fields": ("account", "state_word", "group", "researcher", "languages", "skills")}),

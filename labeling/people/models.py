@@ -60,6 +60,9 @@ class Labeler(StatefulModel):
     unread_messages = models.PositiveIntegerField(
         default=0, db_default=0, editable=False, help_text="Of admins and reviewers; every page of the desk says so."
     )
+    practises_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="What was practised before, another time, ends no practice."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

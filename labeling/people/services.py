@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from labeling.base.language import checked_languages
 from labeling.base.refusals import LabelerRefused
@@ -92,7 +93,8 @@ def change_labeler_state(*, labeler: Labeler, state: LabelerState, held_work_unt
         and labeler.assignments.filter(state=AssignmentState.OPEN).exists()
     ):
         raise LabelerRefused(f"{labeler} holds work; give it back before suspending.")
-    labeler.move(to=state, held_work_until=held_work_until)
+    since = {"practises_since": timezone.now()} if state == LabelerState.PRACTICE else {}
+    labeler.move(to=state, held_work_until=held_work_until, **since)
 
 
 BREAK_MINUTES_HIGHEST = 240

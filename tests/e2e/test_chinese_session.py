@@ -22,6 +22,7 @@ NAMES = {
     "english",
     "markdown",
     "alice",
+    "bob",
     # apps that bind a second factor, and this browser in the list of sessions
     "aegis",
     "google",

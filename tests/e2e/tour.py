@@ -9,13 +9,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
+from django.test import Client
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import BrowserContext, Page, expect
 
 from labeling.base.states import (
     AssignmentState,
+    CampaignStage,
     CheckKind,
     ContentWarning,
     PayEntryKind,
@@ -39,6 +42,8 @@ from labeling.models import (
 )
 from labeling.pay.services import enter, open_period, set_pay_terms
 from labeling.pay.surveys.services import open_survey_round
+from labeling.people.roles.rules import Role
+from labeling.people.roles.services import make_roles, set_roles
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import sample_tasks
@@ -46,7 +51,8 @@ from labeling.ranking_tasks.services.tasks import copy_task
 from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.handed_in import rank
+from tests.labeling.handed_in import rank, write
+from tests.labeling.onboarding.screened import invited_by, make_candidate, make_stage
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 WORDS: dict[str, Any] = {
@@ -111,10 +117,18 @@ class Tour:
         )
         self.model = ModelVersion.objects.create(kind="sft", name="secret-model", path="/nowhere", state="current")
 
-    def prompt(self, **fields: Any) -> Any:
+    def prompt(self, *, campaign: Campaign | None = None, **fields: Any) -> Any:
         self.asked += 1
         text = f"{self.asked}. {self.words['question']}"
-        return make_prompt(self.campaign, text=text, language=self.language, **fields)
+        return make_prompt(campaign or self.campaign, text=text, language=self.language, **fields)
+
+    def as_somebody(self, user: User) -> None:
+        """Who is logged in from now on."""
+        client = Client()
+        client.force_login(user)
+        session = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+        home = "/".join(self.page.url.split("/")[:3])  # with a longer address the cookie would be of its folder alone
+        self.context.add_cookies([session | {"url": home}])  # type: ignore[list-item]
 
     def ranking(self) -> Assignment:
         """Held, and open on the page."""
@@ -195,6 +209,19 @@ def code_that_is_wrong(tour: Tour) -> None:
     tour.page.locator("[name=code]").fill("123456")
     tour.page.locator("main form button[type=submit]").last.click()
     expect(tour.page.locator("[role=alert]")).to_be_visible()
+
+
+@stop
+def invited(tour: Tour) -> None:
+    secret = invited_by(User.objects.create_superuser("olga"), campaigns=[tour.campaign])
+    tour.open(f"/join/{secret}/")
+    tour.page.locator("main form button[type=submit]").last.click()  # nothing is filled in
+    expect(tour.page.locator("[role=alert]").first).to_be_visible()
+
+
+@stop
+def invitation_gone(tour: Tour) -> None:
+    tour.open("/join/nothing/")
 
 
 @stop
@@ -487,6 +514,39 @@ def new_password(tour: Tour) -> None:
 @stop
 def instructions(tour: Tour) -> None:
     tour.open(f"/instructions/{tour.campaign.slug}/")
+
+
+@stop
+def way_in(tour: Tour) -> None:
+    """Of Bob, who is screened; Alice is past it."""
+    bob = make_candidate("bob").labeler
+    screening = make_stage(CampaignStage.SCREENING, items=1, name=tour.words["campaign"], read=False)
+    tour.prompt(campaign=screening, demonstrations_needed=1, ranking_tasks_needed=0)
+    write(bob, tour.words["answers"][1])
+    tour.as_somebody(bob.user)
+    tour.open("/path/")
+    expect(tour.page.locator("[aria-current=step]")).to_be_visible()
+
+
+@stop
+def what_one_can_judge(tour: Tour) -> None:
+    tour.open("/path/about-you/")
+
+
+@stop
+def grading(tour: Tour) -> None:
+    tour.as_somebody(tour.alice.user)
+    make_roles()
+    set_roles(user=tour.alice.user, roles=frozenset({Role.REVIEWER}))
+    tour.open("/grading/")
+    tour.page.locator("[name=grade][value='6']").check()
+
+
+@stop
+def nothing_to_grade(tour: Tour) -> None:
+    tour.page.locator(".grading button[type=submit]").click()
+    expect(tour.page.locator(".notice")).to_be_visible()
+    set_roles(user=tour.alice.user, roles=frozenset())
 
 
 @stop

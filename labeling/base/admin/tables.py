@@ -46,7 +46,7 @@ class Row:
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """`key`: its name in the address of its CSV; empty: it has none. `scale`: what the ends and the middle of the rows'
-    bars stand for. `wordy`: its cells are texts and not figures."""
+    bars stand for. `wordy`: its cells are texts and not figures. `empty`: what is said where it has no rows."""
 
     key: str
     title: StrOrPromise
@@ -55,6 +55,7 @@ class Table:
     note: StrOrPromise = ""
     scale: tuple[str, str, str] | None = None
     wordy: bool = False
+    empty: StrOrPromise = ""
 
     def labelled(self) -> list[tuple[Row, list[tuple[StrOrPromise, Cell]]]]:
         """Each row with its cells but the first, under their columns' names, which narrow pages show beside them."""

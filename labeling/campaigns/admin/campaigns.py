@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -44,7 +45,7 @@ from labeling.people.roles.queries import managers_there_are, sees_every_campaig
 
 
 class ManagersForm(forms.Form):
-    managers = forms.ModelMultipleChoiceField(
+    managers: forms.ModelMultipleChoiceField[User] = forms.ModelMultipleChoiceField(
         label=lazy("Campaign managers"),
         queryset=None,
         required=False,
@@ -110,7 +111,9 @@ class CampaignAdmin(OfCampaigns):
         beside = {"flags", *BODY_FIELDS.values()}
         fields = {name: value for name, value in cleaned.items() if name not in beside}
         # A campaign manager would otherwise not find what they made.
-        managers = [] if sees_every_campaign(request.user) else [request.user]
+        maker = request.user
+        assert isinstance(maker, User)  # the admin lets nobody else in
+        managers = [] if sees_every_campaign(maker) else [maker]
         obj.pk = create_campaign(
             instructions=written_bodies(cleaned), flags=cleaned["flags"], managers=managers, **fields
         ).pk

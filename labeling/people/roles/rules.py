@@ -43,6 +43,7 @@ MAY: Mapping[str, May] = {
     "labeling.importedranking": May(manager="view", engineer="view"),
     # who works on it
     "labeling.labeler": May(manager="view", engineer="view"),
+    "labeling.invitation": May(manager="view change"),
     "labeling.skill": May(reviewer="view", manager="view add change", engineer="view"),
     "labeling.survey": May(manager="view", engineer="view"),
     "labeling.rankingtask": WORK,

@@ -82,6 +82,7 @@ def not_active(request: HttpRequest, labeler: Labeler, *, held: Sequence[str] = 
         text += " " + _("What you hold may be handed in until %(moment)s.") % {"moment": moment}
     finish = [Action(label=_("Finish what you hold"), url=address) for address in held]
     past = [
+        Action(label=_("Your way in"), url=reverse("path")),
         Action(label=_("Your submissions"), url=reverse("history")),
         Action(label=_("Your numbers and pay"), url=reverse("me")),
     ]

@@ -19,6 +19,7 @@ from unfold.decorators import action
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, column, shown
 from labeling.base.admin.tables import Bar, Cell, Row, Table, csv_of
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.people.models import Labeler
 from labeling.quality.bias.models import FindingFigure, LabelerHabits, ShareFigure
 from labeling.quality.bias.rules.outliers import FALSE_DISCOVERIES, FEWEST_TASKS, Habit
@@ -71,8 +72,6 @@ class MarkedFilter(DropdownFilter):
 class MarkedLabelers(BaseAdmin):
     """Marks labelers who differ from the others by more than chance, in the list and on their page."""
 
-    list_select_related = ("user", "habits")
-
     @column(lazy("Marked"))
     def marked(self, labeler: Labeler) -> str:
         habits = getattr(labeler, "habits", None)
@@ -92,7 +91,8 @@ def _seen(habits: LabelerHabits | None) -> list[tuple[StrOrPromise, str, Finding
 
 
 @admin.register(LabelerHabits)
-class LabelerHabitsAdmin(RecordAdmin):
+class LabelerHabitsAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("labeler__assignments__campaign",)
     list_display = (
         shown("labeler", lazy("Labeler")),
         "marked",
@@ -169,6 +169,7 @@ def marked_table(rows: Iterable[LabelerHabits]) -> Table:
     return Table(
         key="marked",
         wordy=True,
+        empty=_("Nobody is marked."),
         title=_("Marked"),
         columns=[_("Labeler"), _("Habit"), _("What was seen"), _("Tasks"), _("By chance"), _("Since")],
         rows=[

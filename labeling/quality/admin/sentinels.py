@@ -58,7 +58,7 @@ class SentinelAdmin(BaseAdmin):
         return super().page_context(request, sentinel) | {
             "chart": over_time(weeks),
             "table": weeks_table(weeks),
-            "controlled": at_equal_length(sentinel),
+            **_at_equal_length(sentinel),
             "alarm": bool(weeks) and weeks[-1].is_alarm,
             "false_alarms": f"{FALSE_ALARMS:.0%}",
             "fewest": FEWEST,
@@ -67,15 +67,33 @@ class SentinelAdmin(BaseAdmin):
 
     @column(lazy("Last week"))
     def rate(self, sentinel: Sentinel) -> str:
-        weeks = weeks_of(sentinel)
+        weeks = _looked(sentinel)
         return _rate(weeks[-1].period.preferred, weeks[-1].period.pairs) if weeks else _("not enough data")
 
     @column(lazy("State"), label={"alarm": "danger", "steady": "success", "unknown": "default"})
     def stands(self, sentinel: Sentinel) -> tuple[str, str]:
-        weeks = weeks_of(sentinel)
+        weeks = _looked(sentinel)
         if not weeks or weeks[-1].chance is None:
             return "unknown", _("not enough data")
         return ("alarm", _("moved")) if weeks[-1].is_alarm else ("steady", _("as before"))
+
+
+def _at_equal_length(sentinel: Sentinel) -> dict[str, str]:
+    """What the page says of the rate without the lengths; nothing without enough data."""
+    found = at_equal_length(sentinel)
+    if found is None:
+        return {}
+    shares = {"plain": found.plain, "equal": found.at_equal_length, "low": found.low, "high": found.high}
+    return {name: f"{share:.1%}" for name, share in shares.items()}
+
+
+def _looked(sentinel: Sentinel) -> list[Look]:
+    """The weeks of a row of the list, for all of its columns."""
+    weeks: list[Look] | None = getattr(sentinel, "looked", None)
+    if weeks is None:
+        weeks = weeks_of(sentinel)
+        vars(sentinel)["looked"] = weeks
+    return weeks
 
 
 def _rate(preferred: int, pairs: int) -> str:

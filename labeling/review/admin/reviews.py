@@ -19,6 +19,7 @@ from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ReviewReason
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.review.models.reviews import Adjudication, Review
@@ -28,7 +29,8 @@ from labeling.review.views.words import KIND_WORDS
 
 
 @admin.register(Review)
-class ReviewAdmin(RecordAdmin):
+class ReviewAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("prompt__campaign",)
     list_display = (
         "number",
         "opening",
@@ -82,7 +84,8 @@ class ReviewAdmin(RecordAdmin):
 
 
 @admin.register(Adjudication)
-class AdjudicationAdmin(RecordAdmin):
+class AdjudicationAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("task__campaign",)
     list_display = (
         "number_of_task",
         "opening",

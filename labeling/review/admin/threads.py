@@ -20,6 +20,7 @@ from labeling.base.admin.filters import DropdownFilter, by_choice, by_day, by_re
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ReportState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.forms import LONGEST_NOTE, TextField
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.review.queries.threads import messages_of
@@ -45,7 +46,8 @@ class UnreadFilter(DropdownFilter):
 
 
 @admin.register(Thread)
-class ThreadAdmin(RecordAdmin):
+class ThreadAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("assignment__campaign", "labeler__assignments__campaign")
     list_display = ("writer", "about", "last_text", "unread", shown("last_message_at", lazy("Last message")))
     list_display_links = ("writer", "about", "last_text")
     list_filter = (UnreadFilter, *by_day("last_message_at"))
@@ -118,7 +120,8 @@ class ThreadAdmin(RecordAdmin):
 
 
 @admin.register(BrokenTaskReport)
-class BrokenTaskReportAdmin(RecordAdmin):
+class BrokenTaskReportAdmin(OfCampaigns, RecordAdmin):
+    campaign_paths = ("assignment__campaign",)
     list_display = (
         "number",
         "opening",

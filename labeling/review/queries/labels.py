@@ -25,8 +25,8 @@ def label_of(assignment: Assignment) -> Label:
 def rankings_of(task: RankingTask) -> list[Ranking]:
     """The last revision of each labeler's ranking, in the order in which they were begun, with what they say."""
     ranked = Prefetch("ranked_completions", RankedCompletion.objects.order_by("completion_id"))
-    counted = Ranking.objects.filter(task=task).last_revisions()
-    return list(counted.select_related("labeler__user", "assignment").prefetch_related(ranked).order_by("assignment"))
+    counted = Ranking.objects.filter(task=task).last_revisions().select_related("labeler__user", "assignment")
+    return list(counted.prefetch_related(ranked).order_by("assignment_id"))
 
 
 def ranks_of(ranking: Ranking) -> dict[int, int]:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -23,6 +24,7 @@ from labeling.models import (
     CompletionAgreement,
     Demonstration,
     EarlierDraft,
+    Grade,
     IdempotentRequest,
     InstructionAcknowledgement,
     Message,
@@ -38,7 +40,10 @@ from labeling.models import (
     ReviewProgress,
     RewardScore,
     SamplingRun,
+    ScreeningDecision,
+    SelfAssessment,
     SnapshotRequest,
+    StageSettings,
     Suggestion,
     SurveyAnswer,
     SurveyParticipation,
@@ -69,6 +74,7 @@ from tests.labeling.admin_cast import (
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
+from tests.labeling.onboarding.screened import invited_by, make_candidate
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +88,7 @@ SHOWN_ELSEWHERE = {
     AdjudicatedCompletion,
     Completion,
     CompletionAgreement,
+    Grade,
     Message,
     ModelCheck,
     OwnPromptExample,
@@ -90,7 +97,10 @@ SHOWN_ELSEWHERE = {
     RankedCompletion,
     RewardScore,
     SamplingRun,
+    ScreeningDecision,
+    SelfAssessment,
     SnapshotRequest,
+    StageSettings,
     Suggestion,
     SurveyAnswer,
     ThreadMessage,
@@ -122,6 +132,8 @@ def everything(tmp_path: Path) -> Campaign:
     make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
+    make_candidate("lena")
+    invited_by(User.objects.create_superuser("nora"))
     paid_for(campaign)
     asked_how_they_find_it()
     add_skill(slug="law", name={"en": "Law"})

@@ -17,7 +17,7 @@ from labeling.quality.agreement.models import Partner
 from labeling.quality.agreement.queries.cuts import RESEARCHER, Cut
 from labeling.quality.agreement.queries.figures import figures_of, labelers_of, parts_of
 from tests.labeling.admin_cast import admin_browser
-from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
+from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +95,14 @@ def test_each_labeler_stands_against_the_rest(shared: Campaign) -> None:
     assert charlie.share.value <= charlie.pooled.value
     assert alice.rating is not None
     assert alice.rating.severity == pytest.approx((4 + 2) / 2 - 5)
+
+
+def test_the_only_one_in_a_language_is_there_without_a_figure(shared: Campaign) -> None:
+    make_labeler("dora", languages=["fr"])
+    dora = labelers_of(Cut())[-1]
+    assert (dora.name, dora.comparisons, dora.share, dora.pooled, dora.rating) == ("dora", 0, None, None, None)
+    [row] = [row for row in rows_of(admin_browser().get(address(csv="labelers"))) if row["Labeler"] == "dora"]
+    assert row["Agreement"] == row["Pooled"] == "not enough data"
 
 
 def test_researchers_and_the_consensus_are_partners_of_their_own(shared: Campaign, bob: Labeler) -> None:

@@ -45,7 +45,8 @@ def test_a_task_becomes_ready_with_its_completions_and_their_provenance(model: M
     run = task.sampling_runs.get()
     assert (run.temperature, run.top_p, run.max_new_tokens, run.model_version) == (0.7, 0.9, 12, model)
     assert [(c.text, c.seed) for c in task.completions.all()] == [(text, run.seed) for text in "abcd"]
-    assert {(*c.token_ids, *c.logprobs) for c in task.completions.all()} == {(7, 8, 9, -0.5, -1.0, -1.5)}
+    assert [c.token_ids for c in task.completions.all()] == [[7, 8, 9]] * 4
+    assert [c.logprobs for c in task.completions.all()] == [[-0.5, -1.0, -1.5]] * 4
     assert sampler.requests[0].messages == task.prompt.messages
 
 

@@ -175,7 +175,9 @@ class TestLabelers:
         assert "C invents a date." in start
         assert "data-unread>1</b>" in start
         work = ranking.assignment.token
-        assert "C invents a date." in client.get(f"/history/{work}/").text
+        page = client.get(f"/history/{work}/").text
+        assert "C invents a date." in page
+        assert "Answer the reviewer" in page
         begun = client.post(f"/history/{work}/revise/").headers["Location"]
         assert "C invents a date." in client.get(begun).text
         client.get(f"/messages/about/{work}/")

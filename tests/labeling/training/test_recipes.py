@@ -53,7 +53,7 @@ def test_a_changed_recipe_is_a_new_version_and_runs_keep_theirs() -> None:
     fail_run(run_id=before.pk, reason="ended")
     after = request_retraining(trigger="manual")
     assert [run.recipe.version for run in TrainingRun.objects.order_by("pk")] == [1, 2]
-    options = _training_options(after.recipe, None)
+    options = _training_options(after.recipe)
     assert (options["epochs"], options["strength"]) == (3, "margin")
 
 

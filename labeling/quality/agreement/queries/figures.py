@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,9 @@ from django.db import connection
 from django.db.models import Avg, CharField, Count, F, Func, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncWeek
 
+from labeling.base.states import LabelerState
 from labeling.people.models import Labeler
-from labeling.quality.agreement.models import RankingAgreement
+from labeling.quality.agreement.models import Partner, RankingAgreement
 from labeling.quality.agreement.queries.cuts import Cut
 from labeling.quality.agreement.rules.alpha import Alpha, nominal_alpha, ordinal_alpha
 from labeling.quality.agreement.rules.intervals import FEWEST_PROMPTS, Share, Z, share_of, student_quantile
@@ -123,7 +124,10 @@ class LabelerFigures:
 
 
 def labelers_of(cut: Cut) -> list[LabelerFigures]:
-    """Everybody who shares a task with a partner of the cut, by name."""
+    """Everybody who shares a task with a partner of the cut, by name.
+
+    Among labelers also those who are active and share none yet, such as the only one in a language: with no figures.
+    """
     agreements = cut.agreements(of_everybody=True)
     sums = _sums_by_labeler(agreements, *_strict(cut))
     towards_all = pooled(sums)
@@ -161,7 +165,19 @@ def labelers_of(cut: Cut) -> list[LabelerFigures]:
         for row in totals
         if row["labeler"] in names
     ]
-    return sorted(found, key=lambda each: each.name)
+    return sorted([*found, *_without_figures(cut, known=names)], key=lambda each: each.name)
+
+
+def _without_figures(cut: Cut, *, known: Collection[int]) -> list[LabelerFigures]:
+    if cut.partner != Partner.LABELER or cut.labeler is not None:
+        return []
+    others = Labeler.objects.filter(state=LabelerState.ACTIVE, simulated=cut.simulated).exclude(pk__in=known)
+    return [
+        LabelerFigures(
+            labeler=pk, name=name, comparisons=0, share=None, pooled=None, tau=None, tie_rate=None, rating=None
+        )
+        for pk, name in others.values_list("pk", "user__username")
+    ]
 
 
 _PAIRS = F("same") + F("opposed") + F("tied_by_labeler") + F("tied_by_partner") + F("tied_by_both")
@@ -193,7 +209,7 @@ def _sums_by_labeler(agreements: QuerySet[RankingAgreement], counted: Any, of: A
     per_prompt = agreements.values("labeler", "task__prompt").annotate(x=_sum(counted), y=_sum(of))
     statement = """
         SELECT labeler, count(*), sum(x), sum(y), sum(x * x), sum(x * y), sum(y * y) FROM ({}) AS prompts
-        WHERE y > 0 GROUP BY labeler
+        WHERE y > 0 GROUP BY labeler ORDER BY labeler
     """
     return {
         labeler: Sums(prompts=prompts, **dict(zip(("x", "y", "xx", "xy", "yy"), map(float, sums), strict=True)))

@@ -40,7 +40,7 @@ def share_of(cells: Iterable[Cell], *, samples: int = RESAMPLES, seed: int = 0) 
     It is the percentile interval, widened for few prompts as by Hesterberg (2015), "What Teachers Should Know About
     the Bootstrap", 5.2. None where there is not enough data.
     """
-    known = [cell for cell in cells if cell[1]]
+    known = sorted(cell for cell in cells if cell[1])  # the same draws in whatever order they come
     prompts, pairs = sum(cell[2] for cell in known), sum(cell[1] * cell[2] for cell in known)
     if pairs < FEWEST_PAIRS or prompts < FEWEST_PROMPTS:
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Max
+from django.utils import timezone
 
 from labeling.base.refusals import GoldRefused
 from labeling.base.states import CampaignStage, GoldState, TaskState
@@ -47,9 +48,7 @@ def make_gold(*, task: RankingTask, answer: RightAnswer, by: User | None) -> Gol
     item = GoldItem.objects.create(task=task)
     _write(item, task, answer, by)
     if task.campaign.stage == CampaignStage.WORK and task.state == TaskState.READY:
-        RankingTask.objects.filter(pk=task.pk).update(rankings_needed=F("rankings_open") + F("rankings_done"))
-        RankingTask.objects.filter(pk=task.pk, rankings_done=F("rankings_needed")).move(to=TaskState.DONE)
-        task.refresh_from_db(fields=["state", "rankings_needed"])
+        _close_places(task)
     return item
 
 
@@ -62,14 +61,40 @@ def edit_gold(*, item: GoldItem, answer: RightAnswer, by: User | None) -> GoldVe
 
 @transaction.atomic
 def retire_gold(*, item: GoldItem) -> None:
-    """Nobody is given it any more; what was measured stays. Raises IllegalMove: it is retired."""
+    """Nobody is given it any more; what was measured stays. In screening and practice, whoever holds it may finish.
+
+    Raises IllegalMove: it is retired.
+    """
     item.move(to=GoldState.RETIRED)
+    task = _locked(item)
+    if task.campaign.stage != CampaignStage.WORK and task.state == TaskState.READY:
+        _close_places(task)
 
 
 @transaction.atomic
 def use_gold_again(*, item: GoldItem) -> None:
     """Raises IllegalMove: it is in use."""
     item.move(to=GoldState.ACTIVE)
+    task = _locked(item)
+    if task.campaign.stage == CampaignStage.WORK or task.state not in (TaskState.READY, TaskState.DONE):
+        return
+    wanted = task.campaign.labels_wanted(1)
+    if task.state == TaskState.DONE:
+        task.move(to=TaskState.READY, rankings_needed=wanted, ready_at=timezone.now())
+    else:
+        RankingTask.objects.filter(pk=task.pk).update(rankings_needed=wanted)
+
+
+def _locked(item: GoldItem) -> RankingTask:
+    tasks = RankingTask.objects.select_for_update(of=("self",), no_key=True).select_related("campaign")
+    return tasks.get(pk=item.task_id)
+
+
+def _close_places(task: RankingTask) -> None:
+    """Nobody is given the task any more; whoever holds it may finish."""
+    RankingTask.objects.filter(pk=task.pk).update(rankings_needed=F("rankings_open") + F("rankings_done"))
+    RankingTask.objects.filter(pk=task.pk, rankings_done=F("rankings_needed")).move(to=TaskState.DONE)
+    task.refresh_from_db(fields=["state", "rankings_needed"])
 
 
 def latest_version(item: GoldItem) -> GoldVersion:
