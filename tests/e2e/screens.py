@@ -21,8 +21,9 @@ from labeling.base.states import ContentWarning
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt, RankingTask, SuggestionRequest
-from labeling.simulation.rules import rule_named
-from labeling.simulation.services import rank_next, simulated_labelers
+from labeling.simulation.rules.behaviours import Behaviour
+from labeling.simulation.rules.preferences import rule_named
+from labeling.simulation.services import cast_of, rank_next
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -356,11 +357,11 @@ def test_start_phone_dark(studio: Studio, keep: Keep) -> None:
 def test_admin(studio: Studio, keep: Keep) -> None:
     for name in ("sky", "email", "code", "tea"):
         studio.task(name)
-    (simulated,) = simulated_labelers(count=1)
+    (simulated,) = cast_of(count=1, usual=Behaviour(noise=0.1), seed=1)
     simulation = make_campaign(simulated=True, name="Everyday (simulated)")
     for number in range(3):
         make_ready_task(make_prompt(simulation, submitter=f"s{number}"))
-        rank_next(labeler=simulated, score=rule_named("shorter"), noise=0.1, chance=random.Random(1))
+        rank_next(who=simulated, score=rule_named("shorter"))
     User.objects.create_superuser(username="olga", password=PASSWORD)
     page = studio.window()
     page.context.clear_cookies()

@@ -81,7 +81,14 @@ def _settled(labeler: Labeler) -> QuerySet[Ranking]:
     return (
         Ranking.objects.of_work()
         .last_revisions()
-        .filter(~Exists(revising), ~Exists(to_come), labeler=labeler, task__rankings_done__gt=1, task__gold_item=None)
+        .filter(
+            ~Exists(revising),
+            ~Exists(to_come),
+            labeler=labeler,
+            assignment__returned_at=None,
+            task__rankings_done__gt=1,
+            task__gold_item=None,
+        )
         .exclude(assignment__in=revisable)
         .select_related("assignment__prompt", "task")
         .order_by("-pk")

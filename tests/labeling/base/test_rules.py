@@ -1,7 +1,5 @@
 """Level 0: rules without Django, by example and by property."""
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +10,6 @@ from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import split_of
 from labeling.desk.ranking.rules.judgements import InvalidRanking, check_covers, check_quality
 from labeling.desk.ranking.rules.pairs import densify, usable_pairs
-from labeling.simulation.rules import UnknownRule, quality_of, rule_named, simulated_ranks
 from lm.snapshot.records import SPLITS
 
 ranks = st.lists(st.integers(1, 9), min_size=1, max_size=9)
@@ -100,31 +97,3 @@ def test_text_that_postgres_cannot_hold_is_refused_with_its_place() -> None:
         clean_text("a\0b")
     with pytest.raises(UnstorableText, match=r"U\+D800"):
         clean_text("\ud800")
-
-
-def test_simulated_ranks_follow_the_rule_without_noise_and_differ_with_it() -> None:
-    texts = ["ccc", "a", "bb", "b"]
-    assert simulated_ranks(texts, score=rule_named("shorter"), noise=0, chance=random.Random(0)) == [3, 1, 2, 1]
-    assert simulated_ranks(texts, score=rule_named("longer"), noise=0, chance=random.Random(0)) == [1, 3, 2, 3]
-    assert simulated_ranks(texts, score=rule_named("contains:C"), noise=0, chance=random.Random(0)) == [1, 2, 2, 2]
-    noisy = [simulated_ranks(texts, score=rule_named("shorter"), noise=0.5, chance=random.Random(n)) for n in range(50)]
-    assert [3, 1, 2, 1] in noisy
-    assert len({tuple(found) for found in noisy}) > 1
-
-
-@given(ranks, st.floats(0, 0.5), st.integers())
-def test_noise_never_leaves_a_gap(lengths: list[int], noise: float, seed: int) -> None:
-    found = simulated_ranks(
-        ["x" * n for n in lengths], score=rule_named("longer"), noise=noise, chance=random.Random(seed)
-    )
-    assert set(found) == set(range(1, len(set(lengths)) + 1))
-
-
-def test_an_unknown_rule_names_the_known_ones() -> None:
-    with pytest.raises(UnknownRule, match="shorter"):
-        rule_named("nicer")
-
-
-def test_quality_falls_from_7_to_1() -> None:
-    assert [quality_of(rank, worst=4) for rank in (1, 2, 3, 4)] == [7, 5, 3, 1]
-    assert quality_of(1, worst=1) == 7

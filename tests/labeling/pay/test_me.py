@@ -14,7 +14,7 @@ from labeling.base.states import CampaignStage, LabelerState, PayEntryKind
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.leases import suspend_labeler
 from labeling.desk.services.revisions import start_revision
-from labeling.models import Labeler, Ranking, RankingTask
+from labeling.models import Assignment, Labeler, Ranking, RankingTask
 from labeling.pay.queries import disagreements
 from labeling.pay.queries.disagreements import disagreements_of
 from labeling.pay.services import enter, open_period, set_pay_terms
@@ -106,6 +106,9 @@ def test_nothing_is_shown_that_could_sway_a_label(
     assert disagreements_of(alice) == []  # Alice may still revise hers
     monkeypatch.setattr(disagreements, "REVISABLE", 0)
     assert len(disagreements_of(alice)) == 1
+    Assignment.objects.filter(pk=ranking.assignment_id).update(returned_at=timezone.now())  # by a reviewer
+    assert disagreements_of(alice) == []
+    Assignment.objects.update(returned_at=None)
     start_revision(labeler=alice, token=str(ranking.assignment.token), fields_of=fields_of_ranking)
     assert disagreements_of(alice) == []
     assert Ranking.objects.count() == 2

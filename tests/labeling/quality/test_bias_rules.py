@@ -12,7 +12,14 @@ from scipy import stats
 from labeling.quality.bias.rules.habits import habits_of
 from labeling.quality.bias.rules.length_control import controlled
 from labeling.quality.bias.rules.near_copies import near_copy_of
-from labeling.quality.bias.rules.observed import Ranked, RankedTask, length_of, place_of, ties_by_place
+from labeling.quality.bias.rules.observed import (
+    Ranked,
+    RankedTask,
+    earlier_by_others,
+    length_of,
+    place_of,
+    ties_by_place,
+)
 from labeling.quality.bias.rules.outliers import Estimate, Habit, discoveries, findings_of
 from labeling.quality.bias.rules.sentinel import FEWEST, Period, looks
 
@@ -34,6 +41,15 @@ def test_place_counts_ties_for_the_best_in_parts() -> None:
     assert place.in_shown_order is False
     assert place_of(ranked(1, 1, 2, 3)).in_shown_order is True
     assert place_of(ranked(1, 1, 2)).in_shown_order is None
+
+
+def test_what_others_say_of_those_shown_earlier_is_merit() -> None:
+    """Shown in the order of my ranks 1, 2, 3. The other one prefers the second to the first, else as shown: of three
+    pairs two go to the earlier one, half a pair more than half of them. Somebody who ties all says nothing."""
+    mine = ranked(1, 1, 2, 3)
+    assert earlier_by_others(mine, [ranked(2, 2, 1, 3, shown=(3, 1, 2))]) == 0.5
+    assert earlier_by_others(mine, [ranked(2, 2, 1, 3), ranked(3, 1, 1, 1)]) == 0.25
+    assert earlier_by_others(mine, []) == 0
 
 
 def test_ties_are_counted_where_they_are_shown() -> None:

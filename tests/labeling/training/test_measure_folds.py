@@ -1,6 +1,5 @@
 """`manage.py measure_folds`: a trained version measured on labelers it was not trained on."""
 
-import random
 from io import StringIO
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from pytest_django import Settings
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import ModelVersion, Snapshot
-from labeling.simulation.rules import rule_named
-from labeling.simulation.services import rank_next, simulated_labelers
+from labeling.simulation.rules.preferences import rule_named
+from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.tiny_models import make_tiny_model
@@ -27,7 +26,7 @@ def snapshot_of(labelers: int, directory: Path) -> Snapshot:
     for number in range(24):
         make_ready_task(make_prompt(campaign, submitter=f"submitter-{number}"), texts=["a", "bb", "ccc", "dddd"])
         labeler = people[number % labelers]
-        rank_next(labeler=labeler, score=rule_named("shorter"), noise=0, chance=random.Random(0))
+        rank_next(who=SimulatedLabeler(labeler=labeler), score=rule_named("shorter"))
     manifest = write_snapshot(directory, kinds=("rankings",), include_simulated=True)
     return register_snapshot(manifest=manifest, path=directory, made_by="a test")
 

@@ -1,6 +1,5 @@
 """One retraining with a tiny model and the trainer in a process of its own: promoted, kept as candidate, failed."""
 
-import random
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,8 +10,8 @@ from pytest_django import Settings
 
 from labeling.base.states import ModelKind, ModelState, RunState
 from labeling.models import ModelVersion, Snapshot, TrainingRun
-from labeling.simulation.rules import rule_named
-from labeling.simulation.services import rank_next, simulated_labelers
+from labeling.simulation.rules.preferences import rule_named
+from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers
 from labeling.training.services import retraining, stopping
 from labeling.training.services.comparisons import compare_models, request_comparison
 from labeling.training.services.retraining import retrain
@@ -51,7 +50,7 @@ def rank(numbers: Iterable[int]) -> None:
     (labeler,) = simulated_labelers(count=1)
     for number in numbers:
         make_ready_task(make_prompt(campaign, submitter=f"submitter-{number}"), texts=["a", "bb", "ccc", "dddd"])
-        rank_next(labeler=labeler, score=rule_named("shorter"), noise=0, chance=random.Random(0))
+        rank_next(who=SimulatedLabeler(labeler=labeler), score=rule_named("shorter"))
 
 
 def retrained(*, include_simulated: bool = True, promote_simulated: bool = True) -> TrainingRun:

@@ -11,6 +11,7 @@ from labeling.quality.bias.rules.observed import (
     Ranked,
     RankedTask,
     agreement_with,
+    earlier_by_others,
     length_of,
     like_earlier_ones,
     place_of,
@@ -19,6 +20,10 @@ from labeling.quality.bias.rules.observed import (
 from labeling.quality.bias.rules.outliers import Estimate, Habit
 from lm.snapshot.records import RANKED_HIGHEST
 
+BY_MERIT = 0.7
+"""How much of what others say of the earlier ones is taken off one's own preference for them (a control variate:
+Lavenberg and Welch 1981). With any weight the expectation stays one half, for each labeler's order is drawn anew; with
+this one the error is nearly the least where labelers agree about 73% of pairs."""
 LATELY = 40
 """Rankings: those whose pace is held against one's own before."""
 
@@ -54,6 +59,7 @@ class Habits:
     first_is_best: Mean = field(default_factory=Mean)
     first_by_chance: float = 0.0
     earlier_wins: Sums = field(default_factory=Sums)
+    """Net of BY_MERIT."""
     in_shown_order: Mean = field(default_factory=Mean)
     in_shown_order_by_chance: float = 0.0
     longer_wins: Sums = field(default_factory=Sums)
@@ -72,7 +78,8 @@ class Habits:
         self.first_is_best.add(place.first_is_best)
         self.first_by_chance += place.by_chance
         if place.pairs:
-            self.earlier_wins.add(place.earlier_wins, place.pairs)
+            by_merit = BY_MERIT * earlier_by_others(one, others)
+            self.earlier_wins.add(place.earlier_wins - by_merit, place.pairs)
         if place.in_shown_order is not None:
             self.in_shown_order.add(place.in_shown_order)
             self.in_shown_order_by_chance += place.in_shown_order_by_chance

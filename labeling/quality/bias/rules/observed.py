@@ -67,6 +67,22 @@ def place_of(one: Ranked) -> Place:
     )
 
 
+def earlier_by_others(one: Ranked, others: Sequence[Ranked]) -> float:
+    """Of the pairs that the labeler orders: how many more than half of them the others give to the completion that this
+    labeler was shown earlier; the mean over the others, in whose ties nobody wins.
+
+    The others were shown another order, so that this says where good completions happened to stand.
+    """
+    lead = 0
+    for a, b in combinations(range(len(one.ranks)), 2):
+        if one.ranks[a] != one.ranks[b]:
+            earlier, later = (a, b) if one.shown[a] < one.shown[b] else (b, a)
+            for other in others:
+                difference = other.ranks[later] - other.ranks[earlier]
+                lead += (difference > 0) - (difference < 0)
+    return lead / 2 / len(others) if others else 0.0
+
+
 def ties_by_place(one: Ranked) -> Iterator[tuple[int, int, int]]:
     """(place shown, pairs with the completion shown there that are tied, all pairs with it)."""
     for rank, place in zip(one.ranks, one.shown, strict=True):

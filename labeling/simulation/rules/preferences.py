@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from statistics import pstdev
 
 Score = Callable[[str], float]
 
@@ -40,22 +41,10 @@ def rule_named(name: str) -> Score:
     return RULES[name][1]
 
 
-def simulated_ranks(texts: Sequence[str], *, score: Score, noise: float, chance: random.Random) -> list[int]:
-    """A rank for each text, 1 for the best; equal scores tie.
+def mislead(worths: Sequence[float], texts: Sequence[str], *, by: float) -> list[float]:
+    """What each text seems to be worth to people who are misled alike, `by` so many standard deviations of its worth.
 
-    `noise` is the probability that two neighbours of the rule's order are seen the wrong way round, from 0 to 0.5.
+    A text misleads everybody in the same way, today and tomorrow.
     """
-    scores = [score(text) for text in texts]
-    tiers = sorted(set(scores), reverse=True)
-    position = 0
-    while position < len(tiers) - 1:
-        if chance.random() < noise:
-            tiers[position], tiers[position + 1] = tiers[position + 1], tiers[position]
-            position += 1  # a tier that was moved once stays there
-        position += 1
-    return [tiers.index(value) + 1 for value in scores]
-
-
-def quality_of(rank: int, *, worst: int) -> int:
-    """The 1–7 quality that goes with a rank: 7 for rank 1, falling evenly towards 1 for the worst rank."""
-    return 7 if worst == 1 else 7 - round(6 * (rank - 1) / (worst - 1))
+    spread = pstdev(worths) or 1.0
+    return [worth + by * spread * random.Random(text).gauss(0, 1) for worth, text in zip(worths, texts, strict=True)]
