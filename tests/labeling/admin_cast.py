@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from labeling.base.states import ModelKind, PayEntryKind, ReviewReason
+from labeling.base.states import CheckKind, ModelKind, PayEntryKind, ReviewReason
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
@@ -20,6 +20,7 @@ from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services.taking_in import import_rows
 from labeling.models import (
     Campaign,
+    Check,
     Demonstration,
     Labeler,
     ModelVersion,
@@ -37,6 +38,8 @@ from labeling.pay.services import enter, open_period, set_pay_terms
 from labeling.pay.surveys.rules import STATEMENTS
 from labeling.pay.surveys.services import answer_survey, open_survey_round
 from labeling.quality.bias.services.looking import look_at_habits
+from labeling.quality.gold.services.items import RightAnswer, make_gold
+from labeling.ranking_tasks.services.tasks import copy_task
 from labeling.review.services.adjudications import adjudicate
 from labeling.review.services.reports import report_broken
 from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
@@ -87,6 +90,17 @@ def shared_by(*labelers: Labeler) -> None:
         labeler.first_campaign = campaign
         labeler.save()
         rank(labeler, [1, 2, 3, 4])
+
+
+def checked_by(*labelers: Labeler) -> None:
+    """Each of them waits for a check: of a gold item that was made of a task of theirs."""
+    campaign = make_campaign()
+    task = make_ready_task(make_prompt(campaign))
+    ids = task.completions.order_by("pk").values_list("pk", flat=True)
+    item = make_gold(task=task, answer=RightAnswer(ranks={pk: rank for rank, pk in enumerate(ids, 1)}), by=None)
+    for labeler in labelers:
+        copy = copy_task(task=task, labeler=labeler)
+        Check.objects.create(labeler=labeler, task=copy, kind=CheckKind.GOLD, item=item)
 
 
 def looked_at() -> None:

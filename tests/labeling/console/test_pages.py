@@ -24,6 +24,7 @@ from labeling.models import (
     CompletionAgreement,
     Demonstration,
     EarlierDraft,
+    GoldVersion,
     Grade,
     IdempotentRequest,
     InstructionAcknowledgement,
@@ -60,6 +61,7 @@ from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
     asked_how_they_find_it,
+    checked_by,
     compared_elsewhere,
     doubted,
     furnish,
@@ -88,6 +90,7 @@ SHOWN_ELSEWHERE = {
     AdjudicatedCompletion,
     Completion,
     CompletionAgreement,
+    GoldVersion,
     Grade,
     Message,
     ModelCheck,
@@ -140,6 +143,7 @@ def everything(tmp_path: Path) -> Campaign:
     shared_by(make_labeler("jo"), make_labeler("kim"))
     looked_at()
     reviewed(campaign)
+    checked_by(make_labeler("lou"))
     return campaign
 
 

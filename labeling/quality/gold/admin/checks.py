@@ -31,7 +31,7 @@ class CheckAdmin(RecordAdmin):
     list_filter = (
         *by_choice("kind"),
         *yes_or_no("passed"),
-        *by_relation("item", "labeler", "task__campaign"),
+        *by_relation("item", "task__campaign"),
         *by_day("measured_at"),
     )
     list_select_related = ("labeler__user", "task__campaign")
