@@ -20,7 +20,7 @@ class LookForm(forms.Form):
         label=_("Days"),
         required=False,
         coerce=int,
-        empty_value=DAYS_SHOWN,
+        empty_value=str(DAYS_SHOWN),
         choices=[(days, str(days)) for days in DAYS],
         widget=UnfoldAdminSelectWidget(),
     )

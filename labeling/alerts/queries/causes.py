@@ -189,7 +189,7 @@ def _gold_failing() -> list[GoldFailing]:
     for labeler, name, passed in measured.order_by("-measured_at").values_list(
         "labeler", "labeler__user__username", "passed"
     ):
-        last[labeler, name].append(passed)
+        last[labeler, name].append(bool(passed))
     return [
         GoldFailing(
             labeler=labeler,

@@ -55,7 +55,8 @@ def _of_incident(incident: Incident) -> Notice:
 
 def words_of(incident: Incident) -> Words:
     """In the reader's language; in English where it was not said in that."""
-    return incident.words.get(get_language() or "en") or incident.words["en"]
+    said: dict[str, Words] = incident.words
+    return said.get(get_language() or "en") or said["en"]
 
 
 def agreement_notices(drop: Drop | None, moved: Sequence[Moved]) -> list[Notice]:

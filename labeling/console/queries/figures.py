@@ -99,7 +99,7 @@ def _count_work() -> list[WorkCounts]:
     return [cast("WorkCounts", found[key]) for key in sorted(found)]
 
 
-def _prompts() -> QuerySet[Any, dict[str, Any]]:
+def _prompts() -> QuerySet[Any, Any]:
     in_use = Q(set_aside_reason="")
     to_make = in_use & Q(ranking_tasks_needed__gt=F("ranking_tasks_made"))
     return (
@@ -119,7 +119,7 @@ def _prompts() -> QuerySet[Any, dict[str, Any]]:
     )
 
 
-def _tasks() -> QuerySet[Any, dict[str, Any]]:
+def _tasks() -> QuerySet[Any, Any]:
     of_state = {
         name: Count("pk", filter=Q(state=state))
         for name, state in (

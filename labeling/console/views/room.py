@@ -62,7 +62,7 @@ def look_of(request: HttpRequest) -> Look:
     form = LookForm(asked=asked, campaigns=campaigns)
     refused = ""
     if not form.is_valid():
-        refused = " ".join(error for errors in form.errors.values() for error in errors)
+        refused = " ".join(str(error) for errors in form.errors.values() for error in errors)
         form = LookForm(asked={}, campaigns=campaigns)
         form.is_valid()
     chosen = campaigns.get(form.cleaned_data["campaign"] or 0)

@@ -30,7 +30,8 @@ from labeling.people.views.access import LabelerRequest, labeler_page
 def about_you(request: LabelerRequest) -> HttpResponse:
     if request.method != "POST":
         written = SelfAssessment.objects.filter(labeler=request.labeler).values("topics", "groups", "note").first()
-        return render(request, "onboarding/about_you.html", {"form": AboutYouForm(initial=written)})
+        form = AboutYouForm(initial=dict(written) if written else None)
+        return render(request, "onboarding/about_you.html", {"form": form})
     form = AboutYouForm(request.POST)
     if not form.is_valid():
         return render(request, "onboarding/about_you.html", {"form": form}, status=422)

@@ -36,7 +36,8 @@ class Behaviour:
 
     def noise_after(self, rankings: int) -> float:
         """The noise after so many rankings of the labeler."""
-        return MOST_NOISE - (MOST_NOISE - self.noise) * (1 - self.fatigue) ** (rankings / 100)
+        left: float = (1 - self.fatigue) ** (rankings / 100)
+        return MOST_NOISE - (MOST_NOISE - self.noise) * left
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,7 @@ class TestImmutable:
 
         files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
         assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
-        assert len(files) == 4
+        assert len(files) == 5
 
     def test_nothing_is_visible_until_it_is_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[str] = []

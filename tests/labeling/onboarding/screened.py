@@ -17,9 +17,9 @@ from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_r
 from tests.labeling.handed_in import rank
 
 
-def make_stage(stage: CampaignStage, *, items: int, flags: Sequence[str] = (), **fields: object) -> Campaign:
+def make_stage(stage: CampaignStage, *, items: int, flags: Sequence[str] = (), **fields: Any) -> Campaign:
     """An open campaign whose gold items say 1, 2, 3, 4, and have the flags set on their last completion."""
-    campaign = make_campaign(**{"stage": stage, "demonstrations_per_prompt": 0} | fields)
+    campaign = make_campaign(**({"stage": stage, "demonstrations_per_prompt": 0} | fields))
     for _ in range(items):
         gold_in(campaign, flags=flags)
     return campaign

@@ -176,6 +176,7 @@ def test_the_command_plants_labelers_in_a_campaign_apart_from_the_rule_followers
     assert [each.simulated for each in demonstrations] == [True] * 4
     for each in demonstrations:
         known = Completion.objects.filter(task__prompt=each.prompt).values_list("text", flat=True)
+        assert each.labeler is not None
         is_copier = each.labeler.user.username == "simulated-copier"
         assert (near_copy_of(each.text, known) is not None) == is_copier
     assert not simulation_of(campaign, rankings=1).assignments.exists()
