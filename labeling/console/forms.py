@@ -20,7 +20,7 @@ class LookForm(forms.Form):
         label=_("Days"),
         required=False,
         coerce=int,
-        empty_value=str(DAYS_SHOWN),
+        empty_value=DAYS_SHOWN,  # type: ignore[arg-type]  # what coerce makes of the others
         choices=[(days, str(days)) for days in DAYS],
         widget=UnfoldAdminSelectWidget(),
     )

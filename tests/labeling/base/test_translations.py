@@ -22,13 +22,13 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 # Everything of a template that is no text for people: tags, comments, what is translated, pictures and keys.
 NOT_TEXT = re.compile(
-    r"\{#.*?#\}|\{% blocktranslate.*?endblocktranslate %\}|\{% block (?:body_class|form_data) %\}.*?\{% endblock %\}"
+    r"\{#.*?#\}|\{% blocktranslate.*?endblocktranslate %\}|\{% block (?:body_class|form_class|form_data) %\}.*?\{% endblock %\}"
     r"|\{%.*?%\}|\{\{.*?\}\}|<svg.*?</svg>|<kbd>.*?</kbd>|<!doctype html>",
     flags=re.DOTALL,
 )
 
 # What is Chinese as it is: names, signs and numbers.
-SAME_IN_CHINESE = {"Concord"}
+SAME_IN_CHINESE = {"Concord", "GPU"}
 
 
 def in_templates() -> Iterator[tuple[str, str]]:
