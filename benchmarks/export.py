@@ -69,7 +69,7 @@ COPY (
         'labeler', 'L' || r.labeler_id, 'labeler_group', r.labeler_group, 'simulated', r.simulated,
         'use_case', p.use_case, 'language', p.language, 'source', p.source, 'instruction_version', i.version,
         'rubric_version', b.version, 'active_seconds', r.active_seconds, 'submitted_at', r.submitted_at,
-        'imported', null
+        'imported', null, 'label', 'labeler', 'fixed', r.fixed_by_id IS NOT NULL, 'consensus', null
     )
     FROM labeling_ranking r
     JOIN labeling_rankingtask t ON t.id = r.task_id

@@ -69,10 +69,10 @@ FROM generate_series(0, %(rows)s - 1) AS number
 TASKS = """
 INSERT INTO labeling_rankingtask (
     prompt_id, campaign_id, language, state, set_aside_reason, k_requested, k, given, reserved_for_id,
-    rankings_needed, rankings_open, rankings_done, created_at, ready_at, queue_id, queue_place
+    shared, rankings_needed, rankings_open, rankings_done, created_at, ready_at, queue_id, queue_place
 )
-SELECT prompt.id, campaign_id, prompt.language, 'ready', '', %(k)s, %(k)s, true, %(reserved_for)s, %(needed)s, 0, 0,
-    now(), now(), CASE WHEN %(reserved_for)s IS NULL THEN queue.id END, nextval('labeling_queue_place')
+SELECT prompt.id, campaign_id, prompt.language, 'ready', '', %(k)s, %(k)s, true, %(reserved_for)s, false,
+    %(needed)s, 0, 0, now(), now(), CASE WHEN %(reserved_for)s IS NULL THEN queue.id END, nextval('labeling_queue_place')
 FROM labeling_prompt AS prompt
 JOIN labeling_workqueue AS queue USING (campaign_id)
 WHERE prompt.id > %(after)s AND queue.id = ANY(%(task_queues)s)

@@ -185,7 +185,7 @@ def test_demonstration(studio: Studio, keep: Keep) -> None:
     studio.prompt("email", demonstrations_needed=1)
     page = studio.window()
     page.locator("form[action='/next/demonstration/'] button").click()
-    page.locator("textarea[name=text]").fill(TEXTS["email"]["answers"][0])
+    page.locator("form[data-autosave] textarea[name=text]").fill(TEXTS["email"]["answers"][0])
     keep(page)
 
 

@@ -108,7 +108,7 @@ def test_a_whole_session_in_chinese(page: Page) -> None:
 
     page.goto("/")
     page.locator("form[action='/next/demonstration/'] button").click()
-    in_chinese(page).locator("textarea[name=text]").fill("先用开水烫一烫壶和杯子。")
+    in_chinese(page).locator("form[data-autosave] textarea[name=text]").fill("先用开水烫一烫壶和杯子。")
     page.locator(".bar button[type=submit]").first.click()
     expect(page.get_by_role("status").first).to_contain_text("已保存")
     assert Demonstration.objects.get().text == "先用开水烫一烫壶和杯子。"
