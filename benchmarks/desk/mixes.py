@@ -72,7 +72,8 @@ INSERT INTO labeling_rankingtask (
     shared, rankings_needed, rankings_open, rankings_done, created_at, ready_at, queue_id, queue_place
 )
 SELECT prompt.id, campaign_id, prompt.language, 'ready', '', %(k)s, %(k)s, true, %(reserved_for)s, false,
-    %(needed)s, 0, 0, now(), now(), CASE WHEN %(reserved_for)s IS NULL THEN queue.id END, nextval('labeling_queue_place')
+    %(needed)s, 0, 0, now(), now(),
+    CASE WHEN %(reserved_for)s IS NULL THEN queue.id END, nextval('labeling_queue_place')
 FROM labeling_prompt AS prompt
 JOIN labeling_workqueue AS queue USING (campaign_id)
 WHERE prompt.id > %(after)s AND queue.id = ANY(%(task_queues)s)

@@ -24,7 +24,8 @@ NO_PAGES = {
     "revise_draft", "acknowledge", "work_skip", "work_resume", "revise_submit",
     "sessions_end", "sessions_end_others",
     "messages_write", "review_next", "review_accept", "review_return", "review_back", "review_compare", "review_draft",
-    "control_csv", "metrics", "favicon", "preferences_reading", "first_campaign", "work_time", "compose_time", "revise_time",
+    "control_csv", "metrics", "favicon", "preferences_reading", "first_campaign", "work_time", "compose_time",
+    "revise_time",
 }  # fmt: skip
 UNFINISHED = re.compile(r"\bundefined\b|\bNaN\b|\bnull\b|\{\w+\}|%\(\w+\)s")
 

@@ -22,7 +22,8 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 # Everything of a template that is no text for people: tags, comments, what is translated, pictures and keys.
 NOT_TEXT = re.compile(
-    r"\{#.*?#\}|\{% blocktranslate.*?endblocktranslate %\}|\{% block (?:body_class|form_class|form_data) %\}.*?\{% endblock %\}"
+    r"\{#.*?#\}|\{% blocktranslate.*?endblocktranslate %\}"
+    r"|\{% block (?:body_class|form_class|form_data) %\}.*?\{% endblock %\}"
     r"|\{%.*?%\}|\{\{.*?\}\}|<svg.*?</svg>|<kbd>.*?</kbd>|<!doctype html>",
     flags=re.DOTALL,
 )
