@@ -19,7 +19,8 @@ from tests.labeling.handed_in import rank
 
 def make_stage(stage: CampaignStage, *, items: int, flags: Sequence[str] = (), **fields: Any) -> Campaign:
     """An open campaign whose gold items say 1, 2, 3, 4, and have the flags set on their last completion."""
-    campaign = make_campaign(**({"stage": stage, "demonstrations_per_prompt": 0} | fields))
+    settings: dict[str, Any] = {"stage": stage, "demonstrations_per_prompt": 0} | fields
+    campaign = make_campaign(**settings)
     for _ in range(items):
         gold_in(campaign, flags=flags)
     return campaign
