@@ -7,12 +7,15 @@ from typing import NamedTuple
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
 from django.db import models
-from django.urls import get_resolver
+from django.test import Client
+from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
 from labeling.people.roles.rules import MAY, Role, permissions_of
+from labeling.people.roles.services import set_roles
+from tests.labeling.cast import make_labeler
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +111,62 @@ def test_the_table_of_objects_says_what_the_groups_hold() -> None:
         assert cells[Role.ADMIN] == "everything"
     assert set(MAY) <= set(OBJECTS)
     assert Group.objects.get(name=Role.ADMIN).permissions.count() == Permission.objects.count()
+
+
+def browser_in(role: Role | None) -> Client:
+    """Of staff in that role; None: of a labeler, who has none."""
+    client = Client()
+    if role is None:
+        client.force_login(make_labeler("lucy").user)
+        return client
+    user = User.objects.create_user("stan", password="x")
+    set_roles(user=user, roles=frozenset({role}))
+    client.force_login(User.objects.get(pk=user.pk))
+    return client
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_opens_the_lists_that_the_table_names_and_no_others(role: Role) -> None:
+    client = browser_in(role)
+    wrong = {}
+    for label, cells in OBJECTS.items():
+        status = client.get(reverse(f"admin:{label.replace('.', '_')}_changelist")).status_code
+        wanted = 200 if "view" in cells[role] or cells[role] == "everything" else 403
+        if status != wanted:
+            wrong[label] = status
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("role", [None, *ROLES[:-1]])
+def test_what_the_table_does_not_name_opens_to_no_verb(role: Role | None) -> None:
+    """Every address of the admin, read and written to, with the number of no row: refused before it is looked for, or
+    not there. A labeler is led to the log-in."""
+    client = browser_in(role)
+    wrong = {}
+    for door in DOORS:
+        label = door.model._meta.label_lower
+        cell = OBJECTS[label][role] if role else ""
+        permission = OTHER_PERMISSION.get(f"{label.replace('.', '_')}_{door.name}", "")
+        if role and (permission in permissions_of(role) or f"{label.replace('.', '_')}_*" in OTHER_PERMISSION):
+            continue
+        for method in ("get", "post"):
+            verb = verb_of(door, method)
+            if verb in cell or (verb == "change" and "add" in cell):
+                continue
+            address = "/" + re.sub(r"<[^>]+>", "77", door.route)
+            status = getattr(client, method)(address).status_code
+            # Django's history of a row that is not there leads back to the front page.
+            not_there = (302,) if role is None or door.name == "history" else ()
+            if status not in (403, 404, 405, *not_there):
+                wrong[f"{method} {address}"] = status
+    assert wrong == {}
+
+
+READS = {"changelist", "history", "figures", "look_at_figures"}
+"""Doors at which a POST without an action shows what a GET shows."""
+
+
+def verb_of(door: Door, method: str) -> str:
+    if door.name in READS or (method == "get" and door.name == "change"):
+        return "view"
+    return door.name if door.name in ("add", "delete") else "change"
