@@ -6,6 +6,7 @@ Options on the command line win, such as --bind or --workers.
 import logging
 import os
 
+from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
@@ -26,7 +27,9 @@ preload_app = True  # the processes share what was loaded; new code needs a rest
 def when_ready(_server: object) -> None:
     """Gunicorn's hook, in the process that all others are copies of: reads the current model's tokenizer, which takes a
     second for 262,144 tokens. Otherwise whoever previews a text first waits for it, in every process anew."""
-    tokens_of = import_string("labeling.model_versions.queries.tokens_of")  # Django is set up by now
+    if not apps.ready:
+        return  # another application than Django's
+    tokens_of = import_string("labeling.model_versions.queries.tokens_of")
     try:
         tokens_of("")
     except DatabaseError as unreachable:
