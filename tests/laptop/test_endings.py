@@ -135,7 +135,7 @@ def test_ctrl_c_twice_in_any_command(process_environment: dict[str, str]) -> Non
 def test_a_closed_terminal(port: int, laptop: dict[str, str]) -> None:
     with terminal(make_demo(port), laptop) as opened:
         opened.close()
-        opened.program.wait(60)
+        opened.program.wait(120)
         wait_until_nothing_is_left(laptop)
 
 
