@@ -91,7 +91,7 @@ def left_over(laptop: dict[str, str]) -> list[str]:
     return found
 
 
-def wait_until_nothing_is_left(laptop: dict[str, str], *, seconds: float = 60) -> None:
+def wait_until_nothing_is_left(laptop: dict[str, str], *, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while found := left_over(laptop):
         assert time.monotonic() < deadline, found

@@ -112,7 +112,7 @@ def test_ctrl_c_before_anything_has_started(port: int, laptop_folder: Path) -> N
     read_until(process, "Creating or upgrading tables")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     wait_until_nothing_is_left(laptop, seconds=5)
     assert "Stopped." in said
     assert "Traceback" not in said
@@ -128,7 +128,7 @@ def test_ctrl_c_twice_in_any_command(process_environment: dict[str, str]) -> Non
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert (process.returncode, said) == (130, "")
 
 
@@ -162,7 +162,7 @@ def test_make_or_what_it_started_is_ended(
     )
     read_until(make, "Concord is ready")
     end(psutil.Process(make.pid))
-    make.communicate(timeout=60)
+    make.communicate(timeout=120)
     wait_until_nothing_is_left(laptop)
 
 
@@ -185,7 +185,7 @@ def test_a_shell_started_it_in_the_background_where_ctrl_c_is_ignored(
     assert ignored & 1 << signal.SIGQUIT - 1
     began = time.monotonic()
     up.send_signal(how)
-    said, _ = shell.communicate(timeout=60)
+    said, _ = shell.communicate(timeout=120)
     assert "is busy" not in said  # workers hear what the shell let them ignore
     wait_until_nothing_is_left(laptop, seconds=5)
     assert time.monotonic() - began < 20
@@ -226,7 +226,7 @@ def test_each_of_them_may_be_killed_and_the_rest_still_leaves_nothing(port: int,
             until(lambda: answers(port))
             assert up.poll() is None, name
         up.send_signal(signal.SIGHUP)
-        up.communicate(timeout=60)
+        up.communicate(timeout=120)
         wait_until_nothing_is_left(laptop, seconds=5)
 
 
@@ -239,7 +239,7 @@ def test_all_that_look_after_others_may_be_killed_at_once(port: int, laptop: dic
             process.suspend()  # so that none sees another die
         for process in caretakers:
             process.kill()
-        up.communicate(timeout=60)
+        up.communicate(timeout=120)
         wait_until_nothing_is_left(laptop)
 
 

@@ -40,7 +40,7 @@ def test_it_answers_and_leaves_no_process_when_it_is_asked_to_stop(
         assert logs == CHILDREN
         up.send_signal(how)
         said = read_until(up, "Stopped.")
-        assert up.wait(60) == 0
+        assert up.wait(120) == 0
     assert "Stopping" in said
     assert left_over(laptop) == []
 
@@ -52,7 +52,7 @@ def test_killed_it_leaves_no_process_and_starts_again(port: int, laptop: dict[st
         wait_until_nothing_is_left(laptop)
     with running(port, laptop, "--no-workers") as up:
         up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 0
+        assert up.wait(120) == 0
 
 
 def test_a_second_one_is_refused_with_the_address_of_the_first(port: int, laptop: dict[str, str]) -> None:
@@ -61,7 +61,7 @@ def test_a_second_one_is_refused_with_the_address_of_the_first(port: int, laptop
         assert second.returncode != 0
         assert f"Concord already runs here: http://127.0.0.1:{port}, process {up.pid}." in second.stderr
         up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 0
+        assert up.wait(120) == 0
 
 
 def test_a_taken_port_is_said_before_anything_is_started(port: int, laptop_folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_child_that_dies_is_said_and_started_again(port: int, laptop: dict[str
         said = read_until(up, "sampling is started again")
         assert "sampling was ended by SIGKILL; it starts again in 1 s. Its log: " in said
         up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 0
+        assert up.wait(120) == 0
     assert left_over(laptop) == []
 
 
@@ -95,7 +95,7 @@ def test_servers_that_somebody_ended_are_started_again(port: int, laptop: dict[s
             assert time.monotonic() < deadline
             time.sleep(0.2)
         up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 0
+        assert up.wait(120) == 0
     assert left_over(laptop) == []
 
 
@@ -137,5 +137,5 @@ def test_web_and_workers_go_on_after_redis_and_postgresql_were_killed_under_load
             assert [status() for _ in range(20)] == [200] * 20
             until(partial(more_than, before), 60)
         up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 0
+        assert up.wait(120) == 0
     assert left_over(laptop) == []
