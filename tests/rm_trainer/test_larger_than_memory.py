@@ -52,7 +52,7 @@ print(read(dataset))
 try:
     list(dataset)
 except (MemoryError, RuntimeError) as full:  # torch has no class of its own for it
-    print(full)
+    print(repr(full))  # Python's own says nothing
 """.replace("ROOM", str(ROOM))
 
 
@@ -77,4 +77,4 @@ def test_a_snapshot_larger_than_memory_is_tokenised_and_read(
     assert done.returncode == 0, done.stderr[-2000:]
     read, refusal = done.stdout.splitlines()
     assert int(read) == RANKINGS
-    assert "allocate" in refusal
+    assert "allocate" in refusal or "MemoryError" in refusal
