@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from django.http import HttpResponse
 from django_stubs_ext import StrOrPromise
 
-BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets would run, where a name or a text begins with it."""
+from labeling.base.csv_tables import FORMULAS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,7 @@ def _harmless(each: Cell) -> str | float | int:
     if isinstance(each.value, (int, float)):
         return each.value
     text = str(each.text if each.value is None else each.value)
-    return f"'{text}" if text.startswith(BEGINS_A_FORMULA) and not _is_number(text) else text
+    return f"'{text}" if text.startswith(FORMULAS) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:
