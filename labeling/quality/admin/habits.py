@@ -39,7 +39,7 @@ def why(finding: FindingFigure) -> str:
     """What was seen, in numbers."""
     words = {
         Habit.DISAGREES: _("agrees with others on %(value)s of pairs; the middle of all is %(centre)s"),
-        Habit.PLACE: _("prefers what is shown earlier in %(value)s of pairs; without a habit it is %(centre)s"),
+        Habit.PLACE: _("prefers what is shown earlier %(beyond)s more often than others’ rankings explain"),
         Habit.SHOWN_ORDER: _("hands in just the order shown %(value)s more often than by chance"),
         Habit.LENGTH: _("against others, for the longer one %(value)s more often; the middle of all is %(centre)s"),
         Habit.COPIES: _("%(value)s of rankings are just those of somebody before; the middle of all is %(centre)s"),
@@ -50,6 +50,7 @@ def why(finding: FindingFigure) -> str:
     return words[habit] % {
         "value": f"{shown_as(finding['value']):.1%}",
         "centre": f"{shown_as(finding['centre']):.1%}",
+        "beyond": f"{finding['value'] - finding['centre']:.1%}",
     }
 
 
