@@ -183,6 +183,7 @@ def _gold_failing() -> list[GoldFailing]:
         kind=CheckKind.GOLD,
         measured_at__gt=timezone.now() - GOLD_WITHIN,
         labeler__state=LabelerState.ACTIVE,
+        labeler__simulated=False,
         task__campaign__stage=CampaignStage.WORK,
     )
     last: defaultdict[tuple[int, str], list[bool]] = defaultdict(list)
