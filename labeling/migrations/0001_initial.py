@@ -148,6 +148,8 @@ class Migration(migrations.Migration):
                 ('break_minutes', models.PositiveSmallIntegerField(default=50, help_text='Active minutes after which a break is suggested; 0: never.')),
                 ('opt_outs', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, help_text='Content warnings whose work this labeler is never offered.', size=None)),
                 ('skills', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), blank=True, default=list, help_text='Slugs of the skills and topics (Skill) that this labeler has: work may ask for them.', size=None)),
+                ('daily_quota', models.PositiveIntegerField(blank=True, help_text='How many pieces of work a day, in all campaigns together. Empty: as many as there are.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('weekly_quota', models.PositiveIntegerField(blank=True, help_text='How many a week, from Monday. Empty: as many as there are.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('first_campaign', models.ForeignKey(blank=True, editable=False, help_text='Its work comes first, as the labeler chose. Empty: campaigns take turns.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='labeling.campaign')),
                 ('reading', models.JSONField(blank=True, default=dict, editable=False, help_text='How this labeler reads (rules.py).')),
                 ('unread_messages', models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text='Of admins and reviewers; every page of the desk says so.')),
@@ -160,7 +162,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'labeler',
                 'verbose_name_plural': 'labelers',
                 'ordering': ['id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['invited', 'screening', 'practice', 'active', 'suspended'])), name='labeler_state_known'), models.CheckConstraint(condition=models.Q(('group__in', ['training', 'held_out'])), name='labeler_group_known'), models.CheckConstraint(condition=models.Q(('opt_outs__contained_by', ['violence', 'sexual', 'self_harm', 'hate', 'medical', 'other_sensitive'])), name='labeler_opt_outs_known'), models.CheckConstraint(condition=models.Q(('simulated', False), ('group', 'training'), _connector='OR'), name='labeler_simulated_not_held_out')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['invited', 'screening', 'practice', 'active', 'suspended'])), name='labeler_state_known'), models.CheckConstraint(condition=models.Q(('group__in', ['training', 'held_out'])), name='labeler_group_known'), models.CheckConstraint(condition=models.Q(('opt_outs__contained_by', ['violence', 'sexual', 'self_harm', 'hate', 'medical', 'other_sensitive'])), name='labeler_opt_outs_known'), models.CheckConstraint(condition=models.Q(('simulated', False), ('group', 'training'), _connector='OR'), name='labeler_simulated_not_held_out'), models.CheckConstraint(condition=models.Q(models.Q(('daily_quota', None), ('daily_quota__gte', 1), _connector='OR'), models.Q(('weekly_quota', None), ('weekly_quota__gte', 1), _connector='OR')), name='labeler_quotas_positive')],
             },
         ),
         migrations.CreateModel(

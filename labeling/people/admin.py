@@ -21,7 +21,7 @@ from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
-from labeling.people.services import change_labeler, change_labeler_state, create_labeler
+from labeling.people.services import change_labeler, change_labeler_state, create_labeler, set_quotas
 from labeling.people.skills.queries import named_skills
 
 LONGEST_USERNAME = 150
@@ -38,8 +38,13 @@ class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs 
 
     class Meta:
         model = Labeler
-        fields = ("group", "researcher", "languages", "skills")
-        labels = {"group": lazy("Group"), "researcher": lazy("Researcher")}
+        fields = ("group", "researcher", "languages", "skills", "daily_quota", "weekly_quota")
+        labels = {
+            "group": lazy("Group"),
+            "researcher": lazy("Researcher"),
+            "daily_quota": lazy("Pieces of work a day, in all campaigns"),
+            "weekly_quota": lazy("Pieces of work a week, in all campaigns"),
+        }
         help_texts = {
             "group": GROUP_HELP,
             "researcher": lazy("Their rankings are what those of labelers are held against."),
@@ -90,7 +95,21 @@ class LabelerAdmin(BaseAdmin):
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
     fieldsets: ClassVar[tuple[Any, ...]] = (
-        (None, {"fields": ("account", "state_word", "group", "researcher", "languages", "skills")}),
+        (
+            None,
+            {
+                "fields": (
+                    "account",
+                    "state_word",
+                    "group",
+                    "researcher",
+                    "languages",
+                    "skills",
+                    "daily_quota",
+                    "weekly_quota",
+                )
+            },
+        ),
     )
     add_fieldsets = (
         (None, {"fields": ("username", "password", "state", "group", "researcher", "languages", "skills")}),
@@ -107,6 +126,7 @@ class LabelerAdmin(BaseAdmin):
         group, spoken, skills = LabelerGroup(cleaned["group"]), cleaned["languages"], cleaned["skills"]
         if change:
             change_labeler(labeler=obj, group=group, languages=spoken, skills=skills, researcher=cleaned["researcher"])
+            set_quotas(labeler=obj, daily=cleaned["daily_quota"], weekly=cleaned["weekly_quota"])
             return
         created = create_labeler(
             username=cleaned["username"],

@@ -27,8 +27,8 @@ def agreement_drop(*, lasts: bool = False) -> Drop | None:
     """The last seven days against the four weeks before them, where their 95% intervals do not even touch.
 
     Where nothing changed, such a distance comes in about one of two hundred weeks. None: no drop, or not enough data.
-    `lasts`: there was one at the last look; it is over only when the share itself is within the interval before, so that
-    a single ranking on the edge does not end and begin it again.
+    `lasts`: there was one at the last look; it is over only when the share itself is within the interval before, lest
+    single rankings end and begin it again.
     """
     today = timezone.localdate()
     lately = agreement_share(Cut(since=today - LATELY + timedelta(days=1)))

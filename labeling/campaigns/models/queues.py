@@ -21,17 +21,28 @@ they may be offered it again."""
 
 
 class QuotaReached(Func):
-    """Whether a labeler has done as much of a campaign's work as it takes from one person (migration 0003)."""
+    """Whether a labeler has done as much of a campaign's work as it takes from one person, or of all work as they may
+    (migration 0003).
+    """
 
     function = "concord_quota_reached"
     output_field = models.BooleanField()
 
 
+class OwnQuotaReached(Func):
+    """Whether a labeler has done as much as they may in all campaigns together (migration 0003)."""
+
+    function = "concord_own_quota_reached"
+    output_field = models.BooleanField()
+
+
 def quota_reached(labeler: int | OuterRef, *, campaign: str = "campaign") -> Q:
-    """Of rows of a campaign, or of campaigns where `campaign` is empty: the labeler's quota there is reached."""
+    """Of rows of a campaign, or of campaigns where `campaign` is empty: the labeler's quota there is reached, or their
+    own for all work.
+    """
     column, prefix = campaign or "pk", f"{campaign}__" if campaign else ""
     has_quota = Q(**{f"{prefix}daily_quota__isnull": False}) | Q(**{f"{prefix}weekly_quota__isnull": False})
-    return has_quota & Q(QuotaReached(labeler, F(column)))
+    return has_quota & Q(QuotaReached(labeler, F(column))) | Q(OwnQuotaReached(labeler))
 
 
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):

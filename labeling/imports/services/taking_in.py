@@ -13,7 +13,7 @@ from typing import IO
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling.base.refusals import InvalidCompletions, PromptRefused
+from labeling.base.refusals import InvalidCompletions, PromptRefused, SkillRefused
 from labeling.base.states import ImportState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
@@ -96,7 +96,7 @@ class _TakingIn:
     def _row(self, row: Row, demonstrations: IO[str]) -> None:
         try:
             prompt = self._take(row)
-        except (PromptRefused, InvalidCompletions, UnusablePrompt) as refused:
+        except (PromptRefused, InvalidCompletions, SkillRefused, UnusablePrompt) as refused:
             self._refuse(self._refusal(row, refused))
             return
         for text in row.demonstrations:
@@ -132,6 +132,7 @@ class _TakingIn:
             use_case=row.use_case,
             language=row.language,
             content_warnings=row.content_warnings,
+            required_skills=row.required_skills,
             # What came with the prompt need not be made again.
             ranking_tasks_needed=0 if row.completions or compared else None,
             demonstrations_needed=max(0, self._campaign.demonstrations_per_prompt - len(row.demonstrations)),
