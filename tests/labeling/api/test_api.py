@@ -15,6 +15,7 @@ from labeling.api.models import IdempotentRequest
 from labeling.base.states import ApiScope
 from labeling.exports.services.requests import answer_snapshot_request
 from labeling.models import Campaign, Prompt, RankingTask, Snapshot, SnapshotRequest
+from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import revoke_tokens_of
 from tests.labeling.admin_cast import model_in, run_in_training
 from tests.labeling.api.programs import make_account, program_of

@@ -135,8 +135,9 @@ def cost(room: Room) -> Table:
         ],
         rows=rows,
         explained=_(
-            "What rankings earned by the terms of pay, bonuses left out, over the pairs of completions that they put "
-            "in an order: of people, on days that are over."
+            "What rankings of people earned by the terms of pay on days that are over, with bonuses as if these days "
+            "were one pay period, over the pairs of completions that they put in an order. What is left out of "
+            "training was paid, and is no usable comparison."
         ),
         empty=_("No rates yet: no campaign has terms of pay for days that are over."),
     )
