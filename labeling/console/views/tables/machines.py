@@ -7,15 +7,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labeling.alerts.models import Gpu
+from labeling.base.admin.tables import Cell, Table, named_table, number
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
-from labeling.console.views.tables.table import Cell, Table, number
 
 
 def waiting(_room: Room) -> Table:
     now = timezone.now()
-    return Table(
-        name="waiting",
+    return named_table(
+        key="waiting",
         title=_("What waits for workers"),
         columns=[
             ("kind", _("What")),
@@ -55,8 +55,8 @@ def ago(age: timedelta) -> str:
 
 
 def workers_up(_room: Room) -> Table:
-    return Table(
-        name="workers",
+    return named_table(
+        key="workers",
         title=_("Workers"),
         columns=[("worker", _("Worker")), ("queues", _("Queues")), ("last_sign", _("Last sign")), ("gpu", _("GPU"))],
         rows=[_worker(each) for each in workers()],

@@ -7,12 +7,12 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
+from labeling.base.admin.tables import Cell, Table, named_table, number, unknown
 from labeling.base.language import name_of
 from labeling.console.queries.activity import throughput
 from labeling.console.queries.cost import costs
 from labeling.console.queries.depth import Progress, depths, progress_of_campaigns
 from labeling.console.views.room import Room
-from labeling.console.views.tables.table import Cell, Table, number, unknown
 from labeling.pay.views.words import money
 
 
@@ -36,8 +36,8 @@ def ready_work(room: Room) -> Table:
                 number(each.sampling),
             ]
         )
-    return Table(
-        name="ready",
+    return named_table(
+        key="ready",
         title=_("Ready work"),
         columns=[
             ("campaign", _("Campaign")),
@@ -48,7 +48,7 @@ def ready_work(room: Room) -> Table:
             ("tasks_sampling", _("Being sampled")),
         ],
         rows=rows,
-        explained=_(
+        note=_(
             "How long one labeler would be busy: the rankings that could be begun, times the mean active time of one "
             "in the days shown."
         ),
@@ -65,8 +65,8 @@ def in_words(minutes: float) -> str:
 
 def per_day(room: Room) -> Table:
     days = throughput(room.work, days=room.look.days, campaigns=room.look.campaigns)
-    return Table(
-        name="throughput",
+    return named_table(
+        key="throughput",
         title=_("Handed in per day"),
         columns=[
             ("day", _("Day")),
@@ -88,8 +88,8 @@ def per_day(room: Room) -> Table:
 
 def progress(room: Room) -> Table:
     found = progress_of_campaigns(campaigns=room.look.campaigns, figures=room.figures, work=room.work)
-    return Table(
-        name="progress",
+    return named_table(
+        key="progress",
         title=_("Campaigns"),
         columns=[
             ("campaign", _("Campaign")),
@@ -101,7 +101,7 @@ def progress(room: Room) -> Table:
             ("latest", _("At the latest")),
         ],
         rows=[_progress(each) for each in found],
-        explained=_(
+        note=_(
             "The forecast takes the last 28 whole days, days without work included, as draws of one distribution; the "
             "interval holds in 95 of 100 cases where the pace stays what it was."
         ),
@@ -123,8 +123,8 @@ def cost(room: Room) -> Table:
                 unknown("–") if per is None else Cell(text=f"{per:.4f} {each.currency}", value=round(float(per), 6)),
             ]
         )
-    return Table(
-        name="cost",
+    return named_table(
+        key="cost",
         title=_("Cost per usable comparison"),
         columns=[
             ("campaign", _("Campaign")),
@@ -134,7 +134,7 @@ def cost(room: Room) -> Table:
             ("per_comparison", _("Per comparison")),
         ],
         rows=rows,
-        explained=_(
+        note=_(
             "What rankings of people earned by the terms of pay on days that are over, with bonuses as if these days "
             "were one pay period, over the pairs of completions that they put in an order. What is left out of "
             "training was paid, and is no usable comparison."
