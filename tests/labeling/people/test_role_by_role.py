@@ -58,7 +58,7 @@ def rows_with(site: Any, model: type[Model], button: str) -> list[Model]:
     return ([row for row in rows if button in site.buttons_for(row)] or rows)[:ROWS_TRIED]
 
 
-def test_each_role_may_press_the_buttons_that_the_table_gives_it_and_no_others(everything: Campaign) -> None:  # noqa: F811
+def test_each_role_may_press_the_buttons_that_the_table_gives_it_and_no_others(everything: Campaign) -> None:
     """GET asks and POST does, by the same permission: what is asked here changes nothing."""
     wrong, pressed = [], 0
     clients = {role: in_role(role) for role in ROLES}
