@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Case, Max, Q, Sum, Value, When
+from django.db.models import BigIntegerField, Case, Max, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -84,6 +84,8 @@ def _work(
     terms: Mapping[int, PayTerms], campaigns: Collection[int], *, first: date, usable: Q
 ) -> "list[dict[str, int | float]]":
     """What each labeler did by each of the terms: {terms, rankings, seconds, pairs, pieces of all kinds}."""
+    if not terms:
+        return []
     ranked = Q(kind=AssignmentKind.RANKING)
     by_terms = Case(
         # The last that begin are looked at first.
@@ -92,6 +94,7 @@ def _work(
             for each in sorted(terms.values(), key=lambda each: (each.begins_on, each.pk), reverse=True)
         ),
         default=None,
+        output_field=BigIntegerField(),
     )
     done = DailyWork.objects.filter(simulated=False, campaign__in=campaigns, day__gte=first).order_by()
     found = done.annotate(terms=by_terms).filter(terms__isnull=False).values("terms", "labeler")

@@ -75,7 +75,18 @@ def asked(composition: Composition) -> str:
 
 
 def exported() -> set[str]:
-    return set(demonstrations_of(select(kinds=("demonstrations",))).values_list("text", flat=True))
+    return set(
+        demonstrations_of(
+            select(
+                as_of=None,
+                kinds=("demonstrations",),
+                campaign=None,
+                split=None,
+                include_simulated=False,
+                held_out=False,
+            )
+        ).values_list("text", flat=True)
+    )
 
 
 def test_each_kind_comes_into_the_queue_as_rankings_do(alice: Labeler, bob: Labeler) -> None:
@@ -86,7 +97,7 @@ def test_each_kind_comes_into_the_queue_as_rankings_do(alice: Labeler, bob: Labe
     dialogue(bob, first, answer="Nobody knows.")
     start_composition(labeler=bob, campaign=first, kind=CompositionKind.DIALOGUE)  # not handed in
     assert plan_reviews() == 5
-    assert [(str(each.composition), each.reasons) for each in Review.objects.order_by("composition")] == [
+    assert [(str(each.composition), each.reasons) for each in Review.objects.order_by("composition_id")] == [
         ("dialogue by alice", ["random"]),
         ("own_prompt by alice", ["random"]),
         ("chat by alice", ["random"]),
