@@ -35,6 +35,7 @@ class AnswersKind(KindOfWork[Composition]):
         return {
             "work": writing_of(held, interface_language=get_language() or "en"),
             "composition": held,
+            "urls": {name: reverse(f"answers_{name}", args=[held.token]) for name in ("submit", "draft")},
             "page": page,
             "seen": page.revision,
             "fields": form.shown([answer.query for answer in page.answers]),
