@@ -128,15 +128,15 @@ def test_what_a_comparison_costs_counts_bonuses_and_leaves_out_what_is_of_no_use
         [row] = rows_of(olga.get("/control/cost.csv"))
         return row["paid_for_rankings"], row["comparisons"]
 
-    assert cost() == ("3.30", "18")
+    assert cost() == ("3.3", "18")
     leave_out(target=Ranking.objects.filter(labeler=alice)[0], reason="A slip of hers.")
-    assert cost() == ("3.30", "12"), "it was paid, and is no use"
+    assert cost() == ("3.3", "12"), "it was paid, and is no use"
     left_out = leave_out(target=bob, reason="He clicks at random.", since=timezone.now() - timedelta(hours=1))
-    assert cost() == ("3.30", "6")
+    assert cost() == ("3.3", "6")
     leave_out(target=Ranking.objects.get(labeler=bob), reason="Once more.")
-    assert cost() == ("3.30", "6"), "nothing is taken off twice"
+    assert cost() == ("3.3", "6"), "nothing is taken off twice"
     take_in(exclusion=left_out, reason="He does not.")
-    assert cost() == ("3.30", "6")
+    assert cost() == ("3.3", "6")
     leave_out(target=worked, reason="An experiment.")
     [row] = rows_of(olga.get("/control/cost.csv"))
     assert (row["comparisons"], row["per_comparison"]) == ("0", "")

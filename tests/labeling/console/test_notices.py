@@ -69,7 +69,7 @@ def make_through() -> Mend:
     ranks_all(grace.labeler, [1, 2, 3, 4])
     Assignment.objects.filter(labeler=grace.labeler).update(closed_at=timezone.now() - timedelta(hours=1))
     olga = User.objects.get(username="olga")
-    return lambda: decide(candidate=grace, outcome=ScreeningOutcome.MORE, text="One more, please.", by=olga)
+    return lambda: decide(candidate=grace, outcome=ScreeningOutcome.ADMITTED, text="", by=olga)
 
 
 def make_sampling() -> Mend:

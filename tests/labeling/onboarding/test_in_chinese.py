@@ -63,7 +63,7 @@ def english_in(response: Any) -> set[str]:
 
 
 def test_the_whole_way_in() -> None:
-    chinese: dict[str, Any] = {"instructions": {"zh-hans": "# 说明\n\n认真读。"}, "languages": ["zh"], "read": False}
+    chinese: dict[str, Any] = {"instructions": {"zh-hans": "# 说明\n\n认真读。"}, "read": False}
     screening = make_stage(CampaignStage.SCREENING, items=1, name="第一次", **chinese)
     practice = make_stage(CampaignStage.PRACTICE, items=1, name="练习", **chinese)
     change_stage_settings(campaign=practice, practice_items=1)

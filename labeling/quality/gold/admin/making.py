@@ -67,9 +67,7 @@ class AnswerForm(forms.Form):
             choices=[(f"{one}-{other}", self._letters(one, other)) for one, other in combinations(self.ids, 2)],
             required=False,
             initial=[f"{min(pair)}-{max(pair)}" for pair in first.pairs],
-            help_text=_(
-                "Besides the ones above, however near their ranks are. Which is the better one, the ranks say."
-            ),
+            help_text=_("Besides those above, however near their ranks are. Which is the better one, the ranks say."),
             widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         )
         self.fields["reason"] = long_text(
