@@ -250,7 +250,7 @@ class ConversationState(models.TextChoices):
     """Of a conversation that somebody let us keep. HELD: it holds personal data, and somebody has to look."""
 
     KEPT = "kept", _("Kept")
-    HELD = "held", _("Held")
+    HELD = "held", _("Held back")
     PASSED_OVER = "passed_over", _("Passed over")
     PROMPT = "prompt", _("Prompt")
 

@@ -1871,7 +1871,7 @@ class Migration(migrations.Migration):
                 ('submitter', models.CharField(help_text='The pseudonym under which it becomes a prompt.', max_length=200)),
                 ('digest', models.CharField(editable=False, help_text='Of all that was said so far.', max_length=64)),
                 ('draw', models.FloatField(editable=False, help_text='Uniform, from 0: decides whether and where it is sampled.')),
-                ('state', models.CharField(choices=[('kept', 'Kept'), ('held', 'Held'), ('passed_over', 'Passed over'), ('prompt', 'Prompt')], default='kept', max_length=16)),
+                ('state', models.CharField(choices=[('kept', 'Kept'), ('held', 'Held back'), ('passed_over', 'Passed over'), ('prompt', 'Prompt')], default='kept', max_length=16)),
                 ('note', models.TextField(blank=True, help_text='Why it was held or passed over.')),
                 ('began_at', models.DateTimeField(auto_now_add=True)),
                 ('last_at', models.DateTimeField()),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,6 +13,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.conversations.models import HarvestRule, ServedConversation
+from labeling.conversations.queries import messages_of
 from labeling.conversations.rules.harvest import OVER_AFTER, Share, drawn_for, gated, masked, prompt_in
 from lm.prompt_format import Message
 
@@ -54,11 +54,6 @@ def pass_over(*, conversation: ServedConversation, reason: str) -> None:
     """It becomes no prompt. Raises IllegalMove: it is one, or was passed over already."""
     locked = ServedConversation.objects.select_for_update(no_key=True).get(pk=conversation.pk)
     locked.move(to=ConversationState.PASSED_OVER, note=reason.strip())
-
-
-def messages_of(conversation: ServedConversation) -> list[Message]:
-    said: list[Any] = list(conversation.turns.order_by("position").values("role", "content"))
-    return said
 
 
 def _shares() -> list[Share]:

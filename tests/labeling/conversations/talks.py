@@ -6,11 +6,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from labeling.base.states import ModelKind, ModelState
+from labeling.base.states import CheckState, ModelKind, ModelState
 from labeling.conversations.services.consent import answer_consent, record_agreement
 from labeling.conversations.services.harvesting import harvest_conversations
-from labeling.conversations.services.keeping import Answered, keep_of_person
-from labeling.models import ApiToken, Campaign, HarvestRule, ModelVersion, ServedConversation
+from labeling.conversations.services.keeping import Answered, keep_answer, keep_of_person
+from labeling.models import ApiToken, Campaign, HarvestRule, ModelCheck, ModelVersion, ServedConversation
 from labeling.people.tokens.services import make_token
 from lm.prompt_format import Message
 
@@ -21,13 +21,25 @@ def policy(name: str = "policy-1", **fields: Any) -> ModelVersion:
     return ModelVersion.objects.get_or_create(name=name, defaults=values)[0]
 
 
+def served(version: ModelVersion) -> ModelVersion:
+    """As if a worker had tried it and found it to work."""
+    ModelCheck.objects.create(model_version=version, state=CheckState.PASSED, finished_at=timezone.now())
+    return version
+
+
 def turns(*texts: str) -> list[Message]:
     """User and assistant in turn, the user first."""
     return [Message(role="assistant" if place % 2 else "user", content=text) for place, text in enumerate(texts)]
 
 
-def answered(text: str = "Because of the air.", version: ModelVersion | None = None) -> Answered:
-    return Answered(text=text, version=version or policy(), finish_reason="stop")
+def asks(user: User, *texts: str, answer: str = "Because of the air.", version: ModelVersion | None = None) -> Any:
+    """What is kept of the person's asking a version this, which answers; None where nothing is."""
+    version = version or policy()
+    conversation = keep_of_person(user=user, version=version, messages=turns(*texts))
+    if conversation is not None:
+        answered = Answered(text=answer, version=version, finish_reason="stop")
+        keep_answer(conversation_id=conversation.pk, answered=answered)
+    return conversation
 
 
 def agrees(user: User, *versions: ModelVersion, agreed: bool = True) -> None:
@@ -37,8 +49,8 @@ def agrees(user: User, *versions: ModelVersion, agreed: bool = True) -> None:
 def kept(user: User, *texts: str) -> ServedConversation:
     """The person agreed, said this, and was answered."""
     agrees(user)
-    conversation = keep_of_person(user=user, messages=turns(*texts), answered=answered())
-    assert conversation is not None
+    conversation = asks(user, *texts)
+    assert isinstance(conversation, ServedConversation)
     return conversation
 
 

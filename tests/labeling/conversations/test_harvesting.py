@@ -8,10 +8,10 @@ from django.utils import timezone
 from labeling.base.states import ConversationState, IllegalMove, PersonalDataRule
 from labeling.conversations.rules.harvest import Share, drawn_for, prompt_in
 from labeling.conversations.services.harvesting import harvest_conversations, pass_over, release_masked
-from labeling.conversations.services.keeping import consent_for_request, keep_of_program
+from labeling.conversations.services.keeping import keep_of_program
 from labeling.models import PROMPTS_PER_SUBMITTER, Labeler, Prompt, ServedConversation, Submitter
 from tests.labeling.cast import make_campaign, make_prompt
-from tests.labeling.conversations.talks import answered, harvest, kept, program, takes, turns
+from tests.labeling.conversations.talks import harvest, kept, program, takes, turns
 
 ENGLISH = "Why is the sky blue and not violet in the evening?"
 
@@ -40,11 +40,7 @@ def test_a_conversation_that_is_over_becomes_a_prompt_under_its_pseudonym(alice:
 def test_what_a_program_said_has_the_source_api_and_its_language() -> None:
     takes(make_campaign(languages=["zh"]))
     token = program()
-    consent = consent_for_request(token, store=None)
-    assert consent is not None
-    keep_of_program(
-        token=token, consent=consent, end_user="kim", messages=turns("为什么天空是蓝色的？"), answered=answered()
-    )
+    keep_of_program(token=token, end_user="kim", messages=turns("为什么天空是蓝色的？"))
     assert harvest() == 1
     prompt = Prompt.objects.get()
     assert (prompt.source, prompt.language) == ("api", "zh")
