@@ -75,6 +75,7 @@ class OwnSubmission:
     language: str
     turns: list[Turn]
     asked: list[Turn]
+    use_case: str
     statement: str
     text: str
     answers: list[Answered]
@@ -97,6 +98,7 @@ def own_submission(composition: Composition) -> OwnSubmission:
         language=own.language if own else language_of(composition),
         turns=[*said[:-1], *_as_turns("assistant", answers[0].text)] if answers and said else said,
         asked=_as_turns(role, own.text) if own else said[:-1],
+        use_case=own.get_use_case_display() if own else "",
         statement=own.statement if own else "",
         text=_rendered(own.text) if own else "",
         answers=_answered([pair["query"] for pair in own.pairs] if own else [], answers),

@@ -21,7 +21,6 @@ from labeling.people.views.access import LabelerRequest
 from labeling.writing.answers.queries import own_submission
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
-from labeling.writing.own_prompts.models import OwnPrompt
 from labeling.writing.own_prompts.rules import (
     FEWEST_PAIRS,
     MOST_PAIRS,
@@ -110,12 +109,8 @@ class OwnPromptKind(OwnKind):
         return [example.answer for example in examples_of(writing_in(dict(sent.lists())))]
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
-        own = OwnPrompt.objects.get(composition=composition)
-        context = {
-            "composition": composition,
-            "use_case": own.get_use_case_display(),
-            "page": own_submission(composition),
-        }
+        page = own_submission(composition)
+        context = {"composition": composition, "use_case": page.use_case, "page": page}
         return render(request, "writing/own_prompts/submitted.html", context)
 
 
