@@ -11,13 +11,13 @@ from django.test import Client
 
 from labeling.base.states import CampaignState, LabelerState, PromptSource, UseCase
 from labeling.campaigns.rules.rubric import RubricFlag
-from labeling.campaigns.services.adding import add_prompt
 from labeling.campaigns.services.campaigns import (
     acknowledge,
     change_campaign_state,
     publish_instructions,
     publish_rubric,
 )
+from labeling.campaigns.services.prompts import add_prompt
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Campaign, Labeler, Prompt, RankingTask
 from labeling.people.services import create_labeler

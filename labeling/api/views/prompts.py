@@ -19,7 +19,7 @@ from labeling.base.text import UnstorableText
 from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_of
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.services.adding import add_prompt
+from labeling.campaigns.services.prompts import add_prompt
 from labeling.imports.services.incoming_texts import IncomingTexts
 from labeling.ranking_tasks.rules import GivenCompletion
 from labeling.ranking_tasks.services.tasks import make_task_of_given

@@ -10,8 +10,8 @@ from django.db import transaction
 from labeling.base.states import CampaignState, CheckState, LabelerState, ModelKind, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.rules.rubric import RubricFlag
-from labeling.campaigns.services.adding import add_prompt
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
+from labeling.campaigns.services.prompts import add_prompt
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.services.promotion import promote_when_checked
 from labeling.model_versions.services.registration import find_or_register, local_model

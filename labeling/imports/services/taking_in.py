@@ -17,7 +17,7 @@ from labeling.base.states import ImportState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.rules.near_duplicates import prompt_key
-from labeling.campaigns.services.adding import NewPrompt, add_prompts
+from labeling.campaigns.services.prompts import NewPrompt, add_prompts
 from labeling.desk.demonstrating.services import import_demonstrations
 from labeling.imports.models import PromptImport
 from labeling.imports.rules.findings import EXAMPLES, Example

@@ -8,7 +8,7 @@ from django.utils import timezone
 from labeling.base.refusals import ChatRefused, PromptRefused
 from labeling.base.states import PromptSource, SamplingState, SuggestionState, UseCase
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.services.adding import add_prompt
+from labeling.campaigns.services.prompts import add_prompt
 from labeling.desk.rules.drafts import SentDraft
 from labeling.desk.services.drafts import check_builds_on
 from labeling.people.models import Labeler

@@ -10,7 +10,7 @@ from labeling.base.refusals import PromptRefused
 from labeling.base.states import LabelerGroup, PromptSource, SuggestionOutcome, UseCase
 from labeling.base.text import clean_answer, clean_text
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.services.adding import add_prompt
+from labeling.campaigns.services.prompts import add_prompt
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.rules.drafts import SentDraft
 from labeling.people.models import Labeler

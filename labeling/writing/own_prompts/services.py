@@ -6,8 +6,7 @@ from labeling.base.refusals import StatementGone
 from labeling.base.states import LabelerGroup, UseCase
 from labeling.base.text import clean_answer, clean_text
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.services.adding import add_prompt
-from labeling.campaigns.services.prompts import split_where_begun
+from labeling.campaigns.services.prompts import add_prompt, split_where_begun
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.rules.drafts import SentDraft
 from labeling.people.models import Labeler
