@@ -23,8 +23,8 @@ from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
 from labeling.people.services import change_labeler, change_labeler_state, create_labeler, set_quotas
-from labeling.people.skills.giving import give_skills, read_skills
 from labeling.people.skills.queries import named_skills
+from labeling.people.skills.services import give_skills, read_skills
 
 LONGEST_USERNAME = 150
 """As Django's column for it."""

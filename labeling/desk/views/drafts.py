@@ -37,8 +37,8 @@ from labeling.desk.services.held_work import HeldTable
 from labeling.desk.services.working_time import record_time
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of
-from labeling.people.throttling import WhilePaused
 from labeling.people.views.access import LabelerRequest, labeler_page
+from labeling.people.views.throttling import WhilePaused
 
 AnyTable = HeldTable[Any]
 Tables = Mapping[str, AnyTable]

@@ -18,7 +18,7 @@ from labeling.base.states import LabelerState
 from labeling.base.views import page_of_button
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of, zone_of
-from labeling.people.throttling import WhilePaused
+from labeling.people.views.throttling import WhilePaused
 
 P = ParamSpec("P")
 

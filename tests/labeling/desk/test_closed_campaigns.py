@@ -12,7 +12,7 @@ from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import Assignment, Campaign, Composition, EarlierDraft, Labeler, ThreadMessage
-from labeling.people import throttling
+from labeling.people.views import throttling
 from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_form_data
 

@@ -4,8 +4,7 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import Change, Labeler
-from labeling.people.skills.giving import GivenSkills, read_skills
-from labeling.people.skills.services import add_skill
+from labeling.people.skills.services import GivenSkills, add_skill, read_skills
 from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import make_labeler
 
