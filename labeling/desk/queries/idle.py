@@ -112,7 +112,7 @@ def _waiting_elsewhere(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance
         return Cause.QUOTA if queue.quota_reached else Cause.MET
 
     queues = WorkQueue.objects.filter(_for_people(labeler.works_in)).select_related("campaign")
-    reached = ExpressionWrapper(quota_reached(labeler.pk), output_field=BooleanField())
+    reached = ExpressionWrapper(quota_reached(labeler), output_field=BooleanField())
     return _by_cause(_waiting(queues.annotate(quota_reached=reached), kind), cause_of, skills=labeler.skills)
 
 
