@@ -793,7 +793,8 @@ def several_rankings_adjudicated(tour: Tour) -> None:
 @stop
 def own_writing_returned(tour: Tour) -> None:
     own = start_composition(labeler=tour.alice, campaign=tour.campaign, kind=CompositionKind.DIALOGUE)
-    said = [Turn(role="user", text=tour.words["need"]), Turn(role="assistant", text=tour.words["about"])]
+    asked = f"{tour.words['campaign']}: {tour.words['need']}"
+    said = [Turn(role="user", text=asked), Turn(role="assistant", text=tour.words["about"])]
     submit_dialogue(labeler=tour.alice, token=str(own.token), language=tour.language, turns=said, active_seconds=9)
     review = request_review_of_own(composition=own, reason=ReviewReason.RANDOM)
     assert review is not None
