@@ -1,6 +1,7 @@
-"""Try a model by hand.
+"""Try a model by hand, or serve models over HTTP (sampler/server/command.py).
 
 python -m sampler --model var/models/gemma-3-270m --prompt "Explain tides to a child." -k 4
+python -m sampler serve --model gemma=var/models/gemma-3-270m
 """
 
 import argparse
@@ -10,10 +11,13 @@ import time
 
 from lm.errors import UnusableModel, UnusablePrompt
 from sampler.protocol import SampleRequest
+from sampler.server.command import main as serve
 from sampler.transformers_sampler import TransformersSampler
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["serve"]:
+        return serve(sys.argv[2:])
     arguments = _parser().parse_args()
     try:
         sampler = TransformersSampler.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
@@ -42,7 +46,9 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sampler", description="Try a model by hand.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sampler", description="Try a model by hand; `serve` first: over HTTP."
+    )
     parser.add_argument("--model", required=True, help="a checkpoint's directory")
     parser.add_argument("--prompt", required=True, help="what the user says")
     parser.add_argument("-k", "--completions", type=int, default=4)
