@@ -25,6 +25,7 @@ from labeling.people.views.preferences import preferences
 from labeling.people.views.reading import reading
 from labeling.quality.gold.views import answer
 from labeling.review.views import changes, reviews, threads
+from labeling.serving.views.chat import addresses as policy
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -57,6 +58,7 @@ urlpatterns = [
     path("drafts/<uuid:token>/<int:number>/restore/", restore, TABLES, name="drafts_restore"),
     path("preview/", PreviewView.as_view(), name="preview"),
     path("", include(addresses)),
+    path("", include(policy)),
     path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
     path("me/", me, name="me"),
