@@ -3,9 +3,9 @@
 The labeling side and every sampler meet in these classes alone, so this module imports neither torch nor Django.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from lm.errors import UnusablePrompt
 from lm.prompt_format import Message
@@ -86,6 +86,17 @@ class SampledCompletion:
 class Sampler(Protocol):
     def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
         """The completions of each request, in order. Raises `UnusablePrompt` before anything is sampled."""
+        ...
+
+
+@runtime_checkable
+class StreamingSampler(Sampler, Protocol):
+    def stream(self, request: SampleRequest, *, scope: str = "") -> Generator[str, None, SampledCompletion]:
+        """One completion as it grows: each time what was added to its text, and at last the completion. Closing it ends
+        the sampling. Raises as `sample` does.
+
+        `scope`: whose conversation it is, so that its next turn need not read it anew; "": nobody's.
+        """
         ...
 
 

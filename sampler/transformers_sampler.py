@@ -1,6 +1,6 @@
 """Completions from any causal language model that transformers can load, on one CPU or one GPU."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,8 +91,9 @@ class TransformersSampler:
                 job.cancel()
         return [[self.completion(job.done[index]) for index in range(job.request.num_completions)] for job in jobs]
 
-    def stream(self, request: SampleRequest, *, scope: str = "") -> Iterator[str]:
-        """One completion as it grows: each time what was added to its text. Raises as `sample` does.
+    def stream(self, request: SampleRequest, *, scope: str = "") -> Generator[str, None, SampledCompletion]:
+        """One completion as it grows: each time what was added to its text, and at last the completion. Raises as
+        `sample` does.
 
         `scope`: whose conversation it is, so that its next turn need not read it anew; "": nobody's.
         """
@@ -114,6 +115,7 @@ class TransformersSampler:
                         shown = text
         finally:
             job.cancel()
+        return self.completion(job.done[0])
 
     @cached_property
     def engine(self) -> Engine:
