@@ -136,7 +136,9 @@ SUGGESTION_REQUESTS = Outbox(
 def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) -> None:
     """Samples what the request still wants, one by one, each stored as it is ready. Safe to run again at any time."""
     request = _wanted(request_id)
-    name = str(request.token) if request else ""
+    if request is None:
+        return
+    name = str(request.token)
     while request is not None and (seed := _next_seed(request)) is not None:
         live = LiveText(name)
         try:

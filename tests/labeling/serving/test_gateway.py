@@ -11,7 +11,7 @@ import httpx2
 import openai
 import pytest
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.base.refusals import ServingRefused, ServingUnavailable
@@ -56,7 +56,7 @@ def answers(address: str) -> bool:
 
 
 @pytest.fixture
-def served(server: str, settings: SettingsWrapper) -> str:
+def served(server: str, settings: Settings) -> str:
     """With nothing loaded: what another test had loaded is not what is current now."""
     settings.SERVING_URL, settings.SERVING_SECRET = server, SECRET
     for name in ("sft-1", "sft-2"):
@@ -89,7 +89,7 @@ def in_flight(address: str) -> int:
 
 @pytest.mark.django_db(transaction=True)
 def test_openai_s_client_works_unchanged(
-    served: str, models: dict[str, Path], live_server: LiveServer, settings: SettingsWrapper
+    served: str, models: dict[str, Path], live_server: LiveServer, settings: Settings
 ) -> None:
     promoted(models["sft-1"])
     token, secret = token_for()
@@ -242,7 +242,7 @@ def test_pages_ask_for_events(served: str, current: ModelVersion, models: dict[s
 
 @pytest.mark.django_db
 def test_without_a_model_or_a_server_programs_are_told_to_come_back(
-    settings: SettingsWrapper, models: dict[str, Path]
+    settings: Settings, models: dict[str, Path]
 ) -> None:
     client = program(token_for()[1])
     assert ask(client).status_code == 503
@@ -260,9 +260,7 @@ def test_without_a_model_or_a_server_programs_are_told_to_come_back(
 
 
 @pytest.mark.django_db
-def test_what_is_sent_is_bounded_and_no_text_becomes_an_address(
-    settings: SettingsWrapper, current: ModelVersion
-) -> None:
+def test_what_is_sent_is_bounded_and_no_text_becomes_an_address(settings: Settings, current: ModelVersion) -> None:
     client = program(token_for()[1])
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None
     large = client.post(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from labeling.base import live_text
 from labeling.base.states import CompositionKind, SuggestionState
@@ -117,7 +117,7 @@ def test_a_stop_is_visible_and_ends_the_sampling(
 
 
 def test_without_redis_the_answer_comes_all_the_same(
-    client: Client, chat: Composition, model: ModelVersion, settings: SettingsWrapper
+    client: Client, chat: Composition, model: ModelVersion, settings: Settings
 ) -> None:
     request = ask(client, chat)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
