@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from labeling.base.lasting import ALIVE
 from labeling.base.refusals import ServingUnavailable
+from labeling.conversations.models import ServedConversation
+from labeling.conversations.services.keeping import Answered, keep_answer, keep_of_program
+from labeling.model_versions.models import ModelVersion
 from labeling.people.tokens.models import ApiToken
 from labeling.serving.services.ledger import note_usage
 from labeling.serving.services.server import ServerStream
@@ -40,6 +43,11 @@ class Passing:
     token: ApiToken
     asked: ChatRequest
     server: ServerStream
+    kept: ServedConversation | None = None
+    """Where the question was kept; its answer follows."""
+    answer: str = ""
+    """Of the first choice."""
+    finish_reason: str = "stopped"
     began: float = field(default_factory=time.monotonic)
     first_token_after: float | None = None
     used: Usage = field(default_factory=lambda: usage(0, 0))
@@ -51,6 +59,14 @@ class Passing:
         # left in the middle is counted, too.
         passed_on = replace(asked, stream=True, include_usage=True, continuous_usage=True)
         return cls(token=token, asked=asked, server=open_stream(passed_on, scope=scope))
+
+    def keep(self) -> bool:
+        """Keeps the question where that was consented to, now that the server has taken it, and before an answer says so
+        in its header."""
+        self.kept = keep_of_program(
+            token=self.token, messages=self.asked.messages, end_user=self.asked.user, store=self.asked.store
+        )
+        return self.kept is not None
 
     def events(self) -> Iterator[bytes]:
         """What a client that streams is sent, as it comes."""
@@ -103,6 +119,9 @@ class Passing:
             prompt_tokens=self.used["prompt_tokens"],
             completion_tokens=self.used["completion_tokens"],
         )
+        if self.kept is not None and (version := self.version()) is not None:
+            answered = Answered(text=self.answer, version=version, finish_reason=self.finish_reason)
+            keep_answer(conversation_id=self.kept.pk, answered=answered)
         log.info(
             "chat completion: token_id=%d model=%r prompt_tokens=%d completion_tokens=%d first_token=%.3f seconds=%.3f",
             self.token.pk,
@@ -113,8 +132,16 @@ class Passing:
             time.monotonic() - self.began,
         )
 
+    def version(self) -> ModelVersion | None:
+        """The one that answers."""
+        return ModelVersion.objects.filter(name=self.server.model).first()
+
     def _chunks(self) -> Iterator[Chunk | None]:
         for chunk in self.server:
+            for one in chunk["choices"] if chunk else ():
+                if one["index"] == 0:
+                    self.answer += one["delta"].get("content", "")
+                    self.finish_reason = one["finish_reason"] or self.finish_reason
             if chunk is not None and (used := chunk.get("usage")):
                 self.used = used
                 if self.first_token_after is None and used["completion_tokens"]:

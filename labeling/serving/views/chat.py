@@ -5,13 +5,12 @@ from hashlib import sha256
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import path, re_path
 
-from labeling.base.lasting import event_stream, has_left, make_room
+from labeling.base.lasting import event_stream, has_left, make_room, release_connection
 from labeling.base.refusals import ServingUnavailable
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.tokens.models import ApiToken
 from labeling.serving.queries import quota_of, seconds_left_today, servable_versions, usage_of, used_today
 from labeling.serving.services.answering import Left, Passing
-from labeling.serving.services.keeping import keep_conversation
 from labeling.serving.services.streaming import POLICY, named
 from labeling.serving.views.programs import check_rate, for_programs, json_of
 from sampler.chat_contract.answers import listed
@@ -61,11 +60,12 @@ def chat_completions(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     if named(asked.model) is None:
         raise ServingUnavailable("No language model is current yet.", wait_seconds=60)
     _check_quota(token)
-    kept = keep_conversation(token=token, request=asked)
     if not make_room(request):
         said = "Too many answers are on their way. Try again in a moment."
         raise ServingUnavailable(said, wait_seconds=TOO_MANY_WAIT_SECONDS)
     passing = Passing.begin(token=token, asked=asked, scope=_scope(token, asked))
+    kept = passing.keep()
+    release_connection()
     response: HttpResponseBase
     if asked.stream:
         response = event_stream(passing.events())
