@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from django.db import DatabaseError
+
 from labeling.base.lasting import ALIVE
-from labeling.base.refusals import ServingUnavailable
+from labeling.base.refusals import PromptRefused, ServingUnavailable
 from labeling.conversations.models import ServedConversation
 from labeling.conversations.services.keeping import Answered, keep_answer, keep_of_program
 from labeling.model_versions.models import ModelVersion
@@ -61,11 +63,16 @@ class Passing:
         return cls(token=token, asked=asked, server=open_stream(passed_on, scope=scope))
 
     def keep(self) -> bool:
-        """Keeps the question where that was consented to, now that the server has taken it, and before an answer says so
-        in its header."""
-        self.kept = keep_of_program(
-            token=self.token, messages=self.asked.messages, end_user=self.asked.user, store=self.asked.store
-        )
+        """Keeps the question where that was consented to; whether it did is for the answer's header.
+
+        It is called when the server has taken the request. Whatever goes wrong here, the program gets its answer.
+        """
+        try:
+            self.kept = keep_of_program(
+                token=self.token, messages=self.asked.messages, end_user=self.asked.user, store=self.asked.store
+            )
+        except (PromptRefused, DatabaseError):
+            log.exception("a conversation could not be kept")
         return self.kept is not None
 
     def events(self) -> Iterator[bytes]:

@@ -10,13 +10,15 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.base.refusals import ServingRefused, ServingUnavailable
 from labeling.base.states import ApiScope
-from labeling.models import ApiToken, ChatUsage, ModelVersion
+from labeling.conversations.services.consent import record_agreement
+from labeling.models import ApiToken, ChatUsage, ModelVersion, ServedConversation
 from labeling.people.tokens.services import make_token
 from labeling.serving.services.following import follow_promotions
 from labeling.serving.services.streaming import ChoiceEnded, Sampling, TextAdded, TokensUsed, stream_chat
@@ -238,6 +240,23 @@ def test_pages_ask_for_events(served: str, current: ModelVersion, models: dict[s
     until(lambda: in_flight(served) == 0, seconds=10)
     with pytest.raises(ServingRefused, match=str(CONTEXT_LENGTH)):
         stream_chat(version=None, messages=[{"role": "user", "content": "x" * 600}], sampling=sampling, scope="")
+
+
+def test_what_was_consented_to_is_kept_and_the_header_says_so(served: str, current: ModelVersion) -> None:
+    token, secret = token_for()
+    client = program(secret)
+    assert ask(client)["X-Prompt-Kept"] == "no"
+    record_agreement(token=token, agreed=True, agreement="Signed by Petra.", by=User.objects.create_superuser("ada"))
+    whole = ask(client, messages=[{"role": "user", "content": "Keep this"}], max_tokens=20, seed=4)
+    assert whole["X-Prompt-Kept"] == "yes"
+    streamed = ask(client, messages=[{"role": "user", "content": "And this"}], max_tokens=20, seed=4, stream=True)
+    assert streamed["X-Prompt-Kept"] == "yes"
+    assert b"".join(streamed.streaming_content)
+    assert ask(client, messages=[{"role": "user", "content": "Not this"}], store=False)["X-Prompt-Kept"] == "no"
+    kept = [list(each.turns.order_by("position")) for each in ServedConversation.objects.order_by("pk")]
+    assert [turns[0].content for turns in kept] == ["Keep this", "And this"]
+    assert kept[0][1].content == whole.json()["choices"][0]["message"]["content"].strip()
+    assert {turns[1].model_version for turns in kept} == {current}
 
 
 @pytest.mark.django_db
