@@ -143,6 +143,7 @@ def test_openai_s_client_works_unchanged(
         create(model="policy", messages=HELLO)
     assert int(often.value.response.headers["retry-after"]) > 0
     assert ChatUsage.objects.get(token=token).requests == 3  # refusals cost nothing
+    client.close()  # and with it the server's thread that waits for more
 
 
 @pytest.mark.django_db
@@ -198,7 +199,7 @@ def test_a_reader_who_leaves_frees_the_row_and_is_counted(served: str, current: 
     pieces = iter(response.streaming_content)
     for _ in range(3):
         next(pieces)
-    response.close()
+    response._iterator.close()  # response.close() would close the test's own connection to the database
     until(lambda: in_flight(served) == 0, seconds=10)
     used = ChatUsage.objects.get(token=token)
     assert 0 < used.completion_tokens < 400
