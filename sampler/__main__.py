@@ -6,18 +6,19 @@ python -m sampler serve --model gemma=var/models/gemma-3-270m
 
 import argparse
 import random
+import runpy
 import sys
 import time
 
 from lm.errors import UnusableModel, UnusablePrompt
 from sampler.protocol import SampleRequest
-from sampler.server.command import main as serve
 from sampler.transformers_sampler import TransformersSampler
 
 
 def main() -> int:
     if sys.argv[1:2] == ["serve"]:
-        return serve(sys.argv[2:])
+        del sys.argv[1]
+        runpy.run_module("sampler.server.command", run_name="__main__")  # ends with its exit status
     arguments = _parser().parse_args()
     try:
         sampler = TransformersSampler.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
