@@ -58,6 +58,7 @@ from labeling.writing.suggestions.services import (
     fail_request,
 )
 from lm.errors import Refused
+from sampler.protocol import CannotSample
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,13 @@ def sample_completions(task_ids: list[int]) -> None:
             sampling.put_back_unsampled(ids)
             return
         limit = settings.SAMPLING_RESAMPLE_LIMIT
-        sampling.sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=limit)
+        try:
+            sampling.sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=limit)
+        except CannotSample as failure:
+            # Nothing is sent until a check of the model passes, which beat asks for every few minutes.
+            log.warning("model version %s can't be sampled from: %s", model.pk, failure)
+            trying.note_unusable(version=model, failure=failure)
+            sampling.put_back_unsampled(ids)
 
     sampling.SAMPLING_ATTEMPTS.work_at(task_ids, work)
 
@@ -151,7 +158,10 @@ def sample_suggestions(request_id: int) -> None:
 
     def work(_ids: list[int]) -> None:
         if sampler := usable(model, loaded_sampler):
-            answer_request(request_id=request_id, model=model, sampler=sampler)
+            try:
+                answer_request(request_id=request_id, model=model, sampler=sampler)
+            except CannotSample as failure:
+                trying.note_unusable(version=model, failure=failure)
         else:
             fail_request(request_id=request_id, note=why_unusable(model))
 
@@ -194,7 +204,7 @@ def _score_ahead(model: ModelVersion, *, limit: int) -> None:
     try:
         rewards.score_ahead(
             model=model,
-            load=partial(loaded_rewarder, model.path),
+            load=partial(loaded_rewarder, model),
             limit=limit,
             somebody_waits=somebody_waits,
         )
@@ -205,14 +215,14 @@ def _score_ahead(model: ModelVersion, *, limit: int) -> None:
 @shared_task
 def sample_once(check_id: int) -> None:
     """Loads an SFT model and samples from it, so that it may be promoted; tasks that waited for it are sent."""
-    trying.answer_check(check_id=check_id, use=lambda version: trying.sample_once(loaded_sampler(version.path)))
+    trying.answer_check(check_id=check_id, use=lambda version: trying.sample_once(loaded_sampler(version)))
     top_up_ready_queues()
 
 
 @shared_task
 def score_once(check_id: int) -> None:
     """Loads a reward model and scores with it, so that it may be promoted."""
-    trying.answer_check(check_id=check_id, use=lambda version: trying.score_once(loaded_rewarder(version.path)))
+    trying.answer_check(check_id=check_id, use=lambda version: trying.score_once(loaded_rewarder(version)))
 
 
 @shared_task

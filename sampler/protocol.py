@@ -3,11 +3,11 @@
 The labeling side and every sampler meet in these classes alone, so this module imports neither torch nor Django.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from lm.errors import UnusablePrompt
+from lm.errors import Failed, UnusablePrompt
 from lm.prompt_format import Message
 
 FinishReason = Literal["stop", "length"]
@@ -87,6 +87,19 @@ class Sampler(Protocol):
     def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
         """The completions of each request, in order. Raises `UnusablePrompt` before anything is sampled."""
         ...
+
+
+class StreamingSampler(Sampler, Protocol):
+    def stream(self, request: SampleRequest, *, scope: str = "") -> Iterator[str]:
+        """One completion as it grows: each time what was added to its text.
+
+        `scope`: whose conversation it is, so that its next turn need not read it anew; "": nobody's.
+        """
+        ...
+
+
+class CannotSample(Failed):
+    """Nothing can be sampled now, whatever is asked for; the message says why. Later it may be possible again."""
 
 
 class PromptTooLong(UnusablePrompt):

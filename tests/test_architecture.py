@@ -80,7 +80,9 @@ GROUND_FLOOR = ("lm", *PROGRAMS)
 WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.pretrained",
               "lm.rendering", "lm.training")  # fmt: skip
 # What labeling knows of the programs at import.
-WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
+WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol",
+                 "sampler.backends.answers", "sampler.backends.connection", "sampler.backends.dialects",
+                 "sampler.backends.server", "sampler.protocol")  # fmt: skip
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})

@@ -38,6 +38,23 @@ SAMPLING_RESAMPLE_LIMIT = env.integer(
     maximum=100,
     about="Rounds of replacing duplicates among the K completions.",
 )
+SAMPLING_SERVERS = env.server_addresses(
+    "SAMPLING_SERVERS",
+    about="Servers with OpenAI's API that admins may choose for a model version: http://vllm:8000/v1. Commas between.",
+)
+SAMPLING_SERVER_API_KEY = env.text(
+    "SAMPLING_SERVER_API_KEY", "", about="The key that workers send to these servers, and to nobody else."
+)
+SAMPLING_SERVER_SECONDS = env.integer(
+    "SAMPLING_SERVER_SECONDS",
+    300,
+    minimum=1,
+    maximum=3600,
+    about="How long a worker waits for an answer of such a server before it asks again.",
+)
+SAMPLING_SERVER_REQUESTS = env.integer(
+    "SAMPLING_SERVER_REQUESTS", 16, minimum=1, maximum=1024, about="Requests of one worker to such a server at once."
+)
 SUGGESTION_WAIT_SECONDS = env.integer(
     "SUGGESTION_WAIT_SECONDS",
     120,

@@ -196,6 +196,15 @@ class ModelState(models.TextChoices):
     RETIRED = "retired", _("Retired")
 
 
+class ModelBackend(models.TextChoices):
+    """Where a model version is sampled from. The values but the first are those of sampler/backends/dialects.py."""
+
+    LOCAL = "local", _("Sampling workers")
+    VLLM = "vllm", _("vLLM server")
+    SGLANG = "sglang", _("SGLang server")
+    OPENAI = "openai", _("Other server with OpenAI's API")
+
+
 class CheckState(models.TextChoices):
     """Whether a worker could load a model version and use it once."""
 

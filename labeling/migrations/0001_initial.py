@@ -250,6 +250,9 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('sft', 'SFT'), ('reward', 'Reward')], max_length=8)),
                 ('name', models.CharField(max_length=200, unique=True)),
                 ('path', models.CharField(help_text='A directory with config.json, a tokenizer and *.safetensors.', max_length=1000)),
+                ('backend', models.CharField(choices=[('local', 'Sampling workers'), ('vllm', 'vLLM server'), ('sglang', 'SGLang server'), ('openai', "Other server with OpenAI's API")], default='local', help_text='Who samples from it: workers that load it, or a server that holds the same weights.', max_length=8)),
+                ('server', models.CharField(blank=True, help_text="The server's address, one of SAMPLING_SERVERS.", max_length=500)),
+                ('served_name', models.CharField(blank=True, help_text='The name under which the server knows it.', max_length=200)),
                 ('metrics', models.JSONField(blank=True, default=dict)),
                 ('simulated', models.BooleanField(default=False, help_text="It learned from simulated labelers, whose preferences are nobody's.")),
                 ('state', models.CharField(choices=[('candidate', 'Candidate'), ('current', 'Current'), ('retired', 'Retired')], default='candidate', max_length=16)),
@@ -264,7 +267,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'model version',
                 'verbose_name_plural': 'model versions',
                 'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'current')), fields=('kind', 'reward_model'), name='model_one_current_per_kind', nulls_distinct=False), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'reward'), ('reward_model__isnull', False)), models.Q(models.Q(('kind', 'reward'), _negated=True), ('reward_model', None)), _connector='OR'), name='model_version_of_a_reward_model'), models.CheckConstraint(condition=models.Q(('kind__in', ['sft', 'reward'])), name='model_kind_known'), models.CheckConstraint(condition=models.Q(('state__in', ['candidate', 'current', 'retired'])), name='model_state_known'), models.CheckConstraint(condition=models.Q(('path__regex', '\\S')), name='model_path_not_blank')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'current')), fields=('kind', 'reward_model'), name='model_one_current_per_kind', nulls_distinct=False), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'reward'), ('reward_model__isnull', False)), models.Q(models.Q(('kind', 'reward'), _negated=True), ('reward_model', None)), _connector='OR'), name='model_version_of_a_reward_model'), models.CheckConstraint(condition=models.Q(('kind__in', ['sft', 'reward'])), name='model_kind_known'), models.CheckConstraint(condition=models.Q(('state__in', ['candidate', 'current', 'retired'])), name='model_state_known'), models.CheckConstraint(condition=models.Q(('path__regex', '\\S')), name='model_path_not_blank'), models.CheckConstraint(condition=models.Q(('backend__in', ['local', 'vllm', 'sglang', 'openai'])), name='model_backend_known'), models.CheckConstraint(condition=models.Q(models.Q(('backend', 'local'), ('served_name', ''), ('server', '')), models.Q(models.Q(('backend', 'local'), _negated=True), ('kind', 'sft'), ('server__regex', '^https?://\\S+$'), models.Q(('served_name', ''), _negated=True)), _connector='OR'), name='model_server_is_named')],
             },
         ),
         migrations.CreateModel(

@@ -13,7 +13,7 @@ from labeling.base.states import CheckState, IllegalMove
 from labeling.base.text import LONGEST_ERROR
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.model_versions.services.promotion import keep_as_candidate, promote
-from lm.errors import Refused
+from lm.errors import Failed, Refused
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Rewarder
 from sampler.protocol import Sampler, SampleRequest
@@ -99,5 +99,5 @@ def note_unusable(*, version: ModelVersion, failure: Exception) -> None:
 
 
 def _in_words(failure: Exception) -> str:
-    said = f"{failure}" if isinstance(failure, Refusal | Refused) else f"{type(failure).__name__}: {failure}"
+    said = f"{failure}" if isinstance(failure, Refusal | Refused | Failed) else f"{type(failure).__name__}: {failure}"
     return said[:LONGEST_ERROR] or type(failure).__name__
