@@ -32,6 +32,7 @@ from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
 from labeling.quality.gold.services import measuring
 from labeling.quality.gold.services.planning import plan_checks as plan_due_checks
+from labeling.ranking_tasks.queries import sampled_models
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.review.services.planning import plan_reviews as choose_reviews
 from labeling.review.services.reports import take_up_skipped
@@ -50,7 +51,7 @@ from labeling.training.services import runs as training
 from labeling.training.services.comparisons import COMPARISONS, compare_models
 from labeling.training.services.retraining import retrain
 from labeling.training.services.schedule import Schedule, request_if_due
-from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
+from labeling.worker_models import current_rewarder, loaded_rewarder, loaded_sampler, usable
 from labeling.writing.suggestions.services import (
     SUGGESTION_ATTEMPTS,
     SUGGESTION_REQUESTS,
@@ -118,32 +119,23 @@ def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
     for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
         tasks.top_up(campaign=campaign)
-    model = current_sft_model()
-    if model is not None and not why_unusable(model):
+    if any(not why_unusable(model) for model in sampled_models()):
         sampling.send_unsampled()
 
 
 @shared_task
 def sample_completions(task_ids: list[int]) -> None:
-    """Samples what the tasks still lack, with the model that is current now."""
-    model = current_sft_model()
-    if model is None:
+    """Samples what the tasks still lack, from the models that their campaigns say."""
+    current = current_sft_model()
+    if current is None:
         sampling.put_back_unsampled(task_ids)
         return
+    sources = sampling.Sources(
+        current=current, sampler_of=partial(usable, load=loaded_sampler), rewarder=current_rewarder
+    )
 
     def work(ids: list[int]) -> None:
-        sampler = usable(model, loaded_sampler)
-        if sampler is None:
-            sampling.put_back_unsampled(ids)
-            return
-        limit = settings.SAMPLING_RESAMPLE_LIMIT
-        try:
-            sampling.sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=limit)
-        except CannotSample as failure:
-            # Nothing is sent until a check of the model passes, which beat asks for every few minutes.
-            log.warning("model version %s can't be sampled from: %s", model.pk, failure)
-            trying.note_unusable(version=model, failure=failure)
-            sampling.put_back_unsampled(ids)
+        sampling.sample_tasks(task_ids=ids, sources=sources, resample_limit=settings.SAMPLING_RESAMPLE_LIMIT)
 
     sampling.SAMPLING_ATTEMPTS.work_at(task_ids, work)
 

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from labeling.base.states import ModelBackend
 from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.queries import current_reward_model, why_unusable
 from labeling.model_versions.services.backends import check_server
 from labeling.model_versions.services.trying import note_unusable
 from rm_trainer.protocol import Rewarder
@@ -24,7 +25,7 @@ Loaded = TypeVar("Loaded")
 
 _warm_samplers: dict[str, StreamingSampler] = {}
 _warm: dict[str, Rewarder] = {}
-"""At most one of each, by its path: which weights a version names never changes."""
+"""By the path, for which weights a version names never changes; the one used last is last."""
 
 
 def loaded_sampler(model: ModelVersion) -> StreamingSampler:
@@ -39,7 +40,7 @@ def loaded_sampler(model: ModelVersion) -> StreamingSampler:
 
         return TransformersSampler.load(model.path)
 
-    return _kept(_warm_samplers, model.path, load)
+    return _kept(_warm_samplers, model.path, load, most=settings.SAMPLING_MODELS_IN_MEMORY)
 
 
 @lru_cache(maxsize=8)
@@ -62,6 +63,15 @@ def loaded_rewarder(model: ModelVersion) -> Rewarder:
     return _kept(_warm, model.path, load)
 
 
+def current_rewarder() -> tuple[ModelVersion, Rewarder] | None:
+    """The default reward model's current version; None where there is none or it can't be used."""
+    model = current_reward_model()
+    if model is None or why_unusable(model):
+        return None
+    rewarder = usable(model, loaded_rewarder)
+    return None if rewarder is None else (model, rewarder)
+
+
 def usable(model: ModelVersion, load: Callable[[ModelVersion], Loaded]) -> Loaded | None:
     """The loaded model; None where it can't be loaded, which its page and the admin's front page then say."""
     try:
@@ -72,10 +82,13 @@ def usable(model: ModelVersion, load: Callable[[ModelVersion], Loaded]) -> Loade
         return None
 
 
-def _kept(warm: dict[str, Loaded], path: str, load: Callable[[], Loaded]) -> Loaded:
-    """When another was promoted, the one before goes first: never two of them in memory."""
-    if path not in warm:
-        warm.clear()
+def _kept(warm: dict[str, Loaded], path: str, load: Callable[[], Loaded], *, most: int = 1) -> Loaded:
+    """Before another is loaded, the one that was used longest ago goes: never more than `most` of them in memory."""
+    if path in warm:
+        warm[path] = warm.pop(path)
+    else:
+        while len(warm) >= most:
+            del warm[next(iter(warm))]
         gc.collect()
         warm[path] = load()
     return warm[path]

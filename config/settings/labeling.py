@@ -31,6 +31,13 @@ SAMPLING_MAX_NEW_TOKENS = env.integer(
 SAMPLING_PROMPTS_PER_BATCH = env.integer(
     "SAMPLING_PROMPTS_PER_BATCH", 1, minimum=1, maximum=1024, about="Prompts that one sampling task generates for."
 )
+SAMPLING_MODELS_IN_MEMORY = env.integer(
+    "SAMPLING_MODELS_IN_MEMORY",
+    1,
+    minimum=1,
+    maximum=16,
+    about="Models that a sampling worker keeps loaded; as many as a campaign mixes, where they fit.",
+)
 SAMPLING_RESAMPLE_LIMIT = env.integer(
     "SAMPLING_RESAMPLE_LIMIT",
     3,

@@ -1,6 +1,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -31,6 +32,7 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
         tasks = self.filter(
             HAS_A_FREE_PLACE,
             Q(reserved_for=None) | Q(reserved_for=labeler),
+            Q(written_by=None) | ~Q(written_by=labeler),
             ~Exists(met),
             campaign__state=CampaignState.ACTIVE,
             campaign__stage=labeler.works_in,
@@ -75,6 +77,15 @@ class RankingTask(StatefulModel):
         on_delete=models.PROTECT,
         related_name="copies",
         help_text="Whose completions it shows again to one labeler, as a check. It counts as no work of its own.",
+    )
+    written_by = models.ForeignKey(
+        Labeler,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who wrote the demonstration among its completions. They are not offered it.",
     )
     shared = models.BooleanField(
         default=False, editable=False, help_text="Drawn to be ranked by several labelers, to see how well they agree."
@@ -152,7 +163,8 @@ class RankingTask(StatefulModel):
         return f"Ranking task {self.pk}"
 
 
-FINISH_REASONS = ("stop", "length", "imported")
+FINISH_REASONS = ("stop", "length", "imported", "written")
+"""WRITTEN: a labeler's demonstration."""
 
 
 class SamplingRun(StatefulModel):
@@ -172,6 +184,31 @@ class SamplingRun(StatefulModel):
     error = models.TextField(blank=True)
     worker = models.CharField(max_length=200, blank=True)
     duplicates_dropped = models.PositiveSmallIntegerField(default=0)
+    best_of = models.PositiveSmallIntegerField(
+        default=1, help_text="Each completion was picked among so many samples. 1: none was."
+    )
+    picked_by = models.ForeignKey(
+        ModelVersion,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The reward model that picked them.",
+    )
+    demonstration = models.ForeignKey(
+        "labeling.Demonstration",  # of labeling/desk, which comes later
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The ideal answer that is its completion; then no model was asked.",
+    )
+    new_tokens = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Sampled, those of samples that were not kept among them."
+    )
+    seconds = models.FloatField(
+        null=True, blank=True, help_text="Its share, by tokens, of the time that its worker took."
+    )
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -182,9 +219,14 @@ class SamplingRun(StatefulModel):
         constraints = [
             one_of("state", SamplingState, name="sampling_state_known"),
             models.CheckConstraint(
-                condition=Q(imported_model_name="", model_version__isnull=False, seed__isnull=False)
-                | Q(model_version=None, seed=None) & ~Q(imported_model_name=""),
+                condition=Q(imported_model_name="", model_version__isnull=False, seed__isnull=False, demonstration=None)
+                | Q(model_version=None, seed=None, demonstration=None) & ~Q(imported_model_name="")
+                | Q(model_version=None, seed=None, imported_model_name="", demonstration__isnull=False),
                 name="sampling_run_names_its_model",
+            ),
+            models.CheckConstraint(
+                condition=Q(best_of=1, picked_by=None) | Q(best_of__gte=2, picked_by__isnull=False),
+                name="sampling_run_names_what_picked",
             ),
         ]
         indexes = [
@@ -197,6 +239,9 @@ class SamplingRun(StatefulModel):
         return f"Sampling run {self.pk}"
 
     def model_name(self) -> str:
+        """In the admin, in the reader's language where no model wrote it."""
+        if self.demonstration_id is not None:
+            return gettext("Demonstration")
         return self.imported_model_name or str(self.model_version)
 
 

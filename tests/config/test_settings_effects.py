@@ -103,6 +103,7 @@ EFFECTS: dict[str, Effect] = {
     **own("SAMPLING_TOP_P", "0.5", 0.5),
     **own("SAMPLING_MAX_NEW_TOKENS", "31", 31),
     **own("SAMPLING_PROMPTS_PER_BATCH", "7", 7),
+    **own("SAMPLING_MODELS_IN_MEMORY", "3", 3),
     **own("SAMPLING_RESAMPLE_LIMIT", "7", 7),
     **own("SAMPLING_SERVERS", "http://vllm:8000/v1/, https://b", ["http://vllm:8000/v1", "https://b"]),
     **own("SAMPLING_SERVER_API_KEY", "sk-1", "sk-1"),

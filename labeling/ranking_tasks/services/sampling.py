@@ -5,9 +5,11 @@ next message for it goes on with the completions that it has.
 """
 
 import logging
+import math
 import random
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,12 +23,16 @@ from labeling.base.outbox import PEOPLE_WAIT, Outbox
 from labeling.base.states import SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_answer
 from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.queries import why_unusable
+from labeling.model_versions.services.trying import note_unusable
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
-from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.rules import near_key, text_key
+from labeling.ranking_tasks.services.slots import Slot, add_demonstration, missing_slots, versions_of
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
 from lm.snapshot.records import RANKED_LOWEST
-from sampler.protocol import SampledCompletion, Sampler, SampleRequest
+from rm_trainer.protocol import Item, Rewarder
+from sampler.protocol import CannotSample, SampledCompletion, Sampler, SampleRequest
 
 log = logging.getLogger(__name__)
 
@@ -62,91 +68,152 @@ def put_back_unsampled(task_ids: Sequence[int]) -> None:
         outbox.put_back(task_ids)
 
 
-def sample_tasks(*, task_ids: Sequence[int], model: ModelVersion, sampler: Sampler, resample_limit: int) -> None:
-    """Fills the tasks with completions in at most 1 + `resample_limit` rounds. Safe to run again at any time."""
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """From what a worker may sample. `sampler_of`: None for a version that can't be used now, which its page then says.
+    `rewarder`: the current reward model where there is one that can be used, asked for only where slots are picked.
+    """
+
+    current: ModelVersion
+    sampler_of: Callable[[ModelVersion], Sampler | None]
+    rewarder: Callable[[], tuple[ModelVersion, Rewarder] | None] = lambda: None
+
+
+def one_source(model: ModelVersion, sampler: Sampler) -> Sources:
+    """That version alone."""
+    return Sources(current=model, sampler_of=lambda version: sampler if version == model else None)
+
+
+def sample_tasks(*, task_ids: Sequence[int], sources: Sources, resample_limit: int) -> None:
+    """Fills the tasks with completions in at most 1 + `resample_limit` rounds. Safe to run again at any time.
+
+    Where a model can't be sampled from the tasks go back to where they waited, and the model's page says why: beat asks
+    for a check of it every few minutes, and for nothing else until that passes.
+    """
+    for task in _sampled_now(task_ids):
+        add_demonstration(task)
     for round_number in range(1 + resample_limit):
-        wanting = _tasks_that_want_more(task_ids)
-        if not wanting:
-            return
-        _sample_round(wanting, model, sampler)
-        log.info("sampling round %d of tasks %s done", round_number + 1, [want.task.pk for want in wanting])
-    for want in _tasks_that_want_more(task_ids):
-        _settle(want.task)
+        slots = [slot for task in _sampled_now(task_ids) for slot in _lacking(task, sources)]
+        for version in dict.fromkeys(slot.version for slot in slots):
+            if not _sample_from(version, [slot for slot in slots if slot.version == version], sources):
+                put_back_unsampled(task_ids)
+                return
+        if not slots:
+            break
+        log.info("sampling round %d of tasks %s done", round_number + 1, sorted({slot.task.pk for slot in slots}))
+    for task in _sampled_now(task_ids):
+        if task.completions.count() < task.k_requested and not any(map(_is_usable, versions_of(task, sources.current))):
+            put_back_unsampled([task.pk])
+        else:
+            _settle(task)
 
 
-@dataclass(frozen=True)
-class _Want:
-    task: RankingTask
-    missing: int
-
-
-def _tasks_that_want_more(task_ids: Sequence[int]) -> list[_Want]:
+def _sampled_now(task_ids: Sequence[int]) -> list[RankingTask]:
     tasks = RankingTask.objects.select_related("prompt", "campaign").filter(pk__in=task_ids, state=TaskState.SAMPLING)
-    wants = [_Want(task, task.k_requested - task.completions.count()) for task in tasks.order_by("pk")]
-    for want in wants:
-        if want.missing <= 0:
-            _settle(want.task)
-    return [want for want in wants if want.missing > 0]
+    return list(tasks.order_by("pk"))
 
 
-def _sample_round(wants: Sequence[_Want], model: ModelVersion, sampler: Sampler) -> None:
-    runs = [_start_run(want, model) for want in wants]
-    requests = [_request(want.task, run) for want, run in zip(wants, runs, strict=True)]
+def _lacking(task: RankingTask, sources: Sources) -> list[Slot]:
+    slots = missing_slots(task, current=sources.current, is_usable=_is_usable)
+    if not slots and task.completions.count() >= task.k_requested:
+        _settle(task)
+    return slots
+
+
+def _is_usable(version: ModelVersion) -> bool:
+    return not why_unusable(version)
+
+
+def _sample_from(version: ModelVersion, slots: Sequence[Slot], sources: Sources) -> bool:
+    """Whether the version could be sampled from."""
+    sampler = sources.sampler_of(version)
+    if sampler is None:
+        return False
+    picker = sources.rewarder() if any(slot.best_of > 1 for slot in slots) else None
+    try:
+        _sample_slots(slots, sampler, picker)
+    except CannotSample as failure:
+        log.warning("model version %s can't be sampled from: %s", version.pk, failure)
+        note_unusable(version=version, failure=failure)
+        return False
+    return True
+
+
+Picker = tuple[ModelVersion, Rewarder] | None
+
+
+def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker) -> None:
+    runs = [_start_run(slot, picker) for slot in slots]
+    requests = [_request(slot, run) for slot, run in zip(slots, runs, strict=True)]
+    began = time.monotonic()
     try:
         sampled = sampler.sample(requests)
     except UnusablePrompt as unusable:
-        _set_aside_unusable(wants, runs, model, sampler, unusable)
+        _set_aside_unusable(slots, runs, sampler, picker, unusable)
         return
     except Exception as failure:
         for run in runs:
             _finish_run(run, SamplingState.FAILED, error=f"{type(failure).__name__}: {failure}")
         raise
-    for want, run, completions in zip(wants, runs, sampled, strict=True):
-        _keep(want.task, run, completions)
+    seconds = time.monotonic() - began
+    tokens = [sum(each.token_count for each in completions) for completions in sampled]
+    for slot, run, completions, count in zip(slots, runs, sampled, tokens, strict=True):
+        run.new_tokens, run.seconds = count, seconds * count / (sum(tokens) or 1)
+        _keep(slot.task, run, _picked(slot.task, run, completions, picker))
 
 
-def _start_run(want: _Want, model: ModelVersion) -> SamplingRun:
-    campaign = want.task.campaign
+def _start_run(slot: Slot, picker: Picker) -> SamplingRun:
+    picks = slot.best_of > 1 and picker is not None
     return SamplingRun.objects.create(
-        task=want.task,
-        model_version=model,
-        requested=want.missing,
-        temperature=campaign.temperature,
-        top_p=campaign.top_p,
-        max_new_tokens=campaign.max_new_tokens,
+        task=slot.task,
+        model_version=slot.version,
+        requested=slot.count,
+        temperature=slot.temperature,
+        top_p=slot.top_p,
+        max_new_tokens=slot.task.campaign.max_new_tokens,
+        best_of=slot.best_of if picks else 1,
+        picked_by=picker[0] if picks and picker else None,
         seed=random.getrandbits(31),
         worker=socket.gethostname(),
     )
 
 
-def _request(task: RankingTask, run: SamplingRun) -> SampleRequest:
-    campaign = task.campaign
+def _request(slot: Slot, run: SamplingRun) -> SampleRequest:
     assert run.seed is not None  # set by _start_run
     return SampleRequest(
-        messages=task.prompt.messages,
-        num_completions=run.requested,
+        messages=slot.task.prompt.messages,
+        num_completions=run.requested * run.best_of,
         seed=run.seed,
-        temperature=campaign.temperature,
-        top_p=campaign.top_p,
-        max_new_tokens=campaign.max_new_tokens,
+        temperature=slot.temperature,
+        top_p=slot.top_p,
+        max_new_tokens=slot.task.campaign.max_new_tokens,
     )
 
 
+def _picked(
+    task: RankingTask, run: SamplingRun, completions: Sequence[SampledCompletion], picker: Picker
+) -> list[SampledCompletion]:
+    """Of each `best_of` samples in a row the one with the highest reward. Groups share none: each is a best of n."""
+    if run.best_of == 1 or picker is None:
+        return list(completions)
+    rewarder = picker[1]
+    scored = rewarder.score([Item(tuple(task.prompt.messages), completion.text) for completion in completions])
+    rewards = [-math.inf if each.reward is None else each.reward for each in scored]
+    groups = range(0, len(completions), run.best_of)
+    return [completions[max(range(at, at + run.best_of), key=rewards.__getitem__)] for at in groups]
+
+
 def _set_aside_unusable(
-    wants: Sequence[_Want],
-    runs: Sequence[SamplingRun],
-    model: ModelVersion,
-    sampler: Sampler,
-    unusable: UnusablePrompt,
+    slots: Sequence[Slot], runs: Sequence[SamplingRun], sampler: Sampler, picker: Picker, unusable: UnusablePrompt
 ) -> None:
-    """The model can't take a prompt of the batch: each task is sampled alone, and only that one is set aside."""
+    """The model can't take a prompt of the batch: each slot is sampled alone, and only its task is set aside."""
     for run in runs:
         _finish_run(run, SamplingState.FAILED, error=str(unusable))
-    if len(wants) == 1:
-        _set_aside_if_sampling(wants[0].task, reason=f"{unusable} (model {model})")
+    if len(slots) == 1:
+        _set_aside_if_sampling(slots[0].task, reason=f"{unusable} (model {slots[0].version})")
         return
-    for want in wants:
-        _sample_round([want], model, sampler)
+    for slot in slots:
+        _sample_slots([slot], sampler, picker)
 
 
 @transaction.atomic
@@ -154,7 +221,7 @@ def _keep(task: RankingTask, run: SamplingRun, completions: Sequence[SampledComp
     locked = RankingTask.objects.select_for_update(no_key=True).get(pk=task.pk)
     kept = 0
     if locked.state == TaskState.SAMPLING:
-        taken = set(locked.completions.values_list("text_key", flat=True))
+        taken = {near_key(text) for text in locked.completions.values_list("text", flat=True)}
         for completion in completions:
             kept += _keep_one(locked, run, completion, taken)
     _finish_run(run, SamplingState.DONE, duplicates_dropped=len(completions) - kept)
@@ -162,7 +229,7 @@ def _keep(task: RankingTask, run: SamplingRun, completions: Sequence[SampledComp
 
 def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion, taken: set[str]) -> int:
     text = clean_answer(completion.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
-    key = text_key(text)
+    key = near_key(text)
     if not text or key in taken or len(taken) >= task.k_requested:
         return 0
     taken.add(key)
@@ -170,7 +237,7 @@ def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion
         task=task,
         run=run,
         text=text,
-        text_key=key,
+        text_key=text_key(text),
         token_count=completion.token_count,
         finish_reason=completion.finish_reason,
         mean_logprob=completion.mean_logprob,
@@ -182,7 +249,14 @@ def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion
 
 
 def _finish_run(run: SamplingRun, state: SamplingState, *, error: str = "", duplicates_dropped: int = 0) -> None:
-    run.move(to=state, error=error[:LONGEST_ERROR], duplicates_dropped=duplicates_dropped, finished_at=timezone.now())
+    run.move(
+        to=state,
+        error=error[:LONGEST_ERROR],
+        duplicates_dropped=duplicates_dropped,
+        new_tokens=run.new_tokens,
+        seconds=run.seconds,
+        finished_at=timezone.now(),
+    )
 
 
 def _end_runs_of_dead_workers(task_ids: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.models import Campaign, Labeler, ModelVersion, RankingTask
 from labeling.people.services import change_labeler_state
-from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import top_up
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -28,7 +28,7 @@ def fill(campaign: Campaign, model: ModelVersion) -> int:
     """Beat and a sampling worker."""
     made = top_up(campaign=campaign)
     for task_id in made:
-        sample_tasks(task_ids=[task_id], model=model, sampler=ScriptedSampler(*"abcdefghi"), resample_limit=0)
+        sample_tasks(task_ids=[task_id], sources=one_source(model, ScriptedSampler(*"abcdefghi")), resample_limit=0)
     assert not RankingTask.objects.filter(state=TaskState.SAMPLING).exists()
     return len(made)
 

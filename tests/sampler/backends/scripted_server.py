@@ -45,6 +45,9 @@ class _Server(ThreadingHTTPServer):
     lock: threading.Lock
     scripted: "ScriptedServer"
 
+    def handle_error(self, *_: object) -> None:
+        """A client that gives up leaves a broken pipe, which is what the tests want."""
+
 
 @dataclass
 class ScriptedServer:
