@@ -16,6 +16,8 @@ from labeling.api.services.idempotency import forget_old_requests
 from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of, forget_old_attempts
 from labeling.base.states import CampaignState
+from labeling.console.queries.pace import paces
+from labeling.console.queries.work import work_of
 from labeling.console.services import count_days, count_figures
 from labeling.desk.services import leases
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
@@ -117,8 +119,9 @@ def count_for_the_console() -> None:
 @shared_task
 def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
-    for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
-        tasks.top_up(campaign=campaign)
+    known = paces(work_of(shown=1, days=8))
+    for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-priority", "pk"):
+        tasks.top_up(campaign=campaign, paces=known)
     if any(not why_unusable(model) for model in sampled_models()):
         sampling.send_unsampled()
 

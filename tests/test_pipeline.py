@@ -50,8 +50,14 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
 
 
 def make_work(*, prompts: int = PROMPTS) -> Campaign:
+    """Each prompt has its task already, of which beat would make three while nobody labels."""
     campaign = make_campaign(
-        k_min=4, k_max=5, max_new_tokens=8, ready_depth=prompts, ranking_tasks_per_prompt=1, demonstrations_per_prompt=0
+        k_min=4,
+        k_max=5,
+        max_new_tokens=8,
+        ready_minutes=2 * prompts,
+        ranking_tasks_per_prompt=1,
+        demonstrations_per_prompt=0,
     )
     for number in range(prompts):
         make_prompt(campaign, text=f"Say {number} nice things.", submitter=f"submitter-{number + 40}")  # three in test

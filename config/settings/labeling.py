@@ -69,8 +69,12 @@ SUGGESTION_WAIT_SECONDS = env.integer(
     maximum=3600,
     about="How long a labeler's page waits for the model before it says that nothing comes.",
 )
-READY_QUEUE_DEPTH = env.integer(
-    "READY_QUEUE_DEPTH", 20, minimum=0, maximum=100_000, about="Ranking tasks that new campaigns keep ready ahead."
+READY_MINUTES = env.integer(
+    "READY_MINUTES",
+    30,
+    minimum=0,
+    maximum=1440,
+    about="Of new campaigns: minutes of work that are kept ready ahead of everybody at work.",
 )
 
 env.section("Labeling")

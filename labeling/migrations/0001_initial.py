@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ('best_of_percent', models.PositiveSmallIntegerField(default=0, help_text='Of 100 completions, so many are picked by the current reward model. The others are as they come.', validators=[django.core.validators.MaxValueValidator(100)])),
                 ('best_of', models.PositiveSmallIntegerField(default=8, help_text='Each picked completion is the best of so many samples, 2 to 64.', validators=[django.core.validators.MinValueValidator(2), django.core.validators.MaxValueValidator(64)])),
                 ('include_demonstration', models.BooleanField(default=False, help_text='Where a labeler has written an ideal answer, it is one of the completions, and nothing shows it.')),
-                ('ready_depth', models.PositiveIntegerField(default=20, help_text='Beat keeps so many ranking tasks ready ahead of the labelers.')),
+                ('ready_minutes', models.PositiveIntegerField(default=30, help_text='Beat keeps so many minutes of work ready ahead of everybody at work; hardly any where nobody labels.', validators=[django.core.validators.MaxValueValidator(1440)])),
                 ('ask_strength', models.BooleanField(default=False, help_text="Labelers also say how much better each rank is than the next one, in Llama 2's four words.")),
                 ('ask_edit', models.BooleanField(default=False, help_text='After a ranking, labelers may improve the best completion; they can decline.')),
                 ('review_percent', models.PositiveSmallIntegerField(default=5, help_text='Of 100 rankings and demonstrations that are handed in, so many go to the reviewers by chance.', validators=[django.core.validators.MaxValueValidator(100)])),

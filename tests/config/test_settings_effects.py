@@ -110,7 +110,7 @@ EFFECTS: dict[str, Effect] = {
     **own("SAMPLING_SERVER_SECONDS", "77", 77),
     **own("SAMPLING_SERVER_REQUESTS", "7", 7),
     **own("SUGGESTION_WAIT_SECONDS", "77", 77),
-    **own("READY_QUEUE_DEPTH", "77", 77),
+    **own("READY_MINUTES", "77", 77),
     **own("LEASE_MINUTES", "77", 77),
     **own("IMPORT_MAX_MB", "77", 77),
     **own("INCLUDE_IMPORTED_IN_RETRAINING", "true", becomes=True),
@@ -217,7 +217,7 @@ def test_a_new_campaign_begins_with_the_settings(settings: Any) -> None:
         "temperature": "SAMPLING_TEMPERATURE",
         "top_p": "SAMPLING_TOP_P",
         "max_new_tokens": "SAMPLING_MAX_NEW_TOKENS",
-        "ready_depth": "READY_QUEUE_DEPTH",
+        "ready_minutes": "READY_MINUTES",
         "lease_minutes": "LEASE_MINUTES",
     }
     for number, name in enumerate(names.values(), start=100):

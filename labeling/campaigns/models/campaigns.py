@@ -23,6 +23,8 @@ MOST_SUGGESTIONS = 5
 """For one turn: more are not read, and each costs the labeler seconds."""
 EVERYBODY = 32_767
 """So many labels are wanted where everybody who comes makes one: more than come, and the most that the column holds."""
+MOST_READY_MINUTES = 1440
+"""A day of work for everybody: more would be ranked when its model is long gone."""
 MOST_CHECKS_PERCENT = 30
 """More checks than that, and labelers would mostly work for nothing."""
 K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
@@ -153,8 +155,12 @@ class Campaign(StatefulModel):
         default=False,
         help_text=_("Where a labeler has written an ideal answer, it is one of the completions, and nothing shows it."),
     )
-    ready_depth = models.PositiveIntegerField(
-        default=20, help_text=_("Beat keeps so many ranking tasks ready ahead of the labelers.")
+    ready_minutes = models.PositiveIntegerField(
+        default=30,
+        validators=[MaxValueValidator(MOST_READY_MINUTES)],
+        help_text=_(
+            "Beat keeps so many minutes of work ready ahead of everybody at work; hardly any where nobody labels."
+        ),
     )
     ask_strength = models.BooleanField(
         default=False,

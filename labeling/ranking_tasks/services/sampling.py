@@ -22,10 +22,12 @@ from labeling.base.attempts import Attempts
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
 from labeling.base.states import SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_answer
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import why_unusable
 from labeling.model_versions.services.trying import note_unusable
 from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
+from labeling.ranking_tasks.planning.rules import in_flight
 from labeling.ranking_tasks.rules import near_key, text_key
 from labeling.ranking_tasks.services.slots import Slot, add_demonstration, missing_slots, versions_of
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 SAMPLE = "labeling.tasks.sample_completions"
 SEND_AGAIN_AFTER = timedelta(minutes=15)
+LATELY = timedelta(minutes=5)
 RESERVED_TASKS = Outbox(
     model=RankingTask,
     waiting=Q(state=TaskState.SAMPLING, reserved_for__isnull=False),
@@ -54,7 +57,16 @@ OTHER_TASKS = Outbox(
     send_again_after=SEND_AGAIN_AFTER,
     rows_a_message=lambda: settings.SAMPLING_PROMPTS_PER_BATCH,
     takes_turns="campaign_id",
+    comes_first=lambda: dict(Campaign.objects.exclude(priority=0).values_list("pk", "priority")),
+    in_flight=lambda: in_flight(_ready_per_minute()),
 )
+
+
+def _ready_per_minute() -> float:
+    """Tasks that got completions lately."""
+    since = timezone.now() - LATELY
+    done = SamplingRun.objects.filter(imported_model_name="", finished_at__gte=since, state=SamplingState.DONE)
+    return done.values("task").distinct().count() / (LATELY / timedelta(minutes=1))
 
 
 def send_unsampled() -> int:

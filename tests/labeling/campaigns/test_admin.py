@@ -58,7 +58,7 @@ FORM_DATA: dict[str, Any] = {
     "mixture": "3 current\n1 current T=0.5",
     "best_of_percent": "20",
     "best_of": "4",
-    "ready_depth": "5",
+    "ready_minutes": "5",
     "lease_minutes": "30",
     "suggestions_per_turn": "3",
     "use": "train_and_evaluate",

@@ -100,7 +100,7 @@ class TestChoosing:
 
 def test_a_server_that_is_down_is_waited_for_and_goes_on_by_itself(version: ModelVersion, settings: Any) -> None:
     """The whole way over real sockets: sampled from, down, said why, tried again, sampled from."""
-    campaign = make_campaign(k_min=4, k_max=4, ready_depth=2)
+    campaign = make_campaign(k_min=4, k_max=4, ready_minutes=4)
     for _ in range(2):
         make_prompt(campaign)
     first, second = top_up(campaign=campaign)

@@ -129,7 +129,7 @@ def test_characters_that_postgres_refuses_are_shown_as_replaced(model: ModelVers
 
 
 def test_top_up_fills_to_the_depth_and_no_further() -> None:
-    campaign = make_campaign(ready_depth=3, ranking_tasks_per_prompt=2)
+    campaign = make_campaign(ready_minutes=6, ranking_tasks_per_prompt=2)
     for _ in range(4):
         make_prompt(campaign)
     assert len(top_up(campaign=campaign)) == 3
@@ -150,7 +150,7 @@ def test_a_task_is_sent_once_and_again_when_its_message_was_lost() -> None:
 
 
 def test_campaigns_take_turns_at_the_sampling_workers() -> None:
-    many, one = make_campaign(ready_depth=3), make_campaign(ready_depth=3)
+    many, one = make_campaign(ready_minutes=6), make_campaign(ready_minutes=6)
     for _ in range(3):
         make_prompt(many)
     first, second, third = top_up(campaign=many)

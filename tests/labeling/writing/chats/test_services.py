@@ -235,7 +235,7 @@ def test_its_own_labeler_ranks_it_before_older_work(chat: Composition, alice: La
 def test_tasks_of_chats_do_not_count_as_work_kept_ready_for_everybody(chat: Composition) -> None:
     talk(chat, "Hi!", "Hello.")
     end(chat)
-    chat.campaign.ready_depth = 1
+    chat.campaign.ready_minutes = 2
     chat.campaign.save()
     make_prompt(chat.campaign)
     assert len(top_up(campaign=chat.campaign)) == 1
