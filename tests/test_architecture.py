@@ -50,6 +50,7 @@ CAPABILITIES = (
     "training",
     "alerts",
     "api",
+    "serving",
     "console",
 )
 # What a capability is made of, each of which knows those before it.
@@ -80,9 +81,19 @@ GROUND_FLOOR = ("lm", *PROGRAMS)
 WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.pretrained",
               "lm.rendering", "lm.training")  # fmt: skip
 # What labeling knows of the programs at import.
-WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol",
-                 "sampler.backends.answers", "sampler.backends.connection", "sampler.backends.dialects",
-                 "sampler.backends.server", "sampler.protocol")  # fmt: skip
+WITHOUT_TORCH = (
+    "rm_trainer.evaluation.figures",
+    "rm_trainer.metrics",
+    "rm_trainer.protocol",
+    "sampler.backends.answers",
+    "sampler.backends.connection",
+    "sampler.backends.dialects",
+    "sampler.backends.server",
+    "sampler.chat_contract.answers",
+    "sampler.chat_contract.errors",
+    "sampler.chat_contract.requests",
+    "sampler.protocol",
+)
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})
