@@ -23,6 +23,11 @@ PEOPLE_WAIT = "suggestions"
 """The queue that workers look into first: somebody sits before the screen (config/celery.py)."""
 
 
+IN_FLIGHT_FOR = timedelta(minutes=5)
+"""What was sent so long ago and still waits is late, or its message is lost (Redis was flushed): it keeps no other from
+being sent."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GivingUp:
     """When rows that nobody worked at are ended. `end` gets the row's id and the time that it waited at the most, and
@@ -84,7 +89,7 @@ class Outbox:
             places, owners = self.comes_first(), dict(found)
             ids.sort(key=lambda pk: -places.get(owners[pk], 0))
         if self.in_flight is not None:
-            sent = self._rows().filter(dispatched_at__gte=now - self.send_again_after).count()
+            sent = self._rows().filter(dispatched_at__gte=now - IN_FLIGHT_FOR).count()
             ids = ids[: max(0, self.in_flight() - sent)]
         self.model._base_manager.filter(pk__in=ids).update(dispatched_at=now)  # noqa: SLF001
         return ids

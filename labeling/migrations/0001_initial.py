@@ -983,6 +983,7 @@ class Migration(migrations.Migration):
                 ('seed', models.BigIntegerField(blank=True, null=True)),
                 ('state', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='running', max_length=16)),
                 ('error', models.TextField(blank=True)),
+                ('failure', models.CharField(blank=True, choices=[('prompt', 'The prompt does not fit the model'), ('model', 'The model computes nothing usable'), ('memory', 'Out of memory'), ('unreachable', "The model or its server can't be sampled from"), ('worker_died', 'The worker died'), ('other', 'Something else')], max_length=16)),
                 ('worker', models.CharField(blank=True, max_length=200)),
                 ('duplicates_dropped', models.PositiveSmallIntegerField(default=0)),
                 ('best_of', models.PositiveSmallIntegerField(default=1, help_text='Each completion was picked among so many samples. 1: none was.')),
@@ -999,7 +1000,22 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'sampling runs',
                 'ordering': ['-id'],
                 'indexes': [models.Index(condition=models.Q(('state', 'running')), fields=['started_at'], name='sampling_run_running'), models.Index(condition=models.Q(('imported_model_name', '')), fields=['finished_at'], name='sampling_run_finished')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['running', 'done', 'failed'])), name='sampling_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('best_of', 1), ('picked_by', None)), models.Q(('best_of__gte', 2), ('picked_by__isnull', False)), _connector='OR'), name='sampling_run_names_what_picked')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['running', 'done', 'failed'])), name='sampling_state_known'), models.CheckConstraint(condition=models.Q(('failure__in', ['', 'prompt', 'model', 'memory', 'unreachable', 'worker_died', 'other'])), name='sampling_failure_known'), models.CheckConstraint(condition=models.Q(models.Q(('best_of', 1), ('picked_by', None)), models.Q(('best_of__gte', 2), ('picked_by__isnull', False)), _connector='OR'), name='sampling_run_names_what_picked')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SamplerReport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('worker', models.CharField(max_length=255, unique=True)),
+                ('sight', models.JSONField(help_text='SamplerSight of sampler/protocol.py.')),
+                ('at', models.DateTimeField()),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='labeling.modelversion')),
+            ],
+            options={
+                'verbose_name': 'sampler report',
+                'verbose_name_plural': 'sampler reports',
+                'ordering': ['worker'],
             },
         ),
         migrations.CreateModel(

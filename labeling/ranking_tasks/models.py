@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
+from labeling.base.states import AssignmentKind, CampaignState, SamplingFailure, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached
@@ -182,6 +182,7 @@ class SamplingRun(StatefulModel):
     seed = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=16, choices=SamplingState.choices, default=SamplingState.RUNNING)
     error = models.TextField(blank=True)
+    failure = models.CharField(max_length=16, blank=True, choices=SamplingFailure.choices)
     worker = models.CharField(max_length=200, blank=True)
     duplicates_dropped = models.PositiveSmallIntegerField(default=0)
     best_of = models.PositiveSmallIntegerField(
@@ -218,6 +219,7 @@ class SamplingRun(StatefulModel):
         ordering = ["-id"]
         constraints = [
             one_of("state", SamplingState, name="sampling_state_known"),
+            one_of("failure", ["", *SamplingFailure], name="sampling_failure_known"),
             models.CheckConstraint(
                 condition=Q(imported_model_name="", model_version__isnull=False, seed__isnull=False, demonstration=None)
                 | Q(model_version=None, seed=None, demonstration=None) & ~Q(imported_model_name="")
@@ -243,6 +245,23 @@ class SamplingRun(StatefulModel):
         if self.demonstration_id is not None:
             return gettext("Demonstration")
         return self.imported_model_name or str(self.model_version)
+
+
+class SamplerReport(models.Model):
+    """What the sampler in a worker's memory has done and holds, as the worker said it last."""
+
+    worker = models.CharField(max_length=255, unique=True)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    sight = models.JSONField(help_text="SamplerSight of sampler/protocol.py.")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("sampler report")
+        verbose_name_plural = _("sampler reports")
+        ordering = ["worker"]
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.model_version}"
 
 
 class Completion(models.Model):

@@ -1,7 +1,7 @@
 """How fast labelers use work up now, and whether sampling keeps up: what beat plans by, and the control room shows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from labeling.console.queries.depth import seconds_per_ranking
 from labeling.console.queries.work import Work
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
-from labeling.ranking_tasks.models import SamplingRun
+from labeling.ranking_tasks.models import SamplerReport, SamplingRun
 from labeling.ranking_tasks.planning.rules import USUAL_SECONDS, Pace, Supply, Verdict, verdict_of
 from labeling.ranking_tasks.services.tasks import Paces
 
@@ -108,6 +108,10 @@ class Sampling:
     tokens: int
     completions: int
     verdict: Verdict | None
+    failures: Mapping[str, int]
+    """Runs that failed, by reason (SamplingFailure)."""
+    reports: Sequence[SamplerReport]
+    """Of the samplers that are in workers' memories."""
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -142,4 +146,14 @@ def sampling_now(known: Paces, *, now: datetime | None = None) -> Sampling:
         rankings_per_task=per_minute / tasks if tasks else 1.0,
         seconds=60 * at_work / per_minute if per_minute else USUAL_SECONDS,
     )
-    return Sampling(supply=supply, tokens=did["tokens"], completions=did["completions"], verdict=verdict)
+    failed = SamplingRun.objects.filter(
+        imported_model_name="", finished_at__gte=now - SAMPLED, state=SamplingState.FAILED
+    ).order_by()
+    return Sampling(
+        supply=supply,
+        tokens=did["tokens"],
+        completions=did["completions"],
+        verdict=verdict,
+        failures=dict(failed.values_list("failure").annotate(count=Count("pk"))),
+        reports=list(SamplerReport.objects.select_related("model_version").filter(at__gte=now - SAMPLED)),
+    )

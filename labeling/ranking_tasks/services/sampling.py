@@ -5,9 +5,6 @@ next message for it goes on with the completions that it has.
 """
 
 import logging
-import math
-import random
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,21 +17,28 @@ from django.utils import timezone
 
 from labeling.base.attempts import Attempts
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
-from labeling.base.states import SamplingState, TaskState
-from labeling.base.text import LONGEST_ERROR, clean_answer
+from labeling.base.states import SamplingFailure, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import why_unusable
-from labeling.model_versions.services.trying import note_unusable
-from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
+from labeling.model_versions.services.trying import note_unusable, sample_once
+from labeling.ranking_tasks.models import RankingTask, SamplingRun
 from labeling.ranking_tasks.planning.rules import in_flight
-from labeling.ranking_tasks.rules import near_key, text_key
+from labeling.ranking_tasks.services.sampling_runs import (
+    Picker,
+    fail_runs,
+    keep,
+    picked,
+    report,
+    request_of,
+    start_run,
+)
 from labeling.ranking_tasks.services.slots import Slot, add_demonstration, missing_slots, versions_of
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
 from lm.snapshot.records import RANKED_LOWEST
-from rm_trainer.protocol import Item, Rewarder
-from sampler.protocol import CannotSample, SampledCompletion, Sampler, SampleRequest
+from rm_trainer.protocol import Rewarder
+from sampler.protocol import CannotSample, ModelFault, Sampler
 
 log = logging.getLogger(__name__)
 
@@ -114,10 +118,26 @@ def sample_tasks(*, task_ids: Sequence[int], sources: Sources, resample_limit: i
             break
         log.info("sampling round %d of tasks %s done", round_number + 1, sorted({slot.task.pk for slot in slots}))
     for task in _sampled_now(task_ids):
-        if task.completions.count() < task.k_requested and not any(map(_is_usable, versions_of(task, sources.current))):
+        usable = [version for version in versions_of(task, sources.current) if _is_usable(version)]
+        if not usable and task.completions.count() < task.k_requested:
             put_back_unsampled([task.pk])
-        else:
+        elif task.completions.exists() or _works(usable[0], sources):
             _settle(task)
+        else:
+            put_back_unsampled([task.pk])
+
+
+def _works(version: ModelVersion, sources: Sources) -> bool:
+    """Of a version that gave a task nothing but empty texts: whether it says anything elsewhere."""
+    sampler = sources.sampler_of(version)
+    if sampler is None:
+        return False
+    try:
+        _check_that_it_works(sampler)
+    except CannotSample as failure:
+        note_unusable(version=version, failure=failure)
+        return False
+    return True
 
 
 def _sampled_now(task_ids: Sequence[int]) -> list[RankingTask]:
@@ -144,6 +164,7 @@ def _sample_from(version: ModelVersion, slots: Sequence[Slot], sources: Sources)
     picker = sources.rewarder() if any(slot.best_of > 1 for slot in slots) else None
     try:
         _sample_slots(slots, sampler, picker)
+        report(version, sampler)
     except CannotSample as failure:
         log.warning("model version %s can't be sampled from: %s", version.pk, failure)
         note_unusable(version=version, failure=failure)
@@ -151,129 +172,59 @@ def _sample_from(version: ModelVersion, slots: Sequence[Slot], sources: Sources)
     return True
 
 
-Picker = tuple[ModelVersion, Rewarder] | None
-
-
 def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker) -> None:
-    runs = [_start_run(slot, picker) for slot in slots]
-    requests = [_request(slot, run) for slot, run in zip(slots, runs, strict=True)]
+    runs = [start_run(slot, picker) for slot in slots]
+    requests = [request_of(slot, run) for slot, run in zip(slots, runs, strict=True)]
     began = time.monotonic()
     try:
         sampled = sampler.sample(requests)
-    except UnusablePrompt as unusable:
-        _set_aside_unusable(slots, runs, sampler, picker, unusable)
+        seconds = time.monotonic() - began
+        chosen = [
+            picked(slot.task, run, completions, picker)
+            for slot, run, completions in zip(slots, runs, sampled, strict=True)
+        ]
+    except (UnusablePrompt, ModelFault) as fault:
+        fail_runs(runs, fault)
+        _sample_alone(slots, sampler, picker, fault)
         return
     except Exception as failure:
-        for run in runs:
-            _finish_run(run, SamplingState.FAILED, error=f"{type(failure).__name__}: {failure}")
+        fail_runs(runs, failure)
         raise
-    seconds = time.monotonic() - began
     tokens = [sum(each.token_count for each in completions) for completions in sampled]
-    for slot, run, completions, count in zip(slots, runs, sampled, tokens, strict=True):
+    for slot, run, completions, count in zip(slots, runs, chosen, tokens, strict=True):
         run.new_tokens, run.seconds = count, seconds * count / (sum(tokens) or 1)
-        _keep(slot.task, run, _picked(slot.task, run, completions, picker))
+        keep(slot.task, run, completions)
 
 
-def _start_run(slot: Slot, picker: Picker) -> SamplingRun:
-    picks = slot.best_of > 1 and picker is not None
-    return SamplingRun.objects.create(
-        task=slot.task,
-        model_version=slot.version,
-        requested=slot.count,
-        temperature=slot.temperature,
-        top_p=slot.top_p,
-        max_new_tokens=slot.task.campaign.max_new_tokens,
-        best_of=slot.best_of if picks else 1,
-        picked_by=picker[0] if picks and picker else None,
-        seed=random.getrandbits(31),
-        worker=socket.gethostname(),
-    )
+def _sample_alone(slots: Sequence[Slot], sampler: Sampler, picker: Picker, fault: UnusablePrompt | ModelFault) -> None:
+    """Something of the batch can't be sampled: each slot is tried by itself, and only the task that fails set aside.
 
-
-def _request(slot: Slot, run: SamplingRun) -> SampleRequest:
-    assert run.seed is not None  # set by _start_run
-    return SampleRequest(
-        messages=slot.task.prompt.messages,
-        num_completions=run.requested * run.best_of,
-        seed=run.seed,
-        temperature=slot.temperature,
-        top_p=slot.top_p,
-        max_new_tokens=slot.task.campaign.max_new_tokens,
-    )
-
-
-def _picked(
-    task: RankingTask, run: SamplingRun, completions: Sequence[SampledCompletion], picker: Picker
-) -> list[SampledCompletion]:
-    """Of each `best_of` samples in a row the one with the highest reward. Groups share none: each is a best of n."""
-    if run.best_of == 1 or picker is None:
-        return list(completions)
-    rewarder = picker[1]
-    scored = rewarder.score([Item(tuple(task.prompt.messages), completion.text) for completion in completions])
-    rewards = [-math.inf if each.reward is None else each.reward for each in scored]
-    groups = range(0, len(completions), run.best_of)
-    return [completions[max(range(at, at + run.best_of), key=rewards.__getitem__)] for at in groups]
-
-
-def _set_aside_unusable(
-    slots: Sequence[Slot], runs: Sequence[SamplingRun], sampler: Sampler, picker: Picker, unusable: UnusablePrompt
-) -> None:
-    """The model can't take a prompt of the batch: each slot is sampled alone, and only its task is set aside."""
-    for run in runs:
-        _finish_run(run, SamplingState.FAILED, error=str(unusable))
-    if len(slots) == 1:
-        _set_aside_if_sampling(slots[0].task, reason=f"{unusable} (model {slots[0].version})")
+    Raises CannotSample: the model fails at anything.
+    """
+    if len(slots) > 1:
+        for slot in slots:
+            if RankingTask.objects.filter(pk=slot.task.pk, state=TaskState.SAMPLING).exists():
+                _sample_slots([slot], sampler, picker)
         return
-    for slot in slots:
-        _sample_slots([slot], sampler, picker)
+    if isinstance(fault, ModelFault):
+        _check_that_it_works(sampler, fault)
+    _set_aside_if_sampling(slots[0].task, reason=f"{fault} (model {slots[0].version})")
 
 
-@transaction.atomic
-def _keep(task: RankingTask, run: SamplingRun, completions: Sequence[SampledCompletion]) -> None:
-    locked = RankingTask.objects.select_for_update(no_key=True).get(pk=task.pk)
-    kept = 0
-    if locked.state == TaskState.SAMPLING:
-        taken = {near_key(text) for text in locked.completions.values_list("text", flat=True)}
-        for completion in completions:
-            kept += _keep_one(locked, run, completion, taken)
-    _finish_run(run, SamplingState.DONE, duplicates_dropped=len(completions) - kept)
-
-
-def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion, taken: set[str]) -> int:
-    text = clean_answer(completion.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
-    key = near_key(text)
-    if not text or key in taken or len(taken) >= task.k_requested:
-        return 0
-    taken.add(key)
-    Completion.objects.create(
-        task=task,
-        run=run,
-        text=text,
-        text_key=text_key(text),
-        token_count=completion.token_count,
-        finish_reason=completion.finish_reason,
-        mean_logprob=completion.mean_logprob,
-        seed=completion.seed,
-        token_ids=list(completion.token_ids) or None,
-        logprobs=list(completion.logprobs) or None,
-    )
-    return 1
-
-
-def _finish_run(run: SamplingRun, state: SamplingState, *, error: str = "", duplicates_dropped: int = 0) -> None:
-    run.move(
-        to=state,
-        error=error[:LONGEST_ERROR],
-        duplicates_dropped=duplicates_dropped,
-        new_tokens=run.new_tokens,
-        seconds=run.seconds,
-        finished_at=timezone.now(),
-    )
+def _check_that_it_works(sampler: Sampler, fault: Exception | None = None) -> None:
+    """Tells a prompt that the model fails at from a model that fails. Raises CannotSample."""
+    try:
+        sample_once(sampler)
+    except Exception as failure:
+        raise CannotSample(f"{fault or failure}") from failure
 
 
 def _end_runs_of_dead_workers(task_ids: Sequence[int]) -> None:
     SamplingRun.objects.filter(task__in=task_ids).move(
-        to=SamplingState.FAILED, error="Its worker died in the middle of it.", finished_at=timezone.now()
+        to=SamplingState.FAILED,
+        error="Its worker died in the middle of it.",
+        failure=SamplingFailure.WORKER_DIED,
+        finished_at=timezone.now(),
     )
 
 

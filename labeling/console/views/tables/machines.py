@@ -8,9 +8,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labeling.alerts.models import Gpu
+from labeling.base.states import SamplingFailure
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
 from labeling.console.views.tables.table import Cell, Table, number
+from labeling.ranking_tasks.models import SamplerReport
+from sampler.protocol import SamplerSight
 
 
 def waiting(_room: Room) -> Table:
@@ -81,6 +84,11 @@ def sampling(room: Room) -> Table:
             _measure("labelers_fed", _("Labelers whom that feeds, at the pace of now"), verdict.labelers, 1),
             _measure("workers_wanted", _("Workers like these that would do"), float(verdict.workers_wanted), 0),
         ]
+    for reason, count in sorted(now.failures.items()):
+        name = _("Failed: %(reason)s") % {"reason": SamplingFailure(reason or SamplingFailure.OTHER).label}
+        rows.append(_measure(f"failed_{reason}", name, float(count), 0))
+    for each in now.reports:
+        rows += _in_memory(each)
     return Table(
         name="sampling",
         title=_("Sampling speed"),
@@ -88,6 +96,43 @@ def sampling(room: Room) -> Table:
         rows=rows,
         explained=_("Of the last half hour."),
     )
+
+
+def _in_memory(report: SamplerReport) -> list[list[Cell]]:
+    """Of one worker's sampler since it was loaded."""
+    sight: SamplerSight = report.sight
+    of = {"worker": report.worker}
+    prompts = sight["prompt_tokens"] + sight["prefix_tokens"]
+    return [
+        _measure(
+            f"first_token_seconds {report.worker}",
+            _("Seconds to the first token, %(worker)s") % of,
+            _per(sight["first_token_seconds"], sight["first_tokens"]),
+            2,
+        ),
+        _measure(
+            f"at_once {report.worker}",
+            _("Completions at once, %(worker)s") % of,
+            _per(sight["rows_in_steps"], sight["steps"]),
+            1,
+        ),
+        _measure(
+            f"cache_share {report.worker}",
+            _("Share of its memory for keys and values, %(worker)s") % of,
+            _per(sight["cache_bytes"], sight["cache_limit_bytes"]),
+            2,
+        ),
+        _measure(
+            f"prefix_share {report.worker}",
+            _("Share of prompts not read anew, %(worker)s") % of,
+            _per(sight["prefix_tokens"], prompts),
+            2,
+        ),
+    ]
+
+
+def _per(sum_: float, count: float) -> float | None:
+    return sum_ / count if count else None
 
 
 def _measure(key: str, name: str, value: float | None, digits: int, *, bad: str = "") -> list[Cell]:
