@@ -109,12 +109,8 @@ SIGHTS: tuple[tuple[str, str, Callable[[SamplerSight], float]], ...] = (
     ("concord_sampler_prefix_tokens", "Tokens of prompts not read anew.", lambda sight: sight["prefix_tokens"]),
     ("concord_sampler_new_tokens", "Tokens that were sampled.", lambda sight: sight["new_tokens"]),
     (
-        (
-            "concord_sampler_batch_rows",
-            "Completions at once, on average.",
-            lambda sight: sight["rows_in_steps"] / (sight["steps"] or 1),
-        ),
-        "Completions at once.",
+        "concord_sampler_batch_rows",
+        "Completions at once, on average.",
         lambda sight: sight["rows_in_steps"] / (sight["steps"] or 1),
     ),
     (
