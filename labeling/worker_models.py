@@ -4,11 +4,13 @@ import gc
 import logging
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
 from django.conf import settings
 
+from labeling.base.refusals import ModelRefused
 from labeling.base.states import ModelBackend
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model, why_unusable
@@ -35,6 +37,11 @@ def loaded_sampler(model: ModelVersion) -> StreamingSampler:
         return _server_sampler(model.backend, model.server, model.served_name, model.path)
 
     def load() -> StreamingSampler:
+        if not _has_torch():
+            raise ModelRefused(
+                f"A sampling worker has no torch, so it samples from servers alone. Choose one for “{model}” (Sampled "
+                "from), or serve the queue `sampling` by workers that have torch."
+            )
         # Imported late because it brings torch, which only sampling workers may load.
         from sampler.transformers_sampler import TransformersSampler  # noqa: PLC0415
 
@@ -64,12 +71,20 @@ def loaded_rewarder(model: ModelVersion) -> Rewarder:
 
 
 def current_rewarder() -> tuple[ModelVersion, Rewarder] | None:
-    """The default reward model's current version; None where there is none or it can't be used."""
+    """The default reward model's current version; None where there is none or it can't be used here."""
     model = current_reward_model()
     if model is None or why_unusable(model):
         return None
+    if not _has_torch():
+        log.warning("This worker has no torch: nothing is picked by the reward model.")
+        return None
     rewarder = usable(model, loaded_rewarder)
     return None if rewarder is None else (model, rewarder)
+
+
+def _has_torch() -> bool:
+    """A worker that samples from servers alone needs none."""
+    return find_spec("torch") is not None
 
 
 def usable(model: ModelVersion, load: Callable[[ModelVersion], Loaded]) -> Loaded | None:
