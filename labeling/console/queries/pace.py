@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, QuerySet, Sum
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from labeling.alerts.models import WorkerSign
@@ -31,8 +31,8 @@ Where = tuple[int, str]
 """A campaign and a language."""
 
 
-def paces(work: Work, *, now: datetime | None = None) -> Paces:
-    """`work`: of a week at least."""
+def paces(work: Work, *, now: datetime | None = None, to_plan: bool = True) -> Paces:
+    """`work`: of a week at least. Not `to_plan`: without who may come back and how long sampling takes."""
     now = now or timezone.now()
     took = seconds_per_ranking(work.by_day)
     where = _where_people_are(now)
@@ -40,7 +40,7 @@ def paces(work: Work, *, now: datetime | None = None) -> Paces:
     for counted in where.values():
         for place, count in counted.items():
             at_work[place] += count / counted.total()
-    regulars, lead = _regulars(now), _lead_minutes(now)
+    regulars, lead = (_regulars(now), _lead_minutes(now)) if to_plan else ({}, {})
     languages = {(each.campaign, each.language) for each in work.by_day if each.campaign is not None}
     found = {
         (campaign, language): Pace(
@@ -121,39 +121,43 @@ class Sampling:
 
 def sampling_now(known: Paces, *, now: datetime | None = None) -> Sampling:
     now = now or timezone.now()
-    did = (
-        _sampled(now)
-        .filter(seconds__isnull=False)
-        .aggregate(
-            tasks=Count("task", distinct=True),
+    runs = SamplingRun.objects.filter(imported_model_name="", demonstration=None, finished_at__gte=now - SAMPLED)
+    by_failure = (
+        runs.order_by()
+        .values("failure")
+        .annotate(
+            runs=Count("pk"),
+            tasks=Count("task", distinct=True, filter=Q(seconds__isnull=False)),
             busy=Sum("seconds", default=0.0),
             tokens=Sum("new_tokens", default=0),
-            completions=Sum("requested", default=0),
+            completions=Sum("requested", filter=Q(state=SamplingState.DONE), default=0),
         )
     )
+    rows = {row["failure"]: row for row in by_failure}
+    did = rows.pop("", {"tasks": 0, "busy": 0.0, "tokens": 0, "completions": 0})
     workers = WorkerSign.objects.filter(queues__contains="sampling", at__gt=now - GONE_AFTER).count()
     supply = Supply(
         window_minutes=SAMPLED / timedelta(minutes=1), workers=workers, tasks=did["tasks"], busy_seconds=did["busy"]
     )
-    active = [pace for pace in known.by_queue.values() if pace.at_work]
-    per_minute = sum(pace.per_minute for pace in active)
-    at_work = sum(pace.at_work for pace in active)
-    per_task = dict(Campaign.objects.values_list("pk", "rankings_per_task"))
-    tasks = sum(pace.per_minute / per_task.get(campaign, 1) for (campaign, _), pace in known.by_queue.items())
-    verdict = verdict_of(
-        supply,
-        used_per_minute=per_minute,
-        rankings_per_task=per_minute / tasks if tasks else 1.0,
-        seconds=60 * at_work / per_minute if per_minute else USUAL_SECONDS,
-    )
-    failed = SamplingRun.objects.filter(
-        imported_model_name="", finished_at__gte=now - SAMPLED, state=SamplingState.FAILED
-    ).order_by()
     return Sampling(
         supply=supply,
         tokens=did["tokens"],
         completions=did["completions"],
-        verdict=verdict,
-        failures=dict(failed.values_list("failure").annotate(count=Count("pk"))),
+        verdict=_verdict(supply, known),
+        failures={failure: row["runs"] for failure, row in rows.items()},
         reports=list(SamplerReport.objects.select_related("model_version").filter(at__gte=now - SAMPLED)),
+    )
+
+
+def _verdict(supply: Supply, known: Paces) -> Verdict | None:
+    active = {place: pace for place, pace in known.by_queue.items() if pace.at_work}
+    campaigns = Campaign.objects.filter(pk__in={campaign for campaign, _language in active})
+    per_task = dict(campaigns.values_list("pk", "rankings_per_task")) if active else {}
+    per_minute = sum(pace.per_minute for pace in active.values())
+    tasks = sum(pace.per_minute / per_task.get(campaign, 1) for (campaign, _language), pace in active.items())
+    return verdict_of(
+        supply,
+        used_per_minute=per_minute,
+        rankings_per_task=per_minute / tasks if tasks else 1.0,
+        seconds=60 * sum(pace.at_work for pace in active.values()) / per_minute if per_minute else USUAL_SECONDS,
     )

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from labeling.alerts.services.signs import say_alive
@@ -19,6 +20,11 @@ from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_r
 from tests.labeling.handed_in import rank
 
 pytestmark = pytest.mark.django_db
+
+
+def csv_of(client: Client, address: str) -> str:
+    response: Any = client.get(address)
+    return b"".join(response.streaming_content).decode("utf-8-sig")
 
 
 def known() -> Paces:
@@ -85,9 +91,9 @@ def test_the_admin_sees_whether_sampling_keeps_up_and_what_would(campaign: Campa
     olga = admin_browser()
     page = olga.get("/admin/").text
     assert "3 workers like these would do" in page
-    csv = olga.get("/control/sampling.csv").content.decode()
+    csv = csv_of(olga, "/control/sampling.csv")
     assert "sustained_tasks_per_minute,1.0" in csv
-    ready = olga.get("/control/ready.csv").content.decode().splitlines()
+    ready = csv_of(olga, "/control/ready.csv").splitlines()
     assert "at_work" in ready[0]
     metrics = olga.get("/metrics").text
     assert 'concord_sampling_tasks_per_minute{of="sustained"} 1.0' in metrics

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -21,6 +22,11 @@ from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
+
+
+def csv_of(client: Client, address: str) -> str:
+    response: Any = client.get(address)
+    return b"".join(response.streaming_content).decode("utf-8-sig")
 
 
 @pytest.fixture
@@ -152,6 +158,6 @@ def test_each_run_leaves_one_line_and_what_the_sampler_holds(
     for name, value in (("batch_rows", 4.0), ("first_token_seconds", 0.25), ("cache_bytes", 1024.0)):
         assert f'concord_sampler_{name}{{model="tiny",worker="{worker}"}} {value}' in metrics
     assert 'concord_sampling_failures{reason="prompt"} 1.0' in metrics
-    csv = admin_browser(name="otto").get("/control/sampling.csv").content.decode()
+    csv = csv_of(admin_browser(name="otto"), "/control/sampling.csv")
     assert "failed_prompt,1.0" in csv
     assert f"prefix_share {worker},0.1" in csv
