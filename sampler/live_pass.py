@@ -56,7 +56,8 @@ class Recording:
         self._groups = [Group(group.prompt, group.rows.clone()) for group in groups]
         self._tokens = torch.zeros((1, rows), dtype=torch.int64, device=device)
         self._positions = torch.zeros_like(self._tokens)
-        self._written = torch.zeros(rows, dtype=torch.int64, device=device)
+        # What is computed before the first call goes to the last place, which nobody has reached.
+        self._written = torch.full((rows,), self._room - 1, device=device)
 
         def compute() -> Tensor:
             of_pass = Writing(self._groups, own, self._written, longest=self._room)
@@ -66,8 +67,13 @@ class Recording:
         self._graph: torch.cuda.CUDAGraph | None = None
         if device.type == "cuda":
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):  # notes down what to compute, and computes nothing
-                self._logits = compute()
+            stream = torch.cuda.Stream(device)
+            stream.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(stream):  # kernels are loaded at their first use, which no recording may do
+                compute()
+            torch.cuda.current_stream(device).wait_stream(stream)
+            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
+                self._logits = compute()  # noted down, not computed
 
     def holds_for(self, live: LivePass, own: OwnKeys) -> bool:
         """Whether it can compute these rows; if so, the next call does."""

@@ -48,6 +48,7 @@ CAPABILITIES = (
     "exports",
     "rewards",
     "training",
+    "conversations",
     "alerts",
     "api",
     "serving",

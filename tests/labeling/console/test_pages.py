@@ -26,6 +26,7 @@ from labeling.models import (
     Campaign,
     Completion,
     CompletionAgreement,
+    Consent,
     DailyWork,
     Demonstration,
     EarlierDraft,
@@ -50,6 +51,7 @@ from labeling.models import (
     SamplingRun,
     ScreeningDecision,
     SelfAssessment,
+    ServedTurn,
     Silence,
     SnapshotRequest,
     StageSettings,
@@ -74,6 +76,7 @@ from tests.labeling.admin_cast import (
     compared_elsewhere,
     doubted,
     furnish,
+    kept_and_withdrawn,
     looked_at,
     model_in,
     open_campaign,
@@ -99,6 +102,7 @@ SHOWN_ELSEWHERE = {
     AdjudicatedCompletion,
     Completion,
     CompletionAgreement,
+    Consent,
     GoldVersion,
     Grade,
     Message,
@@ -111,6 +115,7 @@ SHOWN_ELSEWHERE = {
     SamplingRun,
     ScreeningDecision,
     SelfAssessment,
+    ServedTurn,
     SnapshotRequest,
     StageSettings,
     Suggestion,
@@ -158,6 +163,7 @@ def everything(tmp_path: Path) -> Campaign:
     looked_at()
     reviewed(campaign)
     checked_by(make_labeler("lou"))
+    kept_and_withdrawn(campaign)
     return campaign
 
 
