@@ -9,6 +9,7 @@ import pytest
 
 from labeling.base.states import ModelKind, ModelState, RunState, TaskState
 from labeling.models import Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
+from labeling.ranking_tasks.services.tasks import make_task
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.models_in_use import promoted
 from tests.processes import Processes, processes
