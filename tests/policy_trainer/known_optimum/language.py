@@ -34,6 +34,14 @@ BEGINNINGS = {words: place for place, words in enumerate(words for some in WORDS
 NAMES = ["".join("abc."[token] for token in text) for text in TEXTS]
 BEGIN = 9
 """The prompt's only token; no text has it."""
+ALL = SharedPrompt(
+    ids=torch.tensor([BEGIN, *(token for text in TEXTS for token in text)], dtype=torch.int32),
+    prefix=1,
+    completions=tuple(map(len, TEXTS)),
+)
+PREDICTED_BY = torch.tensor([BEGINNINGS[text[:place]] for text in TEXTS for place in range(len(text))])
+"""Of every token of every text: the beginning before it."""
+OWNER = torch.repeat_interleave(torch.arange(len(TEXTS)), torch.tensor(ALL.completions))
 PROMPT = Prompt(1, ({"role": "user", "content": "?"},), (BEGIN,))
 CPU = Runtime(device=torch.device("cpu"), dtype=torch.float32)
 RIGHT, WRONG = 0.002, 0.005
@@ -56,13 +64,13 @@ class Table(nn.Module):
 
 
 class Reading:
-    """Finds a token's beginning instead of computing states."""
+    """Finds a token's beginning instead of computing states; each text's once."""
 
     name, fallback = "full", None
 
     def predicting_states(self, model: Table, prompts: Sequence[SharedPrompt]) -> Tensor:
-        texts = [text[1:].tolist() for one in prompts for text in one.sequences()]
-        return model.table[[BEGINNINGS[tuple(text[:place])] for text in texts for place in range(len(text))]]
+        assert all(one is ALL for one in prompts)
+        return model.table[PREDICTED_BY]
 
     def sequence_states(self, model: Table, sequences: Sequence[Tensor]) -> Tensor:
         beginnings = [tuple(one[1 : place + 1].tolist()) for one in sequences for place in range(len(one))]
@@ -85,13 +93,8 @@ def random_rows(width: int, *, seed: int = 0) -> Tensor:
 
 def log_probs(logits: Tensor) -> Tensor:
     """Of the 40 texts: [13, 4] → [40]."""
-    logs = logits.log_softmax(dim=-1)
-    return torch.stack(
-        [
-            torch.stack([logs[BEGINNINGS[text[:place]], token] for place, token in enumerate(text)]).sum()
-            for text in TEXTS
-        ]
-    )
+    of_tokens = logits.log_softmax(dim=-1)[PREDICTED_BY, ALL.ids[1:].long()]
+    return of_tokens.new_zeros(len(TEXTS)).index_add(0, OWNER, of_tokens)
 
 
 REFERENCE = random_rows(4)
@@ -127,20 +130,15 @@ def learned(given: PpoArguments, *, filtered: float = 1.0) -> tuple[Tensor, list
     groups += [{"params": [value.table], "lr": 0.0, "peak": given.value_learning_rate}] if value is not None else []
     optimizer = torch.optim.Adam(groups, betas=(given.beta1, 0.95), eps=given.adam_epsilon)
     text = PretrainingText(CORPUS, "a corpus", 0) if given.gamma else None
-    tokens = SharedPrompt(
-        ids=torch.tensor([BEGIN, *(token for text in TEXTS for token in text)], dtype=torch.int32),
-        prefix=1,
-        completions=tuple(map(len, TEXTS)),
-    )
 
     def draw(iteration: int, version: int) -> list[Rollout]:
         with torch.no_grad():
-            logs = networks.log_probs([tokens])
-        likely = torch.stack([part.sum() for part in logs.split(list(tokens.completions))]).exp()
+            logs = networks.log_probs([ALL])
+        likely = logs.new_zeros(len(TEXTS)).index_add(0, OWNER, logs).exp()
         kept = _nucleus(likely, filtered)
         return [
             Rollout(
-                prompt=PROMPT, tokens=tokens, engine_log_probs=logs, ended=tuple(text[-1] == END for text in TEXTS),
+                prompt=PROMPT, tokens=ALL, engine_log_probs=logs, ended=tuple(text[-1] == END for text in TEXTS),
                 texts=tuple(NAMES), seeds=(0,) * len(TEXTS), version=version, counts=tuple(kept.tolist()),
             )
         ]  # fmt: skip

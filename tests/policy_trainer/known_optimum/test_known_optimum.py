@@ -18,6 +18,8 @@ from policy_trainer.networks import Networks
 from policy_trainer.reward import RewardDoor
 from tests.policy_trainer.known_optimum.language import RIGHT, WRONG, arguments, distance, learned, optimum, worth
 
+pytestmark = pytest.mark.training
+
 
 @pytest.mark.parametrize(
     "options",
