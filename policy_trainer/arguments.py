@@ -121,7 +121,7 @@ class PpoArguments(PolicyArguments):
     final_learning_rate_fraction: Annotated[float, "The rate is constant: 1."] = 1.0
     beta: Annotated[float, "What a nat of KL to the SFT model costs. InstructGPT: 0.02."] = 0.02
     kl_place: Annotated[
-        Place, "reward: k1 on every token's reward (InstructGPT). loss: k2 in the loss. No other pair has the gradient."
+        Place, "reward: k1 on every token's reward (InstructGPT). loss: k2 in the loss. No other pair is right."
     ] = "reward"
     gamma: Annotated[float, "Weight of the pretraining loss. InstructGPT: 27.8; 0 is plain PPO."] = 27.8
     pretraining: Annotated[Path | None, "Directory of plain text; absent, the demonstrations' own texts."] = None

@@ -15,6 +15,7 @@ from statistics import fmean
 from typing import TypedDict
 
 from lm.atomic_files import atomic_directory, write_json_file
+from lm.conversations import unstorable_character
 from lm.errors import Refused
 from lm.progress import Progress
 from lm.prompt_format import Message
@@ -110,13 +111,13 @@ def _write_snapshot(
     arguments: BestOfNArguments,
     of: Snapshot,
 ) -> None:
-    """The best answer to each prompt as a demonstration of the split train; those that say nothing are left out."""
+    """The best answer to each prompt as a demonstration of the split train, but what is empty or can't be stored."""
     best = [max(range(len(own)), key=own.__getitem__) for own in rewards]
     filters = {"best_of": arguments.n, "base": arguments.base, "snapshot_sha256": of.sha256, "split": arguments.split}
     with atomic_directory(directory) as partial, SnapshotWriter(partial) as files:
         count = 0
         for one, place in zip(rollouts, best, strict=True):
-            if one.texts[place]:
+            if one.texts[place] and not unstorable_character(one.texts[place]):
                 count += 1
                 files.write("demonstrations", "train", _record(one, place))
         if not count:

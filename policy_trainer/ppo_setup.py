@@ -98,7 +98,9 @@ class Run:
                 self.kept.best(self.policy, None)
                 return None
             rollouts = answers(self.policy, self.runtime, self.held_out, self.arguments)
-            optimised, watched = ([own[0] for own in door.rewards(rollouts)] for door in (self.door, self.watched))
+            optimised = [own[0] for own in self.door.rewards(rollouts)]
+            other = self.watched is not self.door
+            watched = [own[0] for own in self.watched.rewards(rollouts)] if other else optimised
             look = Look.of(
                 iteration,
                 optimised,

@@ -91,16 +91,18 @@ def ppo_losses(
     divisor = float(sum(one.rollout.weights.sum() for one in whole)) * arguments.max_new_tokens
     log_probs = networks.log_probs(prompts)
     clipped = policy_losses(log_probs, old, advantages, clip=arguments.clip_ratio)
-    losses = clipped.losses
+    policy = (weights * clipped.losses).sum()
     if arguments.kl_place == "loss":
-        losses = losses + arguments.beta * kl.loss_per_token(log_probs, reference)
+        lengths = [length for one in experience for length in one.lengths]
+        counts = torch.cat([one.rollout.weights for one in experience]).to(weights)
+        policy = policy + arguments.beta * (counts * kl.loss_per_answer(log_probs, reference, lengths)).sum()
     value = None
     if networks.value is not None:
         each = value_losses(networks.values(prompts), old_values, returns, clip=arguments.clip_value)
         value = (weights * each).sum() / divisor
     moved = (log_probs - old).detach()
     sums = torch.stack([clipped.held.float().sum(), moved.square().sum() / 2, clipped.ratios.square().sum()])
-    return Losses((weights * losses).sum() / divisor, value, sums.double().cpu())
+    return Losses(policy / divisor, value, sums.double().cpu())
 
 
 class Tally:

@@ -101,7 +101,7 @@ class Checkpoints(Generic[Result]):
             if state.pop("run") != self.run:
                 raise Refused(f"{self.directory} {OTHER_RUN}. Go on with those, give another --output, or remove it.")
         weights, moments = get_state_dict(model, optimizer, options=TRAINED)
-        kept = {"model": weights, "optimizer": moments, "beside": dict(beside or {})}
+        kept = {"model": weights, "optimizer": moments} | ({"beside": dict(beside)} if beside else {})
         load(kept, checkpoint_id=steps[-1], no_dist=self.processes.size == 1)
         set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments, options=TRAINED)
         return Done(**{**state, "results": [self.result(**one) for one in state["results"]]})
@@ -121,7 +121,7 @@ class Checkpoints(Generic[Result]):
     ) -> None:
         weights, moments = get_state_dict(model, optimizer, options=TRAINED)
         try:
-            kept = {"model": weights, "optimizer": moments, "beside": dict(beside)}
+            kept = {"model": weights, "optimizer": moments} | ({"beside": dict(beside)} if beside else {})
             save(kept, checkpoint_id=directory, no_dist=self.processes.size == 1)
         except CheckpointException as error:
             reason = next(iter(error.failures.values()))[0]

@@ -5,14 +5,17 @@ http://joschu.net/blog/kl-approx.html). All are small where the policies agree; 
 
 * **k1 in the reward** (InstructGPT, equation 2): r − β · d is the objective itself, and its gradient comes with the
   score's.
-* **k2 in the loss**: its derivative d · ∇log π, averaged over the policy's own samples, is the gradient of the KL.
+* **k2 of whole answers in the loss**: its derivative d · ∇log π, averaged over the policy's own answers, is the
+  gradient of the KL. Of single tokens it would leave out what a token does to the KL of those behind it.
 
 k1 in the loss has the mean gradient 0, so it does nothing. k3 in the loss pulls towards KL(reference ‖ policy), and k3
 in the reward ends elsewhere than at π_ref · exp(r / β). So an option chooses the place, and the place the estimator.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 Place = Literal["reward", "loss"]
@@ -23,9 +26,10 @@ def per_token(log_probs: Tensor, reference: Tensor) -> Tensor:
     return log_probs - reference
 
 
-def loss_per_token(log_probs: Tensor, reference: Tensor) -> Tensor:
-    """k2 of every token, to be minimised on texts that the policy drew: [T], [T] → [T]."""
-    return (log_probs - reference).square() / 2
+def loss_per_answer(log_probs: Tensor, reference: Tensor, lengths: Sequence[int]) -> Tensor:
+    """k2 of every answer, to be minimised on answers that the policy drew: [ΣC], [ΣC] → [S]."""
+    parts = torch.split(log_probs - reference, list(lengths))
+    return torch.stack([part.sum() for part in parts]).square() / 2
 
 
 def low_variance(log_probs: Tensor, reference: Tensor) -> Tensor:

@@ -25,13 +25,16 @@ def test_kl_estimators_have_the_exact_mean_and_only_k2s_gradient_is_the_kls() ->
     likely = logs.exp().detach()
     for estimator in (kl.per_token, kl.low_variance):
         assert float((likely * estimator(logs, reference)).sum()) == pytest.approx(float(exact), rel=1e-5)
-    gradients = {
-        estimator: torch.autograd.grad((likely * estimator(logs, reference)).sum(), logits, retain_graph=True)[0]
-        for estimator in (kl.loss_per_token, kl.per_token, kl.low_variance)
-    }
-    torch.testing.assert_close(gradients[kl.loss_per_token], right)
-    torch.testing.assert_close(gradients[kl.per_token], torch.zeros(4), atol=1e-6, rtol=0)
-    assert (gradients[kl.low_variance] - right).norm() > 0.1 * right.norm()
+    k2 = kl.loss_per_answer(logs, reference, (1, 1, 1, 1))
+    of_k1, of_k2, of_k3 = (
+        torch.autograd.grad((likely * each).sum(), logits, retain_graph=True)[0]
+        for each in (kl.per_token(logs, reference), k2, kl.low_variance(logs, reference))
+    )
+    torch.testing.assert_close(of_k2, right)
+    torch.testing.assert_close(of_k1, torch.zeros(4), atol=1e-6, rtol=0)
+    assert (of_k3 - right).norm() > 0.1 * right.norm()
+    both = kl.loss_per_answer(torch.tensor([1.0, 2.0, 5.0]), torch.zeros(3), (2, 1))
+    torch.testing.assert_close(both, torch.tensor([4.5, 12.5]))
 
 
 def test_rewards_add_up_to_the_score_less_the_kl_and_the_score_is_on_the_last_token() -> None:

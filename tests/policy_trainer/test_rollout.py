@@ -1,5 +1,6 @@
 """What is drawn, by which weights, and what the reward model is shown of it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,11 +132,12 @@ def test_reward_models_that_would_mislead_are_refused(policy: Policy, tmp_path: 
         load_checked(inverted, policy)
     with pytest.raises(Refused, match="is not a directory"):
         load_checked(tmp_path / "nowhere", policy)
-    tokenizer = (inverted / "tokenizer.json").read_text()
-    (inverted / "tokenizer.json").write_text(tokenizer.replace('"A": 32', '"A": 33').replace('"B": 33', '"B": 32'))
-    if tokenizer != (inverted / "tokenizer.json").read_text():
-        with pytest.raises(Refused, match="another tokenizer than the policy"):
-            load_checked(inverted, policy)
+    state = json.loads((inverted / "tokenizer.json").read_text())
+    words = state["model"]["vocab"]
+    words["A"], words["B"] = words["B"], words["A"]
+    (inverted / "tokenizer.json").write_text(json.dumps(state))
+    with pytest.raises(Refused, match="another tokenizer than the policy"):
+        load_checked(inverted, policy)
 
 
 def test_a_base_without_an_end_token_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from lm.errors import Failed, Refused
 from lm.training.broken_numbers import refuse_spike
 from lm.training.output import refuse_full_disk, sole_writer
 from rm_trainer.model import load_base_model
-from rm_trainer.steps import StepResult
 from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.commands import events, read_json, started, train, train_argv
 from tests.rm_trainer.conftest import zebra_rankings

@@ -80,6 +80,14 @@ def _k3(_right: Any, log_probs: Tensor, reference: Tensor) -> Tensor:
     return kl.low_variance(log_probs, reference)
 
 
+def _k3_of_answers(_right: Any, log_probs: Tensor, reference: Tensor, lengths: Lengths) -> Tensor:
+    return kl.low_variance(_summed(log_probs, lengths), _summed(reference, lengths))
+
+
+def _summed(values: Tensor, lengths: Lengths) -> Tensor:
+    return torch.stack([part.sum() for part in values.split(list(lengths))])
+
+
 def _score_on_the_first(
     right: Any, scores: Tensor, penalty: Tensor, lengths: tuple[int, ...], *, beta: float
 ) -> Tensor:
@@ -119,8 +127,11 @@ def _whitened(right: Any, self: RewardDoor, rollouts: Any, rewards: Any) -> list
 
 PLANTED: dict[str, tuple[Change, dict[str, Any]]] = {
     "S2 k3 in the reward": (_change(kl, "per_token", _k3), {}),
-    "S2 k1 in the loss": (_change(kl, "loss_per_token", lambda _, p, q: p - q), {"kl_place": "loss"}),
-    "S2 k3 in the loss": (_change(kl, "loss_per_token", _k3), {"kl_place": "loss"}),
+    "S2 k1 in the loss": (_change(kl, "loss_per_answer", lambda _, p, q, n: _summed(p - q, n)), {"kl_place": "loss"}),
+    "S2 k3 in the loss": (_change(kl, "loss_per_answer", _k3_of_answers), {"kl_place": "loss"}),
+    "S2 k2 of tokens in the loss": (
+        _change(kl, "loss_per_answer", lambda _, p, q, n: _summed((p - q).square() / 2, n)), {"kl_place": "loss"},
+    ),
     "S6 the reference without temperature": (
         _change(Networks, "reference_log_probs", _tempered_alone), {"temperature": 0.7},
     ),
