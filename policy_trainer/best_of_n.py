@@ -72,7 +72,7 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress) -> None:
             "schema": 1,
             "base": arguments.base,
             "reward_model": str(arguments.reward_model),
-            "watched_reward_model": watched and str(watched),
+            "watched_reward_model": None if watched is None else str(watched),
             "snapshot_sha256": snapshot.sha256,
             "split": arguments.split,
             "prompts": len(prompts),

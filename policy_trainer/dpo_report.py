@@ -1,8 +1,9 @@
 """What a DPO run says while it runs, and writes at its end."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lm.training.checkpoints import Done
 from lm.training.fsdp import whole_weights
 from lm.training.output import shared_atomic_directory
 from lm.training.processes import Processes
@@ -12,11 +13,8 @@ from policy_trainer.dpo_setup import Run
 from policy_trainer.metrics import Metrics
 from rm_trainer.usable import in_words
 
-if TYPE_CHECKING:
-    from lm.training.checkpoints import Done
 
-
-def begin(run: Run, done: "Done[Any]") -> None:
+def begin(run: Run, done: Done[Any]) -> None:
     """Says what is learned from, and what of it is left out."""
     progress, data = run.progress, run.data
     if run.reading.fallback:

@@ -12,6 +12,7 @@ from lm.training.batches import parts
 from lm.training.dealing import pack
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths import advantage, kl
+from policy_trainer.maths.answers import summed
 from policy_trainer.maths.ptx import Scale
 from policy_trainer.networks import Networks
 from policy_trainer.rollout import Rollout
@@ -134,7 +135,7 @@ def _experience(
             rewards, values, lengths, discount=arguments.discount, decay=arguments.gae_decay
         )
     else:
-        totals = advantage.totals_of(rewards, lengths)
+        totals = summed(rewards, lengths)
         of_others = advantage.of_group if arguments.advantage == "group" else advantage.leave_one_out
         advantages = torch.repeat_interleave(of_others(totals), torch.tensor(lengths, device=totals.device))
         returns = torch.zeros_like(advantages)

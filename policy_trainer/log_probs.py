@@ -5,6 +5,7 @@ distribution that was sampled from.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ def token_log_probs(head: nn.Module, hidden: Tensor, tokens: Tensor, temperature
 
 
 def _parts(head: nn.Module, hidden: Tensor, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
-    size = max(1, LOGITS_AT_ONCE // int(head.weight.shape[0]))  # type: ignore[union-attr, index]  # a linear map's
+    size = max(1, LOGITS_AT_ONCE // len(cast("Tensor", head.weight)))
     return list(zip(hidden.split(size), tokens.split(size), strict=True))
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 from lm.training.checkpoints import Done
 from lm.training.output import shared_atomic_directory
 from lm.training.tensorboard import EventFiles
 from policy_trainer import report
-from policy_trainer.metrics import Metrics
+from policy_trainer.arguments import PpoArguments
+from policy_trainer.metrics import LookRow, Metrics
 from policy_trainer.ppo_setup import Run
 from policy_trainer.ppo_step import IterationResult
 from policy_trainer.watch import Look, best_look
@@ -110,10 +112,10 @@ def write(
         "figures": {name: float(getattr(last, name)) for name in SAID},
         "chosen": len(results) if best is None else best.iteration,
         "chosen_by": "being the last, as there were no held-out prompts" if best is None else _by(arguments),
-        "looks": [asdict(one.look) for one in results if one.look is not None],  # type: ignore[typeddict-item, misc]
+        "looks": [cast("LookRow", asdict(one.look)) for one in results if one.look is not None],
         "stopped": stopped,
         "reward_model": str(arguments.reward_model),
-        "watched_reward_model": arguments.watched_reward_model and str(arguments.watched_reward_model),
+        "watched_reward_model": report.place(arguments.watched_reward_model),
         "prompt_reading": run.networks.reading.name,
     }
     with shared_atomic_directory(arguments.output) as directory:
@@ -123,6 +125,6 @@ def write(
     run.kept.remove()
 
 
-def _by(arguments: object) -> str:
-    watched = getattr(arguments, "watched_reward_model", None)
+def _by(arguments: PpoArguments) -> str:
+    watched = arguments.watched_reward_model
     return f"the mean reward of its answers to held-out prompts by {'another' if watched else 'the same'} reward model"

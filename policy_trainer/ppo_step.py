@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.experience import Experience
 from policy_trainer.maths import kl
+from policy_trainer.maths.answers import summed
 from policy_trainer.maths.clip import policy_losses
 from policy_trainer.maths.ptx import whitened
 from policy_trainer.maths.value import explained_variance, value_losses
@@ -137,7 +139,7 @@ class Tally:
         self._tokens += sum(len(one.log_probs) for one in minibatch)
         self._policy = self._value = 0.0
 
-    def means(self) -> dict[str, float]:
+    def means(self) -> dict[str, Any]:
         """By the names of IterationResult."""
         clipped, approximate_kl, squared_ratio = (self._sums / max(1.0, self._tokens)).tolist()
         figures = {name: fmean(one[name] for one in self._figures) for name in self._figures[0]}
@@ -149,13 +151,11 @@ def measured(
 ) -> IterationResult:
     """What the answers say, each counting as it does in the losses."""
     weights = torch.cat([one.rollout.weights for one in experience])
-    whole_kl, lengths, entropies = (
-        torch.cat([_per_answer(one, each) for one, each in pairs])
-        for pairs in (
-            [(one, one.kl) for one in experience],
-            [(one, torch.ones_like(one.kl)) for one in experience],
-            [(one, one.entropies) for one in experience],
-        )
+    counts = [length for one in experience for length in one.lengths]
+    lengths = torch.tensor(counts)
+    whole_kl, entropies = (
+        summed(torch.cat(each).cpu(), counts)
+        for each in ([one.kl for one in experience], [one.entropies for one in experience])
     )
     scores = torch.cat([one.scores.cpu() for one in experience])
     ended = torch.tensor([float(end) for one in experience for end in one.rollout.ended])
@@ -177,10 +177,6 @@ def measured(
         advantage_scale=scale,
         tokens=sum(one.rollout.tokens.prefix * len(one.lengths) + sum(one.lengths) for one in experience),
     )
-
-
-def _per_answer(one: Experience, values: Tensor) -> Tensor:
-    return torch.stack([part.sum() for part in torch.split(values.cpu(), list(one.lengths))])
 
 
 def _whitened(experience: Sequence[Experience], whole: Sequence[Experience], arguments: PpoArguments) -> Tensor:

@@ -62,5 +62,9 @@ def write(directory: Path, metrics: Metrics, progress: Progress, *, name: str) -
     write_manifest(directory, {name: metrics.get(name) for name in OF_THE_RUN})
 
 
+def place(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def figures_in_words(figures: Mapping[str, float]) -> str:
     return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())

@@ -85,9 +85,9 @@ def sft_steps(
 
         # update: a broken or exploded batch ends the run before it touches a weight
         norm = whole(clip_grad_norm_(trainable(model), arguments.clip or torch.inf))
-        ids = [one.record for one in batch]
+        ids = [one.record for one in batch if one.record]  # rows of pretraining text have none
         refuse_broken_numbers(step, ids, batch_loss, norm, of="demonstrations")
-        earlier = [one.loss for one in results]
+        earlier = [one.loss for one in results] or [batch_loss]  # what the first step costs is no jump
         refuse_spike(step, ids, batch_loss, earlier, arguments.spike_factor, of="demonstrations")
         rate = set_learning_rate(optimizer, arguments, step=step, steps=steps)
         optimizer.step()

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from lm.training.checkpoints import Done
 from lm.training.output import shared_atomic_directory
 from lm.training.processes import Processes
 from lm.training.tensorboard import EventFiles
@@ -12,11 +13,8 @@ from policy_trainer.choosing import chosen, table
 from policy_trainer.metrics import EpochRow, Metrics
 from policy_trainer.sft_setup import Run
 
-if TYPE_CHECKING:
-    from lm.training.checkpoints import Done
 
-
-def begin(run: Run, done: "Done[object]") -> None:
+def begin(run: Run, done: Done[Any]) -> None:
     """Says what is learned from, and what of it is unusual."""
     arguments, progress = run.arguments, run.progress
     if run.reading.fallback:
@@ -81,7 +79,7 @@ def write(
         "chosen": row["step"],
         "chosen_by": by,
         "epochs": list(rows),
-        "reward_model": arguments.reward_model and str(arguments.reward_model),
+        "reward_model": report.place(arguments.reward_model),
         "prompt_reading": run.reading.name,
     }  # fmt: skip
     with shared_atomic_directory(arguments.output, processes) as directory:

@@ -6,6 +6,7 @@ from itertools import islice
 from math import ceil, sqrt
 from statistics import fmean, stdev
 from time import monotonic
+from typing import TypedDict
 
 import torch
 
@@ -38,6 +39,15 @@ from policy_trainer.samples import samples_of
 
 TEXT = 0
 """The record of a row of pretraining text: no demonstration has it."""
+
+
+class _Found(TypedDict):
+    """What samples say, of an EpochRow."""
+
+    reward: float | None
+    reward_error: float | None
+    length: float | None
+    ended: float | None
 
 
 @dataclass(frozen=True)
@@ -87,12 +97,9 @@ class Run:
     def measure(self, step: int, losses: Sequence[float]) -> EpochRow:
         """An epoch's row of the table; says it, and shows samples."""
         valid_loss = self._valid_loss()
-        row = EpochRow(
-            epoch=step // self.steps_per_epoch, step=step, train_loss=fmean(losses), valid_loss=valid_loss,
-            reward=None, reward_error=None, length=None, ended=None,
-        )  # fmt: skip
-        if self.prompts:
-            row |= self._sampled(step)
+        found = self._sampled(step) if self.prompts else _Found(reward=None, reward_error=None, length=None, ended=None)
+        epoch = step // self.steps_per_epoch
+        row = EpochRow(epoch=epoch, step=step, train_loss=fmean(losses), valid_loss=valid_loss, **found)
         if valid_loss is not None:
             figures = {} if row["reward"] is None else {"reward": row["reward"]}
             said = "" if row["reward"] is None else f", reward of samples {row['reward']:+.3f}"
@@ -127,7 +134,7 @@ class Run:
         learned = sum(one.count for one in examples)
         return self.runtime.processes.add_up(total).item() / learned
 
-    def _sampled(self, step: int) -> dict[str, float | None]:
+    def _sampled(self, step: int) -> _Found:
         arguments = self.arguments
         sampling = Sampling(
             completions=1, max_new_tokens=arguments.max_new_tokens, max_tokens=arguments.tokens_in_rollout
@@ -139,12 +146,12 @@ class Run:
             {"event": "samples", "step": step, "samples": samples_of(shown, rewards or [None] * len(shown))},
             f"Answered {len(rollouts)} validation prompts.",
         )
-        return {
-            "reward": None if rewards is None else fmean(rewards),
-            "reward_error": stdev(rewards) / sqrt(len(rewards)) if rewards and len(rewards) > 1 else None,
-            "length": fmean(sum(one.tokens.completions) for one in rollouts),
-            "ended": fmean(one.ended[0] for one in rollouts),
-        }
+        return _Found(
+            reward=None if rewards is None else fmean(rewards),
+            reward_error=stdev(rewards) / sqrt(len(rewards)) if rewards and len(rewards) > 1 else None,
+            length=fmean(sum(one.tokens.completions) for one in rollouts),
+            ended=fmean(one.ended[0] for one in rollouts),
+        )
 
 
 def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -> Run:

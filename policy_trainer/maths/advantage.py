@@ -39,7 +39,8 @@ def generalised(
     for place in reversed(range(errors.shape[1])):
         behind = errors[:, place] + discount * decay * behind
         advantages[:, place] = behind
-    flat = torch.cat([row[:length] for row, length in zip(advantages, lengths, strict=True)])
+    real = torch.arange(errors.shape[1])[None, :] < torch.tensor(lengths)[:, None]  # [S, C]
+    flat = advantages[real.to(errors.device)]
     return flat, flat + values
 
 
@@ -52,8 +53,3 @@ def leave_one_out(totals: Tensor) -> Tensor:
     """Each one's total reward minus the mean of the K − 1 others: [K] → [K] (RLOO, Ahmadian et al. 2024); K ≥ 2."""
     others = (totals.sum() - totals) / (len(totals) - 1)
     return totals - others
-
-
-def totals_of(rewards: Tensor, lengths: Sequence[int]) -> Tensor:
-    """The sum of each completion's rewards: [ΣC] → [S]."""
-    return torch.stack([part.sum() for part in torch.split(rewards, list(lengths))])

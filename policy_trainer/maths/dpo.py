@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
+
+from policy_trainer.maths.answers import summed
 
 
 def implicit_rewards(log_probs: Tensor, reference: Tensor, lengths: Sequence[int], *, beta: float) -> Tensor:
@@ -12,5 +13,4 @@ def implicit_rewards(log_probs: Tensor, reference: Tensor, lengths: Sequence[int
     −log σ of the difference of two of them is the loss of a pair (equation 7); of all pairs of a ranking, its mean is
     the ranking loss of the reward model (`rm_trainer.loss.ranking_loss`).
     """
-    parts = torch.split(log_probs - reference, list(lengths))
-    return beta * torch.stack([part.sum() for part in parts])
+    return beta * summed(log_probs - reference, lengths)

@@ -15,8 +15,9 @@ in the reward ends elsewhere than at π_ref · exp(r / β). So an option chooses
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor
+
+from policy_trainer.maths.answers import summed
 
 Place = Literal["reward", "loss"]
 
@@ -28,8 +29,7 @@ def per_token(log_probs: Tensor, reference: Tensor) -> Tensor:
 
 def loss_per_answer(log_probs: Tensor, reference: Tensor, lengths: Sequence[int]) -> Tensor:
     """k2 of every answer, to be minimised on answers that the policy drew: [ΣC], [ΣC] → [S]."""
-    parts = torch.split(log_probs - reference, list(lengths))
-    return torch.stack([part.sum() for part in parts]).square() / 2
+    return summed(log_probs - reference, lengths).square() / 2
 
 
 def low_variance(log_probs: Tensor, reference: Tensor) -> Tensor:

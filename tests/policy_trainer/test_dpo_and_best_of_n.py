@@ -53,7 +53,7 @@ def test_dpo_learns_an_order_and_goes_on_after_a_stop_as_if_there_had_been_none(
         for split, first, count in (("train", 1, 8), ("valid", 101, 2))
     }
     data = write_snapshot(tmp_path / "data", rankings=rankings)
-    options = ("--epochs", "10", "--rankings-per-batch", "4", "--checkpoint-every", "2", "--learning-rate", "3e-3")
+    options = ("--epochs", "4", "--rankings-per-batch", "4", "--checkpoint-every", "5", "--learning-rate", "0.01")
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     assert train("dpo", data, tiny_base, whole, *options) == 0
     found = metrics(whole)
@@ -63,7 +63,7 @@ def test_dpo_learns_an_order_and_goes_on_after_a_stop_as_if_there_had_been_none(
     assert steps[-1]["loss"] < 0.4
 
     def stop(number: int, *_: object, **__: object) -> None:
-        if number == 4:
+        if number == 7:
             raise Failed("Stopped.")
 
     with monkeypatch.context() as patched:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy_trainer.maths import advantage, kl
+from policy_trainer.maths.answers import summed
 from policy_trainer.maths.best_of_n import expected_best, kl_bound, law_of_best, mean_of_best
 from policy_trainer.maths.clip import policy_losses
 from policy_trainer.maths.dpo import implicit_rewards
@@ -40,7 +41,7 @@ def test_kl_estimators_have_the_exact_mean_and_only_k2s_gradient_is_the_kls() ->
 def test_rewards_add_up_to_the_score_less_the_kl_and_the_score_is_on_the_last_token() -> None:
     rewards = advantage.token_rewards(torch.tensor([1.0, 2.0]), torch.tensor([0.5, 0.1, 0.2]), (2, 1), beta=0.1)
     torch.testing.assert_close(rewards, torch.tensor([-0.05, 0.99, 1.98]))
-    torch.testing.assert_close(advantage.totals_of(rewards, (2, 1)), torch.tensor([0.94, 1.98]))
+    torch.testing.assert_close(summed(rewards, (2, 1)), torch.tensor([0.94, 1.98]))
 
 
 def test_generalised_advantages_by_hand() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
@@ -31,11 +32,11 @@ pytestmark = pytest.mark.training
 SHORT = ("--episodes", "64", "--batch", "16", "--minibatch", "8", "--max-new-tokens", "6", "--watch-every", "2")
 
 
-class CountsAs:
-    """Pleased by the letter a: its share of an answer's room."""
+class CountsLetters:
+    """Pleased by small letters, of which a random answer has one in ten characters."""
 
     def score(self, items: Sequence[Item]) -> list[Scored]:
-        return [Scored(item.completion.count("a") / 4) for item in items]
+        return [Scored(sum(letter in ascii_lowercase for letter in item.completion) / 6) for item in items]
 
 
 def learned(policy: Policy, **options: Any) -> list[IterationResult]:
@@ -52,17 +53,17 @@ def learned(policy: Policy, **options: Any) -> list[IterationResult]:
     def draw(iteration: int, version: int) -> list[Rollout]:
         return sample(policy, CPU, prompts, sampling, seed=iteration * 64, version=version)
 
-    door = RewardDoor(CountsAs(), missing_end="lower", missing_end_reward=0.0)
+    door = RewardDoor(CountsLetters(), missing_end="lower", missing_end_reward=0.0)
     average = MovingAverage(policy.model, decay=0.9)
     for _ in ppo_iterations(networks, optimizer, average, draw, door, None, given, results=results):
         pass
     return results
 
 
-def test_a_reward_that_counts_a_letter_is_learned_within_1536_episodes(policy: Policy) -> None:
+def test_a_reward_that_counts_letters_is_learned_within_1536_episodes(policy: Policy) -> None:
     results = learned(policy)
-    assert results[0].reward < 0.05
-    assert results[-1].reward > 0.5
+    assert results[0].reward < 0.2
+    assert results[-1].reward > 0.7
     assert results[0].kl == pytest.approx(0, abs=1e-4)
     assert results[-1].kl > 1
     assert results[-1].entropy < results[0].entropy
@@ -73,7 +74,7 @@ def test_a_run_that_ends_in_the_middle_goes_on_as_if_it_had_not_rollouts_include
     tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S22: killed between the updates of the third iteration. What is written are the averaged weights."""
-    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--gamma", "0.5", "--checkpoint-every", "1",
+    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--gamma", "0.5", "--checkpoint-every", "2",
                "--pretraining-examples", "1", "--missing-end", "lower")  # fmt: skip
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     averages = []
@@ -181,6 +182,6 @@ def test_every_knob_changes_what_two_iterations_come_to(change: dict[str, Any]) 
 
 
 def test_a_reward_that_tells_nothing_apart_ends_the_run(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CountsAs, "score", lambda self, items: [Scored(0.25) for _ in items])
+    monkeypatch.setattr(CountsLetters, "score", lambda self, items: [Scored(0.25) for _ in items])
     with pytest.raises(Failed, match="It tells nothing apart"):
         learned(policy)

@@ -59,7 +59,7 @@ def test_a_run_that_ends_in_the_middle_goes_on_as_if_it_had_not(
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "a.txt").write_text("Once upon a time. " * 20)
     options = (
-        "--epochs", "3", "--batch-size", "3", "--residual-dropout", "0.2", "--checkpoint-every", "1",
+        "--epochs", "3", "--batch-size", "3", "--residual-dropout", "0.2", "--checkpoint-every", "3",
         "--pretraining", str(tmp_path / "text"), "--pretraining-share", "0.4", "--pretraining-length", "32",
     )  # fmt: skip
     whole, parted = tmp_path / "whole", tmp_path / "parted"

@@ -106,7 +106,7 @@ def arguments(**options: Any) -> PpoArguments:
     """All texts are drawn at once, each counting as it is likely, so a step is the expected one."""
     given: dict[str, Any] = {
         "data": Path("d"), "base": "b", "output": Path("o"), "reward_model": Path("r"),
-        "episodes": 40 * 500, "batch": 40, "minibatch": 40, "completions": 40, "max_new_tokens": LONGEST,
+        "episodes": 40 * 100, "batch": 40, "minibatch": 40, "completions": 40, "max_new_tokens": LONGEST,
         "beta": 0.3, "gamma": 0.0, "clip": 0.0, "learning_rate": 0.1, "value_learning_rate": 0.1, "warmup_steps": 0,
         "advantage_scale": "none", "beta1": 0.7, "adam_epsilon": 1e-4, "pretraining_examples": 3,
         "missing_end": "lower", "missing_end_reward": -0.5,
@@ -132,6 +132,9 @@ def learned(given: PpoArguments, *, filtered: float = 1.0) -> tuple[Tensor, list
     text = PretrainingText(CORPUS, "a corpus", 0) if given.gamma else None
 
     def draw(iteration: int, version: int) -> list[Rollout]:
+        if iteration == given.iterations * 2 // 3:  # the last third in small steps: Adam's large ones go to and fro
+            for group in optimizer.param_groups:
+                group["peak"] /= 10
         with torch.no_grad():
             logs = networks.log_probs([ALL])
         likely = logs.new_zeros(len(TEXTS)).index_add(0, OWNER, logs).exp()

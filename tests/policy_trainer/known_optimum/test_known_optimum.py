@@ -14,11 +14,14 @@ from lm.errors import Refused
 from policy_trainer import networks as networks_module
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths import advantage, kl
+from policy_trainer.maths.answers import summed
 from policy_trainer.networks import Networks
 from policy_trainer.reward import RewardDoor
 from tests.policy_trainer.known_optimum.language import RIGHT, WRONG, arguments, distance, learned, optimum, worth
 
 pytestmark = pytest.mark.training
+LONG = {"episodes": 40 * 200}
+"""Twice what the planted mistakes are given, which by then are all far away."""
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ pytestmark = pytest.mark.training
     ids=str,
 )
 def test_with_kl_the_loop_ends_at_the_reference_times_exp_of_the_reward(options: dict[str, Any]) -> None:
-    given = arguments(**options)
+    given = arguments(**LONG, **options)
     probabilities, results = learned(given)
     assert distance(probabilities, optimum(given)) < RIGHT
     assert results[0].kl == pytest.approx(0, abs=1e-6)
@@ -42,7 +45,7 @@ def test_with_kl_the_loop_ends_at_the_reference_times_exp_of_the_reward(options:
 
 @pytest.mark.parametrize("scale", ["none", "frozen"])
 def test_with_a_pretraining_mix_it_ends_at_the_mixed_optimum(scale: str) -> None:
-    given = arguments(gamma=0.3, advantage_scale=scale)
+    given = arguments(**LONG, gamma=0.3, advantage_scale=scale)
     probabilities, results = learned(given)
     mixed = optimum(given, scale=results[0].advantage_scale)
     assert distance(probabilities, mixed) < RIGHT
@@ -50,7 +53,7 @@ def test_with_a_pretraining_mix_it_ends_at_the_mixed_optimum(scale: str) -> None
 
 
 def test_without_kl_it_ends_at_the_best_text() -> None:
-    given = arguments(beta=0.0)
+    given = arguments(**LONG, beta=0.0)
     probabilities, _ = learned(given)
     assert probabilities[int(worth(given).argmax())] > 0.99
 
@@ -81,11 +84,7 @@ def _k3(_right: Any, log_probs: Tensor, reference: Tensor) -> Tensor:
 
 
 def _k3_of_answers(_right: Any, log_probs: Tensor, reference: Tensor, lengths: Lengths) -> Tensor:
-    return kl.low_variance(_summed(log_probs, lengths), _summed(reference, lengths))
-
-
-def _summed(values: Tensor, lengths: Lengths) -> Tensor:
-    return torch.stack([part.sum() for part in values.split(list(lengths))])
+    return kl.low_variance(summed(log_probs, lengths), summed(reference, lengths))
 
 
 def _score_on_the_first(
@@ -127,10 +126,10 @@ def _whitened(right: Any, self: RewardDoor, rollouts: Any, rewards: Any) -> list
 
 PLANTED: dict[str, tuple[Change, dict[str, Any]]] = {
     "S2 k3 in the reward": (_change(kl, "per_token", _k3), {}),
-    "S2 k1 in the loss": (_change(kl, "loss_per_answer", lambda _, p, q, n: _summed(p - q, n)), {"kl_place": "loss"}),
+    "S2 k1 in the loss": (_change(kl, "loss_per_answer", lambda _, p, q, n: summed(p - q, n)), {"kl_place": "loss"}),
     "S2 k3 in the loss": (_change(kl, "loss_per_answer", _k3_of_answers), {"kl_place": "loss"}),
     "S2 k2 of tokens in the loss": (
-        _change(kl, "loss_per_answer", lambda _, p, q, n: _summed((p - q).square() / 2, n)), {"kl_place": "loss"},
+        _change(kl, "loss_per_answer", lambda _, p, q, n: summed((p - q).square() / 2, n)), {"kl_place": "loss"},
     ),
     "S6 the reference without temperature": (
         _change(Networks, "reference_log_probs", _tempered_alone), {"temperature": 0.7},
