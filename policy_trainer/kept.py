@@ -3,12 +3,15 @@
 import json
 import shutil
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
 
 from lm.atomic_files import write_text_file
 from lm.training.fsdp import whole_weights
+from lm.training.lora import merge_adapters
 from lm.training.output import shared_atomic_directory
 from lm.training.processes import ALONE, Processes
 from policy_trainer.model import Policy
@@ -79,6 +82,7 @@ class Kept:
 
     def _write(self, path: Path, policy: Policy) -> None:
         """Whole or not at all; what was there before goes when the new one is whole."""
+        policy = _without_adapters(policy)
         weights = whole_weights(policy.model)
         fresh = path.with_name(f"{path.name}.new")
         if self._processes.first:
@@ -108,6 +112,15 @@ def _line(one: Rollout) -> dict[str, object]:
             for tokens, own, seed, end in zip(answers, log_probs, one.seeds, one.ended, strict=True)
         ],
     }
+
+
+def _without_adapters(policy: Policy) -> Policy:
+    """With the adapters, if there are any, added into the weights of a copy."""
+    if not any("lora_" in name for name, _ in policy.model.named_parameters()):
+        return policy
+    model = deepcopy(policy.model)
+    merge_adapters(model)
+    return replace(policy, model=model)
 
 
 def _rounded(values: Tensor) -> list[float]:

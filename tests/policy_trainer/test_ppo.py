@@ -16,7 +16,7 @@ from lm.errors import Failed
 from policy_trainer import ppo as ppo_module
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths.ema import MovingAverage
-from policy_trainer.model import Policy
+from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
 from policy_trainer.ppo import ppo_iterations
 from policy_trainer.ppo_step import IterationResult
@@ -41,13 +41,13 @@ class CountsLetters:
 
 def learned(policy: Policy, **options: Any) -> list[IterationResult]:
     given = arguments(
-        episodes=24 * 64, batch=64, minibatch=32, completions=8, max_new_tokens=6, advantage="leave-one-out",
-        learning_rate=0.01, beta=0.02, beta1=0.9, clip=1.0, adam_epsilon=1e-8, **options,
+        episodes=16 * 64, batch=64, minibatch=32, completions=8, max_new_tokens=6, advantage="leave-one-out",
+        learning_rate=0.02, beta=0.02, beta1=0.9, clip=1.0, adam_epsilon=1e-8, **options,
     )  # fmt: skip
     prompts = [prompt_of(policy, n, [{"role": "user", "content": "ABCDEFGH"[n]}]) for n in range(8)]
     sampling = Sampling(completions=8, max_new_tokens=6)
     networks = Networks(policy.model, None, CPU)
-    optimizer = torch.optim.AdamW([{"params": list(policy.model.parameters()), "lr": 0.0, "peak": 0.01}])
+    optimizer = torch.optim.AdamW([{"params": list(policy.model.parameters()), "lr": 0.0, "peak": 0.02}])
     results: list[IterationResult] = []
 
     def draw(iteration: int, version: int) -> list[Rollout]:
@@ -60,7 +60,7 @@ def learned(policy: Policy, **options: Any) -> list[IterationResult]:
     return results
 
 
-def test_a_reward_that_counts_letters_is_learned_within_1536_episodes(policy: Policy) -> None:
+def test_a_reward_that_counts_letters_is_learned_within_1024_episodes(policy: Policy) -> None:
     results = learned(policy)
     assert results[0].reward < 0.2
     assert results[-1].reward > 0.7
@@ -143,8 +143,7 @@ def test_with_adapters_reference_and_reward_model_are_the_networks_without_them(
         assert found["adapters"][0][figure] == pytest.approx(found["whole"][0][figure], abs=1e-4)
     assert found["adapters"][0]["value_loss"] == pytest.approx(found["whole"][0]["value_loss"], rel=0.05)
     assert found["adapters"][1]["kl"] != found["whole"][1]["kl"]
-    model = AutoModelForCausalLM.from_pretrained(tmp_path / "adapters")
-    assert not any("lora" in name for name, _ in model.named_parameters())
+    load_policy(str(tmp_path / "adapters"), max_length=64)  # which refuses weights that are missing
     assert weights(tmp_path / "adapters") != weights(tiny_base)
 
 

@@ -45,7 +45,7 @@ def test_a_model_learns_four_demonstrations_by_heart_and_stops_where_they_do(
     assert metrics(by_loss)["chosen_by"] == "being the last, as there was nothing to validate on"
     policy = load_policy(str(by_loss), max_length=512)
     prompts = [prompt_of(policy, 1, [{"role": "user", "content": f"show {one}"}]) for one in WORDS]
-    answers = sample(policy, CPU, prompts, Sampling(completions=1, max_new_tokens=20), seed=0, version=0)
+    answers = sample(policy, CPU, prompts, Sampling(completions=1, max_new_tokens=20, temperature=0), seed=0, version=0)
     assert [one.texts[0] for one in answers] == [f"a {one}" for one in WORDS]
     assert all(one.ended[0] for one in answers)
     AutoModelForCausalLM.from_pretrained(by_loss)
@@ -90,8 +90,7 @@ def test_adapters_are_in_the_written_weights(tmp_path: Path, snapshot: Path, tin
     assert train("sft", snapshot, tiny_base, out, "--lora-rank", "4", "--epochs", "1", "--keep-epochs") == 0
     assert weights(out) != weights(tiny_base)
     assert weights(out / "epochs" / "epoch-01") == weights(out)
-    model = AutoModelForCausalLM.from_pretrained(out)
-    assert not any("lora" in name for name, _ in model.named_parameters())
+    load_policy(str(out), max_length=64)  # which refuses weights that are missing
 
 
 def test_demonstrations_that_teach_nothing_are_refused(
