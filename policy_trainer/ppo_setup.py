@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from lm.errors import Refused
@@ -134,10 +135,12 @@ def prepare(arguments: PpoArguments, progress: Progress) -> Run:
     text = _text(arguments, policy, snapshot)
     value = _value_model(arguments, reward_model)
     _make_trainable(arguments, policy.model, value)
-    refuse_full_disk(arguments.output, policy.model, checkpoints=arguments.checkpoint_every > 0)
-    for model in (policy.model, value):
-        if model is not None:
-            runtime.place(model)
+    both = [model for model in (policy.model, value) if model is not None]
+    refuse_full_disk(
+        arguments.output, nn.ModuleList(both), checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
+    )
+    for model in both:
+        runtime.place(model)
     networks = Networks(policy.model, value, runtime, temperature=arguments.temperature)
     door = _door(arguments, _rewarder(arguments, reward_model, value, runtime))
     watching = door if watched is None else _door(arguments, watched.scorer(runtime))
