@@ -99,8 +99,9 @@ class Trainer:
         self.runtime = Runtime(device=device, dtype=torch.bfloat16, keeps_casts=False)
         optimizer: Optimizer = "adamw8bit" if device.type == "cuda" else "adamw"
         self.arguments = TrainArguments(
-            **ARGUMENTS, optimizer=optimizer, spike_factor=0, final_learning_rate_fraction=1
-        )
+            **ARGUMENTS, optimizer=optimizer, tokens_per_microbatch=16_384, spike_factor=0,
+            final_learning_rate_fraction=1,
+        )  # fmt: skip
         self.optimizer = make_optimizer(self.model, self.arguments)
         self.sharing = choose_strategy(self.model, device)
 

@@ -110,6 +110,7 @@ app.conf.update(
         "have registered models tried": every(60, "check_models"),
         "score completions ahead": every(60, "score_completions"),
         "go on with imports": every(15, "go_on_with_imports"),
+        "harvest conversations": every(300, "harvest_kept_conversations"),
         "look at newcomers": every(60, "look_at_newcomers"),
         "open what its labeler did not rank": every(300, "release_reservations"),
         "check labelers by gold and repeats": every(60, "plan_checks"),

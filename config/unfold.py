@@ -47,6 +47,9 @@ NAVIGATION = [
             _entry(_("Submitters"), "outbox", "submitter"),
             _entry(_("Imports"), "upload_file", "promptimport"),
             _entry(_("Existing comparisons"), "compare_arrows", "importedranking"),
+            _entry(_("Kept conversations"), "chat_bubble", "servedconversation"),
+            _entry(_("Harvest rules"), "agriculture", "harvestrule"),
+            _entry(_("Withdrawals"), "undo", "withdrawal"),
         ],
     },
     {

@@ -14,6 +14,9 @@ from labeling.base.trail import admin as trail
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
+from labeling.conversations.admin import kept as kept_conversations
+from labeling.conversations.admin.tokens import BUTTONS as CONSENT
+from labeling.conversations.admin.tokens import ProgramConsent
 from labeling.desk.admin import accounts, assignments, labelers, revisions
 from labeling.desk.admin.campaigns import CampaignClosing
 from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
@@ -42,6 +45,7 @@ from labeling.people.second_factor import admin as second_factor
 from labeling.people.sessions import admin as sessions
 from labeling.people.skills import admin as skills
 from labeling.people.tokens import admin as tokens
+from labeling.people.tokens.models import ApiToken
 from labeling.quality.admin import agreement, habits, sentinels
 from labeling.quality.gold.admin import checks as gold_checks
 from labeling.quality.gold.admin import items as gold_items
@@ -64,6 +68,7 @@ __all__ = [
     "gold_checks",
     "gold_items",
     "invitations",
+    "kept_conversations",
     "periods",
     "reviews",
     "revisions",
@@ -74,7 +79,6 @@ __all__ = [
     "skills",
     "surveys",
     "threads",
-    "tokens",
     "trail",
     "training_runs",
     "webhooks",
@@ -184,3 +188,9 @@ class ModelVersionAdmin(ModelMeasures, versions.ModelVersionAdmin):
 @admin.register(RewardModel)
 class RewardModelAdmin(TrainedByRecipes, reward_models.RewardModelAdmin):
     actions_detail = ("change_recipe", *reward_models.RewardModelAdmin.actions_detail)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ProgramConsent, tokens.ApiTokenAdmin):
+    fieldsets = (*tokens.ApiTokenAdmin.fieldsets, (lazy("Consent"), {"fields": ("consent_shown",)}))
+    actions_detail = (*tokens.ApiTokenAdmin.actions_detail, *CONSENT)

@@ -17,6 +17,7 @@ from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of, forget_old_attempts
 from labeling.base.states import CampaignState
 from labeling.console.services import count_days, count_figures
+from labeling.conversations.services.harvesting import harvest_conversations
 from labeling.desk.services import leases
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
 from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
@@ -273,6 +274,12 @@ def take_in_file(import_id: int) -> None:
 def go_on_with_imports() -> None:
     """Beat: sends again what no worker reads: its message was lost, or its worker died."""
     IMPORTS.send()
+
+
+@shared_task
+def harvest_kept_conversations() -> None:
+    """Beat: what people and programs let us keep becomes prompts, where campaigns take it."""
+    harvest_conversations()
 
 
 @shared_task

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from sampler.draw import Draw
 from sampler.engine_attention import Group, Pass, Reading, Writing, no_mask, use_engine_attention
+from sampler.live_pass import LivePass, Recorder
 from sampler.prefixes import Prefixes
 from sampler.rows import Job, LiveRow, seeded
 from sampler.shared_keys import OwnKeys, PromptKeys
@@ -64,9 +65,11 @@ class Engine:
         has_stopped: Stops = lambda _: False,
         max_tokens: int = 32_768,
         max_rows: int = 256,
+        records: bool | None = None,
     ) -> None:
         """`has_stopped`: whether a row's text ends the turn, asked after every token. `max_tokens`: prompts and new
-        tokens of all that is live, and what is kept of dialogues; each job gets in alone, however long it is."""
+        tokens of all that is live, and what is kept of dialogues; each job gets in alone, however long it is.
+        `records`: whether steps that are alike are recorded and replayed; None: on a GPU."""
         self.model = model
         self.device = next(model.parameters()).device
         self.max_tokens = max_tokens
@@ -83,7 +86,9 @@ class Engine:
         self._lock = threading.Lock()
         self._begun: list[Job] = []
         """Jobs whose prompt is read or being read, and of which completions are still to be begun."""
-        self._pass_of_live: tuple[list[Group], Tensor, Tensor, Draw] | None = None
+        self._live_pass: LivePass | None = None
+        self._records = self.device.type == "cuda" if records is None else records
+        self._recorder = Recorder(self._network, self.device)
 
     def submit(self, job: Job) -> None:
         """Once; what it asks for is done when `job.is_done`."""
@@ -179,7 +184,7 @@ class Engine:
         assert job.logits is not None
         draw = Draw([job.request] * len(begun), end_tokens=self._ends, device=self.device)
         uniforms = torch.stack([row.uniforms[0] for row in begun]).to(self.device)
-        self._own.make_room(rows=len(self.live) + len(begun), tokens=1, like=job.keys)
+        self._own.make_room(rows=len(self.live) + len(begun) + self._records, tokens=1, like=job.keys)
         self.live += begun
         self._own.count = len(self.live)
         self._changed()
@@ -189,41 +194,54 @@ class Engine:
 
     def _write(self) -> None:
         """One token of every live row."""
-        groups, written, lengths, draw = self._pass_of_live or self._new_pass()
-        self._own.make_room(rows=len(self.live), tokens=int(written.max()) + 1, like=self.live[0].job.keys)
         rows = list(self.live)
-        logits = self._forward(
-            Writing(groups, self._own, written), [row.tokens[-1] for row in rows], (lengths + written).tolist()
-        )
-        self._pass_of_live = groups, written + 1, lengths, draw
+        live = self._live_pass or self._new_pass()
+        self._live_pass = live
+        self._own.make_room(rows=len(rows) + self._records, tokens=live.longest, like=rows[0].job.keys)
+        tokens = torch.tensor([row.tokens[-1] for row in rows], device=self.device)
+        positions = live.lengths + live.written
+        recording = self._recorder.recording_of(live, self._own) if self._records else None
+        if recording is not None:
+            logits = recording(tokens, positions, live.written)
+        else:
+            of_pass = Writing(live.groups, self._own, live.written, longest=live.longest)
+            logits = self._network(of_pass, tokens[None], positions[None])
         uniforms = torch.stack([row.uniforms[len(row.tokens)] for row in rows]).to(self.device)
+        drawn = live.draw(logits, uniforms)
+        live.go_on()
         self.sight.steps += 1
         self.sight.rows_in_steps += len(rows)
-        self._take(rows, *draw(logits, uniforms))
+        self._take(rows, *drawn)
 
-    def _new_pass(self) -> tuple[list[Group], Tensor, Tensor, Draw]:
-        """Whose keys each live row sees, how many tokens it has written but the last, its prompt's length, its
-        settings."""
+    def _new_pass(self) -> LivePass:
         places: dict[int, list[int]] = {}
         for place, row in enumerate(self.live):
             places.setdefault(id(row.job), []).append(place)
-        groups = [
-            Group(self.live[of_job[0]].job.keys, torch.tensor(of_job, device=self.device)) for of_job in places.values()
-        ]
-        written = torch.tensor([len(row.tokens) - 1 for row in self.live], device=self.device)
-        lengths = torch.tensor([len(row.job.prompt) for row in self.live], device=self.device)
-        draw = Draw([row.job.request for row in self.live], end_tokens=self._ends, device=self.device)
-        return groups, written, lengths, draw
+        return LivePass(
+            groups=[
+                Group(self.live[of_job[0]].job.keys, torch.tensor(of_job, device=self.device))
+                for of_job in places.values()
+            ],
+            written=torch.tensor([len(row.tokens) - 1 for row in self.live], device=self.device),
+            lengths=torch.tensor([len(row.job.prompt) for row in self.live], device=self.device),
+            longest=max(len(row.tokens) for row in self.live),
+            draw=Draw([row.job.request for row in self.live], end_tokens=self._ends, device=self.device),
+        )
 
     def _forward(
         self, of_pass: Pass, tokens: Sequence[int], positions: Sequence[int], *, only_last: bool = False
     ) -> Tensor:
         """float32 logits [tokens, vocabulary], or [1, vocabulary]."""
+        ids = torch.tensor([list(tokens)], device=self.device)
+        return self._network(of_pass, ids, torch.tensor([list(positions)], device=self.device), only_last=only_last)
+
+    def _network(self, of_pass: Pass, ids: Tensor, positions: Tensor, *, only_last: bool = False) -> Tensor:
+        """int64 [1, T] and [1, T] → float32 logits [T, vocabulary], or [1, vocabulary]."""
         self._attention.current = of_pass
         try:
             output = self.model(
-                input_ids=torch.tensor([list(tokens)], device=self.device),
-                position_ids=torch.tensor([list(positions)], device=self.device),
+                input_ids=ids,
+                position_ids=positions,
                 attention_mask=no_mask(self.device),
                 use_cache=False,
                 logits_to_keep=1 if only_last else 0,
@@ -273,10 +291,11 @@ class Engine:
             self.live[place] = last
         self._changed()
         if not self.live:
+            self._recorder.forget()
             self._own.clear()
 
     def _changed(self) -> None:
-        self._pass_of_live = None
+        self._live_pass = None
 
     def _drop_cancelled(self) -> None:
         for row in [row for row in self.live if row.job.cancelled]:

@@ -77,17 +77,13 @@ class Group:
 class Writing:
     """One token of every live row: it sees its prompt, and what its row has written, itself included."""
 
-    def __init__(self, groups: Sequence[Group], own: OwnKeys, written: Tensor) -> None:
-        """`written` int64 [rows]: how many tokens of each row stand in `own` before this pass."""
+    def __init__(self, groups: Sequence[Group], own: OwnKeys, written: Tensor, *, longest: int) -> None:
+        """`written` int64 [rows]: how many tokens of each row stand in `own` before this pass, fewer than `longest`."""
         self.groups = groups
         self.own = own
         self.written = written
-        self.longest = int(written.max()) + 1
-        self.lengths = torch.zeros_like(written)
-        """Of each row's prompt."""
-        for group in groups:
-            self.lengths[group.rows] = len(group.prompt)
-        places = torch.arange(self.longest, device=written.device)
+        self.longest = longest
+        places = torch.arange(longest, device=written.device)
         self.hidden = places[None, :] > written[:, None]  # [rows, longest]: nothing of this row stands there yet
 
     def attend(
@@ -102,7 +98,7 @@ class Writing:
         written = _weighed(
             queries, self.own.keys[layer][own], self.own.values[layer][own], scale, hidden[:, None, None]
         )
-        read = _Weighed(*(torch.empty_like(part) for part in written))
+        read = _Weighed(*(torch.zeros_like(part) for part in written))  # of rows without a prompt: nothing
         for group in self.groups:
             seen = self._of_prompt(group, layer, queries, scale, window)
             for part, of_group in zip(read, seen, strict=True):

@@ -52,7 +52,7 @@ class OwnKeys:
     """What the live rows have written themselves, in one block a layer: [rows, key heads, room, size].
 
     Live rows are always the first `count` of the block, so attention reads it where it lies. Rows and room grow by
-    doubling; the last row moves into the place of one that leaves.
+    doubling, room from 64 tokens; the last row moves into the place of one that leaves.
     """
 
     count: int = 0
@@ -61,7 +61,7 @@ class OwnKeys:
 
     def put(self, layer: int, places: Tensor, keys: Tensor, values: Tensor) -> None:
         """Writes one token of every row, [rows, key heads, size], at `places` [rows]."""
-        rows = torch.arange(self.count, device=places.device)
+        rows = torch.arange(len(places), device=places.device)
         self.keys[layer][rows, :, places] = keys
         self.values[layer][rows, :, places] = values
 
@@ -75,7 +75,7 @@ class OwnKeys:
         if rows <= has_rows and tokens <= has_tokens:
             return
         rows = has_rows if rows <= has_rows else max(rows, 2 * has_rows)
-        tokens = has_tokens if tokens <= has_tokens else max(tokens, 2 * has_tokens)
+        tokens = has_tokens if tokens <= has_tokens else max(tokens, 2 * has_tokens, 64)
         for blocks in (self.keys, self.values):
             for layer, block in enumerate(blocks):
                 larger = block.new_zeros((rows, block.shape[1], tokens, block.shape[3]))

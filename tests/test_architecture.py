@@ -49,8 +49,10 @@ CAPABILITIES = (
     "exports",
     "rewards",
     "training",
+    "conversations",
     "alerts",
     "api",
+    "serving",
     "console",
 )
 # What a capability is made of, each of which knows those before it.
@@ -81,7 +83,15 @@ GROUND_FLOOR = ("lm", *PROGRAMS)
 WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.pretrained",
               "lm.rendering", "lm.training")  # fmt: skip
 # What labeling knows of the programs at import.
-WITHOUT_TORCH = ("rm_trainer.evaluation.figures", "rm_trainer.metrics", "rm_trainer.protocol", "sampler.protocol")
+WITHOUT_TORCH = (
+    "rm_trainer.evaluation.figures",
+    "rm_trainer.metrics",
+    "rm_trainer.protocol",
+    "sampler.chat_contract.answers",
+    "sampler.chat_contract.errors",
+    "sampler.chat_contract.requests",
+    "sampler.protocol",
+)
 NOT_ON_THE_GROUND_FLOOR = frozenset({"django", "celery", "rest_framework", "psycopg2", "redis"})
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "common", "helpers", "helper", "misc"})
 ENQUEUING_CALLS = frozenset({"delay", "apply_async", "send_task"})

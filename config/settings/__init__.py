@@ -5,8 +5,8 @@ explains each. Two shapes follow from DATABASE_URL. Without it this is a laptop:
 spot, and values for a small model (laptop/). With it this is production: nothing is guessed, cookies are secure, HTTP
 goes to HTTPS.
 
-What operators set is in places, web, alerts, labeling and training; what Django and other libraries are told in
-django and libraries.
+What operators set is in places, web, serving, alerts, labeling and training; what Django and other libraries are told
+in django and libraries.
 """
 
 from config.settings.alerts import *  # noqa: F403
@@ -16,5 +16,6 @@ from config.settings.labeling import *  # noqa: F403
 from config.settings.libraries import *  # noqa: F403
 from config.settings.places import *  # noqa: F403
 from config.settings.required import *  # noqa: F403
+from config.settings.serving import *  # noqa: F403
 from config.settings.training import *  # noqa: F403
 from config.settings.web import *  # noqa: F403

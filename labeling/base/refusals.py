@@ -110,6 +110,29 @@ class ModelRefused(Refusal):
     """The path is not a checkpoint that can be registered, or the version can't take that state."""
 
 
+class ServingUnavailable(Refusal):
+    """No language model answers now: none is current, it is being loaded, too many wait, or its server is down.
+
+    `wait_seconds`: when it is worth asking again.
+    """
+
+    def __init__(self, message: str, *, wait_seconds: int) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+class ServingRefused(Refusal):
+    """The model can't take the conversation or its settings. `param` names the field that is to blame; "": none.
+
+    `code`: a word for programs, such as context_length_exceeded.
+    """
+
+    def __init__(self, message: str, *, param: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
+
+
 class NoRewardModel(Refusal):
     """No reward model is current, so nothing can be scored."""
 

@@ -242,7 +242,24 @@ class PromptSource(models.TextChoices):
     LABELER_FEW_SHOT = "labeler_few_shot", _("Labeler, few-shot")
     LABELER_USER_BASED = "labeler_user_based", _("Labeler, user-based")
     API = "api", _("API")
+    PLAYGROUND = "playground", _("Playground")
     IMPORT = "import", _("Import")
+
+
+class ConversationState(models.TextChoices):
+    """Of a conversation that somebody let us keep. HELD: it holds personal data, and somebody has to look."""
+
+    KEPT = "kept", _("Kept")
+    HELD = "held", _("Held back")
+    PASSED_OVER = "passed_over", _("Passed over")
+    PROMPT = "prompt", _("Prompt")
+
+
+class PersonalDataRule(models.TextChoices):
+    """What is done with a conversation that holds personal data, before it becomes a prompt."""
+
+    MASK = "mask", _("Mask it")
+    HOLD = "hold", _("Hold it until somebody has looked")
 
 
 class UseCase(models.TextChoices):
@@ -438,6 +455,14 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         RunState.EXPORTING: (RunState.TRAINING, RunState.QUEUED, RunState.FAILED),
         RunState.TRAINING: (RunState.EVALUATING, RunState.QUEUED, RunState.FAILED),
         RunState.EVALUATING: (RunState.DONE, RunState.QUEUED, RunState.FAILED),
+    },
+    ConversationState: {
+        ConversationState.KEPT: (
+            ConversationState.HELD,
+            ConversationState.PASSED_OVER,
+            ConversationState.PROMPT,
+        ),
+        ConversationState.HELD: (ConversationState.PROMPT, ConversationState.PASSED_OVER),
     },
     ImportState: {
         ImportState.CHECKING: (ImportState.CHECKED, ImportState.FAILED),

@@ -12,6 +12,7 @@ from labeling.base.constraints import not_blank, one_of
 from labeling.base.moves import StatefulModel
 from labeling.base.states import ExportState
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.imports.models import PromptImport
@@ -78,7 +79,7 @@ class SnapshotRequest(StatefulModel):
         return f"Export {self.pk}"
 
 
-TARGETS = ("ranking", "demonstration", "labeler", "campaign", "prompt_import")
+TARGETS = ("ranking", "demonstration", "labeler", "campaign", "prompt_import", "prompt")
 """What can be left out of training: the columns of Exclusion that name it."""
 
 
@@ -121,6 +122,10 @@ class Exclusion(models.Model):
     prompt_import = models.ForeignKey(
         PromptImport, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions",
         help_text="What it brought, and what was handed in on its prompts.",
+    )  # fmt: skip
+    prompt = models.ForeignKey(
+        Prompt, null=True, blank=True, on_delete=models.PROTECT, related_name="exclusions",
+        help_text="Withdrawn by whoever wrote it: every label of it.",
     )  # fmt: skip
     reason = models.TextField()
     excluded_by = models.ForeignKey(

@@ -24,6 +24,7 @@ def rankings_with_exclusion(rankings: RankingQuerySet, *, as_of: datetime | None
             ranking=Exists(held.filter(ranking__assignment=OuterRef("assignment"))),
             labeler=_of_labeler(held),
             campaign=Exists(held.filter(campaign=OuterRef("task__campaign"))),
+            prompt=Exists(held.filter(prompt=OuterRef("task__prompt"))),
             prompt_import=Exists(held.filter(prompt_import=OuterRef("task__prompt__prompt_import"))),
         )
     )
@@ -41,6 +42,7 @@ def demonstrations_with_exclusion(
             ranking=Exists(held.filter(ranking__assignment=OuterRef("ranking__assignment"))),
             labeler=_of_labeler(held),
             campaign=Exists(held.filter(campaign=OuterRef("prompt__campaign"))),
+            prompt=Exists(held.filter(prompt=OuterRef("prompt"))),
             prompt_import=Exists(held.filter(prompt_import=OuterRef("prompt__prompt_import"))),
         )
     )
@@ -54,6 +56,7 @@ def imported_rankings_with_exclusion(
     explained: QuerySet[Any] = rankings.annotate(
         excluded=_first_of(
             campaign=Exists(held.filter(campaign=OuterRef("prompt__campaign"))),
+            prompt=Exists(held.filter(prompt=OuterRef("prompt"))),
             prompt_import=Exists(held.filter(prompt_import=OuterRef("prompt_import")))
             | Exists(held.filter(prompt_import=OuterRef("prompt__prompt_import"))),
         )
@@ -72,7 +75,7 @@ def target_of(row: Any) -> str:
 
 
 def exclusion_of(row: Any) -> Exclusion | None:
-    """The exclusion in force of that very ranking, demonstration, labeler, campaign or import."""
+    """The exclusion in force of that very ranking, demonstration, labeler, campaign, import or prompt."""
     target = target_of(row)
     same = {"ranking": "assignment", "demonstration": "assignment"}.get(target)
     wanted = Q(**{target: row})

@@ -8,6 +8,7 @@ from labeling.base.states import (
     AssignmentState,
     CampaignState,
     CheckState,
+    ConversationState,
     CompositionState,
     DeliveryState,
     ExportState,
@@ -62,6 +63,9 @@ NEVER_CHANGE = (
     "labeling_adjudication",
     "labeling_adjudicatedcompletion",
     "labeling_threadmessage",
+    "labeling_consent",
+    "labeling_servedturn",
+    "labeling_withdrawal",
 )
 
 # Rows whose other columns move on (states, counters), but whose content and origin stay.
@@ -86,8 +90,8 @@ KEEP_COLUMNS = {
     "labeling_rewardmodel": ("slug",),
     "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
     "labeling_exclusion": (
-        "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "prompt_import_id", "since", "reason",
-        "excluded_at", "excluded_by_id",
+        "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "prompt_import_id", "prompt_id", "since",
+        "reason", "excluded_at", "excluded_by_id",
     ),
     "labeling_promotion": ("version_id", "before_id", "rolled_back", "reason", "began_at"),
     "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics",
@@ -110,6 +114,7 @@ KEEP_COLUMNS = {
     "labeling_review": ("prompt_id", "assignment_id", "task_id", "follows_id"),
     "labeling_thread": ("labeler_id", "assignment_id"),
     "labeling_brokentaskreport": ("assignment_id", "text", "reported_at"),
+    "labeling_servedconversation": ("source", "submitter", "user_id", "consent_id", "draw"),
 }
 
 # tests/labeling/base/test_moves.py tries every pair of states on every table.
@@ -135,6 +140,7 @@ STATES = {
     "labeling_survey": SurveyState,
     "labeling_review": ReviewState,
     "labeling_brokentaskreport": ReportState,
+    "labeling_servedconversation": ConversationState,
 }
 
 # What webhooks are told of is written in the transaction in which it happens, whichever door it came through.

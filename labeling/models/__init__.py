@@ -6,6 +6,7 @@ from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledge
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
 from labeling.console.models import DailyWork, KeptFigure
+from labeling.conversations.models import Consent, HarvestRule, ServedConversation, ServedTurn, Withdrawal
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
@@ -49,6 +50,7 @@ __all__ = [
     "Completion",
     "CompletionAgreement",
     "Composition",
+    "Consent",
     "Conversation",
     "DailyWork",
     "Demonstration",
@@ -58,6 +60,7 @@ __all__ = [
     "GoldItem",
     "GoldVersion",
     "Grade",
+    "HarvestRule",
     "IdempotentRequest",
     "ImportedRanking",
     "Incident",
@@ -99,6 +102,8 @@ __all__ = [
     "ScreeningDecision",
     "SelfAssessment",
     "Sentinel",
+    "ServedConversation",
+    "ServedTurn",
     "Silence",
     "Skill",
     "Snapshot",
@@ -118,6 +123,7 @@ __all__ = [
     "UnfinishedAttempt",
     "Webhook",
     "WebhookDelivery",
+    "Withdrawal",
     "WorkQueue",
     "WorkerSign",
     "WorkingTime",

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.base.states import CheckKind, ModelKind, PayEntryKind, ReviewReason
+from labeling.conversations.services.withdrawing import withdraw
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
@@ -49,6 +50,7 @@ from labeling.training.services.runs import begin_training, claim_run, note_prog
 from lm.progress import StepEvent
 from lm.prompt_format import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.conversations.talks import harvest, kept, program, takes
 from tests.labeling.handed_in import ask, rank, talk, write
 from tests.labeling.models_in_use import registered
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
@@ -209,6 +211,17 @@ def asked_how_they_find_it() -> Survey:
     alice = Labeler.objects.get(user__username="alice")
     answer_survey(survey=survey, labeler=alice, says=dict.fromkeys(STATEMENTS, 4), comment="More breaks, please.")
     return survey
+
+
+def kept_and_withdrawn(campaign: Campaign) -> None:
+    """A rule that takes all conversations, one that is held, one of a program, and one that was withdrawn."""
+    takes(campaign, personal_data="hold")
+    mia, noa = make_labeler("mia"), make_labeler("noa")
+    kept(mia.user, "Please write to my friend alice@example.org about the weather here.")
+    kept(noa.user, "What is the weather like at the North Pole in summer?")
+    harvest()
+    withdraw(user=noa.user, by=noa.user)
+    program("mia's program")
 
 
 def texts_of(response: Any) -> list[str]:

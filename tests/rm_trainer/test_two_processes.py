@@ -1,5 +1,6 @@
 """Two processes take the steps that one takes, refuse together, and go on together after a stop."""
 
+import re
 import shutil
 import signal
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ RUNS: dict[str, tuple[str, ...]] = {
 }
 
 
+LONG = (*RUNS["8 bits"], "--epochs", "8")
+"""56 steps: on a busy machine some pass between a signal and its effect."""
 BEGUN_ALONE = ("plain", "adapters", "8 bits")
 
 
@@ -85,6 +88,7 @@ def together(tmp_path_factory: pytest.TempPathFactory, data: Path, base: Path) -
     place = tmp_path_factory.mktemp("together")
     commands = {name: train_argv(data, base, place / name, *BATCHES, *options) for name, options in RUNS.items()}
     commands |= {
+        "long": train_argv(data, base, place / "long", *BATCHES, *LONG),
         "no base": train_argv(data, place / "nowhere", place / "no base"),
         "in use": train_argv(data, base, place / "in use"),
         "one device": train_argv(data, base, place / "one device", "--device", "cpu:0"),
@@ -168,24 +172,27 @@ def test_a_killed_process_ends_the_run_and_the_same_command_goes_on_to_the_same_
     tmp_path: Path, data: Path, base: Path, together: Together
 ) -> None:
     """SIGTERM first, to the second process alone: both save the step that it meets. Then kill -9. Moments in 8 bits."""
-    argv = train_argv(data, base, tmp_path / "out", *BATCHES, *RUNS["8 bits"], "--checkpoint-every", "3")
+    argv = train_argv(data, base, tmp_path / "out", *BATCHES, *LONG, "--checkpoint-every", "3")
     assert _stopped(argv, after=1, by=signal.SIGTERM) == ["Terminated before the end."]
     (kept,) = (tmp_path / ".out.checkpoints").iterdir()
     step = int(kept.name.removeprefix("step-"))
-    assert step < 12
+    assert step < 40
     assert (kept / "__1_0.distcp").exists()
 
     ended = _stopped(argv, after=step + 3, by=signal.SIGKILL)
     assert ended[-1].startswith("Another process of the run is gone: ")
-    assert ended[-1].endswith(f"The same command goes on after step {(step // 3 + 1) * 3}.")
+    went_on = re.search(r"The same command goes on after step (\d+)\.$", ended[-1])
+    assert went_on
+    assert int(went_on[1]) % 3 == 0
+    assert int(went_on[1]) > step
     assert not (tmp_path / "out").exists()
 
     with started_in_two(argv) as process:
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert errors.count("Going on after step") == 1
-    assert losses(tmp_path / "out") == losses(together.place / "8 bits")
-    assert_close(weights(tmp_path / "out"), weights(together.place / "8 bits"), rtol=0, atol=0)
+    assert losses(tmp_path / "out") == losses(together.place / "long")
+    assert_close(weights(tmp_path / "out"), weights(together.place / "long"), rtol=0, atol=0)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lm.prompt_format import Message
 from sampler.engine import Engine, OutOfMemory
+from sampler.live_pass import Recording
 from sampler.protocol import SampledCompletion, SampleRequest
 from sampler.rows import Job, LiveRow
 from sampler.transformers_sampler import TransformersSampler
@@ -110,6 +111,7 @@ def test_whoever_comes_when_gets_what_they_would_alone(sampler: TransformersSamp
     engine = replace(
         sampler, max_rows=data.draw(st.integers(1, 6)), max_batch_tokens=data.draw(st.integers(1, 200))
     ).engine
+    engine._records = data.draw(st.booleans())  # as on a GPU; here a recording computes what it has noted
     jobs = [job_of(sampler, request, interactive=data.draw(st.booleans())) for request in requests]
     for job in jobs:
         engine.submit(job)
@@ -118,6 +120,25 @@ def test_whoever_comes_when_gets_what_they_would_alone(sampler: TransformersSamp
     finish(engine, *jobs)
     assert [[tuple(row) for row in tokens(job)] for job in jobs] == alone
     assert has_let_go_of_all(engine)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_recorded_step_serves_the_rows_of_its_prompts_while_others_leave(
+    sampler_of: SamplerOf, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of two prompts that end one after the other: one recording until their own tokens need more room."""
+    sampler = replace(sampler_of(architecture), end_tokens=[])
+    requests = [asking("x" * 90, seed=seed, k=2, max_new_tokens=20 + seed) for seed in (1, 30, 50)]
+    expected = [[[*one.token_ids] for one in group] for group in sampler.sample(requests)]
+    made: list[Recording] = []
+    monkeypatch.setattr("sampler.live_pass.Recording", lambda *given: made.append(Recording(*given)) or made[-1])
+    recording = replace(sampler, end_tokens=[]).engine
+    recording._records = True
+    jobs = [job_of(sampler, request) for request in requests]
+    run(recording, *jobs)
+    assert [tokens(job) for job in jobs] == expected
+    assert [made[0]._room, made[-1]._room, len(made)] == [64, 128, 2]
+    assert has_let_go_of_all(recording)
 
 
 def test_who_waits_goes_ahead_of_what_is_queued(sampler: TransformersSampler) -> None:

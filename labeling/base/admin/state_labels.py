@@ -49,6 +49,9 @@ STATE_COLOURS = {
     "adjudicated": "success",
     "withdrawn": "default",
     "dismissed": "default",
+    "held": "warning",
+    "passed_over": "default",
+    "prompt": "success",
 }
 
 

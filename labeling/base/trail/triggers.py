@@ -39,6 +39,9 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_payperiod": EVERY,
     "labeling_survey": EVERY,
     "labeling_sentinel": EVERY,
+    "labeling_harvestrule": EVERY,
+    "labeling_consent": (),
+    "labeling_withdrawal": (),
     "auth_user": (
         "username", "first_name", "last_name", "email", "password", "is_active", "is_staff", "is_superuser",
     ),

@@ -39,6 +39,7 @@ KINDS = {
     "labeler": lazy("Labeler"),
     "campaign": lazy("Campaign"),
     "prompt_import": lazy("Import"),
+    "prompt": lazy("Prompt"),
 }
 CONSEQUENCES = {
     "ranking": lazy("With its revisions and its improved text."),
@@ -201,7 +202,7 @@ class InForceFilter(DropdownFilter):
 
 @admin.register(Exclusion)
 class ExclusionAdmin(OfCampaigns, RecordAdmin):
-    campaign_paths = ("campaign", "ranking__task__campaign", "demonstration__prompt__campaign")
+    campaign_paths = ("campaign", "ranking__task__campaign", "demonstration__prompt__campaign", "prompt__campaign")
     list_display = (
         "what",
         "show_kind",
@@ -217,6 +218,7 @@ class ExclusionAdmin(OfCampaigns, RecordAdmin):
         "ranking",
         "demonstration",
         "prompt_import",
+        "prompt",
         "excluded_by",
     )
     search_fields = ("reason", "end_reason", "labeler__user__username", "campaign__name", "prompt_import__file_name")
@@ -227,7 +229,7 @@ class ExclusionAdmin(OfCampaigns, RecordAdmin):
     actions_detail = ("take_in_again",)
 
     def buttons_for(self, row: Exclusion) -> Iterable[str]:
-        return self.actions_detail if row.ended_at is None else ()
+        return self.actions_detail if row.ended_at is None and row.prompt_id is None else ()
 
     @column(lazy("What"))
     def what(self, exclusion: Exclusion) -> str:

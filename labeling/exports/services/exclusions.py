@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from labeling.base.export_lock import while_no_export_looks
 from labeling.base.refusals import ExclusionRefused
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.exports.models import Exclusion
@@ -17,7 +18,7 @@ from labeling.exports.queries import exclusion_of, target_of
 from labeling.imports.models import PromptImport
 from labeling.people.models import Labeler
 
-Target = Ranking | Demonstration | Labeler | Campaign | PromptImport
+Target = Ranking | Demonstration | Labeler | Campaign | PromptImport | Prompt
 
 
 @transaction.atomic
@@ -43,7 +44,12 @@ def leave_out(*, target: Target, reason: str, by: User | None = None, since: dat
 
 @transaction.atomic
 def take_in(*, exclusion: Exclusion, reason: str, by: User | None = None) -> None:
-    """Snapshots from now on hold those labels again. Raises ExclusionRefused: they do already, or without a reason."""
+    """Snapshots from now on hold those labels again.
+
+    Raises ExclusionRefused: they do already, without a reason, or whoever wrote the prompt withdrew it.
+    """
+    if exclusion.prompt_id is not None:
+        raise ExclusionRefused("Whoever wrote this prompt withdrew it, so that its labels are not taken in again.")
     if not reason.strip():
         raise ExclusionRefused("Say why, for whoever looks at it later.")
     while_no_export_looks()

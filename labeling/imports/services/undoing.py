@@ -37,7 +37,7 @@ def undo_import(*, prompt_import: PromptImport) -> int:
     kept |= set(prompts.filter(demonstrations__exclusions__isnull=False).values_list("pk", flat=True))
     for prompt in prompts.filter(pk__in=kept, set_aside_reason=""):
         set_prompt_aside(prompt=prompt, reason=f"Import {prompt_import.pk} ({prompt_import.file_name}) was undone.")
-    return _delete(prompts.exclude(pk__in=kept))
+    return delete_prompts(prompts.exclude(pk__in=kept))
 
 
 def _refuse_used(prompts: QuerySet[Prompt]) -> None:
@@ -57,7 +57,8 @@ def _refuse_used(prompts: QuerySet[Prompt]) -> None:
         )
 
 
-def _delete(prompts: QuerySet[Prompt]) -> int:
+def delete_prompts(prompts: QuerySet[Prompt]) -> int:
+    """With their tasks, completions and given demonstrations. Call it for prompts that nobody worked with, locked."""
     ids = list(prompts.values_list("pk", flat=True))
     by_submitter = dict(prompts.values_list("submitter").annotate(count=Count("pk")).order_by())
     tasks = RankingTask.objects.filter(prompt__in=ids)

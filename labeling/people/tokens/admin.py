@@ -1,10 +1,10 @@
 """API tokens: made with scopes and an end, shown once, revoked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -52,7 +52,6 @@ class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs
         fields = ("user", "name", "scopes", "expires_at")
 
 
-@admin.register(ApiToken)
 class ApiTokenAdmin(BaseAdmin):
     list_display = (
         shown("name", lazy("Name")),
@@ -65,12 +64,12 @@ class ApiTokenAdmin(BaseAdmin):
     )
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "beginning")
-    fieldsets = (
+    fieldsets: Sequence[Any] = (
         (None, {"fields": ("user", "name", "beginning", "show_scopes", "state_word", "created_at", "expires_at",
                            "last_used_at")}),
     )  # fmt: skip
     add_fieldsets = ((None, {"fields": ("user", "name", "scopes", "expires_at")}),)
-    actions_detail = ("revoke",)
+    actions_detail: Sequence[str] = ("revoke",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
         found: QuerySet[ApiToken] = super().get_queryset(request)
@@ -88,7 +87,7 @@ class ApiTokenAdmin(BaseAdmin):
         return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
-        return self.fieldsets[0][1]["fields"] if obj else ()
+        return [name for _title, options in self.fieldsets for name in options["fields"]] if obj else ()
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: Any) -> None:
         if change:
@@ -99,7 +98,7 @@ class ApiTokenAdmin(BaseAdmin):
         messages.warning(request, format_html("{} <code>{}</code>", said, secret))
 
     def buttons_for(self, row: ApiToken) -> Iterable[str]:
-        return self.actions_detail if row.works() else ()
+        return super().buttons_for(row) if row.works() else ()
 
     @column(lazy("Scopes"))
     def show_scopes(self, token: ApiToken) -> str:

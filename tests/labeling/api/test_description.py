@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -31,8 +30,8 @@ from tests.labeling.handed_in import rank
 
 EXAMPLES = 20
 """Of each operation."""
-CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+CHECKS = [  # a server error is no status that the description names, but for 503 where scoring has no model or worker
+    status_code_conformance, content_type_conformance, response_schema_conformance,
     negative_data_rejection, unsupported_method, ignored_auth,
 ]  # fmt: skip
 

@@ -26,6 +26,7 @@ from labeling.models import (
     Campaign,
     Completion,
     CompletionAgreement,
+    Consent,
     DailyWork,
     Demonstration,
     EarlierDraft,
@@ -49,6 +50,7 @@ from labeling.models import (
     SamplingRun,
     ScreeningDecision,
     SelfAssessment,
+    ServedTurn,
     Silence,
     SnapshotRequest,
     StageSettings,
@@ -73,6 +75,7 @@ from tests.labeling.admin_cast import (
     compared_elsewhere,
     doubted,
     furnish,
+    kept_and_withdrawn,
     looked_at,
     model_in,
     open_campaign,
@@ -98,6 +101,7 @@ SHOWN_ELSEWHERE = {
     AdjudicatedCompletion,
     Completion,
     CompletionAgreement,
+    Consent,
     GoldVersion,
     Grade,
     Message,
@@ -110,6 +114,7 @@ SHOWN_ELSEWHERE = {
     SamplingRun,
     ScreeningDecision,
     SelfAssessment,
+    ServedTurn,
     SnapshotRequest,
     StageSettings,
     Suggestion,
@@ -157,6 +162,7 @@ def everything(tmp_path: Path) -> Campaign:
     looked_at()
     reviewed(campaign)
     checked_by(make_labeler("lou"))
+    kept_and_withdrawn(campaign)
     return campaign
 
 

@@ -20,7 +20,7 @@ MODULES = [
 ]
 GETTEXT = {"_", "gettext", "gettext_lazy", "lazy", "ngettext"}
 IN_TEMPLATE = re.compile(r"\b(?:_|gettext|ngettext)\(u?('''|\"\"\"|'|\")(.*?)\1", re.DOTALL)
-TAGS = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|<svg.*?</svg>|<span class=\"material-symbols.*?</span>", re.DOTALL)
+TAGS = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<svg.*?</svg>|<span class=\"material-symbols.*?</span>", re.DOTALL)
 BLOCKS = re.compile(r"\{% (?:comment|blocktranslate).*?(?:endcomment|endblocktranslate) %\}", re.DOTALL)
 
 

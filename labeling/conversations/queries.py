@@ -1,0 +1,33 @@
+"""What was agreed to, and what is kept of whom."""
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from labeling.conversations.models import Consent, ServedConversation
+from labeling.model_versions.models import ModelVersion
+from labeling.people.tokens.models import ApiToken
+from lm.prompt_format import Message
+
+
+def consent_of_person(user: User, version: ModelVersion) -> Consent | None:
+    """What the person last said for that version; None: they have not been asked since it is there."""
+    return Consent.objects.filter(user=user, model_version=version).order_by("-pk").first()
+
+
+def consent_of_program(token: ApiToken) -> Consent | None:
+    """What is on record for the program; None: nothing, so that nothing of it is kept."""
+    return Consent.objects.filter(token=token).order_by("-pk").first()
+
+
+def kept_of(user: User) -> QuerySet[ServedConversation]:
+    """Everything that is kept of the person, or of the programs of the account, the latest first."""
+    found = ServedConversation.objects.filter(user=user).prefetch_related("turns__model_version")
+    return found.select_related("prompt", "campaign").order_by("-last_at", "-pk")
+
+
+def messages_of(conversation: ServedConversation) -> list[Message]:
+    """All that was said in it, in order."""
+    return [
+        Message(role=role, content=content)
+        for role, content in conversation.turns.order_by("position").values_list("role", "content")
+    ]

@@ -1,0 +1,37 @@
+"""Which snapshots hold labels of a prompt, and which model versions learned from them."""
+
+from collections.abc import Collection, Sequence
+
+from labeling.campaigns.models.prompts import Prompt
+from labeling.exports.models import Snapshot
+from labeling.exports.services.selected import demonstrations_of, imported_rankings_of, rankings_of
+from labeling.exports.services.selection import Selection
+from labeling.model_versions.models import ModelVersion
+
+
+def snapshots_with(prompts: Collection[Prompt]) -> list[Snapshot]:
+    """What a snapshot holds follows from its time and filters, so that no list of its rows is kept: each is asked."""
+    if not prompts:
+        return []
+    earliest = min(prompt.created_at for prompt in prompts)
+    later = Snapshot.objects.filter(as_of__gte=earliest).order_by("pk")
+    return [snapshot for snapshot in later if _holds(snapshot, prompts)]
+
+
+def models_that_saw(snapshots: Sequence[Snapshot]) -> list[ModelVersion]:
+    """Trained on one of them, or going back to a version that was."""
+    found = {version.pk: version for version in ModelVersion.objects.filter(snapshot__in=snapshots)}
+    while new := list(ModelVersion.objects.filter(parent__in=found).exclude(pk__in=found)):
+        found |= {version.pk: version for version in new}
+    return [found[pk] for pk in sorted(found)]
+
+
+def _holds(snapshot: Snapshot, prompts: Collection[Prompt]) -> bool:
+    selection = Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters)
+    kinds = set(selection.kinds)
+    if {"rankings", "pairs"} & kinds:
+        if rankings_of(selection).filter(task__prompt__in=prompts).exists():
+            return True
+        if selection.include_imported and imported_rankings_of(selection).filter(prompt__in=prompts).exists():
+            return True
+    return "demonstrations" in kinds and demonstrations_of(selection).filter(prompt__in=prompts).exists()

@@ -1,0 +1,174 @@
+"""The server of the language models (`python -m sampler serve`), as its client: answers as streams, models loaded.
+
+The web process holds no model. Which server is asked is a setting, never what somebody sent.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+from django.conf import settings
+
+from labeling.base.refusals import ServingRefused, ServingUnavailable
+from sampler.chat_contract.answers import Chunk
+from sampler.chat_contract.requests import ChatRequest, body_of
+
+log = logging.getLogger(__name__)
+
+SCOPE = "X-Cache-Scope"
+"""Names whose conversation it is: only prompts of one scope begin with keys that an earlier one left."""
+TIMEOUT = httpx2.Timeout(30.0, connect=2.0)
+"""The server says every ten seconds that it is at work."""
+LOADING_SECONDS = 5
+DOWN_SECONDS = 10
+"""What Retry-After says."""
+
+
+class NotLoaded(Exception):
+    """The server has no model of that name."""
+
+
+class ServerStream:
+    """The chunks of one answer, as the server sends them; closing it ends the sampling.
+
+    `model`: the name of the version that answers.
+    """
+
+    def __init__(self, request: ChatRequest, *, scope: str) -> None:
+        """Asks, and waits until the server has taken the request. Raises NotLoaded, ServingRefused and
+        ServingUnavailable."""
+        body = body_of(request)
+        try:
+            sent = _client(os.getpid()).build_request(
+                "POST", f"{_address()}/v1/chat/completions", json=body, headers={SCOPE: scope} | _secret()
+            )
+            self._response = _client(os.getpid()).send(sent, stream=True)
+        except httpx2.HTTPError as failure:
+            raise _down(failure) from failure
+        self._lines = self._response.iter_lines()
+        try:
+            self._first = self._begin()
+        except httpx2.HTTPError as failure:
+            self.close()
+            raise _down(failure) from failure
+        except BaseException:
+            self.close()
+            raise
+        self.model = self._first["model"]
+
+    def _begin(self) -> Chunk:
+        """The first chunk, which comes before anything is sampled."""
+        if self._response.status_code != 200:
+            self._response.read()
+            raise _refusal(self._response)
+        for chunk in self._chunks():
+            return chunk
+        raise _down("it ended its answer before it began")
+
+    def __iter__(self) -> Iterator[Chunk | None]:
+        """None where the server says that it is at work and has nothing yet. Raises ServingUnavailable."""
+        yield self._first
+        try:
+            yield from self._chunks(alive=True)
+        except httpx2.HTTPError as failure:
+            raise _down(failure) from failure
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._response.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _chunks(self, *, alive: bool = False) -> Iterator[Any]:
+        for line in self._lines:
+            if line.startswith(":"):
+                if alive:
+                    yield None
+            elif line == "data: [DONE]":
+                return
+            elif line.startswith("data: "):
+                chunk = json.loads(line[6:])
+                if "error" in chunk:
+                    raise ServingUnavailable(chunk["error"]["message"], wait_seconds=DOWN_SECONDS)
+                yield chunk
+        raise _down("it ended its answer in the middle")
+
+
+def load(name: str, path: str, *, aliases: tuple[str, ...] = ()) -> None:
+    """Asks the server to load a model; it does so meanwhile. Raises ServingUnavailable."""
+    _ask("PUT", f"/models/{name}", json={"path": path, "aliases": list(aliases)})
+
+
+def retire(name: str) -> None:
+    """Asks the server to let go of a model, once it has answered what it was asked. Raises ServingUnavailable."""
+    _ask("DELETE", f"/models/{name}")
+
+
+def models() -> dict[str, dict[str, Any]]:
+    """What the server has, by name: `path`, `state` (loading, ready, failed), `aliases`, `failure`. Raises
+    ServingUnavailable."""
+    found: dict[str, dict[str, Any]] = _ask("GET", "/models").json()["models"]
+    return found
+
+
+def _ask(method: str, place: str, *, json: object = None) -> httpx2.Response:
+    try:
+        response = _client(os.getpid()).request(method, f"{_address()}{place}", json=json, headers=_secret())
+        response.raise_for_status()
+    except httpx2.HTTPError as failure:
+        raise _down(failure) from failure
+    return response
+
+
+def _refusal(response: httpx2.Response) -> Exception:
+    """What the server's refusal is here."""
+    try:
+        error = response.json()["error"]
+        said, param, code = str(error["message"]), error["param"] or "", error["code"] or ""
+    except (ValueError, LookupError, TypeError):
+        return _down(f"it answered {response.status_code}")
+    if response.status_code == 404:
+        return NotLoaded(said)
+    if response.status_code in (400, 413):
+        return ServingRefused(said, param=param, code=code)
+    if response.status_code == 503:
+        return ServingUnavailable(said, wait_seconds=int(response.headers.get("Retry-After", LOADING_SECONDS)))
+    return _down(f"it answered {response.status_code}: {said}")
+
+
+def _down(failure: object) -> ServingUnavailable:
+    log.warning("the server of the language models does not answer: %s", failure)
+    return ServingUnavailable(
+        "The server of the language models does not answer. Try again in a while.", wait_seconds=DOWN_SECONDS
+    )
+
+
+def _address() -> str:
+    if not settings.SERVING_URL:
+        raise ServingUnavailable(
+            "No server of language models is set up here: an admin sets SERVING_URL.", wait_seconds=3600
+        )
+    return str(settings.SERVING_URL).rstrip("/")
+
+
+def _secret() -> dict[str, str]:
+    return {"Authorization": f"Bearer {settings.SERVING_SECRET}"} if settings.SERVING_SECRET else {}
+
+
+@lru_cache(maxsize=1)
+def _client(_process: int) -> httpx2.Client:
+    """One a process: connections are kept open, and none is another process's."""
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=16)
+    return httpx2.Client(timeout=TIMEOUT, limits=limits, trust_env=False)

@@ -1,0 +1,56 @@
+"""Refusals in the shape of OpenAI's API, which its clients turn into their own exceptions."""
+
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
+
+
+class ErrorFields(TypedDict):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(TypedDict):
+    error: ErrorFields
+    request_id: NotRequired[str]
+
+
+TYPES: Mapping[int, str] = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    500: "server_error",
+    503: "overloaded_error",
+}
+"""By HTTP status; all others are an `invalid_request_error`."""
+
+
+class ContractError(Exception):
+    """A request that is answered with an error; the message says what was wrong and what to do."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        """`param`: the field that is to blame, such as `messages[2].role`. `retry_after`: seconds."""
+        super().__init__(message)
+        self.status = status
+        self.param = param
+        self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def body(self) -> ErrorBody:
+        kind = TYPES.get(self.status, "invalid_request_error")
+        return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
