@@ -15,15 +15,11 @@ from lm.errors import UnusablePrompt
 from lm.model_directory import check_language_model, context_length
 from lm.pretrained import load_model, load_tokenizer
 from sampler.engine import Engine
-from sampler.memory_budget import tokens_that_fit
+from sampler.memory_budget import bytes_per_token, tokens_that_fit
 from sampler.packed_layers import pack_linear_layers
-from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
+from sampler.protocol import ModelFault, PromptTooLong, SampledCompletion, SampleRequest, SamplerSight
 from sampler.rows import Job, LiveRow
 from sampler.turn_end import TurnEnd, end_token_ids
-
-
-class ModelFault(RuntimeError):
-    """The model loads but does not compute; the message says what to try."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +119,22 @@ class TransformersSampler:
             has_stopped=lambda row: self._turn_end.has_stopped(row.job.request, row.tokens),
             max_tokens=self.max_batch_tokens,
             max_rows=self.max_rows,
+        )
+
+    def sight(self) -> SamplerSight:
+        """As `sampler.protocol.SightedSampler` says."""
+        sight, bytes_each = self.engine.sight, bytes_per_token(self.model.config, self.model.dtype)
+        return SamplerSight(
+            prompt_tokens=sight.prompt_tokens,
+            prefix_tokens=self.engine.prefix_tokens,
+            new_tokens=sight.new_tokens,
+            steps=sight.steps,
+            rows_in_steps=sight.rows_in_steps,
+            halvings=sight.halvings,
+            first_tokens=sight.first_tokens,
+            first_token_seconds=sight.first_token_seconds,
+            cache_bytes=self.engine.held_tokens * bytes_each,
+            cache_limit_bytes=self.max_batch_tokens * bytes_each,
         )
 
     @cached_property

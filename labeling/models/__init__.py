@@ -26,7 +26,7 @@ from labeling.people.tokens.models import ApiToken
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
-from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplerReport, SamplingRun
 from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
@@ -97,6 +97,7 @@ __all__ = [
     "RewardModel",
     "RewardScore",
     "RubricVersion",
+    "SamplerReport",
     "SamplingRun",
     "ScoringRequest",
     "ScreeningDecision",

@@ -54,6 +54,7 @@ class CompletionRecord(TypedDict):
     tokens: int | None
     finish_reason: str | None
     mean_logprob: float | None
+    best_of: int | None
     edited: bool | None
     demonstration_id: int | None
 
