@@ -126,7 +126,7 @@ def may_be_given(labeler: Labeler, kind: str) -> set[int]:
         prompt: Prompt = task.prompt
         if kind == AssignmentKind.RANKING:
             is_free = task.state == TaskState.READY and task.rankings_open + task.rankings_done < task.rankings_needed
-            is_free = is_free and task.reserved_for_id in (None, labeler.pk)
+            is_free = is_free and task.reserved_for_id in (None, labeler.pk) and task.written_by_id != labeler.pk
         else:
             taken = prompt.demonstrations_open + prompt.demonstrations_done
             is_free = not prompt.set_aside_reason and taken < prompt.demonstrations_needed
@@ -333,7 +333,7 @@ def end(labeler: Labeler, assignment: Assignment, how: str) -> None:
 STEPS = (
     "claim", "claim", "claim", "claim", "submit", "skip", "lapse", "lapse", "draft", "resume", "change_campaign", "add",
     "set_task_aside", "set_prompt_aside", "restore_task", "restore_prompt", "warn", "rank_again", "opt_out", "learn",
-    "reserve", "release_reservations", "ask_for_skills", "change_skills", "train", "train", "change_quota",
+    "reserve", "write", "release_reservations", "ask_for_skills", "change_skills", "train", "train", "change_quota",
 )  # fmt: skip
 # What is done, and numbers that choose whom or what it is done to.
 STORIES = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.integers(0, 3)), max_size=25)
@@ -371,10 +371,12 @@ class _Story:
         for what, which, how in steps:
             with suppress(Refusal, IllegalMove), transaction.atomic():
                 self.step(what, which, how)
-            self.compare()
+            self.compare(self.labelers[which % 3])
         for labeler in self.labelers * 3:
             self.labeler_claim(labeler)
-            self.compare()
+            self.compare(labeler)
+        for labeler in self.labelers:
+            self.compare(labeler)
 
     def step(self, what: str, which: int, how: int) -> None:
         tasks = list(RankingTask.objects.select_related("prompt").order_by("pk"))
@@ -395,6 +397,8 @@ class _Story:
             self.go_on(labeler, what)
         elif what == "reserve":
             RankingTask.objects.filter(pk=task.pk).update(reserved_for=labeler)
+        elif what == "write":  # one of its completions, before anybody was given it
+            RankingTask.objects.filter(pk=task.pk, written_by=None, assignments=None).update(written_by=labeler)
         else:
             self.change_work(task, what, how)
 
@@ -466,21 +470,20 @@ class _Story:
             highest = max(Prompt.objects.filter(pk__in=allowed).values_list("campaign__priority", flat=True))
             assert claimed.campaign_id == self.campaigns[highest].pk
 
-    def compare(self) -> None:
+    def compare(self, labeler: Labeler) -> None:
         """The rule of the ORM and what is counted say the same."""
-        for labeler in self.labelers:
-            labeler.refresh_from_db()
-            allowed = may_be_given(labeler, self.kind)
-            if self.kind == AssignmentKind.RANKING:
-                found = list(RankingTask.objects.claimable_by(labeler).values_list("prompt", flat=True))
-            else:
-                found = list(Prompt.objects.claimable_by(labeler).values_list("pk", flat=True))
-            assert sorted(found) == sorted(allowed)
-            assert sum(available_by_campaign(labeler, self.kind).values()) == len(allowed)
-            gets_work = labeler.assignments.filter(state="open").exists() or any(
-                may_be_given(labeler, kind) for kind in KINDS
-            )
-            assert with_work(Labeler.objects.filter(pk=labeler.pk)).get().gets_work == gets_work
+        labeler.refresh_from_db()
+        allowed = may_be_given(labeler, self.kind)
+        if self.kind == AssignmentKind.RANKING:
+            found = list(RankingTask.objects.claimable_by(labeler).values_list("prompt", flat=True))
+        else:
+            found = list(Prompt.objects.claimable_by(labeler).values_list("pk", flat=True))
+        assert sorted(found) == sorted(allowed)
+        assert sum(available_by_campaign(labeler, self.kind).values()) == len(allowed)
+        gets_work = labeler.assignments.filter(state="open").exists() or any(
+            may_be_given(labeler, kind) for kind in KINDS
+        )
+        assert with_work(Labeler.objects.filter(pk=labeler.pk)).get().gets_work == gets_work
 
 
 @pytest.mark.django_db
