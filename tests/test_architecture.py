@@ -52,6 +52,7 @@ CAPABILITIES = (
     "alerts",
     "api",
     "serving",
+    "playground",
     "console",
 )
 # What a capability is made of, each of which knows those before it.
