@@ -21,6 +21,7 @@ from tests.processes import until
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     markers.add_markers(items)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # none of them begins when all else has ended
 
 
 @pytest.hookimpl(tryfirst=True)

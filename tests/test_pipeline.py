@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from labeling.base.states import ModelKind, ModelState, RunState, TaskState
-from labeling.models import Campaign, Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
+from labeling.models import Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.models_in_use import promoted
 from tests.processes import Processes, processes
@@ -49,13 +49,13 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
         yield started
 
 
-def make_work(*, prompts: int = PROMPTS) -> Campaign:
+def make_work() -> None:
     campaign = make_campaign(
-        k_min=4, k_max=5, max_new_tokens=8, ready_depth=prompts, ranking_tasks_per_prompt=1, demonstrations_per_prompt=0
-    )
-    for number in range(prompts):
+        k_min=4, k_max=5, max_new_tokens=40, ready_depth=PROMPTS, ranking_tasks_per_prompt=1,
+        demonstrations_per_prompt=0,
+    )  # fmt: skip
+    for number in range(PROMPTS):
         make_prompt(campaign, text=f"Say {number} nice things.", submitter=f"submitter-{number + 40}")  # three in test
-    return campaign
 
 
 def ready_tasks() -> int:
@@ -72,16 +72,33 @@ def has_ended() -> bool:
 
 
 def test_from_prompts_to_a_reward_model_without_a_hand_on_it(pipeline: Processes) -> None:
+    """Though the sampling worker is killed in the middle, and the training worker stopped."""
     make_work()
+    pipeline.wait_for("the first tasks are ready", ready_tasks, seconds=120)
+    pipeline.kill("sampling")
+    # As if the time after which a message counts as lost had passed.
+    RankingTask.objects.filter(state=TaskState.SAMPLING).update(dispatched_at=None)
+    pipeline.worker("sampling-again", "sampling")
     pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
+    assert not [task for task in RankingTask.objects.all() if task.k != task.completions.count()]
     assert Completion.objects.values("task", "text_key").distinct().count() == Completion.objects.count()
 
     pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--rule", "shorter", "--noise", "0")
     assert Ranking.objects.filter(simulated=True).count() == PROMPTS
 
-    pipeline.wait_for("beat saw the threshold, and the run ended", has_ended, seconds=180)
-    run = last_run()
-    assert run is not None
+    # Beat sees the threshold. As `up`, compose and systemd stop the worker: by SIGTERM; its own process follows the
+    # training.
+    pipeline.wait_for("a training process is up", trainers, seconds=120)
+    worker = pipeline.running.pop("training")
+    worker.terminate()
+    worker.wait(timeout=60)
+    run = TrainingRun.objects.get()
+    assert (run.state, run.interruption) == (RunState.QUEUED, "Its worker was stopped.")
+    assert not trainers()
+
+    pipeline.worker("training-again", "training")
+    pipeline.wait_for("the run ended", has_ended, seconds=180)
+    run.refresh_from_db()
     assert run.state == RunState.DONE, run.failure
     assert run.trigger == "rankings"
     assert run.points.count() == run.steps_total
@@ -97,39 +114,6 @@ def test_from_prompts_to_a_reward_model_without_a_hand_on_it(pipeline: Processes
     assert version.snapshot == run.snapshot
     metrics = json.loads((Path(version.path) / "metrics.json").read_text())
     assert metrics["snapshot_sha256"] == run.snapshot.sha256
-
-
-def test_a_sampling_worker_killed_in_the_middle_costs_no_task(pipeline: Processes) -> None:
-    campaign = make_work(prompts=12)
-    Campaign.objects.filter(pk=campaign.pk).update(max_new_tokens=120)
-    pipeline.wait_for("the first tasks are ready", ready_tasks, seconds=120)
-    pipeline.kill("sampling")
-    # As if the time after which a message counts as lost had passed.
-    RankingTask.objects.filter(state=TaskState.SAMPLING).update(dispatched_at=None)
-    pipeline.worker("sampling-again", "sampling")
-    pipeline.wait_for("all the others are ready, too", lambda: ready_tasks() == 12, seconds=120)
-    assert not [task for task in RankingTask.objects.all() if task.k != task.completions.count()]
-
-
-def test_a_training_whose_worker_is_stopped_in_order_goes_on_with_the_next(pipeline: Processes) -> None:
-    """As `up`, compose and systemd stop it: by SIGTERM to the worker, whose own process follows the training."""
-    make_work()
-    pipeline.wait_for("every prompt has a ready task", lambda: ready_tasks() == PROMPTS, seconds=120)
-    pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--noise", "0")
-
-    pipeline.wait_for("a training process is up", trainers, seconds=120)
-    worker = pipeline.running.pop("training")
-    worker.terminate()
-    worker.wait(timeout=60)
-    run = TrainingRun.objects.get()
-    assert (run.state, run.interruption) == (RunState.QUEUED, "Its worker was stopped.")
-    assert not trainers()
-
-    pipeline.worker("training-again", "training")
-    pipeline.wait_for("the run ended", has_ended, seconds=120)
-    run.refresh_from_db()
-    assert run.state == RunState.DONE, run.failure
-    assert run.model_version == ModelVersion.objects.get(kind=ModelKind.REWARD)
 
 
 def trainers() -> list[psutil.Process]:

@@ -14,7 +14,11 @@ PLACE = re.compile(r"(<!-- figures: (\w+)(?:, (.+?))? -->\n).*?(<!-- end of figu
 
 
 def with_figures(page: str, results: Path) -> str:
-    """The page with the last run of each benchmark at the place marked for it; what was never run has no figures."""
+    """The page with the last run of each benchmark at the place marked for it; what was never run has no figures.
+
+    Where a place wants only measures of one beginning, it gets the last run that has any: a GPU's and a processor's
+    are taken at different times.
+    """
     return PLACE.sub(
         lambda place: f"{place[1]}{_figures(results / f'{place[2]}.jsonl', place[3] or '')}{place[4]}", page
     )
@@ -34,14 +38,17 @@ def last_run(records: Sequence[Record]) -> list[Record]:
 def _figures(path: Path, beginning: str) -> str:
     if not path.exists():
         return "Not measured yet.\n"
-    records = last_run([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+    all_records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    records = last_run([record for record in all_records if record["name"].startswith(beginning)])
+    if not records:
+        return "Not measured yet.\n"
     devices = " and ".join(dict.fromkeys(record["device"] for record in records))
     lines = [
         f"{devices}; commit {records[-1]['commit']}.",
         "",
         "| Measure | Value | Peer | Ratio | Limit |",
         "|---|---:|---|---:|---:|",
-        *(_line(record) for record in records if record["name"].startswith(beginning)),
+        *(_line(record) for record in records),
     ]
     return "\n".join([*lines, ""])
 

@@ -105,16 +105,27 @@ def tiers_shown(page: Page) -> list[str]:
 
 
 # axe leaves this one out by itself: whoever says what they see, “0:42”, must reach what they see.
-AXE = {"rules": {"label-content-name-mismatch": {"enabled": 1}}}  # 1: the package writes True as Python does
+# 1: the package writes True as Python does.
+AXE = {"rules": {"label-content-name-mismatch": {"enabled": 1}}, "resultTypes": ["violations"]}
 
 
-def inaccessible(page: Page, *, impacts: Collection[str] = ("minor", "moderate", "serious", "critical")) -> list[str]:
+def inaccessible(
+    page: Page,
+    *,
+    impacts: Collection[str] = ("minor", "moderate", "serious", "critical"),
+    options: Mapping[str, Any] = AXE,
+) -> list[str]:
     """Everything that axe finds."""
     return [
         f"{violation['id']}: {violation['nodes'][0]['html'][:120]}"
-        for violation in Axe().run(page, options=AXE).response["violations"]
+        for violation in Axe().run(page, options=dict(options)).response["violations"]
         if violation["impact"] in impacts
     ]
+
+
+def low_contrast(page: Page) -> list[str]:
+    """What a theme alone decides."""
+    return inaccessible(page, options={"runOnly": ["color-contrast"], "resultTypes": ["violations"]})
 
 
 def serious(page: Page) -> list[str]:

@@ -90,7 +90,7 @@ def terminal(arguments: list[str], laptop: dict[str, str]) -> Iterator[Terminal]
 
 
 def test_ctrl_c_again_and_again_in_a_terminal(port: int, laptop: dict[str, str]) -> None:
-    with terminal(make_demo(port), laptop) as opened:
+    with terminal(make_demo(port, "--no-workers"), laptop) as opened:
         os.write(opened.keyboard, CTRL_C)
         opened.read_until("Stopping")
         for _ in range(5):
@@ -152,11 +152,13 @@ def kill_up(make: psutil.Process) -> None:
     make.children()[0].children()[0].kill()
 
 
-@pytest.mark.parametrize("end", [kill_make, end_make, kill_up])
+@pytest.mark.parametrize(
+    ("end", "options"), [(kill_make, ["--no-workers"]), (end_make, ["--no-workers"]), (kill_up, [])]
+)
 def test_make_or_what_it_started_is_ended(
-    end: Callable[[psutil.Process], None], port: int, laptop: dict[str, str]
+    end: Callable[[psutil.Process], None], options: list[str], port: int, laptop: dict[str, str]
 ) -> None:
-    arguments = make_demo(port)
+    arguments = make_demo(port, *options)
     make = subprocess.Popen(
         arguments, cwd=ROOT, env=laptop, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -166,13 +168,13 @@ def test_make_or_what_it_started_is_ended(
     wait_until_nothing_is_left(laptop)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("how", "options"), [(signal.SIGINT, []), (signal.SIGTERM, ["--no-workers"])])
 def test_a_shell_started_it_in_the_background_where_ctrl_c_is_ignored(
-    how: signal.Signals, port: int, laptop: dict[str, str]
+    how: signal.Signals, options: list[str], port: int, laptop: dict[str, str]
 ) -> None:
     """POSIX shells let what they start so ignore SIGINT and SIGQUIT, and children inherit that."""
     shell = subprocess.Popen(
-        ["sh", "-c", '"$@" & wait', "sh", *command(port)],
+        ["sh", "-c", '"$@" & wait', "sh", *command(port, *options)],
         cwd=ROOT,
         env=laptop,
         stdout=subprocess.PIPE,

@@ -349,10 +349,12 @@ class _Story:
         for what, which, how in steps:
             with suppress(Refusal, IllegalMove), transaction.atomic():
                 self.step(what, which, how)
-            self.compare()
+            self.compare(self.labelers[which % 3])
         for labeler in self.labelers * 3:
             self.labeler_claim(labeler)
-            self.compare()
+            self.compare(labeler)
+        for labeler in self.labelers:
+            self.compare(labeler)
 
     def step(self, what: str, which: int, how: int) -> None:
         tasks = list(RankingTask.objects.select_related("prompt").order_by("pk"))
@@ -444,21 +446,20 @@ class _Story:
             highest = max(Prompt.objects.filter(pk__in=allowed).values_list("campaign__priority", flat=True))
             assert claimed.campaign_id == self.campaigns[highest].pk
 
-    def compare(self) -> None:
+    def compare(self, labeler: Labeler) -> None:
         """The rule of the ORM and what is counted say the same."""
-        for labeler in self.labelers:
-            labeler.refresh_from_db()
-            allowed = may_be_given(labeler, self.kind)
-            if self.kind == AssignmentKind.RANKING:
-                found = list(RankingTask.objects.claimable_by(labeler).values_list("prompt", flat=True))
-            else:
-                found = list(Prompt.objects.claimable_by(labeler).values_list("pk", flat=True))
-            assert sorted(found) == sorted(allowed)
-            assert sum(available_by_campaign(labeler, self.kind).values()) == len(allowed)
-            gets_work = labeler.assignments.filter(state="open").exists() or any(
-                may_be_given(labeler, kind) for kind in KINDS
-            )
-            assert with_work(Labeler.objects.filter(pk=labeler.pk)).get().gets_work == gets_work
+        labeler.refresh_from_db()
+        allowed = may_be_given(labeler, self.kind)
+        if self.kind == AssignmentKind.RANKING:
+            found = list(RankingTask.objects.claimable_by(labeler).values_list("prompt", flat=True))
+        else:
+            found = list(Prompt.objects.claimable_by(labeler).values_list("pk", flat=True))
+        assert sorted(found) == sorted(allowed)
+        assert sum(available_by_campaign(labeler, self.kind).values()) == len(allowed)
+        gets_work = labeler.assignments.filter(state="open").exists() or any(
+            may_be_given(labeler, kind) for kind in KINDS
+        )
+        assert with_work(Labeler.objects.filter(pk=labeler.pk)).get().gets_work == gets_work
 
 
 @pytest.mark.django_db
