@@ -96,7 +96,7 @@ def test_what_is_stopped_or_breaks_off_is_kept_as_far_as_it_came(
         "problem": "The answer broke off. What came so far is here; have it made again."
     }
     answers = ServedTurn.objects.filter(role="assistant").order_by("pk")
-    assert list(answers.values_list("content", "finish_reason")) == [("Because ", "stopped"), ("Half an", "stopped")]
+    assert list(answers.values_list("content", "finish_reason")) == [("Because", "stopped"), ("Half an", "stopped")]
 
 
 @pytest.mark.parametrize(
