@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -126,6 +127,18 @@ class Environment:
             raise _refusal(name, f"a URL such as {example}", _without_password(found))
         return found
 
+    def server_addresses(self, name: str, *, about: str) -> list[str]:
+        """Addresses of servers separated by commas, each http or https with a host and nothing that hides where a
+        request would go or is a secret: no user, no query, no fragment, no link-local host (where clouds keep keys).
+        """
+        found = self._read(name, "", about) or ""
+        addresses = [word.rstrip("/") for part in found.split(",") if (word := part.strip())]
+        for address in addresses:
+            if not _is_server_address(address):
+                wanted = "addresses such as http://vllm:8000/v1, separated by commas, without user, query or fragment"
+                raise _refusal(name, wanted, _without_password(found))
+        return addresses
+
     def words(self, name: str, default: str, *, about: str) -> list[str]:
         """A list separated by commas."""
         found = self._read(name, default, about)
@@ -145,6 +158,20 @@ class Environment:
             raise RuntimeError(f"{name} is read twice; read it once in config/settings/ and use the result.")
         self.settings[name] = Setting(name=name, default=default, about=about, section=self._section)
         return self.values.get(name, "").strip() or self.laptop_defaults.get(name)
+
+
+def _is_server_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:  # a "[" without its "]", or a port that is none
+        return False
+    try:
+        link_local = ip_address(host).is_link_local
+    except ValueError:
+        link_local = False
+    plain = not (parts.username or parts.password or parts.query or parts.fragment) and not re.search(r"\s", address)
+    return parts.scheme in ("http", "https") and bool(host) and plain and not link_local
 
 
 def _shortest(number: float) -> str:

@@ -16,6 +16,8 @@ from labeling.api.services.idempotency import forget_old_requests
 from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of, forget_old_attempts
 from labeling.base.states import CampaignState
+from labeling.console.queries.pace import paces
+from labeling.console.queries.work import work_of
 from labeling.console.services import count_days, count_figures
 from labeling.conversations.services.harvesting import harvest_conversations
 from labeling.desk.services import leases
@@ -33,6 +35,7 @@ from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
 from labeling.quality.gold.services import measuring
 from labeling.quality.gold.services.planning import plan_checks as plan_due_checks
+from labeling.ranking_tasks.queries import sampled_models
 from labeling.ranking_tasks.services import sampling, tasks
 from labeling.review.services.planning import plan_reviews as choose_reviews
 from labeling.review.services.reports import take_up_skipped
@@ -46,12 +49,13 @@ from labeling.rewards.services.scoring_requests import (
     fail_scoring_request,
     forget_answered,
 )
+from labeling.serving.services import following
 from labeling.training.services import leavings, stopping
 from labeling.training.services import runs as training
 from labeling.training.services.comparisons import COMPARISONS, compare_models
 from labeling.training.services.retraining import retrain
 from labeling.training.services.schedule import Schedule, request_if_due
-from labeling.worker_models import loaded_rewarder, loaded_sampler, usable
+from labeling.worker_models import current_rewarder, loaded_rewarder, loaded_sampler, usable
 from labeling.writing.suggestions.services import (
     SUGGESTION_ATTEMPTS,
     SUGGESTION_REQUESTS,
@@ -59,6 +63,7 @@ from labeling.writing.suggestions.services import (
     fail_request,
 )
 from lm.errors import Refused
+from sampler.protocol import CannotSample
 
 log = logging.getLogger(__name__)
 
@@ -116,28 +121,26 @@ def count_for_the_console() -> None:
 @shared_task
 def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
-    for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE):
-        tasks.top_up(campaign=campaign)
-    model = current_sft_model()
-    if model is not None and not why_unusable(model):
+    known = paces(work_of(shown=1, days=8))
+    for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-priority", "pk"):
+        tasks.top_up(campaign=campaign, paces=known)
+    if any(not why_unusable(model) for model in sampled_models()):
         sampling.send_unsampled()
 
 
 @shared_task
 def sample_completions(task_ids: list[int]) -> None:
-    """Samples what the tasks still lack, with the model that is current now."""
-    model = current_sft_model()
-    if model is None:
+    """Samples what the tasks still lack, from the models that their campaigns say."""
+    current = current_sft_model()
+    if current is None:
         sampling.put_back_unsampled(task_ids)
         return
+    sources = sampling.Sources(
+        current=current, sampler_of=partial(usable, load=loaded_sampler), rewarder=current_rewarder
+    )
 
     def work(ids: list[int]) -> None:
-        sampler = usable(model, loaded_sampler)
-        if sampler is None:
-            sampling.put_back_unsampled(ids)
-            return
-        limit = settings.SAMPLING_RESAMPLE_LIMIT
-        sampling.sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=limit)
+        sampling.sample_tasks(task_ids=ids, sources=sources, resample_limit=settings.SAMPLING_RESAMPLE_LIMIT)
 
     sampling.SAMPLING_ATTEMPTS.work_at(task_ids, work)
 
@@ -152,7 +155,10 @@ def sample_suggestions(request_id: int) -> None:
 
     def work(_ids: list[int]) -> None:
         if sampler := usable(model, loaded_sampler):
-            answer_request(request_id=request_id, model=model, sampler=sampler)
+            try:
+                answer_request(request_id=request_id, model=model, sampler=sampler)
+            except CannotSample as failure:
+                trying.note_unusable(version=model, failure=failure)
         else:
             fail_request(request_id=request_id, note=why_unusable(model))
 
@@ -195,7 +201,7 @@ def _score_ahead(model: ModelVersion, *, limit: int) -> None:
     try:
         rewards.score_ahead(
             model=model,
-            load=partial(loaded_rewarder, model.path),
+            load=partial(loaded_rewarder, model),
             limit=limit,
             somebody_waits=somebody_waits,
         )
@@ -206,14 +212,14 @@ def _score_ahead(model: ModelVersion, *, limit: int) -> None:
 @shared_task
 def sample_once(check_id: int) -> None:
     """Loads an SFT model and samples from it, so that it may be promoted; tasks that waited for it are sent."""
-    trying.answer_check(check_id=check_id, use=lambda version: trying.sample_once(loaded_sampler(version.path)))
+    trying.answer_check(check_id=check_id, use=lambda version: trying.sample_once(loaded_sampler(version)))
     top_up_ready_queues()
 
 
 @shared_task
 def score_once(check_id: int) -> None:
     """Loads a reward model and scores with it, so that it may be promoted."""
-    trying.answer_check(check_id=check_id, use=lambda version: trying.score_once(loaded_rewarder(version.path)))
+    trying.answer_check(check_id=check_id, use=lambda version: trying.score_once(loaded_rewarder(version)))
 
 
 @shared_task
@@ -361,6 +367,12 @@ def take_up_silent_runs() -> None:
     """Beat: a run whose worker died without a word goes on with the next one."""
     if training.put_back_silent_runs():
         training.QUEUED_RUNS.send()
+
+
+@shared_task
+def follow_promotions() -> None:
+    """Beat: the server of the language models has the one that is current."""
+    following.follow_promotions()
 
 
 @shared_task

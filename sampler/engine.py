@@ -13,6 +13,7 @@ somebody who waits goes ahead of what is queued.
 
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from sampler.draw import Draw
 from sampler.engine_attention import Group, Pass, Reading, Writing, no_mask, use_engine_attention
 from sampler.live_pass import LivePass, Recorder
 from sampler.prefixes import Prefixes
+from sampler.protocol import ModelFault
 from sampler.rows import Job, LiveRow, seeded
 from sampler.shared_keys import OwnKeys, PromptKeys
 
@@ -36,7 +38,7 @@ PREFIX_SHARE = 0.25
 Stops = Callable[[LiveRow], bool]
 
 
-class OutOfMemory(RuntimeError):
+class OutOfMemory(ModelFault):
     """Not even one row fits."""
 
 
@@ -52,6 +54,10 @@ class Sight:
     """Divided by `steps`: how many rows were live on average."""
     halvings: int = 0
     """How often memory ran out."""
+    first_tokens: int = 0
+    """Jobs whose first token was drawn."""
+    first_token_seconds: float = 0.0
+    """Of all of them together, since they were submitted."""
 
 
 class Engine:
@@ -95,8 +101,18 @@ class Engine:
         with self._lock:
             if job.submitted:
                 raise ValueError("The job was submitted already.")
-            job.submitted = True
+            job.submitted, job.submitted_at = True, time.monotonic()
             self._waiting[0 if job.interactive else 1].append(job)
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Of prompts, that were not read anew."""
+        return self._prefixes.hits
+
+    @property
+    def held_tokens(self) -> int:
+        """Those whose keys and values are in memory, or have their room reserved."""
+        return self._held() + self._prefixes.tokens
 
     @property
     def is_idle(self) -> bool:
@@ -171,6 +187,7 @@ class Engine:
     def _begin_rows(self, job: Job) -> None:
         """As many of its completions as there is room for, each with its first token."""
         begun: list[LiveRow] = []
+        are_first = len(job.waiting) == job.request.num_completions
         steps = job.request.max_new_tokens
         while job.waiting and len(self.live) + len(begun) < self.max_rows:
             if (self.live or begun) and self._held() + (len(begun) + 1) * steps > self.max_tokens:
@@ -189,6 +206,9 @@ class Engine:
         self._own.count = len(self.live)
         self._changed()
         self._take(begun, *draw(job.logits.expand(len(begun), -1).clone(), uniforms))
+        if are_first:
+            self.sight.first_tokens += 1
+            self.sight.first_token_seconds += time.monotonic() - job.submitted_at
 
     # what goes on
 

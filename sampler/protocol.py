@@ -3,11 +3,11 @@
 The labeling side and every sampler meet in these classes alone, so this module imports neither torch nor Django.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypedDict, runtime_checkable
 
-from lm.errors import UnusablePrompt
+from lm.errors import Failed, UnusablePrompt
 from lm.prompt_format import Message
 
 FinishReason = Literal["stop", "length"]
@@ -87,6 +87,50 @@ class Sampler(Protocol):
     def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
         """The completions of each request, in order. Raises `UnusablePrompt` before anything is sampled."""
         ...
+
+
+class SamplerSight(TypedDict):
+    """What a sampler in memory has done since it was loaded, and holds now."""
+
+    prompt_tokens: int
+    """Read; those found in a prefix left out."""
+    prefix_tokens: int
+    """Of prompts, not read anew: another turn of the same dialogue had them."""
+    new_tokens: int
+    steps: int
+    rows_in_steps: int
+    """Divided by `steps`: how many completions were on their way at once, on average."""
+    halvings: int
+    """How often memory ran out, and fewer at once went on."""
+    first_tokens: int
+    first_token_seconds: float
+    """Of all together, from asking until the first token. Divided by `first_tokens`: time to first token."""
+    cache_bytes: int
+    """Keys and values of prompts and completions, as the last step left them."""
+    cache_limit_bytes: int
+
+
+class SightedSampler(Protocol):
+    def sight(self) -> SamplerSight: ...
+
+
+@runtime_checkable
+class StreamingSampler(Sampler, Protocol):
+    def stream(self, request: SampleRequest, *, scope: str = "") -> Generator[str, None, SampledCompletion]:
+        """One completion as it grows: each time what was added to its text, and at last the completion. Closing it ends
+        the sampling. Raises as `sample` does.
+
+        `scope`: whose conversation it is, so that its next turn need not read it anew; "": nobody's.
+        """
+        ...
+
+
+class CannotSample(Failed):
+    """Nothing can be sampled now, whatever is asked for; the message says why. Later it may be possible again."""
+
+
+class ModelFault(RuntimeError):
+    """The model loads but does not compute, for this prompt at least; the message says what to try."""
 
 
 class PromptTooLong(UnusablePrompt):

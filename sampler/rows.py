@@ -31,6 +31,8 @@ class Job:
     """Completions that are not yet begun, by index, last first."""
     done: dict[int, "LiveRow"] = field(default_factory=dict)
     submitted: bool = False
+    submitted_at: float = 0.0
+    """By the monotonic clock."""
     cancelled: bool = False
 
     def __post_init__(self) -> None:

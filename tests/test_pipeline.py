@@ -9,6 +9,7 @@ import pytest
 
 from labeling.base.states import ModelKind, ModelState, RunState, TaskState
 from labeling.models import Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
+from labeling.ranking_tasks.services.tasks import make_task
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.models_in_use import promoted
 from tests.processes import Processes, processes
@@ -50,12 +51,14 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
 
 
 def make_work() -> None:
+    """Each prompt has its task already, of which beat would make three while nobody labels."""
     campaign = make_campaign(
-        k_min=4, k_max=5, max_new_tokens=40, ready_depth=PROMPTS, ranking_tasks_per_prompt=1,
+        k_min=4, k_max=5, max_new_tokens=40, ready_minutes=2 * PROMPTS, ranking_tasks_per_prompt=1,
         demonstrations_per_prompt=0,
     )  # fmt: skip
     for number in range(PROMPTS):
-        make_prompt(campaign, text=f"Say {number} nice things.", submitter=f"submitter-{number + 40}")  # three in test
+        text, submitter = f"Say {number} nice things.", f"submitter-{number + 40}"  # three in test
+        make_task(prompt=make_prompt(campaign, text=text, submitter=submitter), campaign=campaign)
 
 
 def ready_tasks() -> int:

@@ -82,9 +82,11 @@ ORDER BY prompt.id
 COMPLETIONS = """
 WITH run AS (
     INSERT INTO labeling_samplingrun (
-        task_id, imported_model_name, requested, state, error, worker, duplicates_dropped, started_at, finished_at
+        task_id, imported_model_name, requested, state, error, failure, worker, duplicates_dropped, best_of, started_at,
+        finished_at
     )
-    SELECT id, 'given', %(k)s, 'done', '', '', 0, now(), now() FROM labeling_rankingtask WHERE prompt_id > %(after)s
+    SELECT id, 'given', %(k)s, 'done', '', '', '', 0, 1, now(), now()
+    FROM labeling_rankingtask WHERE prompt_id > %(after)s
     RETURNING id, task_id
 )
 INSERT INTO labeling_completion (task_id, run_id, text, text_key, finish_reason)

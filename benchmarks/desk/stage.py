@@ -100,7 +100,7 @@ def set_stage(*, tasks: int, labelers: int, lengths: Sequence[int] = LENGTHS) ->
         flags=starter_flags(),
         rankings_per_task=1,
         shared_percent=0,
-        ready_depth=0,
+        ready_minutes=0,
     )
     chance = random.Random(number)
     _fill(_tasks_for(_prompts(campaign, tasks, chance), k=len(lengths)), lengths, chance)

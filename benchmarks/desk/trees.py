@@ -50,7 +50,7 @@ def _campaign() -> Campaign:
         flags=starter_flags(),
         rankings_per_task=1,
         shared_percent=0,
-        ready_depth=0,
+        ready_minutes=0,
     )
     change_campaign_state(campaign=campaign, state=CampaignState.ACTIVE)
     return campaign

@@ -31,12 +31,36 @@ SAMPLING_MAX_NEW_TOKENS = env.integer(
 SAMPLING_PROMPTS_PER_BATCH = env.integer(
     "SAMPLING_PROMPTS_PER_BATCH", 1, minimum=1, maximum=1024, about="Prompts that one sampling task generates for."
 )
+SAMPLING_MODELS_IN_MEMORY = env.integer(
+    "SAMPLING_MODELS_IN_MEMORY",
+    1,
+    minimum=1,
+    maximum=16,
+    about="Models that a sampling worker keeps loaded; as many as a campaign mixes, where they fit.",
+)
 SAMPLING_RESAMPLE_LIMIT = env.integer(
     "SAMPLING_RESAMPLE_LIMIT",
     3,
     minimum=0,
     maximum=100,
     about="Rounds of replacing duplicates among the K completions.",
+)
+SAMPLING_SERVERS = env.server_addresses(
+    "SAMPLING_SERVERS",
+    about="Servers with OpenAI's API that admins may choose for a model version: http://vllm:8000/v1. Commas between.",
+)
+SAMPLING_SERVER_API_KEY = env.text(
+    "SAMPLING_SERVER_API_KEY", "", about="The key that workers send to these servers, and to nobody else."
+)
+SAMPLING_SERVER_SECONDS = env.integer(
+    "SAMPLING_SERVER_SECONDS",
+    300,
+    minimum=1,
+    maximum=3600,
+    about="How long a worker waits for an answer of such a server before it asks again.",
+)
+SAMPLING_SERVER_REQUESTS = env.integer(
+    "SAMPLING_SERVER_REQUESTS", 16, minimum=1, maximum=1024, about="Requests of one worker to such a server at once."
 )
 SUGGESTION_WAIT_SECONDS = env.integer(
     "SUGGESTION_WAIT_SECONDS",
@@ -45,8 +69,12 @@ SUGGESTION_WAIT_SECONDS = env.integer(
     maximum=3600,
     about="How long a labeler's page waits for the model before it says that nothing comes.",
 )
-READY_QUEUE_DEPTH = env.integer(
-    "READY_QUEUE_DEPTH", 20, minimum=0, maximum=100_000, about="Ranking tasks that new campaigns keep ready ahead."
+READY_MINUTES = env.integer(
+    "READY_MINUTES",
+    30,
+    minimum=0,
+    maximum=1440,
+    about="Of new campaigns: minutes of work that are kept ready ahead of everybody at work.",
 )
 
 env.section("Labeling")

@@ -6,7 +6,7 @@ the next beat (or the next call) sends them. A worker may die: what was sent and
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,11 @@ log = logging.getLogger(__name__)
 
 PEOPLE_WAIT = "suggestions"
 """The queue that workers look into first: somebody sits before the screen (config/celery.py)."""
+
+
+IN_FLIGHT_FOR = timedelta(minutes=5)
+"""What was sent so long ago and still waits is late, or its message is lost (Redis was flushed): it keeps no other from
+being sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,11 @@ class Outbox:
     order_by: str = "pk"
     takes_turns: str | None = None
     """A column whose values take turns, so that many rows of one don't keep those of another waiting."""
+    comes_first: Callable[[], Mapping[Any, int]] | None = None
+    """Of `takes_turns`: how far before the others each value goes; 0 where it names none. Equal ones take turns."""
+    in_flight: Callable[[], int] | None = None
+    """How many rows may be with workers at once; None: as many as there are. The others wait here, where what is more
+    urgent can still come before them."""
     at_once: int = 1000
     """Rows of one round at the most."""
     rows_a_message: Callable[[], int] | None = None
@@ -73,8 +83,14 @@ class Outbox:
         now = now or timezone.now()
         unsent = Q(dispatched_at=None) | Q(dispatched_at__lt=now - self.send_again_after)
         rows = self._rows().select_for_update(skip_locked=True, no_key=True).filter(unsent)
-        found = rows.order_by(self.order_by).values_list("pk", self.takes_turns or "pk")[: self.at_once]
+        found = list(rows.order_by(self.order_by).values_list("pk", self.takes_turns or "pk")[: self.at_once])
         ids = in_turns(found) if self.takes_turns else [pk for pk, _pk in found]
+        if self.comes_first is not None:
+            places, owners = self.comes_first(), dict(found)
+            ids.sort(key=lambda pk: -places.get(owners[pk], 0))
+        if self.in_flight is not None:
+            sent = self._rows().filter(dispatched_at__gte=now - IN_FLIGHT_FOR).count()
+            ids = ids[: max(0, self.in_flight() - sent)]
         self.model._base_manager.filter(pk__in=ids).update(dispatched_at=now)  # noqa: SLF001
         return ids
 

@@ -173,6 +173,17 @@ class SamplingState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class SamplingFailure(models.TextChoices):
+    """Why a sampling run failed."""
+
+    PROMPT = "prompt", _("The prompt does not fit the model")
+    MODEL = "model", _("The model computes nothing usable")
+    MEMORY = "memory", _("Out of memory")
+    UNREACHABLE = "unreachable", _("The model or its server can't be sampled from")
+    WORKER_DIED = "worker_died", _("The worker died")
+    OTHER = "other", _("Something else")
+
+
 class ScoringState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     READY = "ready", _("Ready")
@@ -194,6 +205,15 @@ class ModelState(models.TextChoices):
     CANDIDATE = "candidate", _("Candidate")
     CURRENT = "current", _("Current")
     RETIRED = "retired", _("Retired")
+
+
+class ModelBackend(models.TextChoices):
+    """Where a model version is sampled from. The values but the first are those of sampler/backends/dialects.py."""
+
+    LOCAL = "local", _("Sampling workers")
+    VLLM = "vllm", _("vLLM server")
+    SGLANG = "sglang", _("SGLang server")
+    OPENAI = "openai", _("Other server with OpenAI's API")
 
 
 class CheckState(models.TextChoices):
@@ -297,6 +317,7 @@ class ApiScope(models.TextChoices):
     MODELS_READ = "models:read", _("Model versions and training runs: read")
     SCORES = "scores", _("Rewards: ask for them")
     WEBHOOKS = "webhooks", _("Webhooks: set up and remove")
+    CHAT = "chat", _("The current policy: ask it for answers")
 
 
 class WebhookEvent(models.TextChoices):

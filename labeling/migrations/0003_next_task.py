@@ -24,6 +24,8 @@ class Kind:
     content_warnings: str
     skills: str
     met_by: str
+    not_written: str
+    """SQL: whether the claimant has not written some of it themselves."""
     waited_before: str
     """SQL for a trigger: whether the row that becomes claimable was so before, and so is handed out first."""
     moves: str
@@ -41,6 +43,7 @@ RANKING = Kind(
     content_warnings="(SELECT content_warnings FROM labeling_prompt WHERE id = work.prompt_id)",
     skills="(SELECT required_skills FROM labeling_prompt WHERE id = work.prompt_id)",
     met_by="met.kind = 'ranking' AND met.task_id = work.id",
+    not_written="work.written_by_id IS DISTINCT FROM claimant.id",
     waited_before="OLD.ready_at IS NOT NULL",
     moves="false",  # its prompt tells it
 )
@@ -54,6 +57,7 @@ DEMONSTRATION = Kind(
     content_warnings="work.content_warnings",
     skills="work.required_skills",
     met_by="met.kind = 'demonstration' AND met.prompt_id = work.id",
+    not_written="true",
     waited_before="true",
     moves="(OLD.content_warnings, OLD.required_skills) IS DISTINCT FROM (NEW.content_warnings, NEW.required_skills)",
 )
@@ -142,7 +146,7 @@ BY_INDEX_ALONE = """SET enable_seqscan = off SET enable_bitmapscan = off SET ena
 
 def not_met(kind: Kind) -> str:
     """Work whose lease ran out before anything was entered was not met: it may be offered again."""
-    return f"""NOT EXISTS (
+    return f"""{kind.not_written} AND NOT EXISTS (
         SELECT FROM labeling_assignment AS met WHERE met.labeler_id = claimant.id AND {kind.met_by}
             AND (met.state <> 'lapsed' OR met.draft_version > 0)
     )"""

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import CheckState, ModelKind, ModelState
+from labeling.base.states import CheckState, ModelBackend, ModelKind, ModelState
 
 
 class RewardModel(models.Model):
@@ -66,6 +66,14 @@ class ModelVersion(StatefulModel):
     )  # fmt: skip
     name = models.CharField(max_length=200, unique=True)
     path = models.CharField(max_length=1000, help_text="A directory with config.json, a tokenizer and *.safetensors.")
+    backend = models.CharField(
+        max_length=8,
+        choices=ModelBackend.choices,
+        default=ModelBackend.LOCAL,
+        help_text="Who samples from it: workers that load it, or a server that holds the same weights.",
+    )
+    server = models.CharField(max_length=500, blank=True, help_text="The server's address, one of SAMPLING_SERVERS.")
+    served_name = models.CharField(max_length=200, blank=True, help_text="The name under which the server knows it.")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     snapshot = models.ForeignKey(
         "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
@@ -100,6 +108,13 @@ class ModelVersion(StatefulModel):
             one_of("kind", ModelKind, name="model_kind_known"),
             one_of("state", ModelState, name="model_state_known"),
             not_blank("path", name="model_path_not_blank"),
+            one_of("backend", ModelBackend, name="model_backend_known"),
+            models.CheckConstraint(
+                condition=Q(backend="local", server="", served_name="")
+                | Q(~Q(backend="local"), kind=ModelKind.SFT.value, server__regex=r"^https?://\S+$")
+                & ~Q(served_name=""),
+                name="model_server_is_named",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -26,10 +26,11 @@ from labeling.people.tokens.models import ApiToken
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
-from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplerReport, SamplingRun
 from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
+from labeling.serving.models import ChatUsage
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
@@ -46,6 +47,7 @@ __all__ = [
     "Campaign",
     "Candidate",
     "Change",
+    "ChatUsage",
     "Check",
     "Completion",
     "CompletionAgreement",
@@ -97,6 +99,7 @@ __all__ = [
     "RewardModel",
     "RewardScore",
     "RubricVersion",
+    "SamplerReport",
     "SamplingRun",
     "ScoringRequest",
     "ScreeningDecision",

@@ -1,11 +1,12 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import AssignmentKind, CampaignState, SamplingState, TaskState
+from labeling.base.states import AssignmentKind, CampaignState, SamplingFailure, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached
@@ -31,6 +32,7 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
         tasks = self.filter(
             HAS_A_FREE_PLACE,
             Q(reserved_for=None) | Q(reserved_for=labeler),
+            Q(written_by=None) | ~Q(written_by=labeler),
             ~Exists(met),
             campaign__state=CampaignState.ACTIVE,
             campaign__stage=labeler.works_in,
@@ -75,6 +77,15 @@ class RankingTask(StatefulModel):
         on_delete=models.PROTECT,
         related_name="copies",
         help_text="Whose completions it shows again to one labeler, as a check. It counts as no work of its own.",
+    )
+    written_by = models.ForeignKey(
+        Labeler,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who wrote the demonstration among its completions. They are not offered it.",
     )
     shared = models.BooleanField(
         default=False, editable=False, help_text="Drawn to be ranked by several labelers, to see how well they agree."
@@ -152,7 +163,8 @@ class RankingTask(StatefulModel):
         return f"Ranking task {self.pk}"
 
 
-FINISH_REASONS = ("stop", "length", "imported")
+FINISH_REASONS = ("stop", "length", "imported", "written")
+"""WRITTEN: a labeler's demonstration."""
 
 
 class SamplingRun(StatefulModel):
@@ -170,8 +182,34 @@ class SamplingRun(StatefulModel):
     seed = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=16, choices=SamplingState.choices, default=SamplingState.RUNNING)
     error = models.TextField(blank=True)
+    failure = models.CharField(max_length=16, blank=True, choices=SamplingFailure.choices)
     worker = models.CharField(max_length=200, blank=True)
     duplicates_dropped = models.PositiveSmallIntegerField(default=0)
+    best_of = models.PositiveSmallIntegerField(
+        default=1, help_text="Each completion was picked among so many samples. 1: none was."
+    )
+    picked_by = models.ForeignKey(
+        ModelVersion,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The reward model that picked them.",
+    )
+    demonstration = models.ForeignKey(
+        "labeling.Demonstration",  # of labeling/desk, which comes later
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The ideal answer that is its completion; then no model was asked.",
+    )
+    new_tokens = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Sampled, those of samples that were not kept among them."
+    )
+    seconds = models.FloatField(
+        null=True, blank=True, help_text="Its share, by tokens, of the time that its worker took."
+    )
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -181,10 +219,16 @@ class SamplingRun(StatefulModel):
         ordering = ["-id"]
         constraints = [
             one_of("state", SamplingState, name="sampling_state_known"),
+            one_of("failure", ["", *SamplingFailure], name="sampling_failure_known"),
             models.CheckConstraint(
-                condition=Q(imported_model_name="", model_version__isnull=False, seed__isnull=False)
-                | Q(model_version=None, seed=None) & ~Q(imported_model_name=""),
+                condition=Q(imported_model_name="", model_version__isnull=False, seed__isnull=False, demonstration=None)
+                | Q(model_version=None, seed=None, demonstration=None) & ~Q(imported_model_name="")
+                | Q(model_version=None, seed=None, imported_model_name="", demonstration__isnull=False),
                 name="sampling_run_names_its_model",
+            ),
+            models.CheckConstraint(
+                condition=Q(best_of=1, picked_by=None) | Q(best_of__gte=2, picked_by__isnull=False),
+                name="sampling_run_names_what_picked",
             ),
         ]
         indexes = [
@@ -197,7 +241,27 @@ class SamplingRun(StatefulModel):
         return f"Sampling run {self.pk}"
 
     def model_name(self) -> str:
+        """In the admin, in the reader's language where no model wrote it."""
+        if self.demonstration_id is not None:
+            return gettext("Demonstration")
         return self.imported_model_name or str(self.model_version)
+
+
+class SamplerReport(models.Model):
+    """What the sampler in a worker's memory has done and holds, as the worker said it last."""
+
+    worker = models.CharField(max_length=255, unique=True)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    sight = models.JSONField(help_text="SamplerSight of sampler/protocol.py.")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("sampler report")
+        verbose_name_plural = _("sampler reports")
+        ordering = ["worker"]
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.model_version}"
 
 
 class Completion(models.Model):

@@ -3,13 +3,27 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from labeling.base.states import AssignmentKind, TaskState
+from labeling.base.states import AssignmentKind, CampaignState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
 from labeling.campaigns.models.queues import WorkQueue
 from labeling.campaigns.queries import counted_in
+from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
+
+
+def sampled_models() -> list[ModelVersion]:
+    """From which completions are sampled now: the current SFT model, and those that open campaigns name."""
+    named = {
+        part["model"]
+        for mixture in Campaign.objects.filter(state=CampaignState.ACTIVE).values_list("mixture", flat=True)
+        for part in mixture
+    }
+    current = current_sft_model()
+    others = ModelVersion.objects.filter(pk__in=named - {None}).exclude(pk=current.pk if current else None)
+    return [*([current] if current else []), *others.order_by("pk")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,8 @@
 """Which completions a ranking task may have."""
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,3 +70,21 @@ def share_of_tasks(*, share: float, shared_rankings: int, other_rankings: int) -
 def text_key(text: str) -> str:
     """Returns what two completions of one task may not share: sha256 of the text, as lm/white_space.py compares it."""
     return hashlib.sha256(comparable(text).encode()).hexdigest()
+
+
+_SIGNS_AROUND = re.compile(r"^\W+|[^\w)\]}]+$")
+
+
+def near_key(text: str) -> str:
+    """Returns what two sampled completions of one task may not share: nobody could rank one above the other.
+
+    Beside what `text_key` passes over: case, width and style of characters (NFKC), Markdown's emphasis and quotation
+    marks, all white space as one blank, and the signs before the first and after the last word.
+
+    >>> near_key("**Yes,** it is!") == near_key("yes, it  is") != near_key("yes, it is not")
+    True
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = re.sub(r"[*_`\"'‘’“”«»「」]", "", plain)
+    plain = _SIGNS_AROUND.sub("", " ".join(plain.split()))
+    return plain or comparable(text)

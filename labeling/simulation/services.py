@@ -33,7 +33,7 @@ from labeling.simulation.rules.ranking import Page, hand_in
 from labeling.simulation.rules.writing import answer_of
 
 # What a campaign for simulated labelers takes over from the one that it is like.
-COPIED = ("languages", "priority", "k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth",
+COPIED = ("languages", "priority", "k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_minutes",
           "lease_minutes", "retrain_after_rankings", "retrain_after_days")  # fmt: skip
 
 

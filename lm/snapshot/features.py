@@ -47,6 +47,7 @@ COMPLETION = Struct(
         "tokens": "int64",
         "finish_reason": "string",
         "mean_logprob": "float64",
+        "best_of": "int64",
         "edited": "bool",
         "demonstration_id": "int64",
     }

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-COMPOSE_ONLY = {"POSTGRES_PASSWORD", "WEB_ADDRESS"}
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "WEB_ADDRESS", "VLLM_MODEL"}
 
 
 def stage(name: str) -> str:
@@ -74,6 +74,9 @@ def test_each_service_is_built_from_a_stage_and_runs_a_command_that_there_is(nam
     assert f" AS {service['build']['target']}\n" in DOCKERFILE
     command = service["command"]
     match command[0]:
+        case "python" if command[1:3] == ["-m", "sampler"]:
+            assert command[3] == "serve"
+            assert command[4:6] == ["--host", "0.0.0.0"]
         case "python":
             assert command[1] == "manage.py"
             assert command[2] in get_commands()
@@ -88,7 +91,7 @@ def test_each_service_is_built_from_a_stage_and_runs_a_command_that_there_is(nam
             pytest.fail(f"{name} runs {other}")
 
 
-@pytest.mark.parametrize("profile", ["gpu", "cpu"])
+@pytest.mark.parametrize("profile", ["gpu", "cpu", "vllm"])
 def test_every_queue_has_exactly_one_kind_of_worker(profile: str) -> None:
     served = [
         queue
@@ -101,9 +104,12 @@ def test_every_queue_has_exactly_one_kind_of_worker(profile: str) -> None:
 
 def test_sampling_and_training_have_torch_and_in_the_gpu_profile_a_gpu_each() -> None:
     for name, service in ours().items():
-        needs_torch = bool(queues_of(service["command"]) & {"suggestions", "scoring", "sampling", "training"})
+        works = queues_of(service["command"]) & {"suggestions", "scoring", "sampling", "training"}
+        needs_torch = bool(works) or "sampler" in service["command"]
+        if name == "sampling-server":  # the server has it
+            needs_torch = False
         assert (service["build"]["target"] == "gpu") == needs_torch, name
-        if service.get("profiles") == ["gpu"]:
+        if "gpu" in service.get("profiles", []):
             devices = service["deploy"]["resources"]["reservations"]["devices"]
             assert devices[0]["capabilities"] == ["gpu"]
 
@@ -120,6 +126,15 @@ def test_services_wait_for_what_they_need_and_volumes_are_declared() -> None:
         volumes = {volume.partition(":")[0] for volume in service.get("volumes", [])}
         assert volumes <= COMPOSE["volumes"].keys(), name
     assert SERVICES["web"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_vllm_profile_has_its_server_a_gpu_and_the_key_that_workers_send() -> None:
+    vllm = SERVICES["vllm"]
+    assert vllm["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert vllm["environment"] == {"VLLM_API_KEY": "${SAMPLING_SERVER_API_KEY:-}"}
+    # Without this vLLM takes temperature and top_p from the model's own generation_config.json.
+    assert vllm["command"][-2:] == ["--generation-config", "vllm"]
+    assert re.fullmatch(r"vllm/vllm-openai:v[\d.]+", vllm["image"])
 
 
 def test_variables_in_the_compose_file_are_settings_or_explained_in_the_example() -> None:

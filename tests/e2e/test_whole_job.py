@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 # A small model on two cores: short answers, and as little training as shows every joint.
 SETTINGS = {
     "SAMPLING_MAX_NEW_TOKENS": 16,
-    "READY_QUEUE_DEPTH": 3,  # in each of two languages
+    "READY_MINUTES": 6,  # three tasks in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
     "PROMOTE_MIN_TEST_RANKINGS": 1,

@@ -47,7 +47,7 @@ from labeling.people.roles.rules import Role
 from labeling.people.roles.services import make_roles, set_roles
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
-from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import copy_task
 from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.writing.suggestions.services import answer_request
@@ -622,7 +622,7 @@ def chat_ended(tour: Tour) -> None:
 def chat_ready_to_rank(tour: Tour) -> None:
     task = RankingTask.objects.get(reserved_for=tour.alice, copy_of=None)
     sample_tasks(
-        task_ids=[task.pk], model=tour.model, sampler=ScriptedSampler(*tour.words["answers"]), resample_limit=1
+        task_ids=[task.pk], sources=one_source(tour.model, ScriptedSampler(*tour.words["answers"])), resample_limit=1
     )
     tour.page.reload()
     expect(tour.page.locator(".next-step [data-ready]")).to_be_visible()

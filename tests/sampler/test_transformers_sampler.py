@@ -249,3 +249,18 @@ def test_a_request_that_makes_no_sense_is_refused(wrong: dict[str, object], word
     sound: dict[str, object] = {"messages": SHORT, "num_completions": 4, "seed": 1}
     with pytest.raises(ValueError, match=words):
         SampleRequest(**(sound | wrong))  # type: ignore[arg-type]
+
+
+def test_what_it_has_done_and_holds_is_counted(sampler_of: SamplerOf) -> None:
+    sampler = without_end(sampler_of())
+    (completions,) = sampler.sample([request(k=3, max_new_tokens=8)])
+    list(sampler.stream(request(max_new_tokens=8), scope="alice"))
+    list(sampler.stream(request(max_new_tokens=8), scope="alice"))
+    sight = sampler.sight()
+    assert sight["new_tokens"] == sum(each.token_count for each in completions) + 2 * 8
+    assert (sight["first_tokens"], sight["steps"], sight["rows_in_steps"]) == (3, 21, 35)
+    assert sight["first_token_seconds"] > 0
+    prompt = len(sampler._prompt_tokens(request()))
+    assert sight["prompt_tokens"] + sight["prefix_tokens"] == 3 * prompt
+    assert sight["prefix_tokens"] == prompt - 1
+    assert 0 < sight["cache_bytes"] < sight["cache_limit_bytes"]

@@ -7,10 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from labeling.base.admin.fields import choice, languages, several
+from labeling.base.states import ModelKind
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, FlagsField, InstructionsForm
+from labeling.campaigns.mixture.rules import BadMixture, lines_of, parts_of
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import campaign_defaults
 from labeling.campaigns.services.starter import starter_flags
+from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.people.skills.queries import named_skills
 
@@ -41,7 +44,11 @@ SETTINGS: tuple[str, ...] = (
     "temperature",
     "top_p",
     "max_new_tokens",
-    "ready_depth",
+    "mixture",
+    "best_of_percent",
+    "best_of",
+    "include_demonstration",
+    "ready_minutes",
     "lease_minutes",
     "ask_strength",
     "ask_edit",
@@ -81,7 +88,11 @@ LABELS = {
     "temperature": _("Temperature"),
     "top_p": _("Top-p"),
     "max_new_tokens": _("Longest completion, in tokens"),
-    "ready_depth": _("Tasks kept ready"),
+    "mixture": _("Sampled from"),
+    "best_of_percent": _("Picked by the reward model, in percent"),
+    "best_of": _("Best of so many"),
+    "include_demonstration": _("A labeler's demonstration among them"),
+    "ready_minutes": _("Minutes of work kept ready"),
     "lease_minutes": _("Lease, in minutes"),
     "ask_strength": _("Ask how much better"),
     "ask_edit": _("Ask to improve the best"),
@@ -131,7 +142,20 @@ FIELDSETS: list[Any] = [
     ),
     (
         _("How completions are sampled"),
-        {"fields": ["k_min", "k_max", "temperature", "top_p", "max_new_tokens", "ready_depth"]},
+        {
+            "fields": [
+                "k_min",
+                "k_max",
+                "temperature",
+                "top_p",
+                "max_new_tokens",
+                "mixture",
+                "best_of_percent",
+                "best_of",
+                "include_demonstration",
+                "ready_minutes",
+            ]
+        },
     ),
     (_("What reviewers look at"), {"fields": ["review_percent", "review_first", "review_below_percent"]}),
     (
@@ -169,6 +193,35 @@ class StatementsField(forms.CharField):
         return {"language": code.strip(), "text": text.strip()}
 
 
+class MixtureField(forms.CharField):
+    """The models that completions come from, one a line, with its share."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=LABELS["mixture"],
+            required=False,
+            widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": "2 current\n1 policy-2 T=0.7 top-p=0.9"}),
+            help_text=_(
+                "One a line: a share and a model version's name, or current for whichever is current; after it, where "
+                "they differ from the above, T=… and top-p=…. Labelers are not shown which is which. Empty: all from "
+                "the current one."
+            ),
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        names = {part["model"] for part in value or [] if part["model"] is not None}
+        return lines_of(value or [], names=dict(ModelVersion.objects.filter(pk__in=names).values_list("pk", "name")))
+
+    def to_python(self, value: Any) -> Any:
+        versions = dict(ModelVersion.objects.filter(kind=ModelKind.SFT).values_list("name", "pk"))
+        try:
+            return parts_of(super().to_python(value) or "", versions=versions)
+        except BadMixture as bad:
+            raise forms.ValidationError(str(bad)) from bad
+
+
 EXISTING = [
     ("yes", _("Existing prompts and tasks ask for the new numbers, too")),
     ("no", _("Only what is added from now on")),
@@ -184,6 +237,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs
         help_text=_("What is done or held stays. Tasks that were done wait again where more rankings are asked for."),
     )
     use_case_statements = StatementsField()
+    mixture = MixtureField()
     required_skills = several(
         _("Skills and topics that it asks for"),
         named_skills,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
 from labeling.base.states import WORKS_IN, CampaignStage, CampaignState, CampaignUse, CompositionKind, LabelerState
+from labeling.campaigns.mixture.rules import BEST_OF_RANGE
 from labeling.model_versions.models import RewardModel
 from labeling.people.models import Labeler
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
@@ -22,6 +23,8 @@ MOST_SUGGESTIONS = 5
 """For one turn: more are not read, and each costs the labeler seconds."""
 EVERYBODY = 32_767
 """So many labels are wanted where everybody who comes makes one: more than come, and the most that the column holds."""
+MOST_READY_MINUTES = 1440
+"""A day of work for everybody: more would be ranked when its model is long gone."""
 MOST_CHECKS_PERCENT = 30
 """More checks than that, and labelers would mostly work for nothing."""
 K_VALIDATORS = [MinValueValidator(RANKED_LOWEST), MaxValueValidator(RANKED_HIGHEST)]
@@ -133,8 +136,31 @@ class Campaign(StatefulModel):
     temperature = models.FloatField(default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(2.0)])
     top_p = models.FloatField(default=1.0, validators=[MinValueValidator(0.01), MaxValueValidator(1.0)])
     max_new_tokens = models.PositiveIntegerField(default=256, validators=[MinValueValidator(1)])
-    ready_depth = models.PositiveIntegerField(
-        default=20, help_text=_("Beat keeps so many ranking tasks ready ahead of the labelers.")
+    mixture = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("Which models its completions come from. Empty: all from the current one."),
+    )
+    best_of_percent = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Of 100 completions, so many are picked by the current reward model. The others are as they come."),
+    )
+    best_of = models.PositiveSmallIntegerField(
+        default=8,
+        validators=[MinValueValidator(BEST_OF_RANGE[0]), MaxValueValidator(BEST_OF_RANGE[1])],
+        help_text=_("Each picked completion is the best of so many samples, 2 to 64."),
+    )
+    include_demonstration = models.BooleanField(
+        default=False,
+        help_text=_("Where a labeler has written an ideal answer, it is one of the completions, and nothing shows it."),
+    )
+    ready_minutes = models.PositiveIntegerField(
+        default=30,
+        validators=[MaxValueValidator(MOST_READY_MINUTES)],
+        help_text=_(
+            "Beat keeps so many minutes of work ready ahead of everybody at work; hardly any where nobody labels."
+        ),
     )
     ask_strength = models.BooleanField(
         default=False,
@@ -240,6 +266,10 @@ class Campaign(StatefulModel):
             models.CheckConstraint(condition=Q(temperature__gte=0, temperature__lte=2), name="campaign_temperature"),
             models.CheckConstraint(condition=Q(top_p__gt=0, top_p__lte=1), name="campaign_top_p"),
             models.CheckConstraint(condition=Q(max_new_tokens__gte=1), name="campaign_max_new_tokens_positive"),
+            models.CheckConstraint(
+                condition=Q(best_of_percent__lte=100, best_of__gte=BEST_OF_RANGE[0], best_of__lte=BEST_OF_RANGE[1]),
+                name="campaign_best_of_range",
+            ),
             models.CheckConstraint(condition=Q(lease_minutes__gte=1), name="campaign_lease_minutes_positive"),
             models.CheckConstraint(
                 condition=(Q(daily_quota=None) | Q(daily_quota__gte=1))

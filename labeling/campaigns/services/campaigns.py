@@ -29,7 +29,7 @@ class CampaignDefaults(TypedDict):
     temperature: float
     top_p: float
     max_new_tokens: int
-    ready_depth: int
+    ready_minutes: int
     lease_minutes: int
 
 
@@ -41,7 +41,7 @@ def campaign_defaults() -> CampaignDefaults:
         temperature=settings.SAMPLING_TEMPERATURE,
         top_p=settings.SAMPLING_TOP_P,
         max_new_tokens=settings.SAMPLING_MAX_NEW_TOKENS,
-        ready_depth=settings.READY_QUEUE_DEPTH,
+        ready_minutes=settings.READY_MINUTES,
         lease_minutes=settings.LEASE_MINUTES,
     )
 

@@ -33,7 +33,7 @@ class Depth:
 def depths(*, campaigns: dict[int, Campaign], figures: Figures, work: Work) -> list[Depth]:
     """Minutes are rankings that could be begun, times the mean active time of one in the last days: of the same
     campaign and language, else of the campaign, else of all."""
-    seconds_of = _seconds_per_ranking(work.by_day)
+    seconds_of = seconds_per_ranking(work.by_day)
     found = []
     for row in figures.work:
         campaign = campaigns.get(row["campaign"])
@@ -54,7 +54,7 @@ def depths(*, campaigns: dict[int, Campaign], figures: Figures, work: Work) -> l
     return sorted(found, key=lambda each: (each.campaign.name, each.language))
 
 
-def _seconds_per_ranking(rows: Sequence[Handed]) -> dict[tuple[int, str], float]:
+def seconds_per_ranking(rows: Sequence[Handed]) -> dict[tuple[int, str], float]:
     """By (campaign, language), (campaign, "") and (0, "")."""
     sums: defaultdict[tuple[int, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
     for row in rows:

@@ -2,7 +2,7 @@
 
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -14,11 +14,14 @@ from prometheus_client.registry import Collector
 from config.disk import disks_with_room
 from config.health import redis_state
 from labeling.alerts.models import Incident, WorkerSign
-from labeling.base.states import AlertKind
+from labeling.base.states import AlertKind, SamplingFailure
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.console.queries.depth import depths
 from labeling.console.queries.figures import figures
+from labeling.console.queries.pace import paces, sampling_now
 from labeling.console.queries.waiting import waiting_work
 from labeling.console.queries.work import work_of
+from sampler.protocol import SamplerSight
 
 LOCAL = frozenset({"127.0.0.1", "::1"})
 
@@ -52,6 +55,7 @@ class Numbers(Collector):
             "folder",
         )
         yield from _work()
+        yield from _sampling()
         yield from _queues()
         yield from _workers()
         yield _alerts()
@@ -73,6 +77,51 @@ def _work() -> Iterable[Metric]:
         sums[labels] = sums.get(labels, 0.0) + each.count
     about = "First submissions of real work since the beginning."
     yield _gauge("concord_handed_in", about, list(sums.items()), "campaign", "kind", "simulated")
+
+
+def _sampling() -> Iterable[Metric]:
+    """Of the last half hour (queries/pace.py); what samplers hold in memory, since they were loaded."""
+    work = work_of(shown=1, days=8)
+    known = paces(work, to_plan=False)
+    now = sampling_now(known)
+    depth = depths(campaigns=Campaign.objects.in_bulk(), figures=figures(), work=work)
+    minutes = [((each.campaign.slug, each.language), each.minutes) for each in depth if each.minutes is not None]
+    about = "How long one labeler would be busy with what is ready."
+    yield _gauge("concord_ready_minutes", about, minutes, "campaign", "language")
+    slugs = {each.campaign.pk: each.campaign.slug for each in depth}
+    people = [((slugs[key[0]], key[1]), pace.at_work) for key, pace in known.by_queue.items() if key[0] in slugs]
+    yield _gauge("concord_labelers_at_work", "Who ranked within half an hour.", people, "campaign", "language")
+    speed = now.tokens_per_second
+    about = "Tokens a second while a worker was busy."
+    yield _gauge("concord_sampling_tokens_per_second", about, [((), speed)] if speed is not None else [])
+    verdict = now.verdict
+    rates = [(("sustained",), verdict.sustained), (("used",), verdict.used)] if verdict else []
+    yield _gauge("concord_sampling_tasks_per_minute", "What workers sustain, and labelers use up.", rates, "of")
+    failed = [((reason.value,), float(now.failures.get(reason.value, 0))) for reason in SamplingFailure]
+    yield _gauge("concord_sampling_failures", "Runs that failed.", failed, "reason")
+    for name, about, value in SIGHTS:
+        rows = [((each.worker, str(each.model_version)), value(each.sight)) for each in now.reports]
+        yield _gauge(name, about, rows, "worker", "model")
+
+
+SIGHTS: tuple[tuple[str, str, Callable[[SamplerSight], float]], ...] = (
+    ("concord_sampler_prompt_tokens", "Tokens of prompts that were read.", lambda sight: sight["prompt_tokens"]),
+    ("concord_sampler_prefix_tokens", "Tokens of prompts not read anew.", lambda sight: sight["prefix_tokens"]),
+    ("concord_sampler_new_tokens", "Tokens that were sampled.", lambda sight: sight["new_tokens"]),
+    (
+        "concord_sampler_batch_rows",
+        "Completions at once, on average.",
+        lambda sight: sight["rows_in_steps"] / (sight["steps"] or 1),
+    ),
+    (
+        "concord_sampler_first_token_seconds",
+        "From asking to the first token, on average.",
+        lambda sight: sight["first_token_seconds"] / (sight["first_tokens"] or 1),
+    ),
+    ("concord_sampler_cache_bytes", "Keys and values in memory.", lambda sight: sight["cache_bytes"]),
+    ("concord_sampler_cache_limit_bytes", "The most that they may be.", lambda sight: sight["cache_limit_bytes"]),
+    ("concord_sampler_memory_ran_out", "Times that fewer at once went on.", lambda sight: sight["halvings"]),
+)
 
 
 def _queues() -> Iterable[Metric]:

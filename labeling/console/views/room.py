@@ -12,8 +12,10 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.console.forms import DAYS_SHOWN, LookForm
 from labeling.console.queries.depth import FORECAST_DAYS
 from labeling.console.queries.figures import Figures, figures
+from labeling.console.queries.pace import Sampling, paces, sampling_now
 from labeling.console.queries.work import Work, work_of
 from labeling.people.roles.queries import sees_every_campaign
+from labeling.ranking_tasks.services.tasks import Paces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,14 @@ class Room:
     @cached_property
     def figures(self) -> Figures:
         return figures()
+
+    @cached_property
+    def paces(self) -> Paces:
+        return paces(self.work, to_plan=False)
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        return sampling_now(self.paces)
 
     @cached_property
     def work(self) -> Work:

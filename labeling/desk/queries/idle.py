@@ -170,6 +170,7 @@ def _queues_for(kind: AssignmentKind) -> QuerySet[WorkQueue]:
     passed = QueueProgress.objects.filter(queue=OuterRef("pk"), labeler=OuterRef(OuterRef("pk"))).values("passed")
     waiting = _rows_of(kind).filter(
         ~Exists(_met(kind, labeler=OuterRef(OuterRef(OuterRef("pk"))))),
+        _not_written(kind, by=OuterRef(OuterRef("pk"))),
         queue=OuterRef("pk"),
         queue_place__gt=OuterRef("passed"),
     )
@@ -195,6 +196,11 @@ def _met(kind: AssignmentKind, *, labeler: OuterRef) -> QuerySet[Assignment]:
     """Of the task or prompt of the query around it: what the labeler has met."""
     work = "task" if kind == AssignmentKind.RANKING else "prompt"
     return Assignment.objects.filter(HAS_MET, labeler=labeler, kind=kind, **{work: OuterRef("pk")})
+
+
+def _not_written(kind: AssignmentKind, *, by: OuterRef) -> Q:
+    """Of a task: that none of its completions is this labeler's own demonstration."""
+    return Q(written_by=None) | ~Q(written_by=by) if kind == AssignmentKind.RANKING else Q()
 
 
 def people_at_work() -> QuerySet[Labeler]:
@@ -245,6 +251,7 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
     passed = QueueProgress.objects.filter(labeler=OuterRef("pk"), queue=OuterRef(OuterRef("pk"))).values("passed")
     theirs = _rows_of(kind).filter(
         ~Exists(_met(kind, labeler=OuterRef(OuterRef("pk")))),
+        _not_written(kind, by=OuterRef("pk")),
         queue=OuterRef(OuterRef("pk")),
         queue_place__gt=OuterRef("passed"),
     )

@@ -77,6 +77,7 @@ def _completion(ranking: int, number: int, given: dict[str, Any]) -> CompletionR
         "tokens": None,
         "finish_reason": "imported",
         "mean_logprob": None,
+        "best_of": None,
         "edited": False,
         "demonstration_id": None,
     }

@@ -139,6 +139,8 @@ def _completions_of(ranking_ids: list[int]) -> dict[int, list[CompletionRecord]]
             "completion__token_count",
             "completion__finish_reason",
             "completion__mean_logprob",
+            "completion__run__best_of",
+            "completion__run__demonstration_id",
         )
     )
     completions: dict[int, list[CompletionRecord]] = defaultdict(list)
@@ -191,6 +193,7 @@ def _edited_completion(demonstration_id: int, text: str) -> CompletionRecord:
         "tokens": None,
         "finish_reason": None,
         "mean_logprob": None,
+        "best_of": None,
         "edited": True,
         "demonstration_id": demonstration_id,
     }
@@ -198,7 +201,8 @@ def _edited_completion(demonstration_id: int, text: str) -> CompletionRecord:
 
 def _completion_record(row: tuple[Any, ...]) -> CompletionRecord:
     (_, completion_id, text, rank, quality, flags, note, shown_position) = row[:8]
-    (imported_name, model, model_id, temperature, top_p, seed, run_seed, tokens, finish_reason, logprob) = row[8:]
+    (imported_name, model, model_id, temperature, top_p, seed, run_seed, tokens, finish_reason, logprob) = row[8:18]
+    best_of, demonstration_id = row[18:]
     return {
         "completion_id": completion_id,
         "text": text,
@@ -207,16 +211,17 @@ def _completion_record(row: tuple[Any, ...]) -> CompletionRecord:
         "flags": flags,
         "note": note,
         "shown_position": shown_position,
-        "model": imported_name or model,
+        "model": imported_name or model or None,
         "model_version_id": model_id,
         "temperature": temperature,
         "top_p": top_p,
         "seed": run_seed if seed is None else seed,
         "tokens": tokens,
-        "finish_reason": finish_reason,
+        "finish_reason": None if demonstration_id else finish_reason,
         "mean_logprob": logprob,
+        "best_of": best_of if model_id else None,
         "edited": False,
-        "demonstration_id": None,
+        "demonstration_id": demonstration_id,
     }
 
 

@@ -20,7 +20,7 @@ NUMBERS = {
     "temperature": float,
     "top_p": float,
     "max_new_tokens": int,
-    "ready_depth": int,
+    "ready_minutes": int,
     "lease_minutes": int,
 }
 

@@ -21,6 +21,7 @@ from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
+from labeling.model_versions.admin.backends import backend_page
 from labeling.model_versions.admin.rolling_back import EFFECT, roll_back_page
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.model_versions.services.checks import check_again
@@ -78,12 +79,13 @@ class ModelVersionAdmin(RecordAdmin):
     list_select_related = ("parent", "snapshot", "reward_model")
     search_fields = ("name", "path")
     fields = (
-        "kind", "reward_model", "name", "path", "state", "state_reason", "checks_text", "parent", "snapshot",
+        "kind", "reward_model", "name", "path", "backend", "server", "served_name", "state", "state_reason",
+        "checks_text", "parent", "snapshot",
         "created_at", "simulated", "promoted_at", "metrics_text",
     )  # fmt: skip
     readonly_fields = ("checks_text", "metrics_text")
     actions_list: tuple[str, ...] = ("register", "roll_back_sft", "roll_back_reward")
-    actions_detail = ("promote", "check_again", "retire")
+    actions_detail = ("promote", "check_again", "choose_backend", "retire")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         return super().get_queryset(request).prefetch_related("checks")
@@ -94,7 +96,13 @@ class ModelVersionAdmin(RecordAdmin):
         check = row.last_check
         if check is None or check.state != CheckState.PASSED:
             offered = [name for name in offered if name != "promote"]
+        if row.kind == ModelKind.SFT:
+            offered.append("choose_backend")
         return offered if check and check.state == CheckState.WAITING else [*offered, "check_again"]
+
+    def has_choose_server_permission(self, request: HttpRequest, object_id: Any = None) -> bool:  # noqa: ARG002
+        """Admins alone: it decides to whom prompts are sent."""
+        return request.user.has_perm("auth.change_user")
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, version: ModelVersion) -> tuple[str, str]:
@@ -202,6 +210,11 @@ class ModelVersionAdmin(RecordAdmin):
             about=[version],
         )
         return confirm(self, request, confirmation, act)
+
+    @button(lazy("Sampled from"), icon="dns", permission="choose_server")
+    def choose_backend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.find(request, object_id)
+        return backend_page(self, request, version, back=self.page_of(version))
 
     @button(lazy("Retire"), icon="archive")
     def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from labeling.base.states import CheckState, IllegalMove
 from labeling.base.text import LONGEST_ERROR
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.model_versions.services.promotion import keep_as_candidate, promote
-from lm.errors import Refused
+from lm.errors import Failed, Refused
 from lm.prompt_format import Message
 from rm_trainer.protocol import Item, Rewarder
 from sampler.protocol import Sampler, SampleRequest
@@ -62,8 +62,14 @@ def _answer(check: ModelCheck, use: Callable[[ModelVersion], str]) -> None:
 
 
 def sample_once(sampler: Sampler) -> str:
-    """Returns what the model says to a greeting. Raises what the sampler raises."""
-    ((said,),) = sampler.sample([SampleRequest(messages=[HELLO], num_completions=1, seed=0, max_new_tokens=8)])
+    """Returns what the model says to a greeting. Raises what the sampler raises, and ModelRefused: it says nothing."""
+    (answers,) = sampler.sample([SampleRequest(messages=[HELLO], num_completions=4, seed=0, max_new_tokens=8)])
+    said = next((answer for answer in answers if answer.text.strip()), None)
+    if said is None:
+        raise ModelRefused(
+            f"It ends its turn at once: {len(answers)} answers to a greeting were all empty. Its chat template may not "
+            "be the one that it was trained with, or its weights are damaged."
+        )
     return (
         f"{HELLO['content']} → {said.text!r} ({said.token_count} tokens, mean log-probability {said.mean_logprob:.2f})"
     )
@@ -99,5 +105,5 @@ def note_unusable(*, version: ModelVersion, failure: Exception) -> None:
 
 
 def _in_words(failure: Exception) -> str:
-    said = f"{failure}" if isinstance(failure, Refusal | Refused) else f"{type(failure).__name__}: {failure}"
+    said = f"{failure}" if isinstance(failure, Refusal | Refused | Failed) else f"{type(failure).__name__}: {failure}"
     return said[:LONGEST_ERROR] or type(failure).__name__

@@ -5,9 +5,8 @@ next message for it goes on with the completions that it has.
 """
 
 import logging
-import random
-import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,20 +17,34 @@ from django.utils import timezone
 
 from labeling.base.attempts import Attempts
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
-from labeling.base.states import SamplingState, TaskState
-from labeling.base.text import LONGEST_ERROR, clean_answer
+from labeling.base.states import SamplingFailure, SamplingState, TaskState
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
-from labeling.ranking_tasks.rules import text_key
+from labeling.model_versions.queries import why_unusable
+from labeling.model_versions.services.trying import note_unusable, sample_once
+from labeling.ranking_tasks.models import RankingTask, SamplingRun
+from labeling.ranking_tasks.planning.rules import in_flight
+from labeling.ranking_tasks.services.sampling_runs import (
+    Picker,
+    fail_runs,
+    keep,
+    picked,
+    report,
+    request_of,
+    start_run,
+)
+from labeling.ranking_tasks.services.slots import Slot, add_demonstration, missing_slots, versions_of
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
 from lm.snapshot.records import RANKED_LOWEST
-from sampler.protocol import SampledCompletion, Sampler, SampleRequest
+from rm_trainer.protocol import Rewarder
+from sampler.protocol import CannotSample, ModelFault, Sampler
 
 log = logging.getLogger(__name__)
 
 SAMPLE = "labeling.tasks.sample_completions"
 SEND_AGAIN_AFTER = timedelta(minutes=15)
+LATELY = timedelta(minutes=5)
 RESERVED_TASKS = Outbox(
     model=RankingTask,
     waiting=Q(state=TaskState.SAMPLING, reserved_for__isnull=False),
@@ -48,7 +61,16 @@ OTHER_TASKS = Outbox(
     send_again_after=SEND_AGAIN_AFTER,
     rows_a_message=lambda: settings.SAMPLING_PROMPTS_PER_BATCH,
     takes_turns="campaign_id",
+    comes_first=lambda: dict(Campaign.objects.exclude(priority=0).values_list("pk", "priority")),
+    in_flight=lambda: in_flight(_ready_per_minute()),
 )
+
+
+def _ready_per_minute() -> float:
+    """Tasks that got completions lately."""
+    since = timezone.now() - LATELY
+    done = SamplingRun.objects.filter(imported_model_name="", finished_at__gte=since, state=SamplingState.DONE)
+    return done.values("task").distinct().count() / (LATELY / timedelta(minutes=1))
 
 
 def send_unsampled() -> int:
@@ -62,132 +84,147 @@ def put_back_unsampled(task_ids: Sequence[int]) -> None:
         outbox.put_back(task_ids)
 
 
-def sample_tasks(*, task_ids: Sequence[int], model: ModelVersion, sampler: Sampler, resample_limit: int) -> None:
-    """Fills the tasks with completions in at most 1 + `resample_limit` rounds. Safe to run again at any time."""
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """From what a worker may sample. `sampler_of`: None for a version that can't be used now, which its page then says.
+    `rewarder`: the current reward model where there is one that can be used, asked for only where slots are picked.
+    """
+
+    current: ModelVersion
+    sampler_of: Callable[[ModelVersion], Sampler | None]
+    rewarder: Callable[[], tuple[ModelVersion, Rewarder] | None] = lambda: None
+
+
+def one_source(model: ModelVersion, sampler: Sampler) -> Sources:
+    """That version alone."""
+    return Sources(current=model, sampler_of=lambda version: sampler if version == model else None)
+
+
+def sample_tasks(*, task_ids: Sequence[int], sources: Sources, resample_limit: int) -> None:
+    """Fills the tasks with completions in at most 1 + `resample_limit` rounds. Safe to run again at any time.
+
+    Where a model can't be sampled from the tasks go back to where they waited, and the model's page says why: beat asks
+    for a check of it every few minutes, and for nothing else until that passes.
+    """
+    for task in _sampled_now(task_ids):
+        add_demonstration(task)
     for round_number in range(1 + resample_limit):
-        wanting = _tasks_that_want_more(task_ids)
-        if not wanting:
-            return
-        _sample_round(wanting, model, sampler)
-        log.info("sampling round %d of tasks %s done", round_number + 1, [want.task.pk for want in wanting])
-    for want in _tasks_that_want_more(task_ids):
-        _settle(want.task)
+        slots = [slot for task in _sampled_now(task_ids) for slot in _lacking(task, sources)]
+        for version in dict.fromkeys(slot.version for slot in slots):
+            if not _sample_from(version, [slot for slot in slots if slot.version == version], sources):
+                put_back_unsampled(task_ids)
+                return
+        if not slots:
+            break
+        log.info("sampling round %d of tasks %s done", round_number + 1, sorted({slot.task.pk for slot in slots}))
+    for task in _sampled_now(task_ids):
+        usable = [version for version in versions_of(task, sources.current) if _is_usable(version)]
+        if not usable and task.completions.count() < task.k_requested:
+            put_back_unsampled([task.pk])
+        elif task.completions.exists() or _works(usable[0], sources):
+            _settle(task)
+        else:
+            put_back_unsampled([task.pk])
 
 
-@dataclass(frozen=True)
-class _Want:
-    task: RankingTask
-    missing: int
+def _works(version: ModelVersion, sources: Sources) -> bool:
+    """Of a version that gave a task nothing but empty texts: whether it says anything elsewhere."""
+    sampler = sources.sampler_of(version)
+    if sampler is None:
+        return False
+    try:
+        _check_that_it_works(sampler)
+    except CannotSample as failure:
+        note_unusable(version=version, failure=failure)
+        return False
+    return True
 
 
-def _tasks_that_want_more(task_ids: Sequence[int]) -> list[_Want]:
+def _sampled_now(task_ids: Sequence[int]) -> list[RankingTask]:
     tasks = RankingTask.objects.select_related("prompt", "campaign").filter(pk__in=task_ids, state=TaskState.SAMPLING)
-    wants = [_Want(task, task.k_requested - task.completions.count()) for task in tasks.order_by("pk")]
-    for want in wants:
-        if want.missing <= 0:
-            _settle(want.task)
-    return [want for want in wants if want.missing > 0]
+    return list(tasks.order_by("pk"))
 
 
-def _sample_round(wants: Sequence[_Want], model: ModelVersion, sampler: Sampler) -> None:
-    runs = [_start_run(want, model) for want in wants]
-    requests = [_request(want.task, run) for want, run in zip(wants, runs, strict=True)]
+def _lacking(task: RankingTask, sources: Sources) -> list[Slot]:
+    slots = missing_slots(task, current=sources.current, is_usable=_is_usable)
+    if not slots and task.completions.count() >= task.k_requested:
+        _settle(task)
+    return slots
+
+
+def _is_usable(version: ModelVersion) -> bool:
+    return not why_unusable(version)
+
+
+def _sample_from(version: ModelVersion, slots: Sequence[Slot], sources: Sources) -> bool:
+    """Whether the version could be sampled from."""
+    sampler = sources.sampler_of(version)
+    if sampler is None:
+        return False
+    picker = sources.rewarder() if any(slot.best_of > 1 for slot in slots) else None
+    try:
+        _sample_slots(slots, sampler, picker)
+        report(version, sampler)
+    except CannotSample as failure:
+        log.warning("model version %s can't be sampled from: %s", version.pk, failure)
+        note_unusable(version=version, failure=failure)
+        return False
+    return True
+
+
+def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker) -> None:
+    runs = [start_run(slot, picker) for slot in slots]
+    requests = [request_of(slot, run) for slot, run in zip(slots, runs, strict=True)]
+    began = time.monotonic()
     try:
         sampled = sampler.sample(requests)
-    except UnusablePrompt as unusable:
-        _set_aside_unusable(wants, runs, model, sampler, unusable)
+        seconds = time.monotonic() - began
+        chosen = [
+            picked(slot.task, run, completions, picker)
+            for slot, run, completions in zip(slots, runs, sampled, strict=True)
+        ]
+    except (UnusablePrompt, ModelFault) as fault:
+        fail_runs(runs, fault)
+        _sample_alone(slots, sampler, picker, fault)
         return
     except Exception as failure:
-        for run in runs:
-            _finish_run(run, SamplingState.FAILED, error=f"{type(failure).__name__}: {failure}")
+        fail_runs(runs, failure)
         raise
-    for want, run, completions in zip(wants, runs, sampled, strict=True):
-        _keep(want.task, run, completions)
+    tokens = [sum(each.token_count for each in completions) for completions in sampled]
+    for slot, run, completions, count in zip(slots, runs, chosen, tokens, strict=True):
+        run.new_tokens, run.seconds = count, seconds * count / (sum(tokens) or 1)
+        keep(slot.task, run, completions)
 
 
-def _start_run(want: _Want, model: ModelVersion) -> SamplingRun:
-    campaign = want.task.campaign
-    return SamplingRun.objects.create(
-        task=want.task,
-        model_version=model,
-        requested=want.missing,
-        temperature=campaign.temperature,
-        top_p=campaign.top_p,
-        max_new_tokens=campaign.max_new_tokens,
-        seed=random.getrandbits(31),
-        worker=socket.gethostname(),
-    )
+def _sample_alone(slots: Sequence[Slot], sampler: Sampler, picker: Picker, fault: UnusablePrompt | ModelFault) -> None:
+    """Something of the batch can't be sampled: each slot is tried by itself, and only the task that fails set aside.
 
-
-def _request(task: RankingTask, run: SamplingRun) -> SampleRequest:
-    campaign = task.campaign
-    assert run.seed is not None  # set by _start_run
-    return SampleRequest(
-        messages=task.prompt.messages,
-        num_completions=run.requested,
-        seed=run.seed,
-        temperature=campaign.temperature,
-        top_p=campaign.top_p,
-        max_new_tokens=campaign.max_new_tokens,
-    )
-
-
-def _set_aside_unusable(
-    wants: Sequence[_Want],
-    runs: Sequence[SamplingRun],
-    model: ModelVersion,
-    sampler: Sampler,
-    unusable: UnusablePrompt,
-) -> None:
-    """The model can't take a prompt of the batch: each task is sampled alone, and only that one is set aside."""
-    for run in runs:
-        _finish_run(run, SamplingState.FAILED, error=str(unusable))
-    if len(wants) == 1:
-        _set_aside_if_sampling(wants[0].task, reason=f"{unusable} (model {model})")
+    Raises CannotSample: the model fails at anything.
+    """
+    if len(slots) > 1:
+        for slot in slots:
+            if RankingTask.objects.filter(pk=slot.task.pk, state=TaskState.SAMPLING).exists():
+                _sample_slots([slot], sampler, picker)
         return
-    for want in wants:
-        _sample_round([want], model, sampler)
+    if isinstance(fault, ModelFault):
+        _check_that_it_works(sampler, fault)
+    _set_aside_if_sampling(slots[0].task, reason=f"{fault} (model {slots[0].version})")
 
 
-@transaction.atomic
-def _keep(task: RankingTask, run: SamplingRun, completions: Sequence[SampledCompletion]) -> None:
-    locked = RankingTask.objects.select_for_update(no_key=True).get(pk=task.pk)
-    kept = 0
-    if locked.state == TaskState.SAMPLING:
-        taken = set(locked.completions.values_list("text_key", flat=True))
-        for completion in completions:
-            kept += _keep_one(locked, run, completion, taken)
-    _finish_run(run, SamplingState.DONE, duplicates_dropped=len(completions) - kept)
-
-
-def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion, taken: set[str]) -> int:
-    text = clean_answer(completion.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
-    key = text_key(text)
-    if not text or key in taken or len(taken) >= task.k_requested:
-        return 0
-    taken.add(key)
-    Completion.objects.create(
-        task=task,
-        run=run,
-        text=text,
-        text_key=key,
-        token_count=completion.token_count,
-        finish_reason=completion.finish_reason,
-        mean_logprob=completion.mean_logprob,
-        seed=completion.seed,
-        token_ids=list(completion.token_ids) or None,
-        logprobs=list(completion.logprobs) or None,
-    )
-    return 1
-
-
-def _finish_run(run: SamplingRun, state: SamplingState, *, error: str = "", duplicates_dropped: int = 0) -> None:
-    run.move(to=state, error=error[:LONGEST_ERROR], duplicates_dropped=duplicates_dropped, finished_at=timezone.now())
+def _check_that_it_works(sampler: Sampler, fault: Exception | None = None) -> None:
+    """Tells a prompt that the model fails at from a model that fails. Raises CannotSample."""
+    try:
+        sample_once(sampler)
+    except Exception as failure:
+        raise CannotSample(f"{fault or failure}") from failure
 
 
 def _end_runs_of_dead_workers(task_ids: Sequence[int]) -> None:
     SamplingRun.objects.filter(task__in=task_ids).move(
-        to=SamplingState.FAILED, error="Its worker died in the middle of it.", finished_at=timezone.now()
+        to=SamplingState.FAILED,
+        error="Its worker died in the middle of it.",
+        failure=SamplingFailure.WORKER_DIED,
+        finished_at=timezone.now(),
     )
 
 

@@ -4,7 +4,8 @@ HTML made ahead of its readers.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import NOT_A_COPY, Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.planning.rules import UNKNOWN, Pace, tasks_ahead_wanted
 from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, tasks_ahead
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 from labeling.ranking_tasks.services.sharing import Wanted, rankings_of
@@ -28,20 +30,54 @@ RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Paces:
+    """How fast work is used up now: by campaign and language, and who is at work in which campaigns."""
+
+    by_queue: Mapping[tuple[int, str], Pace] = field(default_factory=dict)
+    at_work: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """By labeler."""
+
+    def of(self, campaign: Campaign, languages: Sequence[str]) -> Pace:
+        """Of all these languages together."""
+        known = [pace for language in languages if (pace := self.by_queue.get((campaign.pk, language)))]
+        if not known:
+            return UNKNOWN
+        per_minute = sum(pace.per_minute for pace in known)
+        at_work = sum(pace.at_work for pace in known)
+        return Pace(
+            seconds=60 * at_work / per_minute if per_minute else known[0].seconds,
+            at_work=at_work,
+            regulars=sum(pace.regulars for pace in known),
+            lead_minutes=max(pace.lead_minutes for pace in known),
+        )
+
+
+NOBODY = Paces()
+
+
 @transaction.atomic
-def top_up(*, campaign: Campaign) -> list[int]:
-    """Makes tasks until so many as the campaign says lie ahead of everybody; returns the ids of the new ones.
+def top_up(*, campaign: Campaign, paces: Paces = NOBODY) -> list[int]:
+    """Makes tasks until so many minutes of work as the campaign says lie ahead of everybody at work, and a few of
+    everybody else (planning/rules.py); returns the ids of the new ones.
 
     A task counts for those who may be given it: not for labelers who met it, don't know its language or opted out of
     what it holds. Prompts with the fewest tasks come first. Two beats at once make no more than one: the campaign's
-    row is locked.
+    row is locked. Simulated labelers are always at work.
     """
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if campaign.state != CampaignState.ACTIVE:
         return []
     made: list[int] = []
     for claimant in claimants_of(campaign):
-        missing = campaign.ready_depth - tasks_ahead(campaign, claimant, at_most=campaign.ready_depth)
+        wanted = tasks_ahead_wanted(
+            paces.of(campaign, claimant.languages),
+            minutes=campaign.ready_minutes,
+            rankings_per_task=campaign.rankings_per_task,
+            at_work=campaign.simulated
+            or (claimant.labeler is not None and campaign.pk in paces.at_work.get(claimant.labeler.pk, ())),
+        )
+        missing = wanted - tasks_ahead(campaign, claimant, at_most=wanted)
         if missing > 0:
             prompts = prompts_for_tasks(campaign, claimant, at_most=missing)
             made += [make_task(prompt=prompt, campaign=campaign).pk for prompt in prompts]

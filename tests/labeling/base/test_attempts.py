@@ -85,7 +85,7 @@ def test_a_prompt_that_kills_samplers_is_set_aside_and_its_neighbours_are_sample
         make_prompt(campaign, text=text)
     ids = top_up(campaign=campaign)
     sampler = KilledBy(*[f"{number}" for number in range(99)])
-    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _path: sampler)
+    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _model: sampler)
     assert deliver(labeling.tasks.sample_completions, ids) == MOST_DEATHS
 
     states = {task.prompt.last_user_text(): task for task in RankingTask.objects.select_related("prompt")}
@@ -117,14 +117,14 @@ def test_a_suggestion_and_a_request_for_rewards_fail_with_the_reason(
     asked = request_suggestions(
         labeler=alice, token=str(begun.token), position=2, messages=[{"role": "user", "content": "poison"}]
     )
-    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _path: KilledBy())
+    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _model: KilledBy())
     assert deliver(labeling.tasks.sample_suggestions, asked.pk) == MOST_DEATHS
     assert SuggestionRequest.objects.get().state == SuggestionState.FAILED
 
     current_reward_model()
     item = ScoringItem(prompt=[{"role": "user", "content": "Hi"}], completions=["Hello!"])
     request = request_scores(user=User.objects.create_user("petra"), items=[item], per_minute=9)
-    monkeypatch.setattr("labeling.tasks.loaded_rewarder", lambda _path: ScriptedRewarder(meanwhile=kill))
+    monkeypatch.setattr("labeling.tasks.loaded_rewarder", lambda _model: ScriptedRewarder(meanwhile=kill))
     assert deliver(labeling.tasks.score_request, request.pk) == MOST_DEATHS
     assert "3 workers died at it" in ScoringRequest.objects.get().failure
 
@@ -136,7 +136,7 @@ def kill() -> None:
 def test_a_completion_that_kills_scorers_has_no_reward_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     make_ready_task(make_prompt(make_campaign()))
     current_reward_model()
-    monkeypatch.setattr("labeling.tasks.loaded_rewarder", lambda _path: ScriptedRewarder(meanwhile=kill))
+    monkeypatch.setattr("labeling.tasks.loaded_rewarder", lambda _model: ScriptedRewarder(meanwhile=kill))
     for _beat in range(MOST_DEATHS):
         with pytest.raises(Killed):
             labeling.tasks.score_completions()
@@ -151,7 +151,7 @@ def test_a_model_that_kills_whoever_tries_it_and_a_file_that_kills_its_readers_f
 ) -> None:
     version = ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="candidate")
     check = check_again(version=version)
-    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _path: kill())
+    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _model: kill())
     assert deliver(labeling.tasks.sample_once, check.pk) == MOST_DEATHS
     check.refresh_from_db()
     assert (check.state, check.failure[:24]) == (CheckState.FAILED, "3 workers died at it (ki")

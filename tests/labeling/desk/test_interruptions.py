@@ -210,7 +210,7 @@ def test_nothing_to_do_says_what_is_going_on(client: Client) -> None:
     answer = client.post("/next/ranking/", follow=True)
     assert answer.redirect_chain == [("/next/ranking/", 302)]
     assert "No campaign is open in your languages" in answer.content.decode()
-    campaign = make_campaign(ready_depth=3)
+    campaign = make_campaign(ready_minutes=6)
     assert "Everything in your languages is done" in client.get("/next/ranking/").content.decode()
     prompt = make_prompt(campaign)
     from labeling.ranking_tasks.services.tasks import make_task

@@ -123,7 +123,7 @@ def may_be_given(labeler: Labeler, kind: str) -> set[int]:
         prompt: Prompt = task.prompt
         if kind == AssignmentKind.RANKING:
             is_free = task.state == TaskState.READY and task.rankings_open + task.rankings_done < task.rankings_needed
-            is_free = is_free and task.reserved_for_id in (None, labeler.pk)
+            is_free = is_free and task.reserved_for_id in (None, labeler.pk) and task.written_by_id != labeler.pk
         else:
             taken = prompt.demonstrations_open + prompt.demonstrations_done
             is_free = not prompt.set_aside_reason and taken < prompt.demonstrations_needed
@@ -311,7 +311,7 @@ def end(labeler: Labeler, assignment: Assignment, how: str) -> None:
 STEPS = (
     "claim", "claim", "claim", "claim", "submit", "skip", "lapse", "lapse", "draft", "resume", "change_campaign", "add",
     "set_task_aside", "set_prompt_aside", "restore_task", "restore_prompt", "warn", "rank_again", "opt_out", "learn",
-    "reserve", "release_reservations", "ask_for_skills", "change_skills", "train", "train", "change_quota",
+    "reserve", "write", "release_reservations", "ask_for_skills", "change_skills", "train", "train", "change_quota",
 )  # fmt: skip
 # What is done, and numbers that choose whom or what it is done to.
 STORIES = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.integers(0, 3)), max_size=25)
@@ -375,6 +375,8 @@ class _Story:
             self.go_on(labeler, what)
         elif what == "reserve":
             RankingTask.objects.filter(pk=task.pk).update(reserved_for=labeler)
+        elif what == "write":  # one of its completions, before anybody was given it
+            RankingTask.objects.filter(pk=task.pk, written_by=None, assignments=None).update(written_by=labeler)
         else:
             self.change_work(task, what, how)
 

@@ -38,7 +38,7 @@ RANKING_KEYS = [
 ]  # fmt: skip
 COMPLETION_KEYS = [
     "completion_id", "text", "rank", "quality", "flags", "note", "shown_position", "model", "model_version_id",
-    "temperature", "top_p", "seed", "tokens", "finish_reason", "mean_logprob", "edited", "demonstration_id",
+    "temperature", "top_p", "seed", "tokens", "finish_reason", "mean_logprob", "best_of", "edited", "demonstration_id",
 ]  # fmt: skip
 DEMONSTRATION_KEYS = [
     "schema", "demonstration_id", "revision", "prompt_id", "campaign", "split", "prompt", "completion", "labeler",
@@ -108,6 +108,7 @@ class TestRankings:
             "tokens": None,
             "finish_reason": "imported",
             "mean_logprob": None,
+            "best_of": None,
             "edited": False,
             "demonstration_id": None,
         }

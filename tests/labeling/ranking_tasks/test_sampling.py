@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from labeling.base.states import TaskState
 from labeling.models import ModelVersion, RankingTask, SamplingRun
-from labeling.ranking_tasks.services.sampling import OTHER_TASKS, sample_tasks
+from labeling.ranking_tasks.services.sampling import OTHER_TASKS, one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import top_up
 from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_prompt
@@ -31,7 +31,7 @@ def make_task(k: int = 4, **fields: Any) -> RankingTask:
 
 
 def sample(task: RankingTask, model: ModelVersion, sampler: ScriptedSampler, *, limit: int = 2) -> None:
-    sample_tasks(task_ids=[task.pk], model=model, sampler=sampler, resample_limit=limit)
+    sample_tasks(task_ids=[task.pk], sources=one_source(model, sampler), resample_limit=limit)
     task.refresh_from_db()
 
 
@@ -50,16 +50,16 @@ def test_a_task_becomes_ready_with_its_completions_and_their_provenance(model: M
     assert sampler.requests[0].messages == task.prompt.messages
 
 
-def test_duplicates_are_resampled_with_another_seed(model: ModelVersion) -> None:
+def test_duplicates_and_what_only_looks_otherwise_are_resampled_with_another_seed(model: ModelVersion) -> None:
     task = make_task()
-    sampler = ScriptedSampler("a b", "a  b\n", "A b", "", "c", "d")
+    sampler = ScriptedSampler("a b", "a  b\n", "**A b!**", "", "a c", "c", "d")
     sample(task, model, sampler)
 
     assert task.state == TaskState.READY
-    assert [c.text for c in task.completions.all()] == ["a b", "A b", "c", "d"]
-    assert [request.num_completions for request in sampler.requests] == [4, 2]
+    assert [c.text for c in task.completions.all()] == ["a b", "a c", "c", "d"]
+    assert [request.num_completions for request in sampler.requests] == [4, 3]
     assert sampler.requests[0].seed != sampler.requests[1].seed
-    assert [run.duplicates_dropped for run in task.sampling_runs.order_by("pk")] == [2, 0]
+    assert [run.duplicates_dropped for run in task.sampling_runs.order_by("pk")] == [3, 0]
 
 
 def test_a_task_goes_on_with_fewer_but_never_under_4(model: ModelVersion) -> None:
@@ -84,7 +84,7 @@ def test_a_prompt_too_long_is_set_aside_and_its_neighbours_are_sampled(model: Mo
     make_prompt(campaign, text="long " * 9)
     ids = top_up(campaign=campaign)
     sampler = ScriptedSampler(refuse=lambda request: request.messages[-1]["content"].startswith("long"))
-    sample_tasks(task_ids=ids, model=model, sampler=sampler, resample_limit=1)
+    sample_tasks(task_ids=ids, sources=one_source(model, sampler), resample_limit=1)
 
     short, long = RankingTask.objects.order_by("pk")
     assert short.state == TaskState.READY
@@ -129,7 +129,7 @@ def test_characters_that_postgres_refuses_are_shown_as_replaced(model: ModelVers
 
 
 def test_top_up_fills_to_the_depth_and_no_further() -> None:
-    campaign = make_campaign(ready_depth=3, ranking_tasks_per_prompt=2)
+    campaign = make_campaign(ready_minutes=6, ranking_tasks_per_prompt=2)
     for _ in range(4):
         make_prompt(campaign)
     assert len(top_up(campaign=campaign)) == 3
@@ -150,7 +150,7 @@ def test_a_task_is_sent_once_and_again_when_its_message_was_lost() -> None:
 
 
 def test_campaigns_take_turns_at_the_sampling_workers() -> None:
-    many, one = make_campaign(ready_depth=3), make_campaign(ready_depth=3)
+    many, one = make_campaign(ready_minutes=6), make_campaign(ready_minutes=6)
     for _ in range(3):
         make_prompt(many)
     first, second, third = top_up(campaign=many)

@@ -9,7 +9,7 @@ from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.models import Campaign, Labeler, ModelVersion, RankingTask
 from labeling.people.services import change_labeler_state
-from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import top_up
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -28,7 +28,7 @@ def fill(campaign: Campaign, model: ModelVersion) -> int:
     """Beat and a sampling worker."""
     made = top_up(campaign=campaign)
     for task_id in made:
-        sample_tasks(task_ids=[task_id], model=model, sampler=ScriptedSampler(*"abcdefghi"), resample_limit=0)
+        sample_tasks(task_ids=[task_id], sources=one_source(model, ScriptedSampler(*"abcdefghi")), resample_limit=0)
     assert not RankingTask.objects.filter(state=TaskState.SAMPLING).exists()
     return len(made)
 
@@ -50,7 +50,7 @@ class TestWhatLiesAhead:
     def test_one_labeler_gets_every_prompt_though_each_task_waits_for_a_second_one(
         self, alice: Labeler, model: ModelVersion
     ) -> None:
-        campaign = make_campaign(ready_depth=3, rankings_per_task=2)
+        campaign = make_campaign(ready_minutes=6, rankings_per_task=2)
         for number in range(8):
             make_prompt(campaign, submitter=f"s{number}")
         ranked = 0
@@ -62,7 +62,7 @@ class TestWhatLiesAhead:
         assert causes(alice) == {Cause.MET: 8}
 
     def test_what_was_skipped_is_replaced(self, alice: Labeler, model: ModelVersion) -> None:
-        campaign = make_campaign(ready_depth=2)
+        campaign = make_campaign(ready_minutes=4)
         for _ in range(4):
             make_prompt(campaign)
         fill(campaign, model)
@@ -75,7 +75,7 @@ class TestWhatLiesAhead:
 
     def test_each_language_has_a_queue_of_its_own(self, model: ModelVersion) -> None:
         make_labeler("dora", languages=["zh"])
-        campaign = make_campaign(ready_depth=2)
+        campaign = make_campaign(ready_minutes=4)
         for _ in range(3):
             make_prompt(campaign)
         for _ in range(3):
@@ -86,7 +86,7 @@ class TestWhatLiesAhead:
 
     def test_those_who_opted_out_have_other_tasks_ahead(self, alice: Labeler, model: ModelVersion) -> None:
         Labeler.objects.update(opt_outs=[VIOLENCE])
-        campaign = make_campaign(ready_depth=2)
+        campaign = make_campaign(ready_minutes=4)
         for _ in range(2):
             make_prompt(campaign, content_warnings=[VIOLENCE])
         for _ in range(3):
@@ -95,7 +95,7 @@ class TestWhatLiesAhead:
         assert available_by_campaign(Labeler.objects.get(), AssignmentKind.RANKING) == {campaign.pk: 2}
 
     def test_nothing_is_sampled_for_those_who_are_given_nothing(self, model: ModelVersion) -> None:
-        campaign = make_campaign(ready_depth=1, rankings_per_task=2)
+        campaign = make_campaign(ready_minutes=2, rankings_per_task=2)
         for number in range(3):
             make_prompt(campaign, submitter=f"s{number}")
         fill(campaign, model)
@@ -105,7 +105,7 @@ class TestWhatLiesAhead:
         assert top_up(campaign=campaign) == []
 
     def test_another_campaign_counts_for_nothing(self, alice: Labeler, model: ModelVersion) -> None:
-        full, empty = make_campaign(ready_depth=2), make_campaign(ready_depth=2)
+        full, empty = make_campaign(ready_minutes=4), make_campaign(ready_minutes=4)
         for _ in range(5):
             make_ready_task(make_prompt(full))
         make_prompt(empty)

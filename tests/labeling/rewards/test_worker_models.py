@@ -18,7 +18,7 @@ from lm.prompt_format import Message
 from rm_trainer.protocol import Item
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
-from tests.labeling.models_in_use import promoted
+from tests.labeling.models_in_use import promoted, registered
 from tests.processes import Processes, processes
 from tests.tiny_models import make_tiny_model
 
@@ -53,11 +53,15 @@ def plain_rewards(directory: Path) -> list[float]:
     return found
 
 
+@pytest.mark.django_db
 def test_a_model_is_loaded_once_and_the_one_before_leaves_memory_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reward_models, "_warm", {})
-    first, second = (str(reward_model(tmp_path / name, seed=seed)) for seed, name in enumerate(("one", "two")))
+    first, second = (
+        registered(reward_model(tmp_path / name, seed=seed), kind=ModelKind.REWARD)
+        for seed, name in enumerate(("one", "two"))
+    )
     warm = loaded_rewarder(first)
     assert loaded_rewarder(first) is warm
     item = Item((Message(role="user", content="Hi"),), "Hello!")
@@ -75,7 +79,24 @@ def test_a_model_is_loaded_once_and_the_one_before_leaves_memory_first(
     after = loaded_rewarder(second).score([item])[0].reward
     assert in_memory_while_loading == [0]
     assert after != before
-    assert list(reward_models._warm) == [second]
+    assert list(reward_models._warm) == [second.path]
+
+
+def test_as_many_stay_loaded_as_are_mixed_and_the_one_used_longest_ago_goes_first() -> None:
+    warm: dict[str, str] = {}
+    loaded: list[str] = []
+
+    def use(name: str) -> None:
+        def load() -> str:
+            loaded.append(name)
+            return name
+
+        assert reward_models._kept(warm, name, load, most=2) == name
+
+    for name in "abacb":
+        use(name)
+    assert loaded == ["a", "b", "c", "b"]
+    assert list(warm) == ["c", "b"]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from labeling.models import (
     RankingTask,
 )
 from labeling.quality.bias.rules.near_copies import near_copy_of
-from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.ranking_tasks.services.setting_aside import set_task_aside
 from labeling.ranking_tasks.services.tasks import top_up
 from labeling.simulation.rules.behaviours import Behaviour, planted_from
@@ -60,7 +60,7 @@ def work(simulation: Campaign) -> int:
     ranked = 0
     while made := top_up(campaign=simulation):
         for task_id in made:
-            sample_tasks(task_ids=[task_id], model=model, sampler=ScriptedSampler(*"abcd"), resample_limit=0)
+            sample_tasks(task_ids=[task_id], sources=one_source(model, ScriptedSampler(*"abcd")), resample_limit=0)
         while rank_next(who=SimulatedLabeler(labeler=labeler), score=rule_named("shorter")):
             ranked += 1
     return ranked
@@ -143,7 +143,7 @@ def sampled(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
         unsampled = RankingTask.objects.filter(campaign__simulated=True, state=TaskState.SAMPLING)
         for pk in unsampled.values_list("pk", flat=True):
             texts = [f"{'long ' * number}answer to {pk}" for number in (19, 31, 45, 60)]
-            sample_tasks(task_ids=[pk], model=model, sampler=ScriptedSampler(*texts), resample_limit=0)
+            sample_tasks(task_ids=[pk], sources=one_source(model, ScriptedSampler(*texts)), resample_limit=0)
 
     monkeypatch.setattr("labeling.management.commands.simulate_labelers.send_unsampled", send)
 

@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labeling.alerts.models import Gpu
+from labeling.base.states import SamplingFailure
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
 from labeling.console.views.tables.table import Cell, Table, number
+from labeling.ranking_tasks.models import SamplerReport
+from sampler.protocol import SamplerSight
 
 
 def waiting(_room: Room) -> Table:
@@ -52,6 +56,89 @@ def ago(age: timedelta) -> str:
     if seconds < 172800:
         return ngettext("%(n)d hour", "%(n)d hours", seconds // 3600) % {"n": seconds // 3600}
     return ngettext("%(n)d day", "%(n)d days", seconds // 86400) % {"n": seconds // 86400}
+
+
+def sampling(room: Room) -> Table:
+    """Whether completions are made as fast as they are ranked, and what would be enough."""
+    now = room.sampling
+    rows = [
+        _measure("completions", _("Completions"), float(now.completions), 0),
+        _measure("tokens_per_second", _("Tokens a second, of a busy worker"), now.tokens_per_second, 1),
+        _measure("workers", _("Workers up"), float(now.supply.workers), 0),
+    ]
+    verdict = now.verdict
+    if verdict is not None:
+        too_slow = _(
+            "More is used up than is made. %(workers)d workers like these would do, or fewer completions, shorter "
+            "ones, a smaller model, a GPU."
+        ) % {"workers": verdict.workers_wanted}
+        rows += [
+            _measure("sustained_tasks_per_minute", _("Tasks a minute that it sustains"), verdict.sustained, 2),
+            _measure(
+                "used_tasks_per_minute",
+                _("Tasks a minute that labelers use up"),
+                verdict.used,
+                2,
+                bad="" if verdict.keeps_up else too_slow,
+            ),
+            _measure("labelers_fed", _("Labelers whom that feeds, at the pace of now"), verdict.labelers, 1),
+            _measure("workers_wanted", _("Workers like these that would do"), float(verdict.workers_wanted), 0),
+        ]
+    for reason, count in sorted(now.failures.items()):
+        name = _("Failed: %(reason)s") % {"reason": SamplingFailure(reason or SamplingFailure.OTHER).label}
+        rows.append(_measure(f"failed_{reason}", name, float(count), 0))
+    for each in now.reports:
+        rows += _in_memory(each)
+    return Table(
+        name="sampling",
+        title=_("Sampling speed"),
+        columns=[("measure", _("What")), ("value", _("How much"))],
+        rows=rows,
+        explained=_("Of the last half hour."),
+    )
+
+
+def _in_memory(report: SamplerReport) -> list[list[Cell]]:
+    """Of one worker's sampler since it was loaded."""
+    sight: SamplerSight = report.sight
+    of = {"worker": report.worker}
+    prompts = sight["prompt_tokens"] + sight["prefix_tokens"]
+    return [
+        _measure(
+            f"first_token_seconds {report.worker}",
+            _("Seconds to the first token, %(worker)s") % of,
+            _per(sight["first_token_seconds"], sight["first_tokens"]),
+            2,
+        ),
+        _measure(
+            f"at_once {report.worker}",
+            _("Completions at once, %(worker)s") % of,
+            _per(sight["rows_in_steps"], sight["steps"]),
+            1,
+        ),
+        _measure(
+            f"cache_share {report.worker}",
+            _("Share of its memory for keys and values, %(worker)s") % of,
+            _per(sight["cache_bytes"], sight["cache_limit_bytes"]),
+            2,
+        ),
+        _measure(
+            f"prefix_share {report.worker}",
+            _("Share of prompts not read anew, %(worker)s") % of,
+            _per(sight["prefix_tokens"], prompts),
+            2,
+        ),
+    ]
+
+
+def _per(sum_: float, count: float) -> float | None:
+    return sum_ / count if count else None
+
+
+def _measure(key: str, name: str, value: float | None, digits: int, *, bad: str = "") -> list[Cell]:
+    shown = "–" if value is None else number_format(round(value, digits), decimal_pos=digits, force_grouping=True)
+    cell = Cell(text=shown, value="" if value is None else round(value, 4), bad=bool(bad), note=bad)
+    return [Cell(text=name, value=key), cell]
 
 
 def workers_up(_room: Room) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from labeling.console.views.room import Room
-from labeling.console.views.tables.machines import waiting, workers_up
+from labeling.console.views.tables.machines import sampling, waiting, workers_up
 from labeling.console.views.tables.quality import accuracy, agreement, labelers
 from labeling.console.views.tables.table import Table
 from labeling.console.views.tables.work import cost, per_day, progress, ready_work
@@ -16,9 +16,10 @@ TABLES: Mapping[str, Callable[[Room], Table]] = {
     "labelers": labelers,
     "agreement": agreement,
     "accuracy": accuracy,
+    "sampling": sampling,
     "waiting": waiting,
     "workers": workers_up,
 }
 """By the name that is in the address."""
-OF_THE_WHOLE = frozenset({"accuracy", "waiting", "workers"})
+OF_THE_WHOLE = frozenset({"accuracy", "sampling", "waiting", "workers"})
 """These are of no campaign: for those who see all of them."""

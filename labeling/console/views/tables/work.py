@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from labeling.base.language import name_of
 from labeling.console.queries.activity import throughput
 from labeling.console.queries.cost import costs
-from labeling.console.queries.depth import Progress, depths, progress_of_campaigns
+from labeling.console.queries.depth import Depth, Progress, depths, progress_of_campaigns
 from labeling.console.views.room import Room
 from labeling.console.views.tables.table import Cell, Table, number, unknown
 from labeling.pay.views.words import money
@@ -31,6 +31,7 @@ def ready_work(room: Room) -> Table:
                 Cell(text=str(each.campaign), link=link),
                 Cell(text=name_of(each.language), value=each.language),
                 minutes,
+                *_for_those_at_work(room, each),
                 number(each.places),
                 number(each.ready),
                 number(each.sampling),
@@ -43,6 +44,8 @@ def ready_work(room: Room) -> Table:
             ("campaign", _("Campaign")),
             ("language", _("Language")),
             ("minutes_of_work", _("Lasts")),
+            ("at_work", _("At work")),
+            ("minutes_for_them", _("Lasts for them")),
             ("rankings_to_begin", _("Rankings to begin")),
             ("tasks_ready", _("Tasks ready")),
             ("tasks_sampling", _("Being sampled")),
@@ -50,10 +53,21 @@ def ready_work(room: Room) -> Table:
         rows=rows,
         explained=_(
             "How long one labeler would be busy: the rankings that could be begun, times the mean active time of one "
-            "in the days shown."
+            "in the days shown. At work is who took or handed in a ranking within half an hour; who takes turns "
+            "between campaigns counts as a part of one in each."
         ),
         empty=_("No campaign is open."),
     )
+
+
+def _for_those_at_work(room: Room, depth: Depth) -> list[Cell]:
+    at_work = room.paces.of(depth.campaign, [depth.language]).at_work
+    people = Cell(text=number_format(round(at_work, 1)), value=round(at_work, 2))
+    if not at_work or depth.minutes is None:
+        return [people, Cell(text="–", value="")]
+    minutes = depth.minutes / at_work
+    late = minutes < depth.campaign.ready_minutes / 4
+    return [people, Cell(text=in_words(minutes), value=round(minutes, 1), bad=late and bool(depth.sampling))]
 
 
 def in_words(minutes: float) -> str:

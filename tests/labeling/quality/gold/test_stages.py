@@ -89,7 +89,7 @@ def test_what_is_held_when_the_stage_ends_is_handed_in_all_the_same() -> None:
 
 
 def test_tasks_are_made_ahead_for_labelers_of_the_stage() -> None:
-    campaign = make_campaign(stage=CampaignStage.PRACTICE, ready_depth=1)
+    campaign = make_campaign(stage=CampaignStage.PRACTICE, ready_minutes=2)
     make_prompt(campaign, content_warnings=["violence"])
     make_prompt(campaign)
     assert len(top_up(campaign=campaign)) == 1  # for whoever comes next

@@ -14,7 +14,7 @@ from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.desk.services.leases import suspend_labeler
 from labeling.models import Composition, Labeler, Message, ModelVersion, Prompt, RankingTask, Suggestion
-from labeling.ranking_tasks.services.sampling import OTHER_TASKS, RESERVED_TASKS, sample_tasks
+from labeling.ranking_tasks.services.sampling import OTHER_TASKS, RESERVED_TASKS, one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import release_reservations, top_up
 from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
 from labeling.writing.services import start_composition
@@ -61,7 +61,8 @@ def end(chat: Composition, seed: int = 0) -> RankingTask:
 
 
 def fill(task: RankingTask) -> None:
-    sample_tasks(task_ids=[task.pk], model=ModelVersion.objects.get(), sampler=ScriptedSampler(), resample_limit=1)
+    source = one_source(ModelVersion.objects.get(), ScriptedSampler())
+    sample_tasks(task_ids=[task.pk], sources=source, resample_limit=1)
     task.refresh_from_db()
 
 
@@ -234,7 +235,7 @@ def test_its_own_labeler_ranks_it_before_older_work(chat: Composition, alice: La
 def test_tasks_of_chats_do_not_count_as_work_kept_ready_for_everybody(chat: Composition) -> None:
     talk(chat, "Hi!", "Hello.")
     end(chat)
-    chat.campaign.ready_depth = 1
+    chat.campaign.ready_minutes = 2
     chat.campaign.save()
     make_prompt(chat.campaign)
     assert len(top_up(campaign=chat.campaign)) == 1

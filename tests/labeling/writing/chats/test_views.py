@@ -7,7 +7,7 @@ from django.test import Client
 
 from labeling.base.states import CompositionKind
 from labeling.models import Composition, Labeler, Message, ModelVersion, RankingTask, SuggestionRequest
-from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
@@ -105,7 +105,7 @@ def test_from_the_end_of_the_chat_to_the_ranking(client: Client, chat: Compositi
     assert end(client, chat)["Location"] == address(chat)
     assert "Your ranking is being prepared" in html_of(client, chat)
     task = RankingTask.objects.get()
-    sample_tasks(task_ids=[task.pk], model=model, sampler=ScriptedSampler(), resample_limit=1)
+    sample_tasks(task_ids=[task.pk], sources=one_source(model, ScriptedSampler()), resample_limit=1)
     html = html_of(client, chat)
     assert "Ready: rank it" in html
     assert "data-ready" in html
@@ -122,7 +122,7 @@ def test_other_work_that_is_held_comes_first(client: Client, chat: Composition, 
     answer("Hello.", model)
     end(client, chat)
     sample_tasks(
-        task_ids=[RankingTask.objects.latest("pk").pk], model=model, sampler=ScriptedSampler(), resample_limit=1
+        task_ids=[RankingTask.objects.latest("pk").pk], sources=one_source(model, ScriptedSampler()), resample_limit=1
     )
     assert "You have another ranking in progress" in html_of(client, chat)
 
@@ -133,8 +133,7 @@ def test_a_ranking_that_could_not_be_made_is_said(client: Client, chat: Composit
     end(client, chat)
     sample_tasks(
         task_ids=[RankingTask.objects.get().pk],
-        model=model,
-        sampler=ScriptedSampler(*["Hello."] * 20),
+        sources=one_source(model, ScriptedSampler(*["Hello."] * 20)),
         resample_limit=1,
     )
     assert "There is nothing to rank for you here" in html_of(client, chat)

@@ -1,0 +1,84 @@
+"""Completions from an OpenAI-compatible server that holds the same weights: vLLM, SGLang and their like."""
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lm.model_directory import context_length
+from lm.prompt_tokens import count_tokens
+from sampler.backends.answers import WholeChoice, added_text, completions_of
+from sampler.backends.connection import Connection, ServerDown
+from sampler.backends.dialects import Dialect, payload_of
+from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
+
+EMPTY_ROUNDS = 2
+"""So many answers in a row that bring no choice at all, and the server counts as down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSampler:
+    """Implements `sampler.protocol.Sampler`."""
+
+    connection: Connection
+    dialect: Dialect
+    model: str
+    """The name under which the server knows the weights."""
+    path: Path
+    """The directory with the same model: its tokenizer counts prompts, so that one too long is never sent."""
+
+    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        """As `sampler.protocol.Sampler` says. Raises UnusablePrompt before anything is sampled where the model's files
+        tell, Unsupported, ServerDown, ServerFault."""
+        for request in requests:
+            self._admit(request)
+        if len(requests) == 1:
+            return [self._all_of(requests[0])]
+        with ThreadPoolExecutor(min(len(requests), self.connection.limits.concurrency) or 1) as threads:
+            return list(threads.map(self._all_of, requests))
+
+    def stream(
+        self,
+        request: SampleRequest,
+        *,
+        scope: str = "",  # noqa: ARG002
+    ) -> Generator[str, None, SampledCompletion]:
+        """One completion as it grows, as TransformersSampler.stream. `scope` is the server's own affair."""
+        self._admit(request)
+        payload = payload_of(request, model=self.model, dialect=self.dialect, stream=True)
+        begun = False
+        whole = WholeChoice()
+        for event in self.connection.stream(payload):
+            whole.add(event)
+            text = added_text(event)
+            if not begun:  # white space before an answer is never kept
+                text = text.lstrip()
+            if text:
+                begun = True
+                yield text
+        return whole.completion(seed=request.seed)
+
+    def _admit(self, request: SampleRequest) -> None:
+        payload_of(request, model=self.model, dialect=self.dialect)
+        tokens, context = count_tokens(self.path, request.messages), context_length(self.path)
+        if tokens > context - request.max_new_tokens:
+            raise PromptTooLong(tokens=tokens, context=context, max_new_tokens=request.max_new_tokens)
+
+    def _all_of(self, request: SampleRequest) -> list[SampledCompletion]:
+        """A server that gives fewer choices than it was asked for is asked for the rest, under further seeds."""
+        found: list[SampledCompletion] = []
+        empty = 0
+        while (missing := request.num_completions - len(found)) and empty < EMPTY_ROUNDS:
+            seed = request.seed + len(found)
+            payload = payload_of(
+                replace(request, num_completions=missing, seed=seed), model=self.model, dialect=self.dialect
+            )
+            some = completions_of(self.connection.ask(payload), seed=seed)[:missing]
+            empty = 0 if some else empty + 1
+            found += some
+        if missing:
+            raise ServerDown(
+                f"The sampling server {self.connection.address} gave {len(found)} of {request.num_completions} "
+                "completions and broke off the others. It is tried again later."
+            )
+        return found
