@@ -3,9 +3,11 @@
  * {role: "user" | "assistant", content, ended?}; `ended` is why an answer ended, absent while it is being written.
  */
 
-/** What the page begins with. */
+/** What the page begins with. `editing`: the place of the turn that is being edited, whose new text is `edited`. */
 export function emptyState() {
-  return { sides: [[], []], versions: ["", ""], compare: false, system: "", temperature: 1, draft: "", editing: null };
+  return {
+    sides: [[], []], versions: ["", ""], compare: false, system: "", temperature: 1, draft: "", editing: null, edited: "",
+  };
 }
 
 /** The state that a browser kept, mended where it is none of ours: nothing of it may break the page. */
@@ -26,8 +28,9 @@ export function readState(kept) {
   }
   state.versions = [0, 1].map((side) => String(read.versions?.[side] ?? ""));
   state.compare = read.compare === true;
-  for (const name of ["system", "draft"]) state[name] = typeof read[name] === "string" ? read[name] : "";
+  for (const name of ["system", "draft", "edited"]) state[name] = typeof read[name] === "string" ? read[name] : "";
   state.temperature = Number.isFinite(read.temperature) ? read.temperature : 1;
+  state.editing = state.sides[0][read.editing]?.role === "user" ? read.editing : null;
   return state;
 }
 

@@ -38,7 +38,7 @@ function begin(page, signal) {
     find("sides").replaceChildren(...shownSides().map(drawSide));
     find("stop").hidden = !answering;
     find("send").disabled = Boolean(answering);
-    find("new").disabled = Boolean(answering);
+    for (const field of [find("new"), find("compare"), ...choices]) field.disabled = Boolean(answering);
     find("second").hidden = !state.compare;
     find("editing").hidden = state.editing === null;
     drawConsent();
@@ -53,7 +53,7 @@ function begin(page, signal) {
 
   function drawTurn(side, said, place) {
     const box = element("article", `turn of-${said.role}`);
-    box.append(element("h3", "", said.role === "user" ? texts.you : said.model || nameOf(side)));
+    box.append(element("h2", "", said.role === "user" ? texts.you : said.model || nameOf(side)));
     const text = element("p", "as-written", said.content);
     text.dir = "auto";
     box.append(text);
@@ -138,13 +138,13 @@ function begin(page, signal) {
       complain(texts.answerFirst);
       return find("asks").focus();
     }
-    if (state.editing !== null) state.sides = cutBefore(state.sides, state.editing); // as the page said
-    if (state.sides[0].length >= page.dataset.mostTurns - 1) return complain(texts.full);
-    if (shownSides().some((side) => state.sides[side].at(-1)?.role === "user")) return complain(texts.unanswered);
-    state.editing = null;
-    for (const side of shownSides()) state.sides[side].push({ role: "user", content: text });
-    turn.value = state.draft = "";
-    turn.dispatchEvent(new Event("input"));
+    const isEdit = state.editing !== null;
+    const sides = isEdit ? cutBefore(state.sides, state.editing) : state.sides; // as the page said
+    if (sides[0].length >= page.dataset.mostTurns - 1) return complain(texts.full);
+    if (shownSides().some((side) => sides[side].at(-1)?.role === "user")) return complain(texts.unanswered);
+    for (const side of shownSides()) sides[side].push({ role: "user", content: text });
+    Object.assign(state, { sides, editing: null, edited: "", draft: isEdit ? state.draft : "" });
+    fillTurn();
     await answerOn(shownSides());
   }
 
@@ -238,24 +238,31 @@ function begin(page, signal) {
   // What is changed on the page
 
   function edit(place) {
-    state.editing = place;
-    turn.value = state.sides[0][place].content;
-    turn.dispatchEvent(new Event("input"));
+    Object.assign(state, { editing: place, edited: state.sides[0][place].content });
+    keep();
+    fillTurn();
     draw();
     turn.focus();
   }
 
   function leaveEdit() {
-    state.editing = null;
-    turn.value = state.draft = "";
+    Object.assign(state, { editing: null, edited: "" });
+    keep();
+    fillTurn();
     draw();
     turn.focus();
+  }
+
+  /** What was being written before an edit comes back after it. */
+  function fillTurn() {
+    turn.value = state.editing === null ? state.draft : state.edited;
+    turn.dispatchEvent(new Event("input"));
   }
 
   function keep() {
     keptAt = performance.now();
     try {
-      localStorage.setItem(storedAs, JSON.stringify({ ...state, editing: null }));
+      localStorage.setItem(storedAs, JSON.stringify(state));
     } catch {
       say(texts.keepsNothing);
     }
@@ -265,7 +272,7 @@ function begin(page, signal) {
     state.versions = choices.map((choice) => choice.value);
     state.system = system.value;
     state.temperature = Math.min(Math.max(Number(temperature.value) || 0, 0), Number(temperature.max));
-    if (state.editing === null) state.draft = turn.value;
+    state[state.editing === null ? "draft" : "edited"] = turn.value;
     keep();
   }
 
@@ -274,7 +281,7 @@ function begin(page, signal) {
   }
   system.value = state.system;
   temperature.value = String(state.temperature);
-  turn.value = state.draft;
+  turn.value = state.editing === null ? state.draft : state.edited;
   find("compare").checked = state.compare;
   find("settings").open = Boolean(state.system);
   find("compare").addEventListener("change", () => {

@@ -8,7 +8,7 @@ const ASKED = said("user", "Why?");
 const ANSWERED = said("assistant", "So.", "stop");
 
 test("what a browser kept comes back, whatever it is", () => {
-  const state = { ...emptyState(), sides: [[ASKED, ANSWERED], []], draft: "And", system: "Be kind.", temperature: 0.3 };
+  const state = { ...emptyState(), sides: [[ASKED, ANSWERED], []], draft: "And", editing: 0, edited: "Why not?", system: "Be kind.", temperature: 0.3 };
   equal(readState(JSON.stringify(state)), state);
   for (const other of [null, "", "{", "[]", '{"sides": 3}', '{"sides": [[{"role": "robot"}], 7], "draft": 5}']) {
     equal(readState(other), emptyState(), other);
