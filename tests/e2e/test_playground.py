@@ -72,13 +72,6 @@ def test_a_conversation_from_the_question_to_side_by_side(page: Page, alice: Lab
     assert asked[0]["temperature"] == 0.3
     expect(page.locator("[data-standing-yes]")).to_contain_text("policy-1 (current) What you say to this model is kept")
     expect(page.locator("[data-standing-no]")).to_contain_text("policy-2 Nothing that you say to this model is kept.")
-    page.screenshot(path="/tmp/concord/play1.png", full_page=True)
-    page.set_viewport_size({"width": 360, "height": 740})
-    page.emulate_media(color_scheme="dark")
-    page.screenshot(path="/tmp/concord/play2.png", full_page=True)
-    page.goto("/playground/kept/")
-    page.screenshot(path="/tmp/concord/play3.png", full_page=True)
-    page.goto("/playground/")
     assert inaccessible(page) == []
     kept = ServedConversation.objects.filter(turns__content="Why is grass green?")
     assert [each.turns.get(role="assistant").model_version.name for each in kept] == ["policy-1"]

@@ -10,7 +10,7 @@ from labeling.base.refusals import NothingToExport
 from labeling.conversations.services.withdrawing import withdraw
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Labeler, Prompt, RankingTask
-from labeling.ranking_tasks.services.sampling import sample_tasks
+from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import top_up
 from tests.labeling.cast import make_campaign
 from tests.labeling.conversations.talks import harvest, policy, takes
@@ -38,7 +38,7 @@ def test_a_kept_conversation_is_sampled_ranked_and_exported(
     assert top_up(campaign=campaign)
     tasks = list(RankingTask.objects.filter(prompt=prompt).values_list("pk", flat=True))
     sampler = ScriptedSampler("Thanks a lot!", "Many thanks.", "Thank you, Kim.", "The apples were good.")
-    sample_tasks(task_ids=tasks, model=version, sampler=sampler, resample_limit=1)
+    sample_tasks(task_ids=tasks, sources=one_source(version, sampler), resample_limit=1)
     assert sampler.requests[0].messages[-1]["content"] == ASKED.replace("kim@example.org", "[email]")
     rank(bob, [1, 2, 2, 3])
 
