@@ -46,7 +46,7 @@ function begin(page, signal) {
 
   function drawSide(side) {
     const box = element("section", "side");
-    box.setAttribute("aria-label", nameOf(side));
+    box.setAttribute("aria-label", state.compare ? `${"AB"[side]}: ${nameOf(side)}` : nameOf(side));
     state.sides[side].forEach((said, place) => box.append(drawTurn(side, said, place)));
     return box;
   }
