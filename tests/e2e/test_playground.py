@@ -74,4 +74,4 @@ def test_a_conversation_from_the_question_to_side_by_side(page: Page, alice: Lab
     expect(page.locator("[data-standing-no]")).to_contain_text("policy-2 Nothing that you say to this model is kept.")
     assert inaccessible(page) == []
     kept = ServedConversation.objects.filter(turns__content="Why is grass green?")
-    assert [each.turns.get(role="assistant").model_version.name for each in kept] == ["policy-1"]
+    assert list(kept.values_list("consent__model_version__name", flat=True)) == ["policy-1"]
