@@ -29,7 +29,7 @@ from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
-from policy_trainer.reward import RewardDoor, RewardModel, load_checked
+from policy_trainer.reward import Ensemble, RewardDoor, RewardModel, further_models, load_checked
 from policy_trainer.rollout import Prompt, Rollout, Sampling, sample
 from policy_trainer.samples import samples_of
 from policy_trainer.watch import Look
@@ -124,6 +124,7 @@ def prepare(arguments: PpoArguments, progress: Progress) -> Run:
     policy = load_policy(arguments.base, max_length=arguments.max_length)
     reward_model = load_checked(arguments.reward_model, policy)
     watched = load_checked(arguments.watched_reward_model, policy) if arguments.watched_reward_model else None
+    further = further_models(arguments.ensemble, policy) if arguments.ensemble else []
     prompts, left_out = training_prompts(
         snapshot,
         arguments.prompts,
@@ -142,7 +143,11 @@ def prepare(arguments: PpoArguments, progress: Progress) -> Run:
     for model in both:
         runtime.place(model)
     networks = Networks(policy.model, value, runtime, temperature=arguments.temperature)
-    door = _door(arguments, _rewarder(arguments, reward_model, value, runtime))
+    rewarder = _rewarder(arguments, reward_model, value, runtime)
+    if further:
+        every = [rewarder, *(one.scorer(runtime) for one in further)]
+        rewarder = Ensemble(every, arguments.ensemble_rule, arguments.ensemble_penalty)
+    door = _door(arguments, rewarder)
     watching = door if watched is None else _door(arguments, watched.scorer(runtime))
     first = answers(policy, runtime, held_out, arguments) if held_out else []
     return Run(

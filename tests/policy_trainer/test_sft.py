@@ -41,7 +41,8 @@ def test_a_model_learns_four_demonstrations_by_heart_and_stops_where_they_do(
         tmp_path / "data",
         demonstrations={"train": [demonstration(n, f"a {one}", prompt=f"show {one}") for n, one in enumerate(WORDS)]},
     )
-    assert train("sft", data, tiny_base, by_loss, "--epochs", "60", "--learning-rate", "0.01") == 0
+    often = ("--epochs", "40", "--batch-size", "1", "--learning-rate", "5e-3")
+    assert train("sft", data, tiny_base, by_loss, *often) == 0
     assert metrics(by_loss)["chosen_by"] == "being the last, as there was nothing to validate on"
     policy = load_policy(str(by_loss), max_length=512)
     prompts = [prompt_of(policy, 1, [{"role": "user", "content": f"show {one}"}]) for one in WORDS]
