@@ -113,7 +113,7 @@ def _read(
     values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
     flat = (torch.split(each, sizes) for each in (log_probs, reference, entropies, values))
     return [
-        _experience(rollout, score.to(log_probs.device), *own, arguments)
+        _experience(rollout, score.to(log_probs.device), *own, arguments=arguments)
         for rollout, score, *own in zip(rollouts, scores, *flat, strict=True)
     ]
 
@@ -125,6 +125,7 @@ def _experience(
     reference: Tensor,
     entropies: Tensor,
     values: Tensor,
+    *,
     arguments: PpoArguments,
 ) -> Experience:
     lengths = rollout.tokens.completions

@@ -66,7 +66,7 @@ class Run:
     energy: EnergyMeter
     began: float
 
-    def decisive(self) -> dict[str, str | None]:
+    def decisive(self) -> dict[str, str]:
         """Returns all that decides the iterations of the run."""
         prompts = str([one.ids for one in self.prompts])
         return self.arguments.of_the_run() | {"snapshot_sha256": self.snapshot.sha256, "prompts": prompts}
