@@ -58,7 +58,7 @@ class Run:
 
     def decisive(self) -> dict[str, str]:
         """Returns all that decides the steps of the run."""
-        return self.arguments.of_the_run() | {"snapshot_sha256": self.records.snapshot.sha256}
+        return {**self.arguments.of_the_run(), "snapshot_sha256": self.records.snapshot.sha256}
 
     def batches(self, done: int) -> Iterator[list[Judged]]:
         """The batches behind the first `done`."""

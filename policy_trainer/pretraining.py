@@ -54,7 +54,7 @@ def read_pretraining(
     stream: list[int] = []
     for text in texts:
         stream += [*policy.renderer.conversations.text_ids(text), *([] if end is None else [end])]
-    return _checked(torch.split(torch.tensor(stream, dtype=torch.int32), length), str(directory), seed)
+    return _checked(list(torch.split(torch.tensor(stream, dtype=torch.int32), length)), str(directory), seed)
 
 
 def _checked(rows: Iterable[Tensor], source: str, seed: int) -> PretrainingText:

@@ -22,7 +22,9 @@ def sampled_models() -> list[ModelVersion]:
         for part in mixture
     }
     current = current_sft_model()
-    others = ModelVersion.objects.filter(pk__in=named - {None}).exclude(pk=current.pk if current else None)
+    others = ModelVersion.objects.filter(pk__in=[pk for pk in named if pk is not None])
+    if current is not None:
+        others = others.exclude(pk=current.pk)
     return [*([current] if current else []), *others.order_by("pk")]
 
 
