@@ -28,6 +28,7 @@ COPY lm lm
 COPY labeling labeling
 COPY sampler sampler
 COPY rm_trainer rm_trainer
+COPY policy_trainer policy_trainer
 COPY templates templates
 COPY static static
 COPY locale locale

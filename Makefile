@@ -14,7 +14,7 @@ SHELL := bash
 VENV := .venv
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
-PACKAGES := config laptop lm labeling sampler rm_trainer benchmarks tests manage.py
+PACKAGES := config laptop lm labeling sampler rm_trainer policy_trainer benchmarks tests manage.py
 LOCKS := base gpu laptop dev bench
 # Collecting, downloading and installing, one line each: an installation that says nothing for minutes looks dead.
 PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off

@@ -121,6 +121,7 @@ app.conf.update(
         "look for what is wrong": every(30, "watch_for_trouble"),
         "count what is too much for a page": every(60, "count_for_the_console"),
         "tell webhooks": every(15, "deliver_webhooks"),
+        "have the current model served": every(10, "follow_promotions"),
         "look at labelers' habits": every(24 * 3600, "look_at_labelers"),
         "forget what is old": every(3600, "forget_what_is_old"),
         "take up the training of workers that died": every(10, "take_up_silent_runs"),

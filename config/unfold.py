@@ -123,6 +123,7 @@ NAVIGATION = [
             _entry(_("Users"), "person", "user", app="auth"),
             _entry(_("Groups"), "badge", "group", app="auth"),
             _entry(_("API tokens"), "key", "apitoken"),
+            _entry(_("Usage by programs"), "data_usage", "chatusage"),
             _entry(_("Webhooks"), "webhook", "webhook"),
             _entry(_("Sessions"), "devices", "accountsession"),
             _entry(_("Failed log-ins"), "lock_clock", "failedlogin"),

@@ -54,6 +54,7 @@ from labeling.ranking_tasks import admin as ranking_tasks
 from labeling.ranking_tasks.models import RankingTask
 from labeling.review.admin import reviews, threads
 from labeling.rewards import admin as rewards
+from labeling.serving import admin as serving
 from labeling.training.admin import training_runs
 from labeling.training.admin.model_versions import ModelMeasures
 from labeling.training.admin.reward_models import TrainedByRecipes
@@ -75,6 +76,7 @@ __all__ = [
     "screening",
     "second_factor",
     "sentinels",
+    "serving",
     "sessions",
     "skills",
     "surveys",

@@ -49,6 +49,7 @@ from labeling.rewards.services.scoring_requests import (
     fail_scoring_request,
     forget_answered,
 )
+from labeling.serving.services import following
 from labeling.training.services import leavings, stopping
 from labeling.training.services import runs as training
 from labeling.training.services.comparisons import COMPARISONS, compare_models
@@ -366,6 +367,12 @@ def take_up_silent_runs() -> None:
     """Beat: a run whose worker died without a word goes on with the next one."""
     if training.put_back_silent_runs():
         training.QUEUED_RUNS.send()
+
+
+@shared_task
+def follow_promotions() -> None:
+    """Beat: the server of the language models has the one that is current."""
+    following.follow_promotions()
 
 
 @shared_task

@@ -25,6 +25,8 @@ from labeling.people.views.preferences import preferences
 from labeling.people.views.reading import reading
 from labeling.quality.gold.views import answer
 from labeling.review.views import changes, reviews, threads
+from labeling.serving.views.chat import addresses as policy
+from labeling.writing.suggestions.views import live
 
 # A page and its buttons have names that begin alike, which tells where a button leads back to (base/views.py).
 ALL = {"kinds": KINDS}
@@ -52,11 +54,13 @@ urlpatterns = [
     *(path(f"next/{kind.name}/", next_work, {"kind": kind}, name=f"next_{kind.name}") for kind in HANDED_OUT),
     *(url for pages in PAGES for url in pages.urls()),
     *(url for kind in KINDS.values() for url in kind.urls()),
+    path("compose/live/<uuid:request_token>/", live, name="compose_live"),
     path("drafts/<uuid:token>/", earlier, TABLES, name="drafts"),
     path("drafts/<uuid:token>/page/", go_on, TABLES, name="drafts_page"),
     path("drafts/<uuid:token>/<int:number>/restore/", restore, TABLES, name="drafts_restore"),
     path("preview/", PreviewView.as_view(), name="preview"),
     path("", include(addresses)),
+    path("", include(policy)),
     path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
     path("me/", me, name="me"),

@@ -68,10 +68,11 @@ class Up:
         # and threads that spin were measured to make sampling up to five times slower there.
         environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PYTHONUNBUFFERED": "1"}
         self.model = settings.SFT_MODEL_PATH or str(settings.DEMO_MODEL_DIR)
+        self.serving = settings.SERVING_URL or f"http://127.0.0.1:{_free_port()}"
         self.services: Services | None = settings.EMBEDDED_SERVICES
         self.supervisor = Supervisor(
             log_dir=settings.VAR_DIR / "log",
-            environment=environment | {"SFT_MODEL_PATH": self.model},
+            environment=environment | {"SFT_MODEL_PATH": self.model, "SERVING_URL": self.serving},
             cwd=settings.BASE_DIR,
             say=self.say,
             raise_if_stop_requested=self._raise_if_stop_requested,
@@ -175,12 +176,20 @@ class Up:
     def _workers(self) -> list[Child]:
         # Work that saturates the cores gives way to the web: a page must not wait for a completion.
         clock = [*CELERY, "beat", "--pidfile="]
+        server = [] if settings.SERVING_URL else [self._server()]
         return [
             Child("default", _worker("default", pool="solo")),
             self._sampling_worker(),
             self._training_worker(),
+            *server,
             Child("beat", clock),
         ]
+
+    def _server(self) -> Child:
+        """Of the policy, for programs and the playground. Which model it has is told by follow_promotions."""
+        port = self.serving.rpartition(":")[2]
+        command = [sys.executable, "-m", "sampler", "serve", "--port", port, "--most-models", "2", "--grace", "5"]
+        return Child("serving", command, niceness=5)
 
     def _sampling_worker(self) -> Child:
         """Looks into the queues of people and programs before its own (PeopleFirst in config/celery.py)."""
@@ -267,6 +276,13 @@ def _is_closed(terminal: int) -> bool:
     poll = select.poll()
     poll.register(terminal, 0)  # for no event but those that are always told: that it was hung up, an error
     return bool(poll.poll(0))
+
+
+def _free_port() -> int:
+    """One of this machine's that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _refuse_taken_port(options: Options) -> None:

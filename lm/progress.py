@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, cast
 
+from lm.prompt_format import Message
+
 Style = Literal["jsonl", "text"]
 
 
@@ -17,16 +19,20 @@ class StartEvent(TypedDict):
     train_rankings: NotRequired[int]
     train_pairs: NotRequired[int]
     valid_rankings: NotRequired[int]
+    counts: NotRequired[dict[str, int]]
 
 
 class StepEvent(TypedDict):
-    """`seconds` counts from the first step's begin to this step's end; `tokens` are this step's own."""
+    """`seconds` counts from the first step's begin to this step's end; `tokens` are this step's own. A reward model's
+    step has an `accuracy`; `figures` are what else there is to say of one, by name.
+    """
 
     event: Literal["step"]
     step: int
     steps: int
     loss: float
-    accuracy: float
+    accuracy: NotRequired[float]
+    figures: NotRequired[dict[str, float]]
     learning_rate: float
     seconds: float
     tokens: int
@@ -38,7 +44,25 @@ class ValidEvent(TypedDict):
     event: Literal["valid"]
     step: int
     loss: float
-    accuracy: float
+    accuracy: NotRequired[float]
+    figures: NotRequired[dict[str, float]]
+
+
+class Sample(TypedDict):
+    """What a policy answers to a prompt; `reward` is None where there is no reward model."""
+
+    prompt: list[Message]
+    text: str
+    finish_reason: str
+    reward: float | None
+
+
+class SamplesEvent(TypedDict):
+    """The policy's answers to the same few prompts, by the same seeds, after a step; step 0: before the first."""
+
+    event: Literal["samples"]
+    step: int
+    samples: list[Sample]
 
 
 class DoneEvent(TypedDict):
@@ -61,10 +85,10 @@ class AliveEvent(TypedDict):
     event: Literal["alive"]
 
 
-Event = StartEvent | StepEvent | ValidEvent | DoneEvent
+Event = StartEvent | StepEvent | ValidEvent | SamplesEvent | DoneEvent
 """What a run prints and keeps in its log."""
 HeardEvent = Event | ErrorEvent | AliveEvent
-_NAMES = {"start", "step", "valid", "done", "error"}
+_NAMES = {"start", "step", "valid", "samples", "done", "error"}
 
 
 def parse_event(line: bytes | str) -> HeardEvent | None:

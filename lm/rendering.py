@@ -18,12 +18,13 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lm.conversation_tokens import ConversationTokens
 from lm.errors import Refused
@@ -63,8 +64,16 @@ class Renderer:
         self.tokenizer: Any = tokenizer
         self.max_length = max_length
         self.vocabulary = vocabulary
-        self._tokens = ConversationTokens.of(tokenizer)
-        self.plain = self._tokens.plain
+        self.conversations = ConversationTokens.of(tokenizer)
+        self.plain = self.conversations.plain
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, max_length: int) -> Self:
+        """For a model, which may read less than `max_length`."""
+        config = model.config.get_text_config()
+        positions = getattr(config, "max_position_embeddings", None) or max_length
+        vocabulary = cast("nn.Embedding", model.get_input_embeddings()).num_embeddings
+        return cls(tokenizer, max_length=min(max_length, positions), vocabulary=vocabulary)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -78,7 +87,7 @@ class Renderer:
 
     def text(self, prompt: Sequence[Message], completion: str) -> str:
         """Returns the prompt with the completion as one text. Raises UnusablePrompt."""
-        return self._tokens.answered_text(prompt, completion)
+        return self.conversations.answered_text(prompt, completion)
 
     def render(self, prompt: Sequence[Message], completions: Sequence[str]) -> SharedPrompt:
         """Token ids of the prompt with each completion, within the limit. Raises Refused."""
@@ -86,7 +95,10 @@ class Renderer:
 
     def tokens(self, prompt: Sequence[Message], completions: Sequence[str]) -> "Rendered":
         """Token ids of the prompt with each completion, however long. Raises Refused."""
-        sequences = self._tokens.prompt_ids(prompt), *(self._tokens.answered_ids(prompt, one) for one in completions)
+        sequences = (
+            self.conversations.prompt_ids(prompt),
+            *(self.conversations.answered_ids(prompt, one) for one in completions),
+        )
         self._refuse_unknown(sequences)
         start, *ids = (np.array(one, dtype=np.int32) for one in sequences)
         head = 1 if start[:1].tolist() == [self.tokenizer.bos_token_id] else 0
@@ -114,7 +126,7 @@ class Renderer:
 
     def last_token(self) -> int:
         """The token that the score is read at, whatever the completion: see the module's docstring."""
-        ids = self._tokens.answered_ids([Message(role="user", content="a")], "b")
+        ids = self.conversations.answered_ids([Message(role="user", content="a")], "b")
         self._refuse_unknown([ids])
         return ids[-1]
 

@@ -28,11 +28,12 @@ from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.progress import Progress
 from lm.rendering import Renderer
 from lm.snapshot.reading import Snapshot, open_snapshot
+from lm.training.batches import parts
 from lm.training.dealing import own_parts
 from lm.training.processes import ALONE, Processes
+from lm.training.read_ahead import ReadAhead
 from lm.training.runtime import Runtime, prepare_runtime
 from rm_trainer.arguments import EvaluateArguments
-from rm_trainer.batches import parts
 from rm_trainer.dataset import TokenDataset, shortened, tokenized_rankings, with_pairs
 from rm_trainer.evaluation.analysis import analyse
 from rm_trainer.evaluation.ceiling import in_words
@@ -41,7 +42,6 @@ from rm_trainer.evaluation.newest import SPLITS, is_new, newest_part, parse_time
 from rm_trainer.evaluation.paired import compare
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.model import load_reward_model, precision_of, reward_bias, score_hidden
-from rm_trainer.read_ahead import ReadAhead
 from rm_trainer.token_cache import default_cache
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.usable import counts_of, lost_records

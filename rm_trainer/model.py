@@ -8,7 +8,7 @@ have no bias. The one that gives demonstrations mean reward 0 (InstructGPT C.2) 
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,7 @@ def load_base_model(base: str, *, max_length: int, seed: int) -> tuple[PreTraine
         weight = head(model).weight  # [1, d]
         generator = torch.Generator().manual_seed(seed)
         nn.init.normal_(weight, std=(weight.shape[1] + 1) ** -0.5, generator=generator)
-    renderer = _renderer(model, tokenizer, max_length)
+    renderer = Renderer.of(model, tokenizer, max_length=max_length)
     _choose_padding(model, renderer)
     model.config.reward_bias = 0.0
     model.config.reward_max_length = renderer.max_length
@@ -58,7 +58,7 @@ def load_reward_model(directory: str, *, max_length: int | None) -> tuple[PreTra
         check_reward_model(directory)
     model, tokenizer, _ = _load(directory_or_hub_id(directory))
     trained_with = int(getattr(model.config, "reward_max_length", 2048))
-    return model, _renderer(model, tokenizer, max_length or trained_with)
+    return model, Renderer.of(model, tokenizer, max_length=max_length or trained_with)
 
 
 def reward_bias(model: PreTrainedModel) -> float:
@@ -94,13 +94,6 @@ def _load(location: str, *, may_lack: Collection[str] = ()) -> tuple[PreTrainedM
     # Only dropout depends on the mode. Without it a batch's gradient is the same however the batch is split, and the K
     # completions of a prompt are compared through one and the same network.
     return use_row_attention(fuse_rms_norms(model.eval())), tokenizer, missing
-
-
-def _renderer(model: PreTrainedModel, tokenizer: Any, max_length: int) -> Renderer:
-    config = model.config.get_text_config()
-    positions = getattr(config, "max_position_embeddings", None) or max_length
-    vocabulary = cast("nn.Embedding", model.get_input_embeddings()).num_embeddings
-    return Renderer(tokenizer, max_length=min(max_length, positions), vocabulary=vocabulary)
 
 
 def _choose_padding(model: PreTrainedModel, renderer: Renderer) -> None:

@@ -13,8 +13,8 @@ from transformers import PreTrainedModel
 from lm.errors import Failed
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.training.batches import parts
 from lm.training.runtime import Runtime
-from rm_trainer.batches import parts
 from rm_trainer.evaluate import AT_ONCE, rewards_of
 from rm_trainer.metrics import BiasFigures
 from rm_trainer.model import load_reward_model, reward_bias

@@ -11,8 +11,8 @@ from lm.prefix_sharing.shared_prompt import SharedPrompt, share_prefix
 from lm.prefix_sharing.strategy import choose_strategy
 from lm.rendering import Renderer
 from lm.training.arguments import Precision, RuntimeArguments
+from lm.training.batches import parts
 from lm.training.runtime import Runtime, prepare_runtime
-from rm_trainer.batches import parts
 from rm_trainer.evaluate import rewards_of
 from rm_trainer.model import load_reward_model, reward_bias
 from rm_trainer.protocol import Item, Scored

@@ -28,6 +28,8 @@ from lm.layers import freeze, recompute_activations
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.progress import Progress
 from lm.rendering import Renderer
+from lm.training.batches import shuffled_batches
+from lm.training.broken_numbers import refuse_broken_numbers, refuse_spike
 from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
 from lm.training.dealing import own_parts
 from lm.training.energy import EnergyMeter
@@ -38,19 +40,18 @@ from lm.training.optimizer import make_optimizer, set_learning_rate, trainable
 from lm.training.output import refuse_full_disk, refuse_used_output, shared_atomic_directory, sole_writer
 from lm.training.processes import ALONE, Processes
 from lm.training.provenance import provenance
+from lm.training.read_ahead import ReadAhead
 from lm.training.runtime import Runtime, prepare_runtime
 from lm.training.tensorboard import EventFiles
 from rm_trainer import report, reward_bias
 from rm_trainer.arguments import TrainArguments
-from rm_trainer.batches import shuffled_batches
 from rm_trainer.data import Records, TrainingData, read_records, render_records
 from rm_trainer.evaluate import outcomes_of
 from rm_trainer.evaluation.metrics import Outcome
 from rm_trainer.loss import batch_margins, correct_pairs, ranking_loss
 from rm_trainer.metrics import Metrics
 from rm_trainer.model import load_base_model, score_hidden
-from rm_trainer.read_ahead import ReadAhead
-from rm_trainer.steps import StepResult, refuse_broken_numbers, refuse_spike
+from rm_trainer.steps import StepResult
 from rm_trainer.token_file import TokenizedRanking
 
 
@@ -96,7 +97,7 @@ def training_steps(
         norm = whole(clip_grad_norm_(trainable(model), arguments.clip or torch.inf))
         ids = [one.ranking.ranking_id for one in batch]
         refuse_broken_numbers(step, ids, batch_loss, norm)
-        refuse_spike(step, ids, batch_loss, results, arguments.spike_factor)
+        refuse_spike(step, ids, batch_loss, [one.loss for one in results], arguments.spike_factor)
         rate = set_learning_rate(optimizer, arguments, step=step, steps=steps)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -1,10 +1,12 @@
-"""Try a model by hand.
+"""Try a model by hand, or serve models over HTTP (sampler/server/command.py).
 
 python -m sampler --model var/models/gemma-3-270m --prompt "Explain tides to a child." -k 4
+python -m sampler serve --model gemma=var/models/gemma-3-270m
 """
 
 import argparse
 import random
+import runpy
 import sys
 import time
 
@@ -14,6 +16,9 @@ from sampler.transformers_sampler import TransformersSampler
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["serve"]:
+        del sys.argv[1]
+        runpy.run_module("sampler.server.command", run_name="__main__")  # ends with its exit status
     arguments = _parser().parse_args()
     try:
         sampler = TransformersSampler.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
@@ -42,7 +47,9 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sampler", description="Try a model by hand.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sampler", description="Try a model by hand; `serve` first: over HTTP."
+    )
     parser.add_argument("--model", required=True, help="a checkpoint's directory")
     parser.add_argument("--prompt", required=True, help="what the user says")
     parser.add_argument("-k", "--completions", type=int, default=4)

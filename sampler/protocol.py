@@ -3,9 +3,9 @@
 The labeling side and every sampler meet in these classes alone, so this module imports neither torch nor Django.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict, runtime_checkable
 
 from lm.errors import Failed, UnusablePrompt
 from lm.prompt_format import Message
@@ -114,9 +114,11 @@ class SightedSampler(Protocol):
     def sight(self) -> SamplerSight: ...
 
 
+@runtime_checkable
 class StreamingSampler(Sampler, Protocol):
-    def stream(self, request: SampleRequest, *, scope: str = "") -> Iterator[str]:
-        """One completion as it grows: each time what was added to its text.
+    def stream(self, request: SampleRequest, *, scope: str = "") -> Generator[str, None, SampledCompletion]:
+        """One completion as it grows: each time what was added to its text, and at last the completion. Closing it ends
+        the sampling. Raises as `sample` does.
 
         `scope`: whose conversation it is, so that its next turn need not read it anew; "": nobody's.
         """

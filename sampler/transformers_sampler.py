@@ -1,6 +1,6 @@
 """Completions from any causal language model that transformers can load, on one CPU or one GPU."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from lm.device import fastest_dtype, find_device
 from lm.errors import UnusablePrompt
 from lm.model_directory import check_language_model, context_length
 from lm.pretrained import load_model, load_tokenizer
+from lm.prompt_format import Message
 from sampler.engine import Engine
 from sampler.memory_budget import bytes_per_token, tokens_that_fit
 from sampler.packed_layers import pack_linear_layers
@@ -84,10 +85,11 @@ class TransformersSampler:
         finally:
             for job in jobs:
                 job.cancel()
-        return [[self._completion(job.done[index]) for index in range(job.request.num_completions)] for job in jobs]
+        return [[self.completion(job.done[index]) for index in range(job.request.num_completions)] for job in jobs]
 
-    def stream(self, request: SampleRequest, *, scope: str = "") -> Iterator[str]:
-        """One completion as it grows: each time what was added to its text. Raises as `sample` does.
+    def stream(self, request: SampleRequest, *, scope: str = "") -> Generator[str, None, SampledCompletion]:
+        """One completion as it grows: each time what was added to its text, and at last the completion. Raises as
+        `sample` does.
 
         `scope`: whose conversation it is, so that its next turn need not read it anew; "": nobody's.
         """
@@ -103,12 +105,13 @@ class TransformersSampler:
                     row = rows[-1]
                     text = self._turn_end.text_so_far(request, row.tokens)
                     if job.is_done:
-                        text = self._completion(row).text
+                        text = self.completion(row).text
                     if len(text) > len(shown):
                         yield text[len(shown) :]
                         shown = text
         finally:
             job.cancel()
+        return self.completion(job.done[0])
 
     @cached_property
     def engine(self) -> Engine:
@@ -145,18 +148,28 @@ class TransformersSampler:
     def _vocabulary(self) -> int:
         return int(self.model.get_input_embeddings().num_embeddings)
 
-    def _prompt_tokens(self, request: SampleRequest) -> list[int]:
-        tokens = self.conversations.prompt_ids(request.messages)
+    def text_so_far(self, row: LiveRow, tokens: int) -> str:
+        """Of a row that goes on, the text of its first tokens that stays as it is, whatever comes."""
+        return self._turn_end.text_so_far(row.job.request, row.tokens[:tokens])
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> list[int]:
+        """The conversation as the model reads it. Raises UnusablePrompt."""
+        tokens = self.conversations.prompt_ids(messages)
         if max(tokens, default=0) >= self._vocabulary:
             raise UnusablePrompt(
                 f"The tokenizer makes token {max(tokens)} of the prompt and the model knows {self._vocabulary}: they "
                 "don't belong together"
             )
+        return tokens
+
+    def _prompt_tokens(self, request: SampleRequest) -> list[int]:
+        tokens = self.prompt_tokens(request.messages)
         if len(tokens) > self.context - request.max_new_tokens:
             raise PromptTooLong(tokens=len(tokens), context=self.context, max_new_tokens=request.max_new_tokens)
         return tokens
 
-    def _completion(self, row: LiveRow) -> SampledCompletion:
+    def completion(self, row: LiveRow) -> SampledCompletion:
+        """A row that has ended. Raises ModelFault."""
         if row.finish_reason == "fault":
             raise ModelFault(
                 f"The model computed no usable probabilities in {self.model.dtype}. Load it with dtype=float32; if "

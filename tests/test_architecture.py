@@ -22,10 +22,11 @@ MAY_IMPORT = {
     "lm": set[str](),
     "sampler": {"lm"},
     "rm_trainer": {"lm"},
+    "policy_trainer": {"rm_trainer", "sampler", "lm"},
     "laptop": {"lm"},
     "config": {"laptop"},
     "labeling": {"config", "rm_trainer", "sampler", "lm"},
-    "benchmarks": {"labeling", "config", "laptop", "rm_trainer", "sampler", "lm"},
+    "benchmarks": {"labeling", "config", "laptop", "policy_trainer", "rm_trainer", "sampler", "lm"},
 }
 PACKAGES = tuple(MAY_IMPORT)
 
@@ -76,7 +77,7 @@ HEAVY_LATE_IMPORTS = {
 }
 HEAVY = frozenset({"torch", "transformers", "accelerate"})
 # The programs that know no Django, and what they share under them.
-PROGRAMS = ("sampler", "rm_trainer")
+PROGRAMS = ("sampler", "rm_trainer", "policy_trainer")
 GROUND_FLOOR = ("lm", *PROGRAMS)
 # Parts of lm/ that bring torch; the web and the light workers import all the others.
 WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing", "lm.pretrained",
@@ -345,6 +346,8 @@ def test_the_documented_parts_of_the_programs_are_all_there_are() -> None:
     assert {f"lm.{name}" for name in names_in([row for row in shared if row[-1] == "yes"])} == set(WITH_TORCH)
     commands = {"train", "evaluate", "folds", "score"}
     assert set(names_in(documented("The parts of `rm_trainer/`"))) == children("rm_trainer") - commands
+    commands = {"sft", "ppo", "best_of_n", "dpo"}
+    assert set(names_in(documented("The parts of `policy_trainer/`"))) == children("policy_trainer") - commands
 
 
 def test_what_stands_above_all_capabilities_is_documented() -> None:

@@ -41,7 +41,7 @@ class Web:
 @contextmanager
 def running_web(directory: Path) -> Iterator[Web]:
     """Answers at 127.0.0.1 until the block ends. Raises WebNotStarted."""
-    port = _free_port()
+    port = free_port()
     log = directory / "up.log"
     # Any model's name keeps `up` from assembling the demo's; nothing here samples.
     environment = os.environ | {"SFT_MODEL_PATH": "none"}
@@ -74,7 +74,7 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
     return total
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -317,6 +317,7 @@ class ApiScope(models.TextChoices):
     MODELS_READ = "models:read", _("Model versions and training runs: read")
     SCORES = "scores", _("Rewards: ask for them")
     WEBHOOKS = "webhooks", _("Webhooks: set up and remove")
+    CHAT = "chat", _("The current policy: ask it for answers")
 
 
 class WebhookEvent(models.TextChoices):

@@ -30,6 +30,7 @@ from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompl
 from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
+from labeling.serving.models import ChatUsage
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
@@ -46,6 +47,7 @@ __all__ = [
     "Campaign",
     "Candidate",
     "Change",
+    "ChatUsage",
     "Check",
     "Completion",
     "CompletionAgreement",

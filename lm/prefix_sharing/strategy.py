@@ -63,6 +63,19 @@ class Strategy:
         row = lay_out(prompts, model.device)
         return self._row_hidden_states(model, row)[row.before_completions()]
 
+    def sequence_states(self, model: PreTrainedModel, sequences: Sequence[Tensor]) -> Tensor:
+        """Returns the last layer's states [ΣT, d] of every token of sequences [T] that don't see each other, in order.
+
+        They stand in one row without padding where the model can read one.
+        """
+        if self.name == "full":
+            hidden, lengths = _padded_hidden_states(model, sequences)
+            return torch.cat([row[:length] for row, length in zip(hidden, lengths.tolist(), strict=True)])
+        # A sequence's last token is its completion, so that attention takes all before it for a prefix, which needs no
+        # mask; a token alone has none.
+        alone = [SharedPrompt(ids=one, prefix=len(one) - 1, completions=(1,)) for one in sequences]
+        return self._row_hidden_states(model, lay_out(alone, model.device))
+
     def computed_tokens(self, prompts: Sequence[SharedPrompt]) -> int:
         """Returns how many tokens the layers compute for these prompts together, padding included."""
         if self.name == "full":
@@ -108,9 +121,13 @@ def _full_hidden_states(model: PreTrainedModel, prompts: Sequence[SharedPrompt])
     """Returns the states [S, T, d] of all full sequences and their lengths [S]. Padding is on the right, where causal
     attention makes its value meaningless.
     """
-    sequences = [sequence.long() for one in prompts for sequence in one.sequences()]
+    return _padded_hidden_states(model, [sequence for one in prompts for sequence in one.sequences()])
+
+
+def _padded_hidden_states(model: PreTrainedModel, sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """[S, T, d] and lengths [S]."""
     lengths = torch.tensor([len(sequence) for sequence in sequences], device=model.device)
-    input_ids = pad_sequence(sequences, batch_first=True).to(model.device)  # [S, T]
+    input_ids = pad_sequence([sequence.long() for sequence in sequences], batch_first=True).to(model.device)  # [S, T]
     mask = (torch.arange(input_ids.shape[1], device=model.device)[None, :] < lengths[:, None]).long()
     output = model.base_model(input_ids=input_ids, attention_mask=mask, use_cache=False)
     return output.last_hidden_state, lengths

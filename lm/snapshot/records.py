@@ -209,6 +209,9 @@ class Demonstration:
     demonstration_id: int
     prompt: tuple[Message, ...]
     completion: str
+    source: str = ""
+    """How it came about (docs/data-contract.md), "" where the record doesn't say."""
+    prompt_id: int | None = None
 
 
 def parse_ranking(record: dict[str, Any]) -> Ranking:
@@ -252,6 +255,8 @@ def parse_demonstration(record: dict[str, Any]) -> Demonstration:
         demonstration_id=demonstration_id,
         prompt=tuple(check_conversation(_field(record, "prompt", list))),
         completion=_answer(demonstration_id, _field(record, "completion", list)),
+        source=str(record.get("source") or ""),
+        prompt_id=record.get("prompt_id"),
     )
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
+from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
-from transformers import PreTrainedModel
 
 from lm.atomic_files import write_json_file
 from lm.errors import Failed, Refused
@@ -62,8 +62,15 @@ class Checkpoints(Generic[Result]):
         self.result = result
         self.processes = processes
 
-    def save(self, model: PreTrainedModel, optimizer: torch.optim.Optimizer, done: Done[Result]) -> None:
-        """Writes a checkpoint, whole or not at all.
+    def save(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        done: Done[Result],
+        *,
+        beside: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Writes a checkpoint, whole or not at all. `beside`: what else the steps change, such as averaged weights.
 
         Raises Failed when the disk refuses; the checkpoint before is still there then.
         """
@@ -72,15 +79,17 @@ class Checkpoints(Generic[Result]):
             earlier = _steps(self.directory)
         path = self.directory / f"step-{len(done.results):08d}"
         with shared_atomic_directory(path, self.processes) as partial:
-            self._write(partial, model, optimizer, path)
+            self._write(partial, model, optimizer, path, beside or {})
             if self.processes.first:
                 write_json_file(partial / "state.json", {"run": self.run, **asdict(done)})
         if self.processes.first:
             for one in earlier:
                 shutil.rmtree(one)
 
-    def restore(self, model: PreTrainedModel, optimizer: torch.optim.Optimizer) -> Done[Result]:
-        """Goes back to the latest checkpoint; nothing is done yet when there is none.
+    def restore(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, *, beside: Mapping[str, Tensor] | None = None
+    ) -> Done[Result]:
+        """Goes back to the latest checkpoint; nothing is done yet when there is none. `beside` is filled in place.
 
         Raises Refused for another run's.
         """
@@ -92,7 +101,8 @@ class Checkpoints(Generic[Result]):
             if state.pop("run") != self.run:
                 raise Refused(f"{self.directory} {OTHER_RUN}. Go on with those, give another --output, or remove it.")
         weights, moments = get_state_dict(model, optimizer, options=TRAINED)
-        load({"model": weights, "optimizer": moments}, checkpoint_id=steps[-1], no_dist=self.processes.size == 1)
+        kept = {"model": weights, "optimizer": moments} | ({"beside": dict(beside)} if beside else {})
+        load(kept, checkpoint_id=steps[-1], no_dist=self.processes.size == 1)
         set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments, options=TRAINED)
         return Done(**{**state, "results": [self.result(**one) for one in state["results"]]})
 
@@ -101,10 +111,18 @@ class Checkpoints(Generic[Result]):
         if self.processes.first:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _write(self, directory: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, path: Path) -> None:
+    def _write(
+        self,
+        directory: Path,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        path: Path,
+        beside: Mapping[str, Tensor],
+    ) -> None:
         weights, moments = get_state_dict(model, optimizer, options=TRAINED)
         try:
-            save({"model": weights, "optimizer": moments}, checkpoint_id=directory, no_dist=self.processes.size == 1)
+            kept = {"model": weights, "optimizer": moments} | ({"beside": dict(beside)} if beside else {})
+            save(kept, checkpoint_id=directory, no_dist=self.processes.size == 1)
         except CheckpointException as error:
             reason = next(iter(error.failures.values()))[0]
             raise Failed(f"{path} could not be written: {reason}. {how_to_go_on(self.output)}") from error

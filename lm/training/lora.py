@@ -4,6 +4,8 @@ They are put into the model in place, so that whatever reads it (sharing, FSDP, 
 are added into the weights before anything is measured or written.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from peft.tuners.lora import LoraLayer
 
 
-def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, seed: int) -> None:
-    """Leaves adapters and heads to train, and nothing else; with rank 0 nothing happens. Raises Refused."""
+def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, seed: int, train_heads: bool = True) -> None:
+    """Leaves adapters to train, and with `train_heads` what stands above the backbone, and nothing else; with rank 0
+    nothing happens. A language model's head is not for training: it may be its embeddings as well. Raises Refused.
+    """
     if not rank:
         return
     from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  (seconds to import, for few runs)
@@ -33,8 +37,21 @@ def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, seed: int) 
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name)
     for head in heads(model):
-        head.requires_grad_(True)
+        head.requires_grad_(train_heads)
     nn.Module.eval(model)  # new modules are made for training
+
+
+@contextmanager
+def without_adapters(model: PreTrainedModel) -> Iterator[None]:
+    """Inside it the layers compute as the base does, whose weights are there as they were: a reference for nothing."""
+    adapted = [cast("LoraLayer", module) for module in model.modules() if hasattr(module, "lora_A")]
+    for module in adapted:
+        module._disable_adapters = True  # noqa: SLF001  its own switch also decides what trains
+    try:
+        yield
+    finally:
+        for module in adapted:
+            module._disable_adapters = False  # noqa: SLF001
 
 
 @torch.no_grad()

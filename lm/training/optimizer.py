@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import ParamsT
 from transformers import PreTrainedModel
 
 from lm.errors import Refused
@@ -14,12 +15,17 @@ from lm.training.schedule import learning_rate
 
 
 def make_optimizer(model: PreTrainedModel, arguments: TrainingArguments) -> torch.optim.Optimizer:
-    """Returns AdamW over what is trained; frozen parameters get no state. Raises Refused.
+    """Returns AdamW over what is trained; frozen parameters get no state. Raises Refused."""
+    return optimizer_of(trainable(model), arguments)
+
+
+def optimizer_of(parameters: ParamsT, arguments: TrainingArguments) -> torch.optim.Optimizer:
+    """Returns AdamW over parameters, or groups of them with rates of their own. Raises Refused.
 
     `adamw8bit`: moments quantised in blocks of 256 (Dettmers et al. 2022, arXiv 2110.02861), small tensors excepted.
     """
     return _kind(arguments.optimizer)(
-        trainable(model),
+        parameters,
         lr=arguments.learning_rate,
         betas=(arguments.beta1, arguments.beta2),
         eps=arguments.adam_epsilon,
@@ -39,11 +45,16 @@ def set_learning_rate(
         warmup_steps=arguments.warmup_steps,
     )
     for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):  # torchao compiles with it, so the tensor stays the same
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
+        set_rate(group, rate)
     return rate
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Sets the rate of one of an optimizer's groups."""
+    if isinstance(group["lr"], Tensor):  # torchao compiles with it, so the tensor stays the same
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
-from transformers import PreTrainedModel
+from torch import nn
 
 from lm.atomic_files import atomic_directory, disk_errors_told
 from lm.errors import Failed, Refused
@@ -29,9 +29,7 @@ def refuse_used_output(output: Path) -> None:
         raise Refused(f"{output.parent} can't be made: {error.strerror}. Give another --output.") from error
 
 
-def refuse_full_disk(
-    output: Path, model: PreTrainedModel, *, checkpoints: bool, optimizer: Optimizer = "adamw"
-) -> None:
+def refuse_full_disk(output: Path, model: nn.Module, *, checkpoints: bool, optimizer: Optimizer = "adamw") -> None:
     """Raises Refused unless the weights fit, and with checkpoints two of them: what is trained, and its two moments.
 
     The checkpoints of this very run, when it goes on, make room for the next ones.

@@ -13,10 +13,11 @@ from lm.training.arguments import TrainingArguments
 
 @dataclasses.dataclass(frozen=True)
 class Presets:
-    """A trainer's presets, for the options of its `train`."""
+    """A trainer's presets, for the options of its command."""
 
     directory: Path
     arguments: type[TrainingArguments]
+    command: str = "train"
 
     def names(self) -> list[str]:
         return sorted(path.stem for path in self.directory.glob("*.toml"))
@@ -31,7 +32,7 @@ class Presets:
     def read(self, preset: str) -> dict[str, Any]:
         """Returns the options of a preset by name, or of a TOML file of one's own.
 
-        Raises Refused for what `train` doesn't know.
+        Raises Refused for what the command doesn't know.
         """
         path = self.directory / f"{preset}.toml" if preset in self.names() else Path(preset)
         try:
@@ -44,7 +45,7 @@ class Presets:
         known = {field.name: field for field in dataclasses.fields(self.arguments)}
         for name, value in values.items():
             if name not in known:
-                raise Refused(f"{path}: train has no option {name}. Its options: {', '.join(known)}.")
+                raise Refused(f"{path}: {self.command} has no option {name}. Its options: {', '.join(known)}.")
             default = known[name].default
             if isinstance(default, (bool, int, float)) and not _same_kind(value, default):
                 raise Refused(f"{path}: {name} is {value!r}, which is no {type(default).__name__}.")

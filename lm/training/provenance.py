@@ -24,9 +24,18 @@ LM = Path(__file__).parents[1]
 
 
 def provenance(
-    arguments: TrainingArguments, runtime: Runtime, renderer: Renderer, snapshot: Snapshot, *, steps: int, trainer: Path
+    arguments: TrainingArguments,
+    runtime: Runtime,
+    renderer: Renderer,
+    snapshot: Snapshot,
+    *,
+    steps: int,
+    trainer: Path,
+    shape: str = "cosine",
 ) -> Provenance:
-    """Returns what metrics.json says of it. `trainer`: the directory of the trainer's own code."""
+    """Returns what metrics.json says of it. `trainer`: the directory of the trainer's own code; `shape`: of the
+    learning rate over the steps.
+    """
     return {
         "base": arguments.base,
         "snapshot_sha256": snapshot.sha256,
@@ -34,7 +43,7 @@ def provenance(
         "template": "plain" if renderer.plain else "chat",
         "max_length": renderer.max_length,
         "schedule": {
-            "shape": "cosine",
+            "shape": shape,
             "steps": steps,
             "warmup_steps": arguments.warmup_steps,
             "learning_rate": arguments.learning_rate,

@@ -13,7 +13,7 @@ from time import time
 from typing import Any, Self
 
 from lm.errors import Refused
-from lm.progress import Event
+from lm.progress import Event, StepEvent, ValidEvent
 from lm.training.arguments import TrainingArguments
 
 INSIDE = "tensorboard"
@@ -57,12 +57,12 @@ class EventFiles:
         if self._silent:
             return
         if event["event"] == "step":
-            figures = {"loss": event["loss"], "accuracy": event["accuracy"], "learning_rate": event["learning_rate"]}
+            figures = _figures(event) | {"learning_rate": event["learning_rate"]}
             figures |= {"tokens": event["tokens"], "seconds": event["seconds"] - self._seconds}
             self._seconds = event["seconds"]
             self._add("train", event["step"], figures, at)
         elif event["event"] == "valid":
-            self._add("valid", event["step"], {"loss": event["loss"], "accuracy": event["accuracy"]}, at)
+            self._add("valid", event["step"], _figures(event), at)
 
     def move_into(self, directory: Path) -> None:
         """Ends the files; those without a place of their own go into the finished model's directory."""
@@ -88,3 +88,8 @@ class EventFiles:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+
+
+def _figures(event: StepEvent | ValidEvent) -> dict[str, float]:
+    accuracy = {"accuracy": event["accuracy"]} if "accuracy" in event else {}
+    return {"loss": event["loss"], **accuracy, **event.get("figures", {})}

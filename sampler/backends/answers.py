@@ -89,6 +89,37 @@ def added_text(event: Any) -> str:
     return "".join((choice.get("delta") or {}).get("content") or "" for choice in choices if not choice.get("index"))
 
 
+class WholeChoice:
+    """The first choice of a stream, put together out of its events."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._logprobs: list[Any] = []
+        self._ids: list[int] = []
+        self._reason: str | None = None
+
+    def add(self, event: Any) -> None:
+        self._text += added_text(event)
+        for choice in event.get("choices") or ():
+            if not choice.get("index"):
+                self._logprobs += (choice.get("logprobs") or {}).get("content") or ()
+                self._ids += choice.get("token_ids") or ()
+                self._reason = choice.get("finish_reason") or self._reason
+
+    def completion(self, *, seed: int) -> SampledCompletion:
+        """Raises ServerFault where the server broke it off."""
+        choice = {
+            "message": {"content": self._text},
+            "finish_reason": self._reason,
+            "logprobs": {"content": self._logprobs},
+            "token_ids": self._ids,
+        }
+        found = completions_of({"choices": [choice]}, seed=seed)
+        if not found:
+            raise ServerFault(f"The server broke its stream off ({self._reason or 'no reason'}).")
+        return found[0]
+
+
 def said(body: Any) -> str:
     """The message of an error in OpenAI's shape, FastAPI's or none, at most 500 characters."""
     found = body

@@ -1,13 +1,13 @@
 """Completions from an OpenAI-compatible server that holds the same weights: vLLM, SGLang and their like."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lm.model_directory import context_length
 from lm.prompt_tokens import count_tokens
-from sampler.backends.answers import added_text, completions_of
+from sampler.backends.answers import WholeChoice, added_text, completions_of
 from sampler.backends.connection import Connection, ServerDown
 from sampler.backends.dialects import Dialect, payload_of
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
@@ -37,18 +37,26 @@ class ServerSampler:
         with ThreadPoolExecutor(min(len(requests), self.connection.limits.concurrency) or 1) as threads:
             return list(threads.map(self._all_of, requests))
 
-    def stream(self, request: SampleRequest, *, scope: str = "") -> Iterator[str]:  # noqa: ARG002
+    def stream(
+        self,
+        request: SampleRequest,
+        *,
+        scope: str = "",  # noqa: ARG002
+    ) -> Generator[str, None, SampledCompletion]:
         """One completion as it grows, as TransformersSampler.stream. `scope` is the server's own affair."""
         self._admit(request)
         payload = payload_of(request, model=self.model, dialect=self.dialect, stream=True)
         begun = False
+        whole = WholeChoice()
         for event in self.connection.stream(payload):
+            whole.add(event)
             text = added_text(event)
             if not begun:  # white space before an answer is never kept
                 text = text.lstrip()
             if text:
                 begun = True
                 yield text
+        return whole.completion(seed=request.seed)
 
     def _admit(self, request: SampleRequest) -> None:
         payload_of(request, model=self.model, dialect=self.dialect)

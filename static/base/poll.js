@@ -2,7 +2,8 @@
  * Looks every second at the data-url of each [data-poll] that is in data-state "waiting", and shows what it answers.
  *
  * The answer is {state, said, html}; `said` goes into the live region [data-said] beside it. A button [data-post]
- * inside posts its name to the same address. [data-seconds] counts on by itself, so that the wait is visible.
+ * inside posts its name to the same address. [data-seconds] counts on by itself, so that the wait is visible. An event
+ * `poll-look` has it look at once.
  */
 import { csrfToken } from "./csrf.js";
 
@@ -27,15 +28,21 @@ function watch(box) {
     show(event.detail);
   });
 
-  const timer = setInterval(async () => {
+  box.addEventListener("poll-look", look);
+
+  const timer = setInterval(() => {
     if (!box.isConnected) return clearInterval(timer);
     if (box.dataset.state !== "waiting") return;
     count();
-    if (busy || document.visibilityState !== "visible") return;
+    if (document.visibilityState === "visible") look();
+  }, EVERY_MS);
+
+  async function look() {
+    if (busy) return;
     busy = true;
     show(await ask({}));
     busy = false;
-  }, EVERY_MS);
+  }
 
   async function ask(options) {
     try {

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
+import psutil
 import pytest
 from django.db import OperationalError
 
@@ -54,8 +55,8 @@ class Client:
     def __init__(self, port: int, timeout: float = 30) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
-    def ask(self, seconds: float = 0.02) -> int:
-        self.connection.request("GET", f"/{seconds}")
+    def ask(self, seconds: float = 0.02, *, below: str = "") -> int:
+        self.connection.request("GET", f"{below}/{seconds}")
         return int(self.connection.getresponse().read())
 
 
@@ -69,6 +70,21 @@ def test_a_process_whose_threads_are_all_held_takes_nobody(port: int) -> None:
         held = Counter(each.result() for each in long)
     assert sorted(held.values()) == [THREADS - 1, THREADS]
     assert answered == {process for process, number in held.items() if number < THREADS}
+
+
+def test_answers_that_last_keep_nobody_waiting(port: int) -> None:
+    """Ten times as many streams as there are threads; when they have ended, threads are as few as before."""
+    streams = PROCESSES * THREADS * 10
+    with ThreadPoolExecutor(streams) as pool:
+        lasting = [pool.submit(Client(port).ask, LONG, below="/lasting") for _ in range(streams)]
+        time.sleep(1)
+        assert {ask(port, timeout=LONG / 2) for _ in range(30)}
+        assert not any(each.done() for each in lasting)
+        held = Counter(each.result() for each in lasting)
+    assert sum(held.values()) == streams
+    children = psutil.Process().children(recursive=True)
+    web = [child for child in children if child.pid in held]
+    assert [child.num_threads() - THREADS <= 1 for child in web] == [True] * len(held)
 
 
 def test_who_comes_when_every_thread_is_busy_has_a_turn(port: int) -> None:

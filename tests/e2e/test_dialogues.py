@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from labeling.base.live_text import LiveText
 from labeling.models import (
     Campaign,
     Composition,
@@ -352,7 +353,6 @@ def test_a_chat_saves_on_after_each_message_and_gives_none_back(page: Page) -> N
         box.fill(text)
         box.press("Control+Enter")  # before it is saved
         expect(page.locator(".turn-user")).to_have_count(number)
-        scripts_listen(page)
         expect(box).to_have_value("")
         expect(page.locator("[data-conflict]")).to_be_hidden()
         waiting = SuggestionRequest.objects.get(state="waiting")
@@ -367,6 +367,27 @@ def test_a_chat_saves_on_after_each_message_and_gives_none_back(page: Page) -> N
     box.fill("")
     page.get_by_role("button", name="End the chat, then rank").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your chat")
+
+
+def test_an_answer_is_seen_while_it_is_written_and_stopped(page: Page) -> None:
+    a_model_that_is_asked_by_hand()
+    begin_chat(page)
+    page.get_by_label("Your turn").fill("Hi!")
+    page.get_by_label("Your turn").press("Control+Enter")
+    expect(page.locator(".turn-user")).to_have_count(1)
+    live = LiveText(str(SuggestionRequest.objects.get(state="waiting").token))
+    live.add("By the ")
+    shown = page.locator("[data-live]")
+    expect(shown).to_have_text("By the ", use_inner_text=True)
+    live.add("太阳。")
+    expect(shown).to_have_text("By the 太阳。")
+    page.wait_for_timeout(1500)  # what a look brings anew does not wipe it out
+    expect(shown).to_have_text("By the 太阳。")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("You stopped the model.").first).to_be_visible()
+    expect(shown).to_have_count(0)
+    expect(page.get_by_role("button", name="Ask again")).to_be_visible()
+    live.end()
 
 
 def test_a_suggestion_that_took_the_place_of_writing_is_taken_back(page: Page) -> None:

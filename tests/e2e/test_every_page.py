@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(trans
 # What answers with no page of its own: it redirects, or answers scripts.
 NO_PAGES = {
     "logout", "next_demonstration", "work_hold", "work_draft", "preview", "compose_start", "compose_pairs",
-    "compose_turns", "compose_suggest", "compose_suggestions", "compose_say", "compose_thread", "compose_discard",
-    "compose_draft", "drafts_page", "drafts_restore", "submission_revision", "submission_revise", "revise_discard",
-    "revise_draft", "acknowledge", "work_skip", "work_resume", "revise_submit",
+    "compose_turns", "compose_live", "compose_suggest", "compose_suggestions", "compose_say", "compose_thread",
+    "compose_discard", "compose_draft", "drafts_page", "drafts_restore", "submission_revision", "submission_revise",
+    "revise_discard", "revise_draft", "acknowledge", "work_skip", "work_resume", "revise_submit",
     "sessions_end", "sessions_end_others",
     "messages_write", "review_next", "review_accept", "review_return", "review_back", "review_compare", "review_draft",
     "control_csv", "metrics", "favicon", "preferences_reading", "first_campaign", "work_time", "compose_time",

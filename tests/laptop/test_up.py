@@ -26,7 +26,7 @@ from tests.laptop.running_up import (
 )
 from tests.processes import ROOT
 
-CHILDREN = {"web", "default", "sampling", "training", "beat"}
+CHILDREN = {"web", "default", "sampling", "training", "serving", "beat"}
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

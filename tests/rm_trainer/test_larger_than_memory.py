@@ -18,11 +18,11 @@ RANKINGS, CHARACTERS, ROOM = 400, 25_000, 24 << 20
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from rm_trainer.batches import shuffled_batches
+from lm.training.batches import shuffled_batches
 from rm_trainer.dataset import tokenized_rankings
 from lm.training.dealing import pack
 from rm_trainer.model import load_base_model
-from rm_trainer.read_ahead import ReadAhead
+from lm.training.read_ahead import ReadAhead
 from lm.rendering import Renderer
 from lm.snapshot.reading import open_snapshot
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from lm.errors import Failed, Refused
+from lm.training.broken_numbers import refuse_spike
 from lm.training.output import refuse_full_disk, sole_writer
 from rm_trainer.model import load_base_model
-from rm_trainer.steps import StepResult, refuse_spike
 from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.commands import events, read_json, started, train, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
@@ -117,11 +117,11 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(
 
 def test_a_loss_that_jumps_stops_the_run() -> None:
     """Usual is 0.9, so 8 times that is 7.2; in a run whose losses are small it is log 2, so 5.55."""
-    usual = [StepResult(loss=loss, correct=1, pairs=2) for loss in (0.8, 0.9, 1.0)]
+    usual = [0.8, 0.9, 1.0]
     refuse_spike(4, [], 7.1, usual, 8)
     with pytest.raises(Failed, match=r"Step 4: the loss jumped to 7\.300; 0\.900 was usual"):
         refuse_spike(4, [], 7.3, usual, 8)
-    small = [StepResult(loss=0.01, correct=2, pairs=2)]
+    small = [0.01]
     refuse_spike(2, [], 5.5, small, 8)
     with pytest.raises(Failed, match=r"0\.693 was usual"):
         refuse_spike(2, [], 5.6, small, 8)

@@ -1,12 +1,79 @@
-"""gunicorn's worker with threads, patched: which process takes a connection.
+"""gunicorn's worker with threads, patched: which process takes a connection, and what lasting answers cost others.
 
 What plain gunicorn does in its place: a request waits behind two long ones in one process while another process is
-idle (tests/config/test_gunicorn.py fails with `worker_class = "gthread"`).
+idle, and a handful of streams is all that a host can serve (tests/config/test_gunicorn.py fails with
+`worker_class = "gthread"`).
 """
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
+from django.db import connections
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from labeling.base.lasting import ROOM
+
+MOST_LASTING = 100
+"""Answers of one process that last. Each holds a thread that waits, and no connection to the database."""
+
+Work = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
+
+
+class Threads:
+    """A pool. A thread whose work turns out to last is replaced by another, and ends with its work."""
+
+    def __init__(self, count: int) -> None:
+        self._work: SimpleQueue[Work | None] = SimpleQueue()
+        self._count = count
+        self._lasting = 0
+        self._lock = threading.Lock()
+        self._here = threading.local()
+        for _ in range(count):
+            self._start()
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        self._work.put((future, work, arguments))
+        return future
+
+    def replace_this(self) -> bool:
+        """In a thread of the pool. False: too many last already."""
+        if getattr(self._here, "lasts", False):
+            return True
+        with self._lock:
+            if self._lasting >= MOST_LASTING:
+                return False
+            self._lasting += 1
+        self._here.lasts = True
+        self._start()
+        return True
+
+    def shutdown(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002, ARG002  as Executor's
+        """Whatever is at work goes on; the process ends without it."""
+        for _ in range(self._count):
+            self._work.put(None)
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name="request", daemon=True).start()
+
+    def _run(self) -> None:
+        self._here.lasts = False
+        try:
+            while not self._here.lasts and (taken := self._work.get()) is not None:
+                future, work, arguments = taken
+                try:
+                    future.set_result(work(*arguments))
+                except BaseException as error:  # noqa: BLE001  as Executor does
+                    future.set_exception(error)
+        finally:
+            connections.close_all()  # this thread's
+            if self._here.lasts:
+                with self._lock:
+                    self._lasting -= 1
 
 
 class EvenWorker(ThreadWorker):  # type: ignore[misc]
@@ -14,9 +81,41 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
 
     gunicorn's own takes whatever comes, and keeps it: of sixteen labelers thirteen can sit behind one process while
     another idles. Here whoever waits does so before all processes, and the first that is free takes who came first.
+    Answers that last, and say so (labeling/base/lasting.py), have threads of their own and are not counted.
     """
 
     in_hand = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lasting: set[int] = set()
+        self.here = threading.local()
+
+    def get_thread_pool(self) -> Threads:
+        return Threads(self.cfg.threads)
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        application = self.wsgi
+
+        def with_room(environ: dict[str, Any], start_response: Any) -> Any:
+            environ[ROOM] = partial(self.make_room, self.here.conn)
+            return application(environ, start_response)
+
+        self.wsgi = with_room
+
+    def make_room(self, conn: Any) -> bool:
+        """In the request's thread."""
+        if not self.tpool.replace_this():
+            return False
+        self.method_queue.defer(self.let_last, id(conn))
+        return True
+
+    def let_last(self, name: int) -> None:
+        if name not in self.lasting:
+            self.lasting.add(name)
+            self.in_hand -= 1
+            self.set_accept_enabled(True)
 
     def enqueue_req(self, conn: Any) -> None:
         self.in_hand += 1
@@ -24,13 +123,17 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
         super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        self.in_hand -= 1
+        if id(conn) in self.lasting:
+            self.lasting.discard(id(conn))
+        else:
+            self.in_hand -= 1
         super().finish_request(conn, fs)
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  the library's, which asks after any event
         super().set_accept_enabled(enabled and self.in_hand < self.cfg.threads)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
+        self.here.conn = conn
         if self.in_hand >= self.cfg.threads:
             req.force_close()
         return super().handle_request(req, conn)

@@ -82,6 +82,7 @@ MAY: Mapping[str, May] = {
     "labeling.silence": May(engineer="view add change"),
     # doors for programs: one's own tokens alone
     "labeling.apitoken": May(manager="view add change", engineer="view add change"),
+    "labeling.chatusage": May(manager="view", engineer="view add"),
     "labeling.webhook": May(engineer="view add change delete"),
     "labeling.webhookdelivery": May(engineer="view change"),
 }

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import text
@@ -46,10 +46,17 @@ class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs
         widget=UnfoldAdminSplitDateTimeWidget(),
         help_text=lazy("Empty: never. UTC."),
     )
+    tokens_per_day = forms.IntegerField(
+        label=lazy("Tokens a day"),
+        required=False,
+        min_value=0,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text=lazy("Tokens that it may read and write in a day; 0: no limit. Empty: SERVING_TOKENS_PER_DAY."),
+    )
 
     class Meta:
         model = ApiToken
-        fields = ("user", "name", "scopes", "expires_at")
+        fields = ("user", "name", "scopes", "expires_at", "tokens_per_day")
 
 
 class ApiTokenAdmin(BaseAdmin):
@@ -66,9 +73,9 @@ class ApiTokenAdmin(BaseAdmin):
     search_fields = ("name", "user__username", "beginning")
     fieldsets: Sequence[Any] = (
         (None, {"fields": ("user", "name", "beginning", "show_scopes", "state_word", "created_at", "expires_at",
-                           "last_used_at")}),
+                           "tokens_per_day", "last_used_at")}),
     )  # fmt: skip
-    add_fieldsets = ((None, {"fields": ("user", "name", "scopes", "expires_at")}),)
+    add_fieldsets = ((None, {"fields": ("user", "name", "scopes", "expires_at", "tokens_per_day")}),)
     actions_detail: Sequence[str] = ("revoke",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:

@@ -16,6 +16,11 @@ class ApiToken(models.Model):
     beginning = models.CharField(max_length=16, editable=False, help_text="Its first characters, to tell it by.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=32, choices=ApiScope.choices))
+    tokens_per_day = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("Tokens that it may read and write in a day; 0: no limit. Empty: SERVING_TOKENS_PER_DAY."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)

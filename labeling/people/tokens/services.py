@@ -20,16 +20,28 @@ USED_EVERY = timedelta(minutes=1)
 
 
 def make_token(
-    *, user: User, name: str, scopes: Sequence[ApiScope], expires_at: datetime | None = None
+    *,
+    user: User,
+    name: str,
+    scopes: Sequence[ApiScope],
+    expires_at: datetime | None = None,
+    tokens_per_day: int | None = None,
 ) -> tuple[ApiToken, str]:
-    """The row, and the token itself, which nobody can find out again. Raises TokenRefused."""
+    """The row, and the token itself, which nobody can find out again. `tokens_per_day`: of the policy; None: what the
+    setting says. Raises TokenRefused."""
     if not user.is_active:
         raise TokenRefused(f"The account {user} is not active, so a token of it would open nothing.")
     if expires_at is not None and expires_at <= timezone.now():
         raise TokenRefused("It would expire before it is used. Give a time to come, or none.")
     secret = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken.objects.create(
-        user=user, name=name, beginning=secret[:BEGINNING], digest=_digest(secret), scopes=scopes, expires_at=expires_at
+        user=user,
+        name=name,
+        beginning=secret[:BEGINNING],
+        digest=_digest(secret),
+        scopes=scopes,
+        expires_at=expires_at,
+        tokens_per_day=tokens_per_day,
     )
     return row, secret
 

@@ -126,9 +126,10 @@ def models() -> dict[str, dict[str, Any]]:
 def _ask(method: str, place: str, *, json: object = None) -> httpx2.Response:
     try:
         response = _client(os.getpid()).request(method, f"{_address()}{place}", json=json, headers=_secret())
-        response.raise_for_status()
     except httpx2.HTTPError as failure:
         raise _down(failure) from failure
+    if response.is_error:
+        raise _refusal(response)
     return response
 
 

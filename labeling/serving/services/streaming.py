@@ -133,7 +133,8 @@ def named(model: str) -> ModelVersion | None:
         return current_sft_model()
     version = ModelVersion.objects.filter(name=model, kind=ModelKind.SFT).first()
     if version is None:
-        raise ServingRefused(f"There is no model {model!r}; GET /v1/models lists them.", param="model")
+        said = f"There is no model {model[:200]!r}; GET /v1/models lists them."
+        raise ServingRefused(said, param="model", code="model_not_found")
     return version
 
 

@@ -20,6 +20,7 @@ from labeling.writing.services import (
     COMPOSITIONS,
     as_messages,
     begin_conversation,
+    cancel_waiting,
     close_submitted,
     message_of,
 )
@@ -74,6 +75,12 @@ def ask_again(*, labeler: Labeler, token: str) -> None:
     waited_for = composition.suggestion_requests.filter(state=SuggestionState.WAITING).exists()
     if said and said[-1].role == "user" and not waited_for:
         ask(composition, position=len(said) + 1, messages=as_messages(said), wanted=1)
+
+
+@transaction.atomic
+def stop_answer(*, labeler: Labeler, token: str) -> None:
+    """The labeler wants no more of the answer that is being written; it is left out. Does nothing where none is."""
+    cancel_waiting(COMPOSITIONS.lock_own(labeler=labeler, token=token))
 
 
 @transaction.atomic

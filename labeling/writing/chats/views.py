@@ -9,10 +9,10 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from labeling.base.refusals import AlreadySubmitted, ChatRefused, DraftConflict, PromptRefused, Refusal
-from labeling.base.states import CompositionKind, TaskState
+from labeling.base.states import CompositionKind, SuggestionState, TaskState
 from labeling.base.text import LONGEST_TURN, UnstorableText, clean_text
 from labeling.desk.forms import Data
 from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of, first
@@ -21,7 +21,7 @@ from labeling.desk.views.held_work import find_own, keep_sent, received, show_bo
 from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.ranking_tasks.services.sampling import send_unsampled
-from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say
+from labeling.writing.chats.services import MOST_CHAT_TURNS, ask_again, end_chat, say, stop_answer
 from labeling.writing.dialogues.views.dialogues import words_for_refused_prompt
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
@@ -105,17 +105,25 @@ def _thread(composition: Composition) -> dict[str, object]:
         "turns": turns,
         "language": language_of(composition),
         "panel": panel,
-        "note": note_of(panel) if panel else "",
+        "note": _why_no_answer(panel) if panel else "",
         "unanswered": bool(turns) and turns[-1].role == "user",
         "token": composition.token,
     }
 
 
-@require_safe
+def _why_no_answer(panel: Panel) -> str:
+    return _("You stopped the model.") if panel.state == SuggestionState.CANCELLED else note_of(panel)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @labeler_page
 def thread(request: LabelerRequest, token: UUID) -> HttpResponse:
-    """{state, said, html} for the page's script, which looks every second while the model writes."""
-    context = _thread(find_own(COMPOSITIONS, request, token))
+    """{state, said, html} for the page's script, which looks every second while the model writes. POST: `cancel` stops
+    it."""
+    composition = find_own(COMPOSITIONS, request, token)
+    if request.method == "POST" and "cancel" in request.POST:
+        stop_answer(labeler=request.labeler, token=str(token))
+    context = _thread(composition)
     panel, turns = context["panel"], context["turns"]
     assert isinstance(panel, Panel | None)
     assert isinstance(turns, list)
@@ -128,13 +136,16 @@ def thread(request: LabelerRequest, token: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @labeler_page
 def speak(request: LabelerRequest, token: UUID, kind: ChatKind) -> HttpResponse:
-    """Sends the labeler's turn, or asks again for an answer that did not come (`again`)."""
+    """Sends the labeler's turn, asks again for an answer that did not come (`again`), or stops it (`stop`)."""
     composition = find_own(COMPOSITIONS, request, token)
     if request.method != "POST":
         return redirect("compose", token=token)
     sent = received(COMPOSITIONS, request, composition)
     try:
-        if "again" in request.POST:
+        if "stop" in request.POST:
+            keep_sent(COMPOSITIONS, request, token)
+            stop_answer(labeler=request.labeler, token=str(token))
+        elif "again" in request.POST:
             check_builds_on(composition, sent)
             keep_sent(COMPOSITIONS, request, token)  # what is being written, which this does not send
             ask_again(labeler=request.labeler, token=str(token))
@@ -150,7 +161,7 @@ def speak(request: LabelerRequest, token: UUID, kind: ChatKind) -> HttpResponse:
     except Refusal as refusal:
         return refused_composition(request, composition, refusal, draft=keep_sent(COMPOSITIONS, request, token))
     SUGGESTION_REQUESTS.send()
-    if "again" not in request.POST:
+    if not {"again", "stop"} & set(request.POST):
         messages.info(request, _("Sent."), extra_tags=f"sent {token}")
     return redirect(f"{reverse('compose', args=[token])}#latest")
 

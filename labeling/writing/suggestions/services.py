@@ -6,6 +6,7 @@ and what waited for too long fails visibly. Lock order: composition, then reques
 
 import random
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from labeling.base.attempts import Attempts
+from labeling.base.live_text import LiveText
 from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.states import (
     CompositionKind,
@@ -32,10 +34,12 @@ from labeling.ranking_tasks.rules import text_key
 from labeling.writing.models import Composition
 from labeling.writing.services import COMPOSITIONS, cancel_waiting, message_of
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
-from sampler.protocol import PromptTooLong, SampledCompletion, Sampler, SampleRequest
+from sampler.protocol import PromptTooLong, SampledCompletion, Sampler, SampleRequest, StreamingSampler
 
 ATTEMPTS_BESIDE = 2
 """Samples beyond those wanted, for what came out empty or the same twice."""
+LOOK_SECONDS = 0.5
+"""So often a worker looks whether somebody still waits."""
 
 
 @transaction.atomic
@@ -132,20 +136,50 @@ SUGGESTION_REQUESTS = Outbox(
 def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) -> None:
     """Samples what the request still wants, one by one, each stored as it is ready. Safe to run again at any time."""
     request = _wanted(request_id)
+    if request is None:
+        return
+    name = str(request.token)
     while request is not None and (seed := _next_seed(request)) is not None:
+        live = LiveText(name)
         try:
-            sampled = sampler.sample([_sample_request(request, seed)])[0][0]
+            sampled = _sampled(request, seed, sampler, live)
         except Exception as failure:
             too_long = isinstance(failure, PromptTooLong)
             kind = SuggestionFailure.TOO_LONG if too_long else SuggestionFailure.ERROR
             _fail_if_waiting(request_id, kind, f"{type(failure).__name__}: {failure}")
+            live.end()
             if too_long:
                 return
             raise
-        _keep(request_id, seed, sampled, model)
+        if sampled is not None:
+            _keep(request_id, seed, sampled, model)
+        live.look()
         request = _wanted(request_id)
     if request is not None:
         _settle(request_id)
+    LiveText(name).end()
+
+
+def _sampled(request: SuggestionRequest, seed: int, sampler: Sampler, live: LiveText) -> SampledCompletion | None:
+    """One completion, which the page sees grow; None where nobody waits for it any more."""
+    wanted = _sample_request(request, seed)
+    if not isinstance(sampler, StreamingSampler):
+        return sampler.sample([wanted])[0][0]
+    growing = sampler.stream(wanted)
+    looked = time.monotonic()
+    try:
+        while True:
+            try:
+                live.add(next(growing))
+            except StopIteration as ended:
+                sampled: SampledCompletion = ended.value
+                return sampled
+            if time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                if not SuggestionRequest.objects.filter(pk=request.pk, state=SuggestionState.WAITING).exists():
+                    return None
+    finally:
+        growing.close()
 
 
 @transaction.atomic

@@ -1,16 +1,22 @@
-"""What the model is asked for while somebody writes: small answers for the page's script, which looks every second.
+"""What the model is asked for while somebody writes: small answers for the page's script, which looks every second, and
+the text as it grows.
 
 Each is {request, state, said, html}: `said` is for people who listen to the page, `html` for all others.
 """
 
+import json
+from collections.abc import Iterator
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from redis import RedisError
 
+from labeling.base.lasting import ALIVE, event_stream, make_room, release_connection
+from labeling.base.live_text import read_live_text
 from labeling.base.refusals import PromptRefused, Refusal
 from labeling.base.states import SuggestionFailure, SuggestionState
 from labeling.base.text import whole_number
@@ -115,3 +121,43 @@ def note_of(panel: Panel) -> str:
     if panel.failure == SuggestionFailure.TOO_LONG:
         return _("This has grown too long for the model to read. Just continue; write the turn yourself.")
     return _("The model did not answer. Just continue, or ask again in a while; nothing of yours is lost.")
+
+
+@require_safe
+@labeler_page
+def live(request: LabelerRequest, request_token: UUID) -> HttpResponseBase:
+    """What the model writes, as server-sent events, while it writes it. A page that comes back goes on where it was."""
+    asked = SuggestionRequest.objects.filter(token=request_token, composition__labeler=request.labeler).first()
+    if asked is None:
+        raise Http404
+    if not make_room(request):
+        return HttpResponse(status=503)  # the page learns of everything by looking
+    return event_stream(_events(asked.pk, str(asked.token), request.headers.get("Last-Event-ID", "")))
+
+
+def _events(request_id: int, name: str, after: str) -> Iterator[bytes]:
+    """Until the end is said, or nobody waits any more."""
+    yield b"retry: 1000\n\n"
+    waiting = True
+    while True:
+        try:
+            entries = read_live_text(name, after=after, wait=waiting)
+        except RedisError:
+            return
+        for entry in entries:
+            after = entry["id"]
+            yield _event(entry["kind"], {"of": entry["of"], "add": entry["add"]}, after)
+            if entry["kind"] == "end":
+                return
+        if not waiting:
+            yield _event("end", {}, after)
+            return
+        if not entries:
+            yield ALIVE
+            waiting = SuggestionRequest.objects.filter(pk=request_id, state=SuggestionState.WAITING).exists()
+            release_connection()
+
+
+def _event(kind: str, data: dict[str, str], name: str) -> bytes:
+    said = json.dumps(data, ensure_ascii=False)
+    return f"id: {name}\nevent: {kind}\ndata: {said}\n\n".encode()

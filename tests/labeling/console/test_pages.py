@@ -68,6 +68,7 @@ from labeling.models import (
 )
 from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import make_token
+from labeling.serving.services.ledger import note_usage
 from tests.labeling.admin_cast import (
     admin_browser,
     asked_for_rewards,
@@ -151,7 +152,8 @@ def everything(tmp_path: Path) -> Campaign:
     Webhook.objects.create(url="https://example.org/told", events=["ranking.submitted"])
     make_ready_task(make_prompt(campaign))
     rank(make_labeler("hugo"), [1, 2, 3, 4])
-    make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
+    token, _ = make_token(user=make_labeler("ida").user, name="alice's import", scopes=[ApiScope.SCORES])
+    note_usage(token=token, prompt_tokens=7, completion_tokens=11)
     Client().post("/login/", {"username": "alice", "password": "wrong"})
     compared_elsewhere(campaign)
     make_candidate("lena")

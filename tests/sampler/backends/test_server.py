@@ -248,8 +248,14 @@ class TestErrors:
 class TestStreams:
     def test_text_comes_as_the_server_writes_it(self, serving: Any, sampler_of: Any) -> None:
         usage = 'data: {"choices": [], "usage": {"completion_tokens": 3}}'
-        server = serving(streaming(": ping", delta(""), delta(" "), delta("Hel"), delta("lo "), usage, "data: [DONE]"))
-        assert list(sampler_of(server).stream(replace(REQUEST, num_completions=1))) == ["Hel", "lo "]
+        end = 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}'
+        pieces = (delta(""), delta(" "), delta("Hel"), delta("lo "))
+        server = serving(streaming(": ping", *pieces, end, usage, "data: [DONE]"))
+        growing = sampler_of(server).stream(replace(REQUEST, num_completions=1))
+        assert [next(growing), next(growing)] == ["Hel", "lo "]
+        with pytest.raises(StopIteration) as ended:
+            next(growing)
+        assert (ended.value.value.text, ended.value.value.finish_reason) == ("Hello", "stop")
         assert server.requests[0]["stream"] is True
 
     def test_one_that_cannot_begin_is_asked_again_and_one_that_breaks_off_is_not(

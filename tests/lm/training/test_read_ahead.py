@@ -7,7 +7,7 @@ from time import sleep
 import pytest
 
 from lm.errors import Refused
-from rm_trainer.read_ahead import ReadAhead
+from lm.training.read_ahead import ReadAhead
 
 
 def threads() -> int:

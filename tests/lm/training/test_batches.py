@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rm_trainer.batches import parts, shuffled_batches
+from lm.training.batches import parts, shuffled_batches
 
 
 @given(st.lists(st.integers()), st.integers(1, 10))

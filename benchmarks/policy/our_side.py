@@ -1,0 +1,160 @@
+"""`python -m benchmarks.policy.our_side JSON`: policy_trainer's own loops. Processor seconds of all threads."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import torch
+
+from benchmarks.policy.shape import Work, demonstrations, texts, write_models
+from benchmarks.training.side import peak_memory
+from lm.prefix_sharing.strategy import choose_strategy
+from lm.snapshot.records import Demonstration, Ranking
+from lm.training.optimizer import make_optimizer, optimizer_of, trainable
+from lm.training.runtime import Runtime
+from policy_trainer.arguments import DpoArguments, PpoArguments, SftArguments
+from policy_trainer.dpo import dpo_steps
+from policy_trainer.dpo_setup import judged
+from policy_trainer.examples import example_of
+from policy_trainer.maths.ema import MovingAverage
+from policy_trainer.model import Policy, load_policy
+from policy_trainer.networks import Networks
+from policy_trainer.ppo import ppo_iterations
+from policy_trainer.residual_dropout import ResidualDropout
+from policy_trainer.reward import RewardDoor, load_checked
+from policy_trainer.rollout import Rollout, Sampling, prompt_of, sample
+from policy_trainer.sft import sft_steps
+from rm_trainer.token_file import TokenizedRanking
+from rm_trainer.usable import Remarking
+
+PLACES: dict[str, Any] = {"data": Path(), "base": "", "output": Path()}
+
+
+def sft(work: Work, policy: Policy, runtime: Runtime) -> dict[str, float]:
+    """An epoch, 8 demonstrations a step."""
+    made = [
+        example_of(Demonstration(n, ({"role": "user", "content": prompt},), answer), policy, Remarking())
+        for n, (prompt, answer) in enumerate(demonstrations(work), 1)
+    ]
+    examples = [one for one in made if one is not None]
+    batches = [examples[start : start + 8] for start in range(0, len(examples), 8)]
+    arguments = SftArguments(**PLACES, residual_dropout=0.0)
+    optimizer = make_optimizer(policy.model, arguments)
+    reading = choose_strategy(policy.model, runtime.device)
+    loop = sft_steps(
+        policy.model, optimizer, runtime, reading, ResidualDropout(policy.model, 0.0), [batches[0], *batches],
+        arguments, steps=len(batches) + 1, results=[],
+    )  # fmt: skip
+    first = next(loop)  # sets up buffers, kernels and moments
+    began = process_time()
+    for _ in loop:
+        pass
+    tokens = sum(len(one.ids) for one in examples)
+    return {"seconds": process_time() - began, "tokens": tokens, "loss": first.loss}
+
+
+class Timed:
+    """Whatever is called under it takes its time."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def call(self, name: str, what: Any, *given: Any, **more: Any) -> Any:
+        began = process_time()
+        found = what(*given, **more)
+        self.seconds[name] = self.seconds.get(name, 0.0) + process_time() - began
+        return found
+
+
+def ppo(work: Work, policy: Policy, runtime: Runtime, reward: Path) -> dict[str, float]:
+    """The second iteration of two: answers, rewards and log-probabilities, one update."""
+    loaded = load_checked(reward, policy)
+    value = deepcopy(loaded.model)
+    value.get_input_embeddings().requires_grad_(False)
+    networks = Networks(policy.model, value, runtime)
+    episodes = work.prompts * work.k
+    arguments = PpoArguments(
+        **PLACES, reward_model=reward, episodes=2 * episodes, batch=episodes, minibatch=episodes, completions=work.k,
+        max_new_tokens=work.new, gamma=0.0, missing_end="lower",
+    )  # fmt: skip
+    groups = [
+        {"params": trainable(model), "lr": rate, "peak": rate} for model, rate in ((policy.model, 5e-6), (value, 9e-6))
+    ]
+    optimizer = optimizer_of(groups, arguments)
+    every = [
+        prompt_of(policy, n, [{"role": "user", "content": text}])
+        for n, text in enumerate(texts(work, work.prompts, work.prompt, seed=1), 1)
+    ]
+    sampling = Sampling(completions=work.k, max_new_tokens=work.new)
+    timed = Timed()
+
+    def draw(iteration: int, version: int) -> list[Rollout]:
+        timed.seconds.clear()
+        return timed.call("rollout", sample, policy, runtime, every, sampling, seed=iteration * 100, version=version)  # type: ignore[no-any-return]
+
+    class Door(RewardDoor):
+        def rewards(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
+            return timed.call("scoring", super().rewards, rollouts)  # type: ignore[no-any-return]
+
+    for name in ("entropies", "reference_log_probs", "values"):
+        own = getattr(networks, name)
+        setattr(networks, name, lambda *given, own=own: _outside(timed, own, *given))
+    loop = ppo_iterations(
+        networks, optimizer, MovingAverage(policy.model, decay=0.992), draw, Door(loaded.scorer(runtime), "lower", 0.0),
+        None, arguments, results=[],
+    )  # fmt: skip
+    next(loop)
+    began = process_time()
+    next(loop)
+    whole = process_time() - began
+    return {"seconds": whole, **timed.seconds, "update": whole - sum(timed.seconds.values())}
+
+
+def _outside(timed: Timed, own: Any, *given: Any) -> Any:
+    """Values with gradients are the update's."""
+    return own(*given) if torch.is_grad_enabled() else timed.call("scoring", own, *given)
+
+
+def dpo(work: Work, policy: Policy, runtime: Runtime) -> dict[str, float]:
+    """A ranking of K completions: what the reference says of it, and a step."""
+    prompt = {"role": "user", "content": texts(work, 1, work.prompt, seed=1)[0]}
+    answers = texts(work, work.k, work.new, seed=2)
+    tokens = policy.renderer.render([prompt], answers)
+    ranking = Ranking(1, 1, (), tuple(range(work.k)), ("",) * work.k, tuple(range(1, work.k + 1)))
+    one = TokenizedRanking(ranking, tokens)
+    arguments = DpoArguments(**PLACES, warmup_steps=0)
+    optimizer = make_optimizer(policy.model, arguments)
+    reading = choose_strategy(policy.model, runtime.device)
+
+    def batches() -> Any:
+        while True:
+            yield judged(policy, runtime, reading, [one], arguments)
+
+    loop = dpo_steps(policy.model, optimizer, runtime, reading, batches(), arguments, steps=3, results=[])
+    first = next(loop)
+    began = process_time()
+    next(loop)
+    return {"seconds": process_time() - began, "loss": first.loss}
+
+
+def main(given: dict[str, Any]) -> None:
+    work = Work(**given)
+    runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, work.dtype))
+    with tempfile.TemporaryDirectory() as directory:
+        base, reward = write_models(Path(directory), small=work.small)
+        policy = load_policy(str(base), max_length=2048)
+        policy.model.get_input_embeddings().requires_grad_(False)
+        if work.kind == "ppo":
+            found = ppo(work, policy, runtime, reward)
+        else:
+            found = (sft if work.kind == "sft" else dpo)(work, policy, runtime)
+    print(json.dumps(found | {"peak": peak_memory()}), flush=True)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

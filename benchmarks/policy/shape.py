@@ -1,0 +1,89 @@
+"""What every side trains: the same seed gives all of them the same policy, reward model, demonstrations and prompts.
+
+Imports nothing of ours, so that peers run it in their own virtual environment. A token is a word of its own (`w17`),
+so that a text has exactly the tokens that it was made of, however often it is decoded and tokenised again.
+"""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
+
+from benchmarks.training.shape import GEMMA_3_270M, SMALL
+
+SPECIAL = ("<pad>", "<eos>", "<end>")
+TEMPLATE = (
+    "{% for message in messages %}{{ message['content'] }} "
+    "{% if message['role'] == 'assistant' %}<end>{% endif %}{% endfor %}"
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    """`kind`: sft, ppo or dpo. `prompts` × `k` answers of `new` tokens to prompts of `prompt` tokens."""
+
+    kind: str
+    small: bool
+    prompts: int = 4
+    k: int = 4
+    prompt: int = 256
+    new: int = 32
+    demonstrations: int = 48
+    dtype: str = "bfloat16"
+
+
+def write_models(directory: Path, *, small: bool) -> tuple[Path, Path]:
+    """A policy and a reward model in float32, with their tokenizer."""
+    shape = SMALL if small else GEMMA_3_270M
+    tokenizer = make_tokenizer(shape["vocab_size"])
+    found = []
+    for name, auto, more in (
+        ("policy", AutoModelForCausalLM, {}),
+        ("reward", AutoModelForSequenceClassification, {"num_labels": 1}),
+    ):
+        torch.manual_seed(0)
+        config = AutoConfig.for_model("gemma3_text", **shape, pad_token_id=0, eos_token_id=1, bos_token_id=1, **more)
+        model = auto.from_config(config)
+        model.save_pretrained(directory / name)
+        tokenizer.save_pretrained(directory / name)
+        found.append(directory / name)
+    return found[0], found[1]
+
+
+def make_tokenizer(size: int) -> PreTrainedTokenizerFast:
+    words = {name: number for number, name in enumerate(SPECIAL)}
+    words |= {f"w{number}": number for number in range(len(SPECIAL), size)}
+    backend = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", eos_token="<eos>")  # type: ignore[no-untyped-call]
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<end>"]})
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def texts(work: Work, count: int, length: int, *, seed: int) -> list[str]:
+    size = (SMALL if work.small else GEMMA_3_270M)["vocab_size"]
+    chance = random.Random(seed)
+    return [" ".join(f"w{chance.randrange(len(SPECIAL), size)}" for _ in range(length)) for _ in range(count)]
+
+
+def demonstrations(work: Work) -> list[tuple[str, str]]:
+    """Prompts and answers of mixed lengths, as people's are: most short, some long."""
+    chance = random.Random(7)
+    most = 4 if work.small else 1
+    lengths = [
+        (int(chance.lognormvariate(3.6, 0.7)) // most + 2, int(chance.lognormvariate(4.2, 0.7)) // most + 2)
+        for _ in range(work.demonstrations)
+    ]
+    return [
+        (texts(work, 1, prompt, seed=2 * n)[0], texts(work, 1, answer, seed=2 * n + 1)[0])
+        for n, (prompt, answer) in enumerate(lengths)
+    ]

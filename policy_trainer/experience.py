@@ -1,0 +1,142 @@
+"""From answers to what is learned of them: log-probabilities, rewards, values, advantages."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+import torch
+from torch import Tensor
+
+from lm.errors import Failed
+from lm.training.batches import parts
+from lm.training.dealing import pack
+from policy_trainer.arguments import PpoArguments
+from policy_trainer.maths import advantage, kl
+from policy_trainer.maths.answers import summed
+from policy_trainer.maths.ptx import Scale
+from policy_trainer.networks import Networks
+from policy_trainer.rollout import Rollout
+
+UNLIKE = 1.0
+"""Nats a token, on average, by which sampler and trainer may differ: more is no rounding."""
+
+
+@dataclass(frozen=True)
+class Experience:
+    """K answers to one prompt. Per token [ΣC], without gradients: `log_probs` under the policy that drew them,
+    `reference`, `entropies`, `values` (0 without a value function), `advantages`, `returns`; per answer [K]: `scores`.
+    """
+
+    rollout: Rollout
+    log_probs: Tensor
+    reference: Tensor
+    entropies: Tensor
+    values: Tensor
+    scores: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return self.rollout.tokens.completions
+
+    @property
+    def kl(self) -> Tensor:
+        return kl.per_token(self.log_probs, self.reference)
+
+    @property
+    def token_weights(self) -> Tensor:
+        """How much each token's answer counts: [ΣC]."""
+        return torch.repeat_interleave(self.rollout.weights, torch.tensor(self.lengths)).to(self.log_probs.device)
+
+
+def collect(
+    networks: Networks, rollouts: Sequence[Rollout], scores: Sequence[Tensor], arguments: PpoArguments, *, version: int
+) -> list[Experience]:
+    """Reads every prompt with its answers once in each network. Advantages are not scaled yet.
+
+    Raises Failed for rollouts of other weights than the networks have.
+    """
+    stale = [one.version for one in rollouts if one.version != version]
+    if stale:
+        raise Failed(f"Answers of the weights after {stale[0]} updates are to be learned from after {version}.")
+    found: dict[int, Experience] = {}
+    sizes = [len(one.tokens.ids) for one in rollouts]
+    for numbers in pack(sizes, arguments.tokens_per_microbatch):
+        some = [rollouts[number] for number in numbers]
+        read = _read(networks, some, [scores[number] for number in numbers], arguments)
+        found |= zip(numbers, read, strict=True)
+    return [found[number] for number in range(len(rollouts))]
+
+
+def scaled(experience: Sequence[Experience], scale: Scale) -> list[Experience]:
+    """The same with advantages divided by the run's scale."""
+    return [replace(one, advantages=one.advantages / scale.value) for one in experience]
+
+
+def minibatches(
+    experience: Sequence[Experience], arguments: PpoArguments, *, iteration: int
+) -> Iterator[list[Experience]]:
+    """Whole prompts, so that sharing lasts, in an order that seed, iteration and inner epoch decide."""
+    prompts = max(1, arguments.minibatch // arguments.completions)
+    for epoch in range(arguments.inner_epochs):
+        order = list(range(len(experience)))
+        Random(f"{arguments.seed}/{iteration}/{epoch}").shuffle(order)
+        for numbers in parts(order, prompts):
+            yield [experience[number] for number in numbers]
+
+
+def decoder_gap(experience: Sequence[Experience]) -> float:
+    """Mean |log π(trainer) − log π(sampler)| of the drawn tokens, in nats: rounding, which looks like KL."""
+    gaps = [(one.log_probs.cpu() - one.rollout.engine_log_probs).abs() for one in experience]
+    return float(torch.cat(gaps).mean())
+
+
+def refuse_unlike(experience: Sequence[Experience], arguments: PpoArguments) -> None:
+    """Raises Failed when sampler and trainer are not the same model. At another temperature they can't be compared."""
+    gap = decoder_gap(experience)
+    if arguments.temperature == 1 and gap > UNLIKE:
+        raise Failed(
+            f"Sampler and trainer differ by {gap:.2f} nats a token, which is no rounding: one of them computes another "
+            "model. Try --dtype float32; if that doesn't help, please report it with the model's config.json."
+        )
+
+
+@torch.no_grad()
+def _read(
+    networks: Networks, rollouts: Sequence[Rollout], scores: Sequence[Tensor], arguments: PpoArguments
+) -> list[Experience]:
+    prompts = [one.tokens for one in rollouts]
+    sizes = [sum(one.completions) for one in prompts]
+    log_probs, entropies = networks.entropies(prompts)
+    reference = networks.reference_log_probs(prompts)
+    values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
+    flat = (torch.split(each, sizes) for each in (log_probs, reference, entropies, values))
+    return [
+        _experience(rollout, score.to(log_probs.device), *own, arguments)
+        for rollout, score, *own in zip(rollouts, scores, *flat, strict=True)
+    ]
+
+
+def _experience(
+    rollout: Rollout,
+    scores: Tensor,
+    log_probs: Tensor,
+    reference: Tensor,
+    entropies: Tensor,
+    values: Tensor,
+    arguments: PpoArguments,
+) -> Experience:
+    lengths = rollout.tokens.completions
+    beta = arguments.beta if arguments.kl_place == "reward" else 0.0
+    rewards = advantage.token_rewards(scores, kl.per_token(log_probs, reference), lengths, beta=beta)
+    if arguments.advantage == "gae":
+        advantages, returns = advantage.generalised(
+            rewards, values, lengths, discount=arguments.discount, decay=arguments.gae_decay
+        )
+    else:
+        totals = summed(rewards, lengths)
+        of_others = advantage.of_group if arguments.advantage == "group" else advantage.leave_one_out
+        advantages = torch.repeat_interleave(of_others(totals), torch.tensor(lengths, device=totals.device))
+        returns = torch.zeros_like(advantages)
+    return Experience(rollout, log_probs, reference, entropies, values, scores, advantages, returns)

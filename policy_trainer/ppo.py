@@ -1,0 +1,180 @@
+"""`python -m policy_trainer ppo`: a policy against a reward model, after InstructGPT §3.5 and C.4 (PPO-ptx).
+
+    python -m policy_trainer ppo --base SFT --reward-model RM --data SNAPSHOT --output DIR
+    python -m policy_trainer ppo --preset demo-270m --base SFT --reward-model RM --data SNAPSHOT --output DIR
+
+An iteration draws --batch answers, --completions to a prompt, and learns from them in updates of --minibatch answers.
+A prompt's tokens pass once for all its answers: in the sampler, the reference, the reward model, the value function and
+the update. The objective is InstructGPT's equation 2: E[r − β · KL] + γ · E[log π of pretraining text].
+
+`ppo_iterations` is the loop; `ppo` prepares it, keeps what it yields, looks at held-out prompts and writes the model.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from time import monotonic
+
+import torch
+from torch.nn.utils import clip_grad_norm_, get_total_norm
+
+from lm.errors import Refused, Terminated
+from lm.progress import Progress
+from lm.training.broken_numbers import refuse_broken_numbers
+from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
+from lm.training.dealing import pack
+from lm.training.interruption import faults_told, sigterm_after_the_step
+from lm.training.optimizer import trainable
+from lm.training.output import refuse_used_output, sole_writer
+from lm.training.processes import ALONE, Processes
+from lm.training.tensorboard import EventFiles
+from policy_trainer import ppo_report
+from policy_trainer.arguments import PpoArguments
+from policy_trainer.experience import collect, decoder_gap, minibatches, refuse_unlike, scaled
+from policy_trainer.maths.ema import MovingAverage
+from policy_trainer.maths.ptx import Scale, language_model_loss
+from policy_trainer.networks import Networks
+from policy_trainer.ppo_setup import Run, prepare, set_rates
+from policy_trainer.ppo_step import IterationResult, Tally, measured, ppo_losses
+from policy_trainer.pretraining import PretrainingText
+from policy_trainer.reward import RewardDoor, refuse_constant
+from policy_trainer.rollout import Rollout
+from policy_trainer.watch import best_look, reason_to_stop
+
+Draw = Callable[[int, int], Sequence[Rollout]]
+"""The answers of an iteration, from 1, by weights that have so many updates behind them."""
+
+
+def ppo_iterations(
+    networks: Networks,
+    optimizer: torch.optim.Optimizer,
+    average: MovingAverage,
+    draw: Draw,
+    door: RewardDoor,
+    text: PretrainingText | None,
+    arguments: PpoArguments,
+    *,
+    results: list[IterationResult],
+) -> Iterator[IterationResult]:
+    """The training loop, one iteration a turn. Yields what each found, after adding it to `results`, which holds those
+    of the iterations before. Raises Failed for numbers that are none, stale answers, and a reward that is constant.
+    """
+    policy, value = trainable(networks.policy), trainable(networks.value) if networks.value is not None else []
+    updates = arguments.inner_epochs * arguments.batch // arguments.minibatch
+    for iteration in range(len(results) + 1, arguments.iterations + 1):
+        # draw: the policy as it is now answers, without dropout; the reward model reads the texts
+        version = updates * (iteration - 1)
+        rollouts = draw(iteration, version)
+        raw = door.rewards(rollouts)
+        if iteration == 1:
+            refuse_constant(raw)
+
+        # read: log-probabilities by the network that will be updated, so that the first ratio is 1
+        experience = collect(networks, rollouts, door.scores(rollouts, raw), arguments, version=version)
+        refuse_unlike(experience, arguments)
+        scale = _scale(arguments, results, torch.cat([one.advantages for one in experience]))
+        result = measured(experience, raw, gap=decoder_gap(experience), scale=scale.value)
+        experience = scaled(experience, scale)
+
+        # learn: policy, value and pretraining gradients go into one buffer and one step of the optimizer
+        tally = Tally()
+        rate = set_rates(optimizer, arguments, iteration)
+        for update, minibatch in enumerate(minibatches(experience, arguments, iteration=iteration), start=version + 1):
+            sizes = [len(one.rollout.tokens.ids) for one in minibatch]
+            for numbers in pack(sizes, arguments.tokens_per_microbatch):
+                part = [minibatch[number] for number in numbers]
+                losses = ppo_losses(networks, part, arguments, whole=minibatch)
+                losses.policy.backward()  # type: ignore[no-untyped-call]
+                if losses.value is not None:
+                    losses.value.backward()  # type: ignore[no-untyped-call]
+                tally.add(losses)
+            policy_norm = get_total_norm([one.grad for one in policy if one.grad is not None])
+            ptx_loss = _pretrain(networks, text, arguments, update=update) if text is not None else 0.0
+
+            # update: broken numbers end the run before they touch a weight
+            norm = clip_grad_norm_(policy, arguments.clip or torch.inf)
+            value_norm = clip_grad_norm_(value, arguments.clip or torch.inf) if value else torch.zeros(())
+            ids = [one.rollout.prompt.number for one in minibatch]
+            refuse_broken_numbers(iteration, ids, tally.loss + ptx_loss, norm + value_norm, of="prompts")
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            average.update()
+            tally.updated(policy_norm=float(policy_norm), norm=float(norm), ptx_loss=ptx_loss, minibatch=minibatch)
+
+        results.append(replace(result, learning_rate=rate, **tally.means()))
+        yield results[-1]
+
+
+def _scale(arguments: PpoArguments, results: Sequence[IterationResult], advantages: torch.Tensor) -> Scale:
+    """The first iteration's deviation, for the whole run."""
+    if arguments.advantage_scale != "frozen":
+        return Scale()
+    return Scale(results[0].advantage_scale) if results else Scale.of_first(advantages)
+
+
+def _pretrain(networks: Networks, text: PretrainingText, arguments: PpoArguments, *, update: int) -> float:
+    """Adds γ · the gradient of an update's rows of pretraining text, in rows without padding; returns their loss."""
+    size = arguments.minibatch * arguments.pretraining_examples
+    rows = text.take(first=(update - 1) * size, size=size)
+    tokens = sum(len(row) - 1 for row in rows)
+    whole = 0.0
+    for numbers in pack([len(row) for row in rows], arguments.tokens_per_microbatch):
+        some = [rows[number] for number in numbers]
+        loss = language_model_loss(networks.text_log_probs(some), tokens=tokens)
+        (arguments.gamma * loss).backward()  # type: ignore[no-untyped-call]
+        whole += loss.item()
+    return whole
+
+
+def ppo(arguments: PpoArguments, progress: Progress, processes: Processes = ALONE) -> None:
+    """Leaves `arguments.output` complete or absent. Raises Refused before the first iteration, Failed after it.
+
+    With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
+    """
+    if processes.size > 1:
+        raise Refused("ppo runs in one process. Start it without torchrun; sft and dpo take several.")
+    refuse_used_output(arguments.output)
+    curves = EventFiles(arguments)
+    with sole_writer(arguments.output), faults_told(lambda: how_to_go_on(arguments.output)), curves:
+        _ppo(prepare(arguments, progress), curves)
+
+
+def _ppo(run: Run, curves: EventFiles) -> None:
+    arguments, progress = run.arguments, run.progress
+    progress.listeners += [run.energy.sample, curves.write]
+    checkpoints = Checkpoints(arguments.output, run.decisive(), IterationResult.read)
+    done = checkpoints.restore(run.networks, run.optimizer, beside=run.average.averages)
+    ppo_report.begin(run, done)
+    curves.replay(done.events, seconds=done.seconds)
+    results, began = done.results, monotonic() - done.seconds
+    stopped = ""
+    with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
+        loop = ppo_iterations(
+            run.networks, run.optimizer, run.average, run.draw, run.door, run.text, arguments, results=results
+        )
+        for iteration, result in enumerate(loop, start=len(results) + 1):
+            # log, look at held-out prompts, keep the best, checkpoint
+            ppo_report.iteration(run, iteration, result, seconds=monotonic() - began)
+            stopped = _reason(run, results, iteration, seconds=monotonic() - began)
+            if stopped or run.due(iteration):
+                results[-1] = replace(result, look=run.look(iteration))
+                stopped = stopped or _reason(run, results, iteration, seconds=monotonic() - began)
+            if stop.asked or (arguments.checkpoint_every and iteration % arguments.checkpoint_every == 0):
+                state = Done(results=results, events=progress.events, seconds=monotonic() - began)
+                checkpoints.save(run.networks, run.optimizer, state, beside=run.average.averages)
+            if stop.asked:
+                raise Terminated
+            if stopped:
+                progress.note(f"Stopped after iteration {iteration}: {stopped}")
+                break
+    looks = [one.look for one in results if one.look is not None]
+    ppo_report.write(run, results, best_look(looks), curves, stopped=stopped, training=monotonic() - began)
+    checkpoints.remove()
+    progress.done(arguments.output)
+
+
+def _reason(run: Run, results: Sequence[IterationResult], iteration: int, *, seconds: float) -> str:
+    looks = [one.look for one in results if one.look is not None]
+    reason = reason_to_stop([one.seen for one in results], looks, run.arguments)
+    if not reason and run.arguments.hours is not None and seconds > 3600 * run.arguments.hours:
+        return f"its {run.arguments.hours:g} hours are over, {iteration * run.arguments.batch:,} episodes."
+    return reason

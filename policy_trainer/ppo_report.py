@@ -1,0 +1,130 @@
+"""What a PPO run says while it runs, and writes at its end."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+from lm.training.checkpoints import Done
+from lm.training.output import shared_atomic_directory
+from lm.training.tensorboard import EventFiles
+from policy_trainer import report
+from policy_trainer.arguments import PpoArguments
+from policy_trainer.metrics import LookRow, Metrics
+from policy_trainer.ppo_setup import Run
+from policy_trainer.ppo_step import IterationResult
+from policy_trainer.watch import Look, best_look
+
+SAID = (
+    "reward", "raw_reward", "kl", "entropy", "length", "ended", "policy_loss", "value_loss", "ptx_loss", "clipped",
+    "approximate_kl", "squared_ratio", "policy_norm", "norm", "explained_variance", "decoder_gap", "equal_groups",
+)  # fmt: skip
+"""Figures of every iteration's event."""
+TOLD = ("reward", "kl", "entropy", "length", "ended")
+"""Of these the ones that a sentence holds."""
+WIDE_GAP = 0.1
+"""Nats a token between sampler and trainer that are worth a word: bfloat16 makes about 0.03."""
+
+
+def begin(run: Run, done: Done[IterationResult]) -> None:
+    """Says what the run is given, and what is unusual of it; and the SFT model's answers."""
+    arguments, progress = run.arguments, run.progress
+    if run.networks.reading.fallback:
+        progress.note(f"Every prompt is read once per answer, not once: {run.networks.reading.fallback}.")
+    if run.left_out:
+        progress.note(f"{run.left_out} prompts leave no room for an answer and are left out.")
+    if run.text is not None:
+        progress.note(f"Pretraining text: {len(run.text.rows):,} rows of {run.text.source}.")
+    if not run.held_out:
+        progress.note("There are no held-out prompts, so nothing is watched and the last model is kept.")
+    elif arguments.watched_reward_model is None:
+        progress.note("No other reward model watches, so nobody sees when the policy pleases its reward model alone.")
+    progress.note(
+        f"Rewards are the reward model's with its bias, divided by {arguments.reward_scale:g}; a nat of KL costs "
+        f"{arguments.beta:g}."
+    )
+    if done.results:
+        progress.note(f"Going on after iteration {len(done.results)}.")
+        best = best_look([one.look for one in done.results if one.look is not None])
+        run.kept.known(None if best is None else best.watched)
+    counts = {"prompts": len(run.prompts), "held_out_prompts": len(run.held_out), "episodes": arguments.episodes}
+    progress.say(
+        {"event": "start", "steps": arguments.iterations, "counts": counts},
+        f"{arguments.iterations} iterations of {arguments.batch} answers to {len(run.prompts)} prompts; "
+        f"{len(run.held_out)} prompts to look at.",
+    )
+    if done.events:
+        progress.events += done.events[1:]  # the first is the start, said again above
+    else:
+        progress.say({"event": "samples", "step": 0, "samples": list(run.sft_samples)}, "The SFT model has answered.")
+
+
+def iteration(run: Run, number: int, result: IterationResult, *, seconds: float) -> None:
+    figures = {name: float(getattr(result, name)) for name in SAID}
+    told = report.figures_in_words({name: figures[name] for name in TOLD})
+    run.progress.say(
+        {
+            "event": "step",
+            "step": number,
+            "steps": run.arguments.iterations,
+            "loss": result.policy_loss,
+            "figures": figures,
+            "learning_rate": result.learning_rate,
+            "seconds": round(seconds, 3),
+            "tokens": result.tokens,
+        },
+        f"iteration {number}/{run.arguments.iterations}  {told}  {seconds:.0f} s",
+    )
+    if run.arguments.temperature == 1 and result.decoder_gap > WIDE_GAP:
+        run.progress.note(f"Sampler and trainer differ by {result.decoder_gap:.3f} nats a token; it looks like KL.")
+
+
+def write(
+    run: Run,
+    results: Sequence[IterationResult],
+    best: Look | None,
+    curves: EventFiles,
+    *,
+    stopped: str,
+    training: float,
+) -> None:
+    """Writes the averaged weights of the best look. The output appears whole."""
+    arguments, last = run.arguments, results[-1]
+    metrics: Metrics = {
+        "schema": 1,
+        "method": "ppo",
+        **report.facts(
+            arguments,
+            run.runtime,
+            run.policy,
+            run.snapshot,
+            run.energy,
+            steps=len(results),
+            tokens=sum(one.tokens for one in results),
+            seconds={"training": training},
+            began=run.began,
+            shape="constant",
+        ),
+        "counts": {
+            "prompts": {"train": len(run.prompts), "held_out": len(run.held_out), "left_out": run.left_out},
+            "episodes": {"train": len(results) * arguments.batch},
+        },
+        "figures": {name: float(getattr(last, name)) for name in SAID},
+        "chosen": len(results) if best is None else best.iteration,
+        "chosen_by": "being the last, as there were no held-out prompts" if best is None else _by(arguments),
+        "looks": [cast("LookRow", asdict(one.look)) for one in results if one.look is not None],
+        "stopped": stopped,
+        "reward_model": str(arguments.reward_model),
+        "watched_reward_model": report.place(arguments.watched_reward_model),
+        "prompt_reading": run.networks.reading.name,
+    }
+    with shared_atomic_directory(arguments.output) as directory:
+        run.kept.move_into(directory)
+        curves.move_into(directory)
+        report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
+    run.kept.remove()
+
+
+def _by(arguments: PpoArguments) -> str:
+    watched = arguments.watched_reward_model
+    return f"the mean reward of its answers to held-out prompts by {'another' if watched else 'the same'} reward model"

@@ -1,0 +1,285 @@
+"""Everything that a PPO run is given: read, checked and placed before the first iteration."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from lm.errors import Refused
+from lm.layers import freeze, recompute_activations
+from lm.progress import Progress, Sample
+from lm.snapshot.reading import Snapshot, open_snapshot
+from lm.snapshot.records import TRAIN
+from lm.training.batches import endless_numbers
+from lm.training.energy import EnergyMeter
+from lm.training.lora import add_adapters, without_adapters
+from lm.training.optimizer import optimizer_of, set_rate, trainable
+from lm.training.output import refuse_full_disk
+from lm.training.runtime import Runtime, prepare_runtime
+from policy_trainer.arguments import PpoArguments
+from policy_trainer.examples import read_examples
+from policy_trainer.kept import Kept
+from policy_trainer.maths.ema import MovingAverage
+from policy_trainer.model import Policy, load_policy
+from policy_trainer.networks import Networks
+from policy_trainer.pretraining import PretrainingText, read_pretraining
+from policy_trainer.prompts import held_out_prompts, training_prompts
+from policy_trainer.reward import RewardDoor, RewardModel, load_checked
+from policy_trainer.rollout import Prompt, Rollout, Sampling, sample
+from policy_trainer.samples import samples_of
+from policy_trainer.watch import Look
+from rm_trainer.protocol import Item, Rewarder, Scored
+from rm_trainer.scorer import Scorer
+
+LOOKING = 2**40
+"""Seeds of looks begin here, so that no answer of an iteration has them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """`watched`: the door of the reward model that is looked at, the optimised one's where there is no other.
+    `sft_rewards`: what it says of the SFT model's answers to the held-out prompts.
+    """
+
+    arguments: PpoArguments
+    progress: Progress
+    runtime: Runtime
+    snapshot: Snapshot
+    policy: Policy
+    networks: Networks
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage
+    door: RewardDoor
+    watched: RewardDoor
+    text: PretrainingText | None
+    prompts: Sequence[Prompt]
+    left_out: int
+    held_out: Sequence[Prompt]
+    sft_rewards: Sequence[float]
+    sft_samples: Sequence[Sample]
+    kept: Kept
+    energy: EnergyMeter
+    began: float
+
+    def decisive(self) -> dict[str, str | None]:
+        """Returns all that decides the iterations of the run."""
+        prompts = str([one.ids for one in self.prompts])
+        return self.arguments.of_the_run() | {"snapshot_sha256": self.snapshot.sha256, "prompts": prompts}
+
+    def draw(self, iteration: int, version: int) -> list[Rollout]:
+        """Answers to the iteration's prompts; they are a function of the weights, the seed and the iteration."""
+        arguments, size = self.arguments, self.arguments.prompts_per_iteration
+        first = (iteration - 1) * size
+        numbers = endless_numbers(len(self.prompts), first=first, size=size, seed=arguments.seed)
+        rollouts = sample(
+            self.policy,
+            self.runtime,
+            [self.prompts[number] for number in numbers],
+            sampling_of(arguments, arguments.completions),
+            seed=seed_of(arguments) + first * arguments.completions,
+            version=version,
+        )
+        self.kept.rollouts(iteration, rollouts)
+        return rollouts
+
+    def due(self, iteration: int) -> bool:
+        """Whether held-out prompts are looked at after the iteration."""
+        every = self.arguments.watch_every
+        return iteration == self.arguments.iterations or bool(every and iteration % every == 0)
+
+    def look(self, iteration: int) -> Look | None:
+        """How the averaged policy answers held-out prompts; None where there are none. The best so far is kept."""
+        with self.average.applied():
+            if not self.held_out:
+                self.kept.best(self.policy, None)
+                return None
+            rollouts = answers(self.policy, self.runtime, self.held_out, self.arguments)
+            optimised = [own[0] for own in self.door.rewards(rollouts)]
+            other = self.watched is not self.door
+            watched = [own[0] for own in self.watched.rewards(rollouts)] if other else optimised
+            look = Look.of(
+                iteration,
+                optimised,
+                watched,
+                self.sft_rewards,
+                length=sum(sum(one.tokens.completions) for one in rollouts) / len(rollouts),
+                ended=sum(one.ended[0] for one in rollouts) / len(rollouts),
+            )
+            self.kept.best(self.policy, look.watched)
+        shown = samples_of(rollouts[: self.arguments.samples], optimised)
+        self.progress.say({"event": "samples", "step": iteration, "samples": shown}, _seen(look))
+        return look
+
+
+def prepare(arguments: PpoArguments, progress: Progress) -> Run:
+    """Raises Refused."""
+    began = monotonic()
+    runtime = prepare_runtime(arguments, arguments.dtype, recomputes=arguments.recompute_activations)
+    snapshot = open_snapshot(arguments.data)
+    policy = load_policy(arguments.base, max_length=arguments.max_length)
+    reward_model = load_checked(arguments.reward_model, policy)
+    watched = load_checked(arguments.watched_reward_model, policy) if arguments.watched_reward_model else None
+    prompts, left_out = training_prompts(
+        snapshot,
+        arguments.prompts,
+        policy,
+        max_new_tokens=arguments.max_new_tokens,
+        leave_out_long=arguments.leave_out_long_prompts,
+    )
+    held_out = held_out_prompts(snapshot, policy, max_new_tokens=arguments.max_new_tokens, most=arguments.watch_prompts)
+    text = _text(arguments, policy, snapshot)
+    value = _value_model(arguments, reward_model)
+    _make_trainable(arguments, policy.model, value)
+    both = [model for model in (policy.model, value) if model is not None]
+    refuse_full_disk(
+        arguments.output, nn.ModuleList(both), checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
+    )
+    for model in both:
+        runtime.place(model)
+    networks = Networks(policy.model, value, runtime, temperature=arguments.temperature)
+    door = _door(arguments, _rewarder(arguments, reward_model, value, runtime))
+    watching = door if watched is None else _door(arguments, watched.scorer(runtime))
+    first = answers(policy, runtime, held_out, arguments) if held_out else []
+    return Run(
+        arguments=arguments,
+        progress=progress,
+        runtime=runtime,
+        snapshot=snapshot,
+        policy=policy,
+        networks=networks,
+        optimizer=optimizer_of(_groups(networks, arguments), arguments),
+        average=MovingAverage(policy.model, decay=arguments.ema_decay),
+        door=door,
+        watched=watching,
+        text=text,
+        prompts=prompts,
+        left_out=left_out,
+        held_out=held_out,
+        sft_rewards=[own[0] for own in watching.rewards(first)],
+        sft_samples=samples_of(first[: arguments.samples], [own[0] for own in door.rewards(first)]),
+        kept=Kept(arguments.output, keeps_rollouts=arguments.keep_rollouts),
+        energy=EnergyMeter(runtime.device),
+        began=began,
+    )
+
+
+def sampling_of(arguments: PpoArguments, completions: int) -> Sampling:
+    return Sampling(
+        completions=completions,
+        max_new_tokens=arguments.max_new_tokens,
+        temperature=arguments.temperature,
+        max_tokens=arguments.tokens_in_rollout,
+    )
+
+
+def seed_of(arguments: PpoArguments) -> int:
+    """Runs of other seeds share none of their answers' seeds."""
+    return arguments.seed % 2**20 * 2**42
+
+
+def answers(policy: Policy, runtime: Runtime, prompts: Sequence[Prompt], arguments: PpoArguments) -> list[Rollout]:
+    """One answer to each held-out prompt, every time by the same seeds, so that looks can be compared."""
+    seed = seed_of(arguments) + LOOKING
+    return sample(policy, runtime, prompts, sampling_of(arguments, 1), seed=seed, version=-1)
+
+
+def set_rates(optimizer: torch.optim.Optimizer, arguments: PpoArguments, iteration: int) -> float:
+    """Sets the rates of an iteration, from 1, and returns the policy's: constant behind a rise from a tenth."""
+    share = warm(iteration, arguments.warmup_steps)
+    for group in optimizer.param_groups:
+        set_rate(group, group["peak"] * share)
+    return share * arguments.learning_rate
+
+
+def warm(iteration: int, steps: int) -> float:
+    """A tenth in the first iteration, then evenly up to 1 behind `steps` of them (InstructGPT C.4).
+
+    >>> [round(warm(iteration, 2), 2) for iteration in (1, 2, 3, 4)]
+    [0.1, 0.55, 1.0, 1.0]
+    """
+    return 1.0 if iteration > steps else 0.1 + 0.9 * (iteration - 1) / steps
+
+
+def _groups(networks: Networks, arguments: PpoArguments) -> list[dict[str, Any]]:
+    pairs = ((networks.policy, arguments.learning_rate), (networks.value, arguments.value_learning_rate))
+    return [{"params": trainable(model), "lr": rate, "peak": rate} for model, rate in pairs if model is not None]
+
+
+def _text(arguments: PpoArguments, policy: Policy, snapshot: Snapshot) -> PretrainingText | None:
+    if not arguments.gamma or not arguments.pretraining_examples:
+        return None
+    instead = [] if arguments.pretraining else [one.ids for one in read_examples(snapshot, TRAIN, policy).examples]
+    return read_pretraining(
+        arguments.pretraining,
+        policy,
+        length=arguments.pretraining_length,
+        seed=arguments.seed,
+        instead=instead,
+        snapshot=snapshot,
+    )
+
+
+def _value_model(arguments: PpoArguments, reward_model: RewardModel) -> PreTrainedModel | None:
+    """The reward model itself where adapters make it the value function, else a copy of it."""
+    if arguments.advantage != "gae":
+        return None
+    return reward_model.model if arguments.lora_rank else deepcopy(reward_model.model)
+
+
+def _make_trainable(arguments: PpoArguments, policy: PreTrainedModel, value: PreTrainedModel | None) -> None:
+    rank, alpha, seed = arguments.lora_rank, arguments.lora_alpha, arguments.seed
+    add_adapters(policy, rank=rank, alpha=alpha, seed=seed, train_heads=False)
+    if value is not None:
+        add_adapters(value, rank=rank, alpha=alpha, seed=seed)
+    for model in (policy, value):
+        if model is not None:
+            freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
+            if arguments.recompute_activations:
+                recompute_activations(model)
+    if not trainable(policy):
+        raise Refused("Nothing of the policy is left to train. Freeze less.")
+
+
+def _door(arguments: PpoArguments, rewarder: Rewarder) -> RewardDoor:
+    return RewardDoor(
+        rewarder,
+        missing_end=arguments.missing_end,
+        missing_end_reward=arguments.missing_end_reward,
+        scale=arguments.reward_scale,
+    )
+
+
+def _rewarder(
+    arguments: PpoArguments, reward_model: RewardModel, value: PreTrainedModel | None, runtime: Runtime
+) -> Rewarder:
+    scorer = reward_model.scorer(runtime)
+    return _Under(scorer, value) if arguments.lora_rank and value is not None else scorer
+
+
+class _Under:
+    """The reward model under the value function's adapters: it scores without them, by the head that it came with."""
+
+    def __init__(self, scorer: Scorer, value: PreTrainedModel) -> None:
+        self._scorer, self._value = scorer, value
+        self._head: torch.Tensor = value.get_parameter("score.weight").detach().clone()
+
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        weight = self._value.get_parameter("score.weight")
+        trained, weight.data = weight.data, self._head
+        try:
+            with without_adapters(self._value):
+                return self._scorer.score(items)
+        finally:
+            weight.data = trained
+
+
+def _seen(look: Look) -> str:
+    return (
+        f"held-out prompts after iteration {look.iteration}: reward {look.optimised:+.3f}, watched {look.watched:+.3f} "
+        f"± {look.watched_error:.3f}, better than SFT {look.win_rate:.0%}, {look.length:.0f} tokens"
+    )

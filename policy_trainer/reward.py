@@ -1,0 +1,127 @@
+"""The only door to a reward model: what it is shown, and what of its reward the policy learns from.
+
+The reward model reads texts, rendered as it was trained on them (`rm_trainer.scorer`), never the policy's tokens; its
+stored bias is in every reward, so that 0 is as good as the demonstrations.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from lm.errors import Failed, Refused
+from lm.rendering import Renderer
+from lm.training.runtime import Runtime
+from policy_trainer.arguments import MissingEnd
+from policy_trainer.model import Policy
+from policy_trainer.rollout import Rollout
+from rm_trainer.model import load_reward_model
+from rm_trainer.protocol import Item, Rewarder
+from rm_trainer.scorer import Scorer
+
+AT_ONCE = 64
+"""Answers in the reward model at a time."""
+
+
+@dataclass(frozen=True)
+class RewardDoor:
+    """`missing_end`: what is done to an answer that was cut; `missing_end_reward` replaces its reward, or is added."""
+
+    rewarder: Rewarder
+    missing_end: MissingEnd = "replace"
+    missing_end_reward: float = -1.0
+    scale: float = 1.0
+
+    def scores(self, rollouts: Sequence[Rollout], rewards: Sequence[Sequence[float]]) -> list[Tensor]:
+        """What each answer is worth to the policy: a tensor [K] float32 for each rollout, of its rewards."""
+        return [
+            torch.tensor([self._worth(raw, ended) for raw, ended in zip(own, one.ended, strict=True)])
+            for own, one in zip(rewards, rollouts, strict=True)
+        ]
+
+    def rewards(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
+        """What the reward model says, with its bias. Raises Failed, naming the prompt, where it can't say anything."""
+        items = [Item(one.prompt.messages, text) for one in rollouts for text in one.texts]
+        scored = iter(self.rewarder.score(items))
+        return [[_reward(one, next(scored).reward) for _ in one.texts] for one in rollouts]
+
+    def _worth(self, reward: float, ended: bool) -> float:  # noqa: FBT001  it is what the function is about
+        if not ended:
+            reward = self.missing_end_reward if self.missing_end == "replace" else reward + self.missing_end_reward
+        return reward / self.scale
+
+
+@dataclass(frozen=True)
+class RewardModel:
+    """A reward model on the CPU."""
+
+    model: PreTrainedModel
+    renderer: Renderer
+
+    def scorer(self, runtime: Runtime) -> Scorer:
+        """Moves it to the device."""
+        return Scorer(self.model, self.renderer, runtime, batch_size=AT_ONCE)
+
+
+def load_checked(directory: Path, policy: Policy) -> RewardModel:
+    """Loads a reward model for this policy.
+
+    Raises Refused for one of another tokenizer or chat template, and for one that orders fewer than half of the pairs
+    that it was validated on as the labelers did.
+    """
+    if not directory.is_dir():
+        raise Refused(f"{directory} is not a directory. Give a reward model as `python -m rm_trainer train` writes it.")
+    model, renderer = load_reward_model(str(directory), max_length=None)
+    _refuse_other_tokens(directory, renderer, policy.renderer)
+    _refuse_inverted(directory)
+    return RewardModel(model, renderer)
+
+
+def refuse_constant(rewards: Sequence[Sequence[float]]) -> None:
+    """Raises Failed when all answers to all prompts get one and the same reward: there is nothing to learn."""
+    flat = [reward for own in rewards for reward in own]
+    if len(flat) > 1 and max(flat) - min(flat) < 1e-6:
+        raise Failed(
+            f"The reward model gives all of {len(flat)} answers the reward {flat[0]:.6f}. It tells nothing apart: "
+            "train it on more rankings, or look at its validation accuracy."
+        )
+
+
+def _refuse_other_tokens(directory: Path, renderer: Renderer, policys: Renderer) -> None:
+    for what, own, other in (
+        ("tokenizer", _vocabulary(renderer), _vocabulary(policys)),
+        ("chat template", renderer.conversations.template.source, policys.conversations.template.source),
+    ):
+        if own != other:
+            raise Refused(
+                f"{directory} has another {what} than the policy, so its value function can't read the policy's "
+                f"tokens. Train a reward model from the policy's own base or SFT model."
+            )
+
+
+def _vocabulary(renderer: Renderer) -> tuple[dict[str, int], str]:
+    state = json.loads(renderer.conversations.tokenizer.to_str())
+    return renderer.conversations.tokenizer.get_vocab(), json.dumps([state["model"].get("merges"), state["normalizer"]])
+
+
+def _refuse_inverted(directory: Path) -> None:
+    path = directory / "metrics.json"
+    valid = json.loads(path.read_text(encoding="utf-8")).get("valid") if path.is_file() else None
+    if valid and valid["pair_accuracy"] < 0.5:
+        raise Refused(
+            f"{directory} orders {valid['pair_accuracy']:.0%} of {valid['pairs']} validation pairs as the labelers "
+            "did: worse than chance, so a policy would be trained against them. Train the reward model again."
+        )
+
+
+def _reward(rollout: Rollout, reward: float | None) -> float:
+    if reward is None:
+        raise Failed(
+            f"The reward model can't read an answer to prompt {rollout.prompt.number}: with it the prompt is over its "
+            "length. Lower --max-new-tokens, or train the reward model with a larger --max-length."
+        )
+    return reward

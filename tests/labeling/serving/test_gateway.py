@@ -1,0 +1,297 @@
+"""The gateway, asked by OpenAI's own client and by plain requests, in front of a real server with tiny models."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from labeling.base.refusals import ServingRefused, ServingUnavailable
+from labeling.base.states import ApiScope
+from labeling.conversations.services.consent import record_agreement
+from labeling.models import ApiToken, ChatUsage, ModelVersion, ServedConversation
+from labeling.people.tokens.services import make_token
+from labeling.serving.services.following import follow_promotions
+from labeling.serving.services.streaming import ChoiceEnded, Sampling, TextAdded, TokensUsed, stream_chat
+from tests.labeling.api.programs import make_account
+from tests.labeling.models_in_use import promoted, registered
+from tests.processes import free_port, processes, until
+from tests.tiny_models import CONTEXT_LENGTH, make_tiny_model
+
+HELLO: Any = [{"role": "user", "content": "Hello"}]
+SECRET = "open sesame"
+MAY_ASK = ("add_chatusage",)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return {name: make_tiny_model(folder / name, seed=seed) for seed, name in enumerate(("sft-1", "sft-2"))}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`python -m sampler serve` with nothing loaded: its address."""
+    port = free_port()
+    environment = os.environ | {"SERVING_SECRET": SECRET, "OMP_NUM_THREADS": "1"}
+    with processes(environment, tmp_path_factory.mktemp("logs")) as started:
+        started.start("serving", *f"-m sampler serve --port {port} --device cpu --dtype float32".split())
+        address = f"http://127.0.0.1:{port}"
+        started.wait_for("the server answers", lambda: answers(address))
+        yield address
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx2.get(f"{address}/health").is_success
+    except httpx2.HTTPError:
+        return False
+
+
+@pytest.fixture
+def served(server: str, settings: Settings) -> str:
+    """With nothing loaded: what another test had loaded is not what is current now."""
+    settings.SERVING_URL, settings.SERVING_SECRET = server, SECRET
+    for name in ("sft-1", "sft-2"):
+        httpx2.delete(f"{server}/models/{name}", headers={"Authorization": f"Bearer {SECRET}"})
+    return server
+
+
+@pytest.fixture
+def current(db: None, models: dict[str, Path]) -> ModelVersion:
+    return promoted(models["sft-1"])
+
+
+def token_for(name: str = "petra", **fields: Any) -> tuple[ApiToken, str]:
+    return make_token(user=make_account(name, MAY_ASK), name=name, scopes=[ApiScope.CHAT], **fields)
+
+
+def program(secret: str) -> Client:
+    return Client(headers={"authorization": f"Bearer {secret}"}, raise_request_exception=False)
+
+
+def ask(client: Client, **fields: Any) -> Any:
+    body = {"model": "policy", "messages": HELLO, "max_tokens": 4, **fields}
+    return client.post("/v1/chat/completions", body, content_type="application/json")
+
+
+def in_flight(address: str) -> int:
+    said = httpx2.get(f"{address}/models", headers={"Authorization": f"Bearer {SECRET}"}).json()
+    return sum(model["in_flight"] for model in said["models"].values())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_openai_s_client_works_unchanged(
+    served: str, models: dict[str, Path], live_server: LiveServer, settings: Settings
+) -> None:
+    promoted(models["sft-1"])
+    token, secret = token_for()
+    client = openai.OpenAI(base_url=f"{live_server.url}/v1", api_key=secret, max_retries=0)
+
+    assert [model.id for model in client.models.list()] == ["policy", "sft-1"]
+    assert client.models.retrieve("sft-1").object == "model"
+
+    settings_of: Any = {"model": "policy", "messages": HELLO, "n": 2, "seed": 7, "max_tokens": 24, "logprobs": True}
+    whole = client.chat.completions.with_raw_response.create(**settings_of)
+    said = whole.parse()
+    assert whole.headers["x-prompt-kept"] == "no"
+    assert said.model == "sft-1"
+    assert said.usage is not None
+    assert len(said.choices) == 2
+    assert said.choices[0].message.content != said.choices[1].message.content
+    assert said.choices[0].logprobs is not None
+
+    texts = ["", ""]
+    chunks = list(client.chat.completions.create(**settings_of, stream=True, stream_options={"include_usage": True}))
+    for chunk in chunks:
+        for choice in chunk.choices:
+            texts[choice.index] += choice.delta.content or ""
+    assert texts == [choice.message.content for choice in said.choices]
+    assert chunks[-1].usage == said.usage
+    without = list(client.chat.completions.create(**settings_of, stream=True))
+    assert all(chunk.usage is None and chunk.choices for chunk in without)
+
+    used = ChatUsage.objects.get(token=token)
+    assert (used.requests, used.prompt_tokens) == (3, 3 * said.usage.prompt_tokens)
+    assert used.completion_tokens == 3 * said.usage.completion_tokens
+
+    create: Any = client.chat.completions.create
+    with pytest.raises(openai.NotFoundError) as missing:
+        create(model="gpt-9", messages=HELLO)
+    assert missing.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError) as wrong:
+        create(model="policy", messages=HELLO, frequency_penalty=1)
+    assert wrong.value.param == "frequency_penalty"
+    with pytest.raises(openai.BadRequestError, match=str(CONTEXT_LENGTH)) as long:
+        create(model="policy", messages=[{"role": "user", "content": "x" * CONTEXT_LENGTH}])
+    assert long.value.code == "context_length_exceeded"
+    with pytest.raises(openai.AuthenticationError):
+        client.with_options(api_key="concord_wrong").models.list()
+    with pytest.raises(openai.NotFoundError):
+        client.embeddings.create(model="policy", input="x")
+    settings.SERVING_REQUESTS_PER_MINUTE = 1
+    with pytest.raises(openai.RateLimitError) as often:
+        create(model="policy", messages=HELLO)
+    assert int(often.value.response.headers["retry-after"]) > 0
+    assert ChatUsage.objects.get(token=token).requests == 3  # refusals cost nothing
+    client.close()  # and with it the server's thread that waits for more
+
+
+@pytest.mark.django_db
+def test_a_program_needs_scope_and_permission(current: ModelVersion) -> None:
+    _, other_scope = make_token(user=make_account("olga", MAY_ASK), name="x", scopes=[ApiScope.SCORES])
+    _, no_permission = make_token(user=make_account("nils", ()), name="x", scopes=[ApiScope.CHAT])
+    for secret in (other_scope, no_permission):
+        refused = ask(program(secret))
+        assert refused.status_code == 403
+        assert refused.json()["error"]["type"] == "permission_error"
+    assert ask(Client()).status_code == 401
+    assert Client().get("/v1/models").json()["error"]["code"] == "invalid_api_key"
+    assert program(token_for()[1]).get("/v1/chat/completions").status_code == 405
+
+
+def test_the_day_s_tokens_run_out_and_another_program_s_are_its_own(served: str, current: ModelVersion) -> None:
+    _, first = token_for("petra", tokens_per_day=5)
+    _, second = token_for("paul")
+    assert ask(program(first)).status_code == 200
+    refused = ask(program(first))
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] == "insufficient_quota"
+    assert 0 < int(refused["Retry-After"]) <= 24 * 3600 + 1
+    assert ask(program(second)).status_code == 200
+    said = program(first).get("/v1/usage").json()
+    assert [day["requests"] for day in said["data"]] == [1]
+    assert said["tokens_per_day"] == 5
+    assert "paul" not in json.dumps(said)
+    with CaptureQueriesContext(connection) as queries:
+        assert ask(program(second)).status_code == 200
+    assert len(queries) <= 10, [each["sql"] for each in queries]  # each is a part of what the gateway adds
+    assert program(first).get("/v1/usage").json() == said
+    assert program(second).get("/v1/usage").json()["data"][0]["requests"] == 2
+
+
+def test_neither_tokens_nor_texts_are_logged(
+    served: str, current: ModelVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, secret = token_for()
+    with caplog.at_level(logging.DEBUG):
+        said = ask(program(secret), messages=[{"role": "user", "content": "a private matter"}], max_tokens=20)
+        ask(program(secret), model="gpt-9")
+        ask(program(f"{secret}x"))
+    text = said.json()["choices"][0]["message"]["content"]
+    assert "chat completion: token_id=" in caplog.text
+    assert secret not in caplog.text
+    assert "private matter" not in caplog.text
+    assert len(text) > 5
+    assert text not in caplog.text
+
+
+def test_a_reader_who_leaves_frees_the_row_and_is_counted(served: str, current: ModelVersion) -> None:
+    token, secret = token_for()
+    response = ask(program(secret), stream=True, max_tokens=400, seed=1)
+    pieces = iter(response.streaming_content)
+    for _ in range(3):
+        next(pieces)
+    response._iterator.close()  # response.close() would close the test's own connection to the database
+    until(lambda: in_flight(served) == 0, seconds=10)
+    used = ChatUsage.objects.get(token=token)
+    assert 0 < used.completion_tokens < 400
+    assert used.prompt_tokens > 0
+
+
+def test_policy_moves_to_what_is_promoted_and_versions_keep_their_names(
+    served: str, current: ModelVersion, models: dict[str, Path]
+) -> None:
+    client = program(token_for()[1])
+    assert ask(client).json()["model"] == "sft-1"
+    promoted(models["sft-2"])
+    begun = ask(client, stream=True, max_tokens=300, seed=2)
+    pieces = iter(begun.streaming_content)
+    assert b'"model":"sft-1"' in next(pieces)  # until the new one is loaded
+    follow_promotions()
+    until(lambda: ask(client).json()["model"] == "sft-2")
+    rest = b"".join(pieces)
+    assert b"sft-2" not in rest
+    assert rest.endswith(b"data: [DONE]\n\n")
+    assert ask(client, model="sft-1").json()["model"] == "sft-1"
+    follow_promotions()  # nothing to do
+
+
+def test_pages_ask_for_events(served: str, current: ModelVersion, models: dict[str, Path]) -> None:
+    other = registered(models["sft-2"])
+    sampling = Sampling(seed=3, max_tokens=30)
+    stream = stream_chat(version=other, messages=HELLO, sampling=sampling, scope="labeler-1")
+    assert stream.model == "sft-2"
+    events = list(stream)
+    text = "".join(event.text for event in events if isinstance(event, TextAdded))
+    assert text
+    assert isinstance(events[-2], ChoiceEnded)
+    assert isinstance(events[-1], TokensUsed)
+    again = stream_chat(version=other, messages=HELLO, sampling=sampling, scope="labeler-1")
+    assert "".join(event.text for event in again if isinstance(event, TextAdded)) == text
+    left = stream_chat(version=None, messages=HELLO, sampling=Sampling(max_tokens=400), scope="")
+    left.close()
+    until(lambda: in_flight(served) == 0, seconds=10)
+    with pytest.raises(ServingRefused, match=str(CONTEXT_LENGTH)):
+        stream_chat(version=None, messages=[{"role": "user", "content": "x" * 600}], sampling=sampling, scope="")
+
+
+def test_what_was_consented_to_is_kept_and_the_header_says_so(served: str, current: ModelVersion) -> None:
+    token, secret = token_for()
+    client = program(secret)
+    assert ask(client)["X-Prompt-Kept"] == "no"
+    record_agreement(token=token, agreed=True, agreement="Signed by Petra.", by=User.objects.create_superuser("ada"))
+    whole = ask(client, messages=[{"role": "user", "content": "Keep this"}], max_tokens=20, seed=4)
+    assert whole["X-Prompt-Kept"] == "yes"
+    streamed = ask(client, messages=[{"role": "user", "content": "And this"}], max_tokens=20, seed=4, stream=True)
+    assert streamed["X-Prompt-Kept"] == "yes"
+    assert b"".join(streamed.streaming_content)
+    assert ask(client, messages=[{"role": "user", "content": "Not this"}], store=False)["X-Prompt-Kept"] == "no"
+    kept = [list(each.turns.order_by("position")) for each in ServedConversation.objects.order_by("pk")]
+    assert [turns[0].content for turns in kept] == ["Keep this", "And this"]
+    assert kept[0][1].content == whole.json()["choices"][0]["message"]["content"].strip()
+    assert {turns[1].model_version for turns in kept} == {current}
+
+
+@pytest.mark.django_db
+def test_without_a_model_or_a_server_programs_are_told_to_come_back(
+    settings: Settings, models: dict[str, Path]
+) -> None:
+    client = program(token_for()[1])
+    assert ask(client).status_code == 503
+    assert client.get("/v1/models").json() == {"object": "list", "data": []}
+    promoted(models["sft-1"])
+    settings.SERVING_URL = None
+    assert "SERVING_URL" in ask(client).json()["error"]["message"]
+    settings.SERVING_URL = f"http://127.0.0.1:{free_port()}"
+    down = ask(client)
+    assert (down.status_code, down["Retry-After"]) == (503, "10")
+    follow_promotions()  # says nothing: it is told when it is back
+    with pytest.raises(ServingUnavailable):
+        stream_chat(version=None, messages=HELLO, sampling=Sampling(), scope="")
+    assert ChatUsage.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_what_is_sent_is_bounded_and_no_text_becomes_an_address(settings: Settings, current: ModelVersion) -> None:
+    client = program(token_for()[1])
+    assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None
+    large = client.post(
+        "/v1/chat/completions", b" " * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1), content_type="application/json"
+    )
+    assert large.status_code == 413
+    deep = client.post("/v1/chat/completions", b"[" * 5000, content_type="application/json")
+    assert deep.status_code == 400
+    assert ask(client, model="http://169.254.169.254/").status_code == 404
+    assert client.get("/v1/nowhere").json()["error"]["code"] == "unknown_url"

@@ -1,0 +1,151 @@
+"""A prompt once for its answers, conversations in one row, parts of a batch: the same gradients as one by one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from lm.prefix_sharing.shared_prompt import SharedPrompt
+from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from policy_trainer import log_probs
+from policy_trainer.examples import Example
+from policy_trainer.experience import collect
+from policy_trainer.learned import learned_log_probs
+from policy_trainer.maths.ptx import language_model_loss
+from policy_trainer.model import load_policy
+from policy_trainer.networks import Networks
+from policy_trainer.ppo_step import ppo_losses
+from policy_trainer.residual_dropout import ResidualDropout
+from policy_trainer.rollout import Prompt, Rollout
+from rm_trainer.model import load_base_model
+from tests.policy_trainer.known_optimum.language import CPU, arguments
+from tests.tiny_models import ARCHITECTURES, make_tiny_model
+
+pytestmark = pytest.mark.training
+
+FULL = Strategy("full")
+
+
+def sharpened(model: PreTrainedModel) -> PreTrainedModel:
+    """Weights five times larger than fresh ones, so that attention is far from uniform and a wrong mask shows."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 2 and "embed" not in name and "head" not in name and name != "score.weight":
+                parameter.mul_(5)
+    return model
+
+
+def rollout(number: int, prompt: int, lengths: tuple[int, ...]) -> Rollout:
+    chance = torch.Generator().manual_seed(prompt)
+    ids = torch.randint(20, 250, (prompt + sum(lengths),), generator=chance, dtype=torch.int32)
+    tokens = SharedPrompt(ids=ids, prefix=prompt, completions=lengths)
+    k = len(lengths)
+    return Rollout(Prompt(number, (), tuple(ids[:prompt].tolist())), tokens, torch.zeros(sum(lengths)), (True,) * k,
+                   ("",) * k, tuple(range(k)), 0)  # fmt: skip
+
+
+ROLLOUTS = [rollout(1, 70, (3, 20, 9)), rollout(2, 5, (1, 1, 30))]  # Gemma's window is 64
+
+
+def gradient(model: PreTrainedModel) -> Tensor:
+    """As one vector; what has none counts as 0."""
+    found = [torch.zeros(one.numel()) if one.grad is None else one.grad.flatten() for one in model.parameters()]
+    model.zero_grad()
+    return torch.cat(found)
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    assert other.norm() > 0
+    return bool((one - other).norm() < 1e-5 * other.norm())
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(tmp_path: Path, architecture: str) -> None:
+    """Log-probabilities, values, policy loss, value loss and the packed pretraining loss, in float32."""
+    make_tiny_model(tmp_path, architecture=architecture)
+    policy = sharpened(load_policy(str(tmp_path), max_length=512).model)
+    value, _ = load_base_model(str(tmp_path), max_length=512, seed=0)
+    given = replace(arguments(completions=3, batch=6, minibatch=6, episodes=6), tokens_per_microbatch=10_000)
+    rows = [torch.arange(20, 90, dtype=torch.int32), torch.arange(100, 110, dtype=torch.int32)]
+    measured = []
+    for reading in (FULL, None):
+        readings = (reading, reading) if reading else tuple(choose_strategy(one, CPU.device) for one in (policy, value))
+        networks = Networks(policy, sharpened(value) if reading else value, CPU, readings=readings)  # type: ignore[arg-type]
+        scores = [torch.tensor([1.0, -1.0, 0.5])] * 2
+        experience = collect(networks, ROLLOUTS, scores, given, version=0)
+        moved = [replace(one, log_probs=one.log_probs + 0.1, values=one.values - 0.1) for one in experience]
+        losses = ppo_losses(networks, moved, given, whole=moved)
+        assert losses.value is not None
+        losses.policy.backward()  # type: ignore[no-untyped-call]
+        of_policy = gradient(policy)
+        losses.value.backward()  # type: ignore[no-untyped-call]
+        of_value = gradient(value)
+        language_model_loss(networks.text_log_probs(rows), tokens=78).backward()  # type: ignore[no-untyped-call]
+        flat = torch.cat([torch.cat([one.log_probs, one.values, one.advantages]) for one in experience])
+        measured.append((flat, of_policy, of_value, gradient(policy)))
+    separate, shared = measured
+    torch.testing.assert_close(shared[0], separate[0], atol=1e-5, rtol=1e-5)
+    assert all(close(one, other) for one, other in zip(shared[1:], separate[1:], strict=True))
+
+
+def sft_gradient(model: PreTrainedModel, reading: Strategy, parts: Sequence[Sequence[Example]], count: int) -> Tensor:
+    for part in parts:
+        (-learned_log_probs(model, CPU, reading, part).sum() / count).backward()  # type: ignore[no-untyped-call]
+    return gradient(model)
+
+
+def test_packed_conversations_learn_as_unpacked_ones_however_they_are_parted(tiny_base: Path) -> None:
+    """S16, S17."""
+    model = sharpened(load_policy(str(tiny_base), max_length=512).model)
+    chance = torch.Generator().manual_seed(1)
+    ids = [torch.randint(20, 250, (length,), generator=chance, dtype=torch.int32) for length in (9, 40, 3, 25)]
+    examples = [Example(n, one, torch.arange(len(one)) > len(one) // 2) for n, one in enumerate(ids)]
+    count = sum(one.count for one in examples)
+    alone = sft_gradient(model, FULL, [[one] for one in examples], count)
+    packed = choose_strategy(model, CPU.device)
+    assert packed.name == "packed"
+    assert close(sft_gradient(model, packed, [examples], count), alone)
+    assert close(sft_gradient(model, packed, [examples[:1], examples[1:]], count), alone)
+
+
+def test_logits_made_in_parts_give_the_same_gradient(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_policy(str(tiny_base), max_length=512).model
+    prompts = [one.tokens for one in ROLLOUTS]
+    found = []
+    for at_once in (2**27, 261 * 4):
+        monkeypatch.setattr(log_probs, "LOGITS_AT_ONCE", at_once)
+        logs = log_probs.completion_log_probs(model, FULL, prompts, temperature=0.7)
+        logs.square().sum().backward()  # type: ignore[no-untyped-call]
+        again, entropies = log_probs.completion_entropies(model, FULL, prompts, temperature=0.7)
+        torch.testing.assert_close(again, logs.detach())
+        found.append((logs.detach(), entropies, gradient(model)))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_residual_dropout_is_there_in_every_architecture_and_only_where_it_is_asked_for(
+    tmp_path: Path, architecture: str
+) -> None:
+    """S11: the seed decides what drops, and outside of a training step nothing does."""
+    model = load_policy(str(make_tiny_model(tmp_path, architecture=architecture)), max_length=512).model
+    ids = torch.arange(20, 40)[None]
+
+    def read() -> Tensor:
+        logits: Tensor = model(input_ids=ids, use_cache=False).logits
+        return logits.detach()
+
+    before = read()
+    dropout = ResidualDropout(model, 0.2)
+    assert torch.equal(read(), before)
+    with dropout.drawn(1, 2):
+        first = read()
+    with dropout.drawn(1, 2):
+        assert torch.equal(read(), first)
+    with dropout.drawn(1, 3):
+        assert not torch.equal(read(), first)
+    assert not torch.equal(first, before)
+    assert torch.equal(read(), before)

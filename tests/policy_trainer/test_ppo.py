@@ -1,0 +1,186 @@
+"""`python -m policy_trainer ppo`, and its loop on a real model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from string import ascii_lowercase
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from lm.errors import Failed
+from policy_trainer import ppo as ppo_module
+from policy_trainer.arguments import PpoArguments
+from policy_trainer.maths.ema import MovingAverage
+from policy_trainer.model import Policy, load_policy
+from policy_trainer.networks import Networks
+from policy_trainer.ppo import ppo_iterations
+from policy_trainer.ppo_step import IterationResult
+from policy_trainer.reward import RewardDoor
+from policy_trainer.rollout import Rollout, Sampling, prompt_of, sample
+from rm_trainer.protocol import Item, Scored
+from tests.policy_trainer.commands import events, metrics, train, weights
+from tests.policy_trainer.known_optimum.language import CPU, arguments
+from tests.policy_trainer.known_optimum.language import learned as counted
+
+pytestmark = pytest.mark.training
+
+SHORT = ("--episodes", "64", "--batch", "16", "--minibatch", "8", "--max-new-tokens", "6", "--watch-every", "2")
+
+
+class CountsLetters:
+    """Pleased by small letters, of which a random answer has one in ten characters."""
+
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        return [Scored(sum(letter in ascii_lowercase for letter in item.completion) / 6) for item in items]
+
+
+def learned(policy: Policy, **options: Any) -> list[IterationResult]:
+    given = arguments(
+        episodes=16 * 64, batch=64, minibatch=32, completions=8, max_new_tokens=6, advantage="leave-one-out",
+        learning_rate=0.02, beta=0.02, beta1=0.9, clip=1.0, adam_epsilon=1e-8, **options,
+    )  # fmt: skip
+    prompts = [prompt_of(policy, n, [{"role": "user", "content": "ABCDEFGH"[n]}]) for n in range(8)]
+    sampling = Sampling(completions=8, max_new_tokens=6)
+    networks = Networks(policy.model, None, CPU)
+    optimizer = torch.optim.AdamW([{"params": list(policy.model.parameters()), "lr": 0.0, "peak": 0.02}])
+    results: list[IterationResult] = []
+
+    def draw(iteration: int, version: int) -> list[Rollout]:
+        return sample(policy, CPU, prompts, sampling, seed=iteration * 64, version=version)
+
+    door = RewardDoor(CountsLetters(), missing_end="lower", missing_end_reward=0.0)
+    average = MovingAverage(policy.model, decay=0.9)
+    for _ in ppo_iterations(networks, optimizer, average, draw, door, None, given, results=results):
+        pass
+    return results
+
+
+def test_a_reward_that_counts_letters_is_learned_within_1024_episodes(policy: Policy) -> None:
+    results = learned(policy)
+    assert results[0].reward < 0.2
+    assert results[-1].reward > 0.7
+    assert results[0].kl == pytest.approx(0, abs=1e-4)
+    assert results[-1].kl > 1
+    assert results[-1].entropy < results[0].entropy
+    assert all(one.decoder_gap < 1e-4 for one in results)
+
+
+def test_a_run_that_ends_in_the_middle_goes_on_as_if_it_had_not_rollouts_included(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S22: killed between the updates of the third iteration. What is written are the averaged weights."""
+    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--gamma", "0.5", "--checkpoint-every", "2",
+               "--pretraining-examples", "1", "--missing-end", "lower")  # fmt: skip
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    averages = []
+    right = MovingAverage.update
+
+    def remembering(self: MovingAverage) -> None:
+        right(self)
+        averages.append({name: one.clone() for name, one in self.averages.items()})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MovingAverage, "update", remembering)
+        assert train("ppo", snapshot, tiny_base, whole, *options) == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(ppo_module, "refuse_broken_numbers", _stop_at(3))
+        assert train("ppo", snapshot, tiny_base, parted, *options) == 1
+    assert not parted.exists()
+    assert train("ppo", snapshot, tiny_base, parted, *options) == 0
+    assert weights(parted) == weights(whole)
+    assert metrics(parted)["figures"] == metrics(whole)["figures"]
+    assert metrics(parted)["looks"] == metrics(whole)["looks"]
+    drawn = sorted(path.name for path in (whole / "rollouts").iterdir())
+    assert drawn == [f"iteration-{n:06d}.jsonl" for n in range(1, 5)]
+    for name in drawn:
+        assert (parted / "rollouts" / name).read_bytes() == (whole / "rollouts" / name).read_bytes()
+    lines = [json.loads(line) for line in (whole / "rollouts" / drawn[2]).read_text().splitlines()]
+    assert {line["weights"] for line in lines} == {4}  # two updates an iteration
+    assert len(lines[0]["answers"]) == 4
+    assert len(lines[0]["answers"][0]["log_probs"]) == len(lines[0]["answers"][0]["tokens"])
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "parted"}
+
+    found = metrics(whole)
+    assert [look["iteration"] for look in found["looks"]] == [2, 4]
+    written = load_file(whole / "model.safetensors")
+    kept = averages[2 * found["chosen"] - 1]
+    assert all(torch.equal(written[name], kept[name]) for name in written if name in kept)
+    assert [event["step"] for event in events(whole, "samples")] == [0, 2, 4]
+    first = events(whole, "step")[0]["figures"]
+    assert first["kl"] == pytest.approx(0, abs=1e-4)
+    assert first["policy_norm"] != first["norm"]
+    AutoModelForCausalLM.from_pretrained(whole)
+    assert "## Held-out prompts" in (whole / "README.md").read_text()
+
+
+def _stop_at(iteration: int) -> object:
+    seen = []
+
+    def stop(number: int, *_: object, **__: object) -> None:
+        seen.append(number)
+        if seen.count(iteration) == 2:
+            raise Failed("Stopped.")
+
+    return stop
+
+
+def test_with_adapters_reference_and_reward_model_are_the_networks_without_them(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
+) -> None:
+    """The same answers at first, so the same rewards and no KL; the written model has no adapters."""
+    found = {}
+    for name, options in (("adapters", ("--lora-rank", "4")), ("whole", ())):
+        out = tmp_path / name
+        more = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_reward_model))
+        assert train("ppo", snapshot, tiny_base, out, *SHORT, *more, *options, "--episodes", "32") == 0
+        found[name] = [event["figures"] for event in events(out, "step")]
+    for figure in ("reward", "kl", "entropy", "length"):
+        assert found["adapters"][0][figure] == pytest.approx(found["whole"][0][figure], abs=1e-4)
+    assert found["adapters"][0]["value_loss"] == pytest.approx(found["whole"][0]["value_loss"], rel=0.05)
+    assert found["adapters"][1]["kl"] != found["whole"][1]["kl"]
+    load_policy(str(tmp_path / "adapters"), max_length=64)  # which refuses weights that are missing
+    assert weights(tmp_path / "adapters") != weights(tiny_base)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--batch", "10", "--completions", "4"), "--batch 10 is no multiple of --completions 4"),
+        (("--batch", "16", "--minibatch", "12"), "--batch 16 is no multiple of --minibatch 12"),
+        (("--advantage", "group", "--completions", "1"), "--completions is 1. Give 2"),
+        (("--temperature", "0"), "--temperature is 0.0; it must be a number above 0"),
+        (("--advantage-scale", "batch", "--gamma", "1"), "--advantage-scale batch divides"),
+    ],
+)
+def test_contradictions_are_refused_before_anything_is_read(
+    tmp_path: Path, options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    assert train("ppo", nowhere, nowhere, tmp_path / "out", "--reward-model", str(nowhere), *options) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clip": 1e-4}, {"beta": 1.0}, {"clip_ratio": 1e-3, "inner_epochs": 3}, {"warmup_steps": 5},
+        {"temperature": 0.5}, {"kl_place": "loss", "beta": 1.0}, {"advantage_scale": "frozen"},
+        {"adam_epsilon": 1.0}, {"missing_end": "replace"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_knob_changes_what_two_iterations_come_to(change: dict[str, Any]) -> None:
+    """S19, on the language whose texts are counted."""
+    plain: PpoArguments = arguments(episodes=80, clip_ratio=0.2, inner_epochs=change.get("inner_epochs", 1))
+    assert not torch.equal(counted(plain)[0], counted(replace(plain, **change))[0])
+
+
+def test_a_reward_that_tells_nothing_apart_ends_the_run(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CountsLetters, "score", lambda self, items: [Scored(0.25) for _ in items])
+    with pytest.raises(Failed, match="It tells nothing apart"):
+        learned(policy)

@@ -1,0 +1,150 @@
+"""What is drawn, by which weights, and what the reward model is shown of it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from lm.errors import Failed, Refused
+from lm.prompt_format import Message
+from policy_trainer.experience import collect, decoder_gap, refuse_unlike
+from policy_trainer.model import Policy, load_policy
+from policy_trainer.networks import Networks
+from policy_trainer.reward import RewardDoor, load_checked, refuse_constant
+from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
+from rm_trainer import evaluate
+from rm_trainer.protocol import Item, Scored
+from tests.policy_trainer.known_optimum.language import CPU, arguments
+from tests.tiny_models import make_tiny_model, make_tiny_reward_model
+
+pytestmark = pytest.mark.training
+
+SAMPLING = Sampling(completions=3, max_new_tokens=6)
+GIVEN = replace(arguments(completions=3, batch=6, minibatch=6, advantage="group"), tokens_per_microbatch=500)
+
+
+def prompts(policy: Policy) -> list[Prompt]:
+    return [prompt_of(policy, n, [Message(role="user", content=text)]) for n, text in enumerate(("Hi", "再见!"), 1)]
+
+
+def test_sampler_and_trainer_agree_also_after_an_update_and_stale_answers_are_refused(policy: Policy) -> None:
+    """S3, S4: a large step moves the sampler's weights, too, and leaves the trained ones float32 and in training."""
+    networks = Networks(policy.model, None, CPU)
+    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=0.05)
+    drawn = []
+    for version in (0, 1):
+        rollouts = sample(policy, CPU, prompts(policy), SAMPLING, seed=7, version=version)
+        experience = collect(networks, rollouts, [torch.zeros(3)] * 2, GIVEN, version=version)
+        assert decoder_gap(experience) < 1e-5
+        refuse_unlike(experience, GIVEN)
+        drawn.append([one.tokens.ids.tolist() for one in rollouts])
+        networks.log_probs([one.tokens for one in rollouts]).sum().backward()  # type: ignore[no-untyped-call]
+        before = [one.clone() for one in policy.model.parameters()]
+        optimizer.step()
+        moved = [bool((one != other).any()) for one, other in zip(policy.model.parameters(), before, strict=True)]
+        assert all(moved)
+    assert drawn[0] != drawn[1]
+    assert {one.dtype for one in policy.model.parameters()} == {torch.float32}
+    with pytest.raises(Failed, match="the weights after 1 updates are to be learned from after 2"):
+        collect(networks, rollouts, [torch.zeros(3)] * 2, GIVEN, version=2)
+    other = [replace(one, engine_log_probs=one.engine_log_probs + 2) for one in rollouts]
+    with pytest.raises(Failed, match=r"differ by \d\.\d+ nats a token"):
+        refuse_unlike(collect(networks, other, [torch.zeros(3)] * 2, GIVEN, version=1), GIVEN)
+
+
+def test_an_answer_has_its_own_seed_and_a_prompt_is_the_samplers(policy: Policy) -> None:
+    """S27: all differ, and none depends on the others."""
+    together = sample(policy, CPU, prompts(policy), SAMPLING, seed=7, version=0)
+    texts = [one.tokens.sequences()[k].tolist() for one in together for k in range(3)]
+    assert len({tuple(text) for text in texts}) == 6
+    assert [one.seeds for one in together] == [(7, 8, 9), (10, 11, 12)]
+    alone = sample(policy, CPU, prompts(policy)[1:], SAMPLING, seed=10, version=0)
+    assert alone[0].tokens.ids.tolist() == together[1].tokens.ids.tolist()
+    for one in together:
+        assert one.tokens.prefix == len(one.prompt.ids)
+        for text, ended in zip(one.tokens.sequences(), one.ended, strict=True):
+            assert (int(text[-1]) in policy.end_tokens) == ended
+
+
+class Shown:
+    """A reward model that keeps what it is asked."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+
+    def score(self, items: list[Item]) -> list[Scored]:
+        self.items += items
+        return [Scored(float(len(item.completion))) for item in items]
+
+
+def answered(policy: Policy, texts: tuple[str, ...], ended: tuple[bool, ...]) -> Rollout:
+    (one,) = sample(policy, CPU, prompts(policy)[:1], replace(SAMPLING, completions=len(texts)), seed=1, version=0)
+    return replace(one, texts=texts, ended=ended)
+
+
+def test_an_answer_that_was_cut_gets_another_reward(policy: Policy) -> None:
+    """S10: the missing end is explicit, and both rules are there."""
+    rollout = answered(policy, ("four", "cut"), (True, False))
+    shown = Shown()
+    for door, expected in (
+        (RewardDoor(shown), [4.0, -1.0]),
+        (RewardDoor(shown, missing_end="lower", missing_end_reward=-0.5, scale=2), [2.0, 1.25]),
+    ):
+        rewards = door.rewards([rollout])
+        assert rewards == [[4.0, 3.0]]
+        assert door.scores([rollout], rewards)[0].tolist() == expected
+    assert shown.items[0] == Item(rollout.prompt.messages, "four")
+
+
+def test_the_reward_model_reads_what_it_was_trained_on_and_its_bias_is_in_the_reward(
+    policy: Policy, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S13, S14: the ids are the renderer's of `rm_trainer`, whatever the policy's tokens were."""
+    loaded = load_checked(tiny_reward_model, policy)
+    loaded.model.config.reward_bias = 5.0
+    read: list[list[int]] = []
+    right = evaluate.Strategy.last_hidden_states
+
+    def reading(self: object, model: object, given: list[evaluate.SharedPrompt]) -> torch.Tensor:
+        read.extend(ids.tolist() for one in given for ids in one.sequences())
+        return right(self, model, given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluate.Strategy, "last_hidden_states", reading)
+    rollout = answered(policy, ("再见 <|im_end|>", "fine"), (True, True))
+    (rewards,) = RewardDoor(loaded.scorer(CPU)).rewards([rollout])
+    expected = [policy.renderer.conversations.answered_ids(rollout.prompt.messages, text) for text in rollout.texts]
+    assert read == expected
+    assert all(abs(reward - 5) < 2 for reward in rewards)
+
+
+def test_reward_models_that_would_mislead_are_refused(policy: Policy, tmp_path: Path) -> None:
+    with pytest.raises(Failed, match=r"the reward 0\.500000\. It tells nothing apart"):
+        refuse_constant([[0.5, 0.5], [0.5]])
+    refuse_constant([[0.5]])
+    other = make_tiny_reward_model(tmp_path / "plain", chat_template=False)
+    with pytest.raises(Refused, match="another chat template than the policy"):
+        load_checked(other, policy)
+    inverted = make_tiny_reward_model(tmp_path / "inverted")
+    (inverted / "metrics.json").write_text('{"valid": {"pair_accuracy": 0.3, "pairs": 40}}')
+    with pytest.raises(Refused, match="orders 30% of 40 validation pairs"):
+        load_checked(inverted, policy)
+    with pytest.raises(Refused, match="is not a directory"):
+        load_checked(tmp_path / "nowhere", policy)
+    state = json.loads((inverted / "tokenizer.json").read_text())
+    words = state["model"]["vocab"]
+    words["A"], words["B"] = words["B"], words["A"]
+    (inverted / "tokenizer.json").write_text(json.dumps(state))
+    with pytest.raises(Refused, match="another tokenizer than the policy"):
+        load_checked(inverted, policy)
+
+
+def test_a_base_without_an_end_token_is_refused(tmp_path: Path) -> None:
+    base = make_tiny_model(tmp_path, chat_template=False)
+    config = base / "tokenizer_config.json"
+    config.write_text(config.read_text().replace('"eos_token": "<eos>"', '"eos_token": null'))
+    generation = base / "generation_config.json"
+    generation.write_text('{"_from_model_config": false}')
+    with pytest.raises(Refused, match="has no token that ends a turn"):
+        load_policy(str(base), max_length=64)
