@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.utils import timezone
@@ -130,11 +131,11 @@ def sampling_now(known: Paces, *, now: datetime | None = None) -> Sampling:
             tasks=Count("task", distinct=True, filter=Q(seconds__isnull=False)),
             busy=Sum("seconds", default=0.0),
             tokens=Sum("new_tokens", default=0),
-            completions=Sum("requested", filter=Q(state=SamplingState.DONE), default=0),
+            asked=Sum("requested", filter=Q(state=SamplingState.DONE), default=0),
         )
     )
-    rows = {row["failure"]: row for row in by_failure}
-    did = rows.pop("", {"tasks": 0, "busy": 0.0, "tokens": 0, "completions": 0})
+    rows: dict[str, Any] = {row["failure"]: row for row in by_failure}
+    did: Mapping[str, Any] = rows.pop("", {"tasks": 0, "busy": 0.0, "tokens": 0, "asked": 0})
     workers = WorkerSign.objects.filter(queues__contains="sampling", at__gt=now - GONE_AFTER).count()
     supply = Supply(
         window_minutes=SAMPLED / timedelta(minutes=1), workers=workers, tasks=did["tasks"], busy_seconds=did["busy"]
@@ -142,7 +143,7 @@ def sampling_now(known: Paces, *, now: datetime | None = None) -> Sampling:
     return Sampling(
         supply=supply,
         tokens=did["tokens"],
-        completions=did["completions"],
+        completions=did["asked"],
         verdict=_verdict(supply, known),
         failures={failure: row["runs"] for failure, row in rows.items()},
         reports=list(SamplerReport.objects.select_related("model_version").filter(at__gte=now - SAMPLED)),
