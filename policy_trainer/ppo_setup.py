@@ -69,7 +69,7 @@ class Run:
     def decisive(self) -> dict[str, str | None]:
         """Returns all that decides the iterations of the run."""
         prompts = str([one.ids for one in self.prompts])
-        return self.arguments.of_the_run() | {"snapshot_sha256": self.snapshot.sha256, "prompts": prompts}
+        return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256, "prompts": prompts}
 
     def draw(self, iteration: int, version: int) -> list[Rollout]:
         """Answers to the iteration's prompts; they are a function of the weights, the seed and the iteration."""

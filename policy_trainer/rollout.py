@@ -82,7 +82,7 @@ def sample(
     merge_adapters(model)
     model.requires_grad_(False)
     if runtime.device.type == "cpu":
-        model.to(runtime.dtype)
+        model.to(runtime.dtype)  # type: ignore[arg-type]
         pack_linear_layers(model)
     turn_end = policy.turn_end
     engine = Engine(

@@ -81,7 +81,7 @@ class Run:
 
     def decisive(self) -> dict[str, str | None]:
         """Returns all that decides the steps of the run."""
-        return self.arguments.of_the_run() | {"snapshot_sha256": self.snapshot.sha256}
+        return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256}
 
     def batches(self, done: int) -> Iterator[list[Example]]:
         """The batches behind the first `done`; with pretraining text, its rows among the demonstrations."""

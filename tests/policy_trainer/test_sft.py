@@ -113,7 +113,7 @@ def test_demonstrations_that_teach_nothing_are_refused(
 
 def row(epoch: int, valid: float | None, reward: float | None) -> EpochRow:
     known = {"step": epoch, "train_loss": 1.0, "reward_error": None, "length": 3.0, "ended": 1.0}
-    return EpochRow(epoch=epoch, valid_loss=valid, reward=reward, **known)  # type: ignore[typeddict-item]
+    return EpochRow(epoch=epoch, valid_loss=valid, reward=reward, **known)  # type: ignore[typeddict-item, no-any-return]
 
 
 def test_the_reward_chooses_before_the_loss_and_of_equals_the_earlier() -> None:
