@@ -57,7 +57,8 @@ COPY (
                 'model', coalesce(nullif(run.imported_model_name, ''), m.name), 'model_version_id', m.id,
                 'temperature', run.temperature, 'top_p', run.top_p, 'seed', coalesce(k.seed, run.seed),
                 'tokens', k.token_count, 'finish_reason', k.finish_reason, 'mean_logprob', k.mean_logprob,
-                'best_of', run.best_of, 'edited', false, 'demonstration_id', null
+                'best_of', CASE WHEN m.id IS NOT NULL THEN run.best_of END,
+                'edited', false, 'demonstration_id', null
             ) ORDER BY rc.completion_id)
             FROM labeling_rankedcompletion rc
             JOIN labeling_completion k ON k.id = rc.completion_id

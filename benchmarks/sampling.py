@@ -108,7 +108,7 @@ class Sides:
     def by_generate_batch(self, asked: Sequence[Asked]) -> float:
         """The library's continuous batching as `generate_batch` drives it, but that each completion, a request of its
         own, has its own length; setting up and warming up are not counted."""
-        settings = GenerationConfig(do_sample=True, top_k=0, eos_token_id=-1, pad_token_id=0)
+        settings = GenerationConfig(do_sample=True, top_k=0, eos_token_id=-1, pad_token_id=0)  # type: ignore[no-untyped-call]
         batching = self.library.continuous_batching_context_manager(
             generation_config=settings,
             continuous_batching_config=ContinuousBatchingConfig(max_memory_percent=0.3),  # the engine's is here, too
@@ -181,7 +181,7 @@ def one_prompt(sides: Sides, name: str, prompt: int, new: int) -> list[Measure]:
     ways: list[Callable[[Sequence[Asked]], float]] = [sides.by_engine, sides.by_generate]
     if sides.shape.has_generate_batch:
         ways.append(sides.by_generate_batch)
-    ours, *theirs = in_turn(*[lambda way=way: way(asked) for way in ways])  # type: ignore[misc]
+    ours, *theirs = in_turn(*[lambda way=way: way(asked) for way in ways])
     first = in_turn(lambda: sides.by_engine([Asked(asked[0].prompt, K, 1)]))[0]
     step, limit = (ours - first) / (new - 1), sides.seconds_to_read_the_weights()
     precision = str(sides.dtype).removeprefix("torch.")

@@ -54,9 +54,13 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argu
             peer = None
         added = gateway_seconds(model, requests=30 if quick else 300)
     return [
-        _measure("8 streaming clients", our_speed.tokens, "tokens/s", "more", peer and peer.tokens),
-        _measure("time to first text, median", our_speed.first * 1000, "ms", "less", peer and peer.first * 1000),
-        _measure("time to first text, p95", our_speed.first_95 * 1000, "ms", "less", peer and peer.first_95 * 1000),
+        _measure("8 streaming clients", our_speed.tokens, "tokens/s", "more", peer.tokens if peer else None),
+        _measure(
+            "time to first text, median", our_speed.first * 1000, "ms", "less", peer.first * 1000 if peer else None
+        ),
+        _measure(
+            "time to first text, p95", our_speed.first_95 * 1000, "ms", "less", peer.first_95 * 1000 if peer else None
+        ),
         Measure(name="gateway, median", value=median(added) * 1000, unit="ms", better="less"),
         Measure(
             name="gateway, p95", value=clients.percentile(added, 0.95) * 1000, unit="ms", better="less", limit=MOST_MS

@@ -17,7 +17,7 @@ from labeling.api.services.webhooks import deliver_due, forget_old_deliveries
 from labeling.base.attempts import forget_attempts_of, forget_old_attempts
 from labeling.base.states import CampaignState
 from labeling.console.queries.pace import paces
-from labeling.console.queries.work import work_of
+from labeling.console.queries.work import work_by_day
 from labeling.console.services import count_days, count_figures
 from labeling.conversations.services.harvesting import harvest_conversations
 from labeling.desk.services import leases
@@ -121,7 +121,7 @@ def count_for_the_console() -> None:
 @shared_task
 def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
-    known = paces(work_of(shown=1, days=8))
+    known = paces(work_by_day(8))
     for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-priority", "pk"):
         tasks.top_up(campaign=campaign, paces=known)
     if any(not why_unusable(model) for model in sampled_models()):

@@ -188,7 +188,7 @@ class Up:
     def _server(self) -> Child:
         """Of the policy, for programs and the playground. Which model it has is told by follow_promotions."""
         port = self.serving.rpartition(":")[2]
-        command = [sys.executable, "-m", "sampler", "serve", "--port", port, "--most-models", "2"]
+        command = [sys.executable, "-m", "sampler", "serve", "--port", port, "--most-models", "2", "--grace", "5"]
         return Child("serving", command, niceness=5)
 
     def _sampling_worker(self) -> Child:

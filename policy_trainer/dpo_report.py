@@ -58,7 +58,7 @@ def write(
     metrics: Metrics = {
         "schema": 1,
         "method": "dpo",
-        **report.facts(
+        **report.facts(  # type: ignore[typeddict-item]  # which have no keys of these names
             arguments, run.runtime, run.policy, run.records.snapshot, run.energy, steps=run.steps, tokens=tokens,
             seconds={"training": training}, began=run.began,
         ),
@@ -66,6 +66,11 @@ def write(
         "figures": figures,
         "chosen": run.steps,
         "chosen_by": "being the last",
+        "epochs": [],
+        "looks": [],
+        "stopped": "",
+        "reward_model": None,
+        "watched_reward_model": None,
         "prompt_reading": run.reading.name,
     }  # fmt: skip
     with shared_atomic_directory(arguments.output, processes) as directory:

@@ -56,9 +56,9 @@ class Run:
     def steps(self) -> int:
         return self.arguments.epochs * ceil(len(self.train) / self.arguments.rankings_per_batch)
 
-    def decisive(self) -> dict[str, str | None]:
+    def decisive(self) -> dict[str, str]:
         """Returns all that decides the steps of the run."""
-        return self.arguments.of_the_run() | {"snapshot_sha256": self.records.snapshot.sha256}
+        return {**self.arguments.of_the_run(), "snapshot_sha256": self.records.snapshot.sha256}
 
     def batches(self, done: int) -> Iterator[list[Judged]]:
         """The batches behind the first `done`."""
@@ -120,7 +120,7 @@ def judged(
         prompts = [rankings[number].tokens for number in numbers]
         with runtime.autocast():
             found = completion_log_probs(policy.model, reading, prompts).cpu()
-        for number, own in zip(numbers, found.split([sum(one.completions) for one in prompts]), strict=True):
+        for number, own in zip(numbers, torch.split(found, [sum(one.completions) for one in prompts]), strict=True):
             places[number].add_(own, alpha=int(counts))
     for place in places:
         runtime.processes.add_up(place)

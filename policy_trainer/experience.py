@@ -111,10 +111,14 @@ def _read(
     log_probs, entropies = networks.entropies(prompts)
     reference = networks.reference_log_probs(prompts)
     values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
-    flat = (torch.split(each, sizes) for each in (log_probs, reference, entropies, values))
     return [
-        _experience(rollout, score.to(log_probs.device), *own, arguments)
-        for rollout, score, *own in zip(rollouts, scores, *flat, strict=True)
+        _experience(rollout, score.to(log_probs.device), *own, arguments=arguments)
+        for rollout, score, own in zip(
+            rollouts,
+            scores,
+            zip(*(torch.split(each, sizes) for each in (log_probs, reference, entropies, values)), strict=True),
+            strict=True,
+        )
     ]
 
 
@@ -125,6 +129,7 @@ def _experience(
     reference: Tensor,
     entropies: Tensor,
     values: Tensor,
+    *,
     arguments: PpoArguments,
 ) -> Experience:
     lengths = rollout.tokens.completions

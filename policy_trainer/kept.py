@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from lm.atomic_files import write_text_file
@@ -96,8 +97,8 @@ class Kept:
 
 
 def _line(one: Rollout) -> dict[str, object]:
-    prefix, *answers = one.tokens.ids.split([one.tokens.prefix, *one.tokens.completions])
-    log_probs = one.engine_log_probs.split(list(one.tokens.completions))
+    prefix, *answers = torch.split(one.tokens.ids, [one.tokens.prefix, *one.tokens.completions])
+    log_probs = torch.split(one.engine_log_probs, list(one.tokens.completions))
     return {
         "prompt": one.prompt.number,
         "weights": one.version,

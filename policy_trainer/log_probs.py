@@ -61,7 +61,7 @@ def token_log_probs(head: nn.Module, hidden: Tensor, tokens: Tensor, temperature
 
 def _parts(head: nn.Module, hidden: Tensor, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
     size = max(1, LOGITS_AT_ONCE // len(cast("Tensor", head.weight)))
-    return list(zip(hidden.split(size), tokens.split(size), strict=True))
+    return list(zip(torch.split(hidden, size), torch.split(tokens, size), strict=True))
 
 
 def _of_part(head: nn.Module, states: Tensor, tokens: Tensor, temperature: float) -> Tensor:

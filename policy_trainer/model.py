@@ -63,7 +63,7 @@ def load_policy(base: str, *, max_length: int) -> Policy:
 
 def unembedding(model: PreTrainedModel) -> nn.Module:
     """The head that makes logits of the last layer's states."""
-    head: nn.Module = model.get_output_embeddings()
+    head: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return head
 
 

@@ -45,7 +45,7 @@ def read_pretraining(
     """
     length = min(length, policy.renderer.max_length)
     if directory is None:
-        rows = [row for one in instead for row in one.split(length)]
+        rows = [row for one in instead for row in torch.split(one, length)]
         return _checked(rows, "the demonstrations' own texts, since no --pretraining was given", seed)
     files = sorted(path for path in directory.rglob("*") if path.is_file()) if directory.is_dir() else []
     texts = [_read(path) for path in files]
@@ -54,7 +54,7 @@ def read_pretraining(
     stream: list[int] = []
     for text in texts:
         stream += [*policy.renderer.conversations.text_ids(text), *([] if end is None else [end])]
-    return _checked(list(torch.tensor(stream, dtype=torch.int32).split(length)), str(directory), seed)
+    return _checked(list(torch.split(torch.tensor(stream, dtype=torch.int32), length)), str(directory), seed)
 
 
 def _checked(rows: Iterable[Tensor], source: str, seed: int) -> PretrainingText:

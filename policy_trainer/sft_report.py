@@ -70,7 +70,7 @@ def write(
     metrics: Metrics = {
         "schema": 1,
         "method": "sft",
-        **report.facts(
+        **report.facts(  # type: ignore[typeddict-item]  # which have no keys of these names
             arguments, run.runtime, run.policy, run.snapshot, run.energy, steps=run.steps, tokens=tokens,
             seconds={"training": training}, began=run.began,
         ),
@@ -79,6 +79,9 @@ def write(
         "chosen": row["step"],
         "chosen_by": by,
         "epochs": list(rows),
+        "looks": [],
+        "stopped": "",
+        "watched_reward_model": None,
         "reward_model": report.place(arguments.reward_model),
         "prompt_reading": run.reading.name,
     }  # fmt: skip

@@ -79,9 +79,9 @@ class Run:
     def steps(self) -> int:
         return self.arguments.epochs * self.steps_per_epoch
 
-    def decisive(self) -> dict[str, str | None]:
+    def decisive(self) -> dict[str, str]:
         """Returns all that decides the steps of the run."""
-        return self.arguments.of_the_run() | {"snapshot_sha256": self.snapshot.sha256}
+        return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256}
 
     def batches(self, done: int) -> Iterator[list[Example]]:
         """The batches behind the first `done`; with pretraining text, its rows among the demonstrations."""

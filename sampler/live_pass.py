@@ -67,7 +67,7 @@ class Recording:
         self._graph: torch.cuda.CUDAGraph | None = None
         if device.type == "cuda":
             self._graph = torch.cuda.CUDAGraph()
-            stream = torch.cuda.Stream(device)
+            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(stream):  # kernels are loaded at their first use, which no recording may do
                 compute()

@@ -14,6 +14,7 @@ import torch
 from benchmarks.policy.shape import Work, demonstrations, texts, write_models
 from benchmarks.training.side import peak_memory
 from lm.prefix_sharing.strategy import choose_strategy
+from lm.prompt_format import Message
 from lm.snapshot.records import Demonstration, Ranking
 from lm.training.optimizer import make_optimizer, optimizer_of, trainable
 from lm.training.runtime import Runtime
@@ -122,7 +123,7 @@ def _outside(timed: Timed, own: Any, *given: Any) -> Any:
 
 def dpo(work: Work, policy: Policy, runtime: Runtime) -> dict[str, float]:
     """A ranking of K completions: what the reference says of it, and a step."""
-    prompt = {"role": "user", "content": texts(work, 1, work.prompt, seed=1)[0]}
+    prompt = Message(role="user", content=texts(work, 1, work.prompt, seed=1)[0])
     answers = texts(work, work.k, work.new, seed=2)
     tokens = policy.renderer.render([prompt], answers)
     ranking = Ranking(1, 1, (), tuple(range(work.k)), ("",) * work.k, tuple(range(1, work.k + 1)))

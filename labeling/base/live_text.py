@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from functools import lru_cache
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import redis
 from django.conf import settings
@@ -72,7 +72,7 @@ def read_live_text(name: str, *, after: str, wait: bool) -> list[Entry]:
     """
     start = after if ENTRY.fullmatch(after) else "0"
     block = int(BLOCK_SECONDS * 1000) if wait else None
-    found = _client(os.getpid()).xread({_key(name): start}, count=500, block=block)
+    found: Any = _client(os.getpid()).xread({_key(name): start}, count=500, block=block)
     return [
         Entry(id=entry, kind=fields["kind"], of=fields["of"], add=fields["add"])
         for _stream, entries in found or ()
@@ -85,7 +85,7 @@ def _key(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _client(_process: int) -> "redis.Redis[str]":
+def _client(_process: int) -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_URL,
         decode_responses=True,

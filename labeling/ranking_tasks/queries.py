@@ -20,9 +20,10 @@ def sampled_models() -> list[ModelVersion]:
         part["model"]
         for mixture in Campaign.objects.filter(state=CampaignState.ACTIVE).values_list("mixture", flat=True)
         for part in mixture
+        if part["model"] is not None
     }
     current = current_sft_model()
-    others = ModelVersion.objects.filter(pk__in=named - {None}).exclude(pk=current.pk if current else None)
+    others = ModelVersion.objects.filter(pk__in=named).exclude(pk=current.pk if current else None)
     return [*([current] if current else []), *others.order_by("pk")]
 
 

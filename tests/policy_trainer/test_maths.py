@@ -59,7 +59,7 @@ def test_without_decay_an_advantage_is_all_that_follows_less_the_value(lengths: 
     chance = torch.Generator().manual_seed(seed)
     rewards, values = (torch.randn(sum(lengths), generator=chance) for _ in range(2))
     advantages, _ = advantage.generalised(rewards, values, lengths, discount=1, decay=1)
-    following = torch.cat([part.flip(0).cumsum(0).flip(0) for part in rewards.split(lengths)])
+    following = torch.cat([part.flip(0).cumsum(0).flip(0) for part in torch.split(rewards, lengths)])
     torch.testing.assert_close(advantages, following - values, atol=1e-5, rtol=1e-5)
 
 

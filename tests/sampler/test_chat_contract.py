@@ -98,7 +98,13 @@ def test_what_asks_for_nothing_is_taken() -> None:
         "frequency_penalty": 0, "logit_bias": {}, "tools": [], "top_logprobs": 0, "response_format": {"type": "text"},
         "metadata": None, "service_tier": "auto",
     }  # fmt: skip
-    said = {"role": "assistant", "content": "Hello", "refusal": None, "tool_calls": None, "annotations": []}
+    said: dict[str, Any] = {
+        "role": "assistant",
+        "content": "Hello",
+        "refusal": None,
+        "tool_calls": None,
+        "annotations": [],
+    }
     messages = [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}]},

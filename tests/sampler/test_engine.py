@@ -131,7 +131,12 @@ def test_a_recorded_step_serves_the_rows_of_its_prompts_while_others_leave(
     requests = [asking("x" * 90, seed=seed, k=2, max_new_tokens=20 + seed) for seed in (1, 30, 50)]
     expected = [[[*one.token_ids] for one in group] for group in sampler.sample(requests)]
     made: list[Recording] = []
-    monkeypatch.setattr("sampler.live_pass.Recording", lambda *given: made.append(Recording(*given)) or made[-1])
+
+    def recorded(*given: Any) -> Recording:
+        made.append(Recording(*given))
+        return made[-1]
+
+    monkeypatch.setattr("sampler.live_pass.Recording", recorded)
     recording = replace(sampler, end_tokens=[]).engine
     recording._records = True
     jobs = [job_of(sampler, request) for request in requests]
@@ -276,7 +281,7 @@ def test_a_stream_says_what_the_whole_completion_says(sampler_of: SamplerOf) -> 
 def test_whoever_stops_listening_to_a_stream_frees_its_row(sampler: TransformersSampler) -> None:
     stream = sampler.stream(asking(max_new_tokens=40), scope="alice")
     next(stream)
-    stream.close()  # type: ignore[attr-defined]  # a generator has it
+    stream.close()
     sampler.engine.step()
     assert has_let_go_of_all(sampler.engine)
 

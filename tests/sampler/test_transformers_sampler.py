@@ -10,8 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lm.errors import RefusedByTemplate, UnusableModel
 from lm.prompt_format import Message, plain_prompt
-from sampler.protocol import PromptTooLong, Sampler, SampleRequest
-from sampler.transformers_sampler import ModelFault, TransformersSampler
+from sampler.protocol import ModelFault, PromptTooLong, Sampler, SampleRequest
+from sampler.transformers_sampler import TransformersSampler
 from tests.sampler.conftest import SamplerOf
 from tests.tiny_models import ARCHITECTURES, END_OF_TURN, SPECIAL_TOKENS, make_tiny_model
 

@@ -96,7 +96,7 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        application = self.wsgi
+        application: Any = self.wsgi  # type: ignore[has-type]  # gunicorn's, untyped
 
         def with_room(environ: dict[str, Any], start_response: Any) -> Any:
             environ[ROOM] = partial(self.make_room, self.here.conn)

@@ -83,21 +83,37 @@ def work_of(*, shown: int, days: int) -> Work:
 
     In a fixed number of queries, none of which reads more than what a day brings and what beat counted.
     """
-    first, first_shown = (timezone.localdate() - timedelta(days=number - 1) for number in (days, shown))
-    since = uncounted_since()
-    fresh = [_handed(kind, row) for kind, rows in handed_in(since=since).items() for row in rows]
-    real = _real_campaigns()
-    fresh = [each for each in fresh if each.campaign in real]
-    counted = DailyWork.objects.filter(REAL_WORK).order_by()
+    first_shown = _first_of(shown)
+    fresh, counted = _fresh(), DailyWork.objects.filter(REAL_WORK).order_by()
     return Work(
-        by_day=_added(
-            counted.filter(day__gte=first), _since(fresh, first), ("day", "campaign", "language", "kind", "simulated")
-        ),
+        by_day=_by_day(fresh, days),
         by_labeler=_added(
             counted.filter(day__gte=first_shown), _since(fresh, first_shown), ("labeler", "campaign", "kind")
         ),
         ever=_added(counted, fresh, ("campaign", "kind", "simulated")),
     )
+
+
+def work_by_day(days: int) -> list[Handed]:
+    """The last `days` days, today last, by day, campaign and language: what `work_of` has of them, without the rest."""
+    return _by_day(_fresh(), days)
+
+
+def _first_of(days: int) -> date:
+    return timezone.localdate() - timedelta(days=days - 1)
+
+
+def _fresh() -> list[Handed]:
+    """What beat has not counted yet."""
+    real = _real_campaigns()
+    rows = [(kind, row) for kind, rows in handed_in(since=uncounted_since()).items() for row in rows]
+    return [each for kind, row in rows if (each := _handed(kind, row)).campaign in real]
+
+
+def _by_day(fresh: Sequence[Handed], days: int) -> list[Handed]:
+    first = _first_of(days)
+    counted = DailyWork.objects.filter(REAL_WORK, day__gte=first).order_by()
+    return _added(counted, _since(fresh, first), ("day", "campaign", "language", "kind", "simulated"))
 
 
 def _since(fresh: Sequence[Handed], first: date) -> list[Handed]:

@@ -82,7 +82,7 @@ def _work() -> Iterable[Metric]:
 def _sampling() -> Iterable[Metric]:
     """Of the last half hour (queries/pace.py); what samplers hold in memory, since they were loaded."""
     work = work_of(shown=1, days=8)
-    known = paces(work, to_plan=False)
+    known = paces(work.by_day, to_plan=False)
     now = sampling_now(known)
     depth = depths(campaigns=Campaign.objects.in_bulk(), figures=figures(), work=work)
     minutes = [((each.campaign.slug, each.language), each.minutes) for each in depth if each.minutes is not None]

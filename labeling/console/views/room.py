@@ -48,7 +48,7 @@ class Room:
 
     @cached_property
     def paces(self) -> Paces:
-        return paces(self.work, to_plan=False)
+        return paces(self.work.by_day, to_plan=False)
 
     @cached_property
     def sampling(self) -> Sampling:

@@ -40,9 +40,9 @@ class BackendForm(forms.Form):
 
 
 def backend_page(admin: BaseAdmin, request: HttpRequest, version: ModelVersion, *, back: str) -> HttpResponse:
-    def form(*data: Any) -> BackendForm:
+    def form(data: Any = None, files: Any = None) -> BackendForm:
         now = {"backend": version.backend, "server": version.server, "served_name": version.served_name}
-        return BackendForm(*data, initial=now)
+        return BackendForm(data, files, initial=now)
 
     def act(cleaned: dict[str, Any]) -> str:
         choose_backend(

@@ -1,7 +1,7 @@
 """API tokens: made with scopes and an end, shown once, revoked."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -71,7 +71,7 @@ class ApiTokenAdmin(BaseAdmin):
     )
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "beginning")
-    fieldsets: Sequence[Any] = (
+    fieldsets: ClassVar[Any] = (
         (None, {"fields": ("user", "name", "beginning", "show_scopes", "state_word", "created_at", "expires_at",
                            "tokens_per_day", "last_used_at")}),
     )  # fmt: skip

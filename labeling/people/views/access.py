@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.formats import date_format
@@ -21,6 +22,7 @@ from labeling.people.queries import labeler_of, zone_of
 from labeling.people.views.throttling import WhilePaused
 
 P = ParamSpec("P")
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
 class LabelerRequest(HttpRequest):
@@ -31,12 +33,12 @@ class LabelerRequest(HttpRequest):
 
 
 def labeler_page(
-    view: Callable[Concatenate[LabelerRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    view: Callable[Concatenate[LabelerRequest, P], Answer],
+) -> Callable[Concatenate[HttpRequest, P], Answer | HttpResponse]:
     """Redirects visitors to the login page and back; tells people without a labeler's profile what to do."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> Answer | HttpResponse:
         if not request.user.is_authenticated:
             return redirect_to_login(_page_to_return_to(request))
         labeler = labeler_of(request.user)

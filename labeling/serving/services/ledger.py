@@ -1,5 +1,7 @@
 """Who used how much: tokens in and out, by program and day."""
 
+from datetime import date
+
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -22,7 +24,7 @@ def note_usage(*, token: ApiToken, prompt_tokens: int, completion_tokens: int) -
         _add(token, day, prompt_tokens, completion_tokens)
 
 
-def _add(token: ApiToken, day: object, prompt_tokens: int, completion_tokens: int) -> bool:
+def _add(token: ApiToken, day: date, prompt_tokens: int, completion_tokens: int) -> bool:
     of_day = ChatUsage.objects.filter(token=token, day=day)
     return bool(
         of_day.update(

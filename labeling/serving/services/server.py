@@ -66,8 +66,9 @@ class ServerStream:
         if self._response.status_code != 200:
             self._response.read()
             raise _refusal(self._response)
-        for chunk in self._chunks():
-            return chunk
+        first: Chunk | None = next(self._chunks(), None)
+        if first is not None:
+            return first
         raise _down("it ended its answer before it began")
 
     def __iter__(self) -> Iterator[Chunk | None]:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def said(conversation: ServedConversation) -> list[tuple[str, str, str | None]]:
     found = conversation.turns.select_related("model_version")
-    return [(turn.role, turn.content, turn.model_version and turn.model_version.name) for turn in found]
+    return [(turn.role, turn.content, turn.model_version.name if turn.model_version else None) for turn in found]
 
 
 def test_nothing_is_kept_before_a_yes_nor_after_a_no(alice: Labeler) -> None:

@@ -67,7 +67,7 @@ def sample(task_id: int, current: ModelVersion, rewarder: Any = None, **samplers
     return RankingTask.objects.get(pk=task_id)
 
 
-def where_from(task: RankingTask) -> Counter[tuple[str, float]]:
+def where_from(task: RankingTask) -> Counter[tuple[str, float | None]]:
     rows = task.completions.values_list("run__model_version__name", "run__temperature")
     return Counter((name, temperature) for name, temperature in rows)
 

@@ -11,7 +11,9 @@ import httpx2
 import openai
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -172,7 +174,9 @@ def test_the_day_s_tokens_run_out_and_another_program_s_are_its_own(served: str,
     assert [day["requests"] for day in said["data"]] == [1]
     assert said["tokens_per_day"] == 5
     assert "paul" not in json.dumps(said)
-    assert ask(program(second)).status_code == 200
+    with CaptureQueriesContext(connection) as queries:
+        assert ask(program(second)).status_code == 200
+    assert len(queries) <= 10, [each["sql"] for each in queries]  # each is a part of what the gateway adds
     assert program(first).get("/v1/usage").json() == said
     assert program(second).get("/v1/usage").json()["data"][0]["requests"] == 2
 

@@ -174,7 +174,7 @@ def optimum(given: PpoArguments, *, scale: float = 1.0) -> Tensor:
         found.backward()  # type: ignore[no-untyped-call]
         return found
 
-    solver.step(loss)
+    solver.step(loss)  # type: ignore[no-untyped-call]
     return log_probs(rows.detach()).exp().float()
 
 

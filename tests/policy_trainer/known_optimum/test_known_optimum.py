@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from lm.errors import Refused
-from policy_trainer import networks as networks_module
 from policy_trainer.arguments import PpoArguments
+from policy_trainer.log_probs import completion_log_probs
 from policy_trainer.maths import advantage, kl
 from policy_trainer.maths.answers import summed
 from policy_trainer.networks import Networks
@@ -107,13 +107,13 @@ def _last_without_penalty(
 
 
 def _values_late(right: Any, rewards: Tensor, values: Tensor, lengths: Lengths, **more: float) -> Any:
-    late = torch.cat([torch.cat([part[1:], part[-1:]]) for part in values.split(list(lengths))])
+    late = torch.cat([torch.cat([part[1:], part[-1:]]) for part in torch.split(values, list(lengths))])
     return right(rewards, late, lengths, **more)
 
 
 def _tempered_alone(_right: Any, self: Networks, prompts: Any) -> Tensor:
     with torch.no_grad(), self.as_reference() as reference:
-        return networks_module.completion_log_probs(reference, self.reading, prompts)
+        return completion_log_probs(reference, self.reading, prompts)
 
 
 def _clipped(right: Any, self: RewardDoor, rollouts: Any, rewards: Any) -> list[Tensor]:

@@ -106,10 +106,12 @@ def outstanding() -> QuerySet[Check]:
 
 
 def gold_for(labeler: Labeler, assignment: Assignment) -> QuerySet[GoldItem]:
-    """The gold items of the same campaign that the labeler may be given: never met, not even as a check."""
+    """The gold items of the same campaign that the labeler may be given: never met, not even as a check, and without a
+    demonstration of their own among the completions."""
     met = Assignment.objects.filter(HAS_MET, labeler=labeler, task=OuterRef("task"))
     return GoldItem.objects.filter(
         ~Exists(met),
+        Q(task__written_by=None) | ~Q(task__written_by=labeler),
         ~Exists(Check.objects.filter(labeler=labeler, item=OuterRef("pk"))),
         state=GoldState.ACTIVE,
         task__campaign=assignment.campaign_id,

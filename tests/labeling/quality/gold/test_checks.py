@@ -15,7 +15,7 @@ from labeling.models import Assignment, Campaign, Change, Check, GoldItem, Label
 from labeling.people.services import change_labeler_state
 from labeling.quality.gold.services.items import RightAnswer, edit_gold, make_gold, retire_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
-from labeling.quality.gold.services.planning import plan_checks, withdraw_checks
+from labeling.quality.gold.services.planning import gold_for, plan_checks, withdraw_checks
 from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking, copy_task
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -94,6 +94,16 @@ def test_the_share_that_follows_is_that_of_the_campaign() -> None:
             rank(alice, [1, 2, 3, 4])
             measure_handed_in()
     assert abs(checks - 0.25 * n) <= 4 * (n * 0.25 * 0.75) ** 0.5
+
+
+def test_whoever_wrote_one_of_its_completions_is_not_given_it() -> None:
+    campaign, alice = always(), make_labeler()
+    item = gold_of(campaign)
+    RankingTask.objects.filter(pk=item.task_id).update(written_by=alice)
+    ranking = hand_in(alice, campaign)
+    assert not gold_for(alice, ranking.assignment).exists()
+    bob = make_labeler("bob")
+    assert list(gold_for(bob, ranking.assignment)) == [item]
 
 
 def test_whoever_has_met_the_item_is_not_given_it() -> None:
