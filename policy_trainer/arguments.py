@@ -20,6 +20,7 @@ from policy_trainer.maths.kl import Place
 
 Advantage = Literal["gae", "group", "leave-one-out"]
 AdvantageScale = Literal["none", "frozen", "batch"]
+EnsembleRule = Literal["mean", "worst"]
 MissingEnd = Literal["replace", "lower"]
 
 
@@ -102,6 +103,11 @@ class PpoArguments(PolicyArguments):
     watched_reward_model: Annotated[
         Path | None, "Reward model of other labels, which is only watched. Absent, nobody sees over-optimisation."
     ] = None
+    ensemble: Annotated[
+        Path | None, "Directory of further reward models, one a folder: all are optimised together."
+    ] = None
+    ensemble_rule: Annotated[EnsembleRule, "Their reward: mean − penalty · deviation, or the worst one's."] = "mean"
+    ensemble_penalty: Annotated[float, "Of a deviation between reward models. Coste et al. 2023: 0.1 to 1."] = 0.5
     prompts: Annotated[
         Path | None, 'JSONL of {"prompt": [messages]}; absent, the prompts of the split train of --data.'
     ] = None
@@ -165,7 +171,8 @@ class PpoArguments(PolicyArguments):
         )  # fmt: skip
         at_least(
             0, beta=self.beta, gamma=self.gamma, pretraining_examples=self.pretraining_examples,
-            watch_every=self.watch_every, kl_budget=self.kl_budget, patience=self.patience,
+            watch_every=self.watch_every, ensemble_penalty=self.ensemble_penalty, kl_budget=self.kl_budget,
+            patience=self.patience,
         )  # fmt: skip
         at_least(2, pretraining_length=self.pretraining_length)
         above_zero(

@@ -66,6 +66,11 @@ def write(
         "figures": figures,
         "chosen": run.steps,
         "chosen_by": "being the last",
+        "epochs": [],
+        "looks": [],
+        "stopped": "",
+        "reward_model": None,
+        "watched_reward_model": None,
         "prompt_reading": run.reading.name,
     }  # fmt: skip
     with shared_atomic_directory(arguments.output, processes) as directory:

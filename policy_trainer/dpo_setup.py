@@ -56,7 +56,7 @@ class Run:
     def steps(self) -> int:
         return self.arguments.epochs * ceil(len(self.train) / self.arguments.rankings_per_batch)
 
-    def decisive(self) -> dict[str, str | None]:
+    def decisive(self) -> dict[str, str]:
         """Returns all that decides the steps of the run."""
         return {**self.arguments.of_the_run(), "snapshot_sha256": self.records.snapshot.sha256}
 

@@ -1,6 +1,6 @@
 """The shape of metrics.json, which every command that trains leaves beside its model."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, TypedDict
 
 from lm.run_facts import RunFacts
 
@@ -36,7 +36,9 @@ class LookRow(TypedDict):
 
 
 class Metrics(RunFacts):
-    """`chosen`: the step whose model was kept, and `chosen_by` what; `figures`: of the last step, by name."""
+    """`chosen`: the step whose model was kept, and `chosen_by` what; `figures`: of the last step, by name. `epochs` is
+    for SFT and `looks` for PPO, else empty; `stopped`: why it ended early, or "".
+    """
 
     schema: int
     method: Method
@@ -44,9 +46,9 @@ class Metrics(RunFacts):
     figures: dict[str, float]
     chosen: int
     chosen_by: str
-    epochs: NotRequired[list[EpochRow]]
-    looks: NotRequired[list[LookRow]]
-    stopped: NotRequired[str]
-    reward_model: NotRequired[str | None]
-    watched_reward_model: NotRequired[str | None]
+    epochs: list[EpochRow]
+    looks: list[LookRow]
+    stopped: str
+    reward_model: str | None
+    watched_reward_model: str | None
     prompt_reading: str

@@ -77,8 +77,8 @@ def _training(metrics: Metrics) -> str:
     models = "".join(
         f"\n{words}: `{path}`."
         for words, path in (
-            ("Reward model", metrics.get("reward_model")),
-            ("Reward model that was only watched", metrics.get("watched_reward_model")),
+            ("Reward model", metrics["reward_model"]),
+            ("Reward model that was only watched", metrics["watched_reward_model"]),
         )
         if path
     )
@@ -104,7 +104,7 @@ def _epochs(metrics: Metrics) -> str:
             _number(row["length"], ".0f"),
             _number(row["ended"], ".0%"),
         ]
-        for row in metrics.get("epochs", [])
+        for row in metrics["epochs"]
     ]
     return f"## Epochs\n\n{_table(head, rows)}" if rows else ""
 
@@ -120,16 +120,16 @@ def _looks(metrics: Metrics) -> str:
             f"{row['length']:.0f}",
             f"{row['ended']:.0%}",
         ]
-        for row in metrics.get("looks", [])
+        for row in metrics["looks"]
     ]
     return f"## Held-out prompts\n\n{_table(head, rows)}" if rows else ""
 
 
 def _limits(metrics: Metrics) -> str:
     lines = ["* Whether people prefer its answers, only people can say: none judged them here."]
-    if metrics["method"] == "ppo" and not metrics.get("watched_reward_model"):
+    if metrics["method"] == "ppo" and not metrics["watched_reward_model"]:
         lines.append("* The reward model that it was optimised against is the one that measured it.")
-    if metrics.get("stopped"):
+    if metrics["stopped"]:
         lines.append(f"* It was stopped: {metrics['stopped']}")
     return "## Limits\n\n" + "\n".join(lines)
 

@@ -112,6 +112,7 @@ def write(
         "figures": {name: float(getattr(last, name)) for name in SAID},
         "chosen": len(results) if best is None else best.iteration,
         "chosen_by": "being the last, as there were no held-out prompts" if best is None else _by(arguments),
+        "epochs": [],
         "looks": [cast("LookRow", asdict(one.look)) for one in results if one.look is not None],
         "stopped": stopped,
         "reward_model": str(arguments.reward_model),

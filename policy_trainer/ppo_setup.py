@@ -29,7 +29,7 @@ from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
-from policy_trainer.reward import RewardDoor, RewardModel, load_checked
+from policy_trainer.reward import Ensemble, RewardDoor, RewardModel, further_models, load_checked
 from policy_trainer.rollout import Prompt, Rollout, Sampling, sample
 from policy_trainer.samples import samples_of
 from policy_trainer.watch import Look
@@ -66,7 +66,7 @@ class Run:
     energy: EnergyMeter
     began: float
 
-    def decisive(self) -> dict[str, str | None]:
+    def decisive(self) -> dict[str, str]:
         """Returns all that decides the iterations of the run."""
         prompts = str([one.ids for one in self.prompts])
         return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256, "prompts": prompts}
@@ -123,7 +123,6 @@ def prepare(arguments: PpoArguments, progress: Progress) -> Run:
     snapshot = open_snapshot(arguments.data)
     policy = load_policy(arguments.base, max_length=arguments.max_length)
     reward_model = load_checked(arguments.reward_model, policy)
-    watched = load_checked(arguments.watched_reward_model, policy) if arguments.watched_reward_model else None
     prompts, left_out = training_prompts(
         snapshot,
         arguments.prompts,
@@ -142,8 +141,7 @@ def prepare(arguments: PpoArguments, progress: Progress) -> Run:
     for model in both:
         runtime.place(model)
     networks = Networks(policy.model, value, runtime, temperature=arguments.temperature)
-    door = _door(arguments, _rewarder(arguments, reward_model, value, runtime))
-    watching = door if watched is None else _door(arguments, watched.scorer(runtime))
+    door, watched = _doors(arguments, policy, _rewarder(arguments, reward_model, value, runtime), runtime)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
     return Run(
         arguments=arguments,
@@ -155,12 +153,12 @@ def prepare(arguments: PpoArguments, progress: Progress) -> Run:
         optimizer=optimizer_of(_groups(networks, arguments), arguments),
         average=MovingAverage(policy.model, decay=arguments.ema_decay),
         door=door,
-        watched=watching,
+        watched=watched,
         text=text,
         prompts=prompts,
         left_out=left_out,
         held_out=held_out,
-        sft_rewards=[own[0] for own in watching.rewards(first)],
+        sft_rewards=[own[0] for own in watched.rewards(first)],
         sft_samples=samples_of(first[: arguments.samples], [own[0] for own in door.rewards(first)]),
         kept=Kept(arguments.output, keeps_rollouts=arguments.keep_rollouts),
         energy=EnergyMeter(runtime.device),
@@ -243,6 +241,19 @@ def _make_trainable(arguments: PpoArguments, policy: PreTrainedModel, value: Pre
                 recompute_activations(model)
     if not trainable(policy):
         raise Refused("Nothing of the policy is left to train. Freeze less.")
+
+
+def _doors(
+    arguments: PpoArguments, policy: Policy, rewarder: Rewarder, runtime: Runtime
+) -> tuple[RewardDoor, RewardDoor]:
+    """The door to what is optimised, and to what is only watched: the same where nothing is."""
+    if arguments.ensemble is not None:
+        every = [rewarder, *(one.scorer(runtime) for one in further_models(arguments.ensemble, policy))]
+        rewarder = Ensemble(every, arguments.ensemble_rule, arguments.ensemble_penalty)
+    door = _door(arguments, rewarder)
+    if arguments.watched_reward_model is None:
+        return door, door
+    return door, _door(arguments, load_checked(arguments.watched_reward_model, policy).scorer(runtime))
 
 
 def _door(arguments: PpoArguments, rewarder: Rewarder) -> RewardDoor:

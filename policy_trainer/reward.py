@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, pstdev
 
 import torch
 from torch import Tensor
@@ -16,11 +17,11 @@ from transformers import PreTrainedModel
 from lm.errors import Failed, Refused
 from lm.rendering import Renderer
 from lm.training.runtime import Runtime
-from policy_trainer.arguments import MissingEnd
+from policy_trainer.arguments import EnsembleRule, MissingEnd
 from policy_trainer.model import Policy
 from policy_trainer.rollout import Rollout
 from rm_trainer.model import load_reward_model
-from rm_trainer.protocol import Item, Rewarder
+from rm_trainer.protocol import Item, Rewarder, Scored
 from rm_trainer.scorer import Scorer
 
 AT_ONCE = 64
@@ -65,6 +66,38 @@ class RewardModel:
     def scorer(self, runtime: Runtime) -> Scorer:
         """Moves it to the device."""
         return Scorer(self.model, self.renderer, runtime, batch_size=AT_ONCE)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Several reward models as one: where they disagree, none of them has seen the like, and the reward is lower
+    (Coste et al. 2023, arXiv 2310.02743).
+    """
+
+    rewarders: Sequence[Rewarder]
+    rule: EnsembleRule
+    penalty: float
+
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        """An item that one of them can't read has no reward."""
+        each = zip(*(one.score(items) for one in self.rewarders), strict=True)
+        return [self._together(own) for own in each]
+
+    def _together(self, scored: Sequence[Scored]) -> Scored:
+        rewards = [one.reward for one in scored if one.reward is not None]
+        if len(rewards) < len(scored):
+            return next(one for one in scored if one.reward is None)
+        if self.rule == "worst":
+            return Scored(min(rewards))
+        return Scored(fmean(rewards) - self.penalty * pstdev(rewards))
+
+
+def further_models(directory: Path, policy: Policy) -> list[RewardModel]:
+    """The reward models in a directory's folders. Raises Refused."""
+    folders = sorted(path for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
+    if not folders:
+        raise Refused(f"{directory} holds no reward models. Give --ensemble a directory with one in each folder.")
+    return [load_checked(folder, policy) for folder in folders]
 
 
 def load_checked(directory: Path, policy: Policy) -> RewardModel:

@@ -5,12 +5,11 @@ precision of the matrix products. So it is never an update behind, and what trai
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lm.errors import Failed, Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
@@ -80,10 +79,8 @@ def sample(
     """
     model = deepcopy(policy.model)
     merge_adapters(model)
-    model.requires_grad_(False)
-    if runtime.device.type == "cpu":
-        model.to(runtime.dtype)  # type: ignore[arg-type]
-        pack_linear_layers(model)
+    nn.Module.eval(model)  # layers that are computed again in the backward pass are in training mode
+    pack_linear_layers(nn.Module.to(model.requires_grad_(False), runtime.dtype))
     turn_end = policy.turn_end
     engine = Engine(
         model,
@@ -92,7 +89,7 @@ def sample(
         max_tokens=sampling.max_tokens,
     )
     jobs = [_job(one, sampling, seed=seed + place * sampling.completions) for place, one in enumerate(prompts)]
-    _run(engine, jobs, runtime)
+    _run(engine, jobs)
     return [_rollout(policy, one, job, version) for one, job in zip(prompts, jobs, strict=True)]
 
 
@@ -107,18 +104,14 @@ def _job(prompt: Prompt, sampling: Sampling, *, seed: int) -> Job:
     return Job(request=request, prompt=prompt.ids)
 
 
-def _run(engine: Engine, jobs: Iterable[Job], runtime: Runtime) -> None:
+def _run(engine: Engine, jobs: Iterable[Job]) -> None:
     for job in jobs:
         engine.submit(job)
-    # On a processor the copy is in the precision already, and its packed layers take no other.
-    with nullcontext() if runtime.device.type == "cpu" else runtime.autocast():
-        try:
-            while not engine.is_idle:
-                engine.step()
-        except OutOfMemory as error:
-            raise Failed(
-                f"{error} Lower --max-new-tokens or --tokens-per-microbatch, or take a device with more memory."
-            ) from error
+    try:
+        while not engine.is_idle:
+            engine.step()
+    except OutOfMemory as error:
+        raise Failed(f"{error} Lower --max-new-tokens, or take a device with more memory.") from error
 
 
 def _rollout(policy: Policy, prompt: Prompt, job: Job, version: int) -> Rollout:

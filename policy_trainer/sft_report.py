@@ -79,6 +79,9 @@ def write(
         "chosen": row["step"],
         "chosen_by": by,
         "epochs": list(rows),
+        "looks": [],
+        "stopped": "",
+        "watched_reward_model": None,
         "reward_model": report.place(arguments.reward_model),
         "prompt_reading": run.reading.name,
     }  # fmt: skip

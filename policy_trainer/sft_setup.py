@@ -79,7 +79,7 @@ class Run:
     def steps(self) -> int:
         return self.arguments.epochs * self.steps_per_epoch
 
-    def decisive(self) -> dict[str, str | None]:
+    def decisive(self) -> dict[str, str]:
         """Returns all that decides the steps of the run."""
         return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256}
 

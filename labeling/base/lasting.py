@@ -52,6 +52,7 @@ def event_stream(events: Iterable[bytes]) -> StreamingHttpResponse:
     response = StreamingHttpResponse(_closing(events), content_type="text/event-stream; charset=utf-8")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
+    response["Content-Encoding"] = "identity"  # GZipMiddleware would collect it for browsers
     return response
 
 

@@ -9,7 +9,7 @@ from tests.processes import ROOT
 # Places and switches, which no paper has.
 WITHOUT_SOURCE = {
     "data", "keep_epochs", "pretraining", "reward_model", "watched_reward_model", "prompts", "leave_out_long_prompts",
-    "hours", "keep_rollouts", "MAY_DIFFER",
+    "hours", "keep_rollouts", "ensemble", "MAY_DIFFER",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from lm.prompt_format import Message
 from policy_trainer.experience import collect, decoder_gap, refuse_unlike
 from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
-from policy_trainer.reward import RewardDoor, load_checked, refuse_constant
+from policy_trainer.reward import Ensemble, RewardDoor, further_models, load_checked, refuse_constant
 from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
 from rm_trainer.protocol import Item, Scored
 from tests.policy_trainer.known_optimum.language import CPU, arguments
@@ -100,6 +100,20 @@ def test_an_answer_that_was_cut_gets_another_reward(policy: Policy) -> None:
     assert shown.items[0] == Item(rollout.prompt.messages, "four")
 
 
+def test_where_reward_models_disagree_the_reward_is_lower() -> None:
+    class Says:
+        def __init__(self, *rewards: float | None) -> None:
+            self.rewards = rewards
+
+        def score(self, items: Sequence[Item]) -> list[Scored]:
+            return [Scored(reward) for reward in self.rewards]
+
+    items = [Item((), "a")] * 3
+    both = [Says(1.0, 2.0, 0.0), Says(1.0, 4.0, None)]
+    assert [one.reward for one in Ensemble(both, "mean", 0.5).score(items)] == [1.0, 2.5, None]
+    assert [one.reward for one in Ensemble(both, "worst", 0.5).score(items)] == [1.0, 2.0, None]
+
+
 def test_the_reward_model_reads_what_it_was_trained_on_and_its_bias_is_in_the_reward(
     policy: Policy, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +148,8 @@ def test_reward_models_that_would_mislead_are_refused(policy: Policy, tmp_path: 
         load_checked(inverted, policy)
     with pytest.raises(Refused, match="is not a directory"):
         load_checked(tmp_path / "nowhere", policy)
+    with pytest.raises(Refused, match="holds no reward models"):
+        further_models(tmp_path / "nowhere", policy)
     state = json.loads((inverted / "tokenizer.json").read_text())
     words = state["model"]["vocab"]
     words["A"], words["B"] = words["B"], words["A"]

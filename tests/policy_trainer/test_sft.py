@@ -39,14 +39,15 @@ def test_a_model_learns_four_demonstrations_by_heart_and_stops_where_they_do(
     by_loss = tmp_path / "by_loss"
     data = write_snapshot(
         tmp_path / "data",
-        demonstrations={"train": [demonstration(n, f"a {one}", prompt=f"show {one}") for n, one in enumerate(WORDS)]},
+        demonstrations={"train": [demonstration(n, "a zebra", prompt=f"show {one}") for n, one in enumerate(WORDS, 1)]},
     )
-    assert train("sft", data, tiny_base, by_loss, "--epochs", "60", "--learning-rate", "0.01") == 0
+    often = ("--epochs", "15", "--batch-size", "1", "--learning-rate", "0.01")
+    assert train("sft", data, tiny_base, by_loss, *often) == 0
     assert metrics(by_loss)["chosen_by"] == "being the last, as there was nothing to validate on"
     policy = load_policy(str(by_loss), max_length=512)
     prompts = [prompt_of(policy, 1, [{"role": "user", "content": f"show {one}"}]) for one in WORDS]
     answers = sample(policy, CPU, prompts, Sampling(completions=1, max_new_tokens=20, temperature=0), seed=0, version=0)
-    assert [one.texts[0] for one in answers] == [f"a {one}" for one in WORDS]
+    assert [one.texts[0] for one in answers] == ["a zebra"] * 4
     assert all(one.ended[0] for one in answers)
     AutoModelForCausalLM.from_pretrained(by_loss)
     assert AutoTokenizer.from_pretrained(by_loss).chat_template
@@ -112,8 +113,9 @@ def test_demonstrations_that_teach_nothing_are_refused(
 
 
 def row(epoch: int, valid: float | None, reward: float | None) -> EpochRow:
-    known = {"step": epoch, "train_loss": 1.0, "reward_error": None, "length": 3.0, "ended": 1.0}
-    return EpochRow(epoch=epoch, valid_loss=valid, reward=reward, **known)  # type: ignore[typeddict-item, no-any-return]
+    return EpochRow(
+        epoch=epoch, step=epoch, train_loss=1.0, valid_loss=valid, reward=reward, reward_error=None, length=3, ended=1
+    )
 
 
 def test_the_reward_chooses_before_the_loss_and_of_equals_the_earlier() -> None:

@@ -15,7 +15,7 @@ from labeling.base.states import AssignmentKind, AssignmentState, SamplingState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.console.models import DailyWork
 from labeling.console.queries.depth import seconds_per_ranking
-from labeling.console.queries.work import Work
+from labeling.console.queries.work import Handed
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.ranking_tasks.models import SamplerReport, SamplingRun
@@ -32,17 +32,17 @@ Where = tuple[int, str]
 """A campaign and a language."""
 
 
-def paces(work: Work, *, now: datetime | None = None, to_plan: bool = True) -> Paces:
-    """`work`: of a week at least. Not `to_plan`: without who may come back and how long sampling takes."""
+def paces(by_day: Sequence[Handed], *, now: datetime | None = None, to_plan: bool = True) -> Paces:
+    """`by_day`: of a week at least. Not `to_plan`: without who may come back and how long sampling takes."""
     now = now or timezone.now()
-    took = seconds_per_ranking(work.by_day)
+    took = seconds_per_ranking(by_day)
     where = _where_people_are(now)
     at_work: defaultdict[Where, float] = defaultdict(float)
     for counted in where.values():
         for place, count in counted.items():
             at_work[place] += count / counted.total()
     regulars, lead = (_regulars(now), _lead_minutes(now)) if to_plan else ({}, {})
-    languages = {(each.campaign, each.language) for each in work.by_day if each.campaign is not None}
+    languages = {(each.campaign, each.language) for each in by_day if each.campaign is not None}
     found = {
         (campaign, language): Pace(
             seconds=_seconds(took, campaign, language),
@@ -131,11 +131,11 @@ def sampling_now(known: Paces, *, now: datetime | None = None) -> Sampling:
             tasks=Count("task", distinct=True, filter=Q(seconds__isnull=False)),
             busy=Sum("seconds", default=0.0),
             tokens=Sum("new_tokens", default=0),
-            sampled=Sum("requested", filter=Q(state=SamplingState.DONE), default=0),
+            asked=Sum("requested", filter=Q(state=SamplingState.DONE), default=0),
         )
     )
     rows: dict[str, Any] = {row["failure"]: row for row in by_failure}
-    did: dict[str, Any] = dict(rows.pop("", {"tasks": 0, "busy": 0.0, "tokens": 0, "sampled": 0}))
+    did: Mapping[str, Any] = rows.pop("", {"tasks": 0, "busy": 0.0, "tokens": 0, "asked": 0})
     workers = WorkerSign.objects.filter(queues__contains="sampling", at__gt=now - GONE_AFTER).count()
     supply = Supply(
         window_minutes=SAMPLED / timedelta(minutes=1), workers=workers, tasks=did["tasks"], busy_seconds=did["busy"]
@@ -143,7 +143,7 @@ def sampling_now(known: Paces, *, now: datetime | None = None) -> Sampling:
     return Sampling(
         supply=supply,
         tokens=did["tokens"],
-        completions=did["sampled"],
+        completions=did["asked"],
         verdict=_verdict(supply, known),
         failures={failure: row["runs"] for failure, row in rows.items()},
         reports=list(SamplerReport.objects.select_related("model_version").filter(at__gte=now - SAMPLED)),
