@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TypedDict
 
 from django.conf import settings
 from django.db import connection
@@ -56,6 +57,16 @@ class Cost:
         return self.amount / self.comparisons if self.comparisons else None
 
 
+class _Done(TypedDict):
+    """What a labeler did by some terms: rankings, and `pieces` of all kinds; `seconds` and `pairs` are of rankings."""
+
+    terms: int
+    rankings: int
+    seconds: float
+    pairs: int
+    pieces: int
+
+
 def costs(*, campaigns: Collection[int], days: int) -> list[Cost]:
     """By campaign and currency; days for which a campaign had no terms of pay are left out."""
     today = timezone.localdate()
@@ -80,10 +91,8 @@ def costs(*, campaigns: Collection[int], days: int) -> list[Cost]:
     ]
 
 
-def _work(
-    terms: Mapping[int, PayTerms], campaigns: Collection[int], *, first: date, usable: Q
-) -> "list[dict[str, int | float]]":
-    """What each labeler did by each of the terms: {terms, rankings, seconds, pairs, pieces of all kinds}."""
+def _work(terms: Mapping[int, PayTerms], campaigns: Collection[int], *, first: date, usable: Q) -> "list[_Done]":
+    """By labeler and terms."""
     if not terms:
         return []
     ranked = Q(kind=AssignmentKind.RANKING)
@@ -98,14 +107,21 @@ def _work(
     )
     done = DailyWork.objects.filter(simulated=False, campaign__in=campaigns, day__gte=first).order_by()
     found = done.annotate(terms=by_terms).filter(terms__isnull=False).values("terms", "labeler")
-    return list(
-        found.annotate(
+    return [
+        _Done(
+            terms=row["terms"],
+            rankings=row["rankings"],
+            seconds=row["seconds"],
+            pairs=row["pairs"],
+            pieces=row["pieces"],
+        )
+        for row in found.annotate(
             rankings=Coalesce(Sum("count", filter=ranked), 0),
             seconds=Coalesce(Sum("active_seconds", filter=ranked), 0.0),
             pairs=Coalesce(Sum("comparisons", filter=ranked & usable), 0),
             pieces=Sum("count"),
         ).filter(rankings__gt=0)
-    )
+    ]
 
 
 def _held_on(terms: Mapping[int, PayTerms], campaign: int, day: date) -> PayTerms | None:
@@ -150,7 +166,7 @@ class _LeftOut:
         if not self.assignments and not self.imports:
             return []
         begin = timezone.make_aware(datetime.combine(since, datetime.min.time()))
-        values = {
+        values: dict[str, datetime | list[int] | str] = {
             "since": begin, "assignments": self.assignments, "imports": self.imports, "zone": settings.TIME_ZONE,
         }  # fmt: skip
         counted = DailyWork.objects.aggregate(last=Max("day"))["last"] or date.min

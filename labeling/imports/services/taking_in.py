@@ -219,11 +219,11 @@ class _TakingIn:
         if not twins:
             return {}
         of_file = Prompt.objects.filter(pk__in=twins, prompt_import=self._import, import_line__isnull=False)
-        return dict(of_file.values_list("pk", "import_line"))
+        return {pk: line for pk, line in of_file.values_list("pk", "import_line") if line is not None}
 
     def _refusal(self, row: Row, refused: Exception, lines: Mapping[int, int]) -> RefusedRow:
-        twin = getattr(refused, "twin_id", None)
-        if twin in lines:
+        twin: int | None = getattr(refused, "twin_id", None)
+        if twin is not None and twin in lines:
             reason = f"It starts like line {lines[twin]} of this file (near-duplicate)."
             return RefusedRow(line=row.line, column=1, reason=reason, lines=row.lines)
         return RefusedRow(line=row.line, column=1, reason=str(refused), twin_id=twin, lines=row.lines)

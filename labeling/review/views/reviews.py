@@ -122,11 +122,11 @@ def show_work(
     thread = thread_about(work.labeler, work)
     if thread is not None:
         read_by_staff(thread)
-    own = isinstance(work, Composition)
-    shown = _own_context(work) if own else _label_context(request, work)
+    shown = _own_context(work) if isinstance(work, Composition) else _label_context(request, work)
+    template = "review/own_writing.html" if isinstance(work, Composition) else "review/label.html"
     context = common_context(request, found) | shown
     context |= {"labeler": work.labeler, "thread": messages_of(thread), "form": form, "errors": errors_of(form)}
-    return render(request, "review/own_writing.html" if own else "review/label.html", context, status=status)
+    return render(request, template, context, status=status)
 
 
 def errors_of(form: DecisionForm | None) -> list[str]:

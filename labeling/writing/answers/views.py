@@ -62,7 +62,7 @@ class AnswersKind(KindOfWork[Composition]):
         return _("Revision saved. It counts from now on.")
 
     def answers_in(self, sent: Data) -> list[str]:
-        return [sent[name] for name in sent if name.endswith("-answer-text")]
+        return [str(sent.get(name, "")) for name in sent if name.endswith("-answer-text")]
 
     def after_hand_in(self, request: LabelerRequest, held: Composition) -> HttpResponse:  # noqa: ARG002
         return redirect("compose", token=held.token)
