@@ -20,6 +20,7 @@ from labeling.base.states import (
     AssignmentState,
     CampaignStage,
     CheckKind,
+    CompositionKind,
     ContentWarning,
     PayEntryKind,
     ReviewReason,
@@ -49,7 +50,15 @@ from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import copy_task
-from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
+from labeling.review.services.reviews import (
+    request_adjudication,
+    request_review,
+    request_review_of_own,
+    return_to_labeler,
+)
+from labeling.writing.dialogues.rules import Turn
+from labeling.writing.dialogues.services import submit_dialogue
+from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.conversations.talks import agrees, asks, policy, served
@@ -781,6 +790,19 @@ def several_rankings_adjudicated(tour: Tour) -> None:
     tour.open(f"/review/{Review.objects.exclude(task=None).get().token}/")
     tour.press(*"12")
     expect(tour.page.locator("[data-draft-state]")).not_to_be_empty()
+
+
+@stop
+def own_writing_returned(tour: Tour) -> None:
+    own = start_composition(labeler=tour.alice, campaign=tour.campaign, kind=CompositionKind.DIALOGUE)
+    asked = f"{tour.words['campaign']}: {tour.words['need']}"
+    said = [Turn(role="user", text=asked), Turn(role="assistant", text=tour.words["about"])]
+    submit_dialogue(labeler=tour.alice, token=str(own.token), language=tour.language, turns=said, active_seconds=9)
+    review = request_review_of_own(composition=own, reason=ReviewReason.RANDOM)
+    assert review is not None
+    return_to_labeler(token=str(review.token), reviewer=tour.rita(), seen=1, text=tour.words["need"])
+    tour.open(f"/answers/{own.token}/")
+    expect(tour.page.locator(".returned")).to_be_visible()
 
 
 @stop
