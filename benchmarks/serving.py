@@ -10,8 +10,6 @@ rate, quota, consent, ledger), less the median of the same request without it; i
 """
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -46,13 +44,15 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argu
     make_demo_model(MODEL)
     with TemporaryDirectory() as folder:
         model = with_chat_template(MODEL, Path(folder) / "model")
-        our_speed = speed(ours, model, "policy", each=each, new=new)
+        with ours(model) as direct:
+            our_speed = speed(direct, "policy", each=each, new=new)
+            added = gateway_seconds(direct, model, requests=30 if quick else 300)
         try:
-            peer = speed(transformers_serve, model, str(model), each=each, new=new)
+            with transformers_serve(model) as theirs:
+                peer = speed(theirs, str(model), each=each, new=new)
         except NotStarted as reason:
             print(f"{PEER}: {reason}", flush=True)
             peer = None
-        added = gateway_seconds(model, requests=30 if quick else 300)
     return [
         _measure("8 streaming clients", our_speed.tokens, "tokens/s", "more", peer.tokens if peer else None),
         _measure(
@@ -68,13 +68,9 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  (a benchmark's one argu
     ]
 
 
-def speed(
-    server: Callable[[Path], AbstractContextManager[str]], path: Path, name: str, *, each: int, new: int
-) -> Speed:
-    """Raises NotStarted."""
-    with server(path) as address:
-        clients.streamed(address, name, clients=1, each=1, words=100, new=4)  # loaded and warm
-        found, seconds = clients.streamed(address, name, clients=CLIENTS, each=each, words=100, new=new)
+def speed(address: str, name: str, *, each: int, new: int) -> Speed:
+    clients.streamed(address, name, clients=1, each=1, words=100, new=4)  # loaded and warm
+    found, seconds = clients.streamed(address, name, clients=CLIENTS, each=each, words=100, new=new)
     first = [answered.first for answered in found]
     return Speed(
         tokens=sum(answered.tokens for answered in found) / seconds,
@@ -83,22 +79,21 @@ def speed(
     )
 
 
-def gateway_seconds(model: Path, *, requests: int) -> list[float]:
+def gateway_seconds(direct: str, model: Path, *, requests: int) -> list[float]:
     """What each request took longer than the median of those without the gateway, the two in turn."""
-    with ours(model) as direct:
-        os.environ["SERVING_URL"] = direct.removesuffix("/v1")
-        os.environ["SERVING_REQUESTS_PER_MINUTE"] = "1000000"
-        with scratch_concord() as directory:
-            key = _program(model)
-            with running_web(directory) as web:
-                through = f"http://127.0.0.1:{web.port}/v1"
-                pairs = [
-                    (
-                        clients.seconds_of_a_token(direct, "policy"),
-                        clients.seconds_of_a_token(through, "policy", key=key),
-                    )
-                    for _ in range(requests + 5)
-                ][5:]
+    os.environ["SERVING_URL"] = direct.removesuffix("/v1")
+    os.environ["SERVING_REQUESTS_PER_MINUTE"] = "1000000"
+    with scratch_concord() as directory:
+        key = _program(model)
+        with running_web(directory) as web:
+            through = f"http://127.0.0.1:{web.port}/v1"
+            pairs = [
+                (
+                    clients.seconds_of_a_token(direct, "policy"),
+                    clients.seconds_of_a_token(through, "policy", key=key),
+                )
+                for _ in range(requests + 5)
+            ][5:]
     bare = median(seconds for seconds, _ in pairs)
     return [seconds - bare for _, seconds in pairs]
 

@@ -59,6 +59,7 @@ from labeling.training.admin import training_runs
 from labeling.training.admin.model_versions import ModelMeasures
 from labeling.training.admin.reward_models import TrainedByRecipes
 from labeling.writing import admin as writing
+from labeling.writing.models import Composition
 
 # These register their nouns by themselves: no later capability adds to them.
 __all__ = [
@@ -171,6 +172,11 @@ class DemonstrationAdmin(
     fields = (*demonstrations.DemonstrationAdmin.fields, "earlier_drafts", "in_training")
     readonly_fields = (*demonstrations.DemonstrationAdmin.readonly_fields, "earlier_drafts", "in_training")
     actions_detail = ("ask_for_review", "leave_out", "take_in_again")
+
+
+@admin.register(Composition)
+class CompositionAdmin(reviews.AskingForReview, writing.CompositionAdmin):
+    actions_detail = ("ask_for_review",)
 
 
 @admin.register(PromptImport)

@@ -14,6 +14,7 @@ from labeling.desk.views.kinds import HandedOutKind, KindOfWork
 from labeling.desk.views.revisions import RevisionPages
 from labeling.onboarding.stages.services import end_practice
 from labeling.quality.gold.views import page_of_answer
+from labeling.writing.answers.views import ReturnedPages
 from labeling.writing.chats.views import ChatKind
 from labeling.writing.dialogues.views.dialogues import DialogueKind
 from labeling.writing.edits.views import EditKind, page_of_edit
@@ -40,5 +41,6 @@ KINDS = {kind.name: kind for kind in _ALL}
 PAGES: tuple[HeldPages[Any], ...] = (
     AssignmentPages(HANDED_OUT),
     RevisionPages(HANDED_OUT),
+    ReturnedPages(),  # before the table of all own writing, which holds what was returned as well
     CompositionPages(BEGUN_BY_LABELERS),
 )

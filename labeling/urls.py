@@ -23,6 +23,7 @@ from labeling.people.views.login import LoginView
 from labeling.people.views.password import ChangePasswordView, NewPasswordView
 from labeling.people.views.preferences import preferences
 from labeling.people.views.reading import reading
+from labeling.playground.views import addresses as playground
 from labeling.quality.gold.views import answer
 from labeling.review.views import changes, reviews, threads
 from labeling.serving.views.chat import addresses as policy
@@ -83,6 +84,7 @@ urlpatterns = [
     path("review/<uuid:token>/fix/", changes.fix, name="review_fix"),
     path("review/<uuid:token>/adjudicate/", changes.adjudicate, name="review_adjudicate"),
     path("review/<uuid:token>/draft/", changes.DraftView.as_view(), name="review_draft"),
+    *playground,
     path("instructions/<slug:slug>/", instructions, name="instructions"),
     path("instructions/read/<int:version>/", acknowledge_instructions, name="acknowledge"),
 ]

@@ -53,6 +53,7 @@ CAPABILITIES = (
     "alerts",
     "api",
     "serving",
+    "playground",
     "console",
 )
 # What a capability is made of, each of which knows those before it.

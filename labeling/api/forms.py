@@ -89,6 +89,9 @@ class PromptSerializer(Strict):
     content_warnings = serializers.ListField(
         child=serializers.ChoiceField(choices=ContentWarning.choices), default=list, max_length=len(ContentWarning)
     )
+    required_skills = serializers.ListField(
+        child=Text(max_length=32), default=list, max_length=50, help_text="Short names of skills that there are."
+    )
     completions = CompletionSerializer(
         many=True,
         required=False,
@@ -117,15 +120,15 @@ class AddedPromptsSerializer(serializers.Serializer[Any]):
 class StoredPromptSerializer(serializers.ModelSerializer[Prompt]):
     campaign = serializers.CharField(source="campaign.slug", read_only=True)
     submitter = serializers.CharField(source="submitter.name", read_only=True)
-    split = serializers.CharField(source="submitter.split", read_only=True)
+    split = serializers.CharField(read_only=True)
     messages = MessageSerializer(many=True)
 
     class Meta:
         model = Prompt
         fields = (
             "id", "campaign", "messages", "submitter", "split", "language", "use_case", "source", "content_warnings",
-            "set_aside_reason", "demonstrations_needed", "demonstrations_done", "ranking_tasks_needed",
-            "ranking_tasks_made", "created_at",
+            "required_skills", "set_aside_reason", "demonstrations_needed", "demonstrations_done",
+            "ranking_tasks_needed", "ranking_tasks_made", "created_at",
         )  # fmt: skip
 
 

@@ -1,15 +1,19 @@
 """Tables as CSV files that spreadsheets open as they are: UTF-8 with its mark, and no text is taken for a formula."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 from django.http import StreamingHttpResponse
 
+CSV_TYPE: Final = "text/csv; charset=utf-8"
 Cell = str | int | float | Decimal | None
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a text for a formula that begins so (OWASP, CSV injection)."""
+NUMBER: Final = re.compile(r"[-+]?\d[\d,.\u202f\u00a0 ]*%?")
+"""One with a sign is no formula."""
 
 
 class _Line:
@@ -21,7 +25,8 @@ class _Line:
 
 def safe(cell: Cell) -> Cell:
     """A text as it is, with an apostrophe before it where a spreadsheet would take it for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
+    is_formula = isinstance(cell, str) and cell.startswith(FORMULAS) and not NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
@@ -35,6 +40,6 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]
     """The table as a download, line by line."""
     return StreamingHttpResponse(
         csv_lines(header, rows),
-        content_type="text/csv; charset=utf-8",
+        content_type=CSV_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

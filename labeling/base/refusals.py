@@ -72,7 +72,7 @@ class EmptyText(Refusal):
 
 
 class EditRefused(Refusal):
-    """The text is the completion's own, or that completion is not among the best of the ranking."""
+    """Nothing was changed, or the completion that was improved is not among the best of the ranking."""
 
 
 class EditAlreadyRanked(EditRefused):

@@ -145,7 +145,7 @@ def flags_of(rubric: RubricVersion | None, interface_language: str) -> list[Flag
 
 def quota_is_reached(labeler: Labeler, campaign: Campaign) -> bool:
     """Whether the labeler has done as much of the campaign as it takes from one person in a day or a week."""
-    return Campaign.objects.filter(quota_reached(labeler.pk, campaign=""), pk=campaign.pk).exists()
+    return Campaign.objects.filter(quota_reached(labeler, campaign=""), pk=campaign.pk).exists()
 
 
 def counted_in(

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
-from labeling.desk.demonstrating.models import DemonstrationQuerySet
-from labeling.desk.ranking.models import RankingQuerySet
+from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
+from labeling.desk.ranking.models import Ranking, RankingQuerySet
 from labeling.exports.models import TARGETS, Exclusion, ExclusionQuerySet
 from labeling.imports.models import ImportedRanking
 
@@ -38,7 +38,7 @@ def demonstrations_with_exclusion(
     return demonstrations.annotate(
         excluded=_first_of(
             demonstration=Exists(held.filter(demonstration=OuterRef("pk")))
-            | Exists(held.filter(demonstration__assignment=OuterRef("assignment"))),
+            | Exists(held.filter(_same_demonstration())),
             ranking=Exists(held.filter(ranking__assignment=OuterRef("ranking__assignment"))),
             labeler=_of_labeler(held),
             campaign=Exists(held.filter(campaign=OuterRef("prompt__campaign"))),
@@ -68,6 +68,12 @@ def rankings_not_left_out(rankings: RankingQuerySet) -> QuerySet[Any]:
     return rankings_with_exclusion(rankings).filter(excluded=KEPT)
 
 
+def _same_demonstration() -> Q:
+    """Exclusions of another revision of the same. Edits have none, and imported ones no labeler."""
+    same = {f"demonstration__{column}": OuterRef(column) for column in DemonstrationQuerySet.same_work}
+    return Q(**same) & ~Q(demonstration__source="edit")
+
+
 def target_of(row: Any) -> str:
     """Which of TARGETS the row is."""
     tables = {name: Exclusion._meta.get_field(name).related_model for name in TARGETS}  # noqa: SLF001
@@ -77,10 +83,11 @@ def target_of(row: Any) -> str:
 def exclusion_of(row: Any) -> Exclusion | None:
     """The exclusion in force of that very ranking, demonstration, labeler, campaign, import or prompt."""
     target = target_of(row)
-    same = {"ranking": "assignment", "demonstration": "assignment"}.get(target)
     wanted = Q(**{target: row})
-    if same is not None and getattr(row, f"{same}_id") is not None:
-        wanted |= Q(**{f"{target}__{same}": getattr(row, f"{same}_id")})
+    if isinstance(row, Ranking) and row.assignment_id is not None:
+        wanted |= Q(ranking__assignment=row.assignment_id)
+    if isinstance(row, Demonstration) and row.labeler_id is not None and row.source != "edit":
+        wanted |= Q(**{f"demonstration__{column}": getattr(row, column) for column in DemonstrationQuerySet.same_work})
     return Exclusion.objects.in_force().filter(wanted).first()
 
 

@@ -111,8 +111,8 @@ KEEP_COLUMNS = {
     "labeling_scoringrequest": ("asked_by_id", "items", "wanted_id"),
     "labeling_snapshotrequest": ("asked_by_id", "options"),
     "labeling_payperiod": ("first_day", "last_day", "time_zone", "begins_at", "ends_at"),
-    "labeling_review": ("prompt_id", "assignment_id", "task_id", "follows_id"),
-    "labeling_thread": ("labeler_id", "assignment_id"),
+    "labeling_review": ("prompt_id", "assignment_id", "composition_id", "task_id", "follows_id"),
+    "labeling_thread": ("labeler_id", "assignment_id", "composition_id"),
     "labeling_brokentaskreport": ("assignment_id", "text", "reported_at"),
     "labeling_servedconversation": ("source", "submitter", "user_id", "consent_id", "draw"),
 }

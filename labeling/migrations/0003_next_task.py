@@ -157,37 +157,48 @@ def not_minded(kind: Kind) -> str:
     return f"(cardinality(claimant.opt_outs) = 0 OR NOT {kind.content_warnings} && claimant.opt_outs)"
 
 
-# What a campaign asks of a labeler. Where it has no quotas none is looked up.
+# What a campaign asks of a labeler, and what they may do in all. Where there are no quotas nothing is counted.
 IS_OPEN_TO = """campaign.required_skills <@ claimant.skills AND (
                 campaign.daily_quota IS NULL AND campaign.weekly_quota IS NULL
+                AND claimant.daily_quota IS NULL AND claimant.weekly_quota IS NULL
                 OR NOT concord_quota_reached(claimant.id, campaign.id)
             )"""
 
-# Counts what was handed in since the day or the week (from Monday) began where the labeler lives, and what they hold.
-QUOTA_REACHED = """
-CREATE FUNCTION concord_quota_reached(of_labeler bigint, of_campaign bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (
+
+def done_at_least(quota_of: str, *, campaign: bool) -> str:
+    """Whether as much was handed in since the day or the week (from Monday) began where the labeler lives, with what
+    they hold, as a quota of `quota_of` takes; of one campaign or of all."""
+    in_given, in_begun = (f"AND {row}.campaign_id = of_campaign" if campaign else "" for row in ("given", "begun"))
+    return f"""EXISTS (
         SELECT FROM (
             SELECT quota.most, date_trunc(quota.per, now() AT TIME ZONE zone.name) AT TIME ZONE zone.name AS since
-            FROM labeling_campaign AS campaign
+            FROM {quota_of} AS quoted
             CROSS JOIN LATERAL (
-                VALUES ('day', campaign.daily_quota), ('week', campaign.weekly_quota)
+                VALUES ('day', quoted.daily_quota), ('week', quoted.weekly_quota)
             ) AS quota (per, most)
             CROSS JOIN (
                 SELECT coalesce(nullif(time_zone, ''), 'UTC') AS name FROM labeling_labeler WHERE id = of_labeler
             ) AS zone
-            WHERE campaign.id = of_campaign AND quota.most IS NOT NULL
+            WHERE quoted.id = {"of_campaign" if campaign else "of_labeler"} AND quota.most IS NOT NULL
         ) AS quota
         WHERE quota.most <= (
             SELECT count(*) FROM labeling_assignment AS given
-            WHERE given.labeler_id = of_labeler AND given.campaign_id = of_campaign
+            WHERE given.labeler_id = of_labeler {in_given}
                 AND (given.state = 'open' OR given.state = 'submitted' AND given.closed_at >= quota.since)
         ) + (
             SELECT count(*) FROM labeling_composition AS begun
-            WHERE begun.labeler_id = of_labeler AND begun.campaign_id = of_campaign
+            WHERE begun.labeler_id = of_labeler {in_begun}
                 AND begun.state = 'submitted' AND begun.closed_at >= quota.since
         )
-    )
+    )"""
+
+
+QUOTA_REACHED = f"""
+CREATE FUNCTION concord_own_quota_reached(of_labeler bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT {done_at_least("labeling_labeler", campaign=False)}
+$$;
+CREATE FUNCTION concord_quota_reached(of_labeler bigint, of_campaign bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT {done_at_least("labeling_campaign", campaign=True)} OR concord_own_quota_reached(of_labeler)
 $$;
 """
 
@@ -447,6 +458,7 @@ DROP TRIGGER concord_is_queued ON labeling_prompt;
 DROP TRIGGER concord_is_queued_again ON labeling_prompt;
 DROP TRIGGER concord_tasks_move ON labeling_prompt;
 DROP FUNCTION concord_queue_task, concord_queue_prompt, concord_tasks_move, concord_queue_of, concord_quota_reached;
+DROP FUNCTION concord_own_quota_reached;
 DROP SEQUENCE labeling_queue_place;
 """
 

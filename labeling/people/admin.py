@@ -12,17 +12,19 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import choice, languages, password, several, text
+from labeling.base.admin.fields import choice, languages, long_text, password, several, text
 from labeling.base.admin.filters import DropdownFilter, by_choice, yes_or_no
 from labeling.base.admin.model_admins import BaseAdmin, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
 from labeling.base.states import LabelerGroup, LabelerState, legal_moves
 from labeling.people.models import Labeler
-from labeling.people.services import change_labeler, change_labeler_state, create_labeler
+from labeling.people.services import change_labeler, change_labeler_state, create_labeler, set_quotas
 from labeling.people.skills.queries import named_skills
+from labeling.people.skills.services import give_skills, read_skills
 
 LONGEST_USERNAME = 150
 """As Django's column for it."""
@@ -38,8 +40,13 @@ class LabelerForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs 
 
     class Meta:
         model = Labeler
-        fields = ("group", "researcher", "languages", "skills")
-        labels = {"group": lazy("Group"), "researcher": lazy("Researcher")}
+        fields = ("group", "researcher", "languages", "skills", "daily_quota", "weekly_quota")
+        labels = {
+            "group": lazy("Group"),
+            "researcher": lazy("Researcher"),
+            "daily_quota": lazy("Pieces of work a day, in all campaigns"),
+            "weekly_quota": lazy("Pieces of work a week, in all campaigns"),
+        }
         help_texts = {
             "group": GROUP_HELP,
             "researcher": lazy("Their rankings are what those of labelers are held against."),
@@ -71,6 +78,16 @@ class NewLabelerForm(LabelerForm):
         return secret
 
 
+class SkillsOfManyForm(forms.Form):
+    lines = long_text(
+        lazy("Labelers with their skills"),
+        rows=12,
+        help_text=lazy(
+            "One a line, as CSV or from a spreadsheet: a user name, then short names of skills (alice,law,latin)."
+        ),
+    )
+
+
 class SkillFilter(DropdownFilter):
     """Labelers who have a skill."""
 
@@ -90,13 +107,28 @@ class LabelerAdmin(BaseAdmin):
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
     fieldsets: ClassVar[tuple[Any, ...]] = (
-        (None, {"fields": ("account", "state_word", "group", "researcher", "languages", "skills")}),
+        (
+            None,
+            {
+                "fields": (
+                    "account",
+                    "state_word",
+                    "group",
+                    "researcher",
+                    "languages",
+                    "skills",
+                    "daily_quota",
+                    "weekly_quota",
+                )
+            },
+        ),
     )
     add_fieldsets = (
         (None, {"fields": ("username", "password", "state", "group", "researcher", "languages", "skills")}),
     )
     readonly_fields: ClassVar[tuple[Any, ...]] = ("account", "state_word")
     actions_detail: tuple[Any, ...] = ("to_screening", "to_practice", "admit")
+    actions_list: tuple[str, ...] = ("give_skills",)
 
     def get_form(self, request: HttpRequest, obj: Labeler | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         form = LabelerForm if obj else NewLabelerForm
@@ -107,6 +139,7 @@ class LabelerAdmin(BaseAdmin):
         group, spoken, skills = LabelerGroup(cleaned["group"]), cleaned["languages"], cleaned["skills"]
         if change:
             change_labeler(labeler=obj, group=group, languages=spoken, skills=skills, researcher=cleaned["researcher"])
+            set_quotas(labeler=obj, daily=cleaned["daily_quota"], weekly=cleaned["weekly_quota"])
             return
         created = create_labeler(
             username=cleaned["username"],
@@ -152,6 +185,25 @@ class LabelerAdmin(BaseAdmin):
     @column(lazy("Languages"))
     def languages_in_short(self, labeler: Labeler) -> str:
         return names_of(labeler.languages)
+
+    @button(lazy("Skills of many"), icon="school")
+    def give_skills(self, request: HttpRequest) -> HttpResponse:
+        def act(cleaned: dict[str, Any]) -> str:
+            count = give_skills(read_skills(cleaned["lines"]))
+            said = ngettext(
+                "%(count)d labeler has other skills from now on.", "%(count)d labelers have other skills from now on.",
+                count,
+            )  # fmt: skip
+            return said % {"count": count}
+
+        confirmation = Confirmation(
+            title=_("Which skills do they have?"),
+            consequences=[_("Each of them has these skills and no others. Work that they hold stays theirs.")],
+            button=_("Give these skills"),
+            back=reverse("admin:labeling_labeler_changelist"),
+            form=SkillsOfManyForm,
+        )
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("Admit"), icon="check_circle", primary=True)
     def admit(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -2,6 +2,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -41,6 +42,18 @@ class Labeler(StatefulModel):
         blank=True,
         help_text="Slugs of the skills and topics (Skill) that this labeler has: work may ask for them.",
     )
+    daily_quota = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many pieces of work a day, in all campaigns together. Empty: as many as there are."),
+    )
+    weekly_quota = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many a week, from Monday. Empty: as many as there are."),
+    )
     first_campaign = models.ForeignKey(
         "labeling.Campaign",  # of labeling/campaigns, which comes later
         null=True,
@@ -79,6 +92,11 @@ class Labeler(StatefulModel):
             models.CheckConstraint(
                 condition=Q(simulated=False) | Q(group=LabelerGroup.TRAINING.value),
                 name="labeler_simulated_not_held_out",
+            ),
+            models.CheckConstraint(
+                condition=(Q(daily_quota=None) | Q(daily_quota__gte=1))
+                & (Q(weekly_quota=None) | Q(weekly_quota__gte=1)),
+                name="labeler_quotas_positive",
             ),
         ]
 

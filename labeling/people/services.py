@@ -97,6 +97,19 @@ def change_labeler_state(*, labeler: Labeler, state: LabelerState, held_work_unt
     labeler.move(to=state, held_work_until=held_work_until, **since)
 
 
+@transaction.atomic
+def set_quotas(*, labeler: Labeler, daily: int | None, weekly: int | None) -> None:
+    """How many pieces of work they may do in all campaigns together; None: as many as there are. What is held stays.
+
+    Raises LabelerRefused: a quota of none at all is a suspension.
+    """
+    if any(quota is not None and quota < 1 for quota in (daily, weekly)):
+        raise LabelerRefused("A quota is 1 or more. Suspend whoever shall do nothing.")
+    labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
+    labeler.daily_quota, labeler.weekly_quota = daily, weekly
+    labeler.save(update_fields=["daily_quota", "weekly_quota"])
+
+
 BREAK_MINUTES_HIGHEST = 240
 
 

@@ -40,7 +40,7 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
             language__in=labeler.languages,
             campaign__required_skills__contained_by=labeler.skills,
             prompt__required_skills__contained_by=labeler.skills,
-        ).exclude(quota_reached(labeler.pk))
+        ).exclude(quota_reached(labeler))
         return tasks.exclude(prompt__content_warnings__overlap=labeler.opt_outs) if labeler.opt_outs else tasks
 
 

@@ -1,15 +1,14 @@
 """What reviewers and admins said of a piece of work, beside it on its labeler's pages.
 
-    {% load review_beside %}{% returned_work assignment as returned %}{% messages_about assignment as said %}
+    {% load review_beside %}{% returned_work work as returned %}{% messages_about work as said %}
 
 A tag, since the pages of the desk know nothing of reviews.
 """
 
 from django import template
 
-from labeling.desk.models import Assignment
 from labeling.people.models import Labeler
-from labeling.review.models.reviews import Review
+from labeling.review.models.reviews import Review, Work
 from labeling.review.queries.threads import (
     ReturnedWork,
     SaidMessage,
@@ -23,14 +22,14 @@ register = template.Library()
 
 
 @register.simple_tag
-def returned_work(assignment: Assignment) -> Review | None:
+def returned_work(work: Work) -> Review | None:
     """The review that returned it, while its labeler has not answered."""
-    return return_of(assignment)
+    return return_of(work)
 
 
 @register.simple_tag
-def messages_about(assignment: Assignment) -> list[SaidMessage]:
-    return messages_of(thread_about(assignment.labeler, assignment))
+def messages_about(work: Work) -> list[SaidMessage]:
+    return messages_of(thread_about(work.labeler, work))
 
 
 @register.simple_tag

@@ -84,7 +84,13 @@ class TrainingRunQuerySet(StatefulQuerySet["TrainingRun"]):
 
 
 class TrainingRun(StatefulModel):
-    """One retraining: snapshot + configuration → checkpoint → evaluation → registered version, or a stated failure."""
+    """One retraining: snapshot + configuration → checkpoint → evaluation → registered version, or a stated failure.
+
+    `attempts` is a count of its own, beside labeling/base/attempts.py, which counts deaths of workers within a day: a
+    run may take days, is begun again from its last checkpoint, and has failed only when it does not get on. So each
+    step sets the count back, an orderly stop is not counted, and the death of the trainer alone is, though its worker
+    lives.
+    """
 
     kind = models.CharField(max_length=8, choices=ModelKind.choices, default=ModelKind.REWARD)
     reward_model = models.ForeignKey(RewardModel, on_delete=models.PROTECT, related_name="training_runs")

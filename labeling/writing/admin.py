@@ -22,7 +22,6 @@ from labeling.writing.own_prompts.models import OwnPrompt
 from labeling.writing.suggestions.models import SuggestionRequest
 
 
-@admin.register(Composition)
 class CompositionAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
     list_display = (
         "writer",

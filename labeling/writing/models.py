@@ -40,6 +40,12 @@ class Composition(HeldWork):
     )
     started_at = models.DateTimeField()
     active_seconds = models.FloatField(null=True, blank=True)
+    returned_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When a reviewer gave it back to its labeler. Empty: never, or it was revised or answered since.",
+    )
 
     class Meta:
         verbose_name = _("composition")
@@ -59,10 +65,16 @@ class Composition(HeldWork):
             models.CheckConstraint(
                 condition=Q(active_seconds=None) | Q(active_seconds__gte=0), name="composition_active_seconds"
             ),
+            models.CheckConstraint(
+                condition=Q(returned_at=None) | Q(state="submitted"), name="composition_returned_was_submitted"
+            ),
         ]
         indexes = [
             # The start page lists what a labeler has begun (queries/compositions.py).
-            models.Index(fields=["labeler", "-id"], condition=Q(state="open"), name="composition_open")
+            models.Index(fields=["labeler", "-id"], condition=Q(state="open"), name="composition_open"),
+            models.Index(fields=["labeler"], condition=Q(returned_at__isnull=False), name="composition_returned"),
+            # labeling/review goes through what was handed in, in this order.
+            models.Index(fields=["closed_at", "id"], condition=Q(state="submitted"), name="composition_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -47,6 +47,8 @@ TOO_WIDE = """() => [...document.querySelectorAll(".turn, .card, .conversation, 
     || part.getBoundingClientRect().right > innerWidth + 1)
   .map((part) => `${part.className || part.localName} ${part.scrollWidth} in ${part.clientWidth}`)"""
 
+ROWS = """bar => new Set([...bar.children].map(child => child.getBoundingClientRect()).filter(box => box.height)
+  .map(box => Math.round((box.top + box.bottom) / 2 / 12))).size"""
 # 1440×900 enlarged to 200 % and 400 % is a window of 720×450 and 360×225.
 SIZES = [(360, 740), (740, 360), (1024, 768), (1280, 720), (1440, 900), (2560, 1440), (720, 450), (360, 225)]
 
@@ -69,6 +71,8 @@ def test_a_prompt_and_completions_with_code_tables_and_formulas_can_be_read_and_
 ) -> None:
     start_ranking(page, texts=TEXTS, prompt={"messages": TURNS}, flags=starter_flags(), ask_strength=True)
     assert {size: found for size in SIZES if (found := faults_at(page, *size))} == {}
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.locator(".bar").evaluate(ROWS) == 2, "the order, and below it what is saved with the buttons"
 
 
 @pytest.mark.parametrize("size", [(360, 740), (1280, 720), (1440, 900), (720, 450), (360, 225)])

@@ -53,10 +53,15 @@ def test_a_duel_can_be_fought_with_the_mouse_and_shows_both_texts_and_the_prompt
     letters = {letter: text for text, letter in letters_by_text(page).items()}
     page.get_by_role("button", name="Duels").click()
     stage = page.get_by_role("dialog")
-    expect(stage.get_by_role("region", name="On the left")).to_have_text(letters["B"])
-    expect(stage.get_by_role("region", name="On the right")).to_have_text(letters["A"])
+    expect(stage.get_by_role("region", name="B", exact=True)).to_have_text(letters["B"])
+    expect(stage.get_by_role("region", name="A", exact=True)).to_have_text(letters["A"])
+    expect(stage.get_by_role("button", name="Left is better")).to_be_visible()
     expect(page.get_by_role("region", name="Prompt")).to_contain_text("Which number?")
     assert serious(page) == []
-    for _ in range(3):
+    stage.get_by_role("button", name="Equally good").click()
+    page.set_viewport_size({"width": 360, "height": 740})  # one above the other: there is no left
+    expect(stage.get_by_role("button", name="Left is better")).to_be_hidden()
+    expect(stage.get_by_role("button", name="Second is better")).to_be_visible()
+    for _ in range(2):
         stage.get_by_role("button", name="Equally good").click()
     assert tiers_shown(page) == ["ABCD"]

@@ -20,6 +20,7 @@ from labeling.base.states import (
     AssignmentState,
     CampaignStage,
     CheckKind,
+    CompositionKind,
     ContentWarning,
     PayEntryKind,
     ReviewReason,
@@ -28,6 +29,7 @@ from labeling.base.states import (
 from labeling.campaigns.services.campaigns import publish_instructions
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.campaigns.services.starter import starter_flags
+from labeling.conversations.services.withdrawing import withdraw
 from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration, claim_ranking, skip
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
 from labeling.models import (
@@ -48,9 +50,18 @@ from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.quality.gold.services.measuring import measure_handed_in
 from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import copy_task
-from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
+from labeling.review.services.reviews import (
+    request_adjudication,
+    request_review,
+    request_review_of_own,
+    return_to_labeler,
+)
+from labeling.writing.dialogues.rules import Turn
+from labeling.writing.dialogues.services import submit_dialogue
+from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.conversations.talks import agrees, asks, policy, served
 from tests.labeling.handed_in import rank, write
 from tests.labeling.onboarding.screened import invited_by, make_candidate, make_stage
 from tests.labeling.scripted_sampler import ScriptedSampler
@@ -782,6 +793,19 @@ def several_rankings_adjudicated(tour: Tour) -> None:
 
 
 @stop
+def own_writing_returned(tour: Tour) -> None:
+    own = start_composition(labeler=tour.alice, campaign=tour.campaign, kind=CompositionKind.DIALOGUE)
+    asked = f"{tour.words['campaign']}: {tour.words['need']}"
+    said = [Turn(role="user", text=asked), Turn(role="assistant", text=tour.words["about"])]
+    submit_dialogue(labeler=tour.alice, token=str(own.token), language=tour.language, turns=said, active_seconds=9)
+    review = request_review_of_own(composition=own, reason=ReviewReason.RANDOM)
+    assert review is not None
+    return_to_labeler(token=str(review.token), reviewer=tour.rita(), seen=1, text=tour.words["need"])
+    tour.open(f"/answers/{own.token}/")
+    expect(tour.page.locator(".returned")).to_be_visible()
+
+
+@stop
 def skipped(tour: Tour) -> None:
     held = tour.demonstration()
     tour.close_all()
@@ -791,6 +815,43 @@ def skipped(tour: Tour) -> None:
 @stop
 def not_there(tour: Tour) -> None:
     tour.open("/nowhere/")
+
+
+@stop
+def playground(tour: Tour) -> None:
+    for name in (tour.words["campaign"], tour.words["about"]):
+        served(policy(name))
+    tour.open("/playground/")
+    expect(tour.page.locator("[data-asks]")).to_be_visible()
+
+
+@stop
+def playground_with_a_conversation(tour: Tour) -> None:
+    tour.page.locator("[data-agrees=yes]").click()
+    expect(tour.page.locator("[data-standing]")).to_be_visible()
+    question, answers = tour.words["question"], tour.words["answers"]
+    said = [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": answers[0], "model": tour.words["about"], "ended": "stopped"},
+    ]
+    state = {"sides": [said, said], "compare": True, "system": tour.words["need"], "draft": answers[1]}
+    kept_here = "state => localStorage.setItem(`playground ${document.body.dataset.labeler}`, JSON.stringify(state))"
+    tour.page.evaluate(kept_here, state)
+    tour.page.reload()
+    expect(tour.page.locator(".turn")).to_have_count(4)
+    tour.page.locator("[data-edit]").first.click()
+    expect(tour.page.locator("[data-editing]")).to_be_visible()
+
+
+@stop
+def what_is_kept(tour: Tour) -> None:
+    version = ModelVersion.objects.get(name=tour.words["about"])
+    for text in (tour.words["question"], tour.words["need"]):
+        agrees(tour.alice.user, version)
+        conversation = asks(tour.alice.user, text, answer=tour.words["answers"][1], version=version)
+    withdraw(user=tour.alice.user, by=tour.alice.user, conversations=[conversation.pk])
+    tour.open("/playground/kept/")
+    expect(tour.page.locator(".kept-list")).to_have_count(2)
 
 
 @stop

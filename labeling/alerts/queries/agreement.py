@@ -23,22 +23,26 @@ class Drop:
     before: Share
 
 
-def agreement_drop() -> Drop | None:
+def agreement_drop(*, lasts: bool = False) -> Drop | None:
     """The last seven days against the four weeks before them, where their 95% intervals do not even touch.
 
     Where nothing changed, such a distance comes in about one of two hundred weeks. None: no drop, or not enough data.
+    `lasts`: there was one at the last look; it is over only when the share itself is within the interval before, lest
+    single rankings end and begin it again.
     """
     today = timezone.localdate()
     lately = agreement_share(Cut(since=today - LATELY + timedelta(days=1)))
     before = agreement_share(Cut(since=today - LATELY - BEFORE + timedelta(days=1), until=today - LATELY))
-    if lately is None or before is None or lately.high >= before.low:
+    if lately is None or before is None:
+        return None
+    if (lately.value if lasts else lately.high) >= before.low:
         return None
     return Drop(lately=lately, before=before)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """A sentinel whose last week differs from those before it."""
+    """A sentinel whose last whole week differs from those before it."""
 
     sentinel: int
     name: str

@@ -33,6 +33,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
 from labeling.desk.queries.idle import Stuck, labelers_without_work, stuck_in, waiting_queues
 from labeling.model_versions.models import ModelCheck, ModelVersion
+from labeling.onboarding.screening.queries import waiting_for_decision
 from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, NOT_A_COPY, RankingTask, SamplingRun
@@ -115,6 +116,8 @@ class NoticeFacts:
     has_sft_model: bool
     waiting_labelers: dict[LabelerState, int]
     """Who waits to be admitted, by state."""
+    candidates_to_decide: int
+    """Candidates who did all that screening has for them."""
     labelers_without_work: int
     """Active people to whom nothing can be given, though work waits."""
 
@@ -158,6 +161,7 @@ def notice_facts() -> NoticeFacts:
         has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE, stage=CampaignStage.WORK).exists(),
         has_sft_model=ModelVersion.objects.current(ModelKind.SFT).exists(),
         waiting_labelers=_waiting_labelers(),
+        candidates_to_decide=waiting_for_decision().count(),
         labelers_without_work=labelers_without_work().count() if queues else 0,
     )
 
@@ -183,6 +187,7 @@ def _gold_failing() -> list[GoldFailing]:
         kind=CheckKind.GOLD,
         measured_at__gt=timezone.now() - GOLD_WITHIN,
         labeler__state=LabelerState.ACTIVE,
+        labeler__simulated=False,
         task__campaign__stage=CampaignStage.WORK,
     )
     last: defaultdict[tuple[int, str], list[bool]] = defaultdict(list)

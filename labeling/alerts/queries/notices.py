@@ -293,7 +293,7 @@ def _runs(found: NoticeFacts) -> list[Notice]:
 
 
 def _people(found: NoticeFacts) -> list[Notice]:
-    return [*_gold(found), *_to_admit(found), *_idle(found)]
+    return [*_gold(found), *_to_decide(found), *_to_admit(found), *_idle(found)]
 
 
 def _gold(found: NoticeFacts) -> list[Notice]:
@@ -307,6 +307,20 @@ def _gold(found: NoticeFacts) -> list[Notice]:
             subject=f"labeler {each.labeler}",
         )
         for each in found.gold_failing
+    ]
+
+
+def _to_decide(found: NoticeFacts) -> list[Notice]:
+    count = found.candidates_to_decide
+    if not count:
+        return []
+    text = ngettext("%(count)d candidate waits for a decision", "%(count)d candidates wait for a decision", count)
+    return [
+        Notice(
+            text=text % {"count": count},
+            detail=_("They did all that screening has for them. What they did is on one page, under a number."),
+            link=_list("candidate", decided="waiting"),
+        )
     ]
 
 

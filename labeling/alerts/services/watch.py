@@ -32,7 +32,8 @@ KEPT = timedelta(days=365)
 def watch() -> None:
     """One look: opens and closes incidents, and tells what is to be told."""
     say_alive(name=BEAT, queues="")
-    facts, drop, moved = notice_facts(), agreement_drop(), moved_sentinels()
+    lasts = Incident.objects.filter(kind=AlertKind.AGREEMENT_DOWN, closed_at=None).exists()
+    facts, drop, moved = notice_facts(), agreement_drop(lasts=lasts), moved_sentinels()
     said: dict[Key, dict[str, Words]] = {}
     found: dict[Key, Notice] = {}
     for language, _name in settings.LANGUAGES:

@@ -13,7 +13,7 @@ from labeling.api.services.idempotency import Answer
 from labeling.api.views.base import ApiView
 from labeling.api.views.schema import IDEMPOTENCY_KEY
 from labeling.base.language import detect_language
-from labeling.base.refusals import InvalidCompletions, PromptRefused
+from labeling.base.refusals import InvalidCompletions, PromptRefused, SkillRefused
 from labeling.base.states import ApiScope, ContentWarning, PromptSource, UseCase
 from labeling.base.text import UnstorableText
 from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_of
@@ -38,7 +38,7 @@ class CampaignPromptsView(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         """The campaign's prompts, newest first."""
         campaign = get_object_or_404(campaigns_of(request.user), slug=slug)
-        prompts = Prompt.objects.filter(campaign=campaign).select_related("campaign", "submitter")
+        prompts = Prompt.objects.filter(campaign=campaign).select_related("campaign", "submitter", "opening")
         return self.get_paginated_response(StoredPromptSerializer(self.paginate_queryset(prompts), many=True).data)
 
     @extend_schema(
@@ -72,7 +72,8 @@ class PromptView(ApiView):
     @extend_schema(operation_id="prompts_get", parameters=[OpenApiParameter("id", int, "path")])
     def get(self, request: Request, pk: int) -> Response:
         """One prompt, with how much of what it needs is done."""
-        prompts = within_campaigns_of(request.user, Prompt.objects.select_related("campaign", "submitter"), "campaign")
+        found = Prompt.objects.select_related("campaign", "submitter", "opening")
+        prompts = within_campaigns_of(request.user, found, "campaign")
         return Response(StoredPromptSerializer(get_object_or_404(prompts, pk=pk)).data)
 
 
@@ -93,12 +94,13 @@ def _add(campaign: Campaign, sent: dict[str, Any], texts: IncomingTexts) -> dict
                 use_case=UseCase(sent["use_case"]),
                 language=sent.get("language") or _language_of(sent["messages"], campaign),
                 content_warnings=[ContentWarning(warning) for warning in sent["content_warnings"]],
+                required_skills=sent["required_skills"],
                 ranking_tasks_needed=0 if given else None,  # what came with the prompt need not be made again
             )
             texts.refuse_unanswerable(prompt.messages)
             if given:
                 make_task_of_given(prompt=prompt, completions=given)
-    except (PromptRefused, InvalidCompletions, UnstorableText, UnusablePrompt) as refused:
+    except (PromptRefused, InvalidCompletions, SkillRefused, UnstorableText, UnusablePrompt) as refused:
         return {"id": None, "refused": str(refused), "twin": getattr(refused, "twin_id", None), "warnings": []}
     warnings = list(texts.warnings(prompt.messages, [each.text for each in given]))
     return {"id": prompt.pk, "refused": "", "twin": None, "warnings": warnings}

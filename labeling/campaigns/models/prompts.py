@@ -76,7 +76,7 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
             language__in=labeler.languages,
             campaign__required_skills__contained_by=labeler.skills,
             required_skills__contained_by=labeler.skills,
-        ).exclude(quota_reached(labeler.pk) | Q(content_warnings__overlap=labeler.opt_outs))
+        ).exclude(quota_reached(labeler) | Q(content_warnings__overlap=labeler.opt_outs))
 
 
 class Prompt(models.Model):

@@ -8,6 +8,7 @@ it before. docs/decisions/the-next-task.md says why.
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, OuterRef, Q
+from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -21,17 +22,36 @@ they may be offered it again."""
 
 
 class QuotaReached(Func):
-    """Whether a labeler has done as much of a campaign's work as it takes from one person (migration 0003)."""
+    """Whether a labeler has done as much of a campaign's work as it takes from one person, or of all work as they may
+    (migration 0003).
+    """
 
     function = "concord_quota_reached"
     output_field = models.BooleanField()
 
 
-def quota_reached(labeler: int | OuterRef, *, campaign: str = "campaign") -> Q:
-    """Of rows of a campaign, or of campaigns where `campaign` is empty: the labeler's quota there is reached."""
+class OwnQuotaReached(Func):
+    """Whether a labeler has done as much as they may in all campaigns together (migration 0003)."""
+
+    function = "concord_own_quota_reached"
+    output_field = models.BooleanField()
+
+
+def quota_reached(labeler: Labeler | OuterRef, *, campaign: str = "campaign") -> Q:
+    """Of rows of a campaign, or of campaigns where `campaign` is empty: the labeler's quota there is reached, or their
+    own for all work. `labeler`: one, or the key of those of the query around it.
+
+    For labelers without a quota of their own, most of them, nothing is counted.
+    """
     column, prefix = campaign or "pk", f"{campaign}__" if campaign else ""
     has_quota = Q(**{f"{prefix}daily_quota__isnull": False}) | Q(**{f"{prefix}weekly_quota__isnull": False})
-    return has_quota & Q(QuotaReached(labeler, F(column)))
+    key = labeler if isinstance(labeler, OuterRef) else labeler.pk
+    reached = has_quota & Q(QuotaReached(key, F(column)))
+    if isinstance(labeler, OuterRef):
+        has_own = Q(IsNull(OuterRef("daily_quota"), False)) | Q(IsNull(OuterRef("weekly_quota"), False))
+        return reached | has_own & Q(OwnQuotaReached(key))
+    has_none = labeler.daily_quota is None and labeler.weekly_quota is None
+    return reached if has_none else reached | Q(OwnQuotaReached(key))
 
 
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
@@ -47,7 +67,7 @@ class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
             language__in=labeler.languages,
             skills__contained_by=labeler.skills,
             campaign__required_skills__contained_by=labeler.skills,
-        ).exclude(quota_reached(labeler.pk) | Q(content_warnings__overlap=labeler.opt_outs))
+        ).exclude(quota_reached(labeler) | Q(content_warnings__overlap=labeler.opt_outs))
 
 
 class WorkQueue(models.Model):

@@ -4,7 +4,7 @@ from django.contrib.admin.views.decorators import staff_member_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 
-from labeling.base.csv_tables import csv_response
+from labeling.base.admin.tables import csv_of
 from labeling.console.views.room import Room, look_of, may_look
 from labeling.console.views.tables.names import OF_THE_WHOLE, TABLES
 
@@ -16,6 +16,4 @@ def table_as_csv(request: HttpRequest, name: str) -> HttpResponseBase:
     look = look_of(request)
     if name not in TABLES or look.refused or (name in OF_THE_WHOLE and not look.whole):
         raise Http404
-    table = TABLES[name](Room(look))
-    header = [column for column, _heading in table.columns]
-    return csv_response(f"{name}.csv", header, ([cell.in_csv for cell in row] for row in table.rows))
+    return csv_of(TABLES[name](Room(look)))

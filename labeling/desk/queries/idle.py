@@ -112,7 +112,7 @@ def _waiting_elsewhere(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance
         return Cause.QUOTA if queue.quota_reached else Cause.MET
 
     queues = WorkQueue.objects.filter(_for_people(labeler.works_in)).select_related("campaign")
-    reached = ExpressionWrapper(quota_reached(labeler.pk), output_field=BooleanField())
+    reached = ExpressionWrapper(quota_reached(labeler), output_field=BooleanField())
     return _by_cause(_waiting(queues.annotate(quota_reached=reached), kind), cause_of, skills=labeler.skills)
 
 
@@ -145,15 +145,15 @@ class _IsOneOf(Func):
     output_field = BooleanField()
 
 
-def with_work(labelers: QuerySet[Labeler]) -> QuerySet[Any]:
-    """Active labelers, each with `gets_work`: whether they hold work, or there is some that they could claim."""
+def with_work(labelers: QuerySet[Labeler], *, stage: CampaignStage = CampaignStage.WORK) -> QuerySet[Any]:
+    """Labelers of that stage, each with `gets_work`: whether they hold work, or there is some that they could claim."""
     holds = Assignment.objects.filter(labeler=OuterRef("pk"), state=AssignmentState.OPEN)
     reserved = RankingTask.objects.filter(
         ~Exists(Assignment.objects.filter(HAS_MET, labeler=OuterRef(OuterRef("pk")), task=OuterRef("pk"))),
         HAS_A_FREE_PLACE,
         reserved_for=OuterRef("pk"),
         campaign__state=CampaignState.ACTIVE,
-        campaign__stage=CampaignStage.WORK,
+        campaign__stage=stage,
     )
     reserved = reserved.alias(known=_IsOneOf(F("language"), OuterRef("languages"))).filter(known=True)
     reserved = reserved.exclude(prompt__content_warnings__overlap=OuterRef("opt_outs"))
@@ -161,11 +161,11 @@ def with_work(labelers: QuerySet[Labeler]) -> QuerySet[Any]:
         campaign__required_skills__contained_by=OuterRef("skills"),
         prompt__required_skills__contained_by=OuterRef("skills"),
     ).exclude(quota_reached(OuterRef("pk")))
-    in_queues = [Exists(_queues_for(kind)) for kind in AssignmentKind]
+    in_queues = [Exists(_queues_for(kind, stage)) for kind in AssignmentKind]
     return labelers.annotate(gets_work=Exists(holds) | Exists(reserved) | in_queues[0] | in_queues[1])
 
 
-def _queues_for(kind: AssignmentKind) -> QuerySet[WorkQueue]:
+def _queues_for(kind: AssignmentKind, stage: CampaignStage) -> QuerySet[WorkQueue]:
     """Of the labeler of the query around it: the queues in which something waits that they could claim."""
     passed = QueueProgress.objects.filter(queue=OuterRef("pk"), labeler=OuterRef(OuterRef("pk"))).values("passed")
     waiting = _rows_of(kind).filter(
@@ -178,7 +178,7 @@ def _queues_for(kind: AssignmentKind) -> QuerySet[WorkQueue]:
         WorkQueue.objects.filter(
             kind=kind,
             campaign__state=CampaignState.ACTIVE,
-            campaign__stage=CampaignStage.WORK,
+            campaign__stage=stage,
             campaign__simulated=OuterRef("simulated"),
         )
         .annotate(passed=Coalesce(passed, 0), known=_IsOneOf(F("language"), OuterRef("languages")))

@@ -1,7 +1,8 @@
 """Work that a labeler holds: found by its token, locked, its draft saved and restored, handed in once, discarded.
 
-Assignments, revisions and compositions are three tables of held work. What differs between them is in three subclasses
-of HeldTable: ASSIGNMENTS and REVISIONS beside this file, COMPOSITIONS in labeling/writing/services.py.
+Assignments, revisions and compositions are three tables of held work. What differs between them is in subclasses of
+HeldTable: ASSIGNMENTS and REVISIONS beside this file, COMPOSITIONS in labeling/writing/services.py; of compositions
+that a reviewer returned, RETURNED in labeling/writing/answers/services.py.
 """
 
 from abc import ABC, abstractmethod

@@ -28,8 +28,7 @@ from labeling.base.refusals import (
     Refusal,
     WorkSetAside,
 )
-from labeling.base.states import AssignmentState, LabelerState
-from labeling.base.throttling import Throttle
+from labeling.base.states import AssignmentState
 from labeling.desk.models import EarlierDraft
 from labeling.desk.queries.drafts import earlier_drafts
 from labeling.desk.rules.drafts import LONGEST_DRAFT, Draft, DraftTooLong, InvalidDraft, page_named, parse_draft
@@ -39,6 +38,7 @@ from labeling.desk.services.working_time import record_time
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of
 from labeling.people.views.access import LabelerRequest, labeler_page
+from labeling.people.views.throttling import WhilePaused
 
 AnyTable = HeldTable[Any]
 Tables = Mapping[str, AnyTable]
@@ -173,33 +173,13 @@ class DraftSerializer(PageSerializer):
             raise serializers.ValidationError(str(invalid)) from invalid
 
 
-SAVES_WHILE_PAUSED = "60/hour"
-"""Enough for what pages and browsers still hold when an account is paused. What may be saved is bounded besides: only
-work that was begun, LONGEST_DRAFT characters each, with EARLIER_KEPT earlier versions."""
-
-
-class WhilePaused(Throttle):
-    """Saves of a labeler who is not active, of all their work together. Nobody else is held back."""
-
-    scope = "drafts-while-paused"
-
-    def get_rate(self) -> str:
-        return SAVES_WHILE_PAUSED
-
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:  # noqa: ARG002
-        labeler = labeler_of(request.user)
-        if labeler is None or labeler.state == LabelerState.ACTIVE:
-            return None
-        return self.cache_format % {"scope": self.scope, "ident": labeler.pk}
-
-
 class DraftView(APIView):
     """PUT {draft, base_version, page?, settles?} → {version, saved_at, standing, until}; POST {draft, base_version}
     keeps it as an earlier one.
 
     `standing` says what keeps saved work from being handed in (Standing); `until` is there for what closes.
     409: somebody saved meanwhile, with {version, draft, page} as they are now. 410: handed in, skipped or discarded,
-    {state}. 429: the labeler is not active, and saves more often than SAVES_WHILE_PAUSED.
+    {state}. 429: the labeler is given no work, and saves too often (WhilePaused).
     """
 
     throttle_classes = (WhilePaused,)

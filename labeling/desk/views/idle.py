@@ -117,8 +117,8 @@ def _for_admin(each: Hindrance) -> str:
             return words % said
         case Cause.QUOTA:
             words = ngettext(
-                "%(n)s waits beyond the quota of its campaign.",
-                "%(n)s wait beyond the quotas of their campaigns.",
+                "%(n)s waits beyond a quota, of its campaign or of the labeler.",
+                "%(n)s wait beyond quotas, of their campaigns or of the labeler.",
                 each.count,
             )
             return words % said

@@ -109,7 +109,7 @@ def overview_of(labeler: Labeler, handed_out: Sequence[str]) -> Overview:
                 comes_first=campaign.pk == labeler.first_campaign_id,
             )
             for campaign in open_campaigns(labeler).annotate(
-                quota_reached=ExpressionWrapper(quota_reached(labeler.pk, campaign=""), BooleanField())
+                quota_reached=ExpressionWrapper(quota_reached(labeler, campaign=""), BooleanField())
             )
         ],
         begun=begun_by(labeler),

@@ -20,7 +20,7 @@ from lm.snapshot.openings import opening_key
 FORMS = ("messages", "prompt", "instruction")
 OF_EVERY_FORM = (
     "submitter", "source", "use_case", "language", "demonstration", "demonstrations", "completions", "human_reference",
-    "content_warnings", "strengths", "annotator",
+    "content_warnings", "required_skills", "strengths", "annotator",
 )  # fmt: skip
 OF_INSTRUCTIONS = ("input", "instances", "is_classification")
 LEFT_OUT = ("id", "name", "application")
@@ -109,6 +109,7 @@ def _row(record: Record, form: str, line: int, last_line: int | None, format_nam
         source=_source(record),
         use_case=_use_case(record, defaults),
         content_warnings=_content_warnings(record),
+        required_skills=tuple(_names(record, "required_skills")),
         language=_language(record, messages, defaults),
         demonstrations=answers.demonstrations,
         completions=answers.completions,
@@ -177,12 +178,7 @@ def _use_case(record: Record, defaults: Defaults) -> UseCase:
 
 
 def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
-    """A list; in CSV, whose fields are texts, names with commas between."""
-    given = record.get("content_warnings", [])
-    names = (
-        [name.strip() for name in given.split(",")] if isinstance(given, str) else list_of(record, "content_warnings")
-    )
-    names = [name for name in names if name != ""]
+    names = _names(record, "content_warnings")
     for name in names:
         if name not in list(ContentWarning):
             raise FieldRefused(
@@ -190,6 +186,15 @@ def _content_warnings(record: Record) -> tuple[ContentWarning, ...]:
                 field="content_warnings",
             )
     return tuple(ContentWarning(name) for name in names)
+
+
+def _names(record: Record, field: str) -> list[str]:
+    """A list; in CSV, whose fields are texts, names with commas between."""
+    given = record.get(field, [])
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else list_of(record, field)
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise FieldRefused(f"{field} must be a list of names; {wrong[0]!r} is none.", field=field)
+    return [name for name in names if name != ""]
 
 
 def _language(record: Record, messages: tuple[Message, ...], defaults: Defaults) -> str:

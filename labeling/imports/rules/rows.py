@@ -55,6 +55,7 @@ class Row:
     use_case: UseCase
     language: str
     content_warnings: tuple[ContentWarning, ...] = ()
+    required_skills: tuple[str, ...] = ()
     demonstrations: tuple[str, ...] = ()
     completions: tuple[GivenCompletion, ...] = ()
     comparison: Comparison | None = None

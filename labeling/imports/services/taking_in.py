@@ -3,10 +3,9 @@
 One transaction, so that a file is in wholly or not at all, whatever dies meanwhile. Memory does not grow with the file.
 """
 
-import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO
 
@@ -18,20 +17,24 @@ from labeling.base.states import ImportState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.rules.near_duplicates import prompt_key
-from labeling.campaigns.services.prompts import add_prompt
+from labeling.campaigns.services.prompts import NewPrompt, add_prompts
 from labeling.desk.demonstrating.services import import_demonstrations
-from labeling.imports.models import ImportedRanking, PromptImport
+from labeling.imports.models import PromptImport
 from labeling.imports.rules.findings import EXAMPLES, Example
 from labeling.imports.rules.outcome import ACCEPTED_SHOWN, Accepted, ImportResult
-from labeling.imports.rules.rows import Comparison, RefusedRow, Row
+from labeling.imports.rules.rows import RefusedRow, Row
+from labeling.imports.services.comparisons import add_comparisons
 from labeling.imports.services.incoming_texts import IncomingTexts
-from labeling.ranking_tasks.services.tasks import make_task_of_given
+from labeling.ranking_tasks.rules import checked_completions
+from labeling.ranking_tasks.services.tasks import make_tasks_of_given
 from lm.errors import UnusablePrompt
 from lm.prompt_format import Message
 
 IMPORT_LOCK = 0x436F6E49  # "ConI"
 AT_ONCE = 500
 """Demonstrations in one statement."""
+ROWS_AT_ONCE = 200
+"""Rows in one block: a statement costs about as much as some rows of it do."""
 
 Rows = Iterable[Row | RefusedRow]
 
@@ -84,54 +87,74 @@ class _TakingIn:
     def all(self, rows: Rows) -> ImportResult:
         _one_import_at_a_time()
         with tempfile.TemporaryFile("w+", encoding="utf-8") as demonstrations:
-            for row in rows:
-                if isinstance(row, RefusedRow):
-                    self._refuse(row)
-                else:
-                    self._row(row, demonstrations)
+            waiting = iter(rows)
+            while block := list(islice(waiting, ROWS_AT_ONCE)):
+                self._block(block, demonstrations)
             # last, because exports wait for transactions that hand labels in
             self.result.demonstrations = _add_demonstrations(demonstrations)
         return self.result
 
-    def _row(self, row: Row, demonstrations: IO[str]) -> None:
+    def _block(self, block: Sequence[Row | RefusedRow], demonstrations: IO[str]) -> None:
+        """Takes in what can be, all of it by a few statements, and notes each row in the order of the file."""
+        taken = self._take([row for row in block if isinstance(row, Row)])
+        lines = self._lines_of_twins(taken.values())
+        for row in block:
+            if isinstance(row, RefusedRow):
+                self._refuse(row)
+                continue
+            found = taken[id(row)]
+            if not isinstance(found, Prompt):
+                self._refuse(self._refusal(row, found, lines))
+                continue
+            for text in row.demonstrations:
+                demonstrations.write(json.dumps([found.pk, text]) + "\n")
+            self._note(row, found)
+
+    def _take(self, rows: Sequence[Row]) -> dict[int, Prompt | Exception]:
+        """By id() of the row, the prompt that it became or belongs to, or why it is refused."""
+        faults = {id(row): fault for row in rows if (fault := self._fault_of(row))}
+        sound = [row for row in rows if id(row) not in faults]
+        compared = [row for row in sound if row.comparison]
+        known = self._same_prompts(compared)
+        # A comparison belongs to the prompt with the very same messages: one that was there, or of a line before.
+        first = {_text_of(row.messages): row for row in reversed(sound)}
+        owner = {id(row): first[_text_of(row.messages)] for row in compared if _text_of(row.messages) not in known}
+        new = [row for row in sound if not row.comparison or owner.get(id(row)) is row]
+        added = add_prompts(campaign=self._campaign, prompts=[self._prompt_of(row) for row in new])
+        taken: dict[int, Prompt | Exception] = {id(row): each for row, each in zip(new, added, strict=True)}
+        for row in compared:
+            own = owner.get(id(row))
+            taken.setdefault(id(row), known[_text_of(row.messages)] if own is None else taken[id(own)])
+        self._count_prompts(answer for answer in added if isinstance(answer, Prompt))
+        # Where that line was refused as a prompt, the first comparison adds the prompt after all.
+        lost = {pk for pk, own in owner.items() if not own.comparison and not isinstance(taken[id(own)], Prompt)}
+        orphans, rest = [row for row in sound if id(row) in lost], [row for row in sound if id(row) not in lost]
+        self._add_tasks([(row, found) for row in rest if isinstance(found := taken[id(row)], Prompt)])
+        pairs = [(row, found) for row in rest if row.comparison and isinstance(found := taken[id(row)], Prompt)]
+        refused = add_comparisons(pairs, prompt_import=self._import)
+        self.result.comparisons += len(pairs) - len(refused)
+        return {**taken, **refused, **faults, **(self._take(orphans) if orphans else {})}
+
+    def _fault_of(self, row: Row) -> Exception | None:
+        """What keeps it out whatever else there is."""
         try:
-            prompt = self._take(row)
-        except (PromptRefused, InvalidCompletions, UnusablePrompt) as refused:
-            self._refuse(self._refusal(row, refused))
-            return
-        for text in row.demonstrations:
-            demonstrations.write(json.dumps([prompt.pk, text]) + "\n")
-        self._note(row, prompt)
+            self._texts.refuse_unanswerable(_messages_of(row))
+            if row.completions:
+                checked_completions(row.completions)
+        except (InvalidCompletions, UnusablePrompt) as refused:
+            return refused
+        return None
 
-    def _take(self, row: Row) -> Prompt:
-        """Adds the prompt, or finds the one with the very same messages where the row compares answers to it."""
-        self._texts.refuse_unanswerable(_messages_of(row))
-        with transaction.atomic():
-            found = self._same_prompt(row) if row.comparison else None
-            prompt = found or self._add(row)
-            if row.comparison:
-                self._add_comparison(prompt, row.comparison, row.line)
-            task = make_task_of_given(prompt=prompt, completions=row.completions) if row.completions else None
-        result = self.result
-        if found is None:
-            result.prompts += 1
-            result.splits[prompt.opening.split] = result.splits.get(prompt.opening.split, 0) + 1
-        if task is not None:
-            result.ranking_tasks += 1
-            result.answers_left_out += task.k_requested - (task.k or 0)
-        result.comparisons += row.comparison is not None
-        return prompt
-
-    def _add(self, row: Row) -> Prompt:
+    def _prompt_of(self, row: Row) -> NewPrompt:
         compared = row.comparison is not None
-        return add_prompt(
-            campaign=self._campaign,
+        return NewPrompt(
             messages=row.messages,
             submitter=row.submitter,
             source=row.source,
             use_case=row.use_case,
             language=row.language,
             content_warnings=row.content_warnings,
+            required_skills=row.required_skills,
             # What came with the prompt need not be made again.
             ranking_tasks_needed=0 if row.completions or compared else None,
             demonstrations_needed=max(0, self._campaign.demonstrations_per_prompt - len(row.demonstrations)),
@@ -140,26 +163,25 @@ class _TakingIn:
             import_line=row.line,
         )
 
-    def _same_prompt(self, row: Row) -> Prompt | None:
-        keys = [prompt_key(row.messages), prompt_key(row.messages, whole=True)]
-        twins = Prompt.objects.select_related("opening").filter(campaign=self._campaign, dedupe_key__in=keys)
-        return next((twin for twin in twins if twin.messages == list(row.messages)), None)
-
-    def _add_comparison(self, prompt: Prompt, comparison: Comparison, line: int) -> None:
-        completions = [{"text": each.text, "model": each.model, "rank": each.rank} for each in comparison.completions]
-        content = json.dumps([completions, comparison.strengths, comparison.annotator], ensure_ascii=False)
-        key = hashlib.sha256(content.encode()).hexdigest()
-        if prompt.imported_rankings.filter(content_key=key).exists():
-            raise PromptRefused("The same comparison of the same prompt is there already.")
-        ImportedRanking.objects.create(
-            prompt=prompt,
-            prompt_import=self._import,
-            line=line,
-            completions=completions,
-            strengths=list(comparison.strengths) if comparison.strengths is not None else None,
-            annotator=comparison.annotator,
-            content_key=key,
+    def _same_prompts(self, rows: Sequence[Row]) -> dict[str, Prompt]:
+        """The campaign's prompts with the very messages of these rows, by their text."""
+        keys = {prompt_key(row.messages, whole=whole) for row in rows for whole in (False, True)}
+        if not keys:
+            return {}
+        twins = Prompt.objects.select_related("opening", "campaign").filter(
+            campaign=self._campaign, dedupe_key__in=keys
         )
+        return {_text_of(twin.messages): twin for twin in twins.order_by("-pk")}  # the first one stays
+
+    def _count_prompts(self, added: Iterable[Prompt]) -> None:
+        for prompt in added:
+            self.result.prompts += 1
+            self.result.splits[prompt.opening.split] = self.result.splits.get(prompt.opening.split, 0) + 1
+
+    def _add_tasks(self, taken: Sequence[tuple[Row, Prompt]]) -> None:
+        tasks = make_tasks_of_given([(prompt, row.completions) for row, prompt in taken if row.completions])
+        self.result.ranking_tasks += len(tasks)
+        self.result.answers_left_out += sum(task.k_requested - (task.k or 0) for task in tasks)
 
     def _note(self, row: Row, prompt: Prompt) -> None:
         """Counts what is to be said of a row that was taken."""
@@ -191,13 +213,25 @@ class _TakingIn:
             Example(line=row.line, column=row.column, reason=row.reason, twin_id=row.twin_id), lines=row.lines
         )
 
-    def _refusal(self, row: Row, refused: Exception) -> RefusedRow:
+    def _lines_of_twins(self, answers: Iterable[Prompt | Exception]) -> dict[int, int]:
+        """By prompt that a row repeats: its line, where it came in this file."""
+        twins = {answer.twin_id for answer in answers if isinstance(answer, PromptRefused) and answer.twin_id}
+        if not twins:
+            return {}
+        of_file = Prompt.objects.filter(pk__in=twins, prompt_import=self._import, import_line__isnull=False)
+        return dict(of_file.values_list("pk", "import_line"))
+
+    def _refusal(self, row: Row, refused: Exception, lines: Mapping[int, int]) -> RefusedRow:
         twin = getattr(refused, "twin_id", None)
-        same_file = Prompt.objects.filter(pk=twin, prompt_import=self._import) if twin is not None else None
-        if same_file and (line := same_file.values_list("import_line", flat=True).first()) is not None:
-            reason = f"It starts like line {line} of this file (near-duplicate)."
+        if twin in lines:
+            reason = f"It starts like line {lines[twin]} of this file (near-duplicate)."
             return RefusedRow(line=row.line, column=1, reason=reason, lines=row.lines)
         return RefusedRow(line=row.line, column=1, reason=str(refused), twin_id=twin, lines=row.lines)
+
+
+def _text_of(messages: Sequence[Message]) -> str:
+    """The same for the very same messages, and for no others."""
+    return json.dumps([[each["role"], each["content"]] for each in messages], ensure_ascii=False)
 
 
 def _messages_of(row: Row) -> list[Message]:

@@ -19,7 +19,7 @@ from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.states import CampaignStage, CampaignState, LabelerState, ScreeningOutcome, SensitiveTopic
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.onboarding.screening.models import Candidate
-from labeling.onboarding.screening.queries import Evidence, evidence_of, is_through, with_results
+from labeling.onboarding.screening.queries import Evidence, evidence_of, is_through, waiting_for_decision, with_results
 from labeling.onboarding.screening.services import decide
 from labeling.onboarding.stages.rules import percent_of
 
@@ -46,9 +46,11 @@ class DecidedFilter(DropdownFilter):
     parameter_name = "decided"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
-        return [("open", lazy("Open")), *ScreeningOutcome.choices]
+        return [("waiting", lazy("Wait for a decision")), ("open", lazy("Open")), *ScreeningOutcome.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        if self.value() == "waiting":
+            return queryset.filter(pk__in=waiting_for_decision().values("pk"))
         if self.value() == "open":
             return queryset.filter(labeler__state=LabelerState.SCREENING)
         return queryset.filter(decided=self.value()) if self.value() else queryset

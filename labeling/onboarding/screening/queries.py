@@ -3,18 +3,28 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.contrib.auth.models import User
 from django.db.models import Avg, Count, Exists, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 
 from labeling.base.language import in_language
 from labeling.base.messages import Turn, turns_of
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CheckKind, GoldState, LabelerState
+from labeling.base.states import (
+    AssignmentKind,
+    AssignmentState,
+    CampaignStage,
+    CampaignState,
+    CheckKind,
+    GoldState,
+    LabelerState,
+)
 from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.campaigns.queries import flags_of
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
+from labeling.desk.queries.idle import with_work
 from labeling.desk.ranking.models import Ranking
 from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
 from labeling.onboarding.screening.rules import Measure, mean_of, strictest
@@ -25,6 +35,7 @@ from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check
 from labeling.quality.gold.rules import ranks_of
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 EXCERPT = 400
 """Characters of each text on the page of a decision; the whole is on the page of the gold item."""
 
@@ -124,6 +135,25 @@ def is_through(labeler: Labeler) -> bool:
     writing = progress_in(labeler, CampaignStage.SCREENING, AssignmentKind.DEMONSTRATION)
     assessed = SelfAssessment.objects.filter(labeler=labeler).exists()
     return assessed and bool(ranking.done + writing.done) and not ranking.left + writing.left
+
+
+def waiting_for_decision() -> QuerySet[Candidate]:
+    """Those for whom nothing is left to do, and who did something since the last decision; in one query."""
+    of_screening = Assignment.objects.filter(labeler=OuterRef("pk"), campaign__stage=CampaignStage.SCREENING)
+    unfinished = of_screening.filter(
+        state=AssignmentState.LAPSED, draft_version__gt=0, campaign__state=CampaignState.ACTIVE
+    )
+    decided = ScreeningDecision.objects.filter(candidate__labeler=OuterRef("labeler")).order_by("-pk")
+    since = Coalesce(Subquery(decided.values("at")[:1]), LONG_AGO)
+    done = of_screening.filter(state=AssignmentState.SUBMITTED, closed_at__gt=since)
+    screened = Labeler.objects.filter(state=LabelerState.SCREENING, simulated=False)
+    through = with_work(screened, stage=CampaignStage.SCREENING).filter(
+        ~Exists(unfinished),
+        Exists(done),
+        Exists(SelfAssessment.objects.filter(labeler=OuterRef("pk"))),
+        gets_work=False,
+    )
+    return Candidate.objects.filter(labeler__in=through.values("pk"))
 
 
 def with_results(candidates: QuerySet[Candidate]) -> QuerySet[Candidate]:

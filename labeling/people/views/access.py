@@ -1,6 +1,7 @@
 """Access to the pages for labelers, and the pages that everybody else sees instead."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -18,6 +19,7 @@ from labeling.base.states import LabelerState
 from labeling.base.views import page_of_button
 from labeling.people.models import Labeler
 from labeling.people.queries import labeler_of, zone_of
+from labeling.people.views.throttling import WhilePaused
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer", bound=HttpResponseBase)
@@ -43,6 +45,8 @@ def labeler_page(
         if labeler is None:
             return no_profile(request)
         request.labeler = labeler  # type: ignore[attr-defined]
+        if request.method == "POST" and not WhilePaused().allow_request(request):
+            return too_often(request)
         response = view(request, *args, **kwargs)  # type: ignore[arg-type]
         add_never_cache_headers(response)  # Back must not show a draft as it was an hour ago
         return response
@@ -89,6 +93,33 @@ def not_active(request: HttpRequest, labeler: Labeler, *, held: Sequence[str] = 
         Action(label=_("Your numbers and pay"), url=reverse("me")),
     ]
     return show_interruption(request, Interruption(title=title, text=text, icon="pause", actions=[*finish, *past]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentTexts:
+    """What templates/desk/parts/kept.html shows."""
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooOften(Interruption):
+    kept: SentTexts | None
+
+
+def too_often(request: HttpRequest) -> HttpResponse:
+    """Somebody to whom no work is given sent more forms than are taken in an hour; what they wrote is shown."""
+    written = [text for name in request.POST for text in request.POST.getlist(name) if name.endswith(("text", "note"))]
+    text = _("While no work is given to you, only so much is saved in an hour. Copy what you wrote, or send it later.")
+    page = TooOften(
+        title=_("Too much at once"),
+        text=text,
+        icon="pause",
+        actions=[Action(label=_("Back to the overview"), url=reverse("overview"))],
+        kept=SentTexts(text="\n\n".join(filter(str.strip, written))) if any(map(str.strip, written)) else None,
+    )
+    return show_interruption(request, page, status=429)
 
 
 def words_for_state(state: LabelerState) -> tuple[str, str]:

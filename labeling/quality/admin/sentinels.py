@@ -19,7 +19,7 @@ from labeling.base.admin.tables import Cell, Row, Table, csv_of
 from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_of
 from labeling.people.roles.queries import sees_every_campaign
 from labeling.quality.bias.models import NearCopyFound, Sentinel
-from labeling.quality.bias.queries.sentinels import at_equal_length, sources, weeks_of
+from labeling.quality.bias.queries.sentinels import alarm_of, at_equal_length, sources, weeks_of
 from labeling.quality.bias.rules.sentinel import FALSE_ALARMS, FEWEST, Look
 
 
@@ -59,7 +59,7 @@ class SentinelAdmin(BaseAdmin):
             "chart": over_time(weeks),
             "table": weeks_table(weeks),
             **_at_equal_length(sentinel),
-            "alarm": bool(weeks) and weeks[-1].is_alarm,
+            "alarm": alarm_of(weeks) is not None,
             "false_alarms": f"{FALSE_ALARMS:.0%}",
             "fewest": FEWEST,
             "sentinel": sentinel,
@@ -73,9 +73,9 @@ class SentinelAdmin(BaseAdmin):
     @column(lazy("State"), label={"alarm": "danger", "steady": "success", "unknown": "default"})
     def stands(self, sentinel: Sentinel) -> tuple[str, str]:
         weeks = _looked(sentinel)
-        if not weeks or weeks[-1].chance is None:
+        if all(look.chance is None for look in weeks):
             return "unknown", _("not enough data")
-        return ("alarm", _("moved")) if weeks[-1].is_alarm else ("steady", _("as before"))
+        return ("alarm", _("moved")) if alarm_of(weeks) else ("steady", _("as before"))
 
 
 def _at_equal_length(sentinel: Sentinel) -> dict[str, str]:
@@ -100,6 +100,12 @@ def _rate(preferred: int, pairs: int) -> str:
     return f"{preferred / pairs:.1%}"
 
 
+def _chance(look: Look) -> str:
+    if look.chance is not None:
+        return f"{look.chance:.2g}"
+    return _("not enough data") if look.period.whole else _("not over yet")
+
+
 def weeks_table(weeks: list[Look]) -> Table:
     return Table(
         key="weeks",
@@ -116,7 +122,7 @@ def weeks_table(weeks: list[Look]) -> Table:
                         strong=True,
                     ),
                     Cell(text="–" if look.expected is None else f"{look.expected:.1%}", value=look.expected),
-                    Cell(text=_("not enough data") if look.chance is None else f"{look.chance:.2g}", value=look.chance),
+                    Cell(text=_chance(look), value=look.chance),
                     Cell(text=_("moved") if look.is_alarm else "", colour="warning" if look.is_alarm else ""),
                 ]
             )

@@ -60,6 +60,22 @@ def ordered_pairs(answer: Ranks, *, apart: int = 1) -> list[Pair]:
     return found
 
 
+def pairs_to_hold(answer: Ranks, *, apart: int | None, pairs: Collection[Pair]) -> list[Pair]:
+    """Those that are at least so many ranks apart (None: none), and `pairs`, whichever of the two they name first.
+
+    >>> pairs_to_hold({1: 1, 2: 2, 3: 3}, apart=2, pairs=[(2, 1)])
+    [(1, 2), (1, 3)]
+    """
+    wanted = {frozenset(pair) for pair in pairs}
+    far = set() if apart is None else set(ordered_pairs(answer, apart=apart))
+    return [pair for pair in ordered_pairs(answer) if pair in far or frozenset(pair) in wanted]
+
+
+def tied_of(pairs: Collection[Pair], answer: Ranks) -> list[Pair]:
+    """Those of the pairs that the answer has in no order."""
+    return [(one, other) for one, other in pairs if answer.get(one) == answer.get(other)]
+
+
 def ranks_of(tiers: Sequence[Sequence[int]]) -> dict[int, int]:
     """Completion id → rank.
 

@@ -49,10 +49,15 @@ def set_prompt_aside(*, prompt: Prompt, reason: str) -> None:
 
 @transaction.atomic
 def restore_prompt(*, prompt: Prompt) -> None:
-    """Work is handed out again, and the tasks that went aside with the prompt come back. Raises NotSetAside."""
+    """Work is handed out again, and the tasks that went aside with the prompt come back.
+
+    Raises NotSetAside, also for a prompt that whoever wrote it withdrew.
+    """
     prompt = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
     if not prompt.set_aside_reason:
         raise NotSetAside(f"Prompt {prompt.pk} is not set aside.")
+    if prompt.exclusions.filter(ended_at=None).exists():
+        raise NotSetAside(f"Whoever wrote prompt {prompt.pk} withdrew it, so that no work is handed out for it again.")
     prompt.set_aside_reason = ""
     prompt.save(update_fields=["set_aside_reason"])
     gone_with_it = prompt.ranking_tasks.filter(state=TaskState.SET_ASIDE, set_aside_reason=_with_its_prompt(prompt))

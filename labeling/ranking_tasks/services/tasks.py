@@ -110,32 +110,71 @@ def make_task_of_given(*, prompt: Prompt, completions: Sequence[GivenCompletion]
 
     Raises InvalidCompletions unless 4 to 9 were given and at least 2 are distinct and not empty.
     """
-    distinct = checked_completions(completions)
+    return make_tasks_of_given([(prompt, completions)])[0]
+
+
+@transaction.atomic
+def make_tasks_of_given(given: Sequence[tuple[Prompt, Sequence[GivenCompletion]]]) -> list[RankingTask]:
+    """The same for each of the prompts, by a number of statements that does not grow with them. Raises
+    InvalidCompletions where one of them has such, before anything is written.
+    """
+    distinct = [checked_completions(completions) for _prompt, completions in given]
+    if not given:
+        return []
+    tasks = RankingTask.objects.bulk_create(_task_of(prompt, k=len(completions)) for prompt, completions in given)
+    runs = [
+        SamplingRun(
+            task=task,
+            imported_model_name=model,
+            requested=sum(each.model == model for each in texts),
+            state=SamplingState.DONE,
+            finished_at=timezone.now(),
+        )
+        for task, texts in zip(tasks, distinct, strict=True)
+        for model in dict.fromkeys(each.model for each in texts)
+    ]
+    by_model = {(run.task_id, run.imported_model_name): run for run in SamplingRun.objects.bulk_create(runs)}
+    Completion.objects.bulk_create(
+        Completion(
+            task=task,
+            run=by_model[task.pk, each.model],
+            text=each.text,
+            text_key=text_key(each.text),
+            finish_reason="imported",
+        )
+        for task, texts in zip(tasks, distinct, strict=True)
+        for each in sorted(texts, key=lambda each: _first_place(texts, each.model))
+    )
+    _mark_all_ready(dict(zip((task.pk for task in tasks), map(len, distinct), strict=True)))
+    made = RankingTask.objects.in_bulk([task.pk for task in tasks])
+    return [made[task.pk] for task in tasks]
+
+
+def _task_of(prompt: Prompt, *, k: int) -> RankingTask:
+    """Not saved yet; of completions that are there."""
     wanted = rankings_of(prompt=prompt, campaign=prompt.campaign)
-    task = RankingTask.objects.create(
+    return RankingTask(
         prompt=prompt,
         campaign_id=prompt.campaign_id,
         language=prompt.language,
-        k_requested=len(completions),
+        k_requested=k,
         given=True,
         rankings_needed=wanted.rankings,
         shared=wanted.shared,
     )
-    for model in dict.fromkeys(given.model for given in distinct):
-        written = [given for given in distinct if given.model == model]
-        run = SamplingRun.objects.create(
-            task=task,
-            imported_model_name=model,
-            requested=len(written),
-            state=SamplingState.DONE,
-            finished_at=timezone.now(),
-        )
-        Completion.objects.bulk_create(
-            Completion(task=task, run=run, text=given.text, text_key=text_key(given.text), finish_reason="imported")
-            for given in written
-        )
-    mark_ready(task)
-    return task
+
+
+def _first_place(texts: Sequence[GivenCompletion], model: str) -> int:
+    """Completions of one model lie together, in the order of the models."""
+    return next(place for place, each in enumerate(texts) if each.model == model)
+
+
+def _mark_all_ready(ks: Mapping[int, int]) -> None:
+    """`ks`: by task, how many completions it has."""
+    for k in sorted(set(ks.values())):
+        ready = RankingTask.objects.filter(pk__in=[pk for pk, of_task in ks.items() if of_task == k])
+        ready.move(to=TaskState.READY, k=k, ready_at=timezone.now(), set_aside_reason="")
+    render_ahead(task_ids=list(ks))
 
 
 @transaction.atomic

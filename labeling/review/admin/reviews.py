@@ -1,7 +1,7 @@
 """Reviews and adjudications to be read, and the button with which an admin asks for a review of a label."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -18,14 +18,15 @@ from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.states import ReviewReason
+from labeling.base.states import CompositionState, ReviewReason
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 from labeling.review.models.reviews import Adjudication, Review
-from labeling.review.queries.queue import kind_of, words_of
-from labeling.review.services.reviews import request_review
+from labeling.review.queries.queue import REVIEWED_WRITING, kind_of, words_of
+from labeling.review.services.reviews import request_review, request_review_of_own
 from labeling.review.views.words import KIND_WORDS
+from labeling.writing.models import Composition
 
 
 @admin.register(Review)
@@ -44,13 +45,16 @@ class ReviewAdmin(OfCampaigns, RecordAdmin):
     )
     list_display_links = ("number", "opening")
     list_filter = (*by_choice("state"), *by_relation("prompt__campaign", "reviewer"), *by_day("asked_at"))
-    list_select_related = ("prompt__campaign", "assignment__labeler__user", "reviewer")
-    search_fields = ("assignment__labeler__user__username", "reviewer__username", "text", "prompt__messages")
+    list_select_related = ("prompt__campaign", "assignment__labeler__user", "composition__labeler__user", "reviewer")
+    search_fields = (
+        "assignment__labeler__user__username", "composition__labeler__user__username", "reviewer__username", "text",
+        "prompt__messages",
+    )  # fmt: skip
     search_help_text = lazy("A name, or words of the prompt or of what the reviewer said")
     list_per_page = 50
     fields = (
-        "page", "what", "labeler", "assignment", "task", "why", "note", "asked_by", "asked_at", "state", "reviewer",
-        "decided_at", "revision", "text", "follows",
+        "page", "what", "labeler", "assignment", "composition", "task", "why", "note", "asked_by", "asked_at", "state",
+        "reviewer", "decided_at", "revision", "text", "follows",
     )  # fmt: skip
     readonly_fields = ("page", "what", "labeler", "why")
 
@@ -68,7 +72,7 @@ class ReviewAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("Labeler"), ordering="assignment__labeler__user__username")
     def labeler(self, review: Review) -> str:
-        return str(review.assignment.labeler) if review.assignment else "–"
+        return str(review.work.labeler) if review.work else "–"
 
     @column(lazy("Why"))
     def why(self, review: Review) -> str:
@@ -120,21 +124,34 @@ class AdjudicationAdmin(OfCampaigns, RecordAdmin):
         return " · ".join(f"{rank}: {completion}" for rank, completion in rows)
 
 
-class AskingForReview(BaseAdmin):
-    """A ranking or a demonstration, with the button that puts it into the reviewers' queue."""
+class Asked(TypedDict):
+    reason: ReviewReason
+    note: str
+    by: User
 
-    def buttons_for(self, row: Ranking | Demonstration) -> Iterable[str]:
+
+def can_be_reviewed(composition: Composition) -> bool:
+    return composition.state == CompositionState.SUBMITTED and composition.kind in REVIEWED_WRITING
+
+
+class AskingForReview(BaseAdmin):
+    """What one labeler handed in, with the button that puts it into the reviewers' queue."""
+
+    def buttons_for(self, row: Ranking | Demonstration | Composition) -> Iterable[str]:
         others = (name for name in super().buttons_for(row) if name != "ask_for_review")
-        return [*(["ask_for_review"] if row.assignment_id is not None else []), *others]
+        may = can_be_reviewed(row) if isinstance(row, Composition) else row.assignment_id is not None
+        return [*(["ask_for_review"] if may else []), *others]
 
     @button(lazy("Ask for a review"), icon="rate_review")
     def ask_for_review(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        label = self.find(request, object_id)
+        row = self.find(request, object_id)
         asker = request.user
         assert isinstance(asker, User)  # who may press it
 
         def act(cleaned: dict[str, Any]) -> str:
-            asked = request_review(label=label, reason=ReviewReason.ASKED_FOR, note=cleaned["reason"], by=asker)
+            why: Asked = {"reason": ReviewReason.ASKED_FOR, "note": cleaned["reason"], "by": asker}
+            own = isinstance(row, Composition)
+            asked = request_review_of_own(composition=row, **why) if own else request_review(label=row, **why)
             if asked is None:
                 return _("It was returned to its labeler already; it comes back to the reviewers with the answer.")
             return _("It waits for a reviewer.")
@@ -145,8 +162,8 @@ class AskingForReview(BaseAdmin):
                 _("A reviewer sees it with your words, and accepts it, returns it to its labeler or fixes it.")
             ],
             button=_("Ask for a review"),
-            back=self.page_of(label),
-            about=[label],
+            back=self.page_of(row),
+            about=[row],
             form=ReasonForm,
         )
         return confirm(self, request, confirmation, act)

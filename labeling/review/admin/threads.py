@@ -23,7 +23,7 @@ from labeling.base.states import ReportState
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.forms import LONGEST_NOTE, TextField
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
-from labeling.review.queries.threads import messages_of
+from labeling.review.queries.threads import column_of, excerpt_of, messages_of
 from labeling.review.services.reports import dismiss_report, set_aside_as_reported
 from labeling.review.services.threads import read_by_staff, write_as_staff
 
@@ -47,11 +47,11 @@ class UnreadFilter(DropdownFilter):
 
 @admin.register(Thread)
 class ThreadAdmin(OfCampaigns, RecordAdmin):
-    campaign_paths = ("assignment__campaign", "labeler__assignments__campaign")
+    campaign_paths = ("assignment__campaign", "composition__campaign", "labeler__assignments__campaign")
     list_display = ("writer", "about", "last_text", "unread", shown("last_message_at", lazy("Last message")))
     list_display_links = ("writer", "about", "last_text")
     list_filter = (UnreadFilter, *by_day("last_message_at"))
-    list_select_related = ("labeler__user", "assignment__prompt")
+    list_select_related = ("labeler__user", "assignment__prompt", "composition")
     search_fields = ("labeler__user__username", "messages__text")
     search_help_text = lazy("A labeler's name, or words of a message")
     ordering = ("-last_message_at",)
@@ -78,10 +78,10 @@ class ThreadAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("About"))
     def about(self, thread: Thread) -> str:
-        if thread.assignment is None:
+        if thread.about is None:
             return _("In general")
-        prompt = thread.assignment.prompt
-        return excerpt(prompt.last_user_text(), language=prompt.language)
+        text, language = excerpt_of(thread.about)
+        return excerpt(text, language=language)
 
     @column(lazy("Last message"))
     def last_text(self, thread: Any) -> str:
@@ -93,19 +93,17 @@ class ThreadAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("About"))
     def work(self, thread: Thread) -> str:
-        if thread.assignment is None:
+        if thread.about is None:
             return _("In general")
-        link = reverse("admin:labeling_assignment_change", args=[thread.assignment_id])
-        return format_html('<a href="{}">{}</a>', link, thread.assignment.prompt.last_user_text()[:200])
+        link = reverse(f"admin:labeling_{column_of(thread.about)}_change", args=[thread.about.pk])
+        return format_html('<a href="{}">{}</a>', link, excerpt_of(thread.about)[0][:200])
 
     @button(lazy("Answer"), icon="reply", primary=True)
     def answer(self, request: HttpRequest, object_id: str) -> HttpResponse:
         thread = self.find(request, object_id)
 
         def act(cleaned: dict[str, Any]) -> str:
-            write_as_staff(
-                labeler=thread.labeler, text=cleaned["text"], by=_asker(request), assignment=thread.assignment
-            )
+            write_as_staff(labeler=thread.labeler, text=cleaned["text"], by=_asker(request), work=thread.about)
             return _("Sent to %(labeler)s.") % {"labeler": thread.labeler}
 
         confirmation = Confirmation(

@@ -13,10 +13,14 @@ from labeling.base.states import ReviewReason, ReviewState
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.models import Assignment
 from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.writing.models import Composition
+
+Work = Assignment | Composition
+"""What one labeler handed in: what was handed out to them, or what they began themselves."""
 
 
 class Review(StatefulModel):
-    """A place in the reviewers' queue: of one ranking or demonstration, or of a task that several people ranked.
+    """A place in the reviewers' queue: of what one labeler handed in, or of a task that several people ranked.
 
     What was handed in is not touched: a fix is its next revision, and an adjudication a row of its own.
     """
@@ -29,7 +33,15 @@ class Review(StatefulModel):
         blank=True,
         on_delete=models.PROTECT,
         related_name="reviews",
-        help_text="Whose ranking or demonstration is reviewed. Empty: all rankings of the task.",
+        help_text="Whose ranking or demonstration is reviewed.",
+    )
+    composition = models.ForeignKey(
+        Composition,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reviews",
+        help_text="The dialogue, chat or own prompt that is reviewed.",
     )
     task = models.ForeignKey(
         RankingTask,
@@ -37,7 +49,7 @@ class Review(StatefulModel):
         blank=True,
         on_delete=models.PROTECT,
         related_name="reviews",
-        help_text="Whose rankings are to be adjudicated. Empty: one label is reviewed.",
+        help_text="Whose rankings are to be adjudicated.",
     )
     state = models.CharField(max_length=16, choices=ReviewState.choices, default=ReviewState.WAITING)
     reasons = ArrayField(models.CharField(max_length=16, choices=ReviewReason.choices))
@@ -80,8 +92,10 @@ class Review(StatefulModel):
         constraints = [
             one_of("state", ReviewState, name="review_state_known"),
             models.CheckConstraint(
-                condition=Q(assignment__isnull=False, task=None) | Q(assignment=None, task__isnull=False),
-                name="review_of_a_label_or_of_a_task",
+                condition=Q(assignment__isnull=False, composition=None, task=None)
+                | Q(assignment=None, composition__isnull=False, task=None)
+                | Q(assignment=None, composition=None, task__isnull=False),
+                name="review_of_one_thing",
             ),
             models.CheckConstraint(
                 condition=Q(reasons__contained_by=[reason.value for reason in ReviewReason], reasons__len__gte=1),
@@ -91,6 +105,11 @@ class Review(StatefulModel):
             models.UniqueConstraint(
                 fields=["assignment"], condition=Q(state__in=["waiting", "returned"]), name="review_one_open_per_label"
             ),
+            models.UniqueConstraint(
+                fields=["composition"],
+                condition=Q(state__in=["waiting", "returned"]),
+                name="review_one_open_per_composition",
+            ),
             models.UniqueConstraint(fields=["task"], condition=Q(state="waiting"), name="review_one_open_per_task"),
             models.CheckConstraint(
                 condition=Q(state__in=["waiting", "withdrawn"], reviewer=None, decided_at=None)
@@ -98,7 +117,7 @@ class Review(StatefulModel):
                 name="review_decided_by_somebody",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["returned", "answered"]) | Q(text__regex=r"\S", assignment__isnull=False),
+                condition=~Q(state__in=["returned", "answered"]) | Q(text__regex=r"\S", task=None),
                 name="review_returned_says_why",
             ),
             models.CheckConstraint(
@@ -112,6 +131,11 @@ class Review(StatefulModel):
 
     def __str__(self) -> str:
         return f"Review {self.pk}"
+
+    @property
+    def work(self) -> Work | None:
+        """What one labeler handed in; None of a task that several people ranked."""
+        return self.assignment or self.composition
 
 
 class Adjudication(models.Model):
@@ -161,7 +185,7 @@ class AdjudicatedCompletion(models.Model):
 
 
 class ReviewProgress(models.Model):
-    """How far services/planning.py has looked at what was handed in: one row for each kind of label."""
+    """How far services/planning.py has looked at what was handed in: one row for each table of it."""
 
     kind = models.CharField(max_length=16, unique=True)
     submitted_at = models.DateTimeField()

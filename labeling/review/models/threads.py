@@ -11,7 +11,8 @@ from labeling.base.moves import StatefulModel
 from labeling.base.states import ReportState
 from labeling.desk.models import Assignment
 from labeling.people.models import Labeler
-from labeling.review.models.reviews import Review
+from labeling.review.models.reviews import Review, Work
+from labeling.writing.models import Composition
 
 
 class Thread(models.Model):
@@ -25,7 +26,15 @@ class Thread(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="thread",
-        help_text="The piece of work that it is about. Empty: about none.",
+        help_text="The piece of work that it is about, where that was handed out.",
+    )
+    composition = models.OneToOneField(
+        Composition,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="thread",
+        help_text="The dialogue, chat or own prompt that it is about.",
     )
     labeler_unread = models.PositiveIntegerField(default=0, help_text="Messages that the labeler has not opened.")
     staff_unread = models.PositiveIntegerField(default=0, help_text="Messages that nobody of the staff has opened.")
@@ -37,8 +46,13 @@ class Thread(models.Model):
         ordering = ["-last_message_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["labeler"], condition=Q(assignment=None), name="thread_one_about_nothing_per_labeler"
-            )
+                fields=["labeler"],
+                condition=Q(assignment=None, composition=None),
+                name="thread_one_about_nothing_per_labeler",
+            ),
+            models.CheckConstraint(
+                condition=Q(assignment=None) | Q(composition=None), name="thread_about_one_thing_at_most"
+            ),
         ]
         indexes = [
             models.Index(F("labeler"), F("last_message_at").desc(), name="thread_of_labeler"),
@@ -47,6 +61,10 @@ class Thread(models.Model):
 
     def __str__(self) -> str:
         return f"Messages of {self.labeler}"
+
+    @property
+    def about(self) -> Work | None:
+        return self.assignment or self.composition
 
 
 class ThreadMessage(models.Model):

@@ -1,4 +1,4 @@
-"""What is reviewed: the last revision of a label, and all rankings of a task."""
+"""What is reviewed: the last revision of what one labeler handed in, and all rankings of a task."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,9 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.quality.consensus.rules import Consensus, ranked_pairs
 from labeling.ranking_tasks.models import RankingTask
+from labeling.review.models.reviews import Work
+from labeling.writing.answers import queries as answers
+from labeling.writing.models import Composition
 
 Label = Ranking | Demonstration
 
@@ -20,6 +23,13 @@ def label_of(assignment: Assignment) -> Label:
         assignment.rankings.all() if assignment.kind == AssignmentKind.RANKING else assignment.demonstrations.all()
     )
     return labels.latest("revision")
+
+
+def revision_of(work: Work) -> int:
+    """The number of the revision that counts now. Raises what label_of raises."""
+    if isinstance(work, Composition):
+        return answers.revision_of(answers.answers_of(work))
+    return label_of(work).revision
 
 
 def rankings_of(task: RankingTask) -> list[Ranking]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.models import User
+
 from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, raw_text, render_markdown
 from labeling.base.messages import Turn, turns_of
@@ -19,6 +21,8 @@ from labeling.quality.consensus.rules import PairVote
 from labeling.ranking_tasks.models import RankingTask
 from labeling.review.models.reviews import Review
 from labeling.review.queries.labels import TaskRankings, all_of_task
+from labeling.review.queries.queue import seen_by
+from labeling.review.queries.threads import column_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +40,8 @@ def work_under_review(review: Review, *, interface_language: str) -> WorkUnderRe
     prompt = review.prompt
     instructions = (
         prompt.campaign.instruction_versions.latest("version")
-        if review.assignment is None
-        else InstructionVersion.objects.get(pk=review.assignment.instruction_version_id)
+        if review.work is None
+        else InstructionVersion.objects.get(pk=review.work.instruction_version_id)
     )
     guidance = in_language(instructions.body, interface_language)
     return WorkUnderReview(
@@ -173,7 +177,7 @@ class PastReview:
 
 def past_reviews(review: Review) -> list[PastReview]:
     """What was decided before, the last first."""
-    same = {"task": review.task} if review.assignment is None else {"assignment": review.assignment}
+    same = {"task": review.task} if review.work is None else {column_of(review.work): review.work}
     found = Review.objects.filter(**same, reviewer__isnull=False).exclude(pk=review.pk).select_related("reviewer")
     return [
         PastReview(
@@ -187,11 +191,12 @@ def past_reviews(review: Review) -> list[PastReview]:
     ]
 
 
-def reviewed(token: str) -> Review:
-    """The review with all that its page shows. Raises Review.DoesNotExist."""
-    return Review.objects.select_related(
+def reviewed(token: str, reviewer: User) -> Review:
+    """The review with all that its page shows. Raises Review.DoesNotExist, also of campaigns that they don't see."""
+    return seen_by(reviewer).select_related(
         "prompt__campaign", "assignment__labeler__user", "assignment__campaign", "assignment__prompt",
-        "assignment__task", "assignment__rubric_version", "task", "reviewer", "held_by", "asked_by",
+        "assignment__task", "assignment__rubric_version", "composition__labeler__user", "composition__campaign",
+        "task", "reviewer", "held_by", "asked_by",
     ).get(token=token)  # fmt: skip
 
 

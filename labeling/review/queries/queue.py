@@ -8,12 +8,13 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from labeling.base.states import AssignmentKind, ReviewReason, ReviewState
+from labeling.base.states import AssignmentKind, CompositionKind, ReviewReason, ReviewState
+from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.desk.ranking.models import Ranking
 from labeling.review.models.reviews import Review
 
 ADJUDICATION = "adjudication"
-"""The kind of a review of several rankings; all others are AssignmentKind's."""
+"""The kind of a review of several rankings; all others are those of the work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +32,18 @@ class Sought:
 def not_own(reviewer: User) -> Q:
     """Reviews of what other people made."""
     theirs = Ranking.objects.filter(task=OuterRef("task"), labeler__user=reviewer)
-    return ~Q(assignment__labeler__user=reviewer) & ~Q(Exists(theirs))
+    written = ~Q(assignment__labeler__user=reviewer) & ~Q(composition__labeler__user=reviewer)
+    return written & ~Q(Exists(theirs))
+
+
+def seen_by(reviewer: User) -> "QuerySet[Review]":
+    """Those of the campaigns that the reviewer sees."""
+    return within_campaigns_of(reviewer, Review.objects.all(), "prompt__campaign")
 
 
 def waiting_for(reviewer: User, sought: Sought | None = None) -> "QuerySet[Review]":
     """The reviews that the reviewer may decide now, the most urgent first, then the oldest."""
-    found = Review.objects.filter(not_own(reviewer), state=ReviewState.WAITING)
+    found = seen_by(reviewer).filter(not_own(reviewer), state=ReviewState.WAITING)
     sought = sought or Sought()
     if sought.reason:
         found = found.filter(reasons__contains=[sought.reason])
@@ -44,7 +51,7 @@ def waiting_for(reviewer: User, sought: Sought | None = None) -> "QuerySet[Revie
         found = (
             found.filter(task__isnull=False)
             if sought.kind == ADJUDICATION
-            else found.filter(assignment__kind=sought.kind)
+            else found.filter(Q(assignment__kind=sought.kind) | Q(composition__kind=sought.kind))
         )
     if sought.campaign:
         found = found.filter(prompt__campaign__slug=sought.campaign)
@@ -71,7 +78,7 @@ class QueueRow:
     """Whoever else has it open."""
 
 
-QUEUE_SHOWS = ("prompt__campaign", "assignment__labeler__user", "held_by")
+QUEUE_SHOWS = ("prompt__campaign", "assignment__labeler__user", "composition__labeler__user", "held_by")
 """What queue_rows reads of each review, as select_related takes it."""
 
 
@@ -81,7 +88,7 @@ def queue_rows(reviewer: User, reviews: Iterable[Review]) -> list[QueueRow]:
         QueueRow(
             token=str(review.token),
             kind=kind_of(review),
-            labeler=review.assignment.labeler.pseudonym if review.assignment else "",
+            labeler=review.work.labeler.pseudonym if review.work else "",
             campaign=review.prompt.campaign.name,
             excerpt=review.prompt.last_user_text(),
             language=review.prompt.language,
@@ -94,7 +101,7 @@ def queue_rows(reviewer: User, reviews: Iterable[Review]) -> list[QueueRow]:
 
 
 def kind_of(review: Review) -> str:
-    return ADJUDICATION if review.assignment is None else review.assignment.kind
+    return ADJUDICATION if review.work is None else review.work.kind
 
 
 def words_of(reasons: list[str]) -> list[str]:
@@ -116,8 +123,10 @@ def counts_by_reason(reviewer: User) -> Mapping[str, int]:
 
 def returned_by(reviewer: User) -> "QuerySet[Review]":
     """What the reviewer returned and nobody answered yet, the oldest first."""
-    found = Review.objects.filter(state=ReviewState.RETURNED, reviewer=reviewer)
-    return found.select_related("prompt", "assignment__labeler__user").order_by("decided_at")
+    found = seen_by(reviewer).filter(state=ReviewState.RETURNED, reviewer=reviewer)
+    return found.select_related(*QUEUE_SHOWS).order_by("decided_at")
 
 
-KINDS = (AssignmentKind.RANKING.value, AssignmentKind.DEMONSTRATION.value, ADJUDICATION)
+REVIEWED_WRITING = (CompositionKind.DIALOGUE, CompositionKind.CHAT, CompositionKind.OWN_PROMPT)
+"""Of what labelers begin themselves; an improvement of the best completion is looked at with its ranking."""
+KINDS = (*AssignmentKind.values, *(kind.value for kind in REVIEWED_WRITING), ADJUDICATION)

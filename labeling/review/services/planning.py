@@ -12,36 +12,51 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from labeling.base.export_lock import settled_now
-from labeling.base.states import AssignmentState, ReviewReason, ReviewState
+from labeling.base.states import AssignmentState, CampaignStage, CompositionState, ReviewReason, ReviewState
 from labeling.desk.demonstrating.models import Demonstration
-from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.ranking_tasks.models import RankingTask
-from labeling.review.models.reviews import Review, ReviewProgress
+from labeling.review.models.reviews import Review, ReviewProgress, Work
 from labeling.review.queries.labels import Label, rankings_of, ranks_of
+from labeling.review.queries.queue import REVIEWED_WRITING
 from labeling.review.rules import disagree, is_drawn
-from labeling.review.services.reviews import request_adjudication, request_review, settle_answered
+from labeling.review.services.reviews import (
+    request_adjudication,
+    request_review,
+    request_review_of_own,
+    settle_answered,
+)
+from labeling.writing.models import Composition
 
 AT_ONCE = 500
-"""Labels of one transaction."""
+"""Rows of one transaction."""
 THE_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
-L = TypeVar("L", Ranking, Demonstration)
+HandedIn = TypeVar("HandedIn", Ranking, Demonstration, Composition)
 
 
 def plan_reviews() -> int:
-    """Looks at everything that was handed in since the last look. Returns how many labels that were."""
+    """Looks at everything that was handed in since the last look. Returns how many pieces that were."""
     settle_answered()
     until = settled_now()
     rankings = Ranking.objects.of_work().select_related("assignment__campaign", "task__campaign")
     demonstrations = Demonstration.objects.of_work().filter(assignment__isnull=False)
     written = demonstrations.select_related("assignment__campaign")
-    return _all(rankings, "ranking", until) + _all(written, "demonstration", until)
+    own = Composition.objects.filter(
+        state=CompositionState.SUBMITTED, kind__in=REVIEWED_WRITING, campaign__stage=CampaignStage.WORK
+    )
+    begun = own.select_related("campaign", "labeler")
+    return (
+        _all(rankings, "ranking", "submitted_at", until)
+        + _all(written, "demonstration", "submitted_at", until)
+        + _all(begun, "composition", "closed_at", until)
+    )
 
 
-def _all(labels: "QuerySet[L]", kind: str, until: datetime) -> int:
+def _all(rows: "QuerySet[HandedIn]", table: str, time: str, until: datetime) -> int:
+    """`time`: the column of when a row was handed in."""
     looked = 0
-    while count := _some(labels, kind, until):
+    while count := _some(rows, table, time, until):
         looked += count
         if count < AT_ONCE:
             break
@@ -49,33 +64,42 @@ def _all(labels: "QuerySet[L]", kind: str, until: datetime) -> int:
 
 
 @transaction.atomic
-def _some(labels: "QuerySet[L]", kind: str, until: datetime) -> int:
-    """The next labels in the order of their time; 0 while another worker is at it."""
-    ReviewProgress.objects.get_or_create(kind=kind, defaults={"submitted_at": THE_BEGINNING})
-    progress = ReviewProgress.objects.select_for_update(skip_locked=True).filter(kind=kind).first()
+def _some(rows: "QuerySet[HandedIn]", table: str, time: str, until: datetime) -> int:
+    """The next rows in the order of their time; 0 while another worker is at it."""
+    ReviewProgress.objects.get_or_create(kind=table, defaults={"submitted_at": THE_BEGINNING})
+    progress = ReviewProgress.objects.select_for_update(skip_locked=True).filter(kind=table).first()
     if progress is None:
         return 0
-    later = Q(submitted_at__gt=progress.submitted_at) | Q(submitted_at=progress.submitted_at, pk__gt=progress.label_id)
-    found = list(labels.filter(later, submitted_at__lte=until).order_by("submitted_at", "pk")[:AT_ONCE])
-    for label in found:
-        if not label.simulated and label.fixed_by_id is None:
-            _plan(label)
+    at = progress.submitted_at
+    later = Q(**{f"{time}__gt": at}) | Q(**{time: at}, pk__gt=progress.label_id)
+    found = list(rows.filter(later, **{f"{time}__lte": until}).order_by(time, "pk")[:AT_ONCE])
+    for row in found:
+        _plan_own(row) if isinstance(row, Composition) else _plan(row)
     for task in _tasks_of(found):
         _plan_task(task)
     if found:
-        progress.submitted_at, progress.label_id = found[-1].submitted_at, found[-1].pk
+        progress.submitted_at, progress.label_id = getattr(found[-1], time), found[-1].pk
         progress.save(update_fields=["submitted_at", "label_id"])
     return len(found)
 
 
-def _tasks_of(labels: Sequence[Label]) -> set[RankingTask]:
+def _tasks_of(rows: Sequence[Label | Composition]) -> set[RankingTask]:
     """The tasks of the rankings among them that people made."""
-    return {label.task for label in labels if isinstance(label, Ranking) and not label.simulated}
+    return {row.task for row in rows if isinstance(row, Ranking) and not row.simulated}
 
 
 def _plan(label: Label) -> None:
+    if label.simulated or label.fixed_by_id is not None:
+        return
     for reason in _reasons(label):
         request_review(label=label, reason=reason)
+
+
+def _plan_own(composition: Composition) -> None:
+    if composition.labeler.simulated:
+        return
+    for reason in _reasons_of_work(composition):
+        request_review_of_own(composition=composition, reason=reason)
 
 
 def _reasons(label: Label) -> list[ReviewReason]:
@@ -85,22 +109,26 @@ def _reasons(label: Label) -> list[ReviewReason]:
         # What was returned is settle_answered's; here a labeler goes on from what a reviewer fixed.
         last = Review.objects.filter(assignment=assignment).order_by("-id").first()
         return [ReviewReason.ANSWERED] if last is not None and last.state == ReviewState.FIXED else []
+    return _reasons_of_work(assignment)
+
+
+def _reasons_of_work(work: Work) -> list[ReviewReason]:
     found = []
-    if is_drawn(assignment.token, percent=assignment.campaign.review_percent):
+    if is_drawn(work.token, percent=work.campaign.review_percent):
         found.append(ReviewReason.RANDOM)
-    if _is_among_the_first(assignment):
+    if _is_among_the_first(work):
         found.append(ReviewReason.NEW_LABELER)
     return found
 
 
-def _is_among_the_first(assignment: Assignment) -> bool:
+def _is_among_the_first(work: Work) -> bool:
     """Whether it is one of the labeler's first pieces of work of its kind in the campaign."""
-    first = assignment.campaign.review_first
+    first = work.campaign.review_first
     if not first:
         return False
-    before = Assignment.objects.filter(
-        labeler_id=assignment.labeler_id, kind=assignment.kind, campaign_id=assignment.campaign_id,
-        state=AssignmentState.SUBMITTED, pk__lt=assignment.pk,
+    before = type(work)._default_manager.filter(  # noqa: SLF001  (Django's own name for it)
+        labeler_id=work.labeler_id, kind=work.kind, campaign_id=work.campaign_id, state=AssignmentState.SUBMITTED,
+        pk__lt=work.pk,
     )  # fmt: skip
     return before[:first].count() < first
 

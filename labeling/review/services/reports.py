@@ -76,5 +76,5 @@ def _settle(report: BrokenTaskReport, state: ReportState, *, by: User, answer: s
         settled += others.select_related("assignment__labeler")
     for each in settled:
         each.move(to=state, decided_by=by, decided_at=timezone.now(), answer=answer.strip())
-        write_as_staff(labeler=each.assignment.labeler, text=answer, by=by, assignment=each.assignment)
+        write_as_staff(labeler=each.assignment.labeler, text=answer, by=by, work=each.assignment)
     return report

@@ -1,4 +1,5 @@
-"""Reviews: asked for, taken, and decided once. A labeler's work is accepted, returned with a reason, or fixed.
+"""Reviews: asked for, taken, and decided once. A labeler's work is accepted, returned with a reason, or fixed
+(fixing.py).
 
 Each decision names the revision that the reviewer saw; one that was replaced meanwhile is looked at again.
 """
@@ -11,17 +12,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadyDecided, OwnWork, ReasonMissing, ReviewRefused
-from labeling.base.states import ReviewReason, ReviewState
-from labeling.desk.demonstrating.services import fix_demonstration
+from labeling.base.states import CompositionState, ReviewReason, ReviewState
+from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
-from labeling.desk.ranking.services import Judgement, fix_ranking
 from labeling.ranking_tasks.models import RankingTask
-from labeling.review.models.reviews import Review
-from labeling.review.queries.labels import Label, label_of
+from labeling.review.models.reviews import Review, Work
+from labeling.review.queries.labels import Label, revision_of
 from labeling.review.queries.queue import Sought, free_for, waiting_for
+from labeling.review.queries.threads import column_of
 from labeling.review.rules import urgency_of
 from labeling.review.services.threads import write_as_staff
+from labeling.writing.answers.queries import prompts_of
+from labeling.writing.models import Composition
 
 HELD_FOR = timedelta(minutes=30)
 """How long a review is given to nobody else after a reviewer opened it or saved a draft of it."""
@@ -36,12 +39,29 @@ def request_review(*, label: Label, reason: ReviewReason, note: str = "", by: Us
     if label.assignment_id is None:
         raise ReviewRefused("Only what was handed out to a labeler can be reviewed; this label came in another way.")
     assignment = Assignment.objects.select_for_update(no_key=True).get(pk=label.assignment_id)
-    known = assignment.reviews.filter(state__in=[ReviewState.WAITING, ReviewState.RETURNED]).first()
+    return _request(assignment, prompt_id=assignment.prompt_id, reason=reason, note=note, by=by)
+
+
+@transaction.atomic
+def request_review_of_own(
+    *, composition: Composition, reason: ReviewReason, note: str = "", by: User | None = None
+) -> Review | None:
+    """The same of a dialogue, a chat or an own prompt. Raises ReviewRefused: it is an edit, or was not handed in."""
+    composition = Composition.objects.select_for_update(no_key=True).get(pk=composition.pk)
+    prompts = prompts_of(composition) if composition.state == CompositionState.SUBMITTED else []
+    if not prompts:
+        raise ReviewRefused("Only a dialogue, a chat or an own prompt that was handed in can be reviewed.")
+    return _request(composition, prompt_id=prompts[0].pk, reason=reason, note=note, by=by)
+
+
+def _request(work: Work, *, prompt_id: int, reason: ReviewReason, note: str, by: User | None) -> Review | None:
+    """Of locked work."""
+    known = work.reviews.filter(state__in=[ReviewState.WAITING, ReviewState.RETURNED]).first()
     if known is not None:
         return _with_reason(known, reason, note=note, by=by) if known.state == ReviewState.WAITING else None
     return Review.objects.create(
-        prompt_id=assignment.prompt_id, assignment=assignment, reasons=[reason], urgency=urgency_of([reason]),
-        note=note, asked_by=by,
+        prompt_id=prompt_id, **{column_of(work): work}, reasons=[reason], urgency=urgency_of([reason]), note=note,
+        asked_by=by,
     )  # fmt: skip
 
 
@@ -101,8 +121,8 @@ def accept(*, token: str, reviewer: User, seen: int | None, text: str = "") -> R
     ReviewRefused, Review.DoesNotExist.
     """
     review = lock_to_decide(token=token, reviewer=reviewer)
-    if review.assignment is not None:
-        _check_seen(review.assignment, seen)
+    if review.work is not None:
+        check_seen(review.work, seen)
     return decide(review, ReviewState.ACCEPTED, reviewer=reviewer, text=text, revision=seen)
 
 
@@ -115,58 +135,14 @@ def return_to_labeler(*, token: str, reviewer: User, seen: int | None, text: str
     if not text.strip():
         raise ReasonMissing("Say what is to be changed: the labeler has only that to go by.")
     review = lock_to_decide(token=token, reviewer=reviewer)
-    assignment = _one_label(review)
-    _check_seen(assignment, seen)
-    if not assignment.labeler.user.is_active:
+    work = _one_labelers(review)
+    check_seen(work, seen)
+    if not work.labeler.user.is_active:
         raise ReviewRefused("The account of this labeler is closed, so nobody would read it. Accept or fix the work.")
     decide(review, ReviewState.RETURNED, reviewer=reviewer, text=text.strip(), revision=seen)
-    write_as_staff(labeler=assignment.labeler, text=text, by=reviewer, assignment=assignment, review=review)
-    Assignment.objects.filter(pk=assignment.pk).update(returned_at=review.decided_at)
-    return review
-
-
-@transaction.atomic
-def fix_ranking_of(
-    *,
-    token: str,
-    reviewer: User,
-    seen: int | None,
-    judgements: Sequence[Judgement],
-    note: str,
-    strengths: Sequence[int] | None,
-    none_acceptable: bool,
-    text: str = "",
-) -> Review:
-    """The reviewer's ranking is the label's next revision; the labeler's stays before it, and they are told.
-
-    Raises InvalidRanking, ReviewRefused where nothing is changed, and what `accept` raises.
-    """
-    review = lock_to_decide(token=token, reviewer=reviewer)
-    assignment = _one_label(review)
-    _check_seen(assignment, seen)
-    fixed = fix_ranking(
-        assignment=assignment, judgements=judgements, by=reviewer, note=note, strengths=strengths,
-        none_acceptable=none_acceptable,
-    )  # fmt: skip
-    return _fixed(review, assignment, reviewer, None if fixed is None else fixed.revision, text)
-
-
-@transaction.atomic
-def fix_demonstration_of(*, token: str, reviewer: User, seen: int | None, demonstration: str, text: str = "") -> Review:
-    """The same of a demonstration. Raises EmptyText, UnstorableText, ReviewRefused, and what `accept` raises."""
-    review = lock_to_decide(token=token, reviewer=reviewer)
-    assignment = _one_label(review)
-    _check_seen(assignment, seen)
-    fixed = fix_demonstration(assignment=assignment, text=demonstration, by=reviewer)
-    return _fixed(review, assignment, reviewer, None if fixed is None else fixed.revision, text)
-
-
-def _fixed(review: Review, assignment: Assignment, reviewer: User, revision: int | None, text: str) -> Review:
-    if revision is None:
-        raise ReviewRefused("Nothing is changed. Accept the work as it is, or change it first.")
-    decide(review, ReviewState.FIXED, reviewer=reviewer, text=text, revision=revision)
-    if text.strip():
-        write_as_staff(labeler=assignment.labeler, text=text, by=reviewer, assignment=assignment, review=review)
+    write_as_staff(labeler=work.labeler, text=text, by=reviewer, work=work, review=review)
+    work.returned_at = review.decided_at
+    work.save(update_fields=["returned_at"])
     return review
 
 
@@ -176,12 +152,13 @@ def take_back(*, token: str, reviewer: User) -> Review:
 
     Raises AlreadyDecided where the labeler answered meanwhile, OwnWork, Review.DoesNotExist.
     """
-    returned = _locked(token)
-    assignment = _one_label(returned)
+    returned = _locked(token, reviewer)
+    work = _one_labelers(returned)
     _check_not_own(returned, reviewer)
-    if returned.state != ReviewState.RETURNED or assignment.returned_at is None:
+    if returned.state != ReviewState.RETURNED or work.returned_at is None:
         raise AlreadyDecided("It is not with its labeler any more. Look at the queue.")
-    Assignment.objects.filter(pk=assignment.pk).update(returned_at=None)
+    work.returned_at = None
+    work.save(update_fields=["returned_at"])
     returned.move(to=ReviewState.WITHDRAWN)
     again = [ReviewReason(reason) for reason in returned.reasons]
     return _follow(returned, again)
@@ -192,14 +169,17 @@ def settle_answered() -> int:
 
     Safe to call at any time; the queue does so before it shows what waits.
     """
-    answered = Review.objects.filter(state=ReviewState.RETURNED, assignment__returned_at=None)
+    answered = Review.objects.filter(
+        state=ReviewState.RETURNED, assignment__returned_at=None, composition__returned_at=None
+    )
     return sum(_settle(pk) for pk in answered.values_list("pk", flat=True))
 
 
 @transaction.atomic
 def _settle(pk: int) -> bool:
-    review = Review.objects.select_for_update(no_key=True, of=("self",)).select_related("assignment").get(pk=pk)
-    if review.state != ReviewState.RETURNED or review.assignment is None or review.assignment.returned_at is not None:
+    locked = Review.objects.select_for_update(no_key=True, of=("self",))
+    review = locked.select_related("assignment", "composition").get(pk=pk)
+    if review.state != ReviewState.RETURNED or review.work is None or review.work.returned_at is not None:
         return False
     review.move(to=ReviewState.ANSWERED)
     _follow(review, [ReviewReason.ANSWERED])
@@ -208,14 +188,14 @@ def _settle(pk: int) -> bool:
 
 def _follow(review: Review, reasons: Sequence[ReviewReason]) -> Review:
     return Review.objects.create(
-        prompt_id=review.prompt_id, assignment_id=review.assignment_id, reasons=list(reasons),
-        urgency=urgency_of(reasons), note=review.note, asked_by=review.asked_by, follows=review,
+        prompt_id=review.prompt_id, assignment_id=review.assignment_id, composition_id=review.composition_id,
+        reasons=list(reasons), urgency=urgency_of(reasons), note=review.note, asked_by=review.asked_by, follows=review,
     )  # fmt: skip
 
 
 def lock_to_decide(*, token: str, reviewer: User) -> Review:
-    """Locks a review that waits. Raises OwnWork, AlreadyDecided, Review.DoesNotExist."""
-    review = _locked(token)
+    """Locks a review that waits. Raises OwnWork, AlreadyDecided, Review.DoesNotExist (also where they don't see it)."""
+    review = _locked(token, reviewer)
     _check_not_own(review, reviewer)
     if review.state != ReviewState.WAITING:
         by = f" by {review.reviewer}" if review.reviewer else ""
@@ -231,11 +211,13 @@ def decide(review: Review, state: ReviewState, *, reviewer: User, text: str, rev
     )  # fmt: skip
 
 
-def _locked(token: str) -> Review:
-    locked = Review.objects.select_for_update(no_key=True, of=("self",))
-    return locked.select_related("assignment__labeler__user", "assignment__campaign", "task", "reviewer").get(
-        token=token
-    )
+def _locked(token: str, reviewer: User) -> Review:
+    seen = within_campaigns_of(reviewer, Review.objects.all(), "prompt__campaign")
+    locked = seen.select_for_update(no_key=True, of=("self",))
+    return locked.select_related(
+        "assignment__labeler__user", "assignment__campaign", "composition__labeler__user", "composition__campaign",
+        "task", "reviewer",
+    ).get(token=token)  # fmt: skip
 
 
 def _check_not_own(review: Review, reviewer: User) -> None:
@@ -245,17 +227,18 @@ def _check_not_own(review: Review, reviewer: User) -> None:
 
 def is_own(review: Review, reviewer: User) -> bool:
     """Whether the reviewer made what is reviewed, or a part of it."""
-    if review.assignment is not None:
-        return review.assignment.labeler.user_id == reviewer.pk
+    if review.work is not None:
+        return review.work.labeler.user_id == reviewer.pk
     return Ranking.objects.filter(task=review.task, labeler__user=reviewer).exists()
 
 
-def _one_label(review: Review) -> Assignment:
-    if review.assignment is None:
+def _one_labelers(review: Review) -> Work:
+    if review.work is None:
         raise ReviewRefused("Several people ranked this task. Adjudicate it, or accept that they differ.")
-    return review.assignment
+    return review.work
 
 
-def _check_seen(assignment: Assignment, seen: int | None) -> None:
-    if label_of(assignment).revision != seen:
+def check_seen(work: Work, seen: int | None) -> None:
+    """Raises ReviewRefused where another revision counts by now than the reviewer saw."""
+    if revision_of(work) != seen:
         raise ReviewRefused("The labeler revised it while you looked at it. Look at the new revision, then decide.")

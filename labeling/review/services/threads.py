@@ -8,35 +8,36 @@ from django.utils import timezone
 
 from labeling.base.refusals import EmptyText
 from labeling.base.text import clean_text
-from labeling.desk.models import Assignment
 from labeling.people.models import Labeler
-from labeling.review.models.reviews import Review
+from labeling.review.models.reviews import Review, Work
 from labeling.review.models.threads import Thread, ThreadMessage
+from labeling.review.queries.threads import column_of, thread_about
 
 
 @transaction.atomic
-def write_as_labeler(*, labeler: Labeler, text: str, assignment: Assignment | None = None) -> ThreadMessage:
+def write_as_labeler(*, labeler: Labeler, text: str, work: Work | None = None) -> ThreadMessage:
     """A message to whoever runs the work. Of work that was returned it is the answer, so a reviewer looks again.
 
-    `assignment`: the labeler's own. Raises EmptyText, UnstorableText.
+    `work`: the labeler's own. Raises EmptyText, UnstorableText.
     """
     said = _checked(text)
-    thread = _locked_thread(labeler, assignment)
+    thread = _locked_thread(labeler, work)
     message = thread.messages.create(author=labeler.user, from_labeler=True, text=said)
     thread.staff_unread += 1
     _touch(thread, "staff_unread")
-    if assignment is not None:
-        Assignment.objects.filter(pk=assignment.pk, returned_at__isnull=False).update(returned_at=None)
+    if work is not None:
+        table = type(work)._default_manager  # noqa: SLF001  (Django's own name for it)
+        table.filter(pk=work.pk, returned_at__isnull=False).update(returned_at=None)
     return message
 
 
 @transaction.atomic
 def write_as_staff(
-    *, labeler: Labeler, text: str, by: User, assignment: Assignment | None = None, review: Review | None = None
+    *, labeler: Labeler, text: str, by: User, work: Work | None = None, review: Review | None = None
 ) -> ThreadMessage:
     """A message to a labeler, who sees on every page that there is one. Raises EmptyText, UnstorableText."""
     said = _checked(text)
-    thread = _locked_thread(labeler, assignment)
+    thread = _locked_thread(labeler, work)
     message = thread.messages.create(author=by, from_labeler=False, text=said, review=review)
     thread.labeler_unread += 1
     thread.staff_unread = 0  # whoever answers has read
@@ -61,12 +62,13 @@ def read_by_staff(thread: Thread) -> None:
     Thread.objects.filter(pk=thread.pk, staff_unread__gt=0).update(staff_unread=0)
 
 
-def _locked_thread(labeler: Labeler, assignment: Assignment | None) -> Thread:
+def _locked_thread(labeler: Labeler, work: Work | None) -> Thread:
     """The labeler's row is locked, so that two messages at once make one thread."""
     Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
-    begun, _made = Thread.objects.get_or_create(
-        labeler=labeler, assignment=assignment, defaults={"last_message_at": timezone.now()}
-    )
+    begun = thread_about(labeler, work)
+    if begun is None:
+        subject = {} if work is None else {column_of(work): work}
+        begun = Thread.objects.create(labeler=labeler, **subject, last_message_at=timezone.now())
     return Thread.objects.select_for_update().get(pk=begun.pk)
 
 

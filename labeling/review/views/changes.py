@@ -1,5 +1,6 @@
 """What reviewers change themselves: a label fixed in its labeler's place, and several rankings adjudicated."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -28,12 +29,15 @@ from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.ranking.views import card_html, cards_of
 from labeling.desk.views.drafts import DraftSerializer
 from labeling.review.forms import AdjudicationForm, FixForm
-from labeling.review.models.reviews import Review
-from labeling.review.queries.labels import label_of
+from labeling.review.models.reviews import Review, Work
+from labeling.review.queries.labels import revision_of
 from labeling.review.queries.pages import SideBySide, side_by_side
-from labeling.review.services import adjudications, drafts, reviews
+from labeling.review.services import adjudications, drafts, fixing, reviews
 from labeling.review.views.access import REVIEW, ReviewerRequest, reviewer_page
 from labeling.review.views.reviews import common_context, find, to_next, to_what_was_decided, words_of_refusal
+from labeling.writing.answers.forms import AnswersForm
+from labeling.writing.answers.queries import answers_of, fields_of_answers, own_submission
+from labeling.writing.models import Composition
 
 page_or_button = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -48,19 +52,18 @@ def _closed_to(request: ReviewerRequest, found: Review) -> HttpResponse | None:
 @page_or_button
 @reviewer_page
 def fix(request: ReviewerRequest, token: UUID) -> HttpResponse:
-    """A ranking or a demonstration with the fields of its labeler's own page. POST makes them its next revision."""
-    found = find(token)
-    if found.assignment is None:
+    """What one labeler handed in, with the fields of their own page. POST makes them its next revision."""
+    found = find(request, token)
+    if found.work is None:
         raise Http404
     if closed := _closed_to(request, found):
         return closed
-    show = _show_ranking if found.assignment.kind == AssignmentKind.RANKING else _show_demonstration
     if request.method != "POST":
-        return show(request, found, found.assignment)
+        return _show(request, found, found.work)
     decision = FixForm(request.POST)
     wrong = " ".join(str(error) for errors in decision.errors.values() for error in errors)
     try:
-        problem = wrong or _hand_in(request, found, found.assignment, decision)
+        problem = wrong or _hand_in(request, found, found.work, decision)
     except OwnWork:
         return render(request, "review/own.html", status=403)
     except AlreadyDecided:
@@ -68,27 +71,37 @@ def fix(request: ReviewerRequest, token: UUID) -> HttpResponse:
     except Refusal as refusal:
         problem = words_of_refusal(refusal)
     if problem is not None:
-        return show(request, found, found.assignment, sent=request.POST, problem=problem)
+        return _show(request, found, found.work, sent=request.POST, problem=problem)
     messages.success(request, _("Fixed. Your revision counts from now on; the labeler's stays before it."))
     return to_next(request)
 
 
-def _hand_in(request: ReviewerRequest, found: Review, assignment: Assignment, decision: FixForm) -> str | None:
+def _hand_in(request: ReviewerRequest, found: Review, work: Work, decision: FixForm) -> str | None:
     """Returns what is wrong with what was sent, "" where the form itself says it; None once it is handed in."""
     why = decision.cleaned_data["why"]
     said = {"token": str(found.token), "reviewer": request.user, "seen": decision.cleaned_data["seen"], "text": why}
+    if isinstance(work, Composition):
+        answers = AnswersForm(request.POST, count=len(answers_of(work)))
+        if not answers.is_valid():
+            return ""
+        fixing.fix_answers_of(answers=answers.texts(), **said)
+        return None
+    return _hand_in_label(request, work, said)
+
+
+def _hand_in_label(request: ReviewerRequest, assignment: Assignment, said: dict[str, Any]) -> str | None:
     if assignment.kind == AssignmentKind.DEMONSTRATION:
         written = DemonstrationForm(request.POST)
         if not written.is_valid():
             return ""
-        reviews.fix_demonstration_of(demonstration=written.cleaned_data["text"], **said)
+        fixing.fix_demonstration_of(demonstration=written.cleaned_data["text"], **said)
         return None
     form = _ranking_form(request.POST, assignment)
     if not form.is_valid():
         return ""
     whole = form.whole.cleaned_data
     try:
-        reviews.fix_ranking_of(
+        fixing.fix_ranking_of(
             judgements=form.judgements(), note=whole["note"], strengths=form.strengths(),
             none_acceptable=whole["none_acceptable"], **said,
         )  # fmt: skip
@@ -105,13 +118,31 @@ def _ranking_form(data: Data, assignment: Assignment, *, checked: bool = False) 
     )  # fmt: skip
 
 
+def _show(
+    request: ReviewerRequest, found: Review, work: Work, *, sent: Data | None = None, problem: str | None = None
+) -> HttpResponse:
+    """Raises Http404 of a chat, and of an own prompt without an answer: there is nothing to fix."""
+    if isinstance(work, Composition):
+        return _show_answers(request, found, work, sent=sent, problem=problem)
+    show = _show_ranking if work.kind == AssignmentKind.RANKING else _show_demonstration
+    return show(request, found, work, sent=sent, problem=problem)
+
+
+def _show_answers(
+    request: ReviewerRequest, found: Review, composition: Composition, *, sent: Data | None, problem: str | None
+) -> HttpResponse:
+    answers, page = answers_of(composition), own_submission(composition)
+    if not answers:
+        raise Http404
+    data = sent or data_of_draft(_draft_of(found, composition) or fields_of_answers(answers))
+    form = AnswersForm(data, count=len(answers), checked=sent is not None)
+    fields = form.shown([answer.query for answer in page.answers])
+    context = {"form": form, "problems": form.problems, "fields": fields, "page": page}
+    return _show_fix(request, found, composition, "review/fix_answers.html", context, data=data, problem=problem)
+
+
 def _show_ranking(
-    request: ReviewerRequest,
-    found: Review,
-    assignment: Assignment,
-    *,
-    sent: Data | None = None,
-    problem: str | None = None,
+    request: ReviewerRequest, found: Review, assignment: Assignment, *, sent: Data | None, problem: str | None
 ) -> HttpResponse:
     page = ranking_page(assignment, interface_language=get_language() or "en")
     data = sent or data_of_draft(_draft_of(found, assignment) or fields_of_ranking(assignment))
@@ -122,12 +153,7 @@ def _show_ranking(
 
 
 def _show_demonstration(
-    request: ReviewerRequest,
-    found: Review,
-    assignment: Assignment,
-    *,
-    sent: Data | None = None,
-    problem: str | None = None,
+    request: ReviewerRequest, found: Review, assignment: Assignment, *, sent: Data | None, problem: str | None
 ) -> HttpResponse:
     data = sent or data_of_draft(_draft_of(found, assignment) or fields_of_demonstration(assignment))
     form = DemonstrationForm(data, checked=sent is not None)
@@ -135,23 +161,28 @@ def _show_demonstration(
     return _show_fix(request, found, assignment, "review/fix_demonstration.html", context, data=data, problem=problem)
 
 
-def _draft_of(found: Review, assignment: Assignment) -> dict[str, object]:
+def _draft_of(found: Review, work: Work) -> dict[str, object]:
     """The draft of a fix; empty where the labeler revised since, for it began with what no longer counts."""
     draft: dict[str, object] = found.draft
-    return draft if draft.get("seen") == [str(label_of(assignment).revision)] else {}
+    return draft if draft.get("seen") == [str(revision_of(work))] else {}
 
 
 def _show_fix(
     request: ReviewerRequest,
     found: Review,
-    assignment: Assignment,
+    work: Work,
     template: str,
     context: dict[str, object],
     *,
     data: Data,
     problem: str | None,
 ) -> HttpResponse:
-    own = {"seen": label_of(assignment).revision, "told": data.get("why") or "", "problem": problem}
+    own = {
+        "seen": revision_of(work),
+        "labeler": work.labeler.pseudonym,
+        "told": data.get("why") or "",
+        "problem": problem,
+    }
     context = common_context(request, found) | context | own
     return render(request, template, context, status=200 if problem is None else 422)
 
@@ -160,7 +191,7 @@ def _show_fix(
 @reviewer_page
 def adjudicate(request: ReviewerRequest, token: UUID) -> HttpResponse:
     """Several rankings side by side, and the reviewer's own order. POST makes it the task's adjudication."""
-    found = find(token)
+    found = find(request, token)
     if found.task is None:
         return redirect("review", token=token)
     if reviews.is_own(found, request.user):

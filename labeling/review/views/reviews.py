@@ -14,11 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from labeling.base.refusals import AlreadyDecided, OwnWork, Refusal
 from labeling.base.states import AssignmentKind, ReviewReason, ReviewState
-from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.managers.queries import campaigns_of
 from labeling.desk.demonstrating.queries import demonstration_submission
+from labeling.desk.models import Assignment
 from labeling.desk.ranking.queries import ranking_submission
 from labeling.review.forms import DecisionForm, ReturnForm
-from labeling.review.models.reviews import Review
+from labeling.review.models.reviews import Review, Work
 from labeling.review.queries.pages import other_rankings, past_reviews, reviewed, side_by_side, work_under_review
 from labeling.review.queries.queue import (
     KINDS,
@@ -36,6 +37,8 @@ from labeling.review.services import reviews
 from labeling.review.services.threads import read_by_staff
 from labeling.review.views.access import ReviewerRequest, reviewer_page
 from labeling.review.views.words import KEYS, KIND_WORDS, REFUSALS, title_of
+from labeling.writing.answers.queries import own_submission
+from labeling.writing.models import Composition
 
 ROWS_PER_PAGE = 30
 
@@ -65,7 +68,10 @@ def queue(request: ReviewerRequest) -> HttpResponse:
         "sought": sought,
         "reasons": [(reason, word, counts[reason]) for reason, word in ReviewReason.choices if reason in counts],
         "kinds": list(KIND_WORDS.items()),
-        "campaigns": Campaign.objects.filter(prompts__reviews__state=ReviewState.WAITING).distinct().order_by("name"),
+        "campaigns": campaigns_of(request.user)
+        .filter(prompts__reviews__state=ReviewState.WAITING)
+        .distinct()
+        .order_by("name"),
         "returned": returned_by(request.user),
         "review_keys": KEYS,
     }
@@ -88,10 +94,10 @@ def to_next(request: ReviewerRequest, sought: Sought | None = None) -> HttpRespo
     return redirect("review", token=taken.token)
 
 
-def find(token: UUID) -> Review:
-    """Raises Http404."""
+def find(request: ReviewerRequest, token: UUID) -> Review:
+    """Raises Http404, of a campaign that the reviewer does not see as well."""
     try:
-        return reviewed(str(token))
+        return reviewed(str(token), request.user)
     except ObjectDoesNotExist:
         raise Http404 from None
 
@@ -99,22 +105,42 @@ def find(token: UUID) -> Review:
 @require_safe
 @reviewer_page
 def review(request: ReviewerRequest, token: UUID) -> HttpResponse:
-    found = find(token)
+    found = find(request, token)
     if reviews.is_own(found, request.user):
         return render(request, "review/own.html", status=403)
     if found.state == ReviewState.WAITING:
         reviews.hold(found, request.user)
-    if found.assignment is None:
+    if found.work is None:
         return redirect("review_adjudicate", token=token)
-    return show_label(request, found)
+    return show_work(request, found, found.work)
 
 
-def show_label(
-    request: ReviewerRequest, found: Review, *, form: DecisionForm | None = None, status: int = 200
+def show_work(
+    request: ReviewerRequest, found: Review, work: Work, *, form: DecisionForm | None = None, status: int = 200
 ) -> HttpResponse:
-    """The page of one label. `form`: a decision that was refused, with what was written."""
-    assignment = found.assignment
-    assert assignment is not None  # of several rankings it is the page of an adjudication
+    """The page of what one labeler handed in. `form`: a decision that was refused, with what was written."""
+    thread = thread_about(work.labeler, work)
+    if thread is not None:
+        read_by_staff(thread)
+    own = isinstance(work, Composition)
+    shown = _own_context(work) if own else _label_context(request, work)
+    context = common_context(request, found) | shown
+    context |= {"labeler": work.labeler, "thread": messages_of(thread), "form": form, "errors": errors_of(form)}
+    return render(request, "review/own_writing.html" if own else "review/label.html", context, status=status)
+
+
+def errors_of(form: DecisionForm | None) -> list[str]:
+    return [] if form is None else [str(error) for errors in form.errors.values() for error in errors]
+
+
+def _own_context(composition: Composition) -> dict[str, object]:
+    """A chat has nothing to fix: its ranking is reviewed as a ranking."""
+    page = own_submission(composition)
+    return {"page": page, "seen": page.revision, "can_fix": bool(page.answers)}
+
+
+def _label_context(request: ReviewerRequest, assignment: Assignment) -> dict[str, object]:
+    """Of a ranking or a demonstration, in the revision that the address names. Raises Http404."""
     language = get_language() or "en"
     number = request.GET.get("revision", "")
     revision = int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else None
@@ -127,22 +153,16 @@ def show_label(
         )
     except ObjectDoesNotExist:
         raise Http404 from None
-    thread = thread_about(assignment.labeler, assignment)
-    if thread is not None:
-        read_by_staff(thread)
     together = is_ranking and assignment.task is not None and other_rankings(assignment)
-    context = common_context(request, found) | {
+    return {
         "page": submitted,
         "is_ranking": is_ranking,
-        "labeler": assignment.labeler,
-        "latest": submitted.submission if submitted.submission.is_last else None,
+        "seen": submitted.submission.revision if submitted.submission.is_last else None,
+        "can_fix": True,
         "table": side_by_side(assignment.task, order=assignment.shown_order, interface_language=language)
         if together and assignment.task is not None
         else None,
-        "thread": messages_of(thread),
-        "form": form,
     }
-    return render(request, "review/label.html", context, status=status)
 
 
 def common_context(request: ReviewerRequest, found: Review) -> dict[str, object]:
@@ -162,7 +182,7 @@ def decided(
     request: ReviewerRequest, token: UUID, form: DecisionForm, decide: Callable[[DecisionForm], object], said: str
 ) -> HttpResponse:
     """Does what `decide` does with a valid form and goes on to the next review; else the page with what was written."""
-    found = find(token)
+    found = find(request, token)
     if not form.is_valid():
         return _refused(request, found, form)
     try:
@@ -180,17 +200,17 @@ def decided(
 
 def to_what_was_decided(request: ReviewerRequest, token: UUID) -> HttpResponse:
     """Somebody decided it meanwhile: its page says how, and nothing was done."""
-    found = find(token)
+    found = find(request, token)
     named = {"name": found.reviewer, "state": found.get_state_display()}
     messages.warning(request, _("This was decided already by %(name)s: %(state)s. Nothing was changed.") % named)
     return redirect("review", token=token)
 
 
 def _refused(request: ReviewerRequest, found: Review, form: DecisionForm) -> HttpResponse:
-    if found.assignment is None:
-        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+    if found.work is None:
+        messages.error(request, " ".join(errors_of(form)))
         return redirect("review_adjudicate", token=found.token)
-    return show_label(request, found, form=form, status=422)
+    return show_work(request, found, found.work, form=form, status=422)
 
 
 def words_of_refusal(refusal: Refusal) -> str:
@@ -240,7 +260,7 @@ def take_back(request: ReviewerRequest, token: UUID) -> HttpResponse:
 @reviewer_page
 def compare_all(request: ReviewerRequest, token: UUID) -> HttpResponse:
     """Asks for an adjudication of the task of the label, and goes to it."""
-    found = find(token)
+    found = find(request, token)
     if found.assignment is None or found.assignment.task is None:
         raise Http404
     try:

@@ -14,14 +14,16 @@ from labeling.base.refusals import Refusal
 from labeling.desk.models import Assignment
 from labeling.people.views.access import LabelerRequest, labeler_page
 from labeling.review.forms import MessageForm
-from labeling.review.queries.threads import messages_of, return_of, thread_about, threads_of
+from labeling.review.models.reviews import Work
+from labeling.review.queries.threads import address_of, excerpt_of, messages_of, return_of, thread_about, threads_of
 from labeling.review.services.reports import report_broken
 from labeling.review.services.reviews import settle_answered
 from labeling.review.services.threads import read_by_labeler, write_as_labeler
+from labeling.writing.models import Composition
 
 
-def own_work(request: LabelerRequest, token: str) -> Assignment:
-    """What the labeler holds or handed in. Raises Http404 for anybody else's."""
+def own_work(request: LabelerRequest, token: str) -> Work:
+    """What the labeler holds or handed in, or began themselves. Raises Http404 for anybody else's."""
     try:
         wanted = UUID(token)
     except ValueError:
@@ -29,10 +31,12 @@ def own_work(request: LabelerRequest, token: str) -> Assignment:
     related = Assignment.objects.select_related("prompt", "campaign")
     found = related.filter(labeler=request.labeler)
     # A page of a revision sends the revision's token.
-    assignment = found.filter(token=wanted).first() or found.filter(revisions__token=wanted).first()
-    if assignment is None:
+    handed_out = found.filter(token=wanted).first() or found.filter(revisions__token=wanted).first()
+    own = Composition.objects.select_related("campaign").filter(labeler=request.labeler, token=wanted)
+    work = handed_out or own.first()
+    if work is None:
         raise Http404
-    return assignment
+    return work
 
 
 @require_safe
@@ -48,21 +52,21 @@ def about(request: LabelerRequest, token: UUID) -> HttpResponse:
     return show_thread(request, own_work(request, str(token)))
 
 
-def show_thread(
-    request: LabelerRequest, assignment: Assignment | None, *, form: MessageForm | None = None
-) -> HttpResponse:
-    thread = thread_about(request.labeler, assignment)
+def show_thread(request: LabelerRequest, work: Work | None, *, form: MessageForm | None = None) -> HttpResponse:
+    thread = thread_about(request.labeler, work)
     said = messages_of(thread)
-    threads = list(threads_of(request.labeler))
+    threads = [(each, *excerpt_of(each.about)) for each in threads_of(request.labeler) if each.about is not None]
     if thread is not None:
         read_by_labeler(thread)
         request.labeler.refresh_from_db(fields=["unread_messages"])
     context = {
         "threads": threads,
-        "about": assignment,
+        "about": work,
+        "excerpt": excerpt_of(work)[0] if work else "",
+        "address": address_of(work) if work else "",
         "said": said,
         "form": form,
-        "returned": return_of(assignment) if assignment else None,
+        "returned": return_of(work) if work else None,
     }
     return render(request, "review/messages.html", context, status=422 if form is not None else 200)
 
@@ -72,20 +76,20 @@ def show_thread(
 def write(request: LabelerRequest) -> HttpResponse:
     """A message from any page, or a report that the task is broken; back to the page that it came from."""
     token = str(request.POST.get("about") or "")
-    assignment = own_work(request, token) if token else None
-    broken = request.POST.get("do") == "broken" and assignment is not None
+    work = own_work(request, token) if token else None
+    broken = request.POST.get("do") == "broken" and isinstance(work, Assignment)
     form = MessageForm(request.POST)
     if not form.is_valid():
-        return show_thread(request, assignment, form=form)
+        return show_thread(request, work, form=form)
     try:
-        if broken and assignment is not None:
-            report_broken(assignment=assignment, text=form.cleaned_data["text"])
+        if broken and isinstance(work, Assignment):
+            report_broken(assignment=work, text=form.cleaned_data["text"])
         else:
-            write_as_labeler(labeler=request.labeler, text=form.cleaned_data["text"], assignment=assignment)
+            write_as_labeler(labeler=request.labeler, text=form.cleaned_data["text"], work=work)
             settle_answered()
     except Refusal as refusal:
         form.add_error("text", str(refusal))
-        return show_thread(request, assignment, form=form)
+        return show_thread(request, work, form=form)
     told = _("Reported. You are told under Messages what becomes of it.")
     sent = _("Sent. The answer comes under Messages.")
     messages.success(request, told if broken else sent)

@@ -6,11 +6,17 @@ from django.utils.translation import gettext_lazy as _
 KIND_WORDS: dict[str, Promise] = {
     "ranking": _("Ranking"),
     "demonstration": _("Demonstration"),
+    "dialogue": _("Dialogue"),
+    "chat": _("Chat"),
+    "own_prompt": _("Own prompt"),
     "adjudication": _("Several rankings"),
 }
 TITLES: dict[str, Promise] = {
     "ranking": _("Review a ranking"),
     "demonstration": _("Review a demonstration"),
+    "dialogue": _("Review a dialogue"),
+    "chat": _("Review a chat"),
+    "own_prompt": _("Review an own prompt"),
     "adjudication": _("Compare several rankings"),
 }
 
@@ -34,6 +40,7 @@ REFUSALS: tuple[tuple[str, Promise], ...] = (
     ("not with its labeler any more", _("It is not with its labeler any more. Look at the queue.")),
     ("Fewer than two labelers", _("Fewer than two labelers ranked this task, so there is nothing to adjudicate.")),
     ("demonstration is empty", _("The demonstration is empty.")),
+    ("An answer is empty", _("An answer is empty. Write it, or leave it as it was.")),
 )  # fmt: skip
 """A part of what the service says, and the words for people."""
 

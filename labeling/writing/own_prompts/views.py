@@ -9,7 +9,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.refusals import PromptRefused, StatementGone
 from labeling.base.states import CompositionKind, UseCase
 from labeling.base.text import LONGEST_ANSWER, LONGEST_TURN
@@ -19,9 +18,9 @@ from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of
 from labeling.desk.services.drafts import keep_aside
 from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest
+from labeling.writing.answers.queries import own_submission
 from labeling.writing.dialogues.views.turns import chosen_language
 from labeling.writing.models import Composition
-from labeling.writing.own_prompts.models import OwnPrompt
 from labeling.writing.own_prompts.rules import (
     FEWEST_PAIRS,
     MOST_PAIRS,
@@ -110,17 +109,8 @@ class OwnPromptKind(OwnKind):
         return [example.answer for example in examples_of(writing_in(dict(sent.lists())))]
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
-        own = OwnPrompt.objects.get(composition=composition)
-        examples = own.examples.select_related("prompt").prefetch_related("prompt__demonstrations")
-        answers = [each.text for example in examples for each in example.prompt.demonstrations.all()]
-        context = {
-            "composition": composition,
-            "own": own,
-            "use_case": own.get_use_case_display(),
-            "html": _rendered(own.text),
-            "answer": _rendered(answers[0]) if answers and not own.pairs else "",
-            "pairs": [{name: _rendered(text) for name, text in pair.items()} for pair in own.pairs],
-        }
+        page = own_submission(composition)
+        context = {"composition": composition, "use_case": page.use_case, "page": page}
         return render(request, "writing/own_prompts/submitted.html", context)
 
 
@@ -200,7 +190,3 @@ def _words_for_refused(refused: PromptRefused, written: OwnWriting) -> str:
 def _shortened(text: str) -> str:
     """The beginning, with a sign where it goes on."""
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
-
-
-def _rendered(text: str) -> str:
-    return render_markdown(text, headings_from=TEXT_HEADINGS_FROM)

@@ -15,6 +15,7 @@ from labeling.api.models import IdempotentRequest
 from labeling.base.states import ApiScope
 from labeling.exports.services.requests import answer_snapshot_request
 from labeling.models import Campaign, Prompt, RankingTask, Snapshot, SnapshotRequest
+from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import revoke_tokens_of
 from tests.labeling.admin_cast import model_in, run_in_training
 from tests.labeling.api.programs import make_account, program_of
@@ -54,19 +55,24 @@ def test_prompts_are_added_and_each_refusal_says_why(program: Client, campaign: 
         prompt("Write a poem.", submitter="dave"),
         prompt() | {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
         prompt("Few.", completions=answers[:2]),
+        prompt("A will.", required_skills=["law", "latin"]),
     ]
+    add_skill(slug="law", name={"en": "Law"})
     said = add(program, *sent).json()
     first, second = Prompt.objects.order_by("pk")
     assert said["added"] == 2
-    assert [each["id"] for each in said["results"]] == [first.pk, second.pk, None, None, None]
+    assert [each["id"] for each in said["results"]] == [first.pk, second.pk, None, None, None, None]
     assert said["results"][2]["twin"] == second.pk
     assert "must end with a user message" in said["results"][3]["refused"]
     assert "2" in said["results"][4]["refused"]
+    assert "There is no such skill: latin." in said["results"][5]["refused"]
+    assert add(program, prompt("A will.", required_skills=["law"])).json()["added"] == 1
+    assert Prompt.objects.latest("pk").required_skills == ["law"]
     assert (first.language, first.source, first.content_warnings) == ("zh", "api", ["medical"])
     assert RankingTask.objects.get().state == "ready"
 
     listed = program.get("/api/v1/campaigns/poems/prompts/").json()["results"]
-    assert [each["id"] for each in listed] == [second.pk, first.pk]
+    assert [each["id"] for each in listed] == [Prompt.objects.latest("pk").pk, second.pk, first.pk]
     one = program.get(f"/api/v1/prompts/{first.pk}/").json()
     assert one["messages"] == sent[0]["messages"]
     assert one["submitter"] == "carol"

@@ -22,8 +22,9 @@ from labeling.console.queries.figures import figures
 from labeling.console.queries.work import uncounted_since, work_of
 from labeling.console.services import count_days, count_figures
 from labeling.console.views.tables.names import TABLES
+from labeling.exports.services.exclusions import leave_out, take_in
 from labeling.model_versions.services.reward_models import default_reward_model
-from labeling.models import Campaign, Labeler, ModelVersion, PayTerms
+from labeling.models import Campaign, Labeler, ModelVersion, PayTerms, Ranking
 from labeling.people.roles.rules import Role
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -49,7 +50,7 @@ def later(days: int) -> Any:
 
 
 def rows_of(response: Any) -> list[dict[str, str]]:
-    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    text = response.content.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text)))
 
 
@@ -111,6 +112,34 @@ def test_a_comparison_costs_what_rankings_earned_over_the_pairs_that_they_ordere
     # 4 rankings of 91.5 s at 18 an hour are 1.83, and four times 0.5 are 2; of 6 + 6 + 6 + 4 pairs
     assert (row["paid_for_rankings"], row["comparisons"]) == ("3.83", "22")
     assert row["per_comparison"] == "0.174091"
+
+
+def test_what_a_comparison_costs_counts_bonuses_and_leaves_out_what_is_of_no_use(
+    worked: Campaign, alice: Labeler, bob: Labeler
+) -> None:
+    """Alice ranked twice, Bob ranked once and wrote once: both get the bonus for two pieces."""
+    PayTerms.objects.create(
+        campaign=worked, begins_on="2026-01-01", currency="USD", per_ranking=Decimal(1), bonus_percent=10, bonus_from=2
+    )
+    count_days(now=later(1))
+    olga = admin_browser()
+
+    def cost() -> tuple[str, str]:
+        [row] = rows_of(olga.get("/control/cost.csv"))
+        return row["paid_for_rankings"], row["comparisons"]
+
+    assert cost() == ("3.3", "18")
+    leave_out(target=Ranking.objects.filter(labeler=alice)[0], reason="A slip of hers.")
+    assert cost() == ("3.3", "12"), "it was paid, and is no use"
+    left_out = leave_out(target=bob, reason="He clicks at random.", since=timezone.now() - timedelta(hours=1))
+    assert cost() == ("3.3", "6")
+    leave_out(target=Ranking.objects.get(labeler=bob), reason="Once more.")
+    assert cost() == ("3.3", "6"), "nothing is taken off twice"
+    take_in(exclusion=left_out, reason="He does not.")
+    assert cost() == ("3.3", "6")
+    leave_out(target=worked, reason="An experiment.")
+    [row] = rows_of(olga.get("/control/cost.csv"))
+    assert (row["comparisons"], row["per_comparison"]) == ("0", "")
 
 
 def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign) -> None:

@@ -4,19 +4,22 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from labeling.alerts.queries.notices import Notice, notices
-from labeling.base.states import CampaignState, LabelerState, TaskState
+from labeling.base.states import CampaignStage, CampaignState, LabelerState, ScreeningOutcome, TaskState
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
-from labeling.models import Labeler, ModelVersion, RankingTask
+from labeling.models import Assignment, Labeler, ModelVersion, RankingTask, SelfAssessment
+from labeling.onboarding.screening.services import decide
 from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.services.setting_aside import restore_task, set_task_aside
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.onboarding.screened import make_candidate, make_stage, ranks_all
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +58,18 @@ def make_invited() -> Mend:
 def make_screened() -> Mend:
     labeler = make_labeler("grace", state=LabelerState.SCREENING)
     return lambda: change_labeler_state(labeler=labeler, state=LabelerState.ACTIVE)
+
+
+def make_through() -> Mend:
+    """Grace ranked all that there is, and said what she can judge; Frank is in the middle of it."""
+    make_stage(CampaignStage.SCREENING, items=1)
+    grace, frank = make_candidate("grace"), make_candidate("frank")
+    for each in (grace, frank):
+        SelfAssessment.objects.create(labeler=each.labeler)
+    ranks_all(grace.labeler, [1, 2, 3, 4])
+    Assignment.objects.filter(labeler=grace.labeler).update(closed_at=timezone.now() - timedelta(hours=1))
+    olga = User.objects.get(username="olga")
+    return lambda: decide(candidate=grace, outcome=ScreeningOutcome.ADMITTED, text="", by=olga)
 
 
 def make_sampling() -> Mend:
@@ -117,6 +132,7 @@ def make_late() -> Mend:
     [
         ("1 labeler waits to be admitted (Invited)", make_invited, 1),
         ("1 labeler waits to be admitted (Screening)", make_screened, 1),
+        ("1 candidate waits for a decision", make_through, 1),
         ("Nothing to rank in", make_sampling, 1),
         ("Nothing to rank in", make_unmade, 1),
         ("Nobody who is active can be given the ranking tasks", make_met, 1),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from labeling.base.refusals import ExclusionRefused
+from labeling.base.refusals import ExclusionRefused, NotSetAside
 from labeling.base.states import ModelKind
 from labeling.conversations.services.withdrawing import withdraw
 from labeling.exports.services.exclusions import take_in
@@ -21,6 +21,7 @@ from labeling.models import (
     Snapshot,
     Submitter,
 )
+from labeling.ranking_tasks.services.setting_aside import restore_prompt
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.conversations.talks import harvest, kept, takes
 from tests.labeling.handed_in import rank
@@ -88,6 +89,8 @@ def test_what_was_exported_is_named_with_the_models_that_saw_it(alice: Labeler, 
     assert "stays in training" in texts_in(tmp_path / "after")
     with pytest.raises(ExclusionRefused, match="withdrew it"):
         take_in(exclusion=Exclusion.objects.get(), reason="by mistake")
+    with pytest.raises(NotSetAside, match="withdrew it"):
+        restore_prompt(prompt=prompt)
 
 
 def test_one_conversation_can_be_taken_back_and_nobody_elses(alice: Labeler, bob: Labeler) -> None:

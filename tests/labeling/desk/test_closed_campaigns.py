@@ -11,8 +11,8 @@ from labeling.base.states import AssignmentState, CampaignState, CompositionKind
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.services.assignments import claim_ranking
 from labeling.desk.services.leases import close_campaign, release_expired_leases, suspend_labeler
-from labeling.desk.views import drafts
-from labeling.models import Assignment, Campaign, Composition, EarlierDraft, Labeler
+from labeling.models import Assignment, Campaign, Composition, EarlierDraft, Labeler, ThreadMessage
+from labeling.people.views import throttling
 from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_form_data
 
@@ -69,7 +69,7 @@ def test_a_suspended_labeler_is_told_with_the_next_save(client: Client, held: As
 def test_what_a_suspended_labeler_still_saves_is_bounded(
     client: Client, held: Assignment, alice: Labeler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drafts, "SAVES_WHILE_PAUSED", "3/hour")
+    monkeypatch.setattr(throttling, "SAVES_WHILE_PAUSED", "3/hour")
     address = f"/work/{held.token}/draft/"
     for version in range(5):  # who is active is not held back
         assert client.put(address, {"draft": {"note": ["So."]}, "base_version": version}, JSON).status_code == 200
@@ -82,6 +82,14 @@ def test_what_a_suspended_labeler_still_saves_is_bounded(
 
     assert [answer.status_code for answer in answers] == [200, 200, 204, 429, 429, 429]
     assert answers[-1]["Retry-After"]
+    held.refresh_from_db()
+    assert held.draft == {"note": ["Kept 1."]}
+    # Forms, which pages without scripts send, are counted together with what scripts save.
+    for address in (f"/work/{held.token}/submit/", "/messages/write/"):
+        refused = client.post(address, {"note": "Kept by form.", "text": "Written by form."})
+        assert refused.status_code == 429
+        assert "Written by form." in refused.content.decode()
+    assert not ThreadMessage.objects.exists()
     held.refresh_from_db()
     assert held.draft == {"note": ["Kept 1."]}
 

@@ -17,14 +17,16 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.db.models import Q
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labeling.base.refusals import Refusal
+from labeling.base.refusals import LabelerRefused, NotOffered, Refusal
 from labeling.base.states import (
     AssignmentKind,
     AssignmentState,
     CampaignState,
+    CompositionKind,
     ContentWarning,
     IllegalMove,
     LabelerGroup,
@@ -42,7 +44,7 @@ from labeling.desk.services.assignments import ASSIGNMENTS, claim_demonstration,
 from labeling.desk.services.leases import give_back
 from labeling.models import Assignment, Campaign, Labeler, Prompt, QueueProgress, RankingTask, Skill, WorkQueue
 from labeling.people.queries import beginning_of_today
-from labeling.people.services import change_labeler, change_preferences
+from labeling.people.services import change_labeler, change_preferences, set_quotas
 from labeling.people.skills.services import add_skill
 from labeling.ranking_tasks.services.setting_aside import (
     restore_prompt,
@@ -51,6 +53,7 @@ from labeling.ranking_tasks.services.setting_aside import (
     set_task_aside,
 )
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking, release_reservations
+from labeling.writing.services import start_composition
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.desk.test_claims_race import in_threads
 from tests.labeling.markup import compact
@@ -286,6 +289,25 @@ class TestWhatComesFirst:
         # What was handed in before today began for her is another day's.
         Assignment.objects.filter(labeler=alice).update(closed_at=beginning_of_today(alice) - timedelta(seconds=1))
         assert CLAIMS[kind](labeler=alice) is not None
+
+    def test_a_labeler_s_own_quota_holds_for_all_campaigns_together(
+        self, kind: str, alice: Labeler, bob: Labeler
+    ) -> None:
+        for _ in range(2):
+            make_work(make_campaign(ask_dialogues=True), rankings=2)
+        set_quotas(labeler=alice, daily=None, weekly=1)
+        alice.refresh_from_db()
+        claim_and_hand_in(alice, kind)
+        assert CLAIMS[kind](labeler=alice) is None
+        assert Cause.QUOTA in {each.cause for each in why_nothing(alice, AssignmentKind(kind))}
+        assert "as much of it as one person may" in browser_of(alice).get("/").content.decode()
+        with pytest.raises(NotOffered, match="takes from one person"):
+            start_composition(labeler=alice, campaign=Campaign.objects.latest("pk"), kind=CompositionKind.DIALOGUE)
+        claim_and_hand_in(bob, kind)
+        Assignment.objects.filter(labeler=alice).update(closed_at=timezone.now() - timedelta(days=8))
+        assert CLAIMS[kind](labeler=alice) is not None
+        with pytest.raises(LabelerRefused, match="1 or more"):
+            set_quotas(labeler=alice, daily=0, weekly=None)
 
     def test_a_warning_that_is_added_keeps_the_work_from_those_who_mind_and_removed_brings_it_back(
         self, kind: str, alice: Labeler

@@ -17,7 +17,8 @@ from labeling.exports.services.exclusions import leave_out
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Adjudication, Labeler, Ranking, RankingTask
 from labeling.review.services.adjudications import adjudicate
-from labeling.review.services.reviews import fix_ranking_of, request_adjudication, request_review
+from labeling.review.services.fixing import fix_ranking_of
+from labeling.review.services.reviews import request_adjudication, request_review
 from lm.snapshot.reading import open_snapshot
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from labeling.base.states import TaskState
 from labeling.desk.services.assignments import claim_ranking
@@ -45,6 +46,66 @@ def refused(result: ImportResult) -> list[str]:
 
 def completions(*texts: str) -> list[dict[str, str]]:
     return [{"text": text, "model": f"model-{number}"} for number, text in enumerate(texts, start=1)]
+
+
+class TestManyRows:
+    """A block of rows is taken in by a number of statements that does not grow with them."""
+
+    def test_take_few_statements_whatever_belongs_to_them(self) -> None:
+        campaign = make_campaign()
+        records: list[dict[str, Any]] = [
+            {"prompt": f"Question {number}?", "submitter": f"customer-{number % 70}"} for number in range(160)
+        ]
+        records += [
+            {"prompt": f"Rank {number}.", "completions": completions("One.", "Two.", "Three.", "Four.")}
+            for number in range(20)
+        ]
+        records += [{"prompt": f"Greet guest {n // 2}.", "chosen": f"Hello {n}!", "rejected": "No."} for n in range(20)]
+        with CaptureQueriesContext(connection) as asked:
+            result = take_in(campaign, *records)
+        assert (result.prompts, result.ranking_tasks, result.comparisons) == (190, 20, 20)
+        assert not result.refused.count
+        assert len(asked) < 40, "about 13 statements a row would be 2,600"
+        assert RankingTask.objects.filter(state="ready", k=4).count() == 20
+        assert Submitter.objects.get(name="customer-0").prompt_count == 3
+
+    def test_are_refused_line_by_line_as_if_they_came_one_after_the_other(self) -> None:
+        campaign = make_campaign()
+        before = make_prompt(campaign, text="Why is the sky blue?")
+        full = Submitter.objects.create(name="ada", split="train", prompt_count=PROMPTS_PER_SUBMITTER - 1)
+        result = take_in(
+            campaign,
+            SKY,
+            GRASS | {"submitter": "ada"},
+            GRASS | {"submitter": "eve"},
+            {"prompt": "One too many?", "submitter": "ada"},
+            {"prompt": "One too many?", "submitter": "eve"},
+            {"prompt": "A will.", "required_skills": ["law"]},
+            {"prompt": "Why is the sky blue?", "chosen": "Rayleigh.", "rejected": "Paint."},
+            {"prompt": "Why is the sky blue?", "chosen": "Rayleigh.", "rejected": "Paint."},
+            keep_good=True,
+        )
+        assert refused(result) == [
+            f"line 1, column 1: It starts like prompt {before.pk}, which is in the campaign already (near-duplicate).",
+            "line 3, column 1: It starts like line 2 of this file (near-duplicate).",
+            "line 4, column 1: Submitter “ada” has 200 prompts already, the most that one submitter may have.",
+            "line 6, column 1: There is no such skill: law. Add it in the admin first.",
+            "line 8, column 1: The same comparison of the same prompt is there already.",
+        ]
+        assert (result.prompts, result.comparisons) == (2, 1)
+        full.refresh_from_db()
+        assert full.prompt_count == PROMPTS_PER_SUBMITTER
+        assert before.imported_rankings.count() == 1
+
+    def test_a_comparison_adds_the_prompt_that_a_line_before_it_may_not(self) -> None:
+        campaign = make_campaign()
+        beginning = "Tell me all about it. " * 20
+        make_prompt(campaign, text=beginning)
+        asked = {"prompt": beginning + "And then?"}
+        result = take_in(campaign, asked, asked | {"chosen": "So.", "rejected": "No."}, keep_good=True)
+        assert len(refused(result)) == 1
+        assert "near-duplicate" in refused(result)[0]
+        assert (result.prompts, result.comparisons) == (1, 1)
 
 
 class TestImport:

@@ -44,6 +44,13 @@ class TestContentWarnings:
         assert isinstance(row, Row)
         assert row.content_warnings == (ContentWarning.VIOLENCE, ContentWarning.HATE)
 
+    def test_skills_come_in_the_same_two_ways(self) -> None:
+        assert one({"prompt": "A will.", "required_skills": ["law"]}).required_skills == ("law",)
+        (row,) = read('prompt,required_skills\nA will.,"law, latin"\n', "prompts.csv")
+        assert isinstance(row, Row)
+        assert row.required_skills == ("law", "latin")
+        assert "required_skills" in refusal({"prompt": "A will.", "required_skills": [1]}).reason
+
     @pytest.mark.parametrize("given", ["boring", ["violence", "boring"], [1], {"violence": True}, 5])
     def test_what_is_none_is_refused(self, given: object) -> None:
         assert "content" in refusal({"prompt": "A battle.", "content_warnings": given}).reason

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from labeling.base.csv_tables import csv_lines
+from labeling.base.csv_tables import csv_lines, safe
 from labeling.models import Labeler, PayEntry, PayPeriod, PayTerms
 from labeling.pay.queries.ledger import entries_of
 from labeling.pay.services import open_period, set_pay_terms
@@ -115,6 +115,8 @@ def test_the_ledger_is_a_table_for_programs(period: PayPeriod, alice: Labeler) -
 
 def test_the_lines_of_a_table_come_one_by_one() -> None:
     assert list(csv_lines(["a", "b"], [["x,y", -1]])) == ["\ufeffa,b\r\n", '"x,y",-1\r\n']
+    risky = ["=1+1", "+cmd", "-2+3", "@x", "\tx", "-4.2%", "+1,000.5", "-"]
+    assert [safe(each) for each in risky] == ["'=1+1", "'+cmd", "'-2+3", "'@x", "'\tx", "-4.2%", "+1,000.5", "'-"]
 
 
 def test_periods_are_opened_in_the_admin() -> None:

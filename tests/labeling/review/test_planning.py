@@ -15,9 +15,10 @@ from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.models import BrokenTaskReport, Campaign, Labeler, Ranking, Review, Thread
 from labeling.review.rules import disagree, is_drawn, urgency_of
 from labeling.review.services.adjudications import adjudicate
+from labeling.review.services.fixing import fix_ranking_of
 from labeling.review.services.planning import plan_reviews
 from labeling.review.services.reports import dismiss_report, report_broken, set_aside_as_reported, take_up_skipped
-from labeling.review.services.reviews import accept, fix_ranking_of
+from labeling.review.services.reviews import accept
 from labeling.rewards.services.doubtful import request_reviews
 from tests.labeling.admin_cast import doubted
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task

@@ -15,10 +15,9 @@ from labeling.models import Adjudication, Labeler, Ranking, RankingTask, Review,
 from labeling.people.services import change_labeler_state
 from labeling.review.queries.queue import Sought, counts_by_reason, queue_rows, waiting_for
 from labeling.review.services.adjudications import adjudicate
+from labeling.review.services.fixing import fix_demonstration_of, fix_ranking_of
 from labeling.review.services.reviews import (
     accept,
-    fix_demonstration_of,
-    fix_ranking_of,
     request_adjudication,
     request_review,
     return_to_labeler,
@@ -92,7 +91,7 @@ class TestOneLabel:
     def test_an_answer_comes_back_without_a_revision(self, alice: Labeler, rita: User) -> None:
         ranking = ranked(alice)
         return_to_labeler(token=asked(ranking), reviewer=rita, seen=1, text="Why is C last?")
-        write_as_labeler(labeler=alice, text="It invents a date.", assignment=ranking.assignment)
+        write_as_labeler(labeler=alice, text="It invents a date.", work=ranking.assignment)
         assert settle_answered() == 1
         said = Thread.objects.get(assignment=ranking.assignment)
         assert [message.text for message in said.messages.all()] == ["Why is C last?", "It invents a date."]

@@ -215,7 +215,7 @@ class TestLabelers:
     def test_see_nobody_else_s_messages(self, client: Client, bob: Labeler) -> None:
         work = ranked(bob).assignment
         olga = User.objects.create_user("olga")
-        write_as_staff(labeler=bob, text="Well done, Bob.", by=olga, assignment=work)
+        write_as_staff(labeler=bob, text="Well done, Bob.", by=olga, work=work)
         assert client.get(f"/messages/about/{work.token}/").status_code == 404
         assert client.post("/messages/write/", {"text": "Hi", "about": str(work.token)}).status_code == 404
         assert "Well done" not in client.get("/messages/").text

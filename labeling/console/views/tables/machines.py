@@ -8,18 +8,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labeling.alerts.models import Gpu
+from labeling.base.admin.tables import Cell, Table, named_table, number
 from labeling.base.states import SamplingFailure
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
-from labeling.console.views.tables.table import Cell, Table, number
 from labeling.ranking_tasks.models import SamplerReport
 from sampler.protocol import SamplerSight
 
 
 def waiting(_room: Room) -> Table:
     now = timezone.now()
-    return Table(
-        name="waiting",
+    return named_table(
+        key="waiting",
         title=_("What waits for workers"),
         columns=[
             ("kind", _("What")),
@@ -89,12 +89,12 @@ def sampling(room: Room) -> Table:
         rows.append(_measure(f"failed_{reason}", name, float(count), 0))
     for each in now.reports:
         rows += _in_memory(each)
-    return Table(
-        name="sampling",
+    return named_table(
+        key="sampling",
         title=_("Sampling speed"),
         columns=[("measure", _("What")), ("value", _("How much"))],
         rows=rows,
-        explained=_("Of the last half hour."),
+        note=_("Of the last half hour."),
     )
 
 
@@ -142,8 +142,8 @@ def _measure(key: str, name: str, value: float | None, digits: int, *, bad: str 
 
 
 def workers_up(_room: Room) -> Table:
-    return Table(
-        name="workers",
+    return named_table(
+        key="workers",
         title=_("Workers"),
         columns=[("worker", _("Worker")), ("queues", _("Queues")), ("last_sign", _("Last sign")), ("gpu", _("GPU"))],
         rows=[_worker(each) for each in workers()],

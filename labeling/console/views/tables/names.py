@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from labeling.base.admin.tables import Table
 from labeling.console.views.room import Room
 from labeling.console.views.tables.machines import sampling, waiting, workers_up
 from labeling.console.views.tables.quality import accuracy, agreement, labelers
-from labeling.console.views.tables.table import Table
 from labeling.console.views.tables.work import cost, per_day, progress, ready_work
 
 TABLES: Mapping[str, Callable[[Room], Table]] = {

@@ -7,19 +7,19 @@ from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from labeling.base.admin.tables import Cell, Table, named_table, number, percent
 from labeling.console.queries.figures import EVERYWHERE, WeekOfAgreement
 from labeling.console.queries.labelers import LabelerAtAGlance, labelers_at_a_glance
 from labeling.console.queries.versions import MeasuredVersion, measured_versions
 from labeling.console.views.room import Room
-from labeling.console.views.tables.table import Cell, Table, number, percent
 from labeling.quality.admin.habits import marks_in_words, why
 from labeling.quality.bias.models import LabelerHabits
 
 
 def labelers(room: Room) -> Table:
     found = labelers_at_a_glance(room.work, campaigns=room.look.campaigns, days=room.look.days)
-    return Table(
-        name="labelers",
+    return named_table(
+        key="labelers",
         title=_("Labelers at a glance"),
         columns=[
             ("labeler", _("Labeler")),
@@ -68,8 +68,8 @@ def _labeler(each: LabelerAtAGlance) -> list[Cell]:
 
 
 def agreement(room: Room) -> Table:
-    return Table(
-        name="agreement",
+    return named_table(
+        key="agreement",
         title=_("Agreement by week"),
         columns=[
             ("week", _("Week")),
@@ -79,7 +79,7 @@ def agreement(room: Room) -> Table:
             ("pairs", _("Pairs")),
         ],
         rows=[_week(each) for each in reversed(agreement_weeks(room))],
-        explained=_(
+        note=_(
             "Of the pairs of completions that two labelers both put in an order, the share that both order alike, with "
             "its 95% interval."
         ),
@@ -117,8 +117,8 @@ def _marks(habits: LabelerHabits | None) -> Cell:
 
 
 def accuracy(_room: Room) -> Table:
-    return Table(
-        name="accuracy",
+    return named_table(
+        key="accuracy",
         title=_("Reward models against their labelers"),
         columns=[
             ("version", _("Version")),
@@ -128,7 +128,7 @@ def accuracy(_room: Room) -> Table:
             ("rankings", _("Rankings")),
         ],
         rows=[_version(each) for each in measured_versions()],
-        explained=_(
+        note=_(
             "A reward model can hardly agree with labelers more than they agree with each other: beside its accuracy "
             "stands their agreement on the same split, where several ranked the same tasks."
         ),

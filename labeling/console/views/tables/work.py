@@ -7,12 +7,12 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
+from labeling.base.admin.tables import Cell, Table, named_table, number, unknown
 from labeling.base.language import name_of
 from labeling.console.queries.activity import throughput
 from labeling.console.queries.cost import costs
 from labeling.console.queries.depth import Depth, Progress, depths, progress_of_campaigns
 from labeling.console.views.room import Room
-from labeling.console.views.tables.table import Cell, Table, number, unknown
 from labeling.pay.views.words import money
 
 
@@ -37,8 +37,8 @@ def ready_work(room: Room) -> Table:
                 number(each.sampling),
             ]
         )
-    return Table(
-        name="ready",
+    return named_table(
+        key="ready",
         title=_("Ready work"),
         columns=[
             ("campaign", _("Campaign")),
@@ -51,7 +51,7 @@ def ready_work(room: Room) -> Table:
             ("tasks_sampling", _("Being sampled")),
         ],
         rows=rows,
-        explained=_(
+        note=_(
             "How long one labeler would be busy: the rankings that could be begun, times the mean active time of one "
             "in the days shown. At work is who took or handed in a ranking within half an hour; who takes turns "
             "between campaigns counts as a part of one in each."
@@ -79,8 +79,8 @@ def in_words(minutes: float) -> str:
 
 def per_day(room: Room) -> Table:
     days = throughput(room.work, days=room.look.days, campaigns=room.look.campaigns)
-    return Table(
-        name="throughput",
+    return named_table(
+        key="throughput",
         title=_("Handed in per day"),
         columns=[
             ("day", _("Day")),
@@ -102,8 +102,8 @@ def per_day(room: Room) -> Table:
 
 def progress(room: Room) -> Table:
     found = progress_of_campaigns(campaigns=room.look.campaigns, figures=room.figures, work=room.work)
-    return Table(
-        name="progress",
+    return named_table(
+        key="progress",
         title=_("Campaigns"),
         columns=[
             ("campaign", _("Campaign")),
@@ -115,7 +115,7 @@ def progress(room: Room) -> Table:
             ("latest", _("At the latest")),
         ],
         rows=[_progress(each) for each in found],
-        explained=_(
+        note=_(
             "The forecast takes the last 28 whole days, days without work included, as draws of one distribution; the "
             "interval holds in 95 of 100 cases where the pace stays what it was."
         ),
@@ -137,8 +137,8 @@ def cost(room: Room) -> Table:
                 unknown("–") if per is None else Cell(text=f"{per:.4f} {each.currency}", value=round(float(per), 6)),
             ]
         )
-    return Table(
-        name="cost",
+    return named_table(
+        key="cost",
         title=_("Cost per usable comparison"),
         columns=[
             ("campaign", _("Campaign")),
@@ -148,9 +148,10 @@ def cost(room: Room) -> Table:
             ("per_comparison", _("Per comparison")),
         ],
         rows=rows,
-        explained=_(
-            "What rankings earned by the terms of pay, bonuses left out, over the pairs of completions that they put "
-            "in an order: of people, on days that are over."
+        note=_(
+            "What rankings of people earned by the terms of pay on days that are over, with bonuses as if these days "
+            "were one pay period, over the pairs of completions that they put in an order. What is left out of "
+            "training was paid, and is no usable comparison."
         ),
         empty=_("No rates yet: no campaign has terms of pay for days that are over."),
     )

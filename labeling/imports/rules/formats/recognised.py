@@ -12,7 +12,7 @@ from labeling.imports.rules.rows import FieldRefused
 
 FORMATS = (*PREFERENCES, *CONVERSATIONS, *ANNOTATION_TOOLS)
 """In the order in which they are tried: a more particular shape stands before one that is part of it."""
-KEPT = ("submitter", "language", "use_case", "content_warnings")
+KEPT = ("submitter", "language", "use_case", "content_warnings", "required_skills")
 """Own fields that may stand beside those of any format."""
 
 

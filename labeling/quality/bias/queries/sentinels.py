@@ -1,10 +1,12 @@
 """How often a sentinel's first source was preferred to its second, week by week."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 from django.db import connection
 from django.db.models import CharField, F
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from labeling.quality.bias.models import Sentinel
 from labeling.quality.bias.rules.length_control import Controlled, controlled
@@ -47,7 +49,22 @@ def weeks_of(sentinel: Sentinel) -> list[Look]:
     with connection.cursor() as cursor:
         cursor.execute(BY_WEEK, _parameters(sentinel))
         weeks: list[tuple[date, int, int]] = cursor.fetchall()
-    return looks([Period(name=str(week), preferred=preferred, pairs=pairs) for week, preferred, pairs in weeks])
+    now = this_week()
+    return looks(
+        [Period(name=str(week), preferred=preferred, pairs=pairs, whole=week < now) for week, preferred, pairs in weeks]
+    )
+
+
+def this_week() -> date:
+    """The Monday on which the week began that is not over, as PostgreSQL counts weeks (in UTC)."""
+    today = timezone.now().date()
+    return today - timedelta(days=today.weekday())
+
+
+def alarm_of(weeks: Sequence[Look]) -> Look | None:
+    """The look at the last whole week, where that is an alarm; None for weeks further back, which were told of."""
+    last = str(this_week() - timedelta(days=7))
+    return next((look for look in weeks if look.period.name == last and look.is_alarm), None)
 
 
 def at_equal_length(sentinel: Sentinel) -> Controlled | None:
@@ -69,9 +86,9 @@ def sources() -> list[tuple[str, str]]:
 
 
 def alarms() -> list[tuple[Sentinel, Look]]:
-    """The sentinels whose last week differs from those before it."""
-    last = [(sentinel, weeks[-1]) for sentinel in Sentinel.objects.all() if (weeks := weeks_of(sentinel))]
-    return [(sentinel, look) for sentinel, look in last if look.is_alarm]
+    """The sentinels whose last whole week differs from those before it."""
+    last = ((sentinel, alarm_of(weeks_of(sentinel))) for sentinel in Sentinel.objects.all())
+    return [(sentinel, look) for sentinel, look in last if look is not None]
 
 
 def _parameters(sentinel: Sentinel) -> dict[str, str | int | None]:

@@ -13,11 +13,12 @@ FEWEST = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """Of `pairs` preferences in this period, `preferred` are for the first source."""
+    """Of `pairs` preferences in this period, `preferred` are for the first source. `whole`: it is over."""
 
     name: str
     preferred: int
     pairs: int
+    whole: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +33,15 @@ class Look:
 
 
 def looks(periods: Sequence[Period]) -> list[Look]:
-    """Each period against all before it. After an alarm the count begins anew: a lasting change alarms once."""
+    """Each period against all before it. After an alarm the count begins anew: a lasting change alarms once.
+
+    A period that is not over is not judged: it would be looked at again with every preference, and each look is another
+    chance of a false alarm.
+    """
     found = []
     preferred = pairs = 0
     for period in periods:
-        enough = period.pairs >= FEWEST and pairs >= 4 * FEWEST
+        enough = period.whole and period.pairs >= FEWEST and pairs >= 4 * FEWEST
         chance = _chance(period, preferred, pairs) if enough else None
         is_alarm = chance is not None and chance < FALSE_ALARMS
         found.append(

@@ -134,10 +134,13 @@ class GoldItemAdmin(RecordAdmin):
         item = self.find(request, object_id)
         last = latest_version(item)
         ranks = ranks_of(last.answer["tiers"])
+        must_hold = [(better, worse) for better, worse in last.must_hold]
+        apart = apart_of(ranks, must_hold)
         first = RightAnswer(
             ranks=ranks,
             flags={int(pk): keys for pk, keys in last.answer["flags"].items()},
-            apart=apart_of(ranks, [(better, worse) for better, worse in last.must_hold]) or 1,
+            apart=apart,
+            pairs=must_hold if apart is None else (),
             reason=last.reason,
         )
         form: list[AnswerForm] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from itertools import combinations
 from typing import Any, ClassVar
 
 from django import forms
@@ -25,18 +26,18 @@ from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.rules.drafts import letter_of
 from labeling.quality.gold.models import GoldItem
-from labeling.quality.gold.services.items import (
-    RightAnswer,
-    make_gold,
-)
+from labeling.quality.gold.rules import tied_of
+from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.ranking_tasks.models import Completion, RankingTask
 
 USUALLY_APART = 2
 """Neighbours are often a matter of taste; two ranks apart, careful people agree."""
+TICKED = "ticked"
+"""The choice by which no pair must hold but those that are ticked one by one."""
 
 
 class AnswerForm(forms.Form):
-    """A rank and the flags for each completion of a task, how far pairs are apart that must hold, and the reason.
+    """A rank and the flags for each completion of a task, the pairs that must hold, and the reason.
 
     `first`: what it begins with.
     """
@@ -56,9 +57,18 @@ class AnswerForm(forms.Form):
             + [
                 (apart, _("Those %(apart)d or more ranks apart") % {"apart": apart})
                 for apart in range(2, len(completions))
-            ],
-            initial=min(first.apart, max(1, highest - 1)),
+            ]
+            + [(TICKED, _("Only those that are ticked below"))],
+            initial=TICKED if first.apart is None else min(first.apart, max(1, highest - 1)),
             help_text=_("Whoever puts one of them the other way round, or as equal, does not pass. All are counted."),
+        )
+        self.fields["pairs"] = forms.MultipleChoiceField(
+            label=_("And these pairs"),
+            choices=[(f"{one}-{other}", self._letters(one, other)) for one, other in combinations(self.ids, 2)],
+            required=False,
+            initial=[f"{min(pair)}-{max(pair)}" for pair in first.pairs],
+            help_text=_("Besides those above, however near their ranks are. Which is the better one, the ranks say."),
+            widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         )
         self.fields["reason"] = long_text(
             _("Why this is right"),
@@ -90,12 +100,24 @@ class AnswerForm(forms.Form):
                 widget=UnfoldAdminCheckboxSelectMultipleWidget(),
             )
 
+    def _letters(self, *completions: int) -> str:
+        return " · ".join(letter_of(self.ids.index(pk) + 1) for pk in completions)
+
+    def clean(self) -> None:
+        if not self.errors:
+            answer = self.answer()
+            for pair in tied_of(answer.pairs, answer.ranks):
+                words = _("%(pair)s: of two with the same rank neither must be above the other.")
+                self.add_error("pairs", words % {"pair": self._letters(*pair)})
+
     def answer(self) -> RightAnswer:
         said: Mapping[str, Any] = self.cleaned_data
+        pairs = [pair.split("-") for pair in said["pairs"]]
         return RightAnswer(
             ranks={pk: int(said[f"rank_{pk}"]) for pk in self.ids},
             flags={pk: said.get(f"flags_{pk}", []) for pk in self.ids},
-            apart=int(said["apart"]),
+            apart=None if said["apart"] == TICKED else int(said["apart"]),
+            pairs=[(int(one), int(other)) for one, other in pairs],
             reason=said["reason"],
         )
 

@@ -1,6 +1,6 @@
 """Gold items: made of ranking tasks, edited, retired. What was measured by them stays as it was."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.contrib.auth.models import User
@@ -11,17 +11,20 @@ from django.utils import timezone
 from labeling.base.refusals import GoldRefused
 from labeling.base.states import CampaignStage, GoldState, TaskState
 from labeling.quality.gold.models import GoldAnswer, GoldItem, GoldVersion
-from labeling.quality.gold.rules import Ranks, ordered_pairs, tiers_of
+from labeling.quality.gold.rules import Pair, Ranks, pairs_to_hold, tied_of, tiers_of
 from labeling.ranking_tasks.models import RankingTask
 
 
 @dataclass(frozen=True, kw_only=True)
 class RightAnswer:
-    """`ranks` and `flags` by completion id. Pairs that are at least `apart` ranks apart must hold."""
+    """`ranks` and `flags` by completion id. Pairs that are at least `apart` ranks apart must hold (None: no others than
+    `pairs`), and those of `pairs`, each in either order.
+    """
 
     ranks: Ranks
     flags: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    apart: int = 1
+    apart: int | None = 1
+    pairs: Collection[Pair] = ()
     reason: str = ""
 
 
@@ -105,11 +108,15 @@ def _write(item: GoldItem, task: RankingTask, answer: RightAnswer, by: User | No
     texts = set(task.completions.values_list("pk", flat=True))
     if set(answer.ranks) != texts:
         raise GoldRefused("The answer must give each completion of the task a rank, and no other. Reload the page.")
-    must_hold = ordered_pairs(answer.ranks, apart=answer.apart)
+    if tied := tied_of(answer.pairs, answer.ranks):
+        raise GoldRefused(f"Completions {tied[0]} have the same rank, so no order of them can hold.")
+    must_hold = pairs_to_hold(answer.ranks, apart=answer.apart, pairs=answer.pairs)
+    if not must_hold and answer.apart is None:
+        raise GoldRefused("No pair is ticked, so nothing would have to hold and everybody would pass. Tick one.")
     if not must_hold:
         raise GoldRefused(
             f"No two completions are {answer.apart} or more ranks apart, so nothing would have to hold and everybody "
-            "would pass. Choose fewer ranks, or put the completions further apart."
+            "would pass. Choose fewer ranks, put the completions further apart, or tick single pairs."
         )
     flags = {str(completion): sorted(set(keys)) for completion, keys in answer.flags.items() if keys}
     number = item.versions.aggregate(latest=Max("version"))["latest"] or 0

@@ -18,6 +18,7 @@ from labeling.desk.rules.drafts import SentDraft, as_lists, draft_of
 from labeling.desk.services.drafts import keep_aside
 from labeling.desk.views.kinds import NotHandedIn
 from labeling.people.views.access import LabelerRequest
+from labeling.writing.answers.queries import own_submission
 from labeling.writing.dialogues.rules import (
     FIELDS,
     MOST_TURNS,
@@ -32,7 +33,7 @@ from labeling.writing.dialogues.rules import (
 from labeling.writing.dialogues.services import submit_dialogue
 from labeling.writing.dialogues.views.turns import DialogueForm, chosen_language, is_whole
 from labeling.writing.models import Composition
-from labeling.writing.queries import language_of, turns_said, writing_of
+from labeling.writing.queries import writing_of
 from labeling.writing.services import COMPOSITIONS
 from labeling.writing.suggestions.models import Suggestion
 from labeling.writing.suggestions.queries import panels_of
@@ -96,11 +97,8 @@ class DialogueKind(OwnKind):
         return [turns_in(dict(sent.lists()))[-1].text]
 
     def show_submitted(self, request: LabelerRequest, composition: Composition) -> HttpResponse:
-        context = {
-            "composition": composition,
-            "turns": turns_said(composition),
-            "language": language_of(composition),
-        }
+        page = own_submission(composition)
+        context = {"composition": composition, "page": page, "turns": page.turns, "language": page.language}
         return render(request, "writing/dialogues/submitted.html", context)
 
 

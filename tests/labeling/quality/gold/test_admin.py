@@ -57,6 +57,28 @@ def test_an_answer_under_which_everybody_passes_is_refused_with_all_that_was_typ
     assert GoldItem.objects.get().versions.get().answer["tiers"] == [ids[1:], [ids[0]]]
 
 
+def test_single_pairs_that_must_hold_are_ticked_and_stand_ticked_when_the_answer_is_changed() -> None:
+    browser = admin_browser()
+    task = make_ready_task(make_prompt(make_campaign()))
+    button = reverse("admin:labeling_rankingtask_make_gold", args=[task.pk])
+    a, b, c, d = sorted(task.completions.values_list("pk", flat=True))
+    sent = {f"rank_{a}": "1", f"rank_{b}": "3", f"rank_{c}": "2", f"rank_{d}": "3", "reason": "So."}
+    nothing = browser.post(button, sent | {"apart": "ticked"})
+    assert (nothing.status_code, "No pair is ticked" in nothing.text) == (422, True)
+    tied = browser.post(button, sent | {"apart": "ticked", "pairs": [f"{a}-{b}", f"{b}-{d}"]})
+    assert (tied.status_code, "B · D: of two with the same rank" in tied.text) == (422, True)
+    assert GoldItem.objects.count() == 0
+
+    browser.post(button, sent | {"apart": "ticked", "pairs": [f"{a}-{c}", f"{b}-{c}"]})
+    item = GoldItem.objects.get()
+    assert item.versions.get().must_hold == [[a, c], [c, b]], "the ranks say which of two is the better one"
+    change = reverse("admin:labeling_golditem_change_answer", args=[item.pk])
+    form = browser.get(change).context["form"]
+    assert (form["apart"].initial, form["pairs"].initial) == ("ticked", [f"{a}-{c}", f"{b}-{c}"])
+    browser.post(change, sent | {"apart": "2", "pairs": [f"{b}-{c}"]})
+    assert item.versions.get(version=2).must_hold == [[a, b], [a, d], [c, b]], "those two ranks apart, and the ticked"
+
+
 def test_the_list_and_the_page_say_how_many_saw_it_and_how_many_passed() -> None:
     browser, campaign = admin_browser(), make_campaign(gold_feedback=True)
     item = gold_of(campaign, (1, 2, 3, 4), reason="So it is.")

@@ -263,5 +263,6 @@ def test_the_page_of_what_was_handed_in_takes_the_same_queries(
     }
     submit(client, begun, FEW_SHOT | {name: "" for name in FEW_SHOT if name[0].isdigit()} | pairs)
     client.get(f"/compose/{begun.token}/")
-    with django_assert_num_queries(6):  # session and labeler, the writing, the own prompt, examples, demonstrations
+    # Session and labeler, the writing, the own prompt, its prompts, their demonstrations, the thread about it.
+    with django_assert_num_queries(7):
         assert client.get(f"/compose/{begun.token}/").status_code == 200

@@ -1,0 +1,77 @@
+"""Alice talks with a model in the playground; a stream takes the place of the models' server."""
+
+import threading
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from labeling.models import Labeler, ServedConversation
+from tests.e2e.desk import inaccessible, until
+from tests.labeling.conversations.talks import policy
+from tests.labeling.playground.scripted_stream import ScriptedServer, server
+
+__all__ = ["server"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_conversation_from_the_question_to_side_by_side(page: Page, alice: Labeler, server: ScriptedServer) -> None:
+    policy("policy-1", state="current")
+    page.goto("/playground/")
+    turn, send = page.get_by_label("Your turn"), page.get_by_role("button", name="Send", exact=True)
+
+    # nothing is sent before the question is answered, and what was typed stays
+    turn.fill("Why is the sky blue?")
+    send.click()
+    expect(page.get_by_role("alert")).to_contain_text("Answer first")
+    assert server.asked == []
+    page.get_by_role("button", name="Yes, keep it").click()
+    expect(page.get_by_text("is kept for labeling and training")).to_be_visible()
+
+    # an answer streams, and is stopped by a key
+    goes_on = threading.Event()
+    server.pieces = ["Because ", lambda: "of the air." if goes_on.wait(20) else "never"]
+    turn.press("Control+Enter")
+    answer = page.locator(".of-assistant").last
+    expect(answer).to_contain_text("Because")
+    page.keyboard.press("Escape")
+    expect(answer).to_contain_text("You stopped it here.")
+    goes_on.set()
+    until(page, lambda: server.streams[0].closed)
+
+    # a reload loses nothing; another answer takes the place of the last one
+    page.get_by_label("Your turn").fill("And at night?")
+    page.reload()
+    expect(page.locator(".of-assistant")).to_contain_text("Because")
+    expect(turn).to_have_value("And at night?")
+    server.pieces = ["By **scattering**.\n1 < 2"]
+    page.get_by_role("button", name="Answer again").click()
+    expect(page.locator(".of-assistant .as-written")).to_have_text("By **scattering**.\n1 < 2")
+    send.click()
+    expect(page.locator(".turn")).to_have_count(4)
+    expect(turn).to_have_value("")
+
+    # a turn is edited, with a system message, and both models answer
+    policy("policy-2")
+    page.reload()
+    page.get_by_label("Compare with a second model").check()
+    page.get_by_role("button", name="No, keep nothing").click()
+    page.get_by_text("System message and temperature").click()
+    page.get_by_role("textbox", name="System message").fill("Be brief.")
+    page.get_by_label("Temperature", exact=True).fill("0.3")
+    page.get_by_role("button", name="Edit").first.click()
+    turn.fill("Why is grass green?")
+    send.click()
+    expect(page.locator(".side")).to_have_count(2)
+    expect(page.locator(".turn")).to_have_count(4)
+    expect(page.locator(".of-assistant .as-written")).to_have_text(["By **scattering**.\n1 < 2"] * 2)
+    asked = server.asked[-2:]
+    assert {each["version"] for each in asked} == {"policy-1", "policy-2"}
+    assert asked[0]["messages"] == [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why is grass green?"},
+    ]  # fmt: skip
+    assert asked[0]["temperature"] == 0.3
+    expect(page.locator("[data-standing-yes]")).to_contain_text("policy-1 (current) What you say to this model is kept")
+    expect(page.locator("[data-standing-no]")).to_contain_text("policy-2 Nothing that you say to this model is kept.")
+    assert inaccessible(page) == []
+    kept = ServedConversation.objects.filter(turns__content="Why is grass green?")
+    assert list(kept.values_list("consent__model_version__name", flat=True)) == ["policy-1"]
