@@ -58,7 +58,7 @@ def write(
     metrics: Metrics = {
         "schema": 1,
         "method": "dpo",
-        **report.facts(  # type: ignore[typeddict-item]  # which have no keys of these names
+        **report.facts(
             arguments, run.runtime, run.policy, run.records.snapshot, run.energy, steps=run.steps, tokens=tokens,
             seconds={"training": training}, began=run.began,
         ),

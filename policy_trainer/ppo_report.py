@@ -93,7 +93,7 @@ def write(
     metrics: Metrics = {
         "schema": 1,
         "method": "ppo",
-        **report.facts(  # type: ignore[typeddict-item]  # which have no keys of these names
+        **report.facts(
             arguments,
             run.runtime,
             run.policy,

@@ -70,7 +70,7 @@ def write(
     metrics: Metrics = {
         "schema": 1,
         "method": "sft",
-        **report.facts(  # type: ignore[typeddict-item]  # which have no keys of these names
+        **report.facts(
             arguments, run.runtime, run.policy, run.snapshot, run.energy, steps=run.steps, tokens=tokens,
             seconds={"training": training}, began=run.began,
         ),

@@ -4,6 +4,7 @@ import socket
 from typing import Any
 
 import pytest
+from django.middleware.gzip import GZipMiddleware
 from django.test import RequestFactory
 
 from labeling.base.lasting import ROOM, event_stream, has_left, make_room
@@ -42,6 +43,9 @@ def test_events_are_not_collected_on_the_way_and_their_source_is_closed() -> Non
             closed.append(True)
 
     response = event_stream(events())
+    asked = RequestFactory().get("/", headers={"accept-encoding": "gzip"})
+    assert GZipMiddleware(lambda _: response)(asked) is response
+    assert response["Content-Encoding"] == "identity"  # each event leaves by itself
     assert response["X-Accel-Buffering"] == "no"
     assert response["Cache-Control"] == "no-cache"
     assert next(iter(response)) == b"data: 1\n\n"
