@@ -67,7 +67,7 @@ def for_people(
             add_never_cache_headers(response)
         return response
 
-    return checked
+    return checked  # type: ignore[return-value]
 
 
 @require_safe

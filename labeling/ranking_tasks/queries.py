@@ -23,7 +23,9 @@ def sampled_models() -> list[ModelVersion]:
         if part["model"] is not None
     }
     current = current_sft_model()
-    others = ModelVersion.objects.filter(pk__in=named).exclude(pk=current.pk if current else None)
+    others = ModelVersion.objects.filter(pk__in=named)
+    if current is not None:
+        others = others.exclude(pk=current.pk)
     return [*([current] if current else []), *others.order_by("pk")]
 
 

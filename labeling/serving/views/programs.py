@@ -99,7 +99,7 @@ def check_rate(request: HttpRequest, token: ApiToken) -> None:
     """Raises ContractError."""
     request.user = token.user
     throttle = PerAccount()
-    if not throttle.allow_request(request, None):  # type: ignore[arg-type]  # it looks at the account alone
+    if not throttle.allow_request(request, None):  # it looks at the account alone
         wait = int(throttle.wait() or 1) + 1
         raise ContractError(
             f"More than {settings.SERVING_REQUESTS_PER_MINUTE} requests in a minute. Try again in {wait} seconds.",
