@@ -1,6 +1,7 @@
 """The benchmarks measure what they say: the harness, and the desk's labelers and proof on a few tasks."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -117,7 +118,7 @@ class TestEveryBenchmark:
 
     @pytest.mark.parametrize("name", everything.names())
     def test_it_has_its_place_on_the_page(self, name: str) -> None:
-        assert f"<!-- figures: {name} -->" in command.PAGES[0].read_text()
+        assert re.search(rf"<!-- figures: {name}(, .+)? -->", command.PAGES[0].read_text())
 
     @pytest.mark.parametrize("path", command.PAGES, ids=lambda path: path.name)
     def test_the_pages_show_what_was_recorded_last(self, path: Path) -> None:
