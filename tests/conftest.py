@@ -1,5 +1,6 @@
 """What every test may use. The servers come from tests/settings.py."""
 
+import gc
 import os
 import tempfile
 import threading
@@ -22,6 +23,13 @@ from tests.processes import until
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     markers.add_markers(items)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # none of them begins when all else has ended
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays: looking through it for garbage again and again takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.hookimpl(tryfirst=True)
