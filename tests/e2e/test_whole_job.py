@@ -43,7 +43,9 @@ def address() -> str:
 def running(address: str) -> Iterator[Processes]:
     """Everything that `make demo` starts, with its data in a folder of the test's. The model is made once and kept."""
     inherited = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
+        if name in os.environ
     }
     # Not below pytest's own folder: see laptop_folder in tests/conftest.py.
     with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as name:

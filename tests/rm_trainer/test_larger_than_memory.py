@@ -29,7 +29,7 @@ from lm.snapshot.reading import open_snapshot
 class Letters(Renderer):  # a token of every letter, as the tiny tokenizer has it, in a hundredth of the time
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
-        self._tokens._encoded = self._tokens._as_text = lambda text, **_: list(text.encode())
+        self.conversations._encoded = self.conversations._as_text = lambda text, **_: list(text.encode())
 
 base, data, small, cache = sys.argv[1:]
 _, renderer = load_base_model(base, max_length=512, seed=0)

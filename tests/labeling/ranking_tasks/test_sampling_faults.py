@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 def csv_of(client: Client, address: str) -> str:
     response: Any = client.get(address)
-    return b"".join(response.streaming_content).decode("utf-8-sig")
+    return b"".join(response).decode("utf-8-sig")
 
 
 @pytest.fixture

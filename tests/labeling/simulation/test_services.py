@@ -105,11 +105,11 @@ def test_planted_labelers_take_no_work_of_those_who_follow_the_rule(campaign: Ca
 def test_people_and_simulated_labelers_are_never_given_each_others_work(campaign: Campaign, alice: Labeler) -> None:
     (robot,) = simulated_labelers(count=1)
     assert claim_ranking(labeler=robot) is None
-    simulation = make_campaign(simulated=True, name="Play")
+    simulation = make_campaign(simulated=True, name="Puppets")
     make_ready_task(make_prompt(simulation))
     RankingTask.objects.filter(campaign=campaign).update(rankings_needed=1, rankings_open=1)
     assert claim_ranking(labeler=alice) is None
-    assert "Play" not in browser_of(alice).get("/").content.decode()
+    assert "Puppets" not in browser_of(alice).get("/").content.decode()
     assert [stuck.campaign for stuck in stuck_in(waiting_queues()) if stuck.campaign == simulation] == []
     claimed = claim_ranking(labeler=robot)
     assert claimed is not None
