@@ -19,7 +19,7 @@ from labeling.console.queries.work import Handed
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.ranking_tasks.models import SamplerReport, SamplingRun
-from labeling.ranking_tasks.planning.rules import USUAL_SECONDS, Pace, Supply, Verdict, verdict_of
+from labeling.ranking_tasks.planning.rules import FASTEST_SECONDS, USUAL_SECONDS, Pace, Supply, Verdict, verdict_of
 from labeling.ranking_tasks.services.tasks import Paces
 
 AT_WORK = timedelta(minutes=30)
@@ -59,7 +59,7 @@ def paces(by_day: Sequence[Handed], *, now: datetime | None = None, to_plan: boo
 def _seconds(took: Mapping[Where, float], campaign: int, language: str) -> float:
     for key in ((campaign, language), (campaign, ""), (0, "")):
         if took.get(key):
-            return took[key]
+            return max(FASTEST_SECONDS, took[key])
     return USUAL_SECONDS
 
 

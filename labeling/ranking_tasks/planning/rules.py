@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 USUAL_SECONDS = 120.0
 """Of one ranking, where nobody has made any yet."""
+FASTEST_SECONDS = 20.0
+"""Nobody goes on reading four completions faster; a few hurried clicks are no reason to sample for hours."""
 FEWEST_AHEAD = 3
 """Tasks that wait for whoever comes next, though nobody labels: enough until sampling has caught up with them."""
 LONGEST_LEAD_MINUTES = 60.0
