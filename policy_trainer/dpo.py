@@ -19,19 +19,18 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
-from lm.errors import Terminated
 from lm.prefix_sharing.strategy import Strategy
 from lm.progress import Progress
 from lm.training.broken_numbers import refuse_broken_numbers, refuse_spike
-from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
+from lm.training.checkpoints import Checkpoints, Done
 from lm.training.dealing import own_parts
 from lm.training.fsdp import whole
-from lm.training.interruption import faults_told, sigterm_after_the_step
+from lm.training.interruption import sigterm_after_the_step
 from lm.training.lora import merge_adapters
 from lm.training.optimizer import set_learning_rate, trainable
-from lm.training.output import refuse_used_output, sole_writer
 from lm.training.processes import ALONE, Processes
 from lm.training.runtime import Runtime
+from lm.training.set_up import sole_run
 from lm.training.tensorboard import EventFiles
 from policy_trainer import dpo_report
 from policy_trainer.arguments import DpoArguments
@@ -114,10 +113,7 @@ def dpo(arguments: DpoArguments, progress: Progress, processes: Processes = ALON
 
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
-    with processes.agreed():
-        refuse_used_output(arguments.output)
-    curves = EventFiles(arguments, writes=processes.first)
-    with sole_writer(arguments.output, processes), faults_told(lambda: how_to_go_on(arguments.output)), curves:
+    with sole_run(arguments, processes) as curves:
         _dpo(prepare(arguments, progress, processes), curves, processes)
 
 
@@ -145,12 +141,8 @@ def _dpo(run: Run, curves: EventFiles, processes: Processes) -> None:
             dpo_report.step(run, step, result.loss, result.correct / result.pairs, result, monotonic() - began)
             if arguments.eval_every and step % arguments.eval_every == 0 and step < run.steps:
                 _validate(run, step)
-            stopping = processes.any(stop.asked)
-            if stopping or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
-                state = Done(results=results, events=progress.events, seconds=monotonic() - began)
-                checkpoints.save(model, run.optimizer, state)
-            if stopping:
-                raise Terminated
+            state = Done(results=results, events=progress.events, seconds=monotonic() - began)
+            checkpoints.save_if_due(model, run.optimizer, state, every=arguments.checkpoint_every, stop=stop)
     figures = _validate(run, run.steps)
     merge_adapters(model)
     tokens = sum(one.tokens for one in results)

@@ -9,17 +9,14 @@ from time import monotonic
 import torch
 from torch import Tensor
 
-from lm.layers import freeze, recompute_activations
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.progress import Progress
 from lm.training.batches import shuffled_batches
 from lm.training.dealing import own_parts
 from lm.training.energy import EnergyMeter
-from lm.training.lora import add_adapters
-from lm.training.optimizer import make_optimizer
-from lm.training.output import refuse_full_disk
 from lm.training.processes import Processes
 from lm.training.runtime import Runtime, prepare_runtime
+from lm.training.set_up import ready_to_train
 from policy_trainer.arguments import DpoArguments
 from policy_trainer.log_probs import completion_log_probs
 from policy_trainer.model import Policy, load_policy
@@ -80,17 +77,7 @@ def prepare(arguments: DpoArguments, progress: Progress, processes: Processes) -
         policy = load_policy(arguments.base, max_length=arguments.max_length)
         data = render_records(records, policy.renderer, None)
         model = policy.model
-        add_adapters(
-            model, rank=arguments.lora_rank, alpha=arguments.lora_alpha, seed=arguments.seed, train_heads=False
-        )
-        freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
-        refuse_full_disk(
-            arguments.output, model, checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
-        )
-        if arguments.recompute_activations:
-            recompute_activations(model)
-        runtime.place(model)
-        optimizer = make_optimizer(model, arguments)
+        optimizer = ready_to_train(model, arguments, runtime, train_heads=False)
     reading = choose_strategy(model, runtime.device)
     train, valid = (judged(policy, runtime, reading, list(one), arguments) for one in (data.train, data.valid))
     return Run(

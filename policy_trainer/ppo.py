@@ -17,15 +17,15 @@ from time import monotonic
 import torch
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
-from lm.errors import Refused, Terminated
+from lm.errors import Refused
 from lm.progress import Progress
 from lm.training.broken_numbers import refuse_broken_numbers
-from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
+from lm.training.checkpoints import Checkpoints, Done
 from lm.training.dealing import pack
-from lm.training.interruption import faults_told, sigterm_after_the_step
+from lm.training.interruption import sigterm_after_the_step
 from lm.training.optimizer import trainable
-from lm.training.output import refuse_used_output, sole_writer
 from lm.training.processes import ALONE, Processes
+from lm.training.set_up import sole_run
 from lm.training.tensorboard import EventFiles
 from policy_trainer import ppo_report
 from policy_trainer.arguments import PpoArguments
@@ -132,9 +132,7 @@ def ppo(arguments: PpoArguments, progress: Progress, processes: Processes = ALON
     """
     if processes.size > 1:
         raise Refused("ppo runs in one process. Start it without torchrun; sft and dpo take several.")
-    refuse_used_output(arguments.output)
-    curves = EventFiles(arguments)
-    with sole_writer(arguments.output), faults_told(lambda: how_to_go_on(arguments.output)), curves:
+    with sole_run(arguments) as curves:
         _ppo(prepare(arguments, progress), curves)
 
 
@@ -158,11 +156,14 @@ def _ppo(run: Run, curves: EventFiles) -> None:
             if stopped or run.due(iteration):
                 results[-1] = replace(result, look=run.look(iteration))
                 stopped = stopped or _reason(run, results, iteration, seconds=monotonic() - began)
-            if stop.asked or (arguments.checkpoint_every and iteration % arguments.checkpoint_every == 0):
-                state = Done(results=results, events=progress.events, seconds=monotonic() - began)
-                checkpoints.save(run.networks, run.optimizer, state, beside=run.average.averages)
-            if stop.asked:
-                raise Terminated
+            checkpoints.save_if_due(
+                run.networks,
+                run.optimizer,
+                Done(results=results, events=progress.events, seconds=monotonic() - began),
+                every=arguments.checkpoint_every,
+                stop=stop,
+                beside=run.average.averages,
+            )
             if stopped:
                 progress.note(f"Stopped after iteration {iteration}: {stopped}")
                 break

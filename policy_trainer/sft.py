@@ -19,18 +19,17 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
-from lm.errors import Terminated
 from lm.prefix_sharing.strategy import Strategy
 from lm.progress import Progress
 from lm.training.broken_numbers import refuse_broken_numbers, refuse_spike
-from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
+from lm.training.checkpoints import Checkpoints, Done
 from lm.training.dealing import own_parts
 from lm.training.fsdp import whole
-from lm.training.interruption import faults_told, sigterm_after_the_step
+from lm.training.interruption import sigterm_after_the_step
 from lm.training.optimizer import set_learning_rate, trainable
-from lm.training.output import refuse_used_output, sole_writer
 from lm.training.processes import ALONE, Processes
 from lm.training.runtime import Runtime
+from lm.training.set_up import sole_run
 from lm.training.tensorboard import EventFiles
 from policy_trainer import sft_report
 from policy_trainer.arguments import SftArguments
@@ -102,10 +101,7 @@ def sft(arguments: SftArguments, progress: Progress, processes: Processes = ALON
 
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
-    with processes.agreed():
-        refuse_used_output(arguments.output)
-    curves = EventFiles(arguments, writes=processes.first)
-    with sole_writer(arguments.output, processes), faults_told(lambda: how_to_go_on(arguments.output)), curves:
+    with sole_run(arguments, processes) as curves:
         _sft(prepare(arguments, progress, processes), curves, processes)
 
 
@@ -136,12 +132,8 @@ def _sft(run: Run, curves: EventFiles, processes: Processes) -> None:
                 row = run.measure(step, [one.loss for one in results[-run.steps_per_epoch :]])
                 results[-1] = replace(result, row=row)
                 _keep(run, [one.row for one in results if one.row is not None])
-            stopping = processes.any(stop.asked)
-            if stopping or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
-                state = Done(results=results, events=progress.events, seconds=monotonic() - began)
-                checkpoints.save(model, run.optimizer, state)
-            if stopping:
-                raise Terminated
+            state = Done(results=results, events=progress.events, seconds=monotonic() - began)
+            checkpoints.save_if_due(model, run.optimizer, state, every=arguments.checkpoint_every, stop=stop)
     rows = [one.row for one in results if one.row is not None]
     tokens = sum(one.tokens for one in results)
     sft_report.write(run, rows, curves, processes, tokens=tokens, training=monotonic() - began)

@@ -11,7 +11,6 @@ from typing import TypedDict
 import torch
 
 from lm.errors import Refused
-from lm.layers import freeze, recompute_activations
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.progress import Progress
 from lm.snapshot.reading import Snapshot, open_snapshot
@@ -19,11 +18,9 @@ from lm.snapshot.records import TRAIN, VALID
 from lm.training.batches import shuffled_batches
 from lm.training.dealing import own_parts
 from lm.training.energy import EnergyMeter
-from lm.training.lora import add_adapters
-from lm.training.optimizer import make_optimizer
-from lm.training.output import refuse_full_disk
 from lm.training.processes import Processes
 from lm.training.runtime import Runtime, prepare_runtime
+from lm.training.set_up import ready_to_train
 from policy_trainer.arguments import SftArguments
 from policy_trainer.examples import Example, Examples, read_examples
 from policy_trainer.kept import Kept
@@ -169,17 +166,7 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
         prompts, door = _sampled_prompts(arguments, policy, snapshot, runtime)
         model = policy.model
         dropout = ResidualDropout(model, arguments.residual_dropout)
-        add_adapters(
-            model, rank=arguments.lora_rank, alpha=arguments.lora_alpha, seed=arguments.seed, train_heads=False
-        )
-        freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
-        refuse_full_disk(
-            arguments.output, model, checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
-        )
-        if arguments.recompute_activations:
-            recompute_activations(model)
-        runtime.place(model)
-        optimizer = make_optimizer(model, arguments)
+        optimizer = ready_to_train(model, arguments, runtime, train_heads=False)
     return Run(
         arguments=arguments,
         progress=progress,

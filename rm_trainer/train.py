@@ -23,25 +23,24 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
-from lm.errors import Terminated
-from lm.layers import freeze, recompute_activations
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.progress import Progress
 from lm.rendering import Renderer
 from lm.training.batches import shuffled_batches
 from lm.training.broken_numbers import refuse_broken_numbers, refuse_spike
-from lm.training.checkpoints import Checkpoints, Done, how_to_go_on
+from lm.training.checkpoints import Checkpoints, Done
 from lm.training.dealing import own_parts
 from lm.training.energy import EnergyMeter
 from lm.training.fsdp import whole, whole_weights
-from lm.training.interruption import faults_told, sigterm_after_the_step
-from lm.training.lora import add_adapters, merge_adapters
-from lm.training.optimizer import make_optimizer, set_learning_rate, trainable
-from lm.training.output import refuse_full_disk, refuse_used_output, shared_atomic_directory, sole_writer
+from lm.training.interruption import sigterm_after_the_step
+from lm.training.lora import merge_adapters
+from lm.training.optimizer import set_learning_rate, trainable
+from lm.training.output import shared_atomic_directory
 from lm.training.processes import ALONE, Processes
 from lm.training.provenance import provenance
 from lm.training.read_ahead import ReadAhead
 from lm.training.runtime import Runtime, prepare_runtime
+from lm.training.set_up import ready_to_train, sole_run
 from lm.training.tensorboard import EventFiles
 from rm_trainer import report, reward_bias
 from rm_trainer.arguments import TrainArguments
@@ -120,10 +119,7 @@ def train(arguments: TrainArguments, progress: Progress, processes: Processes = 
 
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
-    with processes.agreed():
-        refuse_used_output(arguments.output)
-    curves = EventFiles(arguments, writes=processes.first)
-    with sole_writer(arguments.output, processes), faults_told(lambda: how_to_go_on(arguments.output)), curves:
+    with sole_run(arguments, processes) as curves:
         _train(arguments, progress, processes, curves)
 
 
@@ -200,12 +196,8 @@ def _train(arguments: TrainArguments, progress: Progress, processes: Processes, 
             )
             if arguments.eval_every and step % arguments.eval_every == 0 and step < run.steps:
                 run.validate(step=step)
-            stopping = processes.any(stop.asked)
-            if stopping or (arguments.checkpoint_every and step % arguments.checkpoint_every == 0):
-                seconds = monotonic() - training_began
-                checkpoints.save(model, optimizer, Done(results=results, events=progress.events, seconds=seconds))
-            if stopping:
-                raise Terminated
+            state = Done(results=results, events=progress.events, seconds=monotonic() - training_began)
+            checkpoints.save_if_due(model, optimizer, state, every=arguments.checkpoint_every, stop=stop)
     spent = {"training": monotonic() - training_began, "waiting_for_data": batches.waited}
     del optimizer, loop  # the two moments are twice the model's size, and the written model is read back below
     merge_adapters(model)
@@ -222,15 +214,7 @@ def _prepare(arguments: TrainArguments, progress: Progress, processes: Processes
         records = read_records(arguments.data, arguments.demonstrations)
         model, renderer = load_base_model(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
         data = render_records(records, renderer, arguments.cache_directory)
-        add_adapters(model, rank=arguments.lora_rank, alpha=arguments.lora_alpha, seed=arguments.seed)
-        freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
-        refuse_full_disk(
-            arguments.output, model, checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
-        )
-        if arguments.recompute_activations:
-            recompute_activations(model)
-        runtime.place(model)
-        optimizer = make_optimizer(model, arguments)
+        optimizer = ready_to_train(model, arguments, runtime)
     run = Run(
         arguments=arguments,
         progress=progress,

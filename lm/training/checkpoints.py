@@ -23,9 +23,10 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from lm.atomic_files import write_json_file
-from lm.errors import Failed, Refused
+from lm.errors import Failed, Refused, Terminated
 from lm.progress import Event
 from lm.training.arguments import OTHER_RUN
+from lm.training.interruption import Stop
 from lm.training.output import checkpoints_of, shared_atomic_directory
 from lm.training.processes import ALONE, Processes
 
@@ -85,6 +86,25 @@ class Checkpoints(Generic[Result]):
         if self.processes.first:
             for one in earlier:
                 shutil.rmtree(one)
+
+    def save_if_due(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        done: Done[Result],
+        *,
+        every: int,
+        stop: Stop,
+        beside: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """After each step: saves behind each `every` of them (0: none), and where a stop was asked for, in any of the
+        processes. Raises Terminated then, and Failed as `save` does.
+        """
+        stopping = self.processes.any(stop.asked)
+        if stopping or (every and len(done.results) % every == 0):
+            self.save(model, optimizer, done, beside=beside)
+        if stopping:
+            raise Terminated
 
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, *, beside: Mapping[str, Tensor] | None = None
