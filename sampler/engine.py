@@ -178,7 +178,9 @@ class Engine:
         start = len(job.keys)
         tokens = list(job.prompt[start : start + READ_AT_ONCE])
         job.keys.forget_unfinished()
-        logits = self._forward(Reading(job.keys), tokens, range(start, start + len(tokens)), only_last=True)
+        ids = torch.tensor([tokens], device=self.device)
+        positions = torch.arange(start, start + len(tokens), device=self.device)[None]
+        logits = self._network(Reading(job.keys), ids, positions, only_last=True)
         job.keys.tokens += tokens
         self.sight.prompt_tokens += len(tokens)
         if len(job.keys) == len(job.prompt):
@@ -247,13 +249,6 @@ class Engine:
             longest=max(len(row.tokens) for row in self.live),
             draw=Draw([row.job.request for row in self.live], end_tokens=self._ends, device=self.device),
         )
-
-    def _forward(
-        self, of_pass: Pass, tokens: Sequence[int], positions: Sequence[int], *, only_last: bool = False
-    ) -> Tensor:
-        """float32 logits [tokens, vocabulary], or [1, vocabulary]."""
-        ids = torch.tensor([list(tokens)], device=self.device)
-        return self._network(of_pass, ids, torch.tensor([list(positions)], device=self.device), only_last=only_last)
 
     def _network(self, of_pass: Pass, ids: Tensor, positions: Tensor, *, only_last: bool = False) -> Tensor:
         """int64 [1, T] and [1, T] → float32 logits [T, vocabulary], or [1, vocabulary]."""
