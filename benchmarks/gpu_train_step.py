@@ -19,7 +19,7 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from benchmarks.harness import command
-from benchmarks.harness.measure import Measure
+from benchmarks.harness.measure import Measure, measured_on
 from benchmarks.training.our_step import ARGUMENTS, tokenized_ranking
 from benchmarks.training.shape import random_sequences
 from lm.fused_rms_norm import fuse_rms_norms
@@ -155,7 +155,7 @@ def measures_of(shape: Shape, step: Step, *, name: str) -> list[Measure]:
     else:
         used = 100 * flops_per_ranking(shape) * rate / peak
         found.append(Measure(name=f"model FLOP utilisation, {what}", value=used, unit="%", better="more"))
-    return [Measure(**{**vars(one), "device": name}) for one in found]
+    return measured_on(name, found)
 
 
 def flops_per_ranking(shape: Shape) -> float:

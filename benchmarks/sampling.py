@@ -25,7 +25,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, ContinuousBatchingCon
 
 from benchmarks.gpu_train_step import YI_6B
 from benchmarks.harness import command
-from benchmarks.harness.measure import Measure
+from benchmarks.harness.measure import Measure, measured_on
 from benchmarks.training.shape import GEMMA_3_270M, SMALL
 from lm.device import fastest_dtype, find_device
 from sampler.engine import Engine
@@ -171,8 +171,7 @@ def of_shape(shape: Shape, device: torch.device, only: str, *, quick: bool) -> l
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-        name = torch.cuda.get_device_name(device)
-        found = [Measure(**{**vars(one), "device": name}) for one in found]
+        found = measured_on(torch.cuda.get_device_name(device), found)
     return found
 
 

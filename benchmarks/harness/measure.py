@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -31,6 +31,10 @@ class Measure:
             return None
         ours, theirs = (self.value, self.peer_value) if self.better == "more" else (self.peer_value, self.value)
         return ours / theirs if theirs else None
+
+
+def measured_on(device: str, measures: Sequence[Measure]) -> list[Measure]:
+    return [replace(one, device=device) for one in measures]
 
 
 def json_line(measure: Measure, *, device: str, commit: str) -> str:
