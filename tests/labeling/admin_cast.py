@@ -46,7 +46,8 @@ from labeling.review.services.reports import report_broken
 from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
-from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
+from labeling.training.services.requesting import request_retraining
+from labeling.training.services.runs import begin_training, claim_run, note_progress
 from lm.progress import StepEvent
 from lm.prompt_format import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -131,7 +132,7 @@ def model_in(directory: Path, *, kind: ModelKind = ModelKind.REWARD) -> ModelVer
 
 
 def run_in_training(snapshot: Snapshot, *, log: str = "/nowhere.log", steps: int = 3) -> TrainingRun:
-    run = claim_run(run_id=request_retraining(trigger="manual", note="because").pk, worker="here")
+    run = claim_run(run=request_retraining(trigger="manual", note="because"), worker="here")
     assert run is not None
     begin_training(run=run, snapshot=snapshot, base="/base", output_path="/o", log_path=log, config={"epochs": 1})
     note_progress(run=run, event={"event": "start", "steps": 10})

@@ -32,7 +32,8 @@ from labeling.training.admin.provenance import evaluation_context
 from labeling.training.admin.sentences import failure_in_words, trigger_in_words
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress, progress_of, runs_with_last_step
-from labeling.training.services.runs import QUEUED_RUNS, fail_run, request_retraining
+from labeling.training.services.requesting import QUEUED_RUNS, request_retraining
+from labeling.training.services.runs import fail_run
 from labeling.training.services.trainer_process import tail
 
 LOG_LINES = 60
@@ -170,7 +171,7 @@ class TrainingRunAdmin(RecordAdmin):
         run = self.find(request, object_id)
 
         def act(cleaned: dict[str, Any]) -> str:
-            ended = fail_run(run_id=run.pk, reason=f"Ended by an admin: {cleaned['reason']}")
+            ended = fail_run(run=run, reason=f"Ended by an admin: {cleaned['reason']}")
             if ended:
                 return _("Training run %(run)d is ended; its process stops with its next word.") % {"run": run.pk}
             return _("Training run %(run)d had ended already.") % {"run": run.pk}
