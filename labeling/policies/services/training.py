@@ -147,6 +147,6 @@ def _register(run: PolicyRun, snapshot: Snapshot, output: Path, remarks: list[st
     said = [KEPT, *(RETIRED_MEANWHILE.format(version=one) for one in retired.order_by("pk")), *remarks]
     if metrics["stopped"]:
         said.append(STOPPED.format(reason=metrics["stopped"]))
-    decision = " ".join(said)
+    decision = "\n".join(said)
     finish_run(run=run, model_version=version, decision=decision)
     keep_as_candidate(version=version, reason=decision)
