@@ -90,6 +90,7 @@ WITHOUT_TORCH = (
     "lm.training.presets",
     "policy_trainer.arguments",
     "policy_trainer.metrics",
+    "rm_trainer.evaluation.bootstrap",
     "rm_trainer.evaluation.figures",
     "rm_trainer.metrics",
     "rm_trainer.protocol",

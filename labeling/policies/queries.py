@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from labeling.base.states import ModelKind, ModelState
+from labeling.base.states import CampaignStage, ModelKind, ModelState
+from labeling.campaigns.models.prompts import Prompt
 from labeling.model_versions.models import ModelVersion
 from labeling.policies.models import PolicyLook, PolicyRun
 from lm.progress import Sample
 from lm.prompt_format import Message
+from lm.snapshot.records import TEST, VALID
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,16 @@ def _pairs(first: PolicyLook, second: PolicyLook) -> list[Pair]:
     before, after = answers
     prompts = before | after
     return [Pair(one["prompt"], before.get(key), after.get(key)) for key, one in prompts.items()]
+
+
+def held_out_prompts(*, most: int) -> list[Prompt]:
+    """Prompts of real work that nothing is trained on, each opening once, in the order of their ids."""
+    fit = Prompt.objects.filter(
+        opening__split__in=(VALID, TEST), campaign__stage=CampaignStage.WORK, campaign__simulated=False,
+        set_aside_reason="",
+    )  # fmt: skip
+    first = fit.order_by("opening", "pk").distinct("opening").values("pk")
+    return list(Prompt.objects.filter(pk__in=first).order_by("pk")[:most])
 
 
 def versions_to_choose(kind: ModelKind) -> QuerySet[ModelVersion]:
