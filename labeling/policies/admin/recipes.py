@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -16,6 +16,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, long_text, switch, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.refusals import PolicyRefused
 from labeling.base.states import PolicyStage
 from labeling.model_versions.models import RewardModel
 from labeling.policies.admin.option_labels import LABELS
@@ -71,7 +72,11 @@ class PolicyRecipeAdmin(RecordAdmin):
         return self._change(request, PolicyStage.DPO)
 
     def _change(self, request: HttpRequest, stage: PolicyStage) -> HttpResponse:
-        latest = current_recipe(stage)
+        try:
+            latest = current_recipe(stage)
+        except PolicyRefused as refused:
+            messages.error(request, str(refused))
+            return HttpResponseRedirect(reverse("admin:labeling_policyrecipe_changelist"))
 
         def act(cleaned: dict[str, Any]) -> str:
             assert isinstance(request.user, User)  # the admin lets nobody else in

@@ -1,5 +1,6 @@
 """When a policy is trained by itself: after new labels, or when another version of its reward model is current."""
 
+import logging
 from datetime import datetime
 
 from django.conf import settings
@@ -17,11 +18,18 @@ from labeling.policies.services.recipes import current_recipe
 from labeling.policies.services.requesting import request_policy_run
 from labeling.training.services.schedule import WAIT_AFTER_FAILURE, trained_up_to
 
+log = logging.getLogger(__name__)
+
 
 def request_policies_if_due(*, now: datetime | None = None) -> list[PolicyRun]:
     """Queues a run of each stage that starts by itself and for which it is time, and returns them."""
     now = now or timezone.now()
-    found = [_request_if_due(PolicyStage(stage), now) for stage in PolicyStage.values]
+    found = []
+    for stage in PolicyStage.values:
+        try:
+            found.append(_request_if_due(PolicyStage(stage), now))
+        except PolicyRefused as refused:
+            log.warning("%s can't begin by itself: %s", stage, refused)  # or another beat was quicker
     return [run for run in found if run is not None]
 
 
@@ -36,12 +44,9 @@ def _request_if_due(stage: PolicyStage, now: datetime) -> PolicyRun | None:
     if due is None:
         return None
     trigger, words = due
-    try:
-        return request_policy_run(
-            stage=stage, trigger=trigger, note=words, include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING
-        )
-    except PolicyRefused:
-        return None  # another beat was quicker, or what it begins from is missing: the admin says so when asked
+    return request_policy_run(
+        stage=stage, trigger=trigger, note=words, include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING
+    )
 
 
 def _new_reward(recipe: PolicyRecipe, runs: QuerySet[PolicyRun]) -> tuple[str, str] | None:
