@@ -64,5 +64,9 @@ def held_out_prompts(*, most: int) -> list[Prompt]:
 
 
 def versions_to_choose(kind: ModelKind) -> QuerySet[ModelVersion]:
-    """Those that a run may begin from or be rewarded by, the latest first."""
-    return ModelVersion.objects.filter(kind=kind).exclude(state=ModelState.RETIRED).order_by("-pk")
+    """Those that a run may begin from or be rewarded by, the latest first.
+
+    One may begin again from a language model that another has replaced; a reward model that is retired is out of use.
+    """
+    of_kind = ModelVersion.objects.filter(kind=kind).order_by("-pk")
+    return of_kind.exclude(state=ModelState.RETIRED) if kind == ModelKind.REWARD else of_kind

@@ -122,7 +122,7 @@ def _check_models(
 
 
 def _check_usable(version: ModelVersion) -> None:
-    if version.state == ModelState.RETIRED:
+    if version.kind == ModelKind.REWARD and version.state == ModelState.RETIRED:
         raise PolicyRefused(f"“{version}” is retired. Choose a version that is current or a candidate, or promote it.")
     if failure := why_unusable(version):
         raise PolicyRefused(f"“{version}” can't be used: {failure} Mend that and have it checked again.")
