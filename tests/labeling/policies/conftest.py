@@ -4,6 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.labeling.policies.scripted_trainer import ScriptedTrainer
+from tests.tiny_models import make_tiny_model
 
 
 @pytest.fixture(autouse=True)
@@ -14,5 +15,7 @@ def folders(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def trainer(tmp_path: Path, settings: Settings) -> ScriptedTrainer:
-    return ScriptedTrainer(tmp_path, settings)
+def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedTrainer:
+    scripted = ScriptedTrainer(make_tiny_model(tmp_path / "made"))
+    monkeypatch.setattr("labeling.training.services.trainer.run_trainer", scripted)
+    return scripted

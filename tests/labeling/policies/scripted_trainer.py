@@ -1,36 +1,21 @@
 """A trainer of policies that trains nothing: it says what the script says, and leaves a copy of a tiny model."""
 
 import json
-import sys
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from pytest_django import Settings
+from typing import Any, cast
 
 from labeling.base.states import PolicyStage
 from labeling.models import ModelVersion, PolicyRun
 from labeling.policies.services.requesting import request_policy_run
 from labeling.policies.services.training import train_policy
 from labeling.training.services.runs import claim_run
-from tests.tiny_models import make_tiny_model
+from labeling.training.services.trainer_process import Heard
+from lm.progress import Event
 
 PROMPT = [{"role": "user", "content": "Why?"}]
 FIGURES = {"reward": 0.25, "kl": 1.5, "entropy": 2.0, "length": 12.0, "ended": 0.5, "value_loss": 0.1, "clipped": 0.0}
-PROGRAM = """
-import json, shutil, sys
-from pathlib import Path
-script = json.loads(Path(sys.argv[1]).read_text())
-arguments = sys.argv[2:]
-Path(script["heard"]).write_text(json.dumps(arguments))
-for event in script["events"]:
-    print(json.dumps(event), flush=True)
-if script["fails"]:
-    sys.exit(2)
-output = Path(arguments[arguments.index("--output") + 1])
-shutil.copytree(script["model"], output)
-(output / "metrics.json").write_text(json.dumps(script["metrics"]))
-"""
 
 
 def samples(step: int, text: str, **figures: float) -> dict[str, Any]:
@@ -55,29 +40,29 @@ PPO_EVENTS = [
 
 
 class ScriptedTrainer:
-    """Both launchers of the settings start it."""
+    """Takes the place of the process that would train. `heard`: the arguments of its last start."""
 
-    def __init__(self, directory: Path, settings: Settings) -> None:
-        self._directory = directory
-        program = directory / "trainer.py"
-        program.write_text(PROGRAM)
-        settings.POLICY_TRAIN_LAUNCHER = [sys.executable, str(program), str(directory / "script.json")]
-        settings.PPO_LAUNCHER = settings.POLICY_TRAIN_LAUNCHER
-        self._model = make_tiny_model(directory / "made")
+    def __init__(self, model: Path) -> None:
+        self.heard: list[str] = []
+        self._model = model
         self.says([])
 
-    def says(self, events: Sequence[dict[str, Any]], *, fails: bool = False, **metrics: Any) -> None:
-        told = {"schema": 1, "method": "ppo", "stopped": "", "looks": [], "epochs": []}
-        script = {
-            "events": list(events), "fails": fails, "model": str(self._model),
-            "heard": str(self._directory / "heard.json"), "metrics": told | metrics,
-        }  # fmt: skip
-        (self._directory / "script.json").write_text(json.dumps(script))
+    def says(self, events: Sequence[dict[str, Any]], *, fails: Exception | None = None, **metrics: Any) -> None:
+        """From now on it says so, and fails or leaves a model with such metrics."""
+        self._events, self._fails = events, fails
+        self._metrics = {"schema": 1, "method": "ppo", "stopped": "", "looks": [], "epochs": []} | metrics
 
-    def heard(self) -> list[str]:
-        """The arguments of its last start."""
-        arguments: list[str] = json.loads((self._directory / "heard.json").read_text())
-        return arguments
+    def __call__(self, *, command: Sequence[str], log_path: Path, heard: Heard, silent_for: Any) -> None:
+        self.heard = list(command[command.index("policy_trainer") + 1 :])
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        log_path.write_text("It began.")
+        for event in self._events:
+            heard(cast("Event", event))
+        if self._fails is not None:
+            raise self._fails
+        output = Path(command[command.index("--output") + 1])
+        shutil.copytree(self._model, output)
+        (output / "metrics.json").write_text(json.dumps(self._metrics))
 
 
 def done(run: PolicyRun) -> PolicyRun:

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from django.forms import Form
 from django.urls import reverse
 
 from labeling.base.states import PolicyStage
 from labeling.models import ModelVersion, PolicyRecipe, PolicyRun
 from labeling.policies.services.recipes import current_recipe
 from labeling.training.services.runs import begin_evaluating, finish_run
+from labeling.training.services.trainer_process import TrainerFailed
 from tests.labeling.admin_cast import admin_browser, policy_in_training, snapshot_in, texts_of
 from tests.labeling.cast import make_labeler
 from tests.labeling.handed_in import a_task, rank
@@ -22,6 +24,11 @@ TRAIN = reverse("admin:labeling_policyrun_train_a_policy")
 
 def page(row: PolicyRun | ModelVersion | PolicyRecipe) -> str:
     return reverse(f"admin:labeling_{row._meta.model_name}_change", args=[row.pk])
+
+
+def sent(form: Form) -> dict[str, object]:
+    """What a browser sends of a form that nobody touched."""
+    return {name: value for name, value in form.initial.items() if value not in (None, "") and value is not False}
 
 
 @pytest.fixture
@@ -98,7 +105,7 @@ def test_an_admin_changes_a_recipe_and_each_run_keeps_its_own(run: PolicyRun) ->
     client, address = admin_browser(), reverse("admin:labeling_policyrecipe_change_ppo")
     recipe = current_recipe(PolicyStage.PPO)
     form = client.get(address).context["form"]
-    entered = {name: value for name, value in form.initial.items() if value not in (None, False, "")}
+    entered = sent(form)
     assert entered["episodes"] == 256
     refused = client.post(address, entered | {"minibatch": "5", "note": "Smaller."})
     assert refused.status_code == 422
@@ -115,9 +122,7 @@ def test_an_admin_changes_a_recipe_and_each_run_keeps_its_own(run: PolicyRun) ->
     assert run.recipe == recipe
     for stage in ("sft", "dpo"):
         other = reverse(f"admin:labeling_policyrecipe_change_{stage}")
-        values = client.get(other).context["form"].initial
-        sent = {name: value for name, value in values.items() if value not in (None, False, "")} | {"after_labels": "7"}
-        client.post(other, sent)
+        client.post(other, sent(client.get(other).context["form"]) | {"after_labels": "7"})
         assert current_recipe(PolicyStage(stage)).after_labels == 7
 
 
@@ -132,7 +137,7 @@ def test_what_the_trainer_refuses_stands_on_the_page(trainer: ScriptedTrainer) -
     named("sft", state="current")
     a_task()
     rank(make_labeler(), [1, 2, 3, 4])
-    trainer.says([{"event": "error", "message": "The model directory /sft does not exist."}], fails=True)
+    trainer.says([], fails=TrainerFailed("The model directory /sft does not exist."))
     run = done(asked("dpo"))
     text = admin_browser().get(page(run)).text
     assert "The model directory /sft does not exist." in text

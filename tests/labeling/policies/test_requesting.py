@@ -10,7 +10,7 @@ from pytest_django import Settings
 from labeling.base.refusals import PolicyRefused
 from labeling.base.states import CheckState, PolicyStage
 from labeling.model_versions.services.reward_models import create_reward_model, default_reward_model
-from labeling.models import ModelCheck, PolicyRecipe, PolicyRun, Snapshot
+from labeling.models import ModelCheck, ModelVersion, PolicyRecipe, PolicyRun, Snapshot
 from labeling.policies.services.recipes import change_recipe, current_recipe
 from labeling.policies.services.schedule import request_policies_if_due
 from labeling.training.services.runs import claim_run, fail_run
@@ -97,7 +97,7 @@ def test_a_recipe_is_refused_as_the_trainer_would_refuse_it(settings: Settings) 
     settings.POLICY_PRESET = "huge"
     with pytest.raises(PolicyRefused, match="There is no preset huge"):
         current_recipe(PolicyStage.DPO)
-    assert PolicyRecipe.objects.count() == 1
+    assert not PolicyRecipe.objects.filter(version=2).exists()
 
 
 def test_enough_new_demonstrations_start_sft_where_the_recipe_says_so() -> None:
@@ -136,6 +136,7 @@ def test_another_current_version_of_its_reward_model_starts_ppo() -> None:
     PolicyRun.objects.filter(pk=run.pk).update(state="done", finished_at=timezone.now())
     assert request_policies_if_due() == []
     assert current_reward_model().reward_model == default_reward_model()
+    ModelVersion.objects.filter(pk=watching.pk).update(state="current")
     assert len(request_policies_if_due()) == 1
 
 

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
-from labeling.base.states import CheckState, LabelerGroup, ModelState, RunState
+from labeling.base.states import CheckState, LabelerGroup, ModelState, PolicyStage, RunState
 from labeling.exports.services.lineage import models_that_saw
 from labeling.exports.services.snapshots import make_snapshot
 from labeling.model_versions.services.promotion import retire
 from labeling.models import Campaign, ModelVersion, PolicyRun
+from labeling.policies.services.recipes import change_recipe
 from labeling.policies.services.requesting import QUEUED_POLICY_RUNS
 from labeling.policies.services.training import note, train_policy
 from labeling.training.services.leavings import KEEP_FAILED, clear_leavings
 from labeling.training.services.runs import SILENT_AFTER, claim_run, fail_run, put_back_silent_runs
+from labeling.training.services.trainer_process import TrainerFailed, TrainerInterrupted
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
 from tests.labeling.policies.scripted_trainer import PPO_EVENTS, ScriptedTrainer, asked, done, named, samples, step
@@ -53,7 +54,7 @@ def test_sft_becomes_a_candidate_that_names_its_demonstrations(labels: Campaign,
     assert version.last_check.state == CheckState.WAITING  # a worker samples from it before it may be promoted
     assert not version.simulated
     assert "promoted by hand, or by an evaluation" in version.state_reason
-    words = trainer.heard()
+    words = trainer.heard
     assert words[0] == "sft"
     assert words[words.index("--base") + 1] == "/base"
     assert words[words.index("--epochs") + 1] == "3"  # the recipe's
@@ -79,7 +80,7 @@ def test_ppo_names_all_that_it_comes_from_and_keeps_its_curves_and_answers(
     ]  # fmt: skip
     assert "over its budget of 30." in run.decision
     assert "is not known here" in run.decision  # these reward models have no snapshot on record
-    words = trainer.heard()
+    words = trainer.heard
     assert (words[0], words[words.index("--reward-model") + 1]) == ("ppo", reward.path)
     assert words[words.index("--watched-reward-model") + 1] == "/watching"
     assert "--no-recompute-activations" in words
@@ -113,12 +114,12 @@ def test_prompts_that_the_reward_model_is_measured_on_are_refused_in_words(
     assert run.state == RunState.FAILED
     assert "begin like prompts that “scripted-" in run.failure
     assert "choose another snapshot" in run.failure
-    assert not (tmp_path / "heard.json").exists()  # the trainer was not even started
+    assert trainer.heard == []  # it was not even started
 
 
 def test_what_the_trainer_refuses_is_what_the_run_says(labels: Campaign, trainer: ScriptedTrainer) -> None:
     named("sft", state="current")
-    trainer.says([{"event": "error", "message": "The model directory /sft does not exist."}], fails=True)
+    trainer.says([], fails=TrainerFailed("The model directory /sft does not exist."))
     run = done(asked("sft"))
     assert (run.state, run.failure) == (RunState.FAILED, "The model directory /sft does not exist.")
 
@@ -132,23 +133,22 @@ def test_without_anything_to_learn_from_it_says_what_to_do(trainer: ScriptedTrai
     assert "no comparison to learn from yet" in run.failure
 
 
-def test_a_run_that_was_interrupted_goes_on_as_it_was_begun(
-    labels: Campaign, trainer: ScriptedTrainer, settings: Settings
-) -> None:
+def test_a_run_that_was_interrupted_goes_on_as_it_was_begun(labels: Campaign, trainer: ScriptedTrainer) -> None:
     named("sft", state="current")
     claimed = claim_run(run=asked("sft"), worker="killed")
     assert claimed is not None
-    launcher = settings.POLICY_TRAIN_LAUNCHER
-    settings.POLICY_TRAIN_LAUNCHER = ["sh", "-c", "kill -9 $$"]
+    trainer.says([step(1)], fails=TrainerInterrupted("The training process was ended by SIGKILL"))
     train_policy(claimed)
     claimed.refresh_from_db()
-    assert (claimed.state, claimed.attempts) == (RunState.QUEUED, 1)
+    assert (claimed.state, claimed.attempts) == (RunState.QUEUED, 0)  # it made a step
     assert "ended by SIGKILL" in claimed.interruption
     first = claimed.snapshot
-    settings.POLICY_TRAIN_LAUNCHER = launcher
+    trainer.says([step(1), step(2)])
+    change_recipe(stage=PolicyStage.SFT, options={"epochs": 9})
     again = done(claimed)
     assert again.state == RunState.DONE, again.failure
     assert again.snapshot == first
+    assert trainer.heard[trainer.heard.index("--epochs") + 1] == "3"
 
 
 def test_a_run_whose_worker_died_without_a_word_waits_for_the_next_one() -> None:
@@ -164,7 +164,7 @@ def test_a_run_whose_worker_died_without_a_word_waits_for_the_next_one() -> None
 
 def test_what_a_failed_run_left_goes_after_a_week(labels: Campaign, trainer: ScriptedTrainer, tmp_path: Path) -> None:
     named("sft", state="current")
-    trainer.says([], fails=True)
+    trainer.says([], fails=TrainerFailed("The loss is no number."))
     run = done(asked("sft"))
     (tmp_path / "checkpoints_dir").mkdir(exist_ok=True)
     left = tmp_path / "checkpoints_dir" / f".{Path(run.output_path).name}.best"
