@@ -36,7 +36,8 @@ INSERT INTO labeling_prompt (
 )
 SELECT (%(campaigns)s::bigint[])[1 + number %% %(many)s], %(submitter)s,
     jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || number)), md5(number::text),
-    'import', 'open_qa', CASE number %% 3 WHEN 0 THEN 'zh' ELSE 'en' END, '{}', '', 1, 0, 1, 1, 1, now(), %(opening)s, '{}'
+    'import', 'open_qa', CASE number %% 3 WHEN 0 THEN 'zh' ELSE 'en' END, '{}', '', 1, 0, 1, 1, 1, now(),
+    %(opening)s, '{}'
 FROM generate_series(1, %(rows)s) AS number
 """
 # Nine of ten are done; the others wait.
