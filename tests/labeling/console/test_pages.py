@@ -96,6 +96,7 @@ from tests.labeling.onboarding.screened import invited_by, make_candidate
 
 pytestmark = pytest.mark.django_db
 
+admin.autodiscover()
 NOUNS = [
     model
     for model, site in admin.site._registry.items()
