@@ -34,10 +34,14 @@ UNKNOWN_PROMPTS = (
     "What “{version}” was measured on is not known here, so nobody could see whether these prompts are among it."
 )
 NOTHING = {
-    PolicyStage.SFT: "There is no demonstration to learn from yet: the split train has none. Have some written.",
-    PolicyStage.PPO: "There is no prompt to train on yet: the split train has none that was ranked or answered.",
-    PolicyStage.DPO: "There is no comparison to learn from yet: the split train has no ranking with two ranks.",
+    PolicyStage.SFT: "There is no demonstration to learn from yet: the split train has none. Have some written, or ask "
+    "for those of simulated labelers to be included.",
+    PolicyStage.PPO: "There is no prompt to train on yet: the split train has none that was ranked or answered. Have "
+    "some ranked, or ask for what simulated labelers made to be included.",
+    PolicyStage.DPO: "There is no comparison to learn from yet: the split train has no ranking with two different "
+    "ranks. Have more ranked, or ask for what simulated labelers made to be included.",
 }
+"""What a run says where its snapshot has nothing to learn from."""
 
 
 def train_policy(run: PolicyRun) -> None:
@@ -90,7 +94,7 @@ def _export(run: PolicyRun) -> Snapshot:
             include_simulated=run.include_simulated,
         )
     if not manifest.counts.get(TRAIN, {}).get(LEARNS_FROM[stage]):
-        raise CannotTrain(f"{NOTHING[stage]} Or ask for what simulated labelers made to be included.")
+        raise CannotTrain(NOTHING[stage])
     return register_snapshot(manifest=manifest, path=directory, made_by=str(run))
 
 
