@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lm.conversations import InvalidConversation, check_conversation
+from lm.conversations import InvalidConversation, check_conversation, unstorable_character
 from lm.prompt_format import Message
 from sampler.chat_contract.errors import ContractError
 from sampler.protocol import MOST_LIKELIEST, MOST_STOPS, SampleRequest
@@ -98,6 +98,7 @@ def parse_chat_request(body: object) -> ChatRequest:
         raise ContractError("The body is no JSON object with the fields of a chat completion.")
     fields = {str(name): value for name, value in body.items() if value is not None}
     _refuse_what_is_not_known(fields)
+    _refuse_what_no_text_holds(fields)
     options = _stream_options(fields)
     return ChatRequest(
         model=_model(fields.get("model")),
@@ -203,6 +204,16 @@ def _refuse_what_is_not_known(fields: Mapping[str, object]) -> None:
                 param=name,
                 code="unknown_parameter",
             )
+
+
+def _refuse_what_no_text_holds(fields: Mapping[str, object]) -> None:
+    """NUL and lone surrogates, which JSON can escape, and neither UTF-8 nor a database can hold. Messages are checked
+    where they are parsed.
+    """
+    for name, value in fields.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (problem := unstorable_character(text)):
+                raise ContractError(f"{name}: {problem}", param=name)
 
 
 _KNOWN = frozenset(

@@ -26,11 +26,13 @@ from labeling.people.tokens.services import make_token
 from labeling.serving.services.following import follow_promotions
 from labeling.serving.services.server import ServerStream, question
 from labeling.serving.services.streaming import ChoiceEnded, Sampling, TextAdded, TokensUsed, stream_chat
+from sampler.chat_contract import answers as written
 from sampler.chat_contract.requests import ChatRequest
 from tests.labeling.api.programs import make_account
 from tests.labeling.models_in_use import promoted, registered
 from tests.labeling.serving.programs import HELLO, MAY_ASK, ask, program, token_for
 from tests.processes import Processes, free_port, processes, until
+from tests.sampler.backends.scripted_server import scripted_server, streaming
 from tests.tiny_models import CONTEXT_LENGTH, make_tiny_model
 
 SECRET = "open sesame"
@@ -333,3 +335,46 @@ def test_what_is_sent_is_bounded_and_no_text_becomes_an_address(settings: Settin
     assert deep.status_code == 400
     assert ask(client, model="http://169.254.169.254/").status_code == 404
     assert client.get("/v1/nowhere").json()["error"]["code"] == "unknown_url"
+
+
+@pytest.mark.django_db
+def test_half_characters_and_other_scripts_are_taken_or_refused_by_the_field(
+    settings: Settings, models: dict[str, Path]
+) -> None:
+    client = program(token_for()[1])
+    promoted(models["sft-1"])
+    for field, value in (("user", "\ud800"), ("model", "\0"), ("stop", ["\udfff"]), ("\ud800", 1)):
+        refused = ask(client, **{field: value})
+        assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error")
+    with scripted_server(streaming(*SAID)) as server:
+        settings.SERVING_URL = server.address.removesuffix("/v1")
+        answer = ask(client, messages=[{"role": "user", "content": "你好 👩‍👩‍👧 é"}], user="用户-💡", stop=["。"])
+    assert answer.json()["choices"][0]["message"]["content"] == "好的 👍"
+    assert server.requests[0]["messages"] == [{"role": "user", "content": "你好 👩‍👩‍👧 é"}]
+    assert server.requests[0]["stop"] == ["。"]
+
+
+SAID = [
+    "data: " + json.dumps(written.chunk(name="c", created=1, model="sft-1", choices=choices), ensure_ascii=False)
+    for choices in (
+        [written.chunk_choice(0, {"role": "assistant", "content": ""})], [written.chunk_choice(0, {"content": "好的 👍"}, "stop")],
+    )
+] + ["data: [DONE]"]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_neither_another_program_nor_another_user_of_one_shares_a_cache(
+    settings: Settings, models: dict[str, Path]
+) -> None:
+    """What the server does by these names is held by its own tests: nobody's prompt begins with another's keys."""
+    promoted(models["sft-1"])
+    petra, paul = (program(token_for(name)[1]) for name in ("petra", "paul"))
+    with scripted_server(streaming(*SAID)) as server:
+        settings.SERVING_URL = server.address.removesuffix("/v1")
+        for client, user in ((petra, "kim"), (petra, "lee"), (paul, "kim"), (petra, "kim"), (petra, "")):
+            assert ask(client, user=user).status_code == 200
+    first, *others = server.scopes
+    assert len(set(server.scopes)) == 4
+    assert others[2] == first, "who goes on with their own conversation finds it again"
+    assert not any("kim" in str(scope) for scope in server.scopes)
+    assert "scope" not in json.dumps(server.requests), "no field of a request names one"
