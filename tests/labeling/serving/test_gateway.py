@@ -357,7 +357,8 @@ def test_half_characters_and_other_scripts_are_taken_or_refused_by_the_field(
 SAID = [
     "data: " + json.dumps(written.chunk(name="c", created=1, model="sft-1", choices=choices), ensure_ascii=False)
     for choices in (
-        [written.chunk_choice(0, {"role": "assistant", "content": ""})], [written.chunk_choice(0, {"content": "好的 👍"}, "stop")],
+        [written.chunk_choice(0, {"role": "assistant", "content": ""})],
+        [written.chunk_choice(0, {"content": "好的 👍"}, "stop")],
     )
 ] + ["data: [DONE]"]  # fmt: skip
 
