@@ -47,7 +47,7 @@ class Question:
     url: str
     body: Mapping[str, object]
     headers: Mapping[str, str] = field(repr=False)
-    timeout: httpx2.Timeout = TIMEOUT
+    timeout: httpx2.Timeout = field(default_factory=lambda: TIMEOUT)
     read: Callable[[Any], Chunk] = as_it_is
 
 
