@@ -124,7 +124,8 @@ def test_what_it_can_not_be_asked_is_refused_before_it_is_asked(path: Path, sett
         (failing(500), "does not answer"),
         (streaming("data: {", DONE), "does not answer"),
         (streaming(DONE), "does not answer"),
-        (streaming(chunk({"index": 0, "delta": []})), "otherwise than OpenAI"),
+        (streaming('data: {"choices": 3}'), "otherwise than OpenAI"),
+        (streaming(chunk(of("Go", finish_reason="abort"))), "broke the answer off"),
     ],
 )
 def test_a_server_that_fails_is_a_503_in_openai_s_shape(
