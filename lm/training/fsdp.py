@@ -47,7 +47,13 @@ def whole_weights(model: PreTrainedModel) -> dict[str, Tensor]:
     if not is_sharded(model):
         return model.state_dict()
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    return cast("dict[str, Tensor]", get_model_state_dict(model, options=options))
+    weights = cast("dict[str, Tensor]", get_model_state_dict(model, options=options))
+    first: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        same = first.setdefault(id(parameter), name)
+        if same != name and name in weights:
+            weights[name] = weights[same]  # one weight in two places is written once
+    return weights
 
 
 def whole(tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A trainer's commands in two processes of this machine, as torchrun starts them."""
+"""The trainer's commands in two processes of this machine, as torchrun starts them."""
 
 import json
 import os
@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import torch.distributed as dist
 
+from rm_trainer.__main__ import main
 from tests.processes import free_port
 from tests.rm_trainer.commands import ROOT
 
@@ -19,15 +19,13 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "TORCHDYNAMO_DISABLE": "1"}
 
 
-def run_in_turn(
-    commands: Sequence[Sequence[str]], directory: Path, *, trainer: str = "rm_trainer"
-) -> tuple[list[list[int]], str]:
+def run_in_turn(commands: Sequence[Sequence[str]], directory: Path) -> tuple[list[list[int]], str]:
     """One torchrun for all the commands, since its start takes longer than they do. Every rank's statuses, and what
     was said.
     """
     (directory / "commands.json").write_text(json.dumps([[str(free_port()), argv] for argv in commands]))
     result = subprocess.run(
-        [*TORCHRUN, "-m", "tests.rm_trainer.two_processes", str(directory), trainer],
+        [*TORCHRUN, "-m", "tests.rm_trainer.two_processes", str(directory)],
         cwd=ROOT,
         env=ENVIRONMENT,
         capture_output=True,
@@ -56,10 +54,10 @@ def started_in_two(argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _run(trainer: str, port: str, argv: Sequence[str]) -> int:
+def _run(port: str, argv: Sequence[str]) -> int:
     """One command after another in the same processes: each needs a store of its own to meet in."""
     os.environ |= {"TORCHELASTIC_USE_AGENT_STORE": "False", "MASTER_PORT": port}
-    status: int = import_module(f"{trainer}.__main__").main(argv)
+    status = main(argv)
     if dist.is_initialized():  # after a refusal
         dist.destroy_process_group()
     return status
@@ -67,5 +65,5 @@ def _run(trainer: str, port: str, argv: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     told = Path(sys.argv[1])
-    statuses = [_run(sys.argv[2], port, argv) for port, argv in json.loads((told / "commands.json").read_text())]
+    statuses = [_run(port, argv) for port, argv in json.loads((told / "commands.json").read_text())]
     (told / f"statuses-{os.environ['RANK']}.json").write_text(json.dumps(statuses))

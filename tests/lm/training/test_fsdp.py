@@ -60,6 +60,7 @@ def test_spread_weights_come_together_unchanged(tiny_base: Path, processes: Proc
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
 
 
+@pytest.mark.training
 def test_a_head_that_is_the_embeddings_stays_one_weight_in_the_model_and_in_its_copy(
     tmp_path: Path, processes: Processes
 ) -> None:
