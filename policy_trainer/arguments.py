@@ -16,12 +16,14 @@ from lm.training.arguments import (
     decay,
     fraction,
 )
-from policy_trainer.maths.kl import Place
 
+Place = Literal["reward", "loss"]
 Advantage = Literal["gae", "group", "leave-one-out"]
 AdvantageScale = Literal["none", "frozen", "batch"]
 EnsembleRule = Literal["mean", "worst"]
 MissingEnd = Literal["replace", "lower"]
+PRESETS = Path(__file__).parent / "presets"
+"""One folder a command."""
 
 
 @dataclass(frozen=True, kw_only=True)

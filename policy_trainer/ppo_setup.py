@@ -37,6 +37,8 @@ from policy_trainer.watch import Look
 
 LOOKING = 2**40
 """Seeds of looks begin here, so that no answer of an iteration has them."""
+LOOKED_AT = ("optimised", "watched", "watched_error", "win_rate", "length", "ended")
+"""Figures of a look that its event has."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class Run:
             )
             self.kept.best(self.policy, look.watched)
         shown = samples_of(rollouts[: self.arguments.samples], optimised)
-        self.progress.say({"event": "samples", "step": iteration, "samples": shown}, _seen(look))
+        figures = {name: float(getattr(look, name)) for name in LOOKED_AT}
+        self.progress.say({"event": "samples", "step": iteration, "samples": shown, "figures": figures}, _seen(look))
         return look
 
 

@@ -139,16 +139,22 @@ class Run:
         rollouts = sample(self.policy, self.runtime, self.prompts, sampling, seed=arguments.seed, version=step)
         rewards = None if self.door is None else [own[0] for own in self.door.rewards(rollouts)]
         shown = rollouts[: arguments.samples]
-        self.progress.say(
-            {"event": "samples", "step": step, "samples": samples_of(shown, rewards or [None] * len(shown))},
-            f"Answered {len(rollouts)} validation prompts.",
-        )
-        return _Found(
+        found = _Found(
             reward=None if rewards is None else fmean(rewards),
             reward_error=stdev(rewards) / sqrt(len(rewards)) if rewards and len(rewards) > 1 else None,
             length=fmean(sum(one.tokens.completions) for one in rollouts),
             ended=fmean(one.ended[0] for one in rollouts),
         )
+        self.progress.say(
+            {
+                "event": "samples",
+                "step": step,
+                "samples": samples_of(shown, rewards or [None] * len(shown)),
+                "figures": {name: value for name, value in found.items() if isinstance(value, float)},
+            },
+            f"Answered {len(rollouts)} validation prompts.",
+        )
+        return found
 
 
 def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -> Run:

@@ -40,6 +40,8 @@ from labeling.models import (
     ModelComparison,
     OwnPromptExample,
     PayTerms,
+    PolicyLook,
+    PolicyPoint,
     Promotion,
     PromptOpening,
     QueueProgress,
@@ -82,6 +84,7 @@ from tests.labeling.admin_cast import (
     model_in,
     open_campaign,
     paid_for,
+    policy_in_training,
     reviewed,
     run_in_training,
     shared_by,
@@ -93,6 +96,7 @@ from tests.labeling.onboarding.screened import invited_by, make_candidate
 
 pytestmark = pytest.mark.django_db
 
+admin.autodiscover()
 NOUNS = [
     model
     for model, site in admin.site._registry.items()
@@ -110,6 +114,8 @@ SHOWN_ELSEWHERE = {
     ModelCheck,
     OwnPromptExample,
     PayTerms,
+    PolicyLook,
+    PolicyPoint,
     Promotion,
     RankedCompletion,
     RewardScore,
@@ -166,6 +172,7 @@ def everything(tmp_path: Path) -> Campaign:
     reviewed(campaign)
     checked_by(make_labeler("lou"))
     kept_and_withdrawn(campaign)
+    policy_in_training(snapshot)
     return campaign
 
 
