@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "policy_trainer": {"rm_trainer", "sampler", "lm"},
     "laptop": {"lm"},
     "config": {"laptop"},
-    "labeling": {"config", "rm_trainer", "sampler", "lm"},
+    "labeling": {"config", "policy_trainer", "rm_trainer", "sampler", "lm"},
     "benchmarks": {"labeling", "config", "laptop", "policy_trainer", "rm_trainer", "sampler", "lm"},
 }
 PACKAGES = tuple(MAY_IMPORT)
@@ -49,6 +49,7 @@ CAPABILITIES = (
     "exports",
     "rewards",
     "training",
+    "policies",
     "conversations",
     "alerts",
     "api",
@@ -85,6 +86,11 @@ WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing"
               "lm.rendering", "lm.training")  # fmt: skip
 # What labeling knows of the programs at import.
 WITHOUT_TORCH = (
+    "lm.training.arguments",
+    "lm.training.presets",
+    "policy_trainer.arguments",
+    "policy_trainer.metrics",
+    "rm_trainer.evaluation.bootstrap",
     "rm_trainer.evaluation.figures",
     "rm_trainer.metrics",
     "rm_trainer.protocol",

@@ -268,7 +268,7 @@ def test_an_engine_that_fails_tells_those_who_wait_and_goes_on(served: Served, m
             served.client.chat.completions.create(model="one", messages=HELLO, max_tokens=5)
         with pytest.raises(openai.APIError, match="could not go on"):
             list(served.client.chat.completions.create(model="one", messages=HELLO, max_tokens=5, stream=True))
-    until(lambda: not engine.live)  # who waits is told first
+    until(lambda: not engine.live)  # who waited is told a moment before its rows are given up
     assert served.client.chat.completions.create(model="one", messages=HELLO, max_tokens=5).choices
 
 

@@ -32,6 +32,7 @@ from tests.labeling.admin_cast import (
     model_in,
     open_campaign,
     paid_for,
+    policy_in_training,
     reviewed,
     run_in_training,
     shared_by,
@@ -87,4 +88,5 @@ def one_of_everything(tmp_path: Path) -> Campaign:
     reviewed(campaign)
     checked_by(make_labeler("lou"))
     kept_and_withdrawn(campaign)
+    policy_in_training(snapshot)
     return campaign

@@ -28,6 +28,8 @@ from labeling.models import (
     ModelCheck,
     OwnPromptExample,
     PayTerms,
+    PolicyLook,
+    PolicyPoint,
     Promotion,
     PromptOpening,
     QueueProgress,
@@ -63,6 +65,7 @@ from tests.labeling.cast import browser_of, make_labeler
 
 pytestmark = pytest.mark.django_db
 
+admin.autodiscover()
 NOUNS = [
     model
     for model, site in admin.site._registry.items()
@@ -80,6 +83,8 @@ SHOWN_ELSEWHERE = {
     ModelCheck,
     OwnPromptExample,
     PayTerms,
+    PolicyLook,
+    PolicyPoint,
     Promotion,
     RankedCompletion,
     RewardScore,

@@ -62,7 +62,7 @@ class Serving:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    environment = os.environ | {"SERVING_SECRET": SECRET, "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"SERVING_SECRET": SECRET}
     with processes(environment, tmp_path_factory.mktemp("logs")) as started:
         serving = Serving(started)
         serving.start()
@@ -191,15 +191,17 @@ def test_neither_tokens_nor_texts_are_logged(
 ) -> None:
     _, secret = token_for()
     with caplog.at_level(logging.DEBUG):
-        said = ask(program(secret), messages=[{"role": "user", "content": "a private matter"}], max_tokens=20)
+        private = [{"role": "user", "content": "a private matter"}]
+        said = ask(program(secret), messages=private, max_tokens=20, n=8, seed=1)
         ask(program(secret), model="gpt-9")
         ask(program(f"{secret}x"))
-    text = said.json()["choices"][0]["message"]["content"]
+    texts = [choice["message"]["content"] for choice in said.json()["choices"]]
     assert "chat completion: token_id=" in caplog.text
     assert secret not in caplog.text
     assert "private matter" not in caplog.text
-    assert len(text) > 5
-    assert text not in caplog.text
+    long = [text for text in texts if len(text) > 5]  # a short one may be part of anything
+    assert long
+    assert not [text for text in long if text in caplog.text]
 
 
 def test_a_reader_who_leaves_frees_the_row_and_is_counted(served: str, current: ModelVersion) -> None:
