@@ -60,8 +60,7 @@ def _train(run: PolicyRun) -> None:
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
     if not (output / "metrics.json").exists():
-        launcher = settings.PPO_LAUNCHER if run.stage == PolicyStage.PPO else settings.POLICY_TRAIN_LAUNCHER
-        program = Program(launcher, log_path, lambda event: note(run=run, event=event))
+        program = Program(settings.POLICY_TRAIN_LAUNCHER, log_path, lambda event: note(run=run, event=event))
         arguments = ["--data", snapshot.path, "--base", base, *_reward_models(run), *flags(options)]
         program.run_from_checkpoint(run.stage, arguments, output=output)
     begin_evaluating(run=run)
