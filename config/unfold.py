@@ -114,6 +114,7 @@ NAVIGATION = [
             _entry(_("Training runs"), "model_training", "trainingrun"),
             _entry(_("Model versions"), "deployed_code", "modelversion"),
             _entry(_("Comparisons"), "compare_arrows", "modelcomparison"),
+            _entry(_("Evaluations"), "balance", "evaluation"),
             _entry(_("Scoring requests"), "speed", "scoringrequest"),
         ],
     },

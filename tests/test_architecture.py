@@ -49,6 +49,7 @@ CAPABILITIES = (
     "exports",
     "rewards",
     "training",
+    "evaluations",
     "conversations",
     "alerts",
     "api",

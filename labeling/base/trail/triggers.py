@@ -34,6 +34,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_trainingrecipe": (),
     "labeling_campaign_reward_models": (),
     "labeling_campaign_managers": (),
+    "labeling_evaluation": (*EVERY, "-decision"),
     "labeling_exclusion": EVERY,
     "labeling_payterms": (),
     "labeling_payperiod": EVERY,

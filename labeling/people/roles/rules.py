@@ -76,6 +76,7 @@ MAY: Mapping[str, May] = {
     "labeling.trainingrecipe": May(manager="view", engineer="view"),
     "labeling.trainingrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
+    "labeling.evaluation": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),
     "labeling.scoringrequest": May(engineer="view add"),
     "labeling.incident": May(engineer="view"),
