@@ -9,6 +9,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFiel
 from labeling.base.admin.fields import choice, several, switch, text
 from labeling.base.states import ModelKind, ModelState
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.evaluations.models import SPLITS
 from labeling.model_versions.models import ModelVersion
 
 DEMONSTRATIONS = "demonstrations"
@@ -53,7 +54,7 @@ class PlanForm(forms.Form):
     )
     split = choice(
         lazy("Split"),
-        [("test", lazy("Test")), ("valid", lazy("Validation"))],
+        SPLITS,
         help_text=lazy("No model learns from either. Checkpoints are chosen by valid."),
     )
     everybody = switch(

@@ -11,7 +11,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.evaluations.rules.planning import Rule
 from labeling.model_versions.models import ModelVersion
 
-SPLITS = ["test", "valid"]
+SPLITS = [("test", _("Test")), ("valid", _("Validation"))]
 """From which prompts may come: no model learns from these."""
 
 
@@ -53,7 +53,7 @@ class Evaluation(StatefulModel):
     demonstrations = models.BooleanField(
         default=False, help_text=_("A demonstration is ranked among the answers; then only prompts with one are asked.")
     )
-    split = models.CharField(max_length=8, choices=[(split, split) for split in SPLITS], default="test")
+    split = models.CharField(max_length=8, choices=SPLITS, default="test")
     held_out_only = models.BooleanField(
         default=True, help_text=_("Only held-out labelers judge, whose work no reward model has learned from.")
     )
@@ -96,7 +96,7 @@ class Evaluation(StatefulModel):
             not_blank("name", name="evaluation_name_not_blank"),
             one_of("state", EvaluationState, name="evaluation_state_known"),
             one_of("verdict", ["", *Verdict], name="evaluation_verdict_known"),
-            one_of("split", SPLITS, name="evaluation_split_is_held_out"),
+            one_of("split", dict(SPLITS), name="evaluation_split_is_held_out"),
             models.CheckConstraint(
                 condition=Q(baseline=None, demonstrations=True)
                 | Q(baseline__isnull=False) & ~Q(candidate=F("baseline")),

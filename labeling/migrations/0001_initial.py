@@ -2001,7 +2001,7 @@ class Migration(migrations.Migration):
                 ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.modelversion')),
                 ('baseline', models.ForeignKey(blank=True, help_text='What the candidate is held against. Empty: human demonstrations.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.modelversion')),
                 ('demonstrations', models.BooleanField(default=False, help_text='A demonstration is ranked among the answers; then only prompts with one are asked.')),
-                ('split', models.CharField(choices=[('test', 'test'), ('valid', 'valid')], default='test', max_length=8)),
+                ('split', models.CharField(choices=[('test', 'Test'), ('valid', 'Validation')], default='test', max_length=8)),
                 ('held_out_only', models.BooleanField(default=True, help_text='Only held-out labelers judge, whose work no reward model has learned from.')),
                 ('margin', models.FloatField(default=0.0, help_text='It passes where its win rate is above 50% less this. 0: it has to be better.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(0.4)])),
                 ('confidence', models.FloatField(default=0.95, validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)])),

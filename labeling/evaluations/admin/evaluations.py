@@ -21,7 +21,13 @@ from labeling.base.states import EvaluationState, ModelState
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.managers.queries import campaigns_of
 from labeling.evaluations.admin.tables import names_of, tables_of
-from labeling.evaluations.admin.words import baseline_of, found_in_words, verdict_in_words, warnings_in_words
+from labeling.evaluations.admin.words import (
+    baseline_of,
+    found_in_words,
+    note_in_words,
+    verdict_in_words,
+    warnings_in_words,
+)
 from labeling.evaluations.forms import PlanForm, what_is_planned
 from labeling.evaluations.models import Evaluation
 from labeling.evaluations.queries.figures import figures_of
@@ -46,8 +52,10 @@ class EvaluationAdmin(OfCampaigns, RecordAdmin):
     change_form_outer_before_template = "evaluations/admin/evaluation.html"
     fields = (
         "source", "campaign", "candidate", "baseline", "others", "demonstrations", "split", "held_out_only",
-        "rankings_per_prompt", "promote_automatically", "note", "planned_by", "created_at", "started_at", "ended_at",
+        "rankings_per_prompt", "promote_automatically", "show_note", "planned_by", "created_at", "started_at",
+        "ended_at",
     )  # fmt: skip
+    readonly_fields = ("show_note",)
     actions_list = ("plan",)
     actions_detail = ("start", "promote", "stop")
 
@@ -85,6 +93,10 @@ class EvaluationAdmin(OfCampaigns, RecordAdmin):
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, evaluation: Evaluation) -> tuple[str, str]:
         return state_label(evaluation, "verdict" if evaluation.verdict else "state")
+
+    @column(lazy("Note"))
+    def show_note(self, evaluation: Evaluation) -> str:
+        return note_in_words(evaluation)
 
     @column(lazy("Against"), ordering="baseline")
     def against(self, evaluation: Evaluation) -> str:

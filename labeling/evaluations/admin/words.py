@@ -1,13 +1,30 @@
 """What an evaluation's page says, in the reader's language: from the numbers, not from stored words."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
+from labeling.base.admin.told import told
 from labeling.base.states import EvaluationState, Verdict
 from labeling.evaluations.models import Evaluation
 from labeling.evaluations.queries.prompts import judges_of, progress_of
 from labeling.evaluations.rules.gate import Decision
 from labeling.evaluations.rules.planning import gain_found_by, power_of, prompts_for_one_look, prompts_needed
 from labeling.model_versions.queries import current_sft_model
+
+NOTES = (
+    lazy("Promoted."),
+    lazy("Promoted as soon as a worker has used it once."),
+    lazy("Not promoted: %(why)s"),
+    lazy("“%(version)s” is current already."),
+    lazy("“%(version)s” was retired meanwhile: %(reason)s"),
+    lazy("Meanwhile “%(current)s” is current, and the candidate was held against “%(baseline)s”. Evaluate them against "
+         "each other, or promote it on its own page."),
+)  # fmt: skip
+"""What services write as `note` (services/promoting.py)."""
+
+
+def note_in_words(evaluation: Evaluation) -> str:
+    return told(evaluation.note, NOTES)
 
 
 def verdict_in_words(evaluation: Evaluation) -> str:
@@ -109,7 +126,7 @@ def _too_few(evaluation: Evaluation, needed: int) -> str:
         "with a chance of %(power)s. Add prompts of further submitters, or allow more."
     ) % {
         "needed": needed,
-        "split": evaluation.split,
+        "split": evaluation.get_split_display(),
         "there": evaluation.size,
         "found": f"{0.5 + gain_found_by(rule, evaluation.size):.1%}",
         "power": f"{rule.power:.0%}",

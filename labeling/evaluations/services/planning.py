@@ -95,7 +95,7 @@ def _check_prompts(source: Campaign, versions: Sequence[ModelVersion], *, split:
             "Models learn from the prompts of the split train, so that they would be judged by what they know. "
             "Choose test or valid."
         )
-    if split not in SPLITS:
+    if split not in dict(SPLITS):
         raise EvaluationRefused(f"There is no split “{split}”. Choose test or valid.")
     for version in versions:
         if learned := learned_from_split(version, split):

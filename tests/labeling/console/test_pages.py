@@ -76,6 +76,7 @@ from tests.labeling.admin_cast import (
     checked_by,
     compared_elsewhere,
     doubted,
+    evaluated,
     furnish,
     kept_and_withdrawn,
     looked_at,
@@ -166,6 +167,7 @@ def everything(tmp_path: Path) -> Campaign:
     reviewed(campaign)
     checked_by(make_labeler("lou"))
     kept_and_withdrawn(campaign)
+    evaluated(campaign)
     return campaign
 
 
