@@ -79,7 +79,7 @@ def test_people_prefer_the_new_model_and_it_is_promoted_with_the_evaluation_as_i
     }  # fmt: skip
     assert "planned with 24 prompts" in texts_of(admin.post(PLAN, sent, follow=True))[0]
     evaluation = Evaluation.objects.get()
-    assert "27 prompts are needed, and the split test has 24" in page(admin, evaluation)
+    assert "prompts are needed, and the split Test has 24" in page(admin, evaluation)
     assert admin.post(button("start", evaluation), follow=True).status_code == 200
     evaluation.refresh_from_db()
 
@@ -110,24 +110,24 @@ def test_people_prefer_the_new_model_and_it_is_promoted_with_the_evaluation_as_i
     )
 
 
-def test_no_page_of_a_labeler_tells_that_models_are_compared_or_which(new: ModelVersion, old: ModelVersion) -> None:
-    hanna, source = judge(), asked_of(3)
-    evaluation = started(source, new, old, gain=0.3)
-    sampled(evaluation, new=Speaker("Yes"), old=Speaker("No"))
+def test_no_page_of_a_labeler_tells_that_models_are_compared_or_which() -> None:
+    candidate, baseline = (
+        ModelVersion.objects.create(kind="sft", name=name, path=f"/{name}") for name in ("policy-seven", "policy-six")
+    )
+    hanna, evaluation = judge(), started(asked_of(3), candidate, baseline, gain=0.3)
+    sampled(evaluation, **{"policy-seven": Speaker("Yes"), "policy-six": Speaker("No")})
     assert evaluation.campaign is not None
     have_read(hanna, evaluation.campaign)
     browser = browser_of(hanna)
     seen = [browser.get("/").text]
-    orders = set()
     for _ in range(3):
-        response = browser.get("/next/ranking/", follow=True)
-        seen.append(response.text)
+        seen.append(browser.post("/next/ranking/", follow=True).text)
         assignment = hanna.assignments.latest("pk")
-        orders.add(tuple(sorted(assignment.shown_order) == assignment.shown_order for _ in [0]))
+        assert "Yes" in seen[-1]
         browser.post(f"/work/{assignment.token}/submit/", ranking_form_data([1, 2]))
     assert hanna.rankings.count() == 3
-    for text in [*seen, browser.get("/history/").text]:
-        for name in ("new.", "“new”", ">new<", ">old<", "New against old", "Evaluation", "baseline", "candidate"):
+    for text in [*seen, browser.get("/history/").text, browser.get(f"/work/{assignment.token}/").text]:
+        for name in ("policy-s", "New against old", "Evaluation", "evaluation", "baseline", "candidate"):
             assert name not in text, name
 
 
@@ -216,7 +216,8 @@ def test_nothing_stands_in_for_a_model_that_can_not_be_sampled_from(new: ModelVe
 def test_a_prompt_to_which_a_model_says_nothing_is_replaced_by_another(new: ModelVersion, old: ModelVersion) -> None:
     evaluation = started(asked_of(40), new, old)
     assert evaluation.size < 40
-    before = sampled(evaluation, new=Speaker("New"), old=ScriptedSampler("", "", *["Old 1.", "Old 2."] * 20))
+    says = ["", *(f"Old {number}." for number in range(evaluation.size - 1)), ""]  # nothing, and nothing once more
+    before = sampled(evaluation, new=Speaker("New"), old=ScriptedSampler(*says))
     assert [task.state for task in before].count(TaskState.SET_ASIDE) == 1
     go_on_with_evaluations()
     after = RankingTask.objects.filter(campaign=evaluation.campaign)
