@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget
 
@@ -17,13 +18,21 @@ OFFERED = 100
 """The latest versions are offered."""
 
 
-def _versions() -> list[tuple[str, str]]:
-    versions = ModelVersion.objects.filter(kind=ModelKind.SFT).exclude(state=ModelState.RETIRED)
+def _named(versions: QuerySet[ModelVersion]) -> list[tuple[str, str]]:
     return [(str(pk), name) for pk, name in versions.order_by("-pk").values_list("pk", "name")[:OFFERED]]
 
 
+def _candidates() -> list[tuple[str, str]]:
+    return _named(ModelVersion.objects.filter(kind=ModelKind.SFT).exclude(state=ModelState.RETIRED))
+
+
+def _others() -> list[tuple[str, str]]:
+    """Retired ones as well: all policies of a project may be held against the same SFT model."""
+    return _named(ModelVersion.objects.filter(kind=ModelKind.SFT))
+
+
 def _baselines() -> list[tuple[str, Any]]:
-    return [*_versions(), (DEMONSTRATIONS, lazy("Human demonstrations"))]
+    return [*_others(), (DEMONSTRATIONS, lazy("Human demonstrations"))]
 
 
 def _percent(label: Any, *, initial: float, lowest: float, highest: float, help_text: Any) -> forms.FloatField:
@@ -44,10 +53,10 @@ class PlanForm(forms.Form):
         (),
         help_text=lazy("Its held-out prompts are asked, under its instructions and rubric."),
     )
-    candidate = choice(lazy("Candidate"), _versions, help_text=lazy("The model that may be promoted."))
+    candidate = choice(lazy("Candidate"), _candidates, help_text=lazy("The model that may be promoted."))
     baseline = choice(lazy("Against"), _baselines, help_text=lazy("Usually the model that is current."))
     others = several(
-        lazy("Further models"), _versions, help_text=lazy("Ranked beside the two, and no part of the decision.")
+        lazy("Further models"), _others, help_text=lazy("Ranked beside the two, and no part of the decision.")
     )
     demonstrations = switch(
         lazy("Demonstrations among the answers"), help_text=lazy("Then only prompts with a demonstration are asked.")

@@ -64,8 +64,8 @@ def learned_from_split(version: ModelVersion, split: str) -> ModelVersion | None
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Of an evaluation's prompts: `asked` so far without those that could not be, of which `waiting` are to be sampled
-    or ranked.
+    """Of an evaluation's prompts: `asked` so far without those that could not be or were set aside, of which `waiting`
+    are to be sampled or ranked.
     """
 
     asked: int
@@ -73,7 +73,7 @@ class Progress:
 
 
 def progress_of(evaluation: Evaluation) -> Progress:
-    tasks = RankingTask.objects.filter(campaign=evaluation.campaign, copy_of=None)
+    tasks = RankingTask.objects.filter(campaign=evaluation.campaign, copy_of=None, prompt__set_aside_reason="")
     could_not = Q(state=TaskState.SET_ASIDE) & ~Q(set_aside_reason=ALL_THE_SAME)
     return Progress(
         asked=tasks.exclude(could_not).count(),

@@ -6,7 +6,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.refusals import EvaluationRefused
-from labeling.base.states import CampaignState, CampaignUse, EvaluationState, ModelState, TaskState, Verdict
+from labeling.base.states import (
+    CampaignState,
+    CampaignUse,
+    EvaluationState,
+    ModelState,
+    PayPeriodState,
+    TaskState,
+    Verdict,
+)
 from labeling.campaigns.mixture.rules import MixturePart
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.services.campaigns import change_campaign_state, create_campaign
@@ -16,9 +24,13 @@ from labeling.evaluations.queries.judged import DEMONSTRATIONS, judged_prompts, 
 from labeling.evaluations.queries.prompts import next_prompts, progress_of
 from labeling.evaluations.rules import gate
 from labeling.evaluations.services.promoting import lock, promote_or_say_why_not
+from labeling.pay.models import PAID_KINDS, PayPeriod
+from labeling.pay.queries.terms import terms_now
+from labeling.pay.services import set_pay_terms
 from labeling.ranking_tasks.models import RankingTask
 from labeling.ranking_tasks.services.tasks import make_task
 
+RATES = ("per_hour", *(f"per_{kind}" for kind in PAID_KINDS))
 AHEAD = 64
 """So many prompts wait to be sampled or ranked: more would be in vain where a few decide it."""
 HELD_WORK_FOR = timedelta(hours=24)
@@ -30,15 +42,16 @@ def start_evaluation(*, evaluation: Evaluation, instructions: dict[str, str] | N
     """Opens the campaign in which labelers rank the answers, and asks the first prompts.
 
     `instructions`: Markdown by language; None: those of the campaign whose prompts are asked. Labelers see neither the
-    models' names nor that it is about models. Raises EvaluationRefused: it was started already, a model is retired.
+    models' names nor that it is about models. Raises EvaluationRefused: it was started already, or the candidate was
+    retired.
     """
     evaluation = lock(evaluation)
     if evaluation.state != EvaluationState.PLANNED:
         raise EvaluationRefused(f"“{evaluation}” is {evaluation.state}; only a planned one can be started.")
-    for version in evaluation.versions():
-        if version.state == ModelState.RETIRED and version != evaluation.baseline:
-            raise EvaluationRefused(f"“{version}” was retired. Plan the evaluation anew without it.")
+    if evaluation.candidate.state == ModelState.RETIRED:
+        raise EvaluationRefused(f"“{evaluation.candidate}” was retired. Plan an evaluation of another candidate.")
     campaign = _campaign_of(evaluation, instructions)
+    _pay_as(evaluation.source, campaign)
     evaluation.move(to=EvaluationState.RUNNING, campaign=campaign, started_at=timezone.now())
     ask_further_prompts(evaluation)
     return evaluation
@@ -80,6 +93,22 @@ def _campaign_of(evaluation: Evaluation, instructions: dict[str, str] | None) ->
     )
     change_campaign_state(campaign=campaign, state=CampaignState.ACTIVE)
     return campaign
+
+
+def _pay_as(source: Campaign, campaign: Campaign) -> None:
+    """It pays what the other campaign pays, from the first day whose pay is not settled."""
+    today = timezone.now().date()
+    terms = terms_now(source.pk, today=today)
+    if terms is None:
+        return
+    settled = PayPeriod.objects.exclude(state=PayPeriodState.OPEN).filter(last_day__gte=today)
+    last = settled.order_by("-last_day").values_list("last_day", flat=True).first()
+    set_pay_terms(
+        campaign=campaign,
+        by=None,
+        begins_on=last + timedelta(days=1) if last else today,
+        **{name: getattr(terms, name) for name in ("currency", "bonus_percent", "bonus_from", *RATES)},
+    )
 
 
 def ask_further_prompts(evaluation: Evaluation) -> list[int]:

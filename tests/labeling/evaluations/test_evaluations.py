@@ -1,11 +1,14 @@
 """An evaluation from its plan to the promotion, by the pages that people take; and all that can go wrong with it."""
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from labeling.base.refusals import CampaignRefused, EvaluationRefused
 from labeling.base.states import EvaluationState, IllegalMove, ModelState, TaskState, Verdict
@@ -32,11 +35,14 @@ from labeling.models import (
     Evaluation,
     Labeler,
     ModelVersion,
+    PayPeriod,
+    PayTerms,
     Promotion,
     Prompt,
     RankingTask,
     Snapshot,
 )
+from labeling.pay.services import open_period, set_pay_terms
 from labeling.ranking_tasks.models import ALL_THE_SAME
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from tests.labeling.admin_cast import admin_browser, texts_of
@@ -357,6 +363,22 @@ def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(new: ModelVersion,
     assert answer.status_code == 422
     assert "“new” is named twice" in answer.text
     assert 'value="Mine"' in answer.text
+
+
+def test_it_pays_as_the_campaign_whose_prompts_are_asked(new: ModelVersion, old: ModelVersion) -> None:
+    source, today = asked_of(3), timezone.now().date()
+    set_pay_terms(campaign=source, by=None, begins_on=today, currency="USD", per_ranking=Decimal("0.25"))
+    period = open_period(first_day=today - timedelta(days=2), last_day=today)
+    PayPeriod.objects.filter(pk=period.pk).update(state="frozen", frozen_at=timezone.now())
+    terms = PayTerms.objects.get(campaign=started(source, new, old).campaign)
+    assert (terms.per_ranking, terms.currency, terms.begins_on) == (Decimal("0.25"), "USD", today + timedelta(days=1))
+
+
+def test_a_retired_candidate_is_not_started(new: ModelVersion, old: ModelVersion) -> None:
+    evaluation = planned(asked_of(3), new, old)
+    retire(version=new, reason="It leaks.")
+    with pytest.raises(EvaluationRefused, match="“new” was retired"):
+        start_evaluation(evaluation=evaluation)
 
 
 def test_it_is_started_once_and_stopped_with_a_reason(new: ModelVersion, old: ModelVersion) -> None:
