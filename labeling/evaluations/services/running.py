@@ -92,6 +92,7 @@ def _campaign_of(evaluation: Evaluation, instructions: dict[str, str] | None) ->
         simulated=source.simulated,
     )
     change_campaign_state(campaign=campaign, state=CampaignState.ACTIVE)
+    campaign.refresh_from_db()
     return campaign
 
 
