@@ -27,12 +27,11 @@ help:
 demo: $(VENV)/.laptop
 	@exec $(BIN)/python manage.py up --stop-with-parent $(if $(PORT),--port $(PORT)) $(ARGS)
 
-# Several tests share the cores, so none needs threads of its own: they would wait for each other by turning in circles.
 test: $(VENV)/.dev browser
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-fast: $(VENV)/.dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not (browser or processes or training or gpu or slow)" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not (browser or processes or training or gpu or slow)" $(ARGS)
 
 # Types take as long as all the rest, which is looked at meanwhile.
 check: $(VENV)/.dev

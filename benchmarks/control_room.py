@@ -32,11 +32,12 @@ PROMPTS = """
 INSERT INTO labeling_prompt (
     campaign_id, submitter_id, messages, dedupe_key, source, use_case, language, content_warnings, set_aside_reason,
     demonstrations_needed, demonstrations_open, demonstrations_done, ranking_tasks_needed, ranking_tasks_made,
-    created_at, opening_id
+    created_at, opening_id, required_skills
 )
 SELECT (%(campaigns)s::bigint[])[1 + number %% %(many)s], %(submitter)s,
     jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || number)), md5(number::text),
-    'import', 'open_qa', CASE number %% 3 WHEN 0 THEN 'zh' ELSE 'en' END, '{}', '', 1, 0, 1, 1, 1, now(), %(opening)s
+    'import', 'open_qa', CASE number %% 3 WHEN 0 THEN 'zh' ELSE 'en' END, '{}', '', 1, 0, 1, 1, 1, now(),
+    %(opening)s, '{}'
 FROM generate_series(1, %(rows)s) AS number
 """
 # Nine of ten are done; the others wait.
@@ -64,7 +65,7 @@ FROM labeling_rankingtask AS task
 JOIN labeling_instructionversion AS instructions USING (campaign_id)
 JOIN labeling_rubricversion AS rubric USING (campaign_id)
 """
-QUEUE = "SELECT concord_queue_of(%(campaign)s, 'ranking', %(language)s, '{}'::varchar[], false)"
+QUEUE = "SELECT concord_queue_of(%(campaign)s, 'ranking', %(language)s, '{}'::varchar[], '{}', false)"
 RANKINGS = """
 INSERT INTO labeling_ranking (
     task_id, labeler_id, assignment_id, revision, instruction_version_id, rubric_version_id, note, none_acceptable,

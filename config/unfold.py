@@ -112,6 +112,8 @@ NAVIGATION = [
             _entry(_("Exclusions"), "block", "exclusion"),
             _entry(_("Snapshots"), "inventory_2", "snapshot"),
             _entry(_("Training runs"), "model_training", "trainingrun"),
+            _entry(_("Policy runs"), "route", "policyrun"),
+            _entry(_("Policy recipes"), "tune", "policyrecipe"),
             _entry(_("Model versions"), "deployed_code", "modelversion"),
             _entry(_("Comparisons"), "compare_arrows", "modelcomparison"),
             _entry(_("Evaluations"), "balance", "evaluation"),

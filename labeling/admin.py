@@ -47,6 +47,9 @@ from labeling.people.sessions import admin as sessions
 from labeling.people.skills import admin as skills
 from labeling.people.tokens import admin as tokens
 from labeling.people.tokens.models import ApiToken
+from labeling.policies.admin import policy_runs
+from labeling.policies.admin import recipes as policy_recipes
+from labeling.policies.admin.model_versions import PolicyOrigin
 from labeling.quality.admin import agreement, habits, sentinels
 from labeling.quality.gold.admin import checks as gold_checks
 from labeling.quality.gold.admin import items as gold_items
@@ -74,6 +77,8 @@ __all__ = [
     "invitations",
     "kept_conversations",
     "periods",
+    "policy_recipes",
+    "policy_runs",
     "reviews",
     "revisions",
     "screening",
@@ -189,7 +194,7 @@ class PromptImportAdmin(exclusions.LeavingOutImport, prompt_imports.PromptImport
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ModelMeasures, versions.ModelVersionAdmin):
+class ModelVersionAdmin(PolicyOrigin, ModelMeasures, versions.ModelVersionAdmin):
     list_display = (*versions.ModelVersionAdmin.list_display[:4], "accuracy",
                     *versions.ModelVersionAdmin.list_display[4:])  # fmt: skip
     actions_list = (*versions.ModelVersionAdmin.actions_list, "compare_two")

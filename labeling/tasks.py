@@ -26,12 +26,15 @@ from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapsho
 from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
 from labeling.model_versions.services import checks, trying
-from labeling.models import Campaign, ModelVersion
+from labeling.models import Campaign, ModelVersion, PolicyRun, TrainingRun
 from labeling.onboarding.invitations.services import forget_notes_of_closed_accounts
 from labeling.onboarding.screening.services import forget_assessments_of_closed_accounts, number_candidates
 from labeling.onboarding.stages.services import end_every_practice
 from labeling.people.accounts.services import forget_old_failed_logins
 from labeling.people.sessions.services import forget_old_sessions
+from labeling.policies.services.requesting import QUEUED_POLICY_RUNS
+from labeling.policies.services.schedule import request_policies_if_due
+from labeling.policies.services.training import train_policy as do_policy_run
 from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
 from labeling.quality.gold.services import measuring
@@ -52,9 +55,10 @@ from labeling.rewards.services.scoring_requests import (
 )
 from labeling.serving.services import following
 from labeling.training.services import leavings, stopping
-from labeling.training.services import runs as training
 from labeling.training.services.comparisons import COMPARISONS, compare_models
+from labeling.training.services.requesting import QUEUED_RUNS
 from labeling.training.services.retraining import retrain
+from labeling.training.services.runs import claim_run, put_back_silent_runs
 from labeling.training.services.schedule import Schedule, request_if_due
 from labeling.worker_models import current_rewarder, loaded_rewarder, loaded_sampler, usable
 from labeling.writing.suggestions.services import (
@@ -345,16 +349,31 @@ def retrain_if_due() -> None:
             include_simulated=settings.INCLUDE_SIMULATED_IN_RETRAINING,
         )
     )
-    training.QUEUED_RUNS.send()
+    QUEUED_RUNS.send()
     COMPARISONS.send()
+
+
+@shared_task
+def start_policies_if_due() -> None:
+    """Beat: queues a run of each stage of which it is time, and sends every queued one."""
+    request_policies_if_due()
+    QUEUED_POLICY_RUNS.send()
 
 
 @shared_task
 def train_reward_model(run_id: int) -> None:
     """Export, train, evaluate, register, promote or not."""
-    run = training.claim_run(run_id=run_id, worker=socket.gethostname())
+    run = claim_run(run=TrainingRun.objects.get(pk=run_id), worker=socket.gethostname())
     if run is not None:
         retrain(run)
+
+
+@shared_task
+def train_policy(run_id: int) -> None:
+    """Export, train, register; nothing is promoted."""
+    run = claim_run(run=PolicyRun.objects.get(pk=run_id), worker=socket.gethostname())
+    if run is not None:
+        do_policy_run(run)
 
 
 @shared_task
@@ -372,8 +391,10 @@ def go_on_with_evaluations() -> None:
 @shared_task
 def take_up_silent_runs() -> None:
     """Beat: a run whose worker died without a word goes on with the next one."""
-    if training.put_back_silent_runs():
-        training.QUEUED_RUNS.send()
+    if put_back_silent_runs(TrainingRun):
+        QUEUED_RUNS.send()
+    if put_back_silent_runs(PolicyRun):
+        QUEUED_POLICY_RUNS.send()
 
 
 @shared_task
@@ -385,4 +406,5 @@ def follow_promotions() -> None:
 @shared_task
 def clear_leavings() -> None:
     """Beat: what failed trainings left on the disk."""
-    leavings.clear_leavings()
+    leavings.clear_leavings(TrainingRun)
+    leavings.clear_leavings(PolicyRun)

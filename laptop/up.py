@@ -20,6 +20,7 @@ from types import FrameType
 from django.conf import settings
 from filelock import FileLock, Timeout
 
+from laptop import static_files
 from laptop.embedded import Services
 from laptop.reaper import stop_signals
 from laptop.supervisor import Child, CommandFailed, Log, Supervisor
@@ -112,8 +113,10 @@ class Up:
             self.supervisor.follow(Log.from_its_end("servers", self.services.owner_log))
         self.say("Creating or upgrading tables …")
         self._manage("migrate", "--no-input", "--verbosity", "0")
-        self.say("Collecting style sheets and scripts …")
-        self._manage("collectstatic", "--no-input", "--verbosity", "0")
+        if not static_files.are_collected():
+            self.say("Collecting style sheets and scripts …")
+            self._manage("collectstatic", "--no-input", "--verbosity", "0")
+            static_files.note_collected()
         self.say("Starting the web server …")
         self.supervisor.start(self._web())
         self._wait_until_ready()
@@ -224,8 +227,9 @@ class Up:
                     *accounts,
                     "",
                     "To see the loop turn without an afternoon of clicking, in a second terminal:",
-                    f"  {manage} simulate_labelers --rankings 60 --rule shorter",
-                    f"  {manage} retrain_reward_model --include-simulated --promote-simulated",
+                    f"  {manage} train_policy sft --starter-demonstrations --now --promote",
+                    f"  {manage} simulate_labelers --rankings 60 --rule shorter --then-retrain",
+                    f"  {manage} train_policy ppo --include-simulated --now --taste shorter",
                     "",
                     f"Logs: {_short(self.supervisor.log_dir)}   Stop: Ctrl-C",
                     "",

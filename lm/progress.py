@@ -58,11 +58,14 @@ class Sample(TypedDict):
 
 
 class SamplesEvent(TypedDict):
-    """The policy's answers to the same few prompts, by the same seeds, after a step; step 0: before the first."""
+    """The policy's answers to the same few prompts, by the same seeds, after a step; step 0: before the first.
+    `figures` are those of all prompts that were answered then, by name.
+    """
 
     event: Literal["samples"]
     step: int
     samples: list[Sample]
+    figures: NotRequired[dict[str, float]]
 
 
 class DoneEvent(TypedDict):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 from typing import Any, get_args
 
 from lm.errors import Refused
@@ -18,13 +17,11 @@ from lm.training.command import leave, run_command
 from lm.training.options import add_options, from_namespace
 from lm.training.presets import Presets
 from lm.training.processes import Processes, launched
-from policy_trainer.arguments import BestOfNArguments, DpoArguments, PpoArguments, SftArguments
+from policy_trainer.arguments import PRESETS, BestOfNArguments, DpoArguments, PpoArguments, SftArguments
 from policy_trainer.best_of_n import best_of_n
 from policy_trainer.dpo import dpo
 from policy_trainer.ppo import ppo
 from policy_trainer.sft import sft
-
-PRESETS = Path(__file__).parent / "presets"
 
 
 @dataclass(frozen=True)
@@ -68,12 +65,7 @@ def presets_of(name: str) -> Presets:
 def _command(namespace: argparse.Namespace, progress: Progress, processes: Processes) -> None:
     command = COMMANDS[namespace.command]
     arguments = from_namespace(command.arguments, namespace)
-    if command.trains:
-        command.run(arguments, progress, processes)
-    elif processes.size > 1:
-        raise Refused(f"{namespace.command} runs in one process. Start it without torchrun.")
-    else:
-        command.run(arguments, progress)
+    command.run(arguments, progress, processes)
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:

@@ -139,16 +139,22 @@ class Run:
         rollouts = sample(self.policy, self.runtime, self.prompts, sampling, seed=arguments.seed, version=step)
         rewards = None if self.door is None else [own[0] for own in self.door.rewards(rollouts)]
         shown = rollouts[: arguments.samples]
-        self.progress.say(
-            {"event": "samples", "step": step, "samples": samples_of(shown, rewards or [None] * len(shown))},
-            f"Answered {len(rollouts)} validation prompts.",
-        )
-        return _Found(
+        found = _Found(
             reward=None if rewards is None else fmean(rewards),
             reward_error=stdev(rewards) / sqrt(len(rewards)) if rewards and len(rewards) > 1 else None,
             length=fmean(sum(one.tokens.completions) for one in rollouts),
             ended=fmean(one.ended[0] for one in rollouts),
         )
+        self.progress.say(
+            {
+                "event": "samples",
+                "step": step,
+                "samples": samples_of(shown, rewards or [None] * len(shown)),
+                "figures": {name: value for name, value in found.items() if isinstance(value, float)},
+            },
+            f"Answered {len(rollouts)} validation prompts.",
+        )
+        return found
 
 
 def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -> Run:
@@ -156,7 +162,6 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
     began = monotonic()
     with processes.in_turn():
         runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
-        _refuse_several(arguments, processes)
         snapshot = open_snapshot(arguments.data)
         policy = load_policy(arguments.base, max_length=arguments.max_length)
         train, valid = (read_examples(snapshot, split, policy) for split in (TRAIN, VALID))
@@ -187,19 +192,9 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
     )
 
 
-def _refuse_several(arguments: SftArguments, processes: Processes) -> None:
-    """Sampling takes the whole model in one process, and so does adding adapters into a copy of it."""
-    asked = [name for name, there in (("--reward-model", arguments.reward_model), ("--lora-rank", arguments.lora_rank))
-             if there]  # fmt: skip
-    if processes.size > 1 and asked:
-        raise Refused(f"sft with {' and '.join(asked)} runs in one process. Leave it out, or start without torchrun.")
-
-
 def _sampled_prompts(
     arguments: SftArguments, policy: Policy, snapshot: Snapshot, runtime: Runtime
 ) -> tuple[list[Prompt], RewardDoor | None]:
-    if runtime.processes.size > 1:
-        return [], None
     door = None
     if arguments.reward_model is not None:
         door = RewardDoor(load_checked(arguments.reward_model, policy).scorer(runtime))

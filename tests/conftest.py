@@ -117,8 +117,10 @@ def _door(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def process_environment() -> dict[str, str]:
-    """The environment for a process that a test starts: this run's database, not the empty one beside it."""
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """The environment for a process that a test starts: this run's database, not the empty one beside it. What the
+    process wrote there goes with the test.
+    """
     url, _, query = os.environ["DATABASE_URL"].partition("?")
     server = url.rpartition("/")[0]
     return os.environ | {"DATABASE_URL": f"{server}/{settings.DATABASES['default']['NAME']}?{query}"}

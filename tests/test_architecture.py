@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
+from tests.imports import Import, circles, graph_at_import, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
 # The top packages, and which others each may import: only earlier ones, so that they form no circle.
@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "policy_trainer": {"rm_trainer", "sampler", "lm"},
     "laptop": {"lm"},
     "config": {"laptop"},
-    "labeling": {"config", "rm_trainer", "sampler", "lm"},
+    "labeling": {"config", "policy_trainer", "rm_trainer", "sampler", "lm"},
     "benchmarks": {"labeling", "config", "laptop", "policy_trainer", "rm_trainer", "sampler", "lm"},
 }
 PACKAGES = tuple(MAY_IMPORT)
@@ -49,6 +49,7 @@ CAPABILITIES = (
     "exports",
     "rewards",
     "training",
+    "policies",
     "evaluations",
     "conversations",
     "alerts",
@@ -86,6 +87,11 @@ WITH_TORCH = ("lm.device", "lm.fused_rms_norm", "lm.layers", "lm.prefix_sharing"
               "lm.rendering", "lm.training")  # fmt: skip
 # What labeling knows of the programs at import.
 WITHOUT_TORCH = (
+    "lm.training.arguments",
+    "lm.training.presets",
+    "policy_trainer.arguments",
+    "policy_trainer.metrics",
+    "rm_trainer.evaluation.bootstrap",
     "rm_trainer.evaluation.figures",
     "rm_trainer.metrics",
     "rm_trainer.protocol",
@@ -225,22 +231,23 @@ def modules_without_torch(root: Path) -> list[str]:
 
 
 def torch_at_import(root: Path) -> list[str]:
-    imports = all_imports(root)
+    graph = graph_at_import(all_imports(root))
     return [
         f"import {module} brings {', '.join(sorted(heavy))}"
         for module in modules_without_torch(root)
-        if (heavy := {top(name) for name in reached_at_import(module, imports)} & HEAVY)
+        if (heavy := {top(name) for name in reached_at_import([module], graph)} & HEAVY)
     ]
 
 
 def unlisted_late_torch(root: Path) -> list[str]:
     imports = all_imports(root)
+    graph = graph_at_import(imports)
     return [
         str(each)
         for each in imports
         if each.late
         and top(each.source) in {"laptop", "config", "labeling"}
-        and {top(name) for name in reached_at_import(each.target, imports)} & HEAVY
+        and {top(name) for name in reached_at_import([each.target], graph)} & HEAVY
         and (each.source, each.target) not in HEAVY_LATE_IMPORTS
     ]
 

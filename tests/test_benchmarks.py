@@ -13,7 +13,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from benchmarks import __main__ as everything
-from benchmarks import export, scale
+from benchmarks import control_room, export, scale
 from benchmarks.desk import clients, mixes, stage
 from benchmarks.desk.outcome import Load, Outcome, measures_of, percentile
 from benchmarks.desk.web import cpu_seconds
@@ -23,7 +23,7 @@ from benchmarks.harness.page import last_run, with_figures
 from labeling.base.states import SkipReason
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.exports.services.snapshots import write_snapshot
-from labeling.models import Assignment, Prompt, RankingTask
+from labeling.models import Assignment, Prompt, Ranking, RankingTask
 from tests.labeling.handed_in import lines
 
 FAST = Measure(
@@ -299,3 +299,11 @@ class TestMixes:
             after = list(work.objects.order_by("pk").values_list("pk", "queue__language", "queue__kind"))
             assert [pk for pk, *_ in after] == [pk for pk, _ in before]
             assert {row[1:] for row in after} == {("en", "ranking" if work is RankingTask else "demonstration")}
+
+
+@pytest.mark.django_db
+def test_the_control_rooms_rows_are_such_as_its_tables_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_room, "LABELERS", 3)
+    browser = control_room._set_up(90)
+    assert Ranking.objects.count() == 90
+    control_room._look(browser)

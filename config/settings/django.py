@@ -24,7 +24,7 @@ django_stubs_ext.monkeypatch()  # lets admin classes and forms name their model:
 INSTALLED_APPS = [
     "unfold",  # before django.contrib.admin, whose templates it replaces
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # config/urls.py finds the admin's pages; workers need none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

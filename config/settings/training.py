@@ -46,6 +46,24 @@ RM_TRAIN_LAUNCHER = env.command(
     about="Starts training: on one device, by torchrun on several, by a scheduler. python is the worker's own.",
 )
 
+env.section("Policies")
+POLICY_PRESET = env.text(
+    "POLICY_PRESET", "", about="The trainer's preset of the first recipes (6b, demo-270m). Empty: its own defaults."
+)
+SFT_BASE_MODEL_PATH = env.text(
+    "SFT_BASE_MODEL_PATH",
+    "",
+    about="What the first SFT recipe begins from: a directory or a Hugging Face id. Empty: the current SFT model.",
+)
+POLICY_TRAIN_LAUNCHER = env.command(
+    "POLICY_TRAIN_LAUNCHER",
+    "python -m policy_trainer",
+    about="Starts SFT and DPO: on one device, by torchrun on several, by a scheduler.",
+)
+PPO_LAUNCHER = env.command(
+    "PPO_LAUNCHER", "python -m policy_trainer", about="Starts PPO, which takes one process and one device."
+)
+
 env.section("Scoring")
 SCORE_BATCH_SIZE = env.integer(
     "SCORE_BATCH_SIZE",

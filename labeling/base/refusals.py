@@ -161,6 +161,10 @@ class RetrainingRefused(Refusal):
     """A retraining can't start now; the message says why."""
 
 
+class PolicyRefused(Refusal):
+    """A policy can't be trained from these models or by this recipe; the message says why."""
+
+
 class ComparisonRefused(Refusal):
     """Two models can't be compared on those rankings; the message says why."""
 

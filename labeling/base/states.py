@@ -197,6 +197,8 @@ class ExportState(models.TextChoices):
 
 
 class ModelKind(models.TextChoices):
+    """SFT: a language model that answers, whatever it was trained by (labeling/policies/)."""
+
     SFT = "sft", _("SFT")
     REWARD = "reward", _("Reward")
 
@@ -231,6 +233,14 @@ class RunState(models.TextChoices):
     EVALUATING = "evaluating", _("Evaluating")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+
+
+class PolicyStage(models.TextChoices):
+    """What a policy is trained by: demonstrations, a reward model, or rankings directly."""
+
+    SFT = "sft", _("SFT")
+    PPO = "ppo", _("PPO")
+    DPO = "dpo", _("DPO")
 
 
 ACTIVE_RUN_STATES = (RunState.QUEUED, RunState.EXPORTING, RunState.TRAINING, RunState.EVALUATING)
@@ -332,6 +342,8 @@ class ApiScope(models.TextChoices):
     SNAPSHOTS_READ = "snapshots:read", _("Snapshots: list and download")
     SNAPSHOTS_WRITE = "snapshots:write", _("Snapshots: make")
     MODELS_READ = "models:read", _("Model versions and training runs: read")
+    LABELERS_READ = "labelers:read", _("Labelers and skills: read")
+    LABELERS_WRITE = "labelers:write", _("Labelers: set languages and skills")
     SCORES = "scores", _("Rewards: ask for them")
     WEBHOOKS = "webhooks", _("Webhooks: set up and remove")
     CHAT = "chat", _("The current policy: ask it for answers")

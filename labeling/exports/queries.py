@@ -68,6 +68,10 @@ def rankings_not_left_out(rankings: RankingQuerySet) -> QuerySet[Any]:
     return rankings_with_exclusion(rankings).filter(excluded=KEPT)
 
 
+def demonstrations_not_left_out(demonstrations: DemonstrationQuerySet) -> QuerySet[Any]:
+    return demonstrations_with_exclusion(demonstrations).filter(excluded=KEPT)
+
+
 def _same_demonstration() -> Q:
     """Exclusions of another revision of the same. Edits have none, and imported ones no labeler."""
     same = {f"demonstration__{column}": OuterRef(column) for column in DemonstrationQuerySet.same_work}

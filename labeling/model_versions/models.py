@@ -75,6 +75,14 @@ class ModelVersion(StatefulModel):
     server = models.CharField(max_length=500, blank=True, help_text="The server's address, one of SAMPLING_SERVERS.")
     served_name = models.CharField(max_length=200, blank=True, help_text="The name under which the server knows it.")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    rewarded_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="rewarded",
+        help_text="The reward model's version that it was optimised for, or by which its epoch was chosen.",
+    )  # fmt: skip
+    watched_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="watched",
+        help_text="The reward model's version by which the best of its checkpoints was kept.",
+    )  # fmt: skip
     snapshot = models.ForeignKey(
         "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
     )

@@ -24,6 +24,7 @@ from labeling.people.models import Labeler
 from labeling.people.sessions.models import AccountSession
 from labeling.people.skills.models import Skill
 from labeling.people.tokens.models import ApiToken
+from labeling.policies.models import PolicyLook, PolicyPoint, PolicyRecipe, PolicyRun
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
@@ -84,6 +85,10 @@ __all__ = [
     "PayEntry",
     "PayPeriod",
     "PayTerms",
+    "PolicyLook",
+    "PolicyPoint",
+    "PolicyRecipe",
+    "PolicyRun",
     "PreferenceMargin",
     "Promotion",
     "Prompt",

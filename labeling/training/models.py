@@ -1,3 +1,6 @@
+from collections.abc import Iterable
+from typing import Any, Self, TypeVar
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -77,14 +80,18 @@ class TrainingRecipe(models.Model):
         return f"{self.reward_model}, recipe {self.version}"
 
 
-class TrainingRunQuerySet(StatefulQuerySet["TrainingRun"]):
-    def active(self) -> "TrainingRunQuerySet":
-        """Runs that are queued or under way: one of a reward model at the most."""
+AnyRun = TypeVar("AnyRun", bound="Run")
+
+
+class RunQuerySet(StatefulQuerySet[AnyRun]):
+    def active(self) -> Self:
+        """Runs that are queued or under way."""
         return self.filter(state__in=ACTIVE_RUN_STATES)
 
 
-class TrainingRun(StatefulModel):
-    """One retraining: snapshot + configuration → checkpoint → evaluation → registered version, or a stated failure.
+class Run(StatefulModel):
+    """A training in a process of its own: snapshot + configuration → checkpoint → registered version, or a failure in
+    words. What every kind of run has; its points are `points`.
 
     `attempts` is a count of its own, beside labeling/base/attempts.py, which counts deaths of workers within a day: a
     run may take days, is begun again from its last checkpoint, and has failed only when it does not get on. So each
@@ -92,36 +99,21 @@ class TrainingRun(StatefulModel):
     lives.
     """
 
-    kind = models.CharField(max_length=8, choices=ModelKind.choices, default=ModelKind.REWARD)
-    reward_model = models.ForeignKey(RewardModel, on_delete=models.PROTECT, related_name="training_runs")
-    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="training_runs")
     trigger = models.CharField(max_length=16)
     trigger_note = models.TextField(blank=True, help_text="What set it off, in words.")
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
     failure = models.TextField(blank=True)
     include_simulated = models.BooleanField(default=False)
-    promote_simulated = models.BooleanField(
-        default=False, help_text="What learned from simulated labelers may become current, if the rule says so."
-    )
     config = models.JSONField(default=dict, blank=True)
-    snapshot = models.ForeignKey(
-        Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="training_runs"
-    )
+    snapshot = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="%(class)ss")
     base = models.CharField(max_length=1000, blank=True)
     output_path = models.CharField(max_length=1000, blank=True)
     log_path = models.CharField(max_length=1000, blank=True)
     model_version = models.OneToOneField(
-        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="training_run"
-    )
-    compared_with = models.ForeignKey(
-        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="compared_in"
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="%(class)s"
     )
     steps_total = models.PositiveIntegerField(null=True, blank=True)
-    evaluation = models.JSONField(default=dict, blank=True, help_text="New and old on the frozen test set.")
     decision = models.TextField(blank=True, help_text="Promoted or kept as candidate, and why.")
-    promotion = models.JSONField(
-        default=dict, blank=True, help_text="What was decided by: the rule, both comparisons, and which of them hold."
-    )
     worker = models.CharField(max_length=200, blank=True)
     claim = models.UUIDField(
         null=True, blank=True, editable=False, help_text="Names whoever does it now; another value: it was taken over."
@@ -139,12 +131,73 @@ class TrainingRun(StatefulModel):
         null=True, blank=True, help_text="When what a failed run had left on the disk was removed."
     )
 
-    objects = TrainingRunQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
+    objects = RunQuerySet.as_manager()  # type: ignore[misc]  # more than StatefulModel has
 
     class Meta:
+        abstract = True
+        ordering = ["-id"]
+
+    def is_active(self) -> bool:
+        return self.state in ACTIVE_RUN_STATES
+
+    @property
+    def curve(self) -> "models.Manager[Any]":
+        """Its points, whatever their table."""
+        points: models.Manager[Any] = self.points  # type: ignore[attr-defined]  # each kind's own
+        return points
+
+
+def run_constraints(name: str, *, triggers: Iterable[str]) -> list[models.BaseConstraint]:
+    """What Postgres holds every kind of run to."""
+    return [
+        one_of("state", RunState, name=f"{name}_state_known"),
+        one_of("trigger", triggers, name=f"{name}_trigger_known"),
+        models.CheckConstraint(
+            condition=~models.Q(state="failed") | ~models.Q(failure=""), name=f"{name}_failure_has_a_reason"
+        ),
+    ]
+
+
+class RunPoint(models.Model):
+    """One optimizer step as it happened: what the curves are drawn from."""
+
+    step = models.PositiveIntegerField()
+    loss = models.FloatField()
+    accuracy = models.FloatField(null=True, blank=True)
+    figures = models.JSONField(default=dict, blank=True, help_text="What else there is to say of the step, by name.")
+    learning_rate = models.FloatField(null=True, blank=True)
+    valid_loss = models.FloatField(null=True, blank=True)
+    valid_accuracy = models.FloatField(null=True, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["run", "step"]
+
+    def __str__(self) -> str:
+        return f"step {self.step}"
+
+
+class TrainingRun(Run):
+    """A reward model's retraining. Its version is evaluated beside the current one, promoted if the rule says so."""
+
+    kind = models.CharField(max_length=8, choices=ModelKind.choices, default=ModelKind.REWARD)
+    reward_model = models.ForeignKey(RewardModel, on_delete=models.PROTECT, related_name="training_runs")
+    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="training_runs")
+    promote_simulated = models.BooleanField(
+        default=False, help_text="What learned from simulated labelers may become current, if the rule says so."
+    )
+    compared_with = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="compared_in"
+    )
+    evaluation = models.JSONField(default=dict, blank=True, help_text="New and old on the frozen test set.")
+    promotion = models.JSONField(
+        default=dict, blank=True, help_text="What was decided by: the rule, both comparisons, and which of them hold."
+    )
+
+    class Meta(Run.Meta):
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
-        ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "reward_model"],
@@ -152,40 +205,20 @@ class TrainingRun(StatefulModel):
                 name="training_run_one_at_a_time",
             ),
             one_of("kind", ModelKind, name="training_run_kind_known"),
-            one_of("state", RunState, name="training_run_state_known"),
-            one_of("trigger", TRIGGERS, name="training_run_trigger_known"),
-            models.CheckConstraint(
-                condition=~models.Q(state="failed") | ~models.Q(failure=""), name="training_run_failure_has_a_reason"
-            ),
+            *run_constraints("training_run", triggers=TRIGGERS),
         ]
 
     def __str__(self) -> str:
         return f"Training run {self.pk}"
 
-    def is_active(self) -> bool:
-        return self.state in ACTIVE_RUN_STATES
 
-
-class TrainingPoint(models.Model):
-    """One optimizer step as it happened: what the loss curve is drawn from."""
-
+class TrainingPoint(RunPoint):
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="points")
-    step = models.PositiveIntegerField()
-    loss = models.FloatField()
-    accuracy = models.FloatField(null=True, blank=True)
-    learning_rate = models.FloatField(null=True, blank=True)
-    valid_loss = models.FloatField(null=True, blank=True)
-    valid_accuracy = models.FloatField(null=True, blank=True)
-    at = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
+    class Meta(RunPoint.Meta):
         verbose_name = _("training point")
         verbose_name_plural = _("training points")
-        ordering = ["run", "step"]
         constraints = [models.UniqueConstraint(fields=["run", "step"], name="training_point_step_unique")]
-
-    def __str__(self) -> str:
-        return f"step {self.step}"
 
 
 class ModelComparison(StatefulModel):

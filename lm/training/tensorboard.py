@@ -1,8 +1,8 @@
 """A run's steps as TensorBoard event files: `tensorboard --logdir DIRECTORY` draws them.
 
-Two runs that TensorBoard lays over each other: `train` (loss, accuracy, learning_rate, seconds and tokens of every
-step) and `valid` (loss, accuracy). A run that goes on after a stop writes its files anew, with the steps behind it, so
-that no step is there twice, whoever reads them.
+Runs that TensorBoard lays over each other: `train` (loss, accuracy, learning_rate, seconds and tokens of every
+step), `valid` (loss, accuracy) and, of a policy's answers, `samples`. A run that goes on after a stop writes its files
+anew, with the steps behind it, so that no step is there twice, whoever reads them.
 """
 
 import shutil
@@ -63,6 +63,8 @@ class EventFiles:
             self._add("train", event["step"], figures, at)
         elif event["event"] == "valid":
             self._add("valid", event["step"], _figures(event), at)
+        elif event["event"] == "samples" and "figures" in event:
+            self._add("samples", event["step"], event["figures"], at)
 
     def move_into(self, directory: Path) -> None:
         """Ends the files; those without a place of their own go into the finished model's directory."""

@@ -13,13 +13,10 @@ in the reward ends elsewhere than at π_ref · exp(r / β). So an option chooses
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 from torch import Tensor
 
 from policy_trainer.maths.answers import summed
-
-Place = Literal["reward", "loss"]
 
 
 def per_token(log_probs: Tensor, reference: Tensor) -> Tensor:

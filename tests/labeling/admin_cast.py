@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from labeling.base.states import CheckKind, ModelKind, PayEntryKind, ReviewReason
+from labeling.base.states import CheckKind, ModelKind, PayEntryKind, PolicyStage, ReviewReason
 from labeling.conversations.services.withdrawing import withdraw
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
@@ -30,6 +30,7 @@ from labeling.models import (
     ModelVersion,
     NearCopyFound,
     PayPeriod,
+    PolicyRun,
     PreferenceMargin,
     RankingTask,
     ScoringRequest,
@@ -41,6 +42,8 @@ from labeling.models import (
 from labeling.pay.services import enter, open_period, set_pay_terms
 from labeling.pay.surveys.rules import STATEMENTS
 from labeling.pay.surveys.services import answer_survey, open_survey_round
+from labeling.policies.services.requesting import request_policy_run
+from labeling.policies.services.training import note
 from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.gold.services.items import RightAnswer, make_gold
 from labeling.ranking_tasks.services.tasks import copy_task
@@ -49,8 +52,9 @@ from labeling.review.services.reports import report_broken
 from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.rewards.services.rewards import score_ahead
 from labeling.rewards.services.scoring_requests import ScoringItem, answer_scoring_request, request_scores
-from labeling.training.services.runs import begin_training, claim_run, note_progress, request_retraining
-from lm.progress import StepEvent
+from labeling.training.services.requesting import request_retraining
+from labeling.training.services.runs import begin_training, claim_run, note_progress
+from lm.progress import Sample, StepEvent
 from lm.prompt_format import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.conversations.talks import harvest, kept, program, takes
@@ -134,13 +138,38 @@ def model_in(directory: Path, *, kind: ModelKind = ModelKind.REWARD) -> ModelVer
 
 
 def run_in_training(snapshot: Snapshot, *, log: str = "/nowhere.log", steps: int = 3) -> TrainingRun:
-    run = claim_run(run_id=request_retraining(trigger="manual", note="because").pk, worker="here")
+    run = claim_run(run=request_retraining(trigger="manual", note="because"), worker="here")
     assert run is not None
     begin_training(run=run, snapshot=snapshot, base="/base", output_path="/o", log_path=log, config={"epochs": 1})
     note_progress(run=run, event={"event": "start", "steps": 10})
     for step in range(1, steps + 1):
         note_progress(run=run, event=stepped(step, loss=0.7 - step / 100))
     note_progress(run=run, event={"event": "valid", "step": steps, "loss": 0.66, "accuracy": 0.6})
+    run.refresh_from_db()
+    return run
+
+
+def policy_in_training(snapshot: Snapshot) -> PolicyRun:
+    """A PPO run under way, with an iteration and the answers before and after it."""
+    start, _ = ModelVersion.objects.get_or_create(name="start", defaults={"kind": "sft", "path": "/start"})
+    rewarded_by = ModelVersion.objects.filter(kind="reward").exclude(state="retired").latest("pk")
+    asked = request_policy_run(stage=PolicyStage.PPO, start=start, rewarded_by=rewarded_by, snapshot=snapshot)
+    run = claim_run(run=asked, worker="here")
+    assert run is not None
+    begin_training(run=run, snapshot=snapshot, base="/start", output_path="/p", log_path="/nowhere.log", config={})
+    note(run=run, event={"event": "start", "steps": 10})
+    figures = {"reward": 0.25, "kl": 1.5, "entropy": 2.0, "length": 12.0, "ended": 0.5}
+    prompt: list[Message] = [{"role": "user", "content": "Why is the sky blue?"}]
+    for step, text in enumerate(("It is the sky.", "Because of the air.")):
+        said: Sample = {"prompt": prompt, "text": text, "finish_reason": "stop", "reward": 0.5 + step}
+        note(run=run, event={"event": "samples", "step": step, "samples": [said], "figures": {"watched": 0.5 + step}})
+        note(
+            run=run,
+            event={
+                "event": "step", "step": step + 1, "steps": 10, "loss": 0.1, "figures": figures, "learning_rate": 1e-5,
+                "seconds": 1.0, "tokens": 10,
+            },
+        )  # fmt: skip
     run.refresh_from_db()
     return run
 

@@ -4,18 +4,11 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-import torch
 
 from sampler.transformers_sampler import TransformersSampler
 from tests.tiny_models import make_tiny_model
 
 SamplerOf = Callable[..., TransformersSampler]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Models this small are slower on several threads, far slower when tests share the cores with other programs."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -35,10 +35,11 @@ from labeling.desk.queries.idle import Stuck, labelers_without_work, stuck_in, w
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.onboarding.screening.queries import waiting_for_decision
 from labeling.people.models import Labeler
+from labeling.policies.models import PolicyRun
 from labeling.quality.gold.models import Check
 from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, NOT_A_COPY, RankingTask, SamplingRun
 from labeling.rewards.models import ScoringRequest
-from labeling.training.models import TrainingRun
+from labeling.training.models import Run, TrainingRun
 from labeling.writing.suggestions.models import SuggestionRequest
 
 FAILING = 3
@@ -105,9 +106,9 @@ class NoticeFacts:
     failing_suggestions: Failing | None
     failing_scoring: Failing | None
     set_aside: list[SetAside]
-    failed_run: TrainingRun | None
-    """The last run, where that failed."""
-    waiting_run: TrainingRun | None
+    failed_runs: list[Run]
+    """The last run of each kind, where that failed."""
+    waiting_runs: list[Run]
     waiting_sampling: int
     sampling_since: datetime | None
     empty_campaigns: list[EmptyCampaign]
@@ -124,11 +125,13 @@ class NoticeFacts:
 
 def notice_facts() -> NoticeFacts:
     long_ago = timezone.now() - WAITS_TOO_LONG
-    last_run = TrainingRun.objects.order_by("-id").first()
+    last_runs: list[Run] = [
+        run for run in (TrainingRun.objects.order_by("-id").first(), PolicyRun.objects.order_by("-id").first()) if run
+    ]
     sampling = RankingTask.objects.filter(state=TaskState.SAMPLING, created_at__lt=long_ago).aggregate(
         count=Count("pk"), since=Min("created_at")
     )
-    waiting = last_run if last_run and last_run.state == RunState.QUEUED and last_run.created_at < long_ago else None
+    waiting = [run for run in last_runs if run.state == RunState.QUEUED and run.created_at < long_ago]
     queues = waiting_queues()
     gone = list(WorkerSign.objects.filter(at__lt=timezone.now() - GONE_AFTER))
     return NoticeFacts(
@@ -152,8 +155,8 @@ def notice_facts() -> NoticeFacts:
         ),
         failing_scoring=_failing(ScoringRequest.objects.exclude(state=ScoringState.WAITING), "failure"),
         set_aside=_set_aside(),
-        failed_run=last_run if last_run and last_run.state == RunState.FAILED else None,
-        waiting_run=waiting,
+        failed_runs=[run for run in last_runs if run.state == RunState.FAILED],
+        waiting_runs=waiting,
         waiting_sampling=sampling["count"],
         sampling_since=sampling["since"],
         empty_campaigns=_empty_campaigns(),

@@ -19,7 +19,9 @@ from labeling.alerts.queries.causes import EmptyCampaign, NoticeFacts, notice_fa
 from labeling.base.states import AlertKind, AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
 from labeling.desk.queries.idle import Stuck
 from labeling.desk.views.idle import words_for_admin
+from labeling.policies.models import PolicyRun
 from labeling.training.admin.sentences import failure_in_words
+from labeling.training.models import Run
 
 BY_BEAT = (AlertKind.AGREEMENT_DOWN, AlertKind.SENTINEL_MOVED)
 
@@ -268,28 +270,38 @@ def _sampling(found: NoticeFacts) -> list[Notice]:
 
 
 def _runs(found: NoticeFacts) -> list[Notice]:
-    if run := found.failed_run:
-        return [
-            Notice(
-                text=_("Training run %(run)d failed") % {"run": run.pk},
-                detail=failure_in_words(run.failure).partition("\n")[0],
-                link=reverse("admin:labeling_trainingrun_change", args=[run.pk]),
-                urgent=True,
-                kind=AlertKind.RETRAINING_FAILED,
-                subject=f"training run {run.pk}",
-            )
-        ]
-    if run := found.waiting_run:
-        return [
-            Notice(
-                text=_("Training run %(run)d waits for a worker") % {"run": run.pk},
-                detail=_("Is a training worker up?"),
-                link=reverse("admin:labeling_trainingrun_change", args=[run.pk]),
-                kind=AlertKind.WORKER_GONE,
-                subject="training",
-            )
-        ]
-    return []
+    failed = [
+        Notice(
+            text=_("%(run)s failed") % {"run": _name_of(run)},
+            detail=failure_in_words(run.failure).partition("\n")[0],
+            link=_page_of(run),
+            urgent=True,
+            kind=AlertKind.RETRAINING_FAILED,
+            subject=str(run).lower(),
+        )
+        for run in found.failed_runs
+    ]
+    waiting = [
+        Notice(
+            text=_("%(run)s waits for a worker") % {"run": _name_of(run)},
+            detail=_("Is a training worker up?"),
+            link=_page_of(run),
+            kind=AlertKind.WORKER_GONE,
+            subject="training",
+        )
+        for run in found.waiting_runs[:1]  # one worker does them all
+    ]
+    return failed + waiting
+
+
+def _name_of(run: Run) -> str:
+    if isinstance(run, PolicyRun):
+        return _("%(stage)s run %(number)s") % {"stage": run.get_stage_display(), "number": run.pk}
+    return _("Training run %(number)s") % {"number": run.pk}
+
+
+def _page_of(run: Run) -> str:
+    return reverse(f"admin:labeling_{run._meta.model_name}_change", args=[run.pk])  # noqa: SLF001  (Django's own name)
 
 
 def _people(found: NoticeFacts) -> list[Notice]:

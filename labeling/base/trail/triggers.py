@@ -32,6 +32,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_silence": EVERY,
     "labeling_rewardmodel": EVERY,
     "labeling_trainingrecipe": (),
+    "labeling_policyrecipe": (),
     "labeling_campaign_reward_models": (),
     "labeling_campaign_managers": (),
     "labeling_evaluation": (*EVERY, "-decision"),
@@ -119,6 +120,8 @@ BEGIN
              WHERE TG_TABLE_NAME LIKE '%version' AND id = (this_row ->> 'campaign_id')::bigint),
             (SELECT name || ' v' || (this_row ->> 'version') FROM labeling_rewardmodel
              WHERE TG_TABLE_NAME = 'labeling_trainingrecipe' AND id = (this_row ->> 'reward_model_id')::bigint),
+            CASE WHEN TG_TABLE_NAME = 'labeling_policyrecipe'
+                THEN upper(this_row ->> 'stage') || ' v' || (this_row ->> 'version') END,
             (SELECT name FROM labeling_campaign
              WHERE TG_TABLE_NAME = 'labeling_campaign_reward_models' AND id = (this_row ->> 'campaign_id')::bigint),
             ''

@@ -23,6 +23,7 @@ from labeling.base.states import (
 )
 from labeling.exports.models import SnapshotRequest
 from labeling.imports.models import PromptImport
+from labeling.policies.models import PolicyRun
 from labeling.ranking_tasks.models import RankingTask
 from labeling.rewards.models import ScoringRequest
 from labeling.training.models import TrainingRun
@@ -69,6 +70,13 @@ def waiting_work() -> list[Waiting]:
             _("Training runs"),
             "training",
             TrainingRun.objects.filter(state=RunState.QUEUED),
+            "created_at",
+        ),
+        (
+            "policies",
+            _("Policy runs"),
+            "training",
+            PolicyRun.objects.filter(state=RunState.QUEUED),
             "created_at",
         ),
         (

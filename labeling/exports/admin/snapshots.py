@@ -88,7 +88,7 @@ class SnapshotAdmin(RecordAdmin):
             "snapshot": snapshot,
             "splits": split_sizes(snapshot.counts),
             "left_out": left_out_in_words(snapshot.left_out),
-            "runs": snapshot.training_runs.select_related("model_version").order_by("-id"),
+            "runs": snapshot.trainingruns.select_related("model_version").order_by("-id"),
         }
 
     @column(lazy("Snapshot"), ordering="pk")

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from django.db.models import Q
+
 from labeling.campaigns.models.prompts import Prompt
 from labeling.exports.models import Snapshot
 from labeling.exports.services.selected import demonstrations_of, imported_rankings_of, rankings_of
@@ -19,11 +21,15 @@ def snapshots_with(prompts: Collection[Prompt]) -> list[Snapshot]:
 
 
 def models_that_saw(snapshots: Sequence[Snapshot]) -> list[ModelVersion]:
-    """Trained on one of them, or going back to a version that was."""
+    """Trained on one of them, or going back to a version that was: as its child, or rewarded or chosen by it."""
     found = {version.pk: version for version in ModelVersion.objects.filter(snapshot__in=snapshots)}
-    while new := list(ModelVersion.objects.filter(parent__in=found).exclude(pk__in=found)):
+    while new := list(ModelVersion.objects.filter(_made_by(found)).exclude(pk__in=found)):
         found |= {version.pk: version for version in new}
     return [found[pk] for pk in sorted(found)]
+
+
+def _made_by(versions: Collection[int]) -> Q:
+    return Q(parent__in=versions) | Q(rewarded_by__in=versions) | Q(watched_by__in=versions)
 
 
 def _holds(snapshot: Snapshot, prompts: Collection[Prompt]) -> bool:

@@ -168,6 +168,8 @@ class _Tally:
 
     def demonstration(self, record: DemonstrationRecord) -> None:
         self._numbers[record["split"]]["demonstrations"] += 1
+        if record["simulated"]:
+            self._numbers[record["split"]]["simulated_demonstrations"] += 1
         self._add_origin(record)
 
     def _add_origin(self, record: RankingRecord | DemonstrationRecord) -> None:

@@ -5,7 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.states import ModelKind
 from labeling.models import ModelVersion
-from labeling.training.services.retraining import CannotTrain, measure_folds
+from labeling.training.services.carrying_out import CannotTrain
+from labeling.training.services.retraining import measure_folds
 from labeling.training.services.trainer_process import TrainerFailed, TrainerInterrupted
 from lm.progress import AliveEvent, Event
 

@@ -8,8 +8,9 @@ from labeling.base.refusals import ModelRefused, RetrainingRefused
 from labeling.base.states import RunState
 from labeling.model_versions.queries import reward_model_named
 from labeling.models import TrainingRun
+from labeling.training.services.requesting import QUEUED_RUNS, request_retraining
 from labeling.training.services.retraining import retrain
-from labeling.training.services.runs import QUEUED_RUNS, claim_run, request_retraining
+from labeling.training.services.runs import claim_run
 
 
 class Command(BaseCommand):
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             )
 
     def _do_here(self, run: TrainingRun) -> None:
-        claimed = claim_run(run_id=run.pk, worker=f"{socket.gethostname()} (command line)")
+        claimed = claim_run(run=run, worker=f"{socket.gethostname()} (command line)")
         if claimed is None:
             raise CommandError(
                 f"Training run {run.pk} was taken by a worker in the same moment; follow it in the admin."

@@ -3,6 +3,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.base.states import CampaignState
@@ -70,6 +71,9 @@ class Command(BaseCommand):
             type=int,
             help=f"How many of them rank each task. Default: 1; {SHARED_BY} where somebody is planted.",
         )
+        parser.add_argument(
+            "--then-retrain", action="store_true", help="Train a reward model from them at once, here, and wait for it."
+        )
         parser.add_argument("--seed", type=int, default=0, help="Decides what is drawn.")
         parser.add_argument(
             "--patience", type=float, default=900.0, help="Seconds to wait for the workers to sample the next task."
@@ -108,6 +112,9 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(_done(options, planted)))
         if planted:
             self._say_who_is_marked(cast)
+        if options["then_retrain"]:
+            retrain = {"now": True, "include_simulated": True, "promote_simulated": True}
+            call_command("retrain_reward_model", **retrain, stdout=self.stdout)
 
     def _work(
         self,

@@ -80,7 +80,7 @@ class ModelVersionAdmin(RecordAdmin):
     search_fields = ("name", "path")
     fields = (
         "kind", "reward_model", "name", "path", "backend", "server", "served_name", "state", "state_reason",
-        "checks_text", "parent", "snapshot",
+        "checks_text", "parent", "rewarded_by", "watched_by", "snapshot",
         "created_at", "simulated", "promoted_at", "metrics_text",
     )  # fmt: skip
     readonly_fields = ("checks_text", "metrics_text")

@@ -15,6 +15,7 @@ from lm.errors import UnusableModel
 from lm.hub import fetch, is_hub_id
 from lm.model_directory import check_language_model, check_reward_model
 from lm.snapshot.manifest import Counts
+from policy_trainer.metrics import Metrics as PolicyMetrics
 from rm_trainer.metrics import Metrics
 
 CHECK_FILES = {ModelKind.SFT: check_language_model, ModelKind.REWARD: check_reward_model}
@@ -28,15 +29,18 @@ def register_model(
     path: Path,
     reward_model: RewardModel | None = None,
     parent: ModelVersion | None = None,
+    rewarded_by: ModelVersion | None = None,
+    watched_by: ModelVersion | None = None,
     snapshot_id: int | None = None,
-    metrics: Metrics | None = None,
+    metrics: Metrics | PolicyMetrics | None = None,
     simulated: bool = False,
     used: str = "",
 ) -> ModelVersion:
     """A new candidate, which waits for a worker to try it. The directory must hold a safetensors checkpoint of that
     kind, with its tokenizer. `used`: what a worker has done with it already, where nobody needs to try it again.
 
-    `reward_model`: which one it is a version of; of the default one unless it is named. `simulated`: it learned from
+    `reward_model`: which one it is a version of; of the default one unless it is named. `rewarded_by`, `watched_by`: of
+    a policy, the reward models' versions that it comes of. `simulated`: it learned from
     simulated labelers, as its own metrics.json may say, too. Raises ModelRefused.
     """
     try:
@@ -55,6 +59,8 @@ def register_model(
         name=name,
         path=str(path.resolve()),
         parent=parent,
+        rewarded_by=rewarded_by,
+        watched_by=watched_by,
         snapshot_id=snapshot_id,
         metrics=metrics or {},
         simulated=simulated or _says_simulated(path),
@@ -79,7 +85,7 @@ def _says_simulated(path: Path) -> bool:
 
 def has_simulated(counts: Counts) -> bool:
     """Whether a snapshot of these counts holds what simulated labelers handed in."""
-    return any(split.get("simulated") for split in counts.values())
+    return any(split.get("simulated") or split.get("simulated_demonstrations") for split in counts.values())
 
 
 def local_model(*, model: str, models_dir: Path) -> Path:

@@ -75,6 +75,8 @@ MAY: Mapping[str, May] = {
     "labeling.modelversion": TRAINING,
     "labeling.trainingrecipe": May(manager="view", engineer="view"),
     "labeling.trainingrun": TRAINING,
+    "labeling.policyrecipe": TRAINING,
+    "labeling.policyrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
     "labeling.evaluation": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),

@@ -28,7 +28,7 @@ class ModelMeasures(BaseAdmin):
     change_form_outer_before_template = "training/admin/model_version.html"
 
     def page_context(self, request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
-        run = getattr(version, "training_run", None)
+        run = getattr(version, "trainingrun", None)
         return super().page_context(request, version) | {
             "version": version,
             "run": run,

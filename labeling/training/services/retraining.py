@@ -1,8 +1,6 @@
 """The retraining loop: export → train in its own process → evaluate old and new alike → register → promote or not."""
 
 import json
-import logging
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from labeling.base.refusals import Refusal
-from labeling.base.states import IllegalMove, ModelKind
+from labeling.base.states import ModelKind
 from labeling.exports.models import Snapshot
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.model_versions.models import ModelVersion
@@ -20,27 +17,15 @@ from labeling.model_versions.services.promotion import keep_as_candidate, promot
 from labeling.model_versions.services.registration import has_simulated, register_model
 from labeling.training.models import TrainingRecipe, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
-from labeling.training.services.heartbeat import heartbeats
+from labeling.training.services.carrying_out import CannotTrain, carry_out, log_of, name_on_disk, output_of
 from labeling.training.services.recipes import current_recipe
-from labeling.training.services.runs import (
-    BothModels,
-    RunAbandoned,
-    TrainingOptions,
-    begin_evaluating,
-    begin_training,
-    fail_run,
-    finish_run,
-    note_progress,
-    put_back_run,
-)
+from labeling.training.services.requesting import BothModels, TrainingOptions
+from labeling.training.services.runs import begin_evaluating, begin_training, finish_run, note_progress
 from labeling.training.services.trainer import Trainer
-from labeling.training.services.trainer_process import Heard, TrainerFailed, TrainerInterrupted, TrainerStopped
+from labeling.training.services.trainer_process import Heard
 from lm.snapshot.manifest import utc_text, verify_snapshot
-from lm.training.arguments import OTHER_RUN
 from rm_trainer.evaluation.figures import Comparison, Evaluation
 from rm_trainer.metrics import Metrics
-
-log = logging.getLogger(__name__)
 
 LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
 """Where no model is current, or it is not known what the current one was trained on, every ranking is new."""
@@ -54,39 +39,14 @@ FOLDS = ".folds"
 """What is put behind a model's path for the directory of its folds."""
 
 
-class CannotTrain(Exception):
-    """The run can't go on for a reason that a person can mend; the message says which."""
-
-
 def retrain(run: TrainingRun) -> None:
-    """Does a claimed run to its end, or goes on with one that was interrupted.
-
-    Every failure is written into the run; nothing half-made is promoted. Interrupted, the run is put back for the next
-    worker.
-    """
-    try:
-        with heartbeats(run):
-            _retrain(run)
-    except (RunAbandoned, IllegalMove) as ended:
-        log.warning("training run %d was ended from outside: %s", run.pk, ended)
-    except TrainerStopped:
-        put_back_run(run_id=run.pk, why="Its worker was stopped.", claim=run.claim, counts=False)
-    except TrainerInterrupted as interrupted:
-        put_back_run(run_id=run.pk, why=str(interrupted), claim=run.claim, counts=True)
-    except (CannotTrain, Refusal, TrainerFailed) as failure:
-        fail_run(run_id=run.pk, reason=str(failure))
-    except Exception as failure:
-        fail_run(run_id=run.pk, reason=f"{type(failure).__name__}: {failure}")
-        raise
-    except BaseException:  # Ctrl-C, or a worker that is told to exit
-        put_back_run(run_id=run.pk, why="Its worker was stopped.", claim=run.claim, counts=False)
-        raise
+    """Does a claimed run to its end, or goes on with one that was interrupted."""
+    carry_out(run, _retrain)
 
 
 def _retrain(run: TrainingRun) -> None:
     snapshot = run.snapshot or _export(run)
-    output = Path(run.output_path or Path(settings.CHECKPOINTS_DIR) / _name(run, run.reward_model.slug))
-    log_path = Path(settings.VAR_DIR) / "log" / f"training-run-{run.pk}.log"
+    output, log_path = output_of(run, run.reward_model.slug), log_of(run)
     # What an earlier worker began is gone on with as it was begun, or its checkpoint would be another run's.
     base = run.base or _base_model(run.recipe)
     options = run.config or _training_options(run.recipe)
@@ -95,26 +55,11 @@ def _retrain(run: TrainingRun) -> None:
     )
     trainer = Trainer(log_path, lambda event: note_progress(run=run, event=event))
     if not (output / "metrics.json").exists():
-        _train(trainer, data=snapshot.path, base=base, output=output, options=options)
+        trainer.train(data=snapshot.path, base=base, output=output, options=options)
 
     current = current_reward_model(run.reward_model)
     begin_evaluating(run=run, compared_with=current)
     _register(run, snapshot, output, current, _evaluate_both(trainer, snapshot, output, current))
-
-
-def _train(trainer: Trainer, *, data: str, base: str, output: Path, options: TrainingOptions) -> None:
-    """Trains, from the checkpoint of an earlier worker where there is one.
-
-    After an upgrade the trainer may have other options than the one that wrote it; then the training begins anew.
-    """
-    try:
-        trainer.train(data=data, base=base, output=output, options=options)
-    except TrainerFailed as failure:
-        if OTHER_RUN not in str(failure):
-            raise
-        log.warning("%s The training begins anew.", failure)
-        shutil.rmtree(output.with_name(f".{output.name}.checkpoints"))
-        trainer.train(data=data, base=base, output=output, options=options)
 
 
 def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
@@ -126,7 +71,7 @@ def measure_folds(version: ModelVersion, *, folds: int, heard: Heard) -> Path:
         raise CannotTrain(f"{version} was not trained here, so nobody knows from which base and rankings.")
     output = Path(f"{version.path}{FOLDS}")
     log_path = Path(settings.VAR_DIR) / "log" / f"{output.name}.log"
-    run = getattr(version, "training_run", None)
+    run = getattr(version, "trainingrun", None)
     assert version.reward_model is not None  # a CHECK constraint: it is no SFT model
     options = _training_options(run.recipe if run else current_recipe(version.reward_model))
     options["folds"] = folds
@@ -181,7 +126,7 @@ def _evaluate_both(trainer: Trainer, snapshot: Snapshot, output: Path, current: 
 
 
 def _export(run: TrainingRun) -> Snapshot:
-    directory = Path(settings.SNAPSHOTS_DIR) / _name(run, "training-run")
+    directory = Path(settings.SNAPSHOTS_DIR) / name_on_disk(run, "training-run")
     if directory.exists():  # a worker was killed between writing it and saying so
         manifest = verify_snapshot(directory)
     else:
@@ -198,11 +143,6 @@ def _export(run: TrainingRun) -> Snapshot:
             "Rank more completions, or ask for simulated rankings to be included."
         )
     return register_snapshot(manifest=manifest, path=directory, made_by=f"training run {run.pk}")
-
-
-def _name(run: TrainingRun, prefix: str) -> str:
-    """A directory name that no other run has, not even one of an earlier database over the same disk."""
-    return f"{prefix}-{run.pk}-{run.created_at:%Y%m%dT%H%M%SZ}"
 
 
 def _base_model(recipe: TrainingRecipe) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from labeling.base.refusals import RetrainingRefused
@@ -12,8 +13,8 @@ from labeling.desk.ranking.models import Ranking
 from labeling.exports.queries import rankings_not_left_out
 from labeling.model_versions.models import RewardModel
 from labeling.model_versions.services.reward_models import default_reward_model
-from labeling.training.models import TrainingRun
-from labeling.training.services.runs import request_retraining
+from labeling.training.models import AnyRun, TrainingRun
+from labeling.training.services.requesting import request_retraining
 
 WAIT_AFTER_FAILURE = timedelta(hours=1)
 """A failed run is not repeated at once by beat: what broke it needs a person, or at least time."""
@@ -40,7 +41,7 @@ def _request_if_due(reward_model: RewardModel, schedule: Schedule, now: datetime
     runs = TrainingRun.objects.filter(reward_model=reward_model)
     if runs.active().exists() or runs.filter(state=RunState.FAILED, finished_at__gt=now - WAIT_AFTER_FAILURE).exists():
         return None
-    since = _trained_up_to(reward_model)
+    since = trained_up_to(runs)
     feeding = reward_model.campaigns.filter(use=CampaignUse.TRAIN_AND_EVALUATE)
     for campaign in feeding.exclude(state=CampaignState.DRAFT):
         due = _why_due(campaign, reward_model, schedule, since, now)
@@ -78,8 +79,8 @@ def _why_due(
     return None
 
 
-def _trained_up_to(reward_model: RewardModel) -> datetime:
-    """The as-of time of the last snapshot that a run finished with; the beginning of time before the first."""
-    done = TrainingRun.objects.filter(reward_model=reward_model, state=RunState.DONE, snapshot__isnull=False)
+def trained_up_to(runs: QuerySet[AnyRun]) -> datetime:
+    """The as-of time of the last snapshot that one of them finished with; the beginning of time before the first."""
+    done = runs.filter(state=RunState.DONE, snapshot__isnull=False)
     latest = done.order_by("-snapshot__as_of").values_list("snapshot__as_of", flat=True).first()
     return latest or datetime.fromtimestamp(0, tz=timezone.get_current_timezone())

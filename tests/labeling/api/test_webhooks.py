@@ -19,7 +19,8 @@ from labeling.api.models import Webhook, WebhookDelivery
 from labeling.api.services.webhooks import TRY_AGAIN_AFTER, deliver_due
 from labeling.base.states import DeliveryState, ModelKind, WebhookEvent
 from labeling.model_versions.services.promotion import promote
-from labeling.training.services.runs import fail_run, request_retraining
+from labeling.training.services.requesting import request_retraining
+from labeling.training.services.runs import fail_run
 from tests.labeling.admin_cast import admin_browser, model_in, snapshot_in, texts_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -88,7 +89,7 @@ def test_each_event_is_told_once_with_ids_and_no_texts(receiver: Receiver, tmp_p
     version = model_in(tmp_path / "tiny", kind=ModelKind.SFT)
     promote(version=version, reason="It is good.")
     run = request_retraining(trigger="manual")
-    fail_run(run_id=run.pk, reason="No GPU.")
+    fail_run(run=run, reason="No GPU.")
     assert deliver_due() == 4
     assert deliver_due() == 0
     told = [json.loads(body) for _headers, body in receiver.told]

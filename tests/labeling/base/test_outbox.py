@@ -19,7 +19,7 @@ from labeling.models import ModelVersion, RankingTask, ScoringRequest, Suggestio
 from labeling.ranking_tasks.services.sampling import OTHER_TASKS, RESERVED_TASKS
 from labeling.ranking_tasks.services.tasks import top_up
 from labeling.rewards.services.scoring_requests import SCORING_REQUESTS, ScoringItem, request_scores
-from labeling.training.services.runs import QUEUED_RUNS, request_retraining
+from labeling.training.services.requesting import QUEUED_RUNS, request_retraining
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import SUGGESTION_REQUESTS, request_suggestions
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
@@ -32,7 +32,7 @@ OUTBOXES = (SUGGESTION_REQUESTS, SCORING_REQUESTS, RESERVED_TASKS, OTHER_TASKS, 
 SEND = """
 from labeling.ranking_tasks.services.sampling import send_unsampled
 from labeling.rewards.services.scoring_requests import SCORING_REQUESTS
-from labeling.training.services.runs import QUEUED_RUNS
+from labeling.training.services.requesting import QUEUED_RUNS
 from labeling.writing.suggestions.services import SUGGESTION_REQUESTS
 print(SUGGESTION_REQUESTS.send(), SCORING_REQUESTS.send(), send_unsampled(), QUEUED_RUNS.send())
 """

@@ -33,7 +33,7 @@ from labeling.models import (
     TrainingRun,
 )
 from labeling.ranking_tasks.services.tasks import copy_task
-from labeling.training.services.runs import request_retraining
+from labeling.training.services.requesting import request_retraining
 from labeling.writing.own_prompts.rules import OwnWriting
 from labeling.writing.own_prompts.services import submit_own_prompt
 from labeling.writing.services import start_composition

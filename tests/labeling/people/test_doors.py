@@ -65,6 +65,7 @@ class Door(NamedTuple):
         return bool(self.pattern.pattern.converters or "<" in str(self.pattern.pattern))
 
 
+admin.autodiscover()
 MODELS = {f"{model._meta.app_label}_{model._meta.model_name}": model for model in admin.site._registry}
 
 

@@ -15,7 +15,8 @@ from labeling.model_versions.services.promotion import promote
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Labeler, ModelVersion, Snapshot, TrainingRun
 from labeling.training.rules.promotion import Rule, decide
-from labeling.training.services.runs import begin_evaluating, fail_run, finish_run, request_retraining
+from labeling.training.services.requesting import request_retraining
+from labeling.training.services.runs import begin_evaluating, fail_run, finish_run
 from lm.snapshot.manifest import verify_snapshot
 from tests.labeling.admin_cast import admin_browser, model_in, run_in_training, snapshot_in, texts_of
 from tests.labeling.cast import make_labeler
@@ -131,7 +132,7 @@ def test_a_run_is_followed_while_it_goes_on(snapshot: Snapshot, tmp_path: Path) 
     news = client.get(address_of(run, "progress")).json()
     assert news["active"] is True
     assert "Step 3 of 10" in news["html"]
-    fail_run(run_id=run.pk, reason="disk full")
+    fail_run(run=run, reason="disk full")
     assert client.get(address_of(run, "progress")).json()["active"] is False
     ended = client.get(page(run)).text
     assert "data-live" not in ended

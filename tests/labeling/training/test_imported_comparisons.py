@@ -10,8 +10,9 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from labeling.models import TrainingRun
+from labeling.training.services.requesting import request_retraining
 from labeling.training.services.retraining import retrain
-from labeling.training.services.runs import claim_run, request_retraining
+from labeling.training.services.runs import claim_run
 from labeling.training.services.trainer import Trainer
 from labeling.training.services.trainer_process import TrainerFailed
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -38,7 +39,7 @@ def test_the_snapshot_of_a_retraining_holds_them_where_the_setting_says_so(
         raise TrainerFailed("Out of memory.")
 
     monkeypatch.setattr(Trainer, "train", fails)
-    run = claim_run(run_id=request_retraining(trigger="manual").pk, worker="test")
+    run = claim_run(run=request_retraining(trigger="manual"), worker="test")
     assert run is not None
     retrain(run)
 

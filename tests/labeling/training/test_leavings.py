@@ -27,14 +27,14 @@ def test_checkpoints_locks_and_snapshots_of_failed_runs_go_after_a_week(tmp_path
         (tmp_path / left).mkdir(parents=True)
     for left in (".reward-1.lock", "reward-1.evaluation.json", "reward-10.evaluation.json", ".reward-10.lock"):
         (tmp_path / left).touch()
-    fail_run(run_id=run.pk, reason="the loss is no number")
-    assert clear_leavings() == []
-    assert clear_leavings(now=timezone.now() + KEEP_FAILED + timedelta(minutes=1)) == [run.pk]
+    fail_run(run=run, reason="the loss is no number")
+    assert clear_leavings(TrainingRun) == []
+    assert clear_leavings(TrainingRun, now=timezone.now() + KEEP_FAILED + timedelta(minutes=1)) == [run.pk]
     assert {path.name for path in tmp_path.iterdir()} == {"reward-10.evaluation.json", ".reward-10.lock"}
     assert not Snapshot.objects.exists()
     run.refresh_from_db()
     assert (run.snapshot, run.cleared_at is not None, run.failure) == (None, True, "the loss is no number")
-    assert clear_leavings(now=timezone.now() + 2 * KEEP_FAILED) == []
+    assert clear_leavings(TrainingRun, now=timezone.now() + 2 * KEEP_FAILED) == []
 
 
 def test_a_snapshot_that_a_model_learned_from_stays(tmp_path: Path, alice: Labeler) -> None:
@@ -45,7 +45,7 @@ def test_a_snapshot_that_a_model_learned_from_stays(tmp_path: Path, alice: Label
     ModelVersion.objects.create(
         kind="reward", reward_model=default_reward_model(), name="r", path="/r", snapshot=snapshot
     )
-    fail_run(run_id=run.pk, reason="disk full")
-    clear_leavings(now=timezone.now() + 2 * KEEP_FAILED)
+    fail_run(run=run, reason="disk full")
+    clear_leavings(TrainingRun, now=timezone.now() + 2 * KEEP_FAILED)
     assert Path(snapshot.path).is_dir()
     assert Snapshot.objects.filter(pk=snapshot.pk).exists()

@@ -10,8 +10,9 @@ from labeling.model_versions.queries import current_reward_model
 from labeling.model_versions.services.reward_models import create_reward_model, default_reward_model, make_default
 from labeling.models import Campaign, RewardModel, TrainingRecipe, TrainingRun
 from labeling.training.services.recipes import change_recipe, current_recipe
+from labeling.training.services.requesting import request_retraining
 from labeling.training.services.retraining import _training_options
-from labeling.training.services.runs import fail_run, request_retraining
+from labeling.training.services.runs import fail_run
 from labeling.training.services.schedule import Schedule, request_if_due
 from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -50,7 +51,7 @@ def test_a_changed_recipe_is_a_new_version_and_runs_keep_theirs() -> None:
     before = request_retraining(trigger="manual")
     changed = change_recipe(reward_model=reward_model, epochs=3, strength="margin", note="more")
     assert (changed.version, changed.epochs, changed.max_length) == (2, 3, before.recipe.max_length)
-    fail_run(run_id=before.pk, reason="ended")
+    fail_run(run=before, reason="ended")
     after = request_retraining(trigger="manual")
     assert [run.recipe.version for run in TrainingRun.objects.order_by("pk")] == [1, 2]
     options = _training_options(after.recipe)

@@ -14,8 +14,9 @@ from labeling.simulation.rules.preferences import rule_named
 from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers
 from labeling.training.services import retraining, stopping
 from labeling.training.services.comparisons import compare_models, request_comparison
+from labeling.training.services.requesting import request_retraining
 from labeling.training.services.retraining import retrain
-from labeling.training.services.runs import claim_run, note_progress, request_retraining
+from labeling.training.services.runs import claim_run, note_progress
 from labeling.training.services.trainer import Trainer
 from lm.progress import AliveEvent, Event
 from lm.snapshot.manifest import utc_text
@@ -57,7 +58,7 @@ def retrained(*, include_simulated: bool = True, promote_simulated: bool = True)
     asked = request_retraining(
         trigger="manual", include_simulated=include_simulated, promote_simulated=promote_simulated
     )
-    run = claim_run(run_id=asked.pk, worker="test")
+    run = claim_run(run=asked, worker="test")
     assert run is not None
     retrain(run)
     run.refresh_from_db()
@@ -149,7 +150,7 @@ def taken_up(run: TrainingRun) -> TrainingRun:
     """Another worker takes the run up and does it to its end."""
     run.refresh_from_db()
     assert (run.state, run.dispatched_at) == (RunState.QUEUED, None), run.failure
-    again = claim_run(run_id=run.pk, worker="the next")
+    again = claim_run(run=run, worker="the next")
     assert again is not None
     retrain(again)
     again.refresh_from_db()

@@ -12,9 +12,9 @@ from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Campaign, ModelVersion, Snapshot, TrainingRun
+from labeling.training.services.requesting import QUEUED_RUNS, request_retraining
 from labeling.training.services.runs import (
     MOST_ATTEMPTS,
-    QUEUED_RUNS,
     SILENT_AFTER,
     RunAbandoned,
     begin_evaluating,
@@ -25,7 +25,6 @@ from labeling.training.services.runs import (
     note_progress,
     put_back_run,
     put_back_silent_runs,
-    request_retraining,
 )
 from labeling.training.services.schedule import Schedule, request_if_due
 from tests.labeling.admin_cast import stepped
@@ -55,7 +54,7 @@ def make_snapshot(**fields: Any) -> Snapshot:
 
 
 def in_training() -> TrainingRun:
-    run = claim_run(run_id=request_retraining(trigger="manual").pk, worker="here")
+    run = claim_run(run=request_retraining(trigger="manual"), worker="here")
     assert run is not None
     begin_training(run=run, snapshot=make_snapshot(), base="/b", output_path="/o", log_path="/l", config={})
     return run
@@ -111,7 +110,7 @@ def test_there_is_never_more_than_one_run() -> None:
 
 def test_beat_waits_an_hour_after_a_failure_but_a_person_need_not() -> None:
     rank(make_campaign(), 3)
-    fail_run(run_id=request_retraining(trigger="manual").pk, reason="disk full")
+    fail_run(run=request_retraining(trigger="manual"), reason="disk full")
     assert not due()
     request_retraining(trigger="manual")
 
@@ -120,8 +119,8 @@ def test_a_message_delivered_twice_is_one_training() -> None:
     run = request_retraining(trigger="manual")
     assert QUEUED_RUNS.take() == [run.pk]
     assert QUEUED_RUNS.take() == []
-    assert claim_run(run_id=run.pk, worker="first") is not None
-    assert claim_run(run_id=run.pk, worker="second") is None
+    assert claim_run(run=run, worker="first") is not None
+    assert claim_run(run=run, worker="second") is None
 
 
 def test_progress_reaches_the_database_while_it_runs() -> None:
@@ -137,7 +136,7 @@ def test_progress_reaches_the_database_while_it_runs() -> None:
 
 def test_a_run_that_was_failed_from_outside_stops_its_process_and_promotes_nothing() -> None:
     run = in_training()
-    fail_run(run_id=run.pk, reason="an admin stopped it")
+    fail_run(run=run, reason="an admin stopped it")
     with pytest.raises(RunAbandoned):
         note_progress(run=run, event={"event": "alive"})
     with pytest.raises(IllegalMove):
@@ -145,15 +144,15 @@ def test_a_run_that_was_failed_from_outside_stops_its_process_and_promotes_nothi
 
 
 def begun_again(run: TrainingRun) -> TrainingRun:
-    claimed = claim_run(run_id=run.pk, worker="elsewhere")
+    claimed = claim_run(run=run, worker="elsewhere")
     assert claimed is not None
     return claimed
 
 
 def test_a_run_whose_worker_died_waits_for_the_next_one_at_once() -> None:
     run = in_training()
-    assert put_back_silent_runs() == []
-    assert put_back_silent_runs(now=timezone.now() + 2 * SILENT_AFTER) == [run.pk]
+    assert put_back_silent_runs(TrainingRun) == []
+    assert put_back_silent_runs(TrainingRun, now=timezone.now() + 2 * SILENT_AFTER) == [run.pk]
     waiting = TrainingRun.objects.get()
     assert (waiting.state, waiting.dispatched_at) == (RunState.QUEUED, None)
     assert "it was killed" in waiting.interruption
@@ -169,8 +168,8 @@ def test_a_run_that_is_stopped_in_order_is_no_failure_and_delays_nothing() -> No
     rank(make_campaign(), 3)
     run = in_training()
     for _ in range(2 * MOST_ATTEMPTS):
-        assert put_back_run(run_id=run.pk, why="Its worker was stopped.", claim=run.claim, counts=False)
-        assert not put_back_run(run_id=run.pk, why="Said twice.", claim=run.claim, counts=False)
+        assert put_back_run(run=run, why="Its worker was stopped.", claim=run.claim, counts=False)
+        assert not put_back_run(run=run, why="Said twice.", claim=run.claim, counts=False)
         run = begun_again(run)
     assert run.attempts == 1
 
@@ -179,13 +178,13 @@ def test_a_run_that_ends_every_worker_fails_after_a_few_and_one_that_gets_on_doe
     run = in_training()
     for step in range(1, 2 * MOST_ATTEMPTS):
         note_progress(run=run, event=stepped(step, loss=0.7))
-        put_back_run(run_id=run.pk, why="SIGKILL", claim=run.claim, counts=True)
+        put_back_run(run=run, why="SIGKILL", claim=run.claim, counts=True)
         run = begun_again(run)
     for _ in range(MOST_ATTEMPTS - 1):
-        put_back_run(run_id=run.pk, why="SIGKILL", claim=run.claim, counts=True)
+        put_back_run(run=run, why="SIGKILL", claim=run.claim, counts=True)
         run = begun_again(run)
     note_progress(run=run, event=stepped(1, loss=0.7))  # a step that was made before is no progress
-    put_back_run(run_id=run.pk, why="SIGKILL", claim=run.claim, counts=True)
+    put_back_run(run=run, why="SIGKILL", claim=run.claim, counts=True)
     run.refresh_from_db()
     assert run.state == RunState.FAILED
     assert run.failure == f"It was begun {MOST_ATTEMPTS} times without getting on. The last time: SIGKILL"
@@ -193,7 +192,7 @@ def test_a_run_that_ends_every_worker_fails_after_a_few_and_one_that_gets_on_doe
 
 def test_a_failure_is_logged_where_the_console_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
     run = request_retraining(trigger="manual")
-    fail_run(run_id=run.pk, reason="No rankings to train on.")
+    fail_run(run=run, reason="No rankings to train on.")
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
         ("ERROR", f"Training run {run.pk} failed: No rankings to train on.")
     ]

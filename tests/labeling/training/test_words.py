@@ -13,8 +13,9 @@ from labeling.models import ModelVersion, Promotion, TrainingRun
 from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.sentences import failure_in_words, reason_in_words, trigger_in_words
 from labeling.training.rules.promotion import Rule, decide
+from labeling.training.services.requesting import request_retraining
 from labeling.training.services.retraining import HELD_BACK
-from labeling.training.services.runs import fail_run, request_retraining
+from labeling.training.services.runs import fail_run
 from tests.labeling.admin_cast import admin_browser
 
 RULE = Rule(tolerance=0.02, min_gain=0.0, confidence=0.95, min_test_rankings=50, min_new_rankings=25)
@@ -88,7 +89,7 @@ def test_reasons_of_versions_and_triggers_are_read_in_chinese() -> None:
 @pytest.mark.django_db
 def test_the_pages_of_a_failed_run_and_of_a_version_are_in_the_readers_language() -> None:
     run = request_retraining(trigger="manual")
-    fail_run(run_id=run.pk, reason="The model directory /nowhere does not exist.")
+    fail_run(run=run, reason="The model directory /nowhere does not exist.")
     version = ModelVersion.objects.create(
         kind="reward", reward_model=default_reward_model(), name="reward-1", path="/r", state="retired",
         state_reason="Replaced by reward-2.",

@@ -1,0 +1,152 @@
+"""A policy's training: export → train in a process of its own → register, with all that it comes from."""
+
+import json
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from labeling.base.states import ModelKind, ModelState, PolicyStage
+from labeling.exports.models import Snapshot
+from labeling.exports.services.snapshots import register_snapshot, write_snapshot
+from labeling.model_versions.models import ModelVersion
+from labeling.model_versions.services.promotion import keep_as_candidate
+from labeling.model_versions.services.registration import has_simulated, register_model
+from labeling.policies.models import PolicyLook, PolicyRun
+from labeling.policies.rules.options import Options
+from labeling.policies.services.requesting import LEARNS_FROM
+from labeling.training.services.carrying_out import CannotTrain, carry_out, log_of, name_on_disk, output_of
+from labeling.training.services.runs import begin_evaluating, begin_training, finish_run, note_progress
+from labeling.training.services.trainer import Program, flags
+from lm.errors import Failed, Refused
+from lm.progress import AliveEvent, Event
+from lm.snapshot.manifest import verify_snapshot
+from lm.snapshot.openings import opening_key
+from lm.snapshot.reading import Snapshot as SnapshotFiles
+from lm.snapshot.reading import open_snapshot
+from lm.snapshot.records import HELD_OUT, TEST, TRAIN, VALID
+from policy_trainer.metrics import Metrics
+
+KEPT = "Kept as candidate: a policy is promoted by hand, or by an evaluation with people."
+RETIRED_MEANWHILE = "“{version}” was retired meanwhile; the run went on with it as it was recorded."
+STOPPED = "The training stopped by itself: {reason}"
+UNKNOWN_PROMPTS = (
+    "What “{version}” was measured on is not known here, so nobody could see whether these prompts are among it."
+)
+NOTHING = {
+    PolicyStage.SFT: "There is no demonstration to learn from yet: the split train has none. Have some written.",
+    PolicyStage.PPO: "There is no prompt to train on yet: the split train has none that was ranked or answered.",
+    PolicyStage.DPO: "There is no comparison to learn from yet: the split train has no ranking with two ranks.",
+}
+
+
+def train_policy(run: PolicyRun) -> None:
+    """Does a claimed run to its end, or goes on with one that was interrupted."""
+    carry_out(run, _train)
+
+
+def _train(run: PolicyRun) -> None:
+    snapshot = run.snapshot or _export(run)
+    remarks = _refuse_measured_prompts(run, snapshot) if run.stage == PolicyStage.PPO else []
+    output, log_path = output_of(run, run.stage), log_of(run)
+    # What an earlier worker began is gone on with as it was begun, or its checkpoint would be another run's.
+    base = run.base or (run.start.path if run.start else run.recipe.base)
+    options: Options = run.config or run.recipe.options
+    begin_training(
+        run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
+    )
+    if not (output / "metrics.json").exists():
+        launcher = settings.PPO_LAUNCHER if run.stage == PolicyStage.PPO else settings.POLICY_TRAIN_LAUNCHER
+        program = Program(launcher, log_path, lambda event: note(run=run, event=event))
+        arguments = ["--data", snapshot.path, "--base", base, *_reward_models(run), *flags(options)]
+        program.run_from_checkpoint(run.stage, arguments, output=output)
+    begin_evaluating(run=run)
+    _register(run, snapshot, output, remarks)
+
+
+def note(*, run: PolicyRun, event: Event | AliveEvent) -> None:
+    """Keeps one progress line of the trainer, samples included. Raises RunAbandoned."""
+    note_progress(run=run, event=event)
+    if event["event"] == "samples":
+        found = {"samples": event["samples"], "figures": event.get("figures", {})}
+        PolicyLook.objects.update_or_create(run=run, step=event["step"], defaults=found)
+
+
+def _reward_models(run: PolicyRun) -> list[str]:
+    words = [] if run.rewarded_by is None else ["--reward-model", run.rewarded_by.path]
+    return words if run.watched_by is None else [*words, "--watched-reward-model", run.watched_by.path]
+
+
+def _export(run: PolicyRun) -> Snapshot:
+    """Everything that may be learned from; of PPO the prompts, and demonstrations as its pretraining text."""
+    directory = Path(settings.SNAPSHOTS_DIR) / name_on_disk(run, "policy-run")
+    stage = PolicyStage(run.stage)
+    if directory.exists():  # a worker was killed between writing it and saying so
+        manifest = verify_snapshot(directory)
+    else:
+        manifest = write_snapshot(
+            directory,
+            kinds=("demonstrations",) if stage == PolicyStage.SFT else ("rankings", "demonstrations"),
+            include_simulated=run.include_simulated,
+        )
+    if not manifest.counts.get(TRAIN, {}).get(LEARNS_FROM[stage]):
+        raise CannotTrain(f"{NOTHING[stage]} Or ask for what simulated labelers made to be included.")
+    return register_snapshot(manifest=manifest, path=directory, made_by=str(run))
+
+
+def _refuse_measured_prompts(run: PolicyRun, snapshot: Snapshot) -> list[str]:
+    """What a reward model is measured on must stay unknown to the policy, or its figures say nothing of the two.
+
+    Returns remarks on reward models of which that is not known. Raises CannotTrain.
+    """
+    remarks = []
+    trained_on = _openings(open_snapshot(Path(snapshot.path)), (TRAIN,))
+    for version in (run.rewarded_by, run.watched_by):
+        if version is None:
+            continue
+        try:
+            files = open_snapshot(Path(version.snapshot.path)) if version.snapshot else None
+        except (Refused, Failed):
+            files = None
+        if files is None:
+            remarks.append(UNKNOWN_PROMPTS.format(version=version))
+        elif known := len(trained_on & _openings(files, (VALID, TEST, HELD_OUT))):
+            raise CannotTrain(
+                f"{known} prompts of the split train of {snapshot} begin like prompts that “{version}” is measured on "
+                f"({version.snapshot}). A policy is trained on prompts of that split alone: choose another snapshot."
+            )
+    return remarks
+
+
+def _openings(files: SnapshotFiles, splits: tuple[str, ...]) -> set[str]:
+    return {
+        opening_key(one.prompt)
+        for split in splits
+        for records in (files.rankings(split), files.demonstrations(split))
+        for one in records
+    }
+
+
+@transaction.atomic
+def _register(run: PolicyRun, snapshot: Snapshot, output: Path, remarks: list[str]) -> None:
+    metrics: Metrics = json.loads((output / "metrics.json").read_text())
+    models = [version for version in (run.start, run.rewarded_by, run.watched_by) if version is not None]
+    simulated = has_simulated(snapshot.counts) or any(version.simulated for version in models)
+    version = register_model(
+        kind=ModelKind.SFT,
+        name=f"{run.stage}-{run.pk}{'-simulated' if simulated else ''}",
+        path=output,
+        parent=run.start,
+        rewarded_by=run.rewarded_by,
+        watched_by=run.watched_by,
+        snapshot_id=snapshot.pk,
+        metrics=metrics,
+        simulated=simulated,
+    )
+    retired = ModelVersion.objects.filter(pk__in=[one.pk for one in models], state=ModelState.RETIRED)
+    said = [KEPT, *(RETIRED_MEANWHILE.format(version=one) for one in retired.order_by("pk")), *remarks]
+    if metrics["stopped"]:
+        said.append(STOPPED.format(reason=metrics["stopped"]))
+    decision = "\n".join(said)
+    finish_run(run=run, model_version=version, decision=decision)
+    keep_as_candidate(version=version, reason=decision)
