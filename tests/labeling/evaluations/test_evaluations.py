@@ -105,7 +105,9 @@ def test_people_prefer_the_new_model_and_it_is_promoted_with_the_evaluation_as_i
     assert ModelVersion.objects.current().get() == new
     reason = Promotion.objects.latest("pk").reason
     assert f"Evaluation {evaluation.pk} “Second turn”: preferred to old in 100.0% of 20 prompts" in reason
-    assert Change.objects.filter(table="labeling_modelversion", row_id=new.pk, changed__state__1="current").exists()
+    assert Change.objects.filter(
+        table_name="labeling_modelversion", row_id=new.pk, changes__state__1="current"
+    ).exists()
     shown = page(admin, evaluation)
     for words in ("Passed: “new” is preferred to “old”.", "By use case", "Chinese", "Promoted.", "100.0%"):
         assert words in shown, words
