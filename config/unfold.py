@@ -116,6 +116,7 @@ NAVIGATION = [
             _entry(_("Policy recipes"), "tune", "policyrecipe"),
             _entry(_("Model versions"), "deployed_code", "modelversion"),
             _entry(_("Comparisons"), "compare_arrows", "modelcomparison"),
+            _entry(_("Evaluations"), "balance", "evaluation"),
             _entry(_("Scoring requests"), "speed", "scoringrequest"),
         ],
     },

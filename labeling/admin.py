@@ -24,6 +24,7 @@ from labeling.desk.demonstrating import admin as demonstrations
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking import admin as rankings
 from labeling.desk.ranking.models import Ranking
+from labeling.evaluations.admin import evaluations
 from labeling.exports.admin import exclusions, snapshots, ticked_exclusions
 from labeling.exports.admin.suspending import Suspending
 from labeling.imports.admin import prompt_imports
@@ -70,6 +71,7 @@ __all__ = [
     "alerts",
     "assignments",
     "entries",
+    "evaluations",
     "gold_checks",
     "gold_items",
     "invitations",

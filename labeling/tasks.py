@@ -21,6 +21,7 @@ from labeling.console.queries.work import work_by_day
 from labeling.console.services import count_days, count_figures
 from labeling.conversations.services.harvesting import harvest_conversations
 from labeling.desk.services import leases
+from labeling.evaluations.services import running
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
 from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
@@ -379,6 +380,12 @@ def train_policy(run_id: int) -> None:
 def compare_reward_models(comparison_id: int) -> None:
     """Two reward models that somebody wants beside each other."""
     compare_models(comparison_id=comparison_id)
+
+
+@shared_task
+def go_on_with_evaluations() -> None:
+    """Beat: evaluations ask further prompts, and are decided as soon as what was judged decides them."""
+    running.go_on_with_evaluations()
 
 
 @shared_task

@@ -50,6 +50,7 @@ CAPABILITIES = (
     "rewards",
     "training",
     "policies",
+    "evaluations",
     "conversations",
     "alerts",
     "api",

@@ -47,6 +47,10 @@ class SecondFactorRefused(Refusal):
     """The code is wrong, or the account may not do without a second factor."""
 
 
+class EvaluationRefused(Refusal):
+    """An evaluation can't be planned, started or decided so."""
+
+
 class UnknownLanguage(Refusal):
     """A code is that of no language that people and prompts may have."""
 

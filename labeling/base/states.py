@@ -246,6 +246,23 @@ class PolicyStage(models.TextChoices):
 ACTIVE_RUN_STATES = (RunState.QUEUED, RunState.EXPORTING, RunState.TRAINING, RunState.EVALUATING)
 
 
+class EvaluationState(models.TextChoices):
+    """PLANNED: it may still be started or dropped. DONE: it has a verdict. STOPPED: by hand, without one."""
+
+    PLANNED = "planned", _("Planned")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    STOPPED = "stopped", _("Stopped")
+
+
+class Verdict(models.TextChoices):
+    """What an evaluation said of its candidate. UNDECIDED: all was judged, and neither is shown."""
+
+    PASSED = "passed", _("Not worse than allowed")
+    FAILED = "failed", _("Worse than allowed")
+    UNDECIDED = "undecided", _("Not decided")
+
+
 class SkipReason(models.TextChoices):
     UNCLEAR = "unclear", _("Unclear")
     NO_EXPERTISE = "no_expertise", _("No expertise")
@@ -486,6 +503,10 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
         RunState.EXPORTING: (RunState.TRAINING, RunState.QUEUED, RunState.FAILED),
         RunState.TRAINING: (RunState.EVALUATING, RunState.QUEUED, RunState.FAILED),
         RunState.EVALUATING: (RunState.DONE, RunState.QUEUED, RunState.FAILED),
+    },
+    EvaluationState: {
+        EvaluationState.PLANNED: (EvaluationState.RUNNING, EvaluationState.STOPPED),
+        EvaluationState.RUNNING: (EvaluationState.DONE, EvaluationState.STOPPED),
     },
     ConversationState: {
         ConversationState.KEPT: (

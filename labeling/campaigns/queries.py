@@ -18,7 +18,7 @@ from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState
 from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
-from labeling.campaigns.models.queues import QueueProgress, WorkQueue, quota_reached
+from labeling.campaigns.models.queues import QueueProgress, WorkQueue, for_group_of, quota_reached
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.people.models import Labeler
 
@@ -52,7 +52,8 @@ def own_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
     """Campaigns whose instructions the labeler may read: those that could offer them work, or that they worked for."""
     worked = Q(assignments__labeler=labeler) | Q(compositions__labeler=labeler)
     if labeler.works_in is not None:
-        worked |= Q(languages__overlap=labeler.languages, stage=labeler.works_in)
+        offered = Q(languages__overlap=labeler.languages, stage=labeler.works_in)
+        worked |= offered & for_group_of(labeler, campaign="")
     mine = Campaign.objects.filter(worked).values("pk")
     return Campaign.objects.filter(pk__in=mine).exclude(state=CampaignState.DRAFT)
 

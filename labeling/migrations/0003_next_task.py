@@ -158,7 +158,8 @@ def not_minded(kind: Kind) -> str:
 
 
 # What a campaign asks of a labeler, and what they may do in all. Where there are no quotas nothing is counted.
-IS_OPEN_TO = """campaign.required_skills <@ claimant.skills AND (
+IS_OPEN_TO = """campaign.required_skills <@ claimant.skills
+            AND (NOT campaign.held_out_only OR claimant."group" = 'held_out') AND (
                 campaign.daily_quota IS NULL AND campaign.weekly_quota IS NULL
                 AND claimant.daily_quota IS NULL AND claimant.weekly_quota IS NULL
                 OR NOT concord_quota_reached(claimant.id, campaign.id)

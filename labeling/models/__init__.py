@@ -10,6 +10,7 @@ from labeling.conversations.models import Consent, HarvestRule, ServedConversati
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, EarlierDraft, Revision, WorkingTime
 from labeling.desk.ranking.models import RankedCompletion, Ranking
+from labeling.evaluations.models import Evaluation
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
@@ -58,6 +59,7 @@ __all__ = [
     "DailyWork",
     "Demonstration",
     "EarlierDraft",
+    "Evaluation",
     "Exclusion",
     "FailedLogin",
     "GoldItem",

@@ -9,7 +9,7 @@ from labeling.base.moves import StatefulModel, StatefulQuerySet
 from labeling.base.states import AssignmentKind, CampaignState, SamplingFailure, SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue, for_group_of, quota_reached
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
@@ -31,6 +31,7 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
         met = labeler.assignments.filter(HAS_MET, task=OuterRef("pk"), kind=AssignmentKind.RANKING)
         tasks = self.filter(
             HAS_A_FREE_PLACE,
+            for_group_of(labeler),
             Q(reserved_for=None) | Q(reserved_for=labeler),
             Q(written_by=None) | ~Q(written_by=labeler),
             ~Exists(met),
@@ -48,7 +49,8 @@ class RankingTask(StatefulModel):
     """A prompt with its 4 to 9 distinct completions and how many rankings it needs.
 
     Where 4 to 9 completions came in a file and some are the same, as few as 2 may be left: models that give the same
-    answer tie by definition, and what remains is still a comparison.
+    answer tie by definition, and what remains is still a comparison. A task that compares models has one completion of
+    each, which may be as few as 2.
 
     The counters are what claiming works on: Postgres refuses the row that would hand out one ranking too many.
     """
@@ -61,6 +63,9 @@ class RankingTask(StatefulModel):
     k_requested = models.PositiveSmallIntegerField()
     k = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Completions it has, once it is ready.")
     given = models.BooleanField(default=False, editable=False, help_text="Its completions came in a file.")
+    one_each = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="It has one completion of each model compared."
+    )
     reserved_for = models.ForeignKey(
         Labeler,
         null=True,
@@ -112,13 +117,14 @@ class RankingTask(StatefulModel):
         constraints = [
             one_of("state", TaskState, name="task_state_known"),
             models.CheckConstraint(
-                condition=Q(k_requested__gte=RANKED_LOWEST, k_requested__lte=RANKED_HIGHEST),
+                condition=Q(k_requested__gte=RANKED_LOWEST, k_requested__lte=RANKED_HIGHEST)
+                | Q(one_each=True, k_requested__gte=DISTINCT_LOWEST, k_requested__lte=RANKED_HIGHEST),
                 name="task_k_requested_range",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["ready", "done"])
                 | Q(k__gte=RANKED_LOWEST, k__lte=RANKED_HIGHEST, k__isnull=False)
-                | Q(given=True, k__gte=DISTINCT_LOWEST, k__lte=RANKED_HIGHEST, k__isnull=False),
+                | Q(Q(given=True) | Q(one_each=True), k__gte=DISTINCT_LOWEST, k__lte=RANKED_HIGHEST, k__isnull=False),
                 name="task_ready_has_4_to_9_completions",
             ),
             models.CheckConstraint(
@@ -163,6 +169,8 @@ class RankingTask(StatefulModel):
         return f"Ranking task {self.pk}"
 
 
+ALL_THE_SAME = "All models that are compared gave the same answer, so there is nothing to rank: they tie."
+"""Why such a task is set aside. It counts as a tie (labeling/evaluations)."""
 FINISH_REASONS = ("stop", "length", "imported", "written")
 """WRITTEN: a labeler's demonstration."""
 
@@ -185,6 +193,12 @@ class SamplingRun(StatefulModel):
     failure = models.CharField(max_length=16, blank=True, choices=SamplingFailure.choices)
     worker = models.CharField(max_length=200, blank=True)
     duplicates_dropped = models.PositiveSmallIntegerField(default=0)
+    repeated_key = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="text_key of the completion that it gave again, where models are compared: they tie.",
+    )
     best_of = models.PositiveSmallIntegerField(
         default=1, help_text="Each completion was picked among so many samples. 1: none was."
     )

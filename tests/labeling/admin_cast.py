@@ -16,6 +16,8 @@ from labeling.conversations.services.withdrawing import withdraw
 from labeling.desk.ranking.services import fields_of_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.desk.services.revisions import start_revision
+from labeling.evaluations.services.planning import plan_evaluation
+from labeling.evaluations.services.running import start_evaluation
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services.taking_in import import_rows
@@ -23,6 +25,7 @@ from labeling.models import (
     Campaign,
     Check,
     Demonstration,
+    Evaluation,
     Labeler,
     ModelVersion,
     NearCopyFound,
@@ -55,7 +58,7 @@ from lm.progress import Sample, StepEvent
 from lm.prompt_format import Message
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.conversations.talks import harvest, kept, program, takes
-from tests.labeling.handed_in import ask, rank, talk, write
+from tests.labeling.handed_in import ask, in_split, rank, talk, write
 from tests.labeling.models_in_use import registered
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 from tests.tiny_models import make_tiny_model, make_tiny_reward_model
@@ -251,6 +254,18 @@ def kept_and_withdrawn(campaign: Campaign) -> None:
     harvest()
     withdraw(user=noa.user, by=noa.user)
     program("mia's program")
+
+
+def evaluated(campaign: Campaign) -> Evaluation:
+    """One that is running: two models, and a prompt of the split test, whose answers are to be sampled."""
+    make_prompt(campaign, submitter=in_split("test")[0])
+    candidate, baseline = (
+        ModelVersion.objects.create(kind="sft", name=name, path=f"/{name}") for name in ("candidate", "baseline")
+    )
+    planned = plan_evaluation(
+        name="Candidate against baseline", source=campaign, candidate=candidate, baseline=baseline
+    )
+    return start_evaluation(evaluation=planned)
 
 
 def texts_of(response: Any) -> list[str]:

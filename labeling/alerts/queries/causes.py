@@ -222,7 +222,9 @@ def _set_aside() -> list[SetAside]:
 
 
 def _empty_campaigns() -> list[EmptyCampaign]:
-    """Campaigns that are finished, or ask for no rankings, are not among them."""
+    """Campaigns that are finished, or ask for no rankings, are not among them. Those that compare models ask prompts of
+    others.
+    """
     of_campaign = {"campaign": OuterRef("pk")}
     claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, NOT_A_COPY, **of_campaign)
     campaigns = Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE, simulated=False).annotate(
@@ -233,7 +235,7 @@ def _empty_campaigns() -> list[EmptyCampaign]:
     return [
         EmptyCampaign(campaign=each, prompts=each.wanting, sampling=each.sampling)
         for each in campaigns
-        if each.wanting or each.sampling or not (each.has_prompts or each.own_writing())
+        if each.wanting or each.sampling or not (each.has_prompts or each.own_writing() or each.one_each)
     ]
 
 

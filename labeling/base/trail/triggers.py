@@ -35,6 +35,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_policyrecipe": (),
     "labeling_campaign_reward_models": (),
     "labeling_campaign_managers": (),
+    "labeling_evaluation": (*EVERY, "-decision"),
     "labeling_exclusion": EVERY,
     "labeling_payterms": (),
     "labeling_payperiod": EVERY,

@@ -155,6 +155,18 @@ class Campaign(StatefulModel):
         default=False,
         help_text=_("Where a labeler has written an ideal answer, it is one of the completions, and nothing shows it."),
     )
+    one_each = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Each line of its mixture gives exactly one completion of a task, for models are compared by it."),
+    )
+    held_out_only = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Its work is offered to held-out labelers, and to nobody else."),
+    )
     ready_minutes = models.PositiveIntegerField(
         default=30,
         validators=[MaxValueValidator(MOST_READY_MINUTES)],
@@ -285,6 +297,11 @@ class Campaign(StatefulModel):
     def labeler_state(self) -> LabelerState:
         """The state of the labelers who are given its work."""
         return next(LabelerState(state) for state, stage in WORKS_IN.items() if stage == self.stage)
+
+    @property
+    def completions_of_a_task(self) -> int | None:
+        """How many completions each task has where models are compared; None: from k_min to k_max."""
+        return len(self.mixture) + self.include_demonstration if self.one_each else None
 
     def labels_wanted(self, number: int) -> int:
         """`number` labels of one piece of work, or EVERYBODY's: all who are screened, or practise, do the same."""

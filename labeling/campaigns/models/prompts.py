@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue, for_group_of, quota_reached
 from labeling.people.models import Labeler
 from lm.snapshot.records import SPLITS
 
@@ -69,6 +69,7 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
         met = labeler.assignments.filter(HAS_MET, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
         return self.filter(
             WANTS_DEMONSTRATION,
+            for_group_of(labeler),
             ~Exists(met),
             campaign__state=CampaignState.ACTIVE,
             campaign__stage=labeler.works_in,

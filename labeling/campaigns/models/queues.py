@@ -12,7 +12,7 @@ from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignState
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignState, LabelerGroup
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.people.models import Labeler
 
@@ -54,13 +54,19 @@ def quota_reached(labeler: Labeler | OuterRef, *, campaign: str = "campaign") ->
     return reached if has_none else reached | Q(OwnQuotaReached(key))
 
 
+def for_group_of(labeler: Labeler, *, campaign: str = "campaign__") -> Q:
+    """Of rows of a campaign, or of campaigns where `campaign` is empty: its work is for the labeler's group."""
+    return Q() if labeler.group == LabelerGroup.HELD_OUT else Q(**{f"{campaign}held_out_only": False})
+
+
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
     def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
         """The queues from which the labeler may be given work: those of open campaigns of their stage, in their
         languages, for which they have the skills, without the content that they opted out of, and until their quota is
-        reached. Simulated labelers have campaigns of their own.
+        reached; held-out labelers have some of their own. Simulated labelers have campaigns of their own.
         """
         return self.filter(
+            for_group_of(labeler),
             campaign__state=CampaignState.ACTIVE,
             campaign__stage=labeler.works_in,
             campaign__simulated=labeler.simulated,

@@ -22,6 +22,11 @@ from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.people.models import Labeler
 from labeling.people.skills.services import checked_skills
 
+FIXED_WHILE_COMPARING = frozenset(
+    {"mixture", "include_demonstration", "best_of_percent", "rankings_per_task", "use", "shared_percent"}
+)
+"""Of a campaign in which models are compared: otherwise its rankings would compare something else."""
+
 
 class CampaignDefaults(TypedDict):
     k_min: int
@@ -90,6 +95,9 @@ def change_campaign(
             f"{', '.join(fixed)} can't be changed here: slugs and stages stay, states have their own buttons."
         )
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    changed = {name for name, value in fields.items() if getattr(campaign, name) != value}
+    if campaign.one_each and (fixed := sorted(changed & FIXED_WHILE_COMPARING)):
+        raise CampaignRefused(f"“{campaign}” compares models: {', '.join(fixed)} stay as its evaluation was planned.")
     if "languages" in fields:
         fields["languages"] = checked_languages(fields["languages"])
     if "required_skills" in fields:

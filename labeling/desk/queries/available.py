@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from labeling.base.states import AssignmentKind, CampaignState, LabelerState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import WorkQueue
+from labeling.campaigns.models.queues import WorkQueue, for_group_of
 from labeling.campaigns.queries import counted_in
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
@@ -61,10 +61,11 @@ def _in_queues(
 
 
 def open_campaigns(labeler: Labeler) -> QuerySet[Campaign]:
-    """The open campaigns of the labeler's stage that are in one of their languages and ask for no skill that they
-    lack.
+    """The open campaigns of the labeler's stage and group that are in one of their languages and ask for no skill that
+    they lack.
     """
     return Campaign.objects.filter(
+        for_group_of(labeler, campaign=""),
         state=CampaignState.ACTIVE,
         stage=labeler.works_in,
         simulated=labeler.simulated,
@@ -96,6 +97,7 @@ def being_sampled_for(labeler: Labeler) -> int:
     """How many tasks that they could rank wait for completions, up to COUNTED_AT_MOST."""
     sampling = RankingTask.objects.filter(
         Q(reserved_for=None) | Q(reserved_for=labeler),
+        for_group_of(labeler),
         state=TaskState.SAMPLING,
         campaign__state=CampaignState.ACTIVE,
         campaign__stage=labeler.works_in,

@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
-from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CampaignState, LabelerState
+from labeling.base.states import (
+    AssignmentKind,
+    AssignmentState,
+    CampaignStage,
+    CampaignState,
+    LabelerGroup,
+    LabelerState,
+)
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt
-from labeling.campaigns.models.queues import HAS_MET, QueueProgress, WorkQueue, quota_reached
+from labeling.campaigns.models.queues import HAS_MET, QueueProgress, WorkQueue, for_group_of, quota_reached
 from labeling.campaigns.queries import counted_in
 from labeling.desk.models import Assignment
 from labeling.desk.queries.available import COUNTED_AT_MOST, being_sampled_for, open_campaigns
@@ -46,6 +54,8 @@ class Cause(StrEnum):
     """It holds what they opted out of."""
     SKILLS = "skills"
     """It asks for skills that they don't have."""
+    GROUP = "group"
+    """It is for held-out labelers alone."""
     QUOTA = "quota"
     """They have done as much of its campaign as it takes from one person in a day or a week."""
     OTHER_LANGUAGE = "other_language"
@@ -92,6 +102,7 @@ def _to_come(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
 def _held(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance]:
     held = Assignment.objects.filter(
         _for_people(labeler.works_in),
+        for_group_of(labeler),
         state=AssignmentState.OPEN,
         kind=kind,
         prompt__language__in=labeler.languages,
@@ -111,7 +122,7 @@ def _waiting_elsewhere(labeler: Labeler, kind: AssignmentKind) -> list[Hindrance
             return Cause.MINDED
         return Cause.QUOTA if queue.quota_reached else Cause.MET
 
-    queues = WorkQueue.objects.filter(_for_people(labeler.works_in)).select_related("campaign")
+    queues = WorkQueue.objects.filter(_for_people(labeler.works_in), for_group_of(labeler)).select_related("campaign")
     reached = ExpressionWrapper(quota_reached(labeler), output_field=BooleanField())
     return _by_cause(_waiting(queues.annotate(quota_reached=reached), kind), cause_of, skills=labeler.skills)
 
@@ -176,6 +187,7 @@ def _queues_for(kind: AssignmentKind, stage: CampaignStage) -> QuerySet[WorkQueu
     )
     return (
         WorkQueue.objects.filter(
+            Q(campaign__held_out_only=False) | Q(Exact(OuterRef("group"), LabelerGroup.HELD_OUT.value)),
             kind=kind,
             campaign__state=CampaignState.ACTIVE,
             campaign__stage=stage,
@@ -247,7 +259,10 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
     skilled = speakers.filter(skills__contains=OuterRef("skills")).filter(
         skills__contains=OuterRef("campaign__required_skills")
     )
-    willing = skilled.exclude(opt_outs__overlap=OuterRef("content_warnings"))
+    of_group = skilled.filter(
+        Q(group=LabelerGroup.HELD_OUT) | Q(Exact(OuterRef("campaign__held_out_only"), Value(value=False)))
+    )
+    willing = of_group.exclude(opt_outs__overlap=OuterRef("content_warnings"))
     passed = QueueProgress.objects.filter(labeler=OuterRef("pk"), queue=OuterRef(OuterRef("pk"))).values("passed")
     theirs = _rows_of(kind).filter(
         ~Exists(_met(kind, labeler=OuterRef(OuterRef("pk")))),
@@ -261,6 +276,7 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
     queues_with_takers: QuerySet[Any] = counted.annotate(
         has_speaker=Exists(speakers),
         is_unskilled=~Exists(skilled),
+        is_of_no_group=~Exists(of_group),
         is_minded=~Exists(willing),
         has_taker=Exists(takers),
     )
@@ -272,6 +288,8 @@ def _cause_for_all(queue: Any) -> Cause:
         return Cause.OTHER_LANGUAGE
     if queue.is_unskilled:
         return Cause.SKILLS
+    if queue.is_of_no_group:
+        return Cause.GROUP
     return Cause.MINDED if queue.is_minded else Cause.MET
 
 
@@ -296,6 +314,6 @@ def _by_cause(
             languages=tuple(sorted(languages)) if cause == Cause.OTHER_LANGUAGE else (),
             skills=tuple(sorted(lacking)) if cause == Cause.SKILLS else (),
         )
-        for cause in (Cause.MET, Cause.QUOTA, Cause.MINDED, Cause.SKILLS, Cause.OTHER_LANGUAGE)
+        for cause in (Cause.MET, Cause.QUOTA, Cause.MINDED, Cause.GROUP, Cause.SKILLS, Cause.OTHER_LANGUAGE)
         if counts[cause]
     ]

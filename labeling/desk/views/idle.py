@@ -115,6 +115,13 @@ def _for_admin(each: Hindrance) -> str:
                 each.count,
             )
             return words % said
+        case Cause.GROUP:
+            words = ngettext(
+                "%(n)s is for held-out labelers, of whom nobody may take it.",
+                "%(n)s are for held-out labelers, of whom nobody may take them.",
+                each.count,
+            )
+            return words % said
         case Cause.QUOTA:
             words = ngettext(
                 "%(n)s waits beyond a quota, of its campaign or of the labeler.",

@@ -78,6 +78,7 @@ MAY: Mapping[str, May] = {
     "labeling.policyrecipe": TRAINING,
     "labeling.policyrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
+    "labeling.evaluation": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),
     "labeling.scoringrequest": May(engineer="view add"),
     "labeling.incident": May(engineer="view"),

@@ -22,7 +22,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import why_unusable
 from labeling.model_versions.services.trying import note_unusable, sample_once
-from labeling.ranking_tasks.models import RankingTask, SamplingRun
+from labeling.ranking_tasks.models import ALL_THE_SAME, RankingTask, SamplingRun
 from labeling.ranking_tasks.planning.rules import in_flight
 from labeling.ranking_tasks.services.sampling_runs import (
     Picker,
@@ -36,7 +36,7 @@ from labeling.ranking_tasks.services.sampling_runs import (
 from labeling.ranking_tasks.services.slots import Slot, add_demonstration, missing_slots, versions_of
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
-from lm.snapshot.records import RANKED_LOWEST
+from lm.snapshot.records import DISTINCT_LOWEST, RANKED_LOWEST
 from rm_trainer.protocol import Rewarder
 from sampler.protocol import CannotSample, ModelFault, Sampler
 
@@ -118,8 +118,10 @@ def sample_tasks(*, task_ids: Sequence[int], sources: Sources, resample_limit: i
             break
         log.info("sampling round %d of tasks %s done", round_number + 1, sorted({slot.task.pk for slot in slots}))
     for task in _sampled_now(task_ids):
-        usable = [version for version in versions_of(task, sources.current) if _is_usable(version)]
-        if not usable and task.completions.count() < task.k_requested:
+        versions = versions_of(task, sources.current)
+        usable = [version for version in versions if _is_usable(version)]
+        enough = usable == versions if task.one_each else bool(usable)
+        if not enough and task.completions.count() < task.k_requested:
             put_back_unsampled([task.pk])
         elif task.completions.exists() or _works(usable[0], sources):
             _settle(task)
@@ -230,12 +232,14 @@ def _end_runs_of_dead_workers(task_ids: Sequence[int]) -> None:
 
 @transaction.atomic
 def _settle(task: RankingTask) -> None:
-    """Ready with what it has, if that is at least 4; otherwise set aside."""
+    """Ready with what it has, if that is at least 4, or one of each model compared; otherwise set aside."""
     task = RankingTask.objects.select_for_update(no_key=True).get(pk=task.pk)
     if task.state != TaskState.SAMPLING:
         return  # another worker was quicker
     count = task.completions.count()
-    if count >= RANKED_LOWEST:
+    if task.one_each:
+        _settle_comparison(task, count)
+    elif count >= RANKED_LOWEST:
         mark_ready(task)
     else:
         set_aside(
@@ -243,6 +247,18 @@ def _settle(task: RankingTask) -> None:
             reason=f"Only {count} distinct completions could be sampled, and a ranking needs {RANKED_LOWEST}. "
             "Raise the campaign's temperature, or set the prompt aside.",
         )
+
+
+def _settle_comparison(task: RankingTask, distinct: int) -> None:
+    """Of models that are compared every one must have answered."""
+    answers = distinct + task.sampling_runs.exclude(repeated_key="").count()
+    if answers < task.k_requested:
+        lacking = task.k_requested - answers
+        set_aside(task, reason=f"{lacking} of {task.k_requested} models gave no answer, or nobody wrote one.")
+    elif distinct < DISTINCT_LOWEST:
+        set_aside(task, reason=ALL_THE_SAME)
+    else:
+        mark_ready(task)
 
 
 @transaction.atomic

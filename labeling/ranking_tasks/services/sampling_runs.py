@@ -72,13 +72,25 @@ def picked(
 def keep(task: RankingTask, run: SamplingRun, completions: Sequence[SampledCompletion]) -> None:
     locked = RankingTask.objects.select_for_update(no_key=True).get(pk=task.pk)
     kept = 0
-    if locked.state == TaskState.SAMPLING:
+    if locked.state == TaskState.SAMPLING and locked.one_each:
+        kept = _keep_or_repeat(locked, run, completions)
+    elif locked.state == TaskState.SAMPLING:
         texts = list(locked.completions.values_list("text", flat=True))
         taken = {near_key(text) for text in texts}
         for completion in completions:
             if len(texts) + kept < locked.k_requested:
                 kept += _keep_one(locked, run, completion, taken)
     finish_run(run, SamplingState.DONE, duplicates_dropped=len(completions) - kept)
+
+
+def _keep_or_repeat(task: RankingTask, run: SamplingRun, completions: Sequence[SampledCompletion]) -> int:
+    """Keeps the one answer of a model that is compared. What another gave already is not shown twice: they tie."""
+    known = {near_key(text): key for text, key in task.completions.values_list("text", "text_key")}
+    for completion in completions[:1]:
+        run.repeated_key = known.get(near_key(clean_answer(completion.text)), "")
+        if not run.repeated_key:
+            return _keep_one(task, run, completion, set(known))
+    return 0
 
 
 def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion, taken: set[str]) -> int:
@@ -107,6 +119,7 @@ def finish_run(run: SamplingRun, state: SamplingState, *, duplicates_dropped: in
     run.move(
         to=state,
         duplicates_dropped=duplicates_dropped,
+        repeated_key=run.repeated_key,
         new_tokens=run.new_tokens,
         seconds=run.seconds,
         finished_at=timezone.now(),

@@ -70,7 +70,8 @@ def _with_its_prompt(prompt: Prompt) -> str:
 
 
 def _restore(task: RankingTask) -> None:
-    if task.given or task.completions.count() >= RANKED_LOWEST:
+    enough = task.k is not None if task.one_each else task.completions.count() >= RANKED_LOWEST
+    if task.given or enough:
         mark_ready(task)
         if task.rankings_done == task.rankings_needed:  # its last ranking came in while it was aside
             task.move(to=TaskState.DONE)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from labeling.base.states import LabelerGroup, SamplingState, TaskState
@@ -33,6 +34,8 @@ def missing_slots(task: RankingTask, *, current: ModelVersion, is_usable: Callab
     Versions that can't be used now leave their share to the others, so that no labeler waits for them; with none left
     there are no slots. Retired versions are sampled from as long as the mixture names them.
     """
+    if task.one_each:
+        return _one_of_each(task, current=current, is_usable=is_usable)
     kept = list(
         task.completions.values_list(
             "run__model_version_id", "run__temperature", "run__top_p", "run__best_of", "run__demonstration_id"
@@ -53,6 +56,31 @@ def missing_slots(task: RankingTask, *, current: ModelVersion, is_usable: Callab
         if lacking:
             found.append(_with_count(slot, lacking))
     return found
+
+
+def _one_of_each(task: RankingTask, *, current: ModelVersion, is_usable: Callable[[ModelVersion], bool]) -> list[Slot]:
+    """One completion of each version that has given none, nor another's text. None stands in for one that can't be
+    used now: that would be no comparison.
+    """
+    campaign = task.campaign
+    answered = set(
+        task.sampling_runs.filter(Q(completions__isnull=False) | ~Q(repeated_key="")).values_list(
+            "model_version", flat=True
+        )
+    )
+    versions = _versions_of(campaign.mixture, current)
+    return [
+        Slot(
+            task=task,
+            version=version,
+            temperature=campaign.temperature if part["temperature"] is None else part["temperature"],
+            top_p=campaign.top_p if part["top_p"] is None else part["top_p"],
+            best_of=1,
+            count=1,
+        )
+        for part in campaign.mixture
+        if (version := versions[part["model"]]).pk not in answered and is_usable(version)
+    ]
 
 
 def _with_count(slot: Slot, count: int) -> Slot:

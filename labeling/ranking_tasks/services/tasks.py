@@ -87,7 +87,8 @@ def top_up(*, campaign: Campaign, paces: Paces = NOBODY) -> list[int]:
 def make_task(
     *, prompt: Prompt, campaign: Campaign, rankings_needed: int | None = None, reserved_for: Labeler | None = None
 ) -> RankingTask:
-    """One task of the prompt, to be sampled, with K drawn evenly from the campaign's range.
+    """One task of the prompt, to be sampled, with K drawn evenly from the campaign's range, or one completion of each
+    model that the campaign compares.
 
     It needs as many rankings as the campaign says, or as a shared task needs, unless told otherwise.
     """
@@ -97,7 +98,8 @@ def make_task(
         prompt=prompt,
         campaign=campaign,
         language=prompt.language,
-        k_requested=random.randint(campaign.k_min, campaign.k_max),
+        k_requested=campaign.completions_of_a_task or random.randint(campaign.k_min, campaign.k_max),
+        one_each=campaign.one_each,
         rankings_needed=wanted.rankings,
         shared=wanted.shared,
         reserved_for=reserved_for,

@@ -78,6 +78,7 @@ from tests.labeling.admin_cast import (
     checked_by,
     compared_elsewhere,
     doubted,
+    evaluated,
     furnish,
     kept_and_withdrawn,
     looked_at,
@@ -173,6 +174,7 @@ def everything(tmp_path: Path) -> Campaign:
     checked_by(make_labeler("lou"))
     kept_and_withdrawn(campaign)
     policy_in_training(snapshot)
+    evaluated(campaign)
     return campaign
 
 

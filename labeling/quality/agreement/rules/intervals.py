@@ -49,13 +49,13 @@ def share_of(cells: Iterable[Cell], *, samples: int = RESAMPLES, seed: int = 0) 
     times = np.random.default_rng(seed).multinomial(prompts, table[:, 2] / prompts, size=samples)
     drawn = (times @ table[:, 0]) / (times @ table[:, 1])
     value = float((table[:, 0] * table[:, 2]).sum() / pairs)
-    low, high = (float(bound) for bound in np.quantile(drawn, _widened(prompts)))
+    low, high = (float(bound) for bound in np.quantile(drawn, widened(prompts)))
     if math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-12):
         low, high = wilson(value, prompts)  # prompts that are all alike
     return Share(value=value, low=low, high=high, pairs=pairs, prompts=prompts)
 
 
-def _widened(prompts: int) -> tuple[float, float]:
+def widened(prompts: int) -> tuple[float, float]:
     """The quantiles of the draws that make a 95% interval over so many prompts."""
     tail = NormalDist().cdf(-math.sqrt(prompts / (prompts - 1)) * student_quantile(Z, prompts - 1))
     return tail, 1 - tail
