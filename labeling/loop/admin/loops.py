@@ -15,6 +15,7 @@ from labeling.base.admin.model_admins import BaseAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS
 from labeling.base.admin.tables import csv_of
 from labeling.base.states import TurnState
+from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.loop.admin.picture import picture_of, table_of
 from labeling.loop.admin.words import said_in_words
 from labeling.loop.models import STEPS, Loop, Turn
@@ -53,7 +54,8 @@ class LoopForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are
 
 
 @admin.register(Loop)
-class LoopAdmin(BaseAdmin):
+class LoopAdmin(OfCampaigns, BaseAdmin):
+    campaign_paths = ("source",)
     list_display = (shown("reward_model", lazy("Reward model")), "latest_turn", "show_state", "show_why")
     form = LoopForm
     fieldsets = (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.tables import Bar, Cell, Row, Table, number, unknown
 from labeling.base.states import OPEN_TURN_STATES, TurnState
+from labeling.evaluations.rules.gate import Decision
 from labeling.loop.admin.words import said_in_words
 from labeling.loop.models import Loop, Turn
 from labeling.loop.queries import PolicyFigures, decision_of, figures_of_policy, new_rankings
@@ -62,7 +64,7 @@ def picture_of(loop: Loop) -> list[Drawn]:
     ]
 
 
-def _turns(loop: Loop) -> Sequence[Turn]:
+def _turns(loop: Loop) -> QuerySet[Turn]:
     beside = ("training_run", "policy_run__model_version", "evaluation", "reward_before", "reward_after")
     return loop.turns.select_related("loop", *beside, "policy_before", "policy_after").order_by("-number")
 
@@ -151,11 +153,7 @@ def _of_evaluation(turn: Turn) -> Content:
     prompts = ngettext("%(count)d prompt", "%(count)d prompts", decision["prompts"]) % {"count": decision["prompts"]}
     bounds = f"{decision['low']:.0%} – {decision['high']:.0%}"
     rate = _("%(rate)s preferred") % {"rate": f"{decision['win_rate']:.0%}"}
-    return (
-        rate,
-        [Line(text=f"{bounds}, {prompts}"), own],
-        bar_of(decision["low"], decision["win_rate"], decision["high"]),
-    )
+    return rate, [Line(text=f"{bounds}, {prompts}"), own], _bar(decision)
 
 
 def _of_promotion(turn: Turn) -> Content:
@@ -178,10 +176,6 @@ def _changed(before: ModelVersion | None, after: ModelVersion | None) -> list[Li
         link = reverse("admin:labeling_modelversion_change", args=[before.pk])
         found.append(Line(text=_("before: %(version)s") % {"version": before}, link=link))
     return found
-
-
-def bar_of(low: float, middle: float, high: float) -> Bar:
-    return Bar(left=100 * low, middle=100 * middle, width=100 * (high - low))
 
 
 def table_of(loop: Loop) -> Table:
@@ -209,11 +203,8 @@ def table_of(loop: Loop) -> Table:
 
 
 def _row(turn: Turn) -> Row:
-    found = (
-        figures_of_policy(turn.policy_run) if turn.policy_run else PolicyFigures(started=None, reached=None, kl=None)
-    )
-    decision = decision_of(turn)
-    judged = decision is not None and decision["win_rate"] is not None
+    nothing = PolicyFigures(started=None, reached=None, kl=None)
+    found = figures_of_policy(turn.policy_run) if turn.policy_run else nothing
     return Row(
         cells=[
             number(turn.number),
@@ -225,11 +216,25 @@ def _row(turn: Turn) -> Row:
             _decimal(found.started, 3),
             _decimal(found.reached, 3),
             _decimal(found.kl, 2),
-            *(_share(decision[name] if decision and judged else None) for name in ("win_rate", "low", "high")),
-            number(decision["prompts"]) if decision else unknown("–"),
+            *_judged(decision_of(turn)),
         ],
-        bar=bar_of(decision["low"], decision["win_rate"] or 0.0, decision["high"]) if decision and judged else None,
+        bar=_bar(decision_of(turn)),
     )
+
+
+def _judged(decision: Decision | None) -> list[Cell]:
+    if decision is None:
+        return [unknown("–")] * 4
+    shares = (decision["win_rate"], decision["low"], decision["high"])
+    return [*(_share(share) for share in shares), number(decision["prompts"])]
+
+
+def _bar(decision: Decision | None) -> Bar | None:
+    """The win rate between its bounds."""
+    if decision is None or decision["win_rate"] is None:
+        return None
+    low, high = decision["low"], decision["high"]
+    return Bar(left=100 * low, middle=100 * decision["win_rate"], width=100 * (high - low))
 
 
 def _named(version: ModelVersion | None) -> Cell:

@@ -62,6 +62,7 @@ from labeling.models import (
     SurveyParticipation,
     ThreadMessage,
     TrainingPoint,
+    Turn,
     UnfinishedAttempt,
     Webhook,
     WorkerSign,
@@ -90,6 +91,7 @@ from tests.labeling.admin_cast import (
     run_in_training,
     shared_by,
     snapshot_in,
+    turning,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -130,6 +132,7 @@ SHOWN_ELSEWHERE = {
     SurveyAnswer,
     ThreadMessage,
     TrainingPoint,
+    Turn,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {
@@ -175,6 +178,7 @@ def everything(tmp_path: Path) -> Campaign:
     kept_and_withdrawn(campaign)
     policy_in_training(snapshot)
     evaluated(campaign)
+    turning(campaign)
     return campaign
 
 

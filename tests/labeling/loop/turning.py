@@ -82,7 +82,7 @@ def failed(run: TrainingRun | PolicyRun | None) -> None:
     fail_run(run=run, reason="The disk is full.")
 
 
-def people_judge(turn: Turn, judge: Labeler, *, like_the_new: bool) -> None:
+def people_judge(turn: Turn, judge: Labeler, *, like_the_new: bool, at_most: int = 1000) -> None:
     """A sampling worker answers all prompts of the evaluation, and one labeler ranks the answers."""
     turn.refresh_from_db()
     evaluation = turn.evaluation
@@ -92,7 +92,8 @@ def people_judge(turn: Turn, judge: Labeler, *, like_the_new: bool) -> None:
         evaluation,
         **{evaluation.candidate.name: Speaker("New"), evaluation.baseline.name: Speaker("Old")},
     )
-    ranked_by(judge, evaluation, begins_with("New", "Old") if like_the_new else begins_with("Old", "New"))
+    taste = begins_with("New", "Old") if like_the_new else begins_with("Old", "New")
+    ranked_by(judge, evaluation, taste, at_most=at_most)
     decide(evaluation)
 
 
@@ -107,3 +108,17 @@ def _under_way(run: AnyRun) -> AnyRun:
     begin_training(run=claimed, snapshot=snapshot, base="/base", output_path=path, log_path=f"{path}.log", config={})
     begin_evaluating(run=claimed)
     return claimed
+
+
+def two_turns(loop: Loop, checkpoint: Path, *, labeler: Labeler, judge: Labeler) -> None:
+    """One whose policy people prefer and which is promoted, and one whose policy is being judged."""
+    for reward, kl in (((0.12, 0.86), 3.1), ((0.44, 0.97), 4.6)):
+        beat(loop)
+        ranked(loop, labeler, loop.min_new_rankings)
+        reward_model_trained(beat(loop))
+        policy_trained(beat(loop), checkpoint, reward=reward, kl=kl)
+        turn = beat(loop)
+        if turn.number == 1:
+            people_judge(turn, judge, like_the_new=True)
+            beat(loop)
+    people_judge(turn, judge, like_the_new=True, at_most=5)
