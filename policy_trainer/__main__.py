@@ -65,12 +65,7 @@ def presets_of(name: str) -> Presets:
 def _command(namespace: argparse.Namespace, progress: Progress, processes: Processes) -> None:
     command = COMMANDS[namespace.command]
     arguments = from_namespace(command.arguments, namespace)
-    if command.trains:
-        command.run(arguments, progress, processes)
-    elif processes.size > 1:
-        raise Refused(f"{namespace.command} runs in one process. Start it without torchrun.")
-    else:
-        command.run(arguments, progress)
+    command.run(arguments, progress, processes)
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:

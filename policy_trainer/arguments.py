@@ -50,7 +50,9 @@ class PolicyArguments(TrainingArguments):
 
 @dataclass(frozen=True, kw_only=True)
 class SftArguments(PolicyArguments):
-    """`python -m policy_trainer sft`."""
+    """`python -m policy_trainer sft`. Every epoch is measured, so there is no --eval-every."""
+
+    WITHOUT: ClassVar[frozenset[str]] = frozenset({"eval_every"})
 
     epochs: Annotated[int, "Passes over the demonstrations. InstructGPT: 16; the best of them is kept."] = 16
     batch_size: Annotated[int, "Demonstrations per optimizer step. InstructGPT: 32 at 1.3B and 6B, 8 at 175B."] = 32
@@ -100,6 +102,7 @@ class PpoArguments(PolicyArguments):
     MAY_DIFFER: ClassVar[frozenset[str]] = PolicyArguments.MAY_DIFFER | {
         "prompts", "hours", "watch_every", "keep_rollouts",
     }  # fmt: skip
+    WITHOUT: ClassVar[frozenset[str]] = frozenset({"epochs", "eval_every", "final_learning_rate_fraction"})
 
     reward_model: Annotated[Path, "Reward model that is optimised; the value function begins as it."]
     watched_reward_model: Annotated[

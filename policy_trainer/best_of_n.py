@@ -22,13 +22,14 @@ from lm.prompt_format import Message
 from lm.snapshot.reading import Snapshot, open_snapshot
 from lm.snapshot.records import DemonstrationRecord
 from lm.snapshot.writing import SnapshotWriter
+from lm.training.processes import ALONE, Processes
 from lm.training.runtime import prepare_runtime
 from policy_trainer.arguments import BestOfNArguments
 from policy_trainer.maths.best_of_n import expected_best, kl_bound, mean_of_best
-from policy_trainer.model import load_policy
+from policy_trainer.model import Policy, load_policy
 from policy_trainer.pretraining import prompts_of
 from policy_trainer.reward import RewardDoor, load_checked, refuse_constant
-from policy_trainer.rollout import Rollout, Sampling, prompt_of, sample
+from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
 
 SOURCE = "best_of_n"
 
@@ -42,22 +43,18 @@ class Row(TypedDict):
     watched: float | None
 
 
-def best_of_n(arguments: BestOfNArguments, progress: Progress) -> None:
-    """Writes `output`, and `snapshot` where it is asked for. Raises Refused."""
-    runtime = prepare_runtime(arguments, arguments.dtype)
-    snapshot = open_snapshot(arguments.data)
-    policy = load_policy(arguments.base, max_length=arguments.max_length)
-    door = RewardDoor(load_checked(arguments.reward_model, policy).scorer(runtime))
-    watched = arguments.watched_reward_model
-    watching = None if watched is None else RewardDoor(load_checked(watched, policy).scorer(runtime))
-    conversations = prompts_of(snapshot, arguments.split)[: arguments.prompts or None]
-    room = policy.renderer.max_length - arguments.max_new_tokens
-    every = [prompt_of(policy, number, one) for number, one in enumerate(conversations, start=1)]
-    prompts = [one for one in every if len(one.ids) <= room]
-    if len(prompts) < len(every):
-        progress.note(f"{len(every) - len(prompts)} prompts leave no room for an answer and are left out.")
-    if not prompts:
-        raise Refused(f"{arguments.data} has no prompts that can be answered in the split {arguments.split}.")
+def best_of_n(arguments: BestOfNArguments, progress: Progress, processes: Processes = ALONE) -> None:
+    """Writes `output`, and `snapshot` where it is asked for. Raises Refused. Each of several processes answers some of
+    the prompts by the whole policy, and holds a part of the reward models.
+    """
+    with processes.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, processes)
+        snapshot = open_snapshot(arguments.data)
+        policy = load_policy(arguments.base, max_length=arguments.max_length)
+        door = RewardDoor(load_checked(arguments.reward_model, policy).scorer(runtime))
+        watched = arguments.watched_reward_model
+        watching = None if watched is None else RewardDoor(load_checked(watched, policy).scorer(runtime))
+        prompts = _prompts(arguments, snapshot, policy, progress)
     sampling = Sampling(
         completions=arguments.n, max_new_tokens=arguments.max_new_tokens, max_tokens=arguments.tokens_in_rollout
     )
@@ -66,25 +63,40 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress) -> None:
     refuse_constant(rewards)
     others = None if watching is None else watching.rewards(rollouts)
     rows = [_row(n, rewards, others) for n in _sizes(arguments.n)]
-    write_json_file(
-        arguments.output,
-        {
-            "schema": 1,
-            "base": arguments.base,
-            "reward_model": str(arguments.reward_model),
-            "watched_reward_model": None if watched is None else str(watched),
-            "snapshot_sha256": snapshot.sha256,
-            "split": arguments.split,
-            "prompts": len(prompts),
-            "ended": fmean(end for one in rollouts for end in one.ended),
-            "rows": rows,
-        },
-    )
-    if arguments.snapshot is not None:
-        _write_snapshot(arguments.snapshot, rollouts, rewards, arguments, snapshot)
+    with processes.agreed():
+        if processes.first:
+            write_json_file(
+                arguments.output,
+                {
+                    "schema": 1,
+                    "base": arguments.base,
+                    "reward_model": str(arguments.reward_model),
+                    "watched_reward_model": None if watched is None else str(watched),
+                    "snapshot_sha256": snapshot.sha256,
+                    "split": arguments.split,
+                    "prompts": len(prompts),
+                    "ended": fmean(end for one in rollouts for end in one.ended),
+                    "rows": rows,
+                },
+            )
+            if arguments.snapshot is not None:
+                _write_snapshot(arguments.snapshot, rollouts, rewards, arguments, snapshot)
     for row in rows:
         said = "" if row["watched"] is None else f", watched {row['watched']:+.3f}"
         progress.note(f"best of {row['n']}: reward {row['reward']:+.3f}{said}, at most {row['kl']:.2f} nats")
+
+
+def _prompts(arguments: BestOfNArguments, snapshot: Snapshot, policy: Policy, progress: Progress) -> list[Prompt]:
+    """The split's with room for an answer. Raises Refused where there are none."""
+    conversations = prompts_of(snapshot, arguments.split)[: arguments.prompts or None]
+    room = policy.renderer.max_length - arguments.max_new_tokens
+    every = [prompt_of(policy, number, one) for number, one in enumerate(conversations, start=1)]
+    prompts = [one for one in every if len(one.ids) <= room]
+    if len(prompts) < len(every):
+        progress.note(f"{len(every) - len(prompts)} prompts leave no room for an answer and are left out.")
+    if not prompts:
+        raise Refused(f"{arguments.data} has no prompts that can be answered in the split {arguments.split}.")
+    return prompts
 
 
 def _sizes(n: int) -> list[int]:

@@ -141,9 +141,11 @@ def _dpo(run: Run, curves: EventFiles, processes: Processes) -> None:
             dpo_report.step(run, step, result.loss, result.correct / result.pairs, result, monotonic() - began)
             if arguments.eval_every and step % arguments.eval_every == 0 and step < run.steps:
                 _validate(run, step)
+                run.show(step)
             state = Done(results=results, events=progress.events, seconds=monotonic() - began)
             checkpoints.save_if_due(model, run.optimizer, state, every=arguments.checkpoint_every, stop=stop)
     figures = _validate(run, run.steps)
+    run.show(run.steps)
     merge_adapters(model)
     tokens = sum(one.tokens for one in results)
     dpo_report.write(run, figures, curves, processes, tokens=tokens, training=monotonic() - began)

@@ -20,6 +20,9 @@ from lm.training.set_up import ready_to_train
 from policy_trainer.arguments import DpoArguments
 from policy_trainer.log_probs import completion_log_probs
 from policy_trainer.model import Policy, load_policy
+from policy_trainer.prompts import held_out_prompts
+from policy_trainer.rollout import Prompt, Sampling, sample
+from policy_trainer.samples import samples_of
 from rm_trainer.data import Records, TrainingData, read_records, render_records
 from rm_trainer.token_file import TokenizedRanking
 
@@ -34,7 +37,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Run:
-    """Rankings of the splits with at least one pair, in memory."""
+    """Rankings of the splits with at least one pair, in memory. `prompts`: of the split valid, answered to be read."""
 
     arguments: DpoArguments
     progress: Progress
@@ -46,6 +49,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     train: Sequence[Judged]
     valid: Sequence[Judged]
+    prompts: Sequence[Prompt]
     energy: EnergyMeter
     began: float
 
@@ -67,6 +71,17 @@ class Run:
         )
         return ([self.train[number] for number in batch] for batch in islice(numbers, done, None))
 
+    def show(self, step: int) -> None:
+        """Answers the prompts, by the same seeds every time."""
+        arguments = self.arguments
+        if self.prompts:
+            sampling = Sampling(1, arguments.max_new_tokens, max_tokens=arguments.tokens_in_rollout)
+            rollouts = sample(self.policy, self.runtime, self.prompts, sampling, seed=arguments.seed, version=step)
+            self.progress.say(
+                {"event": "samples", "step": step, "samples": samples_of(rollouts, [None] * len(rollouts))},
+                f"Answered {len(rollouts)} validation prompts.",
+            )
+
 
 def prepare(arguments: DpoArguments, progress: Progress, processes: Processes) -> Run:
     """Raises Refused."""
@@ -77,6 +92,9 @@ def prepare(arguments: DpoArguments, progress: Progress, processes: Processes) -
         policy = load_policy(arguments.base, max_length=arguments.max_length)
         data = render_records(records, policy.renderer, None)
         model = policy.model
+        prompts = held_out_prompts(
+            records.snapshot, policy, max_new_tokens=arguments.max_new_tokens, most=arguments.samples
+        )
         optimizer = ready_to_train(model, arguments, runtime, train_heads=False)
     reading = choose_strategy(model, runtime.device)
     train, valid = (judged(policy, runtime, reading, list(one), arguments) for one in (data.train, data.valid))
@@ -91,6 +109,7 @@ def prepare(arguments: DpoArguments, progress: Progress, processes: Processes) -
         optimizer=optimizer,
         train=train,
         valid=valid,
+        prompts=prompts,
         energy=EnergyMeter(runtime.device),
         began=began,
     )

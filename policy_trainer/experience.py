@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from lm.errors import Failed
+from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.training.batches import parts
-from lm.training.dealing import pack
+from lm.training.dealing import own_parts
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths import advantage, kl
 from policy_trainer.maths.answers import summed
@@ -53,20 +54,28 @@ class Experience:
 def collect(
     networks: Networks, rollouts: Sequence[Rollout], scores: Sequence[Tensor], arguments: PpoArguments, *, version: int
 ) -> list[Experience]:
-    """Reads every prompt with its answers once in each network. Advantages are not scaled yet.
+    """Reads every prompt with its answers once in each network; each process reads its share and learns what the others
+    read. Advantages are not scaled yet.
 
     Raises Failed for rollouts of other weights than the networks have.
     """
     stale = [one.version for one in rollouts if one.version != version]
     if stale:
         raise Failed(f"Answers of the weights after {stale[0]} updates are to be learned from after {version}.")
-    found: dict[int, Experience] = {}
+    lengths = [sum(one.tokens.completions) for one in rollouts]
+    found = torch.zeros(4, sum(lengths))  # log-probabilities, reference, entropies, values
+    places = torch.split(found, lengths, dim=1)
     sizes = [len(one.tokens.ids) for one in rollouts]
-    for numbers in pack(sizes, arguments.tokens_per_microbatch):
-        some = [rollouts[number] for number in numbers]
-        read = _read(networks, some, [scores[number] for number in numbers], arguments)
-        found |= zip(numbers, read, strict=True)
-    return [found[number] for number in range(len(rollouts))]
+    for numbers, counts in own_parts(sizes, budget=arguments.tokens_per_microbatch, processes=networks.processes):
+        read = _read(networks, [rollouts[number].tokens for number in numbers]).cpu()
+        own = torch.split(read, [lengths[number] for number in numbers], dim=1)
+        for number, each in zip(numbers, own, strict=True):
+            places[number].add_(each, alpha=int(counts))
+    networks.processes.add_up(found)
+    return [
+        _experience(rollout, score.to(networks.device), *place.to(networks.device), arguments=arguments)
+        for rollout, score, place in zip(rollouts, scores, places, strict=True)
+    ]
 
 
 def scaled(experience: Sequence[Experience], scale: Scale) -> list[Experience]:
@@ -103,23 +112,12 @@ def refuse_unlike(experience: Sequence[Experience], arguments: PpoArguments) -> 
 
 
 @torch.no_grad()
-def _read(
-    networks: Networks, rollouts: Sequence[Rollout], scores: Sequence[Tensor], arguments: PpoArguments
-) -> list[Experience]:
-    prompts = [one.tokens for one in rollouts]
-    sizes = [sum(one.completions) for one in prompts]
+def _read(networks: Networks, prompts: Sequence[SharedPrompt]) -> Tensor:
+    """Log-probabilities, reference, entropies, values: [4, ΣC]."""
     log_probs, entropies = networks.entropies(prompts)
     reference = networks.reference_log_probs(prompts)
     values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
-    return [
-        _experience(rollout, score.to(log_probs.device), *own, arguments=arguments)
-        for rollout, score, own in zip(
-            rollouts,
-            scores,
-            zip(*(torch.split(each, sizes) for each in (log_probs, reference, entropies, values)), strict=True),
-            strict=True,
-        )
-    ]
+    return torch.stack([log_probs, reference, entropies, values])
 
 
 def _experience(

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import torch
 from torch import Tensor
 
 from lm.atomic_files import write_text_file
-from lm.training.fsdp import whole_weights
+from lm.errors import Failed
+from lm.training.checkpoints import how_to_go_on
+from lm.training.fsdp import whole_copy, whole_weights
 from lm.training.lora import merge_adapters
 from lm.training.output import shared_atomic_directory
 from lm.training.processes import ALONE, Processes
@@ -53,12 +54,16 @@ class Kept:
     def known(self, score: float | None) -> None:
         """Of a run that goes on: the highest score of its looks so far."""
         self._score = score
+        earlier = _earlier(self._beside(BEST))
+        if self._processes.first and earlier.exists() and not self._beside(BEST).exists():
+            earlier.rename(self._beside(BEST))  # it ended between the two names of `_write`
 
     def rollouts(self, iteration: int, rollouts: Sequence[Rollout]) -> None:
         """One JSON object a line: a prompt, its answers' tokens, log-probabilities and seeds, the weights' version."""
-        if self._keeps_rollouts:
-            path = self._beside(ROLLOUTS) / f"iteration-{iteration:06d}.jsonl"
-            write_text_file(path, (f"{json.dumps(_line(one))}\n" for one in rollouts))
+        with self._processes.agreed():
+            if self._keeps_rollouts and self._processes.first:
+                path = self._beside(ROLLOUTS) / f"iteration-{iteration:06d}.jsonl"
+                self._write_lines(path, rollouts)
 
     def move_into(self, directory: Path, *, model: Path | None = None) -> None:
         """Moves the best model, or another one's files, into the finished output, and the rollouts."""
@@ -76,24 +81,49 @@ class Kept:
     def remove(self) -> None:
         if self._processes.first:
             for kind in (BEST, ROLLOUTS, EPOCHS):
-                shutil.rmtree(self._beside(kind), ignore_errors=True)
+                for path in (self._beside(kind), _earlier(self._beside(kind))):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _beside(self, kind: str) -> Path:
         return self._output.with_name(f".{self._output.name}.{kind}")
 
     def _write(self, path: Path, policy: Policy) -> None:
         """Whole or not at all; what was there before goes when the new one is whole."""
-        policy = _without_adapters(policy)
+        policy = self._without_adapters(policy)
         weights = whole_weights(policy.model)
         fresh = path.with_name(f"{path.name}.new")
         if self._processes.first:
             shutil.rmtree(fresh, ignore_errors=True)
+            if path.exists():
+                shutil.rmtree(_earlier(path), ignore_errors=True)
         with shared_atomic_directory(fresh, self._processes) as directory:
             if self._processes.first:
                 policy.save(directory, weights)
         if self._processes.first:
-            shutil.rmtree(path, ignore_errors=True)
+            if path.exists():
+                path.rename(_earlier(path))
             fresh.rename(path)
+            shutil.rmtree(_earlier(path), ignore_errors=True)
+
+    def _write_lines(self, path: Path, rollouts: Sequence[Rollout]) -> None:
+        """Raises Failed where the disk refuses."""
+        try:
+            write_text_file(path, (f"{json.dumps(_line(one))}\n" for one in rollouts))
+        except Failed as failure:
+            raise Failed(f"{failure} {how_to_go_on(self._output)}") from failure
+
+    def _without_adapters(self, policy: Policy) -> Policy:
+        """With the adapters, if there are any, added into the weights of a copy: empty but in the first process."""
+        if not any("lora_" in name for name, _ in policy.model.named_parameters()):
+            return policy
+        model = whole_copy(policy.model, torch.device("cpu" if self._processes.first else "meta"))
+        merge_adapters(model)
+        return replace(policy, model=model)
+
+
+def _earlier(path: Path) -> Path:
+    """Where the model lies that was there before, while a new one takes its place."""
+    return path.with_name(f"{path.name}.earlier")
 
 
 def _line(one: Rollout) -> dict[str, object]:
@@ -113,15 +143,6 @@ def _line(one: Rollout) -> dict[str, object]:
             for tokens, own, seed, end in zip(answers, log_probs, one.seeds, one.ended, strict=True)
         ],
     }
-
-
-def _without_adapters(policy: Policy) -> Policy:
-    """With the adapters, if there are any, added into the weights of a copy."""
-    if not any("lora_" in name for name, _ in policy.model.named_parameters()):
-        return policy
-    model = deepcopy(policy.model)
-    merge_adapters(model)
-    return replace(policy, model=model)
 
 
 def _rounded(values: Tensor) -> list[float]:

@@ -69,9 +69,14 @@ def unembedding(model: PreTrainedModel) -> nn.Module:
 
 @torch.no_grad()
 def _refuse_other_head(model: PreTrainedModel) -> None:
-    """Raises UnusableModel where logits are more than the head's product: capped, or scaled."""
+    """Raises UnusableModel where logits are no numbers, or more than the head's product: capped, or scaled."""
     ids = torch.arange(PROBE)[None]
     whole = model(input_ids=ids, use_cache=False).logits
+    if not whole.isfinite().all():
+        raise UnusableModel(
+            f"The logits of this {type(model).__name__} are no finite numbers: its weights are broken. "
+            "Give another model."
+        )
     by_hand = unembedding(model)(model.base_model(input_ids=ids, use_cache=False).last_hidden_state)
     if not torch.allclose(whole, by_hand, atol=1e-4, rtol=1e-4):
         raise UnusableModel(

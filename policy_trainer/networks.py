@@ -5,7 +5,6 @@ With adapters (LoRA) the reference is the policy without them, and costs nothing
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,9 @@ from transformers import PreTrainedModel
 
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.training.fsdp import whole_copy
 from lm.training.lora import without_adapters
+from lm.training.processes import Processes
 from lm.training.runtime import Runtime
 from policy_trainer.log_probs import completion_entropies, completion_log_probs, token_log_probs
 from policy_trainer.model import unembedding
@@ -35,16 +36,27 @@ class Networks(nn.Module):
         temperature: float = 1.0,
         readings: tuple[Strategy, Strategy] | None = None,
     ) -> None:
-        """Makes the reference of the policy as it is now. `readings`: of policy and value; absent, the fastest."""
+        """Makes the reference of the policy as it is now, both where the runtime has placed them; every process must
+        call it. `readings`: of policy and value; absent, the fastest.
+        """
         super().__init__()
         self.policy = policy
         self.value = value
         self._runtime = runtime
         self._temperature = temperature
         adapted = any("lora_" in name for name, _ in policy.named_parameters())
-        self._reference = (None if adapted else deepcopy(policy).requires_grad_(False),)  # in a tuple: no submodule
+        reference = None if adapted else runtime.place(whole_copy(policy, runtime.device))
+        self._reference = (reference,)  # in a tuple: no submodule
         own = readings or tuple(choose_strategy(one or policy, runtime.device) for one in (policy, value))
         self.reading, self._reading_values = own
+
+    @property
+    def processes(self) -> Processes:
+        return self._runtime.processes
+
+    @property
+    def device(self) -> torch.device:
+        return self._runtime.device
 
     def log_probs(self, prompts: Sequence[SharedPrompt]) -> Tensor:
         with self._runtime.autocast():

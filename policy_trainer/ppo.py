@@ -2,6 +2,8 @@
 
     python -m policy_trainer ppo --base SFT --reward-model RM --data SNAPSHOT --output DIR
     python -m policy_trainer ppo --preset demo-270m --base SFT --reward-model RM --data SNAPSHOT --output DIR
+    torchrun --nproc-per-node 8 -m policy_trainer ppo --preset 6b --base SFT --reward-model RM --data SNAPSHOT \\
+        --output DIR
 
 An iteration draws --batch answers, --completions to a prompt, and learns from them in updates of --minibatch answers.
 A prompt's tokens pass once for all its answers: in the sampler, the reference, the reward model, the value function and
@@ -17,11 +19,11 @@ from time import monotonic
 import torch
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
-from lm.errors import Refused
 from lm.progress import Progress
-from lm.training.broken_numbers import refuse_broken_numbers
+from lm.training.broken_numbers import refuse_broken_numbers, refuse_spike
 from lm.training.checkpoints import Checkpoints, Done
-from lm.training.dealing import pack
+from lm.training.dealing import own_parts
+from lm.training.fsdp import whole
 from lm.training.interruption import sigterm_after_the_step
 from lm.training.optimizer import trainable
 from lm.training.processes import ALONE, Processes
@@ -80,25 +82,30 @@ def ppo_iterations(
         rate = set_rates(optimizer, arguments, iteration)
         for update, minibatch in enumerate(minibatches(experience, arguments, iteration=iteration), start=version + 1):
             sizes = [len(one.rollout.tokens.ids) for one in minibatch]
-            for numbers in pack(sizes, arguments.tokens_per_microbatch):
+            budget = arguments.tokens_per_microbatch
+            for numbers, counts in own_parts(sizes, budget=budget, processes=networks.processes):
                 part = [minibatch[number] for number in numbers]
-                losses = ppo_losses(networks, part, arguments, whole=minibatch)
+                losses = ppo_losses(networks, part, arguments, whole=minibatch).counted(counts)
                 losses.policy.backward()  # type: ignore[no-untyped-call]
                 if losses.value is not None:
                     losses.value.backward()  # type: ignore[no-untyped-call]
                 tally.add(losses)
-            policy_norm = get_total_norm([one.grad for one in policy if one.grad is not None])
-            ptx_loss = _pretrain(networks, text, arguments, update=update) if text is not None else 0.0
+            policy_norm = whole(get_total_norm([one.grad for one in policy if one.grad is not None]))
+            if text is not None:
+                _pretrain(networks, text, arguments, tally, update=update)
 
-            # update: broken numbers end the run before they touch a weight
-            norm = clip_grad_norm_(policy, arguments.clip or torch.inf)
-            value_norm = clip_grad_norm_(value, arguments.clip or torch.inf) if value else torch.zeros(())
+            # update: broken or exploded numbers end the run before they touch a weight
+            norm = whole(clip_grad_norm_(policy, arguments.clip or torch.inf))
+            value_norm = whole(clip_grad_norm_(value, arguments.clip or torch.inf)) if value else torch.zeros(())
             ids = [one.rollout.prompt.number for one in minibatch]
-            refuse_broken_numbers(iteration, ids, tally.loss + ptx_loss, norm + value_norm, of="prompts")
+            loss = tally.whole_loss(networks.processes)
+            refuse_broken_numbers(iteration, ids, loss, norm + value_norm, of="prompts")
+            earlier = [one.loss for one in results] or [loss]
+            refuse_spike(iteration, ids, loss, earlier, arguments.spike_factor, of="prompts")
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             average.update()
-            tally.updated(policy_norm=float(policy_norm), norm=float(norm), ptx_loss=ptx_loss, minibatch=minibatch)
+            tally.updated(policy_norm=float(policy_norm), norm=float(norm), minibatch=minibatch)
 
         results.append(replace(result, learning_rate=rate, **tally.means()))
         yield results[-1]
@@ -111,18 +118,17 @@ def _scale(arguments: PpoArguments, results: Sequence[IterationResult], advantag
     return Scale(results[0].advantage_scale) if results else Scale.of_first(advantages)
 
 
-def _pretrain(networks: Networks, text: PretrainingText, arguments: PpoArguments, *, update: int) -> float:
-    """Adds γ · the gradient of an update's rows of pretraining text, in rows without padding; returns their loss."""
+def _pretrain(networks: Networks, text: PretrainingText, arguments: PpoArguments, tally: Tally, *, update: int) -> None:
+    """Adds γ · the gradient of an update's rows of pretraining text, in rows without padding, and their loss."""
     size = arguments.minibatch * arguments.pretraining_examples
     rows = text.take(first=(update - 1) * size, size=size)
     tokens = sum(len(row) - 1 for row in rows)
-    whole = 0.0
-    for numbers in pack([len(row) for row in rows], arguments.tokens_per_microbatch):
+    sizes, budget = [len(row) for row in rows], arguments.tokens_per_microbatch
+    for numbers, counts in own_parts(sizes, budget=budget, processes=networks.processes):
         some = [rows[number] for number in numbers]
-        loss = language_model_loss(networks.text_log_probs(some), tokens=tokens)
+        loss = language_model_loss(networks.text_log_probs(some), tokens=tokens) * int(counts)
         (arguments.gamma * loss).backward()  # type: ignore[no-untyped-call]
-        whole += loss.item()
-    return whole
+        tally.add_text(loss.item())
 
 
 def ppo(arguments: PpoArguments, progress: Progress, processes: Processes = ALONE) -> None:
@@ -130,16 +136,14 @@ def ppo(arguments: PpoArguments, progress: Progress, processes: Processes = ALON
 
     With `checkpoint_every` the same call goes on where an earlier one ended, as if it had not.
     """
-    if processes.size > 1:
-        raise Refused("ppo runs in one process. Start it without torchrun; sft and dpo take several.")
-    with sole_run(arguments) as curves:
-        _ppo(prepare(arguments, progress), curves)
+    with sole_run(arguments, processes) as curves:
+        _ppo(prepare(arguments, progress, processes), curves, processes)
 
 
-def _ppo(run: Run, curves: EventFiles) -> None:
+def _ppo(run: Run, curves: EventFiles, processes: Processes) -> None:
     arguments, progress = run.arguments, run.progress
     progress.listeners += [run.energy.sample, curves.write]
-    checkpoints = Checkpoints(arguments.output, run.decisive(), IterationResult.read)
+    checkpoints = Checkpoints(arguments.output, run.decisive(), IterationResult.read, processes)
     done = checkpoints.restore(run.networks, run.optimizer, beside=run.average.averages)
     ppo_report.begin(run, done)
     curves.replay(done.events, seconds=done.seconds)
@@ -168,7 +172,7 @@ def _ppo(run: Run, curves: EventFiles) -> None:
                 progress.note(f"Stopped after iteration {iteration}: {stopped}")
                 break
     looks = [one.look for one in results if one.look is not None]
-    ppo_report.write(run, results, best_look(looks), curves, stopped=stopped, training=monotonic() - began)
+    ppo_report.write(run, results, best_look(looks), curves, processes, stopped=stopped, training=monotonic() - began)
     checkpoints.remove()
     progress.done(arguments.output)
 
@@ -176,6 +180,7 @@ def _ppo(run: Run, curves: EventFiles) -> None:
 def _reason(run: Run, results: Sequence[IterationResult], iteration: int, *, seconds: float) -> str:
     looks = [one.look for one in results if one.look is not None]
     reason = reason_to_stop([one.seen for one in results], looks, run.arguments)
-    if not reason and run.arguments.hours is not None and seconds > 3600 * run.arguments.hours:
-        return f"its {run.arguments.hours:g} hours are over, {iteration * run.arguments.batch:,} episodes."
+    hours = run.arguments.hours
+    if not reason and hours is not None and run.runtime.processes.any(seconds > 3600 * hours):
+        return f"its {hours:g} hours are over, {iteration * run.arguments.batch:,} episodes."
     return reason

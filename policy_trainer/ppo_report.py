@@ -7,6 +7,7 @@ from typing import cast
 
 from lm.training.checkpoints import Done
 from lm.training.output import shared_atomic_directory
+from lm.training.processes import Processes
 from lm.training.tensorboard import EventFiles
 from policy_trainer import report
 from policy_trainer.arguments import PpoArguments
@@ -84,6 +85,7 @@ def write(
     results: Sequence[IterationResult],
     best: Look | None,
     curves: EventFiles,
+    processes: Processes,
     *,
     stopped: str,
     training: float,
@@ -119,10 +121,11 @@ def write(
         "watched_reward_model": report.place(arguments.watched_reward_model),
         "prompt_reading": run.networks.reading.name,
     }
-    with shared_atomic_directory(arguments.output) as directory:
-        run.kept.move_into(directory)
-        curves.move_into(directory)
-        report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
+    with shared_atomic_directory(arguments.output, processes) as directory:
+        if processes.first:
+            run.kept.move_into(directory)
+            curves.move_into(directory)
+            report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
     run.kept.remove()
 
 

@@ -17,9 +17,10 @@ from lm.snapshot.reading import Snapshot, open_snapshot
 from lm.snapshot.records import TRAIN
 from lm.training.batches import endless_numbers
 from lm.training.energy import EnergyMeter
-from lm.training.lora import add_adapters, without_adapters
+from lm.training.lora import add_adapters
 from lm.training.optimizer import optimizer_of, set_rate, trainable
 from lm.training.output import refuse_full_disk
+from lm.training.processes import Processes
 from lm.training.runtime import Runtime, prepare_runtime
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.examples import read_examples
@@ -29,12 +30,10 @@ from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
-from policy_trainer.reward import Ensemble, RewardDoor, RewardModel, further_models, load_checked
+from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked
 from policy_trainer.rollout import Prompt, Rollout, Sampling, sample
 from policy_trainer.samples import samples_of
 from policy_trainer.watch import Look
-from rm_trainer.protocol import Item, Rewarder, Scored
-from rm_trainer.scorer import Scorer
 
 LOOKING = 2**40
 """Seeds of looks begin here, so that no answer of an iteration has them."""
@@ -119,32 +118,30 @@ class Run:
         return look
 
 
-def prepare(arguments: PpoArguments, progress: Progress) -> Run:
+def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -> Run:
     """Raises Refused."""
     began = monotonic()
-    runtime = prepare_runtime(arguments, arguments.dtype, recomputes=arguments.recompute_activations)
-    snapshot = open_snapshot(arguments.data)
-    policy = load_policy(arguments.base, max_length=arguments.max_length)
-    reward_model = load_checked(arguments.reward_model, policy)
-    prompts, left_out = training_prompts(
-        snapshot,
-        arguments.prompts,
-        policy,
-        max_new_tokens=arguments.max_new_tokens,
-        leave_out_long=arguments.leave_out_long_prompts,
-    )
-    held_out = held_out_prompts(snapshot, policy, max_new_tokens=arguments.max_new_tokens, most=arguments.watch_prompts)
-    text = _text(arguments, policy, snapshot)
-    value = _value_model(arguments, reward_model)
-    _make_trainable(arguments, policy.model, value)
-    both = [model for model in (policy.model, value) if model is not None]
-    refuse_full_disk(
-        arguments.output, nn.ModuleList(both), checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer
-    )
-    for model in both:
-        runtime.place(model)
+    with processes.in_turn():
+        runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
+        snapshot = open_snapshot(arguments.data)
+        policy = load_policy(arguments.base, max_length=arguments.max_length)
+        reward_model = load_checked(arguments.reward_model, policy)
+        prompts, left_out = training_prompts(
+            snapshot,
+            arguments.prompts,
+            policy,
+            max_new_tokens=arguments.max_new_tokens,
+            leave_out_long=arguments.leave_out_long_prompts,
+        )
+        held_out = held_out_prompts(
+            snapshot, policy, max_new_tokens=arguments.max_new_tokens, most=arguments.watch_prompts
+        )
+        text = _text(arguments, policy, snapshot)
+        value = _value_model(arguments, reward_model)
+        _make_trainable(arguments, policy.model, value)
+        _place(arguments, runtime, [model for model in (policy.model, value) if model is not None])
+        door, watched = doors(arguments, policy, reward_model, value, runtime)
     networks = Networks(policy.model, value, runtime, temperature=arguments.temperature)
-    door, watched = _doors(arguments, policy, _rewarder(arguments, reward_model, value, runtime), runtime)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
     return Run(
         arguments=arguments,
@@ -163,7 +160,7 @@ def prepare(arguments: PpoArguments, progress: Progress) -> Run:
         held_out=held_out,
         sft_rewards=[own[0] for own in watched.rewards(first)],
         sft_samples=samples_of(first[: arguments.samples], [own[0] for own in door.rewards(first)]),
-        kept=Kept(arguments.output, keeps_rollouts=arguments.keep_rollouts),
+        kept=Kept(arguments.output, keeps_rollouts=arguments.keep_rollouts, processes=processes),
         energy=EnergyMeter(runtime.device),
         began=began,
     )
@@ -246,50 +243,16 @@ def _make_trainable(arguments: PpoArguments, policy: PreTrainedModel, value: Pre
         raise Refused("Nothing of the policy is left to train. Freeze less.")
 
 
-def _doors(
-    arguments: PpoArguments, policy: Policy, rewarder: Rewarder, runtime: Runtime
-) -> tuple[RewardDoor, RewardDoor]:
-    """The door to what is optimised, and to what is only watched: the same where nothing is."""
-    if arguments.ensemble is not None:
-        every = [rewarder, *(one.scorer(runtime) for one in further_models(arguments.ensemble, policy))]
-        rewarder = Ensemble(every, arguments.ensemble_rule, arguments.ensemble_penalty)
-    door = _door(arguments, rewarder)
-    if arguments.watched_reward_model is None:
-        return door, door
-    return door, _door(arguments, load_checked(arguments.watched_reward_model, policy).scorer(runtime))
-
-
-def _door(arguments: PpoArguments, rewarder: Rewarder) -> RewardDoor:
-    return RewardDoor(
-        rewarder,
-        missing_end=arguments.missing_end,
-        missing_end_reward=arguments.missing_end_reward,
-        scale=arguments.reward_scale,
+def _place(arguments: PpoArguments, runtime: Runtime, trained: Sequence[PreTrainedModel]) -> None:
+    """Raises Refused where the disk has no room for what the run writes of them."""
+    refuse_full_disk(
+        arguments.output,
+        nn.ModuleList(trained),
+        checkpoints=arguments.checkpoint_every > 0,
+        optimizer=arguments.optimizer,
     )
-
-
-def _rewarder(
-    arguments: PpoArguments, reward_model: RewardModel, value: PreTrainedModel | None, runtime: Runtime
-) -> Rewarder:
-    scorer = reward_model.scorer(runtime)
-    return _Under(scorer, value) if arguments.lora_rank and value is not None else scorer
-
-
-class _Under:
-    """The reward model under the value function's adapters: it scores without them, by the head that it came with."""
-
-    def __init__(self, scorer: Scorer, value: PreTrainedModel) -> None:
-        self._scorer, self._value = scorer, value
-        self._head: torch.Tensor = value.get_parameter("score.weight").detach().clone()
-
-    def score(self, items: Sequence[Item]) -> list[Scored]:
-        weight = self._value.get_parameter("score.weight")
-        trained, weight.data = weight.data, self._head
-        try:
-            with without_adapters(self._value):
-                return self._scorer.score(items)
-        finally:
-            weight.data = trained
+    for model in trained:
+        runtime.place(model)
 
 
 def _seen(look: Look) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lm.training.processes import Processes
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.experience import Experience
 from policy_trainer.maths import kl
@@ -56,6 +57,11 @@ class IterationResult:
         return cls(look=None if look is None else Look(**look), **figures)  # type: ignore[arg-type]  # counts are whole
 
     @property
+    def loss(self) -> float:
+        """All that an update lowers, of which γ weighs one part more."""
+        return self.policy_loss + self.value_loss + self.ptx_loss
+
+    @property
     def seen(self) -> Seen:
         return Seen(kl=self.kl, entropy=self.entropy, length=self.length)
 
@@ -67,6 +73,10 @@ class Losses:
     policy: Tensor
     value: Tensor | None
     sums: Tensor
+
+    def counted(self, counts: float) -> "Losses":
+        """0 times, where it is computed only because every process has to take part."""
+        return Losses(self.policy * counts, None if self.value is None else self.value * counts, self.sums * counts)
 
 
 def ppo_losses(
@@ -108,36 +118,34 @@ def ppo_losses(
 
 
 class Tally:
-    """Adds up an iteration's updates; losses are sums over an update's parts, already divided."""
+    """Adds up an iteration's updates over their parts and the processes; losses are already divided."""
 
     def __init__(self) -> None:
+        self._update = torch.zeros(6, dtype=torch.float64)  # policy, value and ptx loss; sums as of Losses
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._figures: list[dict[str, float]] = []
         self._tokens = 0.0
-        self._policy = self._value = 0.0
-
-    @property
-    def loss(self) -> float:
-        """Of the update under way."""
-        return self._policy + self._value
 
     def add(self, losses: Losses) -> None:
-        self._policy += losses.policy.item()
-        self._value += losses.value.item() if losses.value is not None else 0.0
-        self._sums += losses.sums
+        value = losses.value.item() if losses.value is not None else 0.0
+        self._update[:2] += torch.tensor([losses.policy.item(), value], dtype=torch.float64)
+        self._update[3:] += losses.sums
 
-    def updated(self, *, policy_norm: float, norm: float, ptx_loss: float, minibatch: Sequence[Experience]) -> None:
-        self._figures.append(
-            {
-                "policy_loss": self._policy,
-                "value_loss": self._value,
-                "ptx_loss": ptx_loss,
-                "policy_norm": policy_norm,
-                "norm": norm,
-            }
-        )
+    def add_text(self, loss: float) -> None:
+        """Of pretraining text."""
+        self._update[2] += loss
+
+    def whole_loss(self, processes: Processes) -> float:
+        """Of the update under way, all of its parts in all processes together."""
+        return float(processes.add_up(self._update)[:3].sum())
+
+    def updated(self, *, policy_norm: float, norm: float, minibatch: Sequence[Experience]) -> None:
+        names = ("policy_loss", "value_loss", "ptx_loss")
+        losses = dict(zip(names, self._update[:3].tolist(), strict=True))
+        self._figures.append(losses | {"policy_norm": policy_norm, "norm": norm})
+        self._sums += self._update[3:]
         self._tokens += sum(len(one.log_probs) for one in minibatch)
-        self._policy = self._value = 0.0
+        self._update.zero_()
 
     def means(self) -> dict[str, Any]:
         """By the names of IterationResult."""

@@ -16,8 +16,10 @@ from transformers import PreTrainedModel
 
 from lm.errors import Failed, Refused
 from lm.rendering import Renderer
+from lm.training.fsdp import let_go
+from lm.training.lora import without_adapters
 from lm.training.runtime import Runtime
-from policy_trainer.arguments import EnsembleRule, MissingEnd
+from policy_trainer.arguments import EnsembleRule, MissingEnd, PpoArguments
 from policy_trainer.model import Policy
 from policy_trainer.rollout import Rollout
 from rm_trainer.model import load_reward_model
@@ -68,6 +70,27 @@ class RewardModel:
         return Scorer(self.model, self.renderer, runtime, batch_size=AT_ONCE)
 
 
+class Under:
+    """The reward model under the value function's adapters: it scores without them, by the head that it came with."""
+
+    def __init__(self, scorer: Scorer, value: PreTrainedModel) -> None:
+        self._scorer, self._value = scorer, value
+        self._head: Tensor = value.get_parameter("score.weight").detach().clone()
+
+    @torch.no_grad()
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        let_go(self._value)
+        weight = self._value.get_parameter("score.weight")
+        trained = weight.detach().clone()
+        weight.copy_(self._head)
+        try:
+            with without_adapters(self._value):
+                return self._scorer.score(items)
+        finally:
+            let_go(self._value)
+            weight.copy_(trained)
+
+
 @dataclass(frozen=True)
 class Ensemble:
     """Several reward models as one: where they disagree, none of them has seen the like, and the reward is lower
@@ -114,6 +137,25 @@ def load_checked(directory: Path, policy: Policy) -> RewardModel:
     return RewardModel(model, renderer)
 
 
+def doors(
+    arguments: PpoArguments,
+    policy: Policy,
+    reward_model: RewardModel,
+    value: PreTrainedModel | None,
+    runtime: Runtime,
+) -> tuple[RewardDoor, RewardDoor]:
+    """The door to what is optimised, and to what is only watched: the same where nothing is. Raises Refused."""
+    scorer = reward_model.scorer(runtime)
+    rewarder: Rewarder = Under(scorer, value) if arguments.lora_rank and value is not None else scorer
+    if arguments.ensemble is not None:
+        every = [rewarder, *(one.scorer(runtime) for one in further_models(arguments.ensemble, policy))]
+        rewarder = Ensemble(every, arguments.ensemble_rule, arguments.ensemble_penalty)
+    door = _door(arguments, rewarder)
+    if arguments.watched_reward_model is None:
+        return door, door
+    return door, _door(arguments, load_checked(arguments.watched_reward_model, policy).scorer(runtime))
+
+
 def refuse_constant(rewards: Sequence[Sequence[float]]) -> None:
     """Raises Failed when all answers to all prompts get one and the same reward: there is nothing to learn."""
     flat = [reward for own in rewards for reward in own]
@@ -122,6 +164,15 @@ def refuse_constant(rewards: Sequence[Sequence[float]]) -> None:
             f"The reward model gives all of {len(flat)} answers the reward {flat[0]:.6f}. It tells nothing apart: "
             "train it on more rankings, or look at its validation accuracy."
         )
+
+
+def _door(arguments: PpoArguments, rewarder: Rewarder) -> RewardDoor:
+    return RewardDoor(
+        rewarder,
+        missing_end=arguments.missing_end,
+        missing_end_reward=arguments.missing_end_reward,
+        scale=arguments.reward_scale,
+    )
 
 
 def _refuse_other_tokens(directory: Path, renderer: Renderer, policys: Renderer) -> None:

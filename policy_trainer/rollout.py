@@ -1,11 +1,11 @@
 """Answers of the policy as it is now, by the sampler's engine: a prompt is read once for all of its answers.
 
 The engine is given a copy of the weights, made for one rollout and let go of after it: packed for the processor, in the
-precision of the matrix products. So it is never an update behind, and what trains is never cast.
+precision of the matrix products. So it is never an update behind, and what trains is never cast. Of several processes
+each answers some of the prompts and learns the others' answers.
 """
 
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from lm.errors import Failed, Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prompt_format import Message
+from lm.training.dealing import deal
+from lm.training.fsdp import whole_copy
 from lm.training.lora import merge_adapters
 from lm.training.runtime import Runtime
 from policy_trainer.model import Policy
@@ -75,12 +77,13 @@ def sample(
     policy: Policy, runtime: Runtime, prompts: Sequence[Prompt], sampling: Sampling, *, seed: int, version: int
 ) -> list[Rollout]:
     """Answers to each prompt, in order; answer k of prompt number p of these is drawn with the seed
-    seed + p · completions + k. Raises Failed where not even one answer fits into memory.
+    seed + p · completions + k. Every process must call it. Raises Failed where not even one answer fits into memory.
     """
-    model = deepcopy(policy.model)
+    processes = runtime.processes
+    model = whole_copy(policy.model, runtime.device)
     merge_adapters(model)
     nn.Module.eval(model)  # layers that are computed again in the backward pass are in training mode
-    pack_linear_layers(nn.Module.to(model.requires_grad_(False), runtime.dtype))
+    pack_linear_layers(nn.Module.to(model, runtime.dtype))
     turn_end = policy.turn_end
     engine = Engine(
         model,
@@ -88,9 +91,13 @@ def sample(
         has_stopped=lambda row: turn_end.has_stopped(row.job.request, row.tokens),
         max_tokens=sampling.max_tokens,
     )
-    jobs = [_job(one, sampling, seed=seed + place * sampling.completions) for place, one in enumerate(prompts)]
-    _run(engine, jobs)
-    return [_rollout(policy, one, job, version) for one, job in zip(prompts, jobs, strict=True)]
+    own = sorted(deal([len(one.ids) for one in prompts], processes=processes.size)[processes.rank])
+    jobs = {place: _job(prompts[place], sampling, seed=seed + place * sampling.completions) for place in own}
+    with processes.agreed():
+        _run(engine, jobs.values())
+        answered = {place: _rollout(policy, prompts[place], job, version) for place, job in jobs.items()}
+    found = {place: one for everyones in processes.gathered(answered) for place, one in everyones.items()}
+    return [found[place] for place in range(len(prompts))]
 
 
 def _job(prompt: Prompt, sampling: Sampling, *, seed: int) -> Job:

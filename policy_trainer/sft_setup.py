@@ -162,7 +162,6 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
     began = monotonic()
     with processes.in_turn():
         runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
-        _refuse_several(arguments, processes)
         snapshot = open_snapshot(arguments.data)
         policy = load_policy(arguments.base, max_length=arguments.max_length)
         train, valid = (read_examples(snapshot, split, policy) for split in (TRAIN, VALID))
@@ -193,19 +192,9 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
     )
 
 
-def _refuse_several(arguments: SftArguments, processes: Processes) -> None:
-    """Sampling takes the whole model in one process, and so does adding adapters into a copy of it."""
-    asked = [name for name, there in (("--reward-model", arguments.reward_model), ("--lora-rank", arguments.lora_rank))
-             if there]  # fmt: skip
-    if processes.size > 1 and asked:
-        raise Refused(f"sft with {' and '.join(asked)} runs in one process. Leave it out, or start without torchrun.")
-
-
 def _sampled_prompts(
     arguments: SftArguments, policy: Policy, snapshot: Snapshot, runtime: Runtime
 ) -> tuple[list[Prompt], RewardDoor | None]:
-    if runtime.processes.size > 1:
-        return [], None
     door = None
     if arguments.reward_model is not None:
         door = RewardDoor(load_checked(arguments.reward_model, policy).scorer(runtime))

@@ -29,6 +29,7 @@ class Draw:
         self._end_logits = column([request.end_logit for request in requests])
         self._any_end_logit = bool((self._end_logits != 0).any()) and len(end_tokens) > 0
         self._end_tokens = end_tokens
+        self._most_likeliest = max(request.likeliest for request in requests)
 
     def __call__(self, logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """float32 [rows, vocabulary] and float64 [rows] in [0, 1) → tokens int64 [rows], and their log-probabilities
@@ -46,6 +47,14 @@ class Draw:
             tokens = torch.where(self._greedy, scores.argmax(dim=-1), tokens)
         chosen = logits.gather(1, tokens[:, None]) - likeliest
         return tokens, (chosen - untempered.sum(dim=-1, keepdim=True).log())[:, 0]
+
+    def likeliest(self, logits: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The tokens that the model finds likeliest, int64 [rows, most that a row asks for], likeliest first, and their
+        log-probabilities under the model as it is. None, at no cost, where no row asks."""
+        if not self._most_likeliest:
+            return None
+        highest = logits.topk(min(self._most_likeliest, logits.shape[-1]))
+        return highest.indices, highest.values - logits.logsumexp(dim=-1, keepdim=True)
 
     def _with_end_logits(self, logits: Tensor) -> Tensor:
         added = self._end_logits.expand(-1, len(self._end_tokens))

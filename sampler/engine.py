@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,6 +34,9 @@ READ_AT_ONCE = 512
 """Tokens of a prompt between two steps of the rows that are live: a long prompt halts nobody."""
 PREFIX_SHARE = 0.25
 """Of the tokens that there is room for: at most so many are kept for dialogues that may go on."""
+
+FIRST_TOKEN_BOUNDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds, in which times to the first token are counted."""
 
 Stops = Callable[[LiveRow], bool]
 
@@ -58,6 +61,14 @@ class Sight:
     """Jobs whose first token was drawn."""
     first_token_seconds: float = 0.0
     """Of all of them together, since they were submitted."""
+    first_tokens_within: dict[float, int] = field(default_factory=lambda: dict.fromkeys(FIRST_TOKEN_BOUNDS, 0))
+    """How many of them came within so many seconds."""
+
+    def note_first_token(self, seconds: float) -> None:
+        self.first_tokens += 1
+        self.first_token_seconds += seconds
+        for bound in self.first_tokens_within:
+            self.first_tokens_within[bound] += seconds <= bound
 
 
 class Engine:
@@ -207,10 +218,10 @@ class Engine:
         self.live += begun
         self._own.count = len(self.live)
         self._changed()
-        self._take(begun, *draw(job.logits.expand(len(begun), -1).clone(), uniforms))
+        logits = job.logits.expand(len(begun), -1).clone()
+        self._take(begun, *draw(logits, uniforms), draw.likeliest(logits))
         if are_first:
-            self.sight.first_tokens += 1
-            self.sight.first_token_seconds += time.monotonic() - job.submitted_at
+            self.sight.note_first_token(time.monotonic() - job.submitted_at)
 
     # what goes on
 
@@ -229,11 +240,11 @@ class Engine:
             of_pass = Writing(live.groups, self._own, live.written, longest=live.longest)
             logits = self._network(of_pass, tokens[None], positions[None])
         uniforms = torch.stack([row.uniforms[len(row.tokens)] for row in rows]).to(self.device)
-        drawn = live.draw(logits, uniforms)
+        drawn, likeliest = live.draw(logits, uniforms), live.draw.likeliest(logits)
         live.go_on()
         self.sight.steps += 1
         self.sight.rows_in_steps += len(rows)
-        self._take(rows, *drawn)
+        self._take(rows, *drawn, likeliest)
 
     def _new_pass(self) -> LivePass:
         places: dict[int, list[int]] = {}
@@ -265,8 +276,13 @@ class Engine:
             self._attention.current = None
         return output.logits[0].float()  # type: ignore[no-any-return]
 
-    def _take(self, rows: Sequence[LiveRow], tokens: Tensor, logprobs: Tensor) -> None:
-        """A token of each row. Rows that it ends leave."""
+    def _take(
+        self, rows: Sequence[LiveRow], tokens: Tensor, logprobs: Tensor, likeliest: tuple[Tensor, Tensor] | None
+    ) -> None:
+        """A token of each row, and what stood beside it where that was asked for. Rows that it ends leave."""
+        if likeliest is not None:
+            for row, ids, values in zip(rows, *(each.tolist() for each in likeliest), strict=True):
+                row.likeliest.append(list(zip(ids, values, strict=True))[: row.job.request.likeliest])
         for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
             row.tokens.append(token)
             row.logprobs.append(logprob)

@@ -13,7 +13,8 @@ from lm.prompt_format import Message
 FinishReason = Literal["stop", "length"]
 
 MOST_STOPS = 4
-"""As many as OpenAI's API takes."""
+MOST_LIKELIEST = 20
+"""Of stops, and of likeliest tokens: as many as OpenAI's API takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class SampleRequest:
     stop: Sequence[str] = ()
     """A completion ends before the first of these texts."""
     max_new_tokens: int = 256
+    likeliest: int = 0
+    """Of so many of the likeliest tokens at every step the log-probabilities are kept, too."""
 
     def __post_init__(self) -> None:
         for wrong, words in (
@@ -57,6 +60,10 @@ class SampleRequest:
             (not -100 <= self.end_logit <= 100, f"end_logit is {self.end_logit}; it must lie between -100 and 100."),
             (len(self.stop) > MOST_STOPS, f"stop has {len(self.stop)} texts; give at most {MOST_STOPS}."),
             (not all(self.stop), "stop has an empty text, which every completion begins with; leave it out."),
+            (
+                not 0 <= self.likeliest <= MOST_LIKELIEST,
+                f"likeliest is {self.likeliest}; it must lie between 0 and {MOST_LIKELIEST}.",
+            ),
             (self.max_new_tokens < 1, f"max_new_tokens is {self.max_new_tokens}; ask for at least 1."),
         ):
             if wrong:

@@ -57,6 +57,8 @@ class LiveRow:
     """float64 [max_new_tokens]: what its seed draws."""
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    likeliest: list[Sequence[tuple[int, float]]] = field(default_factory=list)
+    """At each token, the likeliest ones with their log-probabilities; empty where nobody asked for them."""
     text: str = ""
     """What can be shown of it: whole characters, and nothing that may still turn out to be a stop."""
     finish_reason: str = ""

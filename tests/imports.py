@@ -1,9 +1,12 @@
 """Reads every import of a source tree without running it: also those inside functions and TYPE_CHECKING blocks."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+Graph = Mapping[str, set[str]]
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,19 @@ def circles(imports: list[Import]) -> list[list[str]]:
     return _strongly_connected(graph)
 
 
-def reached_at_import(start: str, imports: list[Import]) -> set[str]:
-    """Everything that `import start` brings along: what its imports outside functions reach, with their packages."""
+def graph_at_import(imports: list[Import]) -> Graph:
+    """What each module brings along: its imports outside functions, with their packages."""
     graph: dict[str, set[str]] = {}
     for found in imports:
         if not found.late and not found.typing_only:
             graph.setdefault(found.source, set()).update(_with_packages(found.target))
+    return graph
+
+
+def reached_at_import(starts: Iterable[str], graph: Graph) -> set[str]:
+    """Everything that importing these modules brings along."""
     reached: set[str] = set()
-    waiting = [start]
+    waiting = list(starts)
     while waiting:
         module = waiting.pop()
         if module not in reached:
@@ -67,9 +75,15 @@ def _with_packages(name: str) -> Iterator[str]:
 
 def _imports_in(name: str, path: Path, modules: Mapping[str, Path]) -> Iterator[Import]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node, late, typing_only in _import_nodes(ast.parse(path.read_text(), str(path)), late=False, typing_only=False):
+    for node, late, typing_only in _import_nodes_of(path, path.stat().st_mtime_ns):
         for target in _targets(node, package, modules):
             yield Import(name, target, node.lineno, late, typing_only)
+
+
+@cache
+def _import_nodes_of(path: Path, _changed_at: int) -> list[tuple[ast.Import | ast.ImportFrom, bool, bool]]:
+    """Read once in a process: to parse the whole tree takes seconds, and many tests ask."""
+    return list(_import_nodes(ast.parse(path.read_text(), str(path)), late=False, typing_only=False))
 
 
 def _import_nodes(
@@ -80,8 +94,12 @@ def _import_nodes(
             yield child, late, typing_only
         else:
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            guarded = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            guarded = isinstance(child, ast.If) and _is_for_typing(child.test)
             yield from _import_nodes(child, late=late or inside, typing_only=typing_only or guarded)
+
+
+def _is_for_typing(test: ast.expr) -> bool:
+    return any("TYPE_CHECKING" in {getattr(each, "id", ""), getattr(each, "attr", "")} for each in ast.walk(test))
 
 
 def _targets(node: ast.Import | ast.ImportFrom, package: str, modules: Mapping[str, Path]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import Import, circles, imports_of, modules_of, reached_at_import
+from tests.imports import Import, circles, graph_at_import, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parent.parent
 # The top packages, and which others each may import: only earlier ones, so that they form no circle.
@@ -232,22 +232,23 @@ def modules_without_torch(root: Path) -> list[str]:
 
 
 def torch_at_import(root: Path) -> list[str]:
-    imports = all_imports(root)
+    graph = graph_at_import(all_imports(root))
     return [
         f"import {module} brings {', '.join(sorted(heavy))}"
         for module in modules_without_torch(root)
-        if (heavy := {top(name) for name in reached_at_import(module, imports)} & HEAVY)
+        if (heavy := {top(name) for name in reached_at_import([module], graph)} & HEAVY)
     ]
 
 
 def unlisted_late_torch(root: Path) -> list[str]:
     imports = all_imports(root)
+    graph = graph_at_import(imports)
     return [
         str(each)
         for each in imports
         if each.late
         and top(each.source) in {"laptop", "config", "labeling"}
-        and {top(name) for name in reached_at_import(each.target, imports)} & HEAVY
+        and {top(name) for name in reached_at_import([each.target], graph)} & HEAVY
         and (each.source, each.target) not in HEAVY_LATE_IMPORTS
     ]
 

@@ -22,6 +22,8 @@ from labeling.campaigns.models.prompts import Prompt
 from labeling.exports.models import Snapshot, SnapshotRequest
 from labeling.exports.services.selection import KINDS
 from labeling.model_versions.models import ModelVersion
+from labeling.people.models import Labeler
+from labeling.people.skills.models import Skill
 from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS
 from labeling.training.models import TrainingRun
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST, SPLITS
@@ -156,6 +158,42 @@ class CampaignWithProgressSerializer(CampaignSerializer):
 
     class Meta(CampaignSerializer.Meta):
         fields = (*CampaignSerializer.Meta.fields, "progress")  # type: ignore[assignment]
+
+
+class SkillSerializer(serializers.ModelSerializer[Skill]):
+    name = serializers.DictField(child=serializers.CharField(), help_text="By interface language.")
+
+    class Meta:
+        model = Skill
+        fields = ("id", "slug", "name")
+
+
+class LabelerSerializer(serializers.ModelSerializer[Labeler]):
+    username = serializers.CharField(source="user.username")
+    pseudonym = serializers.CharField(help_text="Their name in exports and webhooks.")
+
+    class Meta:
+        model = Labeler
+        fields = ("id", "username", "pseudonym", "state", "group", "simulated", "languages", "skills", "created_at")
+
+
+class LabelersQuery(PageQuery):
+    username = serializers.CharField(required=False)
+    skill = serializers.CharField(required=False)
+    language = serializers.CharField(required=False)
+
+
+class LabelerChangesSerializer(Strict):
+    """What is left out stays as it is; what is sent takes the place of all that was there."""
+
+    languages = serializers.ListField(
+        child=Text(max_length=16), required=False, allow_empty=False, max_length=50,
+        help_text="Such as en or zh: work is offered in these alone.",
+    )  # fmt: skip
+    skills = serializers.ListField(
+        child=Text(max_length=32), required=False, max_length=50,
+        help_text="Short names of skills and topics that there are.",
+    )  # fmt: skip
 
 
 class NewSnapshotSerializer(Strict):

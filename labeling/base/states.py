@@ -363,6 +363,8 @@ class ApiScope(models.TextChoices):
     SNAPSHOTS_READ = "snapshots:read", _("Snapshots: list and download")
     SNAPSHOTS_WRITE = "snapshots:write", _("Snapshots: make")
     MODELS_READ = "models:read", _("Model versions and training runs: read")
+    LABELERS_READ = "labelers:read", _("Labelers and skills: read")
+    LABELERS_WRITE = "labelers:write", _("Labelers: set languages and skills")
     SCORES = "scores", _("Rewards: ask for them")
     WEBHOOKS = "webhooks", _("Webhooks: set up and remove")
     CHAT = "chat", _("The current policy: ask it for answers")

@@ -3,7 +3,8 @@
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from labeling.conversations.models import Consent, ServedConversation
+from labeling.base.states import CampaignState, ConversationState
+from labeling.conversations.models import Consent, HarvestRule, ServedConversation
 from labeling.model_versions.models import ModelVersion
 from labeling.people.tokens.models import ApiToken
 from lm.prompt_format import Message
@@ -23,6 +24,18 @@ def kept_of(user: User) -> QuerySet[ServedConversation]:
     """Everything that is kept of the person, or of the programs of the account, the latest first."""
     found = ServedConversation.objects.filter(user=user).prefetch_related("turns__model_version")
     return found.select_related("prompt", "campaign").order_by("-last_at", "-pk")
+
+
+def rules_in_force() -> QuerySet[HarvestRule]:
+    """The rules by which a campaign takes conversations now: a share above 0, of a campaign that is open."""
+    return HarvestRule.objects.filter(share__gt=0, campaign__state=CampaignState.ACTIVE).select_related("campaign")
+
+
+def waiting_for_a_rule() -> int | None:
+    """How many kept conversations wait because no campaign takes any; None: one does."""
+    if rules_in_force().exists():
+        return None
+    return ServedConversation.objects.filter(state=ConversationState.KEPT).count()
 
 
 def messages_of(conversation: ServedConversation) -> list[Message]:

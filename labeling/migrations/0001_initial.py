@@ -750,7 +750,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(help_text='What uses it, such as: nightly import.', max_length=100)),
                 ('beginning', models.CharField(editable=False, help_text='Its first characters, to tell it by.', max_length=16)),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('campaigns:read', 'Campaigns and their progress: read'), ('prompts:read', 'Prompts: read'), ('prompts:write', 'Prompts: add'), ('snapshots:read', 'Snapshots: list and download'), ('snapshots:write', 'Snapshots: make'), ('models:read', 'Model versions and training runs: read'), ('scores', 'Rewards: ask for them'), ('webhooks', 'Webhooks: set up and remove'), ('chat', 'The current policy: ask it for answers')], max_length=32), size=None)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('campaigns:read', 'Campaigns and their progress: read'), ('prompts:read', 'Prompts: read'), ('prompts:write', 'Prompts: add'), ('snapshots:read', 'Snapshots: list and download'), ('snapshots:write', 'Snapshots: make'), ('models:read', 'Model versions and training runs: read'), ('labelers:read', 'Labelers and skills: read'), ('labelers:write', 'Labelers: set languages and skills'), ('scores', 'Rewards: ask for them'), ('webhooks', 'Webhooks: set up and remove'), ('chat', 'The current policy: ask it for answers')], max_length=32), size=None)),
                 ('tokens_per_day', models.PositiveBigIntegerField(blank=True, help_text='Tokens that it may read and write in a day; 0: no limit. Empty: SERVING_TOKENS_PER_DAY.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
@@ -762,7 +762,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'API token',
                 'verbose_name_plural': 'API tokens',
                 'ordering': ['-id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['campaigns:read', 'prompts:read', 'prompts:write', 'snapshots:read', 'snapshots:write', 'models:read', 'scores', 'webhooks', 'chat']), ('scopes__len__gt', 0)), name='api_token_scopes_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['campaigns:read', 'prompts:read', 'prompts:write', 'snapshots:read', 'snapshots:write', 'models:read', 'labelers:read', 'labelers:write', 'scores', 'webhooks', 'chat']), ('scopes__len__gt', 0)), name='api_token_scopes_known')],
             },
         ),
         migrations.CreateModel(

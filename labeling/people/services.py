@@ -55,20 +55,22 @@ def create_labeler(
 def change_labeler(
     *,
     labeler: Labeler,
-    group: LabelerGroup,
-    languages: Sequence[str],
+    group: LabelerGroup | None = None,
+    languages: Sequence[str] | None = None,
     skills: Sequence[str] | None = None,
     researcher: bool | None = None,
 ) -> Labeler:
-    """Work handed in keeps the group of its day; work that is held stays theirs. `skills` and `researcher` of None stay
-    as they are.
+    """Work handed in keeps the group of its day; work that is held stays theirs. What is None stays as it is.
 
     Raises UnknownLanguage, SkillRefused, and LabelerRefused: simulated labelers are never held out.
     """
     labeler = Labeler.objects.select_for_update(no_key=True).get(pk=labeler.pk)
     if labeler.simulated and group == LabelerGroup.HELD_OUT:
         raise LabelerRefused(f"{labeler} is simulated; held-out labelers are people, to compare with.")
-    labeler.group, labeler.languages = group, checked_languages(languages)
+    if group is not None:
+        labeler.group = group
+    if languages is not None:
+        labeler.languages = checked_languages(languages)
     if skills is not None:
         labeler.skills = checked_skills(skills)
     if researcher is not None:

@@ -10,6 +10,8 @@ MOST_TURNS = 100
 LONGEST_CONVERSATION = 200_000
 """Characters of all turns together; what the model has room for is less, and the server of the models says how much."""
 HIGHEST_TEMPERATURE = 2.0
+SIDES = 2
+"""Conversations side by side on one page."""
 
 
 class NotAskable(ValueError):
@@ -47,6 +49,27 @@ def read_asked(sent: object) -> Asked:
     if sum(lengths) > LONGEST_CONVERSATION or (lengths and lengths[-1] > LONGEST_TURN):
         raise NotAskable("too_long")
     return Asked(version=version, messages=messages, temperature=float(temperature))
+
+
+def read_texts(sent: object) -> list[str]:
+    """The answers of a page, to be rendered. Raises NotAskable: malformed, turns or too_long."""
+    texts = sent.get("texts") if isinstance(sent, dict) and set(sent) == {"texts"} else None
+    if not isinstance(texts, list) or not all(isinstance(text, str) and _can_be_sent(text) for text in texts):
+        raise NotAskable("malformed")
+    if len(texts) > SIDES * MOST_TURNS:
+        raise NotAskable("turns")
+    if sum(map(len, texts)) > SIDES * LONGEST_CONVERSATION:
+        raise NotAskable("too_long")
+    return texts
+
+
+def _can_be_sent(text: str) -> bool:
+    """JSON can escape half a character, which no page is able to show."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(value: object) -> bool:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from labeling.base.json_parser import DEEPEST, nests_at_most
 from labeling.base.lasting import event_stream, make_room
+from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.refusals import PromptRefused, ServingRefused, ServingUnavailable
 from labeling.base.states import LabelerState
 from labeling.base.text import whole_number
@@ -31,7 +32,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.people.queries import labeler_of
 from labeling.people.views.access import no_profile, not_active
 from labeling.playground.queries import offered_to, offered_versions
-from labeling.playground.rules import HIGHEST_TEMPERATURE, MOST_TURNS, NotAskable, read_asked
+from labeling.playground.rules import HIGHEST_TEMPERATURE, MOST_TURNS, NotAskable, read_asked, read_texts
 from labeling.playground.services import answer_events, begin_answer
 
 P = ParamSpec("P")
@@ -109,6 +110,17 @@ def answer(request: PersonRequest) -> HttpResponseBase:
     except ServingUnavailable:
         return _problem(_words_for("down"), 503)
     return event_stream(answer_events(stream, version=version, kept=kept, broken=lambda: _words_for("broken")))
+
+
+@require_POST
+@for_people
+def rendered(request: PersonRequest) -> HttpResponse:
+    """The HTML of answers that are finished, sent as JSON: {texts} in, {html} in their order out."""
+    try:
+        texts = read_texts(_json(request))
+    except NotAskable as refused:
+        return _problem(_words_for(refused.why), 422)
+    return JsonResponse({"html": [render_markdown(text, headings_from=TEXT_HEADINGS_FROM) for text in texts]})
 
 
 @require_POST
@@ -192,6 +204,7 @@ def _words_for(why: str) -> str:
 addresses = [
     path("playground/", playground, name="playground"),
     path("playground/answer/", answer, name="playground_answer"),
+    path("playground/rendered/", rendered, name="playground_rendered"),
     path("playground/consent/", consent, name="playground_consent"),
     path("playground/kept/", kept, name="playground_kept"),
     path("playground/withdraw/", take_back, name="playground_withdraw"),

@@ -86,6 +86,7 @@ WORDS: dict[str, dict[str, str | Promise]] = {
         "you": _("You"),
         "edit": _("Edit"),
         "again": _("Answer again"),
+        "raw": _("Raw text"),
         "writing": _("The model is writing …"),
         "answered": _("The model has answered."),
         "stopped": _("You stopped it here."),

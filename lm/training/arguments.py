@@ -37,6 +37,8 @@ class TrainingArguments(RuntimeArguments):
         {"output", "device", "threads", "checkpoint_every", "eval_every", "tensorboard_directory"}
     )
     """Options that may differ when a run goes on from a checkpoint."""
+    WITHOUT: ClassVar[frozenset[str]] = frozenset()
+    """Fields of which the command has no use: it has no such options, so that none is taken and left unused."""
 
     base: Annotated[
         str, "Model to start from: a directory with safetensors weights, or a Hugging Face id (owner/name@revision)."

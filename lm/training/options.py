@@ -17,10 +17,16 @@ T = TypeVar("T")
 METAVARS = {Path: "PATH", int: "N", float: "X", str: "TEXT"}
 
 
+def fields_of(arguments: type[Any]) -> list[dataclasses.Field[Any]]:
+    """The fields of the dataclass that are options: all but those that it names in `WITHOUT`, if it does."""
+    without = getattr(arguments, "WITHOUT", frozenset())
+    return [field for field in dataclasses.fields(arguments) if field.name not in without]
+
+
 def add_options(parser: argparse.ArgumentParser, arguments: type[Any], preset: Mapping[str, Any]) -> None:
-    """Adds `--field-name` to the parser for every field of the dataclass `arguments`; `preset` has other defaults."""
+    """Adds `--field-name` to the parser for every option of the dataclass `arguments`; `preset` has other defaults."""
     hints = get_type_hints(arguments, include_extras=True)
-    for field in dataclasses.fields(arguments):
+    for field in fields_of(arguments):
         kind, explanation = get_args(hints[field.name])
         flag = f"--{field.name.replace('_', '-')}"
         default = preset.get(field.name, field.default)
@@ -32,8 +38,7 @@ def add_options(parser: argparse.ArgumentParser, arguments: type[Any], preset: M
 
 def from_namespace(arguments: type[T], namespace: argparse.Namespace) -> T:
     """The dataclass filled from parsed options; its `__post_init__` may raise Refused."""
-    names = [field.name for field in dataclasses.fields(arguments)]  # type: ignore[arg-type]
-    return arguments(**{name: getattr(namespace, name) for name in names})
+    return arguments(**{field.name: getattr(namespace, field.name) for field in fields_of(arguments)})
 
 
 def _help(explanation: str, default: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lm.errors import Refused
 from lm.training.arguments import TrainingArguments
+from lm.training.options import fields_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Presets:
             raise Refused(f"There is no preset {preset}. There are: {there}; or give a TOML file.") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise Refused(f"{path} is not a TOML file: {error}.") from error
-        known = {field.name: field for field in dataclasses.fields(self.arguments)}
+        known = {field.name: field for field in fields_of(self.arguments)}
         for name, value in values.items():
             if name not in known:
                 raise Refused(f"{path}: {self.command} has no option {name}. Its options: {', '.join(known)}.")

@@ -97,6 +97,13 @@ class Processes:
             dist.broadcast_object_list(values)
         return cast("T", values[0])
 
+    def gathered(self, value: T) -> list[T]:
+        """Returns to every process what each of them gives, by rank."""
+        values: list[T | None] = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(values, value)
+        return cast("list[T]", values)
+
     def _raise_together(self, error: Exception | None) -> None:
         everyones: list[tuple[bool, str] | None] = [None] * self.size
         dist.all_gather_object(everyones, None if error is None else _in_words(error))

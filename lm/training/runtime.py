@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from lm.device import fastest_dtype, find_device
 from lm.errors import Refused
+from lm.layers import is_sharded
 from lm.run_facts import RuntimeFacts
 from lm.training.arguments import Precision, RuntimeArguments
 from lm.training.fsdp import shard
@@ -40,9 +41,10 @@ class Runtime:
         )
 
     def place(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Moves the model to the device, or this process's part of it."""
+        """Moves the model to the device, or this process's part of it; one that is there already stays."""
         if self.processes.size > 1:
-            shard(model, self.device, self.processes)
+            if not is_sharded(model):
+                shard(model, self.device, self.processes)
             return model
         return nn.Module.to(model, self.device)
 

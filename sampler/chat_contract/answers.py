@@ -15,12 +15,21 @@ class Usage(TypedDict):
     total_tokens: int
 
 
-class TokenLogprob(TypedDict):
+IMPOSSIBLE = -9999.0
+"""OpenAI's log-probability of what can't come: JSON has no infinity."""
+
+
+class LikelyToken(TypedDict):
     token: str
     logprob: float
     """Natural, of the model itself: temperature 1, nothing filtered."""
     bytes: list[int]
-    top_logprobs: list[object]
+
+
+class TokenLogprob(LikelyToken):
+    """A token that was drawn, beside the likeliest ones at its place, as many as were asked for, likeliest first."""
+
+    top_logprobs: list[LikelyToken]
 
 
 class Logprobs(TypedDict):

@@ -40,9 +40,9 @@ class ContractError(Exception):
         retry_after: int | None = None,
     ) -> None:
         """`param`: the field that is to blame, such as `messages[2].role`. `retry_after`: seconds."""
-        super().__init__(message)
+        super().__init__(_sendable(message))
         self.status = status
-        self.param = param
+        self.param = None if param is None else _sendable(param)
         self.code = code
         self.retry_after = retry_after
 
@@ -54,3 +54,8 @@ class ContractError(Exception):
     @property
     def headers(self) -> dict[str, str]:
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+def _sendable(text: str) -> str:
+    """Half characters in what somebody sent, which is quoted, as question marks: no answer can hold them."""
+    return text.encode("utf-8", "replace").decode()

@@ -8,10 +8,10 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lm.conversations import InvalidConversation, check_conversation
+from lm.conversations import InvalidConversation, check_conversation, unstorable_character
 from lm.prompt_format import Message
 from sampler.chat_contract.errors import ContractError
-from sampler.protocol import MOST_STOPS, SampleRequest
+from sampler.protocol import MOST_LIKELIEST, MOST_STOPS, SampleRequest
 
 MOST_CHOICES = 16
 LARGEST_SEED = 2**63 - 1 - MOST_CHOICES
@@ -40,7 +40,6 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "service_tier": ("auto", "default"),
     "tool_choice": ("none",),
     "tools": ([],),
-    "top_logprobs": (0,),
     "verbosity": (),
     "web_search_options": (),
 }
@@ -66,6 +65,8 @@ class ChatRequest:
     """Of the first choice; the next has the next number. Drawn where none was sent."""
     stop: Sequence[str] = ()
     logprobs: bool = False
+    top_logprobs: int = 0
+    """Of so many of the likeliest tokens at each place the log-probabilities are answered, too."""
     stream: bool = False
     include_usage: bool = False
     """A last chunk says how many tokens there were."""
@@ -87,6 +88,7 @@ class ChatRequest:
             min_p=self.min_p,
             stop=self.stop,
             max_new_tokens=max_tokens,
+            likeliest=self.top_logprobs,
         )
 
 
@@ -96,6 +98,7 @@ def parse_chat_request(body: object) -> ChatRequest:
         raise ContractError("The body is no JSON object with the fields of a chat completion.")
     fields = {str(name): value for name, value in body.items() if value is not None}
     _refuse_what_is_not_known(fields)
+    _refuse_what_no_text_holds(fields)
     options = _stream_options(fields)
     return ChatRequest(
         model=_model(fields.get("model")),
@@ -109,6 +112,7 @@ def parse_chat_request(body: object) -> ChatRequest:
         seed=_integer(fields, "seed", random.getrandbits(31), least=0, most=LARGEST_SEED),
         stop=_stops(fields.get("stop")),
         logprobs=_boolean(fields, "logprobs"),
+        top_logprobs=_top_logprobs(fields),
         stream=_boolean(fields, "stream"),
         include_usage=options["include_usage"],
         continuous_usage=options["continuous_usage_stats"],
@@ -130,6 +134,7 @@ def body_of(request: ChatRequest) -> dict[str, object]:
         "seed": request.seed,
         "stop": list(request.stop),
         "logprobs": request.logprobs,
+        "top_logprobs": request.top_logprobs,
         "stream": request.stream,
     }
     if request.max_tokens is not None:
@@ -201,10 +206,20 @@ def _refuse_what_is_not_known(fields: Mapping[str, object]) -> None:
             )
 
 
+def _refuse_what_no_text_holds(fields: Mapping[str, object]) -> None:
+    """NUL and lone surrogates, which JSON can escape, and neither UTF-8 nor a database can hold. Messages are checked
+    where they are parsed.
+    """
+    for name, value in fields.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (problem := unstorable_character(text)):
+                raise ContractError(f"{name}: {problem}", param=name)
+
+
 _KNOWN = frozenset(
     {
         "max_completion_tokens", "max_tokens", "messages", "min_p", "model", "n", "seed", "stop", "store", "stream",
-        "stream_options", "temperature", "top_k", "top_p", "user", "logprobs",
+        "stream_options", "temperature", "top_k", "top_logprobs", "top_p", "user", "logprobs",
     }
 )  # fmt: skip
 
@@ -261,6 +276,13 @@ def _max_tokens(fields: Mapping[str, object]) -> int | None:
         said = "max_tokens and max_completion_tokens are two names of one thing and differ; send one of them."
         raise ContractError(said, param="max_tokens")
     return _integer(fields, names[0], 1, least=1, most=1_000_000) if names else None
+
+
+def _top_logprobs(fields: Mapping[str, object]) -> int:
+    most = _integer(fields, "top_logprobs", 0, least=0, most=MOST_LIKELIEST)
+    if most and fields.get("logprobs") is not True:
+        raise ContractError("top_logprobs are of use only with logprobs: true.", param="top_logprobs")
+    return most
 
 
 def _stops(stop: object) -> tuple[str, ...]:

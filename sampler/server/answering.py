@@ -12,11 +12,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sampler.chat_contract.answers import (
     DONE,
+    IMPOSSIBLE,
     Answer,
     Choice,
     Chunk,
     ChunkChoice,
     Delta,
+    LikelyToken,
     TokenLogprob,
     Usage,
     answer,
@@ -99,12 +101,15 @@ class Answering:
     def _logprobs(self, growth: Growth) -> list[TokenLogprob] | None:
         if not self._asked.logprobs:
             return None
-        tokenizer = self._running.sampler.tokenizer
-        texts = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in growth.token_ids]
+        beside = growth.likeliest if self._asked.top_logprobs else [()] * len(growth.token_ids)
         return [
-            {"token": text, "logprob": logprob, "bytes": list(text.encode()), "top_logprobs": []}
-            for text, logprob in zip(texts, growth.logprobs, strict=True)
+            {**self._likely(token, logprob), "top_logprobs": [self._likely(*each) for each in likeliest]}
+            for token, logprob, likeliest in zip(growth.token_ids, growth.logprobs, beside, strict=True)
         ]
+
+    def _likely(self, token: int, logprob: float) -> LikelyToken:
+        text = self._running.sampler.tokenizer.decode([token], clean_up_tokenization_spaces=False)
+        return {"token": text, "logprob": max(logprob, IMPOSSIBLE), "bytes": list(text.encode())}
 
 
 class EventStream(StreamingResponse):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sampler.server.hosted import Hosted
@@ -53,3 +53,14 @@ class _Numbers(Collector):
             for hosted in self._shelf.hosted:
                 gauge.add_metric([hosted.name], read(hosted))
             yield gauge
+        yield self._first_tokens()
+
+    def _first_tokens(self) -> HistogramMetricFamily:
+        about = "Seconds from taking a request to its first token."
+        times = HistogramMetricFamily("sampler_time_to_first_token_seconds", about, labels=["model"])
+        for hosted in self._shelf.hosted:
+            sight = hosted.sampler.engine.sight
+            within = [(str(bound), float(count)) for bound, count in sight.first_tokens_within.items()]
+            buckets = [*within, ("+Inf", float(sight.first_tokens))]
+            times.add_metric([hosted.name], buckets=buckets, sum_value=sight.first_token_seconds)
+        return times

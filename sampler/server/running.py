@@ -25,6 +25,8 @@ class Growth:
     text: str
     token_ids: Sequence[int]
     logprobs: Sequence[float]
+    likeliest: Sequence[Sequence[tuple[int, float]]]
+    """At each of these tokens; empty where nobody asked for them."""
     finish_reason: str | None
 
 
@@ -107,6 +109,7 @@ class Running:
             text=text[len(shown.text) :],
             token_ids=row.tokens[shown.tokens : tokens],
             logprobs=row.logprobs[shown.tokens : tokens],
+            likeliest=row.likeliest[shown.tokens : tokens],
             finish_reason=ended or None,
         )
         shown.text, shown.tokens, shown.ended = text, tokens, bool(ended)

@@ -3,10 +3,12 @@
  * {role: "user" | "assistant", content, ended?}; `ended` is why an answer ended, absent while it is being written.
  */
 
-/** What the page begins with. `editing`: the place of the turn that is being edited, whose new text is `edited`. */
+/** What the page begins with. `editing`: the place of the turn that is being edited, whose new text is `edited`.
+ * `raw`: answers are shown as they were written. */
 export function emptyState() {
   return {
     sides: [[], []], versions: ["", ""], compare: false, system: "", temperature: 1, draft: "", editing: null, edited: "",
+    raw: false,
   };
 }
 
@@ -27,7 +29,7 @@ export function readState(kept) {
     if (last?.role === "assistant" && !last.content) turns.pop();
   }
   state.versions = [0, 1].map((side) => String(read.versions?.[side] ?? ""));
-  state.compare = read.compare === true;
+  for (const name of ["compare", "raw"]) state[name] = read[name] === true;
   for (const name of ["system", "draft", "edited"]) state[name] = typeof read[name] === "string" ? read[name] : "";
   state.temperature = Number.isFinite(read.temperature) ? read.temperature : 1;
   state.editing = state.sides[0][read.editing]?.role === "user" ? read.editing : null;
@@ -58,6 +60,12 @@ export function withoutAnswer(turns) {
 /** The second side begins as a copy of the first, so that both have heard the same. */
 export function alike(turns) {
   return turns.map((turn) => ({ ...turn }));
+}
+
+/** The answers of these sides that have come to their end, each text once: what is shown as Markdown. */
+export function finishedAnswers(sides) {
+  const finished = sides.flat().filter((turn) => turn.role === "assistant" && turn.ended && turn.content);
+  return [...new Set(finished.map((turn) => turn.content))];
 }
 
 /** Takes server-sent events out of text as it arrives: returns [events, what is left for the next piece]. */

@@ -3,10 +3,12 @@
  * sent whole with each turn, so that a reload loses nothing and the server keeps nothing that was not agreed to.
  */
 import { csrfToken } from "../base/csrf.js";
-import { onKey } from "../base/keys.js";
+import { isTyping, onKey } from "../base/keys.js";
 import { onPage } from "../base/page.js";
 import { wordsOf } from "../base/words.js";
-import { alike, cutBefore, emptyState, eventsIn, messagesFor, readState, withoutAnswer } from "./conversation.js";
+import {
+  alike, cutBefore, emptyState, eventsIn, finishedAnswers, messagesFor, readState, withoutAnswer,
+} from "./conversation.js";
 
 const KEPT_EVERY_MS = 500; // while an answer comes; a reload loses no more of it
 
@@ -25,6 +27,7 @@ function begin(page, signal) {
   const temperature = document.getElementById("temperature");
   const choices = [0, 1].map((side) => document.getElementById(`version-${side}`));
   let state = readState(stored(storedAs));
+  const html = new Map(); // of finished answers, by their text
   let answering = null; // an AbortController while models write
   let keptAt = 0;
 
@@ -42,6 +45,7 @@ function begin(page, signal) {
     find("second").hidden = !state.compare;
     find("editing").hidden = state.editing === null;
     drawConsent();
+    renderAnswers();
   }
 
   function drawSide(side) {
@@ -54,13 +58,51 @@ function begin(page, signal) {
   function drawTurn(side, said, place) {
     const box = element("article", `turn of-${said.role}`);
     box.append(element("h2", "", said.role === "user" ? texts.you : said.model || nameOf(side)));
-    const text = element("p", "as-written", said.content);
-    text.dir = "auto";
-    box.append(text);
+    box.append(textOf(said));
     if (said.role === "assistant" && !said.ended) box.setAttribute("aria-busy", "true");
     if (texts[said.ended]) box.append(element("p", "soft", texts[said.ended]));
     if (!answering) box.append(toolsOf(side, said, place));
     return box;
+  }
+
+  /** An answer as Markdown once it is finished and the server has rendered it; everything else as it was written. */
+  function textOf(said) {
+    const isRendered = said.role === "assistant" && said.ended && !state.raw && html.has(said.content);
+    const text = isRendered ? element("div", "prose") : element("p", "as-written", said.content);
+    if (isRendered) text.innerHTML = html.get(said.content); // made harmless by labeling/base/markdown.py
+    text.dir = "auto";
+    text.dataset.text = "";
+    return text;
+  }
+
+  /** Where the server can't be reached, answers stay as they were written, which is to be read, too. */
+  async function renderAnswers() {
+    const wanted = finishedAnswers(shownSides().map((side) => state.sides[side])).filter((text) => !html.has(text));
+    if (!wanted.length || state.raw) return;
+    try {
+      const response = await post(page.dataset.rendered, JSON.stringify({ texts: wanted }), signal);
+      if (!response?.ok || response.redirected) return;
+      const made = await response.json();
+      wanted.forEach((text, place) => html.set(text, made.html[place]));
+      drawTexts();
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    }
+  }
+
+  function drawTexts() {
+    for (const side of shownSides()) {
+      const boxes = find("sides").children[side].children;
+      state.sides[side].forEach((said, place) => boxes[place]?.querySelector("[data-text]").replaceWith(textOf(said)));
+    }
+    for (const toggle of page.querySelectorAll("[data-raw]")) toggle.setAttribute("aria-pressed", String(state.raw));
+  }
+
+  function toggleRaw() {
+    state.raw = !state.raw;
+    keep();
+    drawTexts();
+    renderAnswers();
   }
 
   function toolsOf(side, said, place) {
@@ -71,6 +113,12 @@ function begin(page, signal) {
       tools.lastChild.dataset.edit = "";
     }
     if (isLast) tools.append(button(texts.again, () => answerAgain(side)));
+    if (said.role === "assistant") {
+      tools.append(button(`${texts.raw} `, toggleRaw));
+      tools.lastChild.append(element("kbd", "", "R"));
+      tools.lastChild.dataset.raw = "";
+      tools.lastChild.setAttribute("aria-pressed", String(state.raw));
+    }
     return tools;
   }
 
@@ -309,6 +357,7 @@ function begin(page, signal) {
   const keys = (key, { target }) => {
     if (key === "Escape" && answering) answering.abort();
     else if (key === "Ctrl+Enter" && target === turn) send();
+    else if (key === "r" && !isTyping(target)) toggleRaw();
     else return false;
     return true;
   };
@@ -316,8 +365,8 @@ function begin(page, signal) {
   find("stop").addEventListener("click", () => answering?.abort());
   find("leave-edit").addEventListener("click", leaveEdit);
   find("new").addEventListener("click", () => {
-    const { versions, compare, system: told, temperature: warm, draft } = state;
-    state = { ...emptyState(), versions, compare, system: told, temperature: warm, draft };
+    const { versions, compare, system: told, temperature: warm, draft, raw } = state;
+    state = { ...emptyState(), versions, compare, system: told, temperature: warm, draft, raw };
     keep();
     complain("");
     draw();

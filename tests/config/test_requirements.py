@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import imports_of, modules_of, reached_at_import
+from tests.imports import graph_at_import, imports_of, modules_of, reached_at_import
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lm", "laptop", "config", "labeling", "sampler", "rm_trainer", "policy_trainer", "benchmarks", "tests")
@@ -49,7 +49,7 @@ def test_the_web_lock_installs_what_web_processes_import_also_by_way_of_the_grou
     # Production imports nothing of laptop/ (tests/config/test_settings.py starts it without).
     imports = [each for each in imports_of(modules_of(ROOT, PACKAGES)) if each.target.partition(".")[0] != "laptop"]
     web = modules_of(ROOT, ("config", "labeling"))
-    reached = {name.partition(".")[0] for module in web for name in reached_at_import(module, imports)}
+    reached = {name.partition(".")[0] for name in reached_at_import(web, graph_at_import(imports))}
     assert unlocked(reached | imported_by("config", "labeling"), "base") == set()
 
 

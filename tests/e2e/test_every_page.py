@@ -25,7 +25,8 @@ NO_PAGES = {
     "sessions_end", "sessions_end_others",
     "messages_write", "review_next", "review_accept", "review_return", "review_back", "review_compare", "review_draft",
     "control_csv", "metrics", "favicon", "preferences_reading", "first_campaign", "work_time", "compose_time",
-    "revise_time", "playground_answer", "playground_consent", "playground_withdraw",
+    "revise_time", "playground_answer", "playground_consent", "playground_rendered",
+    "playground_withdraw",
     "answers_time", "answers_draft", "answers_submit",
 }  # fmt: skip
 UNFINISHED = re.compile(r"\bundefined\b|\bNaN\b|\bnull\b|\{\w+\}|%\(\w+\)s")

@@ -45,7 +45,16 @@ def test_a_conversation_from_the_question_to_side_by_side(page: Page, alice: Lab
     expect(turn).to_have_value("And at night?")
     server.pieces = ["By **scattering**.\n1 < 2"]
     page.get_by_role("button", name="Answer again").click()
+    expect(page.locator(".of-assistant .prose strong")).to_have_text("scattering")
+    expect(page.locator(".of-assistant .prose")).to_contain_text("1 < 2")
+
+    # as it was written by a button or a key, also after a reload
+    page.get_by_role("button", name="Raw text").click()
     expect(page.locator(".of-assistant .as-written")).to_have_text("By **scattering**.\n1 < 2")
+    page.keyboard.press("r")
+    expect(page.locator(".of-assistant .prose strong")).to_be_visible()
+    page.keyboard.press("r")
+    expect(page.get_by_role("button", name="Raw text")).to_have_attribute("aria-pressed", "true")
     send.click()
     expect(page.locator(".turn")).to_have_count(4)
     expect(turn).to_have_value("")

@@ -61,6 +61,7 @@ def test_dpo_learns_an_order_and_goes_on_after_a_stop_as_if_there_had_been_none(
     steps = events(whole, "step")
     assert steps[0]["loss"] == pytest.approx(0.6931, abs=1e-3)  # the policy is the reference
     assert steps[-1]["loss"] < 0.4
+    assert [len(event["samples"]) for event in events(whole, "samples")] == [2]
 
     def stop(number: int, *_: object, **__: object) -> None:
         if number == 7:
@@ -89,3 +90,5 @@ def test_best_of_n_gives_a_curve_and_a_snapshot_to_tune_on(
     written = list(open_snapshot(best).demonstrations("train"))
     assert 0 < len(written) <= 8
     assert {one.source for one in written} == {"best_of_n"}
+    assert train("sft", best, tiny_base, tmp_path / "tuned", "--epochs", "1") == 0  # rejection-sampling fine-tuning
+    assert metrics(tmp_path / "tuned")["counts"]["train"]["demonstrations"] == len(written)

@@ -92,6 +92,28 @@ def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(tmp_
     assert all(close(one, other) for one, other in zip(shared[1:], separate[1:], strict=True))
 
 
+@pytest.mark.parametrize("scale", ["frozen", "batch"])
+def test_an_update_is_the_same_however_it_is_parted(tiny_base: Path, scale: str) -> None:
+    """S17: two prompts' answers at a time, or one's."""
+    policy = sharpened(load_policy(str(tiny_base), max_length=512).model)
+    value, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
+    given = arguments(completions=3, batch=6, minibatch=6, episodes=6, advantage_scale=scale)
+    networks = Networks(policy, sharpened(value), CPU)
+    scores = [torch.tensor([1.0, -1.0, 0.5]), torch.tensor([0.0, 2.0, -0.5])]
+    found = []
+    for budget, parts in ((10_000, [[0, 1]]), (1, [[0], [1]])):
+        experience = collect(networks, ROLLOUTS, scores, replace(given, tokens_per_microbatch=budget), version=0)
+        for numbers in parts:
+            losses = ppo_losses(networks, [experience[one] for one in numbers], given, whole=experience)
+            losses.policy.backward()  # type: ignore[no-untyped-call]
+            assert losses.value is not None
+            losses.value.backward()  # type: ignore[no-untyped-call]
+        found.append((gradient(policy), gradient(value)))
+    whole, parted = found
+    assert close(parted[0], whole[0])
+    assert close(parted[1], whole[1])
+
+
 def sft_gradient(model: PreTrainedModel, reading: Strategy, parts: Sequence[Sequence[Example]], count: int) -> Tensor:
     for part in parts:
         (-learned_log_probs(model, CPU, reading, part).sum() / count).backward()  # type: ignore[no-untyped-call]

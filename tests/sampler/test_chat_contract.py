@@ -29,7 +29,8 @@ def test_what_is_left_out_is_openai_s_default() -> None:
 def test_every_field_is_taken_and_passed_on_as_it_was() -> None:
     fields = {
         "n": 3, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "max_tokens": 7, "seed": 11,
-        "stop": ["a", "b"], "logprobs": True, "stream": True, "stream_options": {"include_usage": True},
+        "stop": ["a", "b"], "logprobs": True, "top_logprobs": 2, "stream": True,
+        "stream_options": {"include_usage": True},
     }  # fmt: skip
     asked = parse_chat_request(ASK | fields | {"user": "u-1", "store": False})
     assert (asked.user, asked.store) == ("u-1", False)
@@ -67,13 +68,19 @@ def test_every_field_is_taken_and_passed_on_as_it_was() -> None:
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"stream": True, "stream_options": {"obfuscate": True}}, "stream_options.obfuscate"),
         ({"user": "u" * 513}, "user"),
+        ({"user": "u\ud800"}, "user"),
+        ({"user": "u\0"}, "user"),
+        ({"model": "\0"}, "model"),
+        ({"stop": ["a", "\udfff"]}, "stop"),
         ({"messages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages"),
         ({"messages": "Hi"}, "messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": "x", "name": "bob"}]}, "messages[0].name"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}, "messages"),
         ({"top_logprobs": 3}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"frequency_penalty": 0.5}, "frequency_penalty"),

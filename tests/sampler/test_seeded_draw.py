@@ -62,6 +62,16 @@ def test_log_probabilities_are_the_untempered_models() -> None:
     torch.testing.assert_close(logprobs.exp(), torch.full((len(settings),), 0.5))
 
 
+def test_the_likeliest_tokens_are_the_untempered_models_and_nobody_pays_who_does_not_ask() -> None:
+    logits = torch.tensor(PROBABILITIES).log().repeat(2, 1) + 3
+    draw = drawing(asking(temperature=0.3, top_k=1, likeliest=2), asking(likeliest=1), ends=[0])
+    found = draw.likeliest(logits)
+    assert found is not None
+    assert found[0].tolist() == [[0, 1], [0, 1]]
+    torch.testing.assert_close(found[1].exp(), torch.tensor([[0.5, 0.25]] * 2))
+    assert drawing(asking(), ends=[0]).likeliest(logits) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

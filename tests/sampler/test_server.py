@@ -113,6 +113,30 @@ def test_an_answer_is_what_the_engine_draws(served: Served) -> None:
     assert said.id.startswith("chatcmpl-")
 
 
+def test_the_likeliest_tokens_stand_beside_each_token_in_one_piece_and_in_a_stream(served: Served) -> None:
+    settings: Any = {
+        "model": "one", "messages": HELLO, "seed": 5, "max_tokens": 6, "temperature": 0.0, "logprobs": True,
+        "top_logprobs": 3,
+    }  # fmt: skip
+    beside = served.client.chat.completions.create(**settings, n=2).choices[1].logprobs.content
+    for token in beside:
+        assert len(token.top_logprobs) == 3
+        assert token.top_logprobs[0].token == token.token, "greedy: the likeliest is the one that was drawn"
+        assert token.top_logprobs[0].logprob == pytest.approx(token.logprob, abs=1e-5)
+        assert sorted((each.logprob for each in token.top_logprobs), reverse=True) == [
+            each.logprob for each in token.top_logprobs
+        ]
+    streamed = [
+        token
+        for chunk in served.client.chat.completions.create(**settings, stream=True)
+        for choice in chunk.choices
+        for token in (choice.logprobs.content if choice.logprobs else ())
+    ]
+    assert [[each.token for each in token.top_logprobs] for token in streamed] == [
+        [each.token for each in token.top_logprobs] for token in beside
+    ]
+
+
 def test_a_stream_is_the_same_answer_in_pieces(served: Served) -> None:
     """No piece ends inside a character, though this model writes bytes at random."""
     settings: Any = {"model": "one", "messages": HELLO, "n": 2, "seed": 7, "max_tokens": 60}
@@ -249,7 +273,14 @@ def test_an_engine_that_fails_tells_those_who_wait_and_goes_on(served: Served, m
 
 
 def test_numbers_are_there_for_prometheus(served: Served) -> None:
+    served.client.chat.completions.create(model="one", messages=HELLO, max_tokens=1)
     said = httpx2.get(f"{served.address}/metrics").text
+    sight = served.hosted("one").sampler.engine.sight
+    times = "sampler_time_to_first_token_seconds"
+    assert f'{times}_count{{model="one"}} {sight.first_tokens:.1f}' in said
+    assert f'{times}_bucket{{le="+Inf",model="one"}} {sight.first_tokens:.1f}' in said
+    assert sight.first_tokens_within[30.0] == sight.first_tokens > 0
+    assert sum(sight.first_tokens_within.values()) > 0
     assert 'sampler_new_tokens_total{model="one"}' in said
     assert 'sampler_requests_in_flight{model="one"} 0.0' in said
     assert httpx2.get(f"{served.address}/health").json() == {"status": "ok", "ready": ["one"]}

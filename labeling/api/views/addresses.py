@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from labeling.api.views.base import nothing_here
 from labeling.api.views.description import DescriptionPage, DescriptionView
+from labeling.api.views.labelers import LabelersView, LabelerView, SkillsView
 from labeling.api.views.prompts import CampaignPromptsView, PromptView
 from labeling.api.views.records import (
     CampaignsView,
@@ -32,6 +33,9 @@ API = [
     path(f"{V1}model-versions/<int:pk>/", ModelVersionView.as_view()),
     path(f"{V1}training-runs/", TrainingRunsView.as_view()),
     path(f"{V1}training-runs/<int:pk>/", TrainingRunView.as_view()),
+    path(f"{V1}labelers/", LabelersView.as_view()),
+    path(f"{V1}labelers/<int:pk>/", LabelerView.as_view()),
+    path(f"{V1}skills/", SkillsView.as_view()),
     path(f"{V1}scores/", ScoresView.as_view(), name="scores"),
     path(f"{V1}scores/<uuid:token>/", ScoreView.as_view(), name="score"),
     path(f"{V1}webhooks/", WebhooksView.as_view()),

@@ -18,11 +18,21 @@ from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, col
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ConversationState
 from labeling.conversations.models import HarvestRule, ServedConversation, Withdrawal
+from labeling.conversations.queries import waiting_for_a_rule
 from labeling.conversations.services.harvesting import pass_over, release_masked
 
 
+class SaysWhereNoneIsTaken(BaseAdmin):
+    """Says above the list that no campaign takes conversations, and what to do, as long as that is so."""
+
+    list_before_template = "conversations/admin/no_rule.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"waiting": waiting_for_a_rule(), **(extra_context or {})})
+
+
 @admin.register(ServedConversation)
-class ServedConversationAdmin(RecordAdmin):
+class ServedConversationAdmin(SaysWhereNoneIsTaken, RecordAdmin):
     list_display = (
         shown("pk", lazy("Conversation")),
         shown("source", lazy("Source")),
@@ -121,7 +131,7 @@ class ServedConversationAdmin(RecordAdmin):
 
 
 @admin.register(HarvestRule)
-class HarvestRuleAdmin(BaseAdmin):
+class HarvestRuleAdmin(SaysWhereNoneIsTaken):
     """Saved by Django's form: the trail says who set which share."""
 
     list_display = (

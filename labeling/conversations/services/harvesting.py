@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from labeling.base.language import detect_language
 from labeling.base.refusals import PromptRefused
-from labeling.base.states import CampaignState, ConversationState, PersonalDataRule, PromptSource, UseCase
+from labeling.base.states import ConversationState, PersonalDataRule, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.services.prompts import add_prompt
 from labeling.conversations.models import HarvestRule, ServedConversation
-from labeling.conversations.queries import messages_of
+from labeling.conversations.queries import messages_of, rules_in_force
 from labeling.conversations.rules.harvest import OVER_AFTER, Share, drawn_for, gated, masked, prompt_in
 from lm.prompt_format import Message
 
@@ -34,6 +34,13 @@ def harvest_conversations(*, now: datetime | None = None) -> int:
     )
     ids = list(over.order_by("last_at", "pk").values_list("pk", flat=True)[:AT_ONCE])
     return sum(_decide(pk, shares) is not None for pk in ids)
+
+
+def take_all(*, campaign: Campaign) -> None:
+    """All conversations in its languages become its prompts from now on; those with personal data wait for an admin.
+    A rule that the campaign has stays as it is.
+    """
+    HarvestRule.objects.get_or_create(campaign=campaign, defaults={"share": 1.0})
 
 
 @transaction.atomic
@@ -57,10 +64,9 @@ def pass_over(*, conversation: ServedConversation, reason: str) -> None:
 
 
 def _shares() -> list[Share]:
-    rules = HarvestRule.objects.filter(share__gt=0, campaign__state=CampaignState.ACTIVE).select_related("campaign")
     return [
         Share(rule.campaign_id, rule.share, rule.campaign.languages, PersonalDataRule(rule.personal_data))
-        for rule in rules.order_by("pk")
+        for rule in rules_in_force().order_by("pk")
     ]
 
 

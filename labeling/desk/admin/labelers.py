@@ -22,6 +22,7 @@ from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment, WorkingTime
 from labeling.desk.queries.idle import why_nothing, with_work
+from labeling.desk.queries.labelers import WORKED_FOR
 from labeling.desk.ranking.models import Ranking
 from labeling.desk.views.idle import words_for_admin
 from labeling.people.models import Labeler
@@ -47,7 +48,7 @@ class GetsWorkFilter(DropdownFilter):
 
 
 class LabelerWork(OfCampaigns):
-    campaign_paths = ("assignments__campaign", "compositions__campaign")
+    campaign_paths = WORKED_FOR
     change_form_outer_before_template = "desk/admin/labeler.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Labeler]:

@@ -13,6 +13,7 @@ from labeling.campaigns.services.starter import (
     load_campaign,
     register_first_model,
 )
+from labeling.conversations.services.harvesting import take_all
 from labeling.model_versions.queries import current_sft_model
 from labeling.models import ModelCheck
 from labeling.tasks import top_up_ready_queues
@@ -59,7 +60,10 @@ class Command(BaseCommand):
 
     def _campaign(self) -> list[str]:
         campaign = load_campaign()
-        return [] if campaign is None else [f"Campaign “{campaign}” is open with {campaign.prompts.count()} prompts."]
+        if campaign is None:
+            return []
+        take_all(campaign=campaign)
+        return [f"Campaign “{campaign}” is open with {campaign.prompts.count()} prompts."]
 
     def _model(self) -> list[str]:
         version = register_first_model()

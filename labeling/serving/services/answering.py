@@ -55,12 +55,12 @@ class Passing:
     used: Usage = field(default_factory=lambda: usage(0, 0))
 
     @classmethod
-    def begin(cls, *, token: ApiToken, asked: ChatRequest, scope: str) -> "Passing":
-        """Raises ServingRefused and ServingUnavailable."""
+    def begin(cls, *, token: ApiToken, asked: ChatRequest, version: ModelVersion | None, scope: str) -> "Passing":
+        """`version`: what the request names. Raises ServingRefused and ServingUnavailable."""
         # Whatever was asked for, the server is to say with each chunk how many tokens there were: a request that is
         # left in the middle is counted, too.
         passed_on = replace(asked, stream=True, include_usage=True, continuous_usage=True)
-        return cls(token=token, asked=asked, server=open_stream(passed_on, scope=scope))
+        return cls(token=token, asked=asked, server=open_stream(passed_on, version=version, scope=scope))
 
     def keep(self) -> bool:
         """Keeps the question where that was consented to; whether it did is for the answer's header.

@@ -1,12 +1,14 @@
 """The server of the language models (`python -m sampler serve`), as its client: answers as streams, models loaded.
 
-The web process holds no model. Which server is asked is a setting, never what somebody sent.
+The web process holds no model. Which server is asked is a setting, never what somebody sent. Versions that a server of
+their own samples are asked for there (version_server.py), through the same stream.
 """
 
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
@@ -33,19 +35,41 @@ class NotLoaded(Exception):
     """The server has no model of that name."""
 
 
+def as_it_is(chunk: Any) -> Any:
+    """Our own server's chunks are what is sent on."""
+    return chunk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a server is sent. `read`: makes chunks of what it answers."""
+
+    url: str
+    body: Mapping[str, object]
+    headers: Mapping[str, str] = field(repr=False)
+    timeout: httpx2.Timeout = field(default_factory=lambda: TIMEOUT)
+    read: Callable[[Any], Chunk] = as_it_is
+
+
+def question(request: ChatRequest, *, scope: str) -> Question:
+    """To our own server. Raises ServingUnavailable where none is set up."""
+    url = f"{_address()}/v1/chat/completions"
+    return Question(url=url, body=body_of(request), headers={SCOPE: scope} | _secret())
+
+
 class ServerStream:
     """The chunks of one answer, as the server sends them; closing it ends the sampling.
 
     `model`: the name of the version that answers.
     """
 
-    def __init__(self, request: ChatRequest, *, scope: str) -> None:
+    def __init__(self, asked: Question) -> None:
         """Asks, and waits until the server has taken the request. Raises NotLoaded, ServingRefused and
         ServingUnavailable."""
-        body = body_of(request)
+        self._read = asked.read
         try:
             sent = _client(os.getpid()).build_request(
-                "POST", f"{_address()}/v1/chat/completions", json=body, headers={SCOPE: scope} | _secret()
+                "POST", asked.url, json=asked.body, headers=dict(asked.headers), timeout=asked.timeout
             )
             self._response = _client(os.getpid()).send(sent, stream=True)
         except httpx2.HTTPError as failure:
@@ -100,11 +124,19 @@ class ServerStream:
             elif line == "data: [DONE]":
                 return
             elif line.startswith("data: "):
-                chunk = json.loads(line[6:])
-                if "error" in chunk:
-                    raise ServingUnavailable(chunk["error"]["message"], wait_seconds=DOWN_SECONDS)
-                yield chunk
+                yield self._read(_whole(line[6:]))
         raise _down("it ended its answer in the middle")
+
+
+def _whole(data: str) -> Any:
+    """The object of an event. Raises ServingUnavailable where it tells of an error, or is none."""
+    try:
+        chunk = json.loads(data)
+    except ValueError as broken:
+        raise _down("an event is no JSON") from broken
+    if "error" in chunk:
+        raise ServingUnavailable(str(chunk["error"]["message"]), wait_seconds=DOWN_SECONDS)
+    return chunk
 
 
 def load(name: str, path: str, *, aliases: tuple[str, ...] = ()) -> None:
@@ -138,8 +170,8 @@ def _refusal(response: httpx2.Response) -> Exception:
     """What the server's refusal is here."""
     try:
         error = response.json()["error"]
-        said, param, code = str(error["message"]), error["param"] or "", error["code"] or ""
-    except (ValueError, LookupError, TypeError):
+        said, param, code = (str(error.get(name) or "") for name in ("message", "param", "code"))
+    except (ValueError, LookupError, TypeError, AttributeError):
         return _down(f"it answered {response.status_code}")
     if response.status_code == 404:
         return NotLoaded(said)

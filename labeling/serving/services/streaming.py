@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from labeling.base.refusals import ServingRefused, ServingUnavailable
-from labeling.base.states import ModelKind
+from labeling.base.states import ModelBackend, ModelKind
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model
-from labeling.serving.services.server import LOADING_SECONDS, NotLoaded, ServerStream, load
+from labeling.serving.services import server, version_server
+from labeling.serving.services.server import DOWN_SECONDS, LOADING_SECONDS, NotLoaded, ServerStream
 from lm.prompt_format import Message
 from sampler.chat_contract.answers import Chunk, TokenLogprob
 from sampler.chat_contract.requests import ChatRequest
@@ -105,26 +106,37 @@ def stream_chat(
         stream=True,
         include_usage=True,
     )
-    return ChatStream(open_stream(request, scope=scope))
+    return ChatStream(open_stream(request, version=version or named(POLICY), scope=scope))
 
 
-def open_stream(request: ChatRequest, *, scope: str) -> ServerStream:
-    """The server's own chunks. A version that it does not have yet is loaded, and waited for within bounds.
+def open_stream(request: ChatRequest, *, version: ModelVersion | None, scope: str) -> ServerStream:
+    """The chunks of `version`, which is what the request names, from its own server or ours, which is told to load a
+    version that it does not have yet; that is waited for within bounds.
 
     Raises ServingRefused and ServingUnavailable.
     """
+    if version is None:
+        raise ServingUnavailable("No language model is current yet.", wait_seconds=60)
+    if version.backend != ModelBackend.LOCAL:
+        return _from_its_own_server(request, version, scope=scope)
+    asked = server.question(request, scope=scope)
     try:
-        return ServerStream(request, scope=scope)
+        return ServerStream(asked)
     except NotLoaded:
-        version = named(request.model)
-        if version is None:
-            raise ServingUnavailable("No language model is current yet.", wait_seconds=60) from None
-        load(version.name, version.path, aliases=(POLICY,) if request.model == POLICY else ())
+        server.load(version.name, version.path, aliases=(POLICY,) if request.model == POLICY else ())
     try:
-        return ServerStream(request, scope=scope)
+        return ServerStream(asked)
     except NotLoaded as still:
         said = f"The model {version} is being loaded. Try again in a moment."
         raise ServingUnavailable(said, wait_seconds=LOADING_SECONDS) from still
+
+
+def _from_its_own_server(request: ChatRequest, version: ModelVersion, *, scope: str) -> ServerStream:
+    try:
+        return ServerStream(version_server.question(version, request, scope=scope))
+    except NotLoaded as unknown:
+        said = f"The server of {version} knows no model “{version.served_name}”: {unknown}"
+        raise ServingUnavailable(said, wait_seconds=DOWN_SECONDS) from unknown
 
 
 def named(model: str) -> ModelVersion | None:

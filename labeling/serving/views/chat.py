@@ -57,13 +57,12 @@ def usage(_request: HttpRequest, token: ApiToken) -> HttpResponse:
 def chat_completions(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     check_rate(request, token)
     asked = parse_chat_request(json_of(request))
-    if named(asked.model) is None:
-        raise ServingUnavailable("No language model is current yet.", wait_seconds=60)
+    version = named(asked.model)
     _check_quota(token)
     if not make_room(request):
         said = "Too many answers are on their way. Try again in a moment."
         raise ServingUnavailable(said, wait_seconds=TOO_MANY_WAIT_SECONDS)
-    passing = Passing.begin(token=token, asked=asked, scope=_scope(token, asked))
+    passing = Passing.begin(token=token, asked=asked, version=version, scope=_scope(token, asked))
     kept = passing.keep()
     release_connection()
     response: HttpResponseBase

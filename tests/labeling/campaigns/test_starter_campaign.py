@@ -52,6 +52,7 @@ class TestLoadStarterCampaign:
         assert (campaign.state, campaign.languages) == (CampaignState.ACTIVE, ["en", "zh"])
         assert (campaign.demonstrations_per_prompt, campaign.ranking_tasks_per_prompt) == (1, 2)
         assert Prompt.objects.filter(campaign=campaign).count() == 60
+        assert (campaign.harvest_rule.share, campaign.harvest_rule.personal_data) == (1, "hold")
         assert "Campaign “Starter campaign” is open with 60 prompts." in said
         assert claim_demonstration(labeler=Labeler.objects.get(user__username="labeler1")) is not None
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from labeling.base.states import ConversationState, IllegalMove, PersonalDataRule
@@ -10,6 +11,7 @@ from labeling.conversations.rules.harvest import Share, drawn_for, prompt_in
 from labeling.conversations.services.harvesting import harvest_conversations, pass_over, release_masked
 from labeling.conversations.services.keeping import keep_of_program
 from labeling.models import PROMPTS_PER_SUBMITTER, Labeler, Prompt, ServedConversation, Submitter
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt
 from tests.labeling.conversations.talks import harvest, kept, program, takes, turns
 
@@ -34,6 +36,21 @@ def test_a_conversation_that_is_over_becomes_a_prompt_under_its_pseudonym(alice:
     assert (prompt.submitter.name, prompt.messages) == (alice.pseudonym, turns(ENGLISH))
     assert outcome(conversation) == ("prompt", "")
     assert Submitter.objects.get().prompt_count == 1
+
+
+@pytest.mark.django_db
+def test_while_no_campaign_takes_any_the_admin_s_pages_say_so_and_where_to_change_it(alice: Labeler) -> None:
+    kept(alice.user, ENGLISH)
+    campaign, olga = make_campaign(languages=["en"]), admin_browser()
+    add = reverse("admin:labeling_harvestrule_add")
+    lists = [reverse(f"admin:labeling_{noun}_changelist") for noun in ("servedconversation", "harvestrule")]
+    for page in (olga.get(address).text for address in lists):
+        assert "none becomes a prompt: 1 is kept and waits" in page
+        assert page.count(f'href="{add}"') >= 1
+    assert "没有项目采集对话" in olga.get(lists[0], headers={"accept-language": "zh-hans"}).text
+    assert olga.post(add, {"campaign": campaign.pk, "share": "0.5", "personal_data": "hold"}).status_code == 302
+    for page in (olga.get(address).text for address in lists):
+        assert "none becomes a prompt" not in page
 
 
 @pytest.mark.django_db

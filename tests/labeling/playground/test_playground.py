@@ -64,6 +64,32 @@ def test_the_model_answers_after_a_yes_and_the_turns_are_kept(
     assert (consent.wording, consent.model_version, consent.user) == (WORDING, version, alice.user)
 
 
+def render(client: Client, sent: object) -> Any:
+    return client.post(reverse("playground_rendered"), json.dumps(sent), "application/json")
+
+
+def test_finished_answers_are_rendered_as_harmless_markdown_and_refused_in_words(client: Client) -> None:
+    made = render(client, {"texts": ["# So\n**by** air", "<script>alert(1)</script>", ""]}).json()["html"]
+    assert made[0].startswith("<h3>So</h3>"), "under the page's h1 and each turn's h2"
+    assert "<strong>by</strong>" in made[0]
+    assert "<script" not in made[1]
+    assert made[2] == ""
+    for sent, says in (
+        ({"texts": ["x" * 400_001]}, "too long"),
+        ({"texts": [""] * 201}, "as many turns"),
+        ({"texts": ["\ud800"]}, "can't take it"),
+        ({"texts": "a"}, "can't take it"),
+        (["a"], "can't take it"),
+    ):
+        refused = render(client, sent)
+        assert (refused.status_code, says in refused.json()["problem"]) == (422, True)
+    chinese = client.post(
+        reverse("playground_rendered"), "{", "application/json", headers={"accept-language": "zh-hans"}
+    )
+    assert "模型" in chinese.json()["problem"]
+    assert render(Client(), {"texts": []}).status_code == 302
+
+
 def test_a_no_answers_all_the_same_and_keeps_nothing(
     client: Client, server: ScriptedServer, version: ModelVersion
 ) -> None:

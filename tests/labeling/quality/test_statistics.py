@@ -183,6 +183,30 @@ def test_shares_drawn_towards_all_are_nearer_to_the_truth_and_keep_their_95_perc
     assert 0.92 <= held / people <= 0.98
 
 
+def test_few_people_of_whom_some_stand_apart_keep_their_95_percent() -> None:
+    """The same twelve people in many worlds, as in the benchmark: three are drawn towards the average in each, and
+    how far people differ is known from twelve."""
+    random, planted, worlds = np.random.default_rng(13), [0.66] * 3 + [0.75] * 9, 100
+    held = narrower = 0
+    for _ in range(worlds):
+        sums = [_sums(_prompts(random, share, 120)) for share in planted]
+        found = pooled(dict(enumerate(sums)))
+        for number, share in enumerate(planted):
+            held += found[number].low <= share <= found[number].high
+            own = share_of_sums(sums[number])
+            assert own is not None
+            narrower += found[number].high - found[number].low < own.high - own.low
+    assert 0.94 <= held / worlds / len(planted) <= 0.97
+    assert narrower / worlds / len(planted) > 0.8
+
+
+def test_of_three_people_each_keeps_their_own_share() -> None:
+    three = {name: _sums([(5, 6)] * 20 + [(2, 6)] * number) for number, name in enumerate("abc", 5)}
+    found = pooled({**three, "new": _sums([(6, 6)])})
+    assert [found[name].value for name in "abc"] == pytest.approx([three[name].share for name in "abc"])
+    assert found["new"].high == 1
+
+
 def test_who_has_ranked_little_stands_near_all_the_others() -> None:
     others = {
         name: _sums([(5, 6)] * 20 + [(4, 6)] * 20 + [(2, 6)] * (number + 1)) for number, name in enumerate("abcdef")

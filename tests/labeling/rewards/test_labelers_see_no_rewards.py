@@ -7,7 +7,7 @@ import pytest
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Labeler, RewardScore
 from labeling.rewards.services.rewards import score_ahead
-from tests.imports import imports_of, modules_of, reached_at_import
+from tests.imports import graph_at_import, imports_of, modules_of, reached_at_import
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 
@@ -44,7 +44,7 @@ def test_no_reward_is_in_any_page_that_a_labeler_gets(alice: Labeler) -> None:
 
 
 def test_no_page_of_a_labeler_can_reach_rewards_at_all() -> None:
-    imports = imports_of(modules_of(ROOT, ("labeling",)))
+    graph = graph_at_import(imports_of(modules_of(ROOT, ("labeling",))))
     modules = [
         module
         for module in modules_of(ROOT, ("labeling",))
@@ -52,4 +52,4 @@ def test_no_page_of_a_labeler_can_reach_rewards_at_all() -> None:
     ]
     assert len(modules) > 10
     for module in modules:
-        assert not reached_at_import(module, imports) & REWARDS, module
+        assert not reached_at_import([module], graph) & REWARDS, module

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,21 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.base.refusals import ServingRefused, ServingUnavailable
 from labeling.base.states import ApiScope
 from labeling.conversations.services.consent import record_agreement
-from labeling.models import ApiToken, ChatUsage, ModelVersion, ServedConversation
+from labeling.models import ChatUsage, ModelVersion, ServedConversation
 from labeling.people.tokens.services import make_token
 from labeling.serving.services.following import follow_promotions
+from labeling.serving.services.server import ServerStream, question
 from labeling.serving.services.streaming import ChoiceEnded, Sampling, TextAdded, TokensUsed, stream_chat
+from sampler.chat_contract import answers as written
+from sampler.chat_contract.requests import ChatRequest
 from tests.labeling.api.programs import make_account
 from tests.labeling.models_in_use import promoted, registered
-from tests.processes import free_port, processes, until
+from tests.labeling.serving.programs import HELLO, MAY_ASK, ask, program, token_for
+from tests.processes import Processes, free_port, processes, until
+from tests.sampler.backends.scripted_server import scripted_server, streaming
 from tests.tiny_models import CONTEXT_LENGTH, make_tiny_model
 
-HELLO: Any = [{"role": "user", "content": "Hello"}]
 SECRET = "open sesame"
-MAY_ASK = ("add_chatusage",)
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +44,29 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: make_tiny_model(folder / name, seed=seed) for seed, name in enumerate(("sft-1", "sft-2"))}
 
 
+class Serving:
+    """`python -m sampler serve` with nothing loaded, a process that can be killed and started again."""
+
+    def __init__(self, started: Processes) -> None:
+        self.started = started
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.started.start("serving", *f"-m sampler serve --port {self.port} --device cpu --dtype float32".split())
+        self.started.wait_for("the server answers", lambda: answers(self.address))
+
+    def kill(self) -> None:
+        self.started.kill("serving")
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`python -m sampler serve` with nothing loaded: its address."""
-    port = free_port()
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     environment = os.environ | {"SERVING_SECRET": SECRET}
     with processes(environment, tmp_path_factory.mktemp("logs")) as started:
-        started.start("serving", *f"-m sampler serve --port {port} --device cpu --dtype float32".split())
-        address = f"http://127.0.0.1:{port}"
-        started.wait_for("the server answers", lambda: answers(address))
-        yield address
+        serving = Serving(started)
+        serving.start()
+        yield serving
 
 
 def answers(address: str) -> bool:
@@ -60,8 +77,9 @@ def answers(address: str) -> bool:
 
 
 @pytest.fixture
-def served(server: str, settings: Settings) -> str:
-    """With nothing loaded: what another test had loaded is not what is current now."""
+def served(serving: Serving, settings: Settings) -> str:
+    """Its address, with nothing loaded: what another test had loaded is not what is current now."""
+    server = serving.address
     settings.SERVING_URL, settings.SERVING_SECRET = server, SECRET
     for name in ("sft-1", "sft-2"):
         httpx2.delete(f"{server}/models/{name}", headers={"Authorization": f"Bearer {SECRET}"})
@@ -71,19 +89,6 @@ def served(server: str, settings: Settings) -> str:
 @pytest.fixture
 def current(db: None, models: dict[str, Path]) -> ModelVersion:
     return promoted(models["sft-1"])
-
-
-def token_for(name: str = "petra", **fields: Any) -> tuple[ApiToken, str]:
-    return make_token(user=make_account(name, MAY_ASK), name=name, scopes=[ApiScope.CHAT], **fields)
-
-
-def program(secret: str) -> Client:
-    return Client(headers={"authorization": f"Bearer {secret}"}, raise_request_exception=False)
-
-
-def ask(client: Client, **fields: Any) -> Any:
-    body = {"model": "policy", "messages": HELLO, "max_tokens": 4, **fields}
-    return client.post("/v1/chat/completions", body, content_type="application/json")
 
 
 def in_flight(address: str) -> int:
@@ -212,6 +217,41 @@ def test_a_reader_who_leaves_frees_the_row_and_is_counted(served: str, current: 
     assert used.prompt_tokens > 0
 
 
+def test_a_server_killed_in_the_middle_is_an_error_in_openai_s_shape_and_all_goes_on_when_it_is_back(
+    served: str, serving: Serving, current: ModelVersion
+) -> None:
+    token, secret = token_for()
+    client = program(secret)
+    pieces = iter(ask(client, stream=True, max_tokens=400, n=4, seed=1).streaming_content)
+    for _ in range(3):
+        next(pieces)
+    waiting = ThreadPoolExecutor(1).submit(in_one_piece, served)
+    until(lambda: in_flight(served) == 2)
+    serving.kill()
+    rest = b"".join(pieces).decode().split("\n\n")
+    assert rest[-2:] == ["data: [DONE]", ""]
+    error = json.loads(rest[-3].removeprefix("data: "))["error"]
+    assert error["type"] == "overloaded_error"
+    assert error["message"].startswith("The server of the language models does not answer")
+    assert isinstance(waiting.exception(), ServingUnavailable), "whoever waits for the whole answer is told as well"
+    assert 0 < ChatUsage.objects.get(token=token).completion_tokens < 1600, "what was read before is counted, once"
+    down = ask(client)
+    assert (down.status_code, down["Retry-After"]) == (503, "10")
+
+    serving.start()
+    follow_promotions()
+    until(lambda: ask(client).status_code == 200)
+    assert in_flight(served) == 0
+    assert ChatUsage.objects.get(token=token).requests == 2, "refusals cost nothing"
+
+
+def in_one_piece(address: str) -> None:
+    """As the gateway asks, without a database."""
+    asked = ChatRequest(model="policy", messages=HELLO, max_tokens=400, n=4, seed=1, stream=True)
+    with ServerStream(question(asked, scope="")) as stream:
+        list(stream)
+
+
 def test_policy_moves_to_what_is_promoted_and_versions_keep_their_names(
     served: str, current: ModelVersion, models: dict[str, Path]
 ) -> None:
@@ -297,3 +337,47 @@ def test_what_is_sent_is_bounded_and_no_text_becomes_an_address(settings: Settin
     assert deep.status_code == 400
     assert ask(client, model="http://169.254.169.254/").status_code == 404
     assert client.get("/v1/nowhere").json()["error"]["code"] == "unknown_url"
+
+
+@pytest.mark.django_db
+def test_half_characters_and_other_scripts_are_taken_or_refused_by_the_field(
+    settings: Settings, models: dict[str, Path]
+) -> None:
+    client = program(token_for()[1])
+    promoted(models["sft-1"])
+    for field, value in (("user", "\ud800"), ("model", "\0"), ("stop", ["\udfff"]), ("\ud800", 1)):
+        refused = ask(client, **{field: value})
+        assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error")
+    with scripted_server(streaming(*SAID)) as server:
+        settings.SERVING_URL = server.address.removesuffix("/v1")
+        answer = ask(client, messages=[{"role": "user", "content": "你好 👩‍👩‍👧 é"}], user="用户-💡", stop=["。"])
+    assert answer.json()["choices"][0]["message"]["content"] == "好的 👍"
+    assert server.requests[0]["messages"] == [{"role": "user", "content": "你好 👩‍👩‍👧 é"}]
+    assert server.requests[0]["stop"] == ["。"]
+
+
+SAID = [
+    "data: " + json.dumps(written.chunk(name="c", created=1, model="sft-1", choices=choices), ensure_ascii=False)
+    for choices in (
+        [written.chunk_choice(0, {"role": "assistant", "content": ""})],
+        [written.chunk_choice(0, {"content": "好的 👍"}, "stop")],
+    )
+] + ["data: [DONE]"]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_neither_another_program_nor_another_user_of_one_shares_a_cache(
+    settings: Settings, models: dict[str, Path]
+) -> None:
+    """What the server does by these names is held by its own tests: nobody's prompt begins with another's keys."""
+    promoted(models["sft-1"])
+    petra, paul = (program(token_for(name)[1]) for name in ("petra", "paul"))
+    with scripted_server(streaming(*SAID)) as server:
+        settings.SERVING_URL = server.address.removesuffix("/v1")
+        for client, user in ((petra, "kim"), (petra, "lee"), (paul, "kim"), (petra, "kim"), (petra, "")):
+            assert ask(client, user=user).status_code == 200
+    first, *others = server.scopes
+    assert len(set(server.scopes)) == 4
+    assert others[2] == first, "who goes on with their own conversation finds it again"
+    assert not any("kim" in str(scope) for scope in server.scopes)
+    assert "scope" not in json.dumps(server.requests), "no field of a request names one"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,13 +10,15 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
 from torch.testing import assert_close
+from transformers import AutoModelForCausalLM
 
 from lm.layers import is_sharded
 from lm.prefix_sharing.strategy import choose_strategy
-from lm.training.fsdp import shard, whole, whole_weights
+from lm.training.fsdp import shard, whole, whole_copy, whole_weights
 from lm.training.processes import Processes
 from rm_trainer.model import load_base_model, score_hidden
 from tests.lm.shared_prompts import base_model, shared_prompt
+from tests.tiny_models import make_tiny_model
 
 CPU = torch.device("cpu")
 
@@ -55,3 +58,32 @@ def test_spread_weights_come_together_unchanged(tiny_base: Path, processes: Proc
     after = whole_weights(model)
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
+
+
+@pytest.mark.training
+def test_a_head_that_is_the_embeddings_stays_one_weight_in_the_model_and_in_its_copy(
+    tmp_path: Path, processes: Processes
+) -> None:
+    """As in Gemma, whose head and backbone are called one after the other: one gradient, and one step."""
+    model: Any = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path, architecture="gemma3")).eval()
+    ids = torch.arange(20, 40)[None]
+
+    def read(one: Any) -> torch.Tensor:
+        found: torch.Tensor = one.lm_head(one.model(input_ids=ids, use_cache=False).last_hidden_state)
+        return found
+
+    read(model).square().mean().backward()  # type: ignore[no-untyped-call]
+    gradients = {name: one.grad.clone() for name, one in model.named_parameters()}
+    model.zero_grad()
+    shard(model, CPU, processes)
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    read(model).square().mean().backward()  # type: ignore[no-untyped-call]
+    assert_close({name: whole(one.grad) for name, one in model.named_parameters()}, gradients)
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    with torch.no_grad():
+        expected = read(model)  # FSDP keeps the backbone's weights together after it
+    copy = whole_copy(model, CPU)
+    assert copy.lm_head.weight is copy.model.embed_tokens.weight
+    assert not any(one.requires_grad for one in copy.parameters())
+    assert_close(read(copy), expected)
+    assert not is_sharded(copy)

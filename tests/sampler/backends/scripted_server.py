@@ -23,6 +23,7 @@ class Exchange(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.scripted.requests.append(self.body)
             self.server.scripted.keys.append(self.headers.get("Authorization"))
+            self.server.scripted.scopes.append(self.headers.get("X-Cache-Scope"))
             answers = self.server.scripted.answers
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
         answer(self)
@@ -57,6 +58,7 @@ class ScriptedServer:
     answers: list[Answer]
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    scopes: list[str | None] = field(default_factory=list)
 
 
 @contextmanager

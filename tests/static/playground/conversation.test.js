@@ -1,5 +1,5 @@
 import {
-  alike, cutBefore, emptyState, eventsIn, messagesFor, readState, withoutAnswer,
+  alike, cutBefore, emptyState, eventsIn, finishedAnswers, messagesFor, readState, withoutAnswer,
 } from "../../../static/playground/conversation.js";
 import { equal, holds, test } from "../harness.js";
 
@@ -8,7 +8,7 @@ const ASKED = said("user", "Why?");
 const ANSWERED = said("assistant", "So.", "stop");
 
 test("what a browser kept comes back, whatever it is", () => {
-  const state = { ...emptyState(), sides: [[ASKED, ANSWERED], []], draft: "And", editing: 0, edited: "Why not?", system: "Be kind.", temperature: 0.3 };
+  const state = { ...emptyState(), sides: [[ASKED, ANSWERED], []], draft: "And", editing: 0, edited: "Why not?", system: "Be kind.", temperature: 0.3, raw: true };
   equal(readState(JSON.stringify(state)), state);
   for (const other of [null, "", "{", "[]", '{"sides": 3}', '{"sides": [[{"role": "robot"}], 7], "draft": 5}']) {
     equal(readState(other), emptyState(), other);
@@ -33,6 +33,11 @@ test("an edit cuts what came after, an answer made again the last one", () => {
   equal(withoutAnswer(long).length, 3);
   equal(withoutAnswer([ASKED]), [ASKED]);
   holds(alike(long)[0] !== long[0], "a copy is a copy");
+});
+
+test("answers are shown as Markdown once they are finished, each text asked for once", () => {
+  const stopped = said("assistant", "Becau", "stopped");
+  equal(finishedAnswers([[ASKED, ANSWERED, ASKED, stopped], [ASKED, ANSWERED, ASKED, said("assistant", "B")]]), ["So.", "Becau"]);
 });
 
 test("events are read however they are cut", () => {

@@ -61,7 +61,7 @@ def widened(prompts: int) -> tuple[float, float]:
     return tail, 1 - tail
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
+def wilson(share: float, count: float) -> tuple[float, float]:
     """Wilson's (1927) 95% interval of a share among so many independent ones."""
     middle = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
     half = Z / (1 + Z * Z / count) * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))

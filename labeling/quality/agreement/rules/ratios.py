@@ -1,19 +1,15 @@
 """Shares of many people at once, from sums that a database adds up, and each drawn towards the others. Pure."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labeling.quality.agreement.rules.intervals import FEWEST_PROMPTS, Share, Z, student_quantile, wilson
 from lm.snapshot.records import FEWEST_PAIRS
 
-Floats = NDArray[np.float64]
-
-PRIORS, DRAWS = 200, 4000
 Who = TypeVar("Who", bound=Hashable)
 
 
@@ -72,52 +68,76 @@ def share_of_sums(sums: Sums) -> Share | None:
 def pooled(everybody: Mapping[Who, Sums]) -> dict[Who, Share]:
     """Returns each one's share drawn towards that of all (partial pooling), the more so the less is known of them.
 
-    Empirical Bayes with a beta-binomial (Kleinman 1973 for its moments). The pairs of a prompt hang together, so
-    that a person has as many as they are worth: their number over the design effect, which is estimated from all.
-    That the distribution of the people is itself an estimate is in the intervals: they are drawn from as many as a
-    bootstrap over people gives (Laird and Louis 1987). Nobody is left out: who has few pairs stands near the average
-    with a wide interval. Empty without enough data.
+    Empirical Bayes by Morris (1983), "Parametric Empirical Bayes Inference", JASA 78, 47-55: how far people differ is
+    itself estimated, from few people badly, so that they are drawn less far than that estimate alone says, and the
+    intervals of those who stand far from the average are wider. The pairs of a prompt hang together, so that a person
+    has as many as they are worth: their number over the design effect, which is estimated from all.
+    Nobody is left out: who has few pairs stands near the average. Of two or three people too little is known for that:
+    each keeps their own share. Empty without enough data.
     """
     known = {who: sums for who, sums in everybody.items() if sums.y}
     enough = [sums for sums in known.values() if sums.is_enough and 0 < sums.share < 1]
     if len(enough) < 2:
         return {}
     effect = max(1.0, sum(each.variance() / each.independent_variance() for each in enough) / len(enough))
-    x, y = np.array([(each.x, each.y) for each in enough]).T / effect
-    random = np.random.default_rng(0)
-    means, weights = _priors(x, y, random.integers(len(x), size=(PRIORS, len(x))))
-    shares = {}
-    for who, sums in known.items():
-        above, below = means * weights + sums.x / effect, (1 - means) * weights + (sums.y - sums.x) / effect
-        draws = random.beta(above, below, size=(DRAWS // PRIORS, PRIORS))
-        low, high = np.quantile(draws, [0.025, 0.975])
-        shares[who] = Share(
-            value=float((above / (above + below)).mean()),
-            low=float(low),
-            high=float(high),
-            pairs=round(sums.y),
-            prompts=sums.prompts,
-        )
-    return shares
+    people = _people([each.share for each in enough], [each.y / effect for each in enough])
+    return {who: people.drawn(sums, pairs=sums.y / effect) for who, sums in known.items()}
 
 
-MOST_ALIKE = 1e4
-"""The weight in pairs of a distribution of people who can't be told apart: each stands at the average."""
-LEAST_ALIKE = 2.0
-
-
-def _priors(x: Floats, y: Floats, drawn: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """The beta distributions of people's shares as (mean, weight in pairs), by moments, one for each draw of people.
-
-    `x` of `y`: by person; `drawn`: [draws, people].
+@dataclass(frozen=True, kw_only=True)
+class _People:
+    """How shares are distributed over people: their mean, and their variance `between` people. `chance`: the variance
+    that one person's pairs have by chance, at the mean of all.
     """
-    x, y = x[drawn], y[drawn]
-    people, total = drawn.shape[1], y.sum(axis=1)
-    mean = x.sum(axis=1) / total
-    between = (y * (x / y - mean[:, None]) ** 2).sum(axis=1)
-    # Of the spread between people, what their pairs' own chance does not explain.
-    left = between - (people - 1) * mean * (1 - mean)
-    scale = total - (y**2).sum(axis=1) / total - (people - 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(left > 0, mean * (1 - mean) * scale / left - 1, MOST_ALIKE)
-    return mean, np.clip(weight, LEAST_ALIKE, MOST_ALIKE)
+
+    count: int
+    mean: float
+    between: float
+    chance: float
+
+    def drawn(self, sums: Sums, *, pairs: float) -> Share:
+        """The share of one who has so many independent pairs."""
+        own = self.mean * (1 - self.mean) / pairs
+        towards, unsure = 0.0, 0.0
+        if self.count > FEWEST_PEOPLE:
+            # Morris's (k - 3) / (k - 1), put on the variance between people, so that it is his where all have as many
+            # pairs, and whoever has hardly any still stands at the average.
+            spread = self.chance + self.between
+            wider = spread * (self.count - 1) / (self.count - FEWEST_PEOPLE) - self.chance
+            towards = own / (own + wider)
+            unsure = 2 / (self.count - FEWEST_PEOPLE) * towards**2 * spread / (own + self.between)
+        value = (1 - towards) * sums.share + towards * self.mean
+        variance = own * (1 - towards + towards / self.count) + unsure * (sums.share - self.mean) ** 2
+        if 0 < value < 1:
+            odds, half = math.log(value / (1 - value)), Z * math.sqrt(variance) / (value * (1 - value))
+            low, high = 1 / (1 + math.exp(half - odds)), 1 / (1 + math.exp(-half - odds))
+        else:
+            low, high = wilson(value, pairs)
+        return Share(value=value, low=low, high=high, pairs=round(sums.y), prompts=sums.prompts)
+
+
+FEWEST_PEOPLE = 3
+"""So many people say nothing of how far people differ (Morris 1983)."""
+ROUNDS = 50
+
+
+def _people(shares: Sequence[float], pairs: Sequence[float]) -> _People:
+    """From the shares of people and how many independent pairs each has. Each person counts by how well they are known:
+    by one over the variance of their share, which needs the variance between people, so that both are found in turns
+    (Morris 1983).
+    """
+    share, count = np.array(shares), len(shares)
+    overall = float(np.average(share, weights=pairs))
+    chance = overall * (1 - overall) / np.array(pairs)
+    between = max(0.0, float(share.var(ddof=1) - chance.mean()))
+    for _ in range(ROUNDS):
+        weights = 1 / (chance + between)
+        mean = float(np.average(share, weights=weights))
+        before = between
+        excess = count / (count - 1) * (share - mean) ** 2 - chance
+        between = max(0.0, float(np.average(excess, weights=weights)))
+        if math.isclose(between, before, abs_tol=1e-9):
+            break
+    return _People(
+        count=count, mean=mean, between=between, chance=float(np.average(chance, weights=1 / (chance + between)))
+    )
