@@ -68,7 +68,6 @@ def test_agreement_habits_and_evaluations_are_for_everybody(
         page = context.new_page()
         for address in pages:
             page.goto(address)
-            page.screenshot(path=f"/tmp/st_{width}_{pages.index(address)}.png", full_page=True)
             problems = serious(page) + ([] if fits(page) else ["scrolls sideways"])
             if problems:
                 found[address, width] = problems

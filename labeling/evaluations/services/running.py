@@ -60,7 +60,7 @@ def start_evaluation(*, evaluation: Evaluation, instructions: dict[str, str] | N
 def _campaign_of(evaluation: Evaluation, instructions: dict[str, str] | None) -> Campaign:
     source = evaluation.source
     campaign = create_campaign(
-        slug=f"evaluation-{evaluation.pk}",
+        slug=f"comparison-{evaluation.pk}",
         name=f"Comparison {evaluation.pk}",
         description=source.description,
         languages=source.languages,
@@ -92,6 +92,7 @@ def _campaign_of(evaluation: Evaluation, instructions: dict[str, str] | None) ->
         simulated=source.simulated,
     )
     change_campaign_state(campaign=campaign, state=CampaignState.ACTIVE)
+    campaign.refresh_from_db()
     return campaign
 
 

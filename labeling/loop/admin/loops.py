@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -102,10 +103,16 @@ class LoopAdmin(OfCampaigns, BaseAdmin):
         steer = "go_on" if row.paused else "pause"
         return [steer] if _ended(row) is None else [steer, "again"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Loop]:
+        latest = Turn.objects.filter(loop=OuterRef("pk")).order_by("-number")
+        found: QuerySet[Loop] = super().get_queryset(request)
+        return found.annotate(
+            turn_number=Subquery(latest.values("number")[:1]), turn_state=Subquery(latest.values("state")[:1])
+        )
+
     @column(lazy("Turn"))
-    def latest_turn(self, loop: Loop) -> str:
-        turn = loop.turns.first()
-        return f"{turn.number}: {turn.get_state_display()}" if turn else "–"
+    def latest_turn(self, loop: Any) -> str:
+        return f"{loop.turn_number}: {TurnState(loop.turn_state).label}" if loop.turn_number else "–"
 
     @column(lazy("State"), label={"paused": "warning", "goes": "success"})
     def show_state(self, loop: Loop) -> tuple[str, str]:

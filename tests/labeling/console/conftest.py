@@ -26,6 +26,7 @@ from tests.labeling.admin_cast import (
     checked_by,
     compared_elsewhere,
     doubted,
+    evaluated,
     furnish,
     kept_and_withdrawn,
     looked_at,
@@ -37,6 +38,7 @@ from tests.labeling.admin_cast import (
     run_in_training,
     shared_by,
     snapshot_in,
+    turning,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -89,4 +91,6 @@ def one_of_everything(tmp_path: Path) -> Campaign:
     checked_by(make_labeler("lou"))
     kept_and_withdrawn(campaign)
     policy_in_training(snapshot)
+    evaluated(campaign)
+    turning(campaign)
     return campaign
