@@ -100,6 +100,10 @@ class Loop(models.Model):
                 condition=Q(margin__gte=0, margin__lte=0.4, gain__gte=0, gain__lte=0.4)
                 & (Q(margin__gt=0) | Q(gain__gt=0)),
                 name="loop_difference_range",
+                violation_error_message=_(
+                    "With a margin of 0 a policy has to be better; say by how much it is expected to win, more than "
+                    "50%."
+                ),
             ),
             models.CheckConstraint(condition=Q(confidence__gte=0.5, confidence__lte=0.999), name="loop_confidence"),
             models.CheckConstraint(condition=Q(min_new_rankings__gte=1), name="loop_rankings_positive"),

@@ -38,10 +38,6 @@ def change_loop(*, loop: Loop, **gates: Any) -> Loop:
 
 
 def _check(loop: Loop) -> None:
-    if not loop.margin and not loop.gain:
-        raise LoopRefused(
-            "With a margin of 0 a policy has to be better; say by how much it is expected to win, more than 50%."
-        )
     try:
         loop.full_clean()
     except ValidationError as wrong:
