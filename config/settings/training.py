@@ -58,10 +58,7 @@ SFT_BASE_MODEL_PATH = env.text(
 POLICY_TRAIN_LAUNCHER = env.command(
     "POLICY_TRAIN_LAUNCHER",
     "python -m policy_trainer",
-    about="Starts SFT and DPO: on one device, by torchrun on several, by a scheduler.",
-)
-PPO_LAUNCHER = env.command(
-    "PPO_LAUNCHER", "python -m policy_trainer", about="Starts PPO, which takes one process and one device."
+    about="Starts a policy's training: on one device, by torchrun on several, by a scheduler.",
 )
 
 env.section("Scoring")

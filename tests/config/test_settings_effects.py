@@ -133,7 +133,6 @@ EFFECTS: dict[str, Effect] = {
     **own("POLICY_PRESET", "6b", "6b"),
     **own("SFT_BASE_MODEL_PATH", "org/base", "org/base"),
     **own("POLICY_TRAIN_LAUNCHER", "srun python -m policy_trainer", ["srun", "python", "-m", "policy_trainer"]),
-    **own("PPO_LAUNCHER", "srun python -m policy_trainer", ["srun", "python", "-m", "policy_trainer"]),
     **own("SCORE_BATCH_SIZE", "7", 7),
     **own("SCORE_COMPLETIONS_PER_MINUTE", "77", 77),
     **own("SCORE_REQUESTS_PER_MINUTE", "77", 77),

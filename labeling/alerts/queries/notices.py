@@ -19,8 +19,8 @@ from labeling.alerts.queries.causes import EmptyCampaign, NoticeFacts, notice_fa
 from labeling.base.states import AlertKind, AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
 from labeling.desk.queries.idle import Stuck
 from labeling.desk.views.idle import words_for_admin
+from labeling.policies.admin.sentences import failure_in_words
 from labeling.policies.models import PolicyRun
-from labeling.training.admin.sentences import failure_in_words
 from labeling.training.models import Run
 
 BY_BEAT = (AlertKind.AGREEMENT_DOWN, AlertKind.SENTINEL_MOVED)

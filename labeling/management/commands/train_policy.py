@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from labeling.base.refusals import Refusal
 from labeling.base.states import CheckState, ModelKind, ModelState, PolicyStage, RunState
 from labeling.imports.services.starter import load_starter_demonstrations
-from labeling.model_versions.queries import current_reward_model
+from labeling.model_versions.queries import current_reward_model, current_sft_model
 from labeling.model_versions.services.promotion import promote_when_checked
-from labeling.models import ModelVersion, PolicyRun
+from labeling.models import ModelCheck, ModelVersion, PolicyRun
 from labeling.policies.services.requesting import QUEUED_POLICY_RUNS, request_policy_run
 from labeling.policies.services.training import train_policy
 from labeling.training.services.runs import claim_run
@@ -56,6 +56,8 @@ class Command(BaseCommand):
             raise CommandError("--promote and --taste need the finished model. Give --now as well.")
         if options["starter_demonstrations"]:
             self.stdout.write(f"{load_starter_demonstrations()} starter demonstrations taken in.")
+        if options["start"] is None:
+            self._wait_for_the_first_model()
         try:
             run = request_policy_run(
                 stage=PolicyStage(options["stage"]),
@@ -73,6 +75,18 @@ class Command(BaseCommand):
             self.stdout.write(f"{run} is queued; follow it in the admin.")
         else:
             self.stdout.write(f"{run} waits in the database: Redis can't be reached, beat will send it later.")
+
+    def _wait_for_the_first_model(self) -> None:
+        """On a machine that has just started, a worker is still trying the model that is to become current."""
+        coming = ModelCheck.objects.filter(
+            state=CheckState.WAITING, model_version__kind=ModelKind.SFT, promotion_reason__regex=r"\S"
+        )
+        if current_sft_model() is not None or not coming.exists():
+            return
+        self.stdout.write("A sampling worker tries the first language model …")
+        until = time.monotonic() + WAIT_SECONDS
+        while coming.exists() and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
 
     def _rewarded_by(self, options: dict[str, Any]) -> ModelVersion | None:
         """The one named; in a demo, where none is current yet, the latest one that learned from simulated labelers."""

@@ -17,7 +17,7 @@ from labeling.base.states import ModelKind, PolicyStage
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.policies.admin.curves import curves_of
-from labeling.policies.admin.sentences import decision_in_words
+from labeling.policies.admin.sentences import decision_in_words, failure_in_words
 from labeling.policies.models import PolicyRun
 from labeling.policies.queries import side_by_side, versions_to_choose
 from labeling.policies.services.requesting import QUEUED_POLICY_RUNS, request_policy_run
@@ -108,6 +108,9 @@ class PolicyRunAdmin(RunAdmin):
 
     def decision_of(self, run: PolicyRun) -> str:
         return decision_in_words(run.decision)
+
+    def in_words(self, failure: str) -> str:
+        return failure_in_words(failure)
 
     def curves_of(self, run: PolicyRun, progress: Progress) -> list[Curve]:
         return curves_of(run, progress)

@@ -85,7 +85,8 @@ class PolicyRecipeAdmin(RecordAdmin):
                 for name in ("reward_model", "watched_reward_model")
                 if name in cleaned
             }
-            options = {name: cleaned.pop(name) for name in decided(stage)}
+            entered = {name: cleaned.pop(name) for name in decided(stage)}
+            options = {name: None if value == "" else value for name, value in entered.items()}
             recipe = change_recipe(stage=stage, options=options, by=request.user, **models, **cleaned)
             return _("Recipe %(version)d of %(stage)s holds from the next run on.") % {
                 "version": recipe.version,

@@ -34,10 +34,14 @@ UNKNOWN_PROMPTS = (
     "What “{version}” was measured on is not known here, so nobody could see whether these prompts are among it."
 )
 NOTHING = {
-    PolicyStage.SFT: "There is no demonstration to learn from yet: the split train has none. Have some written.",
-    PolicyStage.PPO: "There is no prompt to train on yet: the split train has none that was ranked or answered.",
-    PolicyStage.DPO: "There is no comparison to learn from yet: the split train has no ranking with two ranks.",
+    PolicyStage.SFT: "There is no demonstration to learn from yet: the split train has none. Have some written, or ask "
+    "for those of simulated labelers to be included.",
+    PolicyStage.PPO: "There is no prompt to train on yet: the split train has none that was ranked or answered. Have "
+    "some ranked, or ask for what simulated labelers made to be included.",
+    PolicyStage.DPO: "There is no comparison to learn from yet: the split train has no ranking with two different "
+    "ranks. Have more ranked, or ask for what simulated labelers made to be included.",
 }
+"""What a run says where its snapshot has nothing to learn from."""
 
 
 def train_policy(run: PolicyRun) -> None:
@@ -56,8 +60,7 @@ def _train(run: PolicyRun) -> None:
         run=run, snapshot=snapshot, base=base, output_path=str(output), log_path=str(log_path), config=options
     )
     if not (output / "metrics.json").exists():
-        launcher = settings.PPO_LAUNCHER if run.stage == PolicyStage.PPO else settings.POLICY_TRAIN_LAUNCHER
-        program = Program(launcher, log_path, lambda event: note(run=run, event=event))
+        program = Program(settings.POLICY_TRAIN_LAUNCHER, log_path, lambda event: note(run=run, event=event))
         arguments = ["--data", snapshot.path, "--base", base, *_reward_models(run), *flags(options)]
         program.run_from_checkpoint(run.stage, arguments, output=output)
     begin_evaluating(run=run)
@@ -90,7 +93,7 @@ def _export(run: PolicyRun) -> Snapshot:
             include_simulated=run.include_simulated,
         )
     if not manifest.counts.get(TRAIN, {}).get(LEARNS_FROM[stage]):
-        raise CannotTrain(f"{NOTHING[stage]} Or ask for what simulated labelers made to be included.")
+        raise CannotTrain(NOTHING[stage])
     return register_snapshot(manifest=manifest, path=directory, made_by=str(run))
 
 

@@ -63,6 +63,10 @@ class RunAdmin(RecordAdmin):
         """What was decided of its version, in the reader's language."""
         raise NotImplementedError
 
+    def in_words(self, failure: str) -> str:
+        """Why a run failed or was interrupted, in the reader's language."""
+        return failure_in_words(failure)
+
     def live_context(self, request: HttpRequest, run: Any) -> dict[str, Any]:  # noqa: ARG002  (for kinds that ask it)
         """The part of the page that changes while the run goes on."""
         progress = progress_of(run)
@@ -75,9 +79,9 @@ class RunAdmin(RecordAdmin):
             "curves": self.curves_of(run, progress),
             "log": tail(Path(run.log_path), lines=LOG_LINES) if run.log_path else "",
             "state_colour": STATE_COLOURS[run.state],
-            "failure": failure_in_words(run.failure),
+            "failure": self.in_words(run.failure),
             "decision": self.decision_of(run),
-            "interruption": failure_in_words(run.interruption) if run.state == RunState.QUEUED else "",
+            "interruption": self.in_words(run.interruption) if run.state == RunState.QUEUED else "",
         }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -133,7 +137,7 @@ class RunAdmin(RecordAdmin):
 
     @column(lazy("Outcome"))
     def outcome(self, run: Run) -> str:
-        failure = failure_in_words(run.failure).partition("\n")[0]
+        failure = self.in_words(run.failure).partition("\n")[0]
         text = failure or self.decision_of(run) or trigger_in_words(run.trigger_note)
         return format_html('<span class="cc-excerpt">{}</span>', text[:160])
 

@@ -1,19 +1,23 @@
 """How often a known taste prefers one policy to another, and the commands of the demo."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from labeling.base.states import CampaignState, RunState
+from labeling.base.states import CampaignState, ModelKind, RunState
 from labeling.imports.services.starter import FILE, load_starter_demonstrations
+from labeling.model_versions.services.promotion import promote_when_checked
+from labeling.model_versions.services.registration import register_model
 from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Campaign, Demonstration, PolicyRun
 from labeling.policies.queries import held_out_prompts
 from labeling.policies.rules.tastes import compare
 from labeling.simulation.rules.preferences import rule_named
 from tests.labeling.cast import make_campaign, make_prompt
+from tests.labeling.models_in_use import tried
 from tests.labeling.policies.scripted_trainer import ScriptedTrainer, named, step
 from tests.labeling.scripted_sampler import ScriptedSampler
 
@@ -75,6 +79,18 @@ class TestCommands:
         assert run.model_version.simulated  # its reward model learned from simulated labelers
         assert "prefers “ppo-" in said
         assert "in 100% of them" in said
+
+    def test_a_model_that_a_worker_is_about_to_try_is_waited_for(
+        self, trainer: ScriptedTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A machine that was started a moment ago."""
+        first = register_model(kind=ModelKind.SFT, name="first", path=tmp_path / "made")
+        promote_when_checked(version=first, reason="The first model to sample from.")
+        monkeypatch.setattr("labeling.management.commands.train_policy.time.sleep", lambda _seconds: tried(first))
+        trainer.says([step(1)], method="sft")
+        said = self.run("train_policy", "sft", now=True, starter_demonstrations=True)
+        assert "tries the first language model" in said
+        assert PolicyRun.objects.get().start == first
 
     def test_what_is_missing_is_named(self) -> None:
         with pytest.raises(CommandError, match="need the finished model"):
