@@ -114,12 +114,16 @@ def _of_rankings(turn: Turn) -> Content:
 
 
 def _of_reward_model(turn: Turn) -> Content:
-    lines = _changed(turn.reward_before, turn.reward_after)
-    if turn.training_run is None:
+    run = turn.training_run
+    if run is None:
         return "", [], None
-    link = reverse("admin:labeling_trainingrun_change", args=[turn.training_run_id])
-    run = Line(text=_("Training run %(number)s") % {"number": turn.training_run_id}, link=link)
-    return _state_or(turn.training_run.get_state_display(), turn.reward_after), [*lines, run], None
+    lines = _changed(turn.reward_before, turn.reward_after)
+    link = reverse("admin:labeling_trainingrun_change", args=[run.pk])
+    lines.append(Line(text=_("Training run %(number)s") % {"number": run.pk}, link=link))
+    measured = run.evaluation.get("new")
+    if not measured:
+        return run.get_state_display(), lines, None
+    return _("%(accuracy)s accuracy") % {"accuracy": f"{measured['pair_accuracy']:.1%}"}, lines, None
 
 
 def _of_policy(turn: Turn) -> Content:
@@ -153,17 +157,13 @@ def _of_evaluation(turn: Turn) -> Content:
     prompts = ngettext("%(count)d prompt", "%(count)d prompts", decision["prompts"]) % {"count": decision["prompts"]}
     bounds = f"{decision['low']:.0%} – {decision['high']:.0%}"
     rate = _("%(rate)s preferred") % {"rate": f"{decision['win_rate']:.0%}"}
-    return rate, [Line(text=f"{bounds}, {prompts}"), own], _bar(decision)
+    return rate, [Line(text=f"{bounds} · {prompts}"), own], _bar(decision)
 
 
 def _of_promotion(turn: Turn) -> Content:
     if turn.state != TurnState.PROMOTED or turn.policy_after is None:
         return "", [], None
     return turn.policy_after.name, [Line(text=_("is sampled from now on"))], None
-
-
-def _state_or(word: StrOrPromise, version: ModelVersion | None) -> StrOrPromise:
-    return version.name if version else word
 
 
 def _changed(before: ModelVersion | None, after: ModelVersion | None) -> list[Line]:
@@ -181,14 +181,14 @@ def _changed(before: ModelVersion | None, after: ModelVersion | None) -> list[Li
 def table_of(loop: Loop) -> Table:
     """Every turn in one row, with the numbers of the picture."""
     columns = [
-        ("turn", _("Turn")), ("step", _("Step")), ("new_rankings", _("New rankings")),
+        ("turn", _("Turn")), ("step", _("State")), ("new_rankings", _("New rankings")),
         ("reward_model", _("Reward model")), ("policy_before", _("Policy before")), ("policy", _("Policy")),
         ("reward_before", _("Reward before")), ("reward", _("Reward")), ("kl", _("KL, nats")),
         ("win_rate", _("Win rate")), ("low", _("Above")), ("high", _("Below")), ("prompts", _("Prompts judged")),
     ]  # fmt: skip
     return Table(
         key="turns",
-        title=_("Turns"),
+        title=_("Every turn"),
         columns=[heading for _name, heading in columns],
         names=[name for name, _heading in columns],
         rows=[_row(turn) for turn in _turns(loop)],

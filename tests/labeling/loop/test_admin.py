@@ -58,7 +58,14 @@ def test_the_picture_and_its_csv_show_two_turns(loop: Loop, sft: ModelVersion, c
     page = client.get(address(loop)).text
     first, second = loop.turns.order_by("number")
     assert page.index("Turn 2") < page.index("Turn 1")
-    for words in ("reward +0.12 → +0.86", "reward +0.44 → +0.97", "KL 3.10 nats", "100% preferred", "ahead"):
+    for words in (
+        "71.5% accuracy",
+        "reward +0.12 → +0.86",
+        "reward +0.44 → +0.97",
+        "KL 3.10 nats",
+        "100% preferred",
+        "ahead",
+    ):
         assert words in page
     for row in (first.training_run, first.policy_run, first.evaluation, first.policy_after, second.reward_after):
         assert row is not None

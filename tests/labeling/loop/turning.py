@@ -49,6 +49,7 @@ def reward_model_trained(turn: Turn, *, promoted: bool = True, not_worse: bool =
     finish_run(
         run=run,
         model_version=version,
+        evaluation={"new": {"pair_accuracy": 0.715}},
         decision="Promoted: better." if promoted else "Kept as candidate: not shown to be better.",
         promotion={"promote": promoted, "test": {"holds": not_worse}},
     )
