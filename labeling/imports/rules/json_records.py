@@ -24,7 +24,7 @@ def json_record(text: str, *, line: int) -> FileRecord | RefusedRow:
     try:
         fields = strict_json(text)
     except json.JSONDecodeError as error:
-        return RefusedRow(line=line + error.lineno - 1, column=error.colno, reason=f"Broken JSON: {error.msg}.")
+        return RefusedRow(line=line + error.lineno - 1, column=error.colno, reason=f"Broken JSON: {_short(error.msg)}.")
     except NotStrict as error:
         said = f"The field “{error.key}” is there twice." if error.key is not None else f"{error}."
         return RefusedRow(line=line, column=_column_of(error.key, text), reason=said)
@@ -35,6 +35,15 @@ def json_record(text: str, *, line: int) -> FileRecord | RefusedRow:
     if not isinstance(fields, dict):
         return RefusedRow(line=line, column=1, reason="The line is JSON, but no object in { and }.")
     return FileRecord(line=line, fields=fields, column_of=lambda field: _column_of(field, text))
+
+
+def _short(message: str) -> str:
+    """Python's words without the place that would follow them.
+
+    >>> _short("Unterminated string starting at")
+    'Unterminated string'
+    """
+    return message.removesuffix(" starting at").removesuffix(" at").rstrip(": ")
 
 
 def _column_of(field: str | None, text: str) -> int:

@@ -227,6 +227,7 @@ class TestRefusals:
         [
             ('{"prompt": "Hi"', 16, "Broken JSON: Expecting ',' delimiter"),
             ('{"prompt": "Hi",}', 17, "Broken JSON"),
+            ('{"prompt": "Hi', 12, "Broken JSON: Unterminated string."),
             ("{'prompt': 'Hi'}", 2, "Broken JSON: Expecting property name"),
             ('{"prompt": "Hi"} {"prompt": "Ho"}', 18, "Broken JSON: Extra data"),
             ('"just a text"', 1, "no object"),

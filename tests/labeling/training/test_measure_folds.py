@@ -13,8 +13,10 @@ from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import ModelVersion, Snapshot
 from labeling.simulation.rules.preferences import rule_named
 from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers
+from labeling.training.services import trainer
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
+from tests.labeling.training.trainer_here import run_trainer_here
 from tests.tiny_models import make_tiny_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,9 +51,9 @@ def reward_7(tmp_path: Path, snapshot: Snapshot | None) -> ModelVersion:
     )
 
 
-@pytest.mark.processes
-@pytest.mark.slow
-def test_the_folds_of_a_version_end_on_its_page(tmp_path: Path) -> None:
+@pytest.mark.training
+def test_the_folds_of_a_version_end_on_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "run_trainer", run_trainer_here)
     version = reward_7(tmp_path, snapshot_of(4, tmp_path / "snapshot"))
     said = StringIO()
     call_command("measure_folds", "reward-7", folds=2, stdout=said)

@@ -1,4 +1,7 @@
-"""One retraining with a tiny model and the trainer in a process of its own: promoted, kept as candidate, failed."""
+"""One retraining with a tiny model: promoted, kept as candidate, failed, stopped, killed.
+
+The trainer has a process of its own where that is the point.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,7 +15,7 @@ from labeling.base.states import ModelKind, ModelState, RunState
 from labeling.models import ModelVersion, Snapshot, TrainingRun
 from labeling.simulation.rules.preferences import rule_named
 from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers
-from labeling.training.services import retraining, stopping
+from labeling.training.services import retraining, stopping, trainer
 from labeling.training.services.comparisons import compare_models, request_comparison
 from labeling.training.services.requesting import request_retraining
 from labeling.training.services.retraining import retrain
@@ -22,9 +25,10 @@ from lm.progress import AliveEvent, Event
 from lm.snapshot.manifest import utc_text
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.models_in_use import promoted
+from tests.labeling.training.trainer_here import run_trainer_here
 from tests.tiny_models import make_tiny_model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.training, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +43,11 @@ def folders(settings: Settings, tmp_path: Path) -> None:
 @pytest.fixture
 def sft(tmp_path: Path) -> ModelVersion:
     return promoted(make_tiny_model(tmp_path / "tiny"))
+
+
+@pytest.fixture
+def trainer_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "run_trainer", run_trainer_here)
 
 
 IN_TEST, IN_VALID = (50, 51, 54), (48, 56, 57)
@@ -65,6 +74,7 @@ def retrained(*, include_simulated: bool = True, promote_simulated: bool = True)
     return run
 
 
+@pytest.mark.usefixtures("trainer_here")
 def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: ModelVersion, settings: Settings) -> None:
     """The third learns from what the second did: equally good, and equal is not better."""
     rank(range(40, 64))
@@ -109,6 +119,7 @@ def test_a_model_that_is_not_better_stays_a_candidate_with_the_reason(sft: Model
     assert ModelVersion.objects.get(kind=ModelKind.REWARD, state=ModelState.CURRENT) == first.model_version
 
 
+@pytest.mark.usefixtures("trainer_here")
 def test_without_a_test_ranking_nothing_is_promoted(sft: ModelVersion) -> None:
     rank(range(40, 50))
     run = retrained()
