@@ -101,8 +101,7 @@ class Loop(models.Model):
                 & (Q(margin__gt=0) | Q(gain__gt=0)),
                 name="loop_difference_range",
                 violation_error_message=_(
-                    "With a margin of 0 a policy has to be better; say by how much it is expected to win, more than "
-                    "50%."
+                    "With a margin of 0 a policy has to be better: say how much more than half it is expected to win."
                 ),
             ),
             models.CheckConstraint(condition=Q(confidence__gte=0.5, confidence__lte=0.999), name="loop_confidence"),

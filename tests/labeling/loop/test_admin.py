@@ -31,7 +31,7 @@ def test_a_loop_is_set_up_let_go_on_and_paused(sft: ModelVersion) -> None:
     }  # fmt: skip
     add = reverse("admin:labeling_loop_add")
     assert client.post(add, entered | {"confidence": 2}).status_code == 200  # the form says what is wrong
-    assert "has to be better; say by how much" in client.post(add, entered | {"margin": 0, "gain": 0}).text
+    assert "has to be better: say how much more" in client.post(add, entered | {"margin": 0, "gain": 0}).text
     client.post(add, entered)
     loop = Loop.objects.get()
     assert (loop.paused, loop.min_new_rankings, loop.most_kl, loop.least_gain) == (True, 40, 12.5, None)
