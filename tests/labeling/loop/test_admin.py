@@ -49,7 +49,7 @@ def test_a_loop_is_set_up_let_go_on_and_paused(sft: ModelVersion) -> None:
     loop.refresh_from_db()
     assert loop.paused
     assert "Somebody paused it." in client.get(reverse("admin:labeling_loop_changelist")).text
-    assert Change.objects.filter(table="labeling_loop").count() >= 3  # who changed what can be found
+    assert Change.objects.filter(table_name="labeling_loop").count() >= 3  # who changed what can be found
 
 
 def test_the_picture_and_its_csv_show_two_turns(loop: Loop, sft: ModelVersion, checkpoint: Path) -> None:
