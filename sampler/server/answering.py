@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -101,7 +101,8 @@ class Answering:
     def _logprobs(self, growth: Growth) -> list[TokenLogprob] | None:
         if not self._asked.logprobs:
             return None
-        beside = growth.likeliest if self._asked.top_logprobs else [()] * len(growth.token_ids)
+        nothing: Sequence[Sequence[tuple[int, float]]] = [()] * len(growth.token_ids)
+        beside = growth.likeliest if self._asked.top_logprobs else nothing
         return [
             {**self._likely(token, logprob), "top_logprobs": [self._likely(*each) for each in likeliest]}
             for token, logprob, likeliest in zip(growth.token_ids, growth.logprobs, beside, strict=True)

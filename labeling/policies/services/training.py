@@ -1,6 +1,7 @@
 """A policy's training: export → train in a process of its own → register, with all that it comes from."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -16,10 +17,10 @@ from labeling.policies.models import PolicyLook, PolicyRun
 from labeling.policies.rules.options import Options
 from labeling.policies.services.requesting import LEARNS_FROM
 from labeling.training.services.carrying_out import CannotTrain, carry_out, log_of, name_on_disk, output_of
-from labeling.training.services.runs import begin_evaluating, begin_training, finish_run, note_progress
+from labeling.training.services.runs import begin_evaluating, begin_training, finish_run, finite, note_progress
 from labeling.training.services.trainer import Program, flags
 from lm.errors import Failed, Refused
-from lm.progress import AliveEvent, Event
+from lm.progress import AliveEvent, Event, Sample
 from lm.snapshot.manifest import verify_snapshot
 from lm.snapshot.openings import opening_key
 from lm.snapshot.reading import Snapshot as SnapshotFiles
@@ -71,8 +72,13 @@ def note(*, run: PolicyRun, event: Event | AliveEvent) -> None:
     """Keeps one progress line of the trainer, samples included. Raises RunAbandoned."""
     note_progress(run=run, event=event)
     if event["event"] == "samples":
-        found = {"samples": event["samples"], "figures": event.get("figures", {})}
+        found = {"samples": storable(event["samples"]), "figures": finite(event.get("figures", {}))}
         PolicyLook.objects.update_or_create(run=run, step=event["step"], defaults=found)
+
+
+def storable(samples: Sequence[Sample]) -> list[Sample]:
+    """What a model says may hold NUL, which PostgreSQL can't; the sign for what can't be shown stands in its place."""
+    return [{**sample, "text": sample["text"].replace("\0", "\N{REPLACEMENT CHARACTER}")} for sample in samples]
 
 
 def _reward_models(run: PolicyRun) -> list[str]:

@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -128,12 +129,17 @@ def _keep_step(run: Run, event: StepEvent) -> None:
     defaults: dict[str, Any] = {
         "loss": event["loss"],
         "accuracy": event.get("accuracy"),
-        "figures": event.get("figures", {}),
+        "figures": finite(event.get("figures", {})),
         "learning_rate": event["learning_rate"],
     }
     _point, is_new = run.curve.update_or_create(step=event["step"], defaults=defaults)
     if is_new:
         type(run)._base_manager.filter(pk=run.pk).update(attempts=0)  # noqa: SLF001
+
+
+def finite(figures: Mapping[str, float]) -> dict[str, float]:
+    """Without those that are no number or infinite, which PostgreSQL's JSON can't hold."""
+    return {name: value for name, value in figures.items() if isfinite(value)}
 
 
 @transaction.atomic

@@ -151,6 +151,16 @@ def test_a_run_that_was_interrupted_goes_on_as_it_was_begun(labels: Campaign, tr
     assert trainer.heard[trainer.heard.index("--epochs") + 1] == "3"
 
 
+def test_what_postgresql_can_not_hold_ends_no_run(labels: Campaign, trainer: ScriptedTrainer) -> None:
+    named("sft", state="current")
+    trainer.says([step(1, reward=0.5, explained_variance=float("nan")), samples(1, "a\0b", reward=float("inf"))])
+    run = done(asked("sft"))
+    assert run.state == RunState.DONE, run.failure
+    assert run.points.get().figures == {"reward": 0.5}
+    look = run.looks.get()
+    assert (look.samples[0]["text"], look.figures) == ("a\N{REPLACEMENT CHARACTER}b", {})
+
+
 def test_a_run_whose_worker_died_without_a_word_waits_for_the_next_one() -> None:
     named("sft", state="current")
     run = asked("sft")
