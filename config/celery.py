@@ -120,6 +120,7 @@ app.conf.update(
         "retrain when it is due": every(settings.RETRAIN_CHECK_SECONDS, "retrain_if_due"),
         "train a policy when it is due": every(settings.RETRAIN_CHECK_SECONDS, "start_policies_if_due"),
         "go on with evaluations": every(60, "go_on_with_evaluations"),
+        "go on with loops": every(60, "go_on_with_loops"),
         "look for what is wrong": every(30, "watch_for_trouble"),
         "count what is too much for a page": every(60, "count_for_the_console"),
         "tell webhooks": every(15, "deliver_webhooks"),

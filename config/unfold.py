@@ -117,6 +117,7 @@ NAVIGATION = [
             _entry(_("Model versions"), "deployed_code", "modelversion"),
             _entry(_("Comparisons"), "compare_arrows", "modelcomparison"),
             _entry(_("Evaluations"), "balance", "evaluation"),
+            _entry(_("The loop"), "cycle", "loop"),
             _entry(_("Scoring requests"), "speed", "scoringrequest"),
         ],
     },

@@ -30,6 +30,7 @@ from labeling.exports.admin.suspending import Suspending
 from labeling.imports.admin import prompt_imports
 from labeling.imports.admin.prompt_import import CampaignImport
 from labeling.imports.models import PromptImport
+from labeling.loop.admin import loops
 from labeling.model_versions.admin import reward_models, versions
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.onboarding.invitations import admin as invitations
@@ -76,6 +77,7 @@ __all__ = [
     "gold_items",
     "invitations",
     "kept_conversations",
+    "loops",
     "periods",
     "policy_recipes",
     "policy_runs",

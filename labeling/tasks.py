@@ -24,6 +24,7 @@ from labeling.desk.services import leases
 from labeling.evaluations.services import running
 from labeling.exports.services.requests import SNAPSHOT_REQUESTS, answer_snapshot_request
 from labeling.imports.services.prompt_imports import IMPORTS, run_waiting
+from labeling.loop.services.advancing import advance_loops
 from labeling.model_versions.queries import current_reward_models, current_sft_model, why_unusable
 from labeling.model_versions.services import checks, trying
 from labeling.models import Campaign, ModelVersion, PolicyRun, TrainingRun
@@ -386,6 +387,14 @@ def compare_reward_models(comparison_id: int) -> None:
 def go_on_with_evaluations() -> None:
     """Beat: evaluations ask further prompts, and are decided as soon as what was judged decides them."""
     running.go_on_with_evaluations()
+
+
+@shared_task
+def go_on_with_loops() -> None:
+    """Beat: each loop goes as far as it can, and what it began is sent to workers."""
+    advance_loops()
+    QUEUED_RUNS.send()
+    QUEUED_POLICY_RUNS.send()
 
 
 @shared_task

@@ -51,6 +51,7 @@ CAPABILITIES = (
     "training",
     "policies",
     "evaluations",
+    "loop",
     "conversations",
     "alerts",
     "api",

@@ -51,6 +51,10 @@ class EvaluationRefused(Refusal):
     """An evaluation can't be planned, started or decided so."""
 
 
+class LoopRefused(Refusal):
+    """A loop can't be set up, or a turn be taken up, so."""
+
+
 class UnknownLanguage(Refusal):
     """A code is that of no language that people and prompts may have."""
 

@@ -263,6 +263,27 @@ class Verdict(models.TextChoices):
     UNDECIDED = "undecided", _("Not decided")
 
 
+class TurnState(models.TextChoices):
+    """The steps of a turn of the loop (labeling/loop/), and its ends. ENDED: without a new policy, for a reason."""
+
+    RANKINGS = "rankings", _("Waiting for rankings")
+    REWARD_MODEL = "reward_model", _("Reward model")
+    POLICY = "policy", _("Policy")
+    EVALUATION = "evaluation", _("Evaluation")
+    PROMOTED = "promoted", _("Policy promoted")
+    ENDED = "ended", _("Ended")
+
+
+OPEN_TURN_STATES = (TurnState.RANKINGS, TurnState.REWARD_MODEL, TurnState.POLICY, TurnState.EVALUATION)
+
+
+class RewardGate(models.TextChoices):
+    """What is asked of a new reward model before a policy is trained against it."""
+
+    PROMOTED = "promoted", _("It was promoted")
+    NOT_WORSE = "not_worse", _("It is not worse on the frozen test set")
+
+
 class SkipReason(models.TextChoices):
     UNCLEAR = "unclear", _("Unclear")
     NO_EXPERTISE = "no_expertise", _("No expertise")
@@ -509,6 +530,14 @@ LEGAL_MOVES: Mapping[type[models.TextChoices], Mapping[models.TextChoices, tuple
     EvaluationState: {
         EvaluationState.PLANNED: (EvaluationState.RUNNING, EvaluationState.STOPPED),
         EvaluationState.RUNNING: (EvaluationState.DONE, EvaluationState.STOPPED),
+    },
+    TurnState: {
+        TurnState.RANKINGS: (TurnState.REWARD_MODEL,),
+        TurnState.REWARD_MODEL: (TurnState.POLICY, TurnState.ENDED),
+        TurnState.POLICY: (TurnState.EVALUATION, TurnState.ENDED),
+        TurnState.EVALUATION: (TurnState.PROMOTED, TurnState.ENDED),
+        # What ended it was mended, and the step is done again.
+        TurnState.ENDED: (TurnState.REWARD_MODEL, TurnState.POLICY, TurnState.EVALUATION),
     },
     ConversationState: {
         ConversationState.KEPT: (

@@ -27,6 +27,7 @@ from labeling.base.states import (
     SuggestionState,
     SurveyState,
     TaskState,
+    TurnState,
 )
 from labeling.base.trail.triggers import create_trail, drop_trail
 
@@ -99,6 +100,7 @@ KEEP_COLUMNS = {
         "source_id", "candidate_id", "baseline_id", "demonstrations", "split", "held_out_only", "margin", "confidence",
         "gain", "power", "rankings_per_prompt", "promote_automatically",
     ),
+    "labeling_turn": ("loop_id", "number", "began_at"),
     "labeling_promotion": ("version_id", "before_id", "rolled_back", "reason", "began_at"),
     "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics",
         "simulated", "rewarded_by_id", "watched_by_id",
@@ -144,6 +146,7 @@ STATES = {
     "labeling_trainingrun": RunState,
     "labeling_policyrun": RunState,
     "labeling_evaluation": EvaluationState,
+    "labeling_turn": TurnState,
     "labeling_modelcomparison": ScoringState,
     "labeling_payperiod": PayPeriodState,
     "labeling_survey": SurveyState,

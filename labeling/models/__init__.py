@@ -13,6 +13,7 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.evaluations.models import Evaluation
 from labeling.exports.models import Exclusion, Snapshot, SnapshotRequest
 from labeling.imports.models import ImportedRanking, PromptImport
+from labeling.loop.models import Loop, Turn
 from labeling.model_versions.models import ModelCheck, ModelVersion, Promotion, RewardModel
 from labeling.onboarding.invitations.models import Invitation
 from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
@@ -75,6 +76,7 @@ __all__ = [
     "KeptFigure",
     "Labeler",
     "LabelerHabits",
+    "Loop",
     "Message",
     "ModelCheck",
     "ModelComparison",
@@ -130,6 +132,7 @@ __all__ = [
     "TrainingPoint",
     "TrainingRecipe",
     "TrainingRun",
+    "Turn",
     "UnfinishedAttempt",
     "Webhook",
     "WebhookDelivery",

@@ -16,7 +16,7 @@ STRENGTHS = [("none", _("Nothing")), ("margin", _("A margin")), ("weight", _("A 
 """What a preference's strength does in training: `--strength` of rm_trainer."""
 EVALUATED = ("valid", "test")
 """Splits that nothing is trained on."""
-TRIGGERS = ("rankings", "days", "manual")
+TRIGGERS = ("rankings", "days", "manual", "loop")
 
 
 class TrainingRecipe(models.Model):

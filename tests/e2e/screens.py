@@ -20,13 +20,21 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.base.states import ContentWarning
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.desk.services.assignments import ASSIGNMENTS
+from labeling.loop.services.steering import create_loop, let_go_on
+from labeling.model_versions.services.promotion import promote
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import Campaign, Labeler, ModelVersion, Prompt, RankingTask, SuggestionRequest
 from labeling.simulation.rules.behaviours import Behaviour
 from labeling.simulation.rules.preferences import rule_named
 from labeling.simulation.services import cast_of, rank_next
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.evaluations.people_judge import judge
+from tests.labeling.handed_in import in_split
+from tests.labeling.loop.turning import two_turns
+from tests.labeling.models_in_use import registered
 from tests.labeling.scripted_sampler import ScriptedSampler
+from tests.tiny_models import make_tiny_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -362,13 +370,35 @@ def test_admin(studio: Studio, keep: Keep) -> None:
     for number in range(3):
         make_ready_task(make_prompt(simulation, submitter=f"s{number}"))
         rank_next(who=simulated, score=rule_named("shorter"))
+    page = admin_window(studio)
+    page.goto("/admin/")
+    keep(page)
+
+
+def admin_window(studio: Studio, **window: Any) -> Page:
     User.objects.create_superuser(username="olga", password=PASSWORD)
-    page = studio.window()
+    page = studio.window(**window)
     page.context.clear_cookies()
     page.goto("/admin/login/")
     page.locator("[name=username]").fill("olga")
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form button[type=submit]").last.click()
     page.wait_for_load_state()
-    page.goto("/admin/")
+    return page
+
+
+def test_loop(studio: Studio, keep: Keep, settings: Any, tmp_path: Path) -> None:
+    """Two turns: a policy that people preferred, and one that they are judging."""
+    settings.POLICY_PRESET, settings.SFT_BASE_MODEL_PATH, settings.VAR_DIR = "tiny", "", tmp_path
+    checkpoint = make_tiny_model(tmp_path / "tiny")
+    promote(version=registered(make_tiny_model(tmp_path / "sft-1")), reason="The first one.")
+    for number in range(24):
+        make_prompt(studio.campaign, submitter=in_split("test")[0], language="zh" if number % 2 else "en")
+    loop = create_loop(
+        reward_model=default_reward_model(), source=studio.campaign, min_new_rankings=12, gain=0.3, most_kl=10.0
+    )
+    let_go_on(loop=loop)
+    two_turns(loop, checkpoint, labeler=make_labeler("bob"), judge=judge())
+    page = admin_window(studio, size=(1440, 1040))
+    page.goto(f"/admin/labeling/loop/{loop.pk}/change/")
     keep(page)

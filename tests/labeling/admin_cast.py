@@ -21,12 +21,15 @@ from labeling.evaluations.services.running import start_evaluation
 from labeling.exports.services.snapshots import register_snapshot, write_snapshot
 from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services.taking_in import import_rows
+from labeling.loop.services.steering import create_loop, let_go_on
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import (
     Campaign,
     Check,
     Demonstration,
     Evaluation,
     Labeler,
+    Loop,
     ModelVersion,
     NearCopyFound,
     PayPeriod,
@@ -266,6 +269,13 @@ def evaluated(campaign: Campaign) -> Evaluation:
         name="Candidate against baseline", source=campaign, candidate=candidate, baseline=baseline
     )
     return start_evaluation(evaluation=planned)
+
+
+def turning(campaign: Campaign) -> Loop:
+    """A loop whose first turn waits for rankings."""
+    loop = create_loop(reward_model=default_reward_model(), source=campaign)
+    let_go_on(loop=loop)
+    return loop
 
 
 def texts_of(response: Any) -> list[str]:

@@ -5,9 +5,11 @@ from typing import Any, ClassVar
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -70,7 +72,10 @@ class ChangeAdmin(RecordAdmin):
         """What the list shows under the same filters and search, whole: a line a change."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = self.get_changelist_instance(request).queryset
+        try:
+            found = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:  # no such filter: the list says so
+            return HttpResponseRedirect(reverse("admin:labeling_change_changelist", query={ERROR_FLAG: "1"}))
         header = ("at", "who", "did", "table", "row_id", "row_name", "changes")
         rows = (
             (

@@ -36,6 +36,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "labeling_campaign_reward_models": (),
     "labeling_campaign_managers": (),
     "labeling_evaluation": (*EVERY, "-decision"),
+    "labeling_loop": EVERY,
     "labeling_exclusion": EVERY,
     "labeling_payterms": (),
     "labeling_payperiod": EVERY,

@@ -79,6 +79,7 @@ MAY: Mapping[str, May] = {
     "labeling.policyrun": TRAINING,
     "labeling.modelcomparison": TRAINING,
     "labeling.evaluation": TRAINING,
+    "labeling.loop": TRAINING,
     "labeling.snapshot": May(engineer="view add change"),
     "labeling.scoringrequest": May(engineer="view add"),
     "labeling.incident": May(engineer="view"),

@@ -93,7 +93,8 @@ def make_task(
     It needs as many rankings as the campaign says, or as a shared task needs, unless told otherwise.
     """
     wanted = rankings_of(prompt=prompt, campaign=campaign) if rankings_needed is None else Wanted(rankings_needed)
-    Prompt.objects.filter(pk=prompt.pk).update(ranking_tasks_made=F("ranking_tasks_made") + 1)
+    if not campaign.one_each:  # comparing models uses up none of the tasks that the prompt's own campaign wants of it
+        Prompt.objects.filter(pk=prompt.pk).update(ranking_tasks_made=F("ranking_tasks_made") + 1)
     return RankingTask.objects.create(
         prompt=prompt,
         campaign=campaign,

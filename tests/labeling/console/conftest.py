@@ -38,6 +38,7 @@ from tests.labeling.admin_cast import (
     run_in_training,
     shared_by,
     snapshot_in,
+    turning,
 )
 from tests.labeling.cast import make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
@@ -91,4 +92,5 @@ def one_of_everything(tmp_path: Path) -> Campaign:
     kept_and_withdrawn(campaign)
     policy_in_training(snapshot)
     evaluated(campaign)
+    turning(campaign)
     return campaign

@@ -49,6 +49,7 @@ from labeling.models import (
     SurveyParticipation,
     ThreadMessage,
     TrainingPoint,
+    Turn,
     UnfinishedAttempt,
     WorkerSign,
     WorkingTime,
@@ -98,6 +99,7 @@ SHOWN_ELSEWHERE = {
     SurveyAnswer,
     ThreadMessage,
     TrainingPoint,
+    Turn,
 }
 # Nobody looks at these: they serve the desk.
 SHOWN_NOWHERE = {

@@ -142,7 +142,7 @@ def test_no_page_of_a_labeler_tells_that_models_are_compared_or_which() -> None:
 def test_only_held_out_labelers_are_given_its_work_and_the_admin_is_told_where_there_are_none(
     new: ModelVersion, old: ModelVersion, alice: Labeler
 ) -> None:
-    admin, evaluation = admin_browser(), started(asked_of(2), new, old)
+    admin, evaluation = admin_browser(), started(asked_of(2, demonstrations_per_prompt=0), new, old)
     assert evaluation.campaign is not None
     sampled(evaluation, new=Speaker("New"), old=Speaker("Old"))
     assert "No active labeler may judge it" in page(admin, evaluation)
@@ -186,6 +186,7 @@ def test_three_models_and_demonstrations_are_ranked_together_and_stand_on_one_sc
     assert points[DEMONSTRATIONS] == 0 > points[new.pk] > points[third.pk] > points[old.pk]
     pair = figures.pairs[0]
     assert (pair.one, pair.other, pair.wins, pair.ties, pair.losses) == (new.pk, DEMONSTRATIONS, 0, 0, 11)
+    decide(evaluation)
     shown = page(admin_browser(), evaluation)
     assert "All models on one scale" in shown
     assert "human demonstrations" in shown
