@@ -141,7 +141,7 @@ class Run(StatefulModel):
         return self.state in ACTIVE_RUN_STATES
 
     @property
-    def curve(self) -> "models.Manager[Any]":
+    def curve(self) -> Any:
         """Its points, whatever their table."""
         points: models.Manager[Any] = self.points  # type: ignore[attr-defined]  # each kind's own
         return points

@@ -82,6 +82,6 @@ def _seconds_left(rows: Sequence[Row], steps_total: int | None) -> float | None:
 
 def runs_with_last_step(runs: QuerySet[AnyRun]) -> QuerySet[Any]:
     """Adds last_step: how far each run came."""
-    points = runs.model._meta.get_field("points").related_model  # noqa: SLF001  (Django's own name)
+    points: Any = runs.model._meta.get_field("points").related_model  # noqa: SLF001  (Django's own name)
     latest = points._base_manager.filter(run=OuterRef("pk")).order_by("-step").values("step")[:1]  # noqa: SLF001
     return runs.annotate(last_step=Subquery(latest))

@@ -19,7 +19,7 @@ METAVARS = {Path: "PATH", int: "N", float: "X", str: "TEXT"}
 
 def fields_of(arguments: type[Any]) -> list[dataclasses.Field[Any]]:
     """The fields of the dataclass that are options: all but those that it names in `WITHOUT`, if it does."""
-    without = getattr(arguments, "WITHOUT", frozenset())
+    without: frozenset[str] = getattr(arguments, "WITHOUT", frozenset())
     return [field for field in dataclasses.fields(arguments) if field.name not in without]
 
 

@@ -1,5 +1,7 @@
 """The candidate of an evaluation that it has passed becomes current, by itself or by a button."""
 
+from typing import cast
+
 from django.db import transaction
 
 from labeling.base.refusals import EvaluationRefused, Refusal
@@ -64,7 +66,7 @@ def why_not_promoted(evaluation: Evaluation) -> str:
 
 
 def reason_of(evaluation: Evaluation) -> str:
-    decision: Decision = evaluation.decision
+    decision = cast("Decision", evaluation.decision)
     against = evaluation.baseline or "human demonstrations"
     return (
         f"Evaluation {evaluation.pk} “{evaluation}”: preferred to {against} in {decision['win_rate']:.1%} of "

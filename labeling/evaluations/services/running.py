@@ -173,6 +173,7 @@ def stop_evaluation(*, evaluation: Evaluation, reason: str) -> None:
 def go_on_with_evaluations() -> None:
     """Each that is running: further prompts are asked, and what was judged is looked at."""
     for evaluation in Evaluation.objects.filter(state=EvaluationState.RUNNING).order_by("pk"):
-        if not (decide(evaluation) or {}).get("verdict"):
+        decision = decide(evaluation)
+        if decision is None or not decision["verdict"]:
             with transaction.atomic():
                 ask_further_prompts(lock(evaluation))

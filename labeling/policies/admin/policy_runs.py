@@ -124,7 +124,7 @@ class PolicyRunAdmin(RunAdmin):
                 start=_version(cleaned["start"]),
                 rewarded_by=_version(cleaned["rewarded_by"]),
                 watched_by=_version(cleaned["watched_by"]),
-                snapshot=Snapshot.objects.filter(pk=cleaned["snapshot"] or None).first(),
+                snapshot=Snapshot.objects.filter(pk=cleaned["snapshot"]).first() if cleaned["snapshot"] else None,
                 include_simulated=cleaned["include_simulated"],
             )
             self.log_addition(request, run, [{"added": {}}])
@@ -148,4 +148,4 @@ class PolicyRunAdmin(RunAdmin):
 
 
 def _version(pk: str) -> ModelVersion | None:
-    return ModelVersion.objects.filter(pk=pk or None).first()
+    return ModelVersion.objects.filter(pk=pk).first() if pk else None

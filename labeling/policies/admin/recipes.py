@@ -1,6 +1,7 @@
 """How each stage is trained, and when by itself: an admin saves a new version of its recipe."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -80,7 +81,7 @@ class PolicyRecipeAdmin(RecordAdmin):
 
         def act(cleaned: dict[str, Any]) -> str:
             assert isinstance(request.user, User)  # the admin lets nobody else in
-            models = {
+            models: Any = {
                 name: RewardModel.objects.filter(slug=cleaned.pop(name)).first()
                 for name in ("reward_model", "watched_reward_model")
                 if name in cleaned
@@ -133,7 +134,7 @@ def _form_of(recipe: PolicyRecipe) -> Callable[..., forms.Form]:
     fields["note"] = long_text(lazy("Note"), required=False, rows=2)
     first = {name: _initial(recipe, name) for name in fields if name != "note"}
     made: type[forms.Form] = type("RecipeForm", (forms.Form,), fields)
-    return lambda *given: made(*given, initial=first)
+    return partial(made, initial=first)
 
 
 def _initial(recipe: PolicyRecipe, name: str) -> object:
@@ -144,7 +145,8 @@ def _initial(recipe: PolicyRecipe, name: str) -> object:
 
 
 def _help(name: str) -> Any:
-    return PolicyRecipe._meta.get_field(name).help_text  # noqa: SLF001  (Django's own name)
+    field: Any = PolicyRecipe._meta.get_field(name)  # noqa: SLF001  (Django's own name)
+    return field.help_text
 
 
 def _field(name: str, kind: type | tuple[str, ...]) -> forms.Field:

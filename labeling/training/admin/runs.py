@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Curve:
 class RunAdmin(RecordAdmin):
     """A kind of run adds its button to start one, and says what its charts are and what came of it."""
 
-    readonly_fields: Sequence[str] = ("config_text",)
+    readonly_fields = ("config_text",)
     actions_detail = ("end",)
     progress_template = "training/admin/training_progress.html"
 

@@ -239,6 +239,7 @@ def test_all_ties_pass_what_only_has_to_be_no_worse(new: ModelVersion, old: Mode
     ranked_by(judge(), evaluation, begins_with())
     go_on_with_evaluations()
     evaluation.refresh_from_db()
+    assert evaluation.decision is not None
     assert (evaluation.verdict, evaluation.decision["ties"]) == (Verdict.PASSED, evaluation.decision["prompts"])
     assert "not worse than “old” by more than was allowed" in page(admin_browser(), evaluation)
     assert ModelVersion.objects.current().get() == new
@@ -334,7 +335,7 @@ def test_what_can_not_be_evaluated_is_refused_in_words(
             ModelVersion.objects.get(name=name) if isinstance(name, str) and name in ("new", "old", "rewards") else name
         )
 
-    asked = {"name": "x", "candidate": "new", "baseline": "old", "gain": 0.1} | changes
+    asked: dict[str, Any] = {"name": "x", "candidate": "new", "baseline": "old", "gain": 0.1} | changes
     others = [version(name) for name in asked.pop("others", [])]
     with pytest.raises(EvaluationRefused, match=words):
         plan_evaluation(source=source, others=others, **{key: version(value) for key, value in asked.items()})

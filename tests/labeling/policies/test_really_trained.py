@@ -8,6 +8,7 @@ from pytest_django import Settings
 from labeling.base.states import ModelKind, PolicyStage, RunState
 from labeling.model_versions.services.promotion import promote
 from labeling.models import PolicyRun
+from labeling.policies.rules.options import Options
 from labeling.policies.services.recipes import change_recipe
 from labeling.tasks import train_policy
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -36,7 +37,14 @@ def test_sft_then_ppo_through_the_task(tmp_path: Path, settings: Settings) -> No
     base = promoted(make_tiny_model(tmp_path / "base"))
     reward = promoted(make_tiny_reward_model(tmp_path / "reward"), kind=ModelKind.REWARD)
     change_recipe(stage=PolicyStage.SFT, options={"epochs": 2, "max_new_tokens": 8})
-    tiny = {"episodes": 16, "batch": 8, "minibatch": 8, "watch_every": 1, "max_new_tokens": 8, "checkpoint_every": 1}
+    tiny: Options = {
+        "episodes": 16,
+        "batch": 8,
+        "minibatch": 8,
+        "watch_every": 1,
+        "max_new_tokens": 8,
+        "checkpoint_every": 1,
+    }
     change_recipe(stage=PolicyStage.PPO, options=tiny)
 
     sft = trained(asked("sft"))

@@ -65,7 +65,8 @@ def test_a_head_that_is_the_embeddings_stays_one_weight_in_the_model_and_in_its_
     tmp_path: Path, processes: Processes
 ) -> None:
     """As in Gemma, whose head and backbone are called one after the other: one gradient, and one step."""
-    model: Any = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path, architecture="gemma3")).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path, architecture="gemma3"))
+    model.eval()
     ids = torch.arange(20, 40)[None]
 
     def read(one: Any) -> torch.Tensor:
