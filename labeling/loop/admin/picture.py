@@ -192,7 +192,7 @@ def table_of(loop: Loop) -> Table:
         columns=[heading for _name, heading in columns],
         names=[name for name, _heading in columns],
         rows=[_row(turn) for turn in _turns(loop)],
-        scale=("0%", "50%", "100%"),
+        wordy=True,
         note=_(
             "Rewards are means on held-out prompts, by the reward model that watches where there is one. The win rate "
             "is that of the new policy over the one before; its bounds hold at all times at once, each with the "
@@ -217,8 +217,7 @@ def _row(turn: Turn) -> Row:
             _decimal(found.reached, 3),
             _decimal(found.kl, 2),
             *_judged(decision_of(turn)),
-        ],
-        bar=_bar(decision_of(turn)),
+        ]
     )
 
 
