@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -165,7 +166,8 @@ class LoopAdmin(OfCampaigns, BaseAdmin):
         loop = self.find(request, object_id)
         turn = _ended(loop)
         if turn is None:
-            raise Http404
+            messages.error(request, _("No turn can be taken up again."))
+            return HttpResponseRedirect(reverse("admin:labeling_loop_change", args=[loop.pk]))
 
         def act(_cleaned: dict[str, Any]) -> str:
             take_up_again(turn=turn)
