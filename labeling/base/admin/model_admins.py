@@ -4,6 +4,7 @@ The admin of a model is in the model's capability. What a later capability knows
 with columns, buttons and `page_context` of its own. labeling/admin.py puts them together and registers the page.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -12,6 +13,7 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django_stubs_ext import StrOrPromise, StrPromise
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
@@ -48,6 +50,11 @@ def column(
 ) -> Callable[[Method], Method]:
     """A column of a list or a line of a page. `label`: the colour of each value, which is given as (value, word)."""
     return cast("Callable[[Method], Method]", display(description=description, label=label, ordering=ordering))
+
+
+def as_json(value: object) -> str:
+    """A value as people read JSON. A long one scrolls, also by keys."""
+    return format_html('<pre class="cc-code" tabindex="0">{}</pre>', json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:

@@ -1,6 +1,5 @@
 """Snapshots: what each holds, its download, which is refused if a byte of it changed, and filters by what it holds."""
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -12,14 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter
-from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, as_json, button, column, shown
 from labeling.base.refusals import SnapshotRefused
 from labeling.base.states import ExportState
 from labeling.base.text import whole_number
@@ -109,7 +107,7 @@ class SnapshotAdmin(RecordAdmin):
 
     @column(lazy("Filters"))
     def filters_text(self, snapshot: Snapshot) -> str:
-        return format_html('<pre class="cc-code">{}</pre>', json.dumps(snapshot.filters, ensure_ascii=False, indent=2))
+        return as_json(snapshot.filters)
 
     @button(lazy("Download"), icon="download", primary=True)
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse | StreamingHttpResponse:

@@ -1,6 +1,5 @@
 """Model versions: registered, promoted, rolled back, retired. Which weights a version names never changes."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, choice, switch, text
 from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
-from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, as_json, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
 from labeling.model_versions.admin.backends import backend_page
@@ -139,7 +138,7 @@ class ModelVersionAdmin(RecordAdmin):
 
     @column(lazy("Metrics"))
     def metrics_text(self, version: ModelVersion) -> str:
-        return format_html('<pre class="cc-code">{}</pre>', json.dumps(version.metrics, ensure_ascii=False, indent=2))
+        return as_json(version.metrics)
 
     @button(lazy("Register a model"), icon="add", primary=True)
     def register(self, request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,5 @@
 """What the admin of every kind of run has: the list, the page that is redrawn while it goes on, its end by hand."""
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from django_stubs_ext import StrOrPromise
 from labeling.base.admin.charts import LineChart
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
-from labeling.base.admin.model_admins import RecordAdmin, button, column
+from labeling.base.admin.model_admins import RecordAdmin, as_json, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import RunState
 from labeling.training.admin.sentences import failure_in_words, trigger_in_words
@@ -143,7 +142,7 @@ class RunAdmin(RecordAdmin):
 
     @column(lazy("Configuration"))
     def config_text(self, run: Run) -> str:
-        return format_html('<pre class="cc-code">{}</pre>', json.dumps(run.config, ensure_ascii=False, indent=2))
+        return as_json(run.config)
 
     @button(lazy("End this run"), icon="cancel")
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
