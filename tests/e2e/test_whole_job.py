@@ -31,7 +31,7 @@ SETTINGS = {
     "RETRAIN_AFTER_RANKINGS": 100_000,
 }
 PASSWORD = "concord-demo"
-SIMULATED = 14  # of the first fourteen prompts; the fourteenth is in the test split
+SIMULATED = 19  # of the first nineteen prompts; the fourteenth and the nineteenth are in the test split
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def test_the_picture_and_its_csv_show_two_turns(loop: Loop, sft: ModelVersion, c
 
 def test_a_step_that_failed_is_done_again_by_a_button(loop: Loop) -> None:
     client = admin_browser()
-    assert client.get(address(loop, "again")).status_code == 404
+    assert texts_of(client.get(address(loop, "again"), follow=True)) == ["No turn can be taken up again."]
     ranked(loop, make_labeler())
     failed(beat(loop).training_run)
     beat(loop)

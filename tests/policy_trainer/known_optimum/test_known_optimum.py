@@ -125,7 +125,8 @@ def _whitened(right: Any, self: RewardDoor, rollouts: Any, rewards: Any) -> list
 
 
 PLANTED: dict[str, tuple[Change, dict[str, Any]]] = {
-    "S2 k3 in the reward": (_change(kl, "per_token", _k3), {}),
+    # It would be stopped for its jumping loss, too.
+    "S2 k3 in the reward": (_change(kl, "per_token", _k3), {"spike_factor": 1000.0}),
     "S2 k1 in the loss": (_change(kl, "loss_per_answer", lambda _, p, q, n: summed(p - q, n)), {"kl_place": "loss"}),
     "S2 k3 in the loss": (_change(kl, "loss_per_answer", _k3_of_answers), {"kl_place": "loss"}),
     "S2 k2 of tokens in the loss": (
