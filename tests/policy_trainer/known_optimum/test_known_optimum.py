@@ -20,8 +20,8 @@ from policy_trainer.reward import RewardDoor
 from tests.policy_trainer.known_optimum.language import RIGHT, WRONG, arguments, distance, learned, optimum, worth
 
 pytestmark = pytest.mark.training
-LONG = {"episodes": 40 * 200}
-"""Twice what the planted mistakes are given, which by then are all far away."""
+CLOSER: dict[str, Any] = {"learning_rate": 0.2, "value_learning_rate": 0.2}
+"""With these rates 100 steps come to the optimum within 0.0014; with the planted mistakes' half of them, 200 would."""
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ LONG = {"episodes": 40 * 200}
     ids=str,
 )
 def test_with_kl_the_loop_ends_at_the_reference_times_exp_of_the_reward(options: dict[str, Any]) -> None:
-    given = arguments(**LONG, **options)
+    given = arguments(**CLOSER, **options)
     probabilities, results = learned(given)
     assert distance(probabilities, optimum(given)) < RIGHT
     assert results[0].kl == pytest.approx(0, abs=1e-6)
@@ -45,7 +45,7 @@ def test_with_kl_the_loop_ends_at_the_reference_times_exp_of_the_reward(options:
 
 @pytest.mark.parametrize("scale", ["none", "frozen"])
 def test_with_a_pretraining_mix_it_ends_at_the_mixed_optimum(scale: str) -> None:
-    given = arguments(**LONG, gamma=0.3, advantage_scale=scale)
+    given = arguments(**CLOSER, gamma=0.3, advantage_scale=scale)
     probabilities, results = learned(given)
     mixed = optimum(given, scale=results[0].advantage_scale)
     assert distance(probabilities, mixed) < RIGHT
@@ -53,7 +53,7 @@ def test_with_a_pretraining_mix_it_ends_at_the_mixed_optimum(scale: str) -> None
 
 
 def test_without_kl_it_ends_at_the_best_text() -> None:
-    given = arguments(**LONG, beta=0.0, learning_rate=0.3)
+    given = arguments(episodes=40 * 200, beta=0.0, learning_rate=0.3)
     probabilities, _ = learned(given)
     assert probabilities[int(worth(given).argmax())] > 0.98
 
@@ -126,7 +126,7 @@ def _whitened(right: Any, self: RewardDoor, rollouts: Any, rewards: Any) -> list
 
 PLANTED: dict[str, tuple[Change, dict[str, Any]]] = {
     # It would be stopped for its jumping loss, too.
-    "S2 k3 in the reward": (_change(kl, "per_token", _k3), {"spike_factor": 1000.0}),
+    "S2 k3 in the reward": (_change(kl, "per_token", _k3), {"spike_factor": 0.0}),
     "S2 k1 in the loss": (_change(kl, "loss_per_answer", lambda _, p, q, n: summed(p - q, n)), {"kl_place": "loss"}),
     "S2 k3 in the loss": (_change(kl, "loss_per_answer", _k3_of_answers), {"kl_place": "loss"}),
     "S2 k2 of tokens in the loss": (
