@@ -61,7 +61,7 @@ def test_a_run_is_followed_by_curves_and_by_the_same_prompts_side_by_side(run: P
     client = admin_browser()
     text = client.get(page(run)).text
     progress = reverse("admin:labeling_policyrun_progress", args=[run.pk])
-    assert f'data-live="{progress}"' in text
+    assert f'data-live="{progress}?look="' in text
     for words in (f"PPO run {run.pk}", "Step 2 of 10", "KL to the start", "Entropy", "reward that only watches"):
         assert words in text
     assert text.index("It is the sky.") < text.index("Because of the air.")
