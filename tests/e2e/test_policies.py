@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.base.states import LabelerGroup, ModelKind
 from labeling.evaluations.services.running import go_on_with_evaluations
 from labeling.models import Evaluation, Labeler, ModelVersion, PolicyRun
-from tests.e2e.desk import serious
+from tests.e2e.desk import scripts_listen, serious
 from tests.labeling.evaluations.people_judge import Speaker, asked_of, begins_with, judge, ranked_by, sampled
 from tests.labeling.handed_in import a_task, rank, write
 from tests.labeling.models_in_use import promoted, tried
@@ -114,6 +114,7 @@ def test_from_demonstrations_to_a_promoted_policy_that_answers(
     if page.get_by_role("button", name="I have read this").is_visible():
         page.get_by_role("button", name="I have read this").click()
     expect(page.locator("[data-card]")).to_have_count(2)
+    scripts_listen(page)
     for card in page.locator("[data-card]").all():
         letter = card.get_attribute("data-card")
         better = "More" in card.inner_text()
