@@ -18,6 +18,8 @@ from labeling.training.services.runs import claim_run
 
 LOOK_SECONDS = 2.0
 WAIT_SECONDS = 600.0
+PROMOTION_SECONDS = 10.0
+"""What has passed becomes current a moment later."""
 
 
 class Command(BaseCommand):
@@ -78,14 +80,17 @@ class Command(BaseCommand):
 
     def _wait_for_the_first_model(self) -> None:
         """On a machine that has just started, a worker is still trying the model that is to become current."""
-        coming = ModelCheck.objects.filter(
+        waiting = ModelCheck.objects.filter(
             state=CheckState.WAITING, model_version__kind=ModelKind.SFT, promotion_reason__regex=r"\S"
         )
-        if current_sft_model() is not None or not coming.exists():
+        if current_sft_model() is not None or not waiting.exists():
             return
         self.stdout.write("A sampling worker tries the first language model …")
         until = time.monotonic() + WAIT_SECONDS
-        while coming.exists() and time.monotonic() < until:
+        while waiting.exists() and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+        until = min(until, time.monotonic() + PROMOTION_SECONDS)
+        while current_sft_model() is None and time.monotonic() < until:
             time.sleep(LOOK_SECONDS)
 
     def _rewarded_by(self, options: dict[str, Any]) -> ModelVersion | None:

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from labeling.base.states import CampaignState, ModelKind, RunState
+from labeling.base.states import CampaignState, CheckState, ModelKind, RunState
 from labeling.imports.services.starter import FILE, load_starter_demonstrations
-from labeling.model_versions.services.promotion import promote_when_checked
+from labeling.model_versions.services.promotion import promote, promote_when_checked
 from labeling.model_versions.services.registration import register_model
 from labeling.model_versions.services.reward_models import default_reward_model
-from labeling.models import Campaign, Demonstration, PolicyRun
+from labeling.models import Campaign, Demonstration, ModelCheck, PolicyRun
 from labeling.policies.queries import held_out_prompts
 from labeling.policies.rules.tastes import compare
 from labeling.simulation.rules.preferences import rule_named
 from tests.labeling.cast import make_campaign, make_prompt
-from tests.labeling.models_in_use import tried
 from tests.labeling.policies.scripted_trainer import ScriptedTrainer, named, step
 from tests.labeling.scripted_sampler import ScriptedSampler
 
@@ -83,10 +83,14 @@ class TestCommands:
     def test_a_model_that_a_worker_is_about_to_try_is_waited_for(
         self, trainer: ScriptedTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A machine that was started a moment ago."""
+        """A machine that was started a moment ago: the model has passed a moment before it is current."""
         first = register_model(kind=ModelKind.SFT, name="first", path=tmp_path / "made")
         promote_when_checked(version=first, reason="The first model to sample from.")
-        monkeypatch.setattr("labeling.management.commands.train_policy.time.sleep", lambda _seconds: tried(first))
+        passed = {"state": CheckState.PASSED, "finished_at": timezone.now()}
+        happens = iter([
+            lambda: ModelCheck.objects.update(**passed), lambda: promote(version=first, reason="It has passed.")
+        ])  # fmt: skip
+        monkeypatch.setattr("labeling.management.commands.train_policy.time.sleep", lambda _seconds: next(happens)())
         trainer.says([step(1)], method="sft")
         said = self.run("train_policy", "sft", now=True, starter_demonstrations=True)
         assert "tries the first language model" in said
