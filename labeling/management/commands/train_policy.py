@@ -134,7 +134,10 @@ class Command(BaseCommand):
         until = time.monotonic() + WAIT_SECONDS
         while (check := version.last_check) and check.state == CheckState.WAITING and time.monotonic() < until:
             time.sleep(LOOK_SECONDS)
-        version.refresh_from_db()
+        until = min(until, time.monotonic() + PROMOTION_SECONDS)
+        while version.state != ModelState.CURRENT and check and not check.failure and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+            version.refresh_from_db()
         if version.state != ModelState.CURRENT:
             why = check.failure if check and check.failure else "no sampling worker has tried it yet; it waits for one."
             raise CommandError(f"“{version}” is not current: {why}")

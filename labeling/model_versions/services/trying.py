@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from math import isfinite
 
+from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.attempts import Attempts
@@ -53,10 +54,13 @@ def _answer(check: ModelCheck, use: Callable[[ModelVersion], str]) -> None:
         log.exception("model version %s can't be used", check.model_version_id)
         _fail(check.pk, _in_words(failure))
         return
-    waiting.move(to=CheckState.PASSED, result=result, finished_at=timezone.now())
-    if check.promotion_reason:
+    with transaction.atomic():
+        # Somebody may have asked for the promotion while the model was loading.
+        held = waiting.select_for_update(no_key=True).first()
+        waiting.move(to=CheckState.PASSED, result=result, finished_at=timezone.now())
+    if held is not None and held.promotion_reason:
         try:
-            promote(version=check.model_version, reason=check.promotion_reason, simulated=check.promote_simulated)
+            promote(version=check.model_version, reason=held.promotion_reason, simulated=held.promote_simulated)
         except (Refusal, IllegalMove) as refused:
             keep_as_candidate(version=check.model_version, reason=f"{refused}")
 

@@ -101,6 +101,17 @@ class TestRegistering:
         assert (version.state, version.state_reason) == (ModelState.CURRENT, "it was trained well")
         assert "“Go away.” →" in asked(version).result
 
+    def test_a_promotion_asked_for_while_a_worker_tries_the_model_is_not_forgotten(self, tmp_path: Path) -> None:
+        version = register_model(kind=ModelKind.SFT, name="tiny", path=make_tiny_model(tmp_path))
+
+        def loads(tried: ModelVersion) -> str:
+            promote_when_checked(version=tried, reason="asked for meanwhile")
+            return "Hello"
+
+        answer_check(check_id=asked(version).pk, use=loads)
+        version.refresh_from_db()
+        assert (version.state, version.state_reason) == (ModelState.CURRENT, "asked for meanwhile")
+
     def test_what_only_loading_tells_is_kept_with_its_reason_and_not_promoted(self, tmp_path: Path) -> None:
         """A lone norm is gone: nothing in the headers tells, and transformers would draw it at random."""
         model = without(make_tiny_model(tmp_path), "model.norm.weight")
