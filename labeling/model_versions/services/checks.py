@@ -24,14 +24,13 @@ def check_again(*, version: ModelVersion, promotion_reason: str = "", promote_si
 
     Where a worker is asked already nothing is asked anew.
     """
-    with transaction.atomic():
-        # Locked: one that passes in this moment is not told too late, but asked for anew.
-        waiting = ModelCheck.objects.select_for_update(no_key=True)
-        check, _ = waiting.get_or_create(model_version=version, state=CheckState.WAITING)
-        if promotion_reason:
-            check.promotion_reason, check.promote_simulated = promotion_reason, promote_simulated
-            check.save(update_fields=["promotion_reason", "promote_simulated"])
-        transaction.on_commit(send_checks)
+    # Locked: one that passes in this moment is not told too late, but asked for anew.
+    waiting = ModelCheck.objects.select_for_update(no_key=True)
+    check, _ = waiting.get_or_create(model_version=version, state=CheckState.WAITING)
+    if promotion_reason:
+        check.promotion_reason, check.promote_simulated = promotion_reason, promote_simulated
+        check.save(update_fields=["promotion_reason", "promote_simulated"])
+    transaction.on_commit(send_checks)
     return check
 
 

@@ -1,6 +1,7 @@
 """How often a known taste prefers one policy to another, and the commands of the demo."""
 
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,12 @@ class TestCommands:
         first = register_model(kind=ModelKind.SFT, name="first", path=tmp_path / "made")
         promote_when_checked(version=first, reason="The first model to sample from.")
         passed = {"state": CheckState.PASSED, "finished_at": timezone.now()}
-        happens = iter([
-            lambda: ModelCheck.objects.update(**passed), lambda: promote(version=first, reason="It has passed.")
-        ])  # fmt: skip
+        happens: Iterator[Callable[[], object]] = iter(
+            [
+                lambda: ModelCheck.objects.update(**passed),
+                lambda: promote(version=first, reason="It has passed."),
+            ]
+        )
         monkeypatch.setattr("labeling.management.commands.train_policy.time.sleep", lambda _seconds: next(happens)())
         trainer.says([step(1)], method="sft")
         said = self.run("train_policy", "sft", now=True, starter_demonstrations=True)
