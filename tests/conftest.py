@@ -116,14 +116,18 @@ def _door(request: pytest.FixtureRequest) -> Iterator[None]:
     until(lambda: not entered)
 
 
-@pytest.fixture
-def process_environment(transactional_db: None) -> dict[str, str]:
-    """The environment for a process that a test starts: this run's database, not the empty one beside it. What the
-    process wrote there goes with the test.
-    """
+@pytest.fixture(scope="session")
+def database_environment(django_db_setup: None) -> dict[str, str]:
+    """The environment for a process that serves several tests: this run's database, not the empty one beside it."""
     url, _, query = os.environ["DATABASE_URL"].partition("?")
     server = url.rpartition("/")[0]
     return os.environ | {"DATABASE_URL": f"{server}/{settings.DATABASES['default']['NAME']}?{query}"}
+
+
+@pytest.fixture
+def process_environment(transactional_db: None, database_environment: dict[str, str]) -> dict[str, str]:
+    """The same for a process that a test starts for itself. What the process wrote there goes with the test."""
+    return database_environment
 
 
 @pytest.fixture

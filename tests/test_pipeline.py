@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.core.management import call_command
 
 from labeling.base.states import ModelKind, ModelState, RunState, TaskState
 from labeling.models import Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
@@ -86,7 +87,7 @@ def test_from_prompts_to_a_reward_model_without_a_hand_on_it(pipeline: Processes
     assert not [task for task in RankingTask.objects.all() if task.k != task.completions.count()]
     assert Completion.objects.values("task", "text_key").distinct().count() == Completion.objects.count()
 
-    pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--rule", "shorter", "--noise", "0")
+    call_command("simulate_labelers", rankings=PROMPTS, rule="shorter", noise=0.0)
     assert Ranking.objects.filter(simulated=True).count() == PROMPTS
 
     # Beat sees the threshold. As `up`, compose and systemd stop the worker: by SIGTERM; its own process follows the
