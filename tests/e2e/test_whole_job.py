@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 SETTINGS = {
     "SAMPLING_MAX_NEW_TOKENS": 8,
     "SAMPLING_PROMPTS_PER_BATCH": 8,  # which cost little more than one
+    "SERVING_URL": "http://127.0.0.1:9",  # nobody talks with the model here, so no server has to load it
     "READY_MINUTES": 6,  # three tasks in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
@@ -32,7 +33,16 @@ SETTINGS = {
     "RETRAIN_AFTER_RANKINGS": 100_000,
 }
 PASSWORD = "concord-demo"
-SIMULATED = 19  # of the first nineteen prompts; the fourteenth and the nineteenth are in the test split
+# Short ones, which cost little to sample from and to learn from. By their submitters the first, third and fifth are to
+# train on, and the others to test on.
+SHORT_PROMPTS = {
+    "submitter-40": "Name a color.",
+    "submitter-50": "Say hello.",
+    "submitter-41": "What is rain?",
+    "submitter-51": "Count to three.",
+    "submitter-42": "Who was Homer?",
+    "submitter-54": "Where is Peru?",
+}
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +144,7 @@ def test_from_a_persons_ranking_to_a_promoted_reward_model(
     assert [sorted(each["rank"] for each in record["completions"]) for record in records] == [[1, 2, 2, 3]] * 2
     assert {each["model"] for record in records for each in record["completions"]} == {"gemma-3-270m"}
 
-    running.run("simulate_labelers", "--rankings", str(SIMULATED), "--rule", "shorter")
+    simulate_labelers(running, tmp_path / "short.jsonl")
     admin = browser.new_page()
     log_in(admin, address, "admin")
     retrain_in_the_admin(admin, address)
@@ -148,6 +158,19 @@ def test_from_a_persons_ranking_to_a_promoted_reward_model(
     expect(admin.locator("svg").first).to_be_visible()
     admin.goto(f"{address}/admin/")
     expect(admin.locator("#content")).to_contain_text("reward-1")
+
+
+def simulate_labelers(running: Processes, prompts: Path) -> None:
+    """In a campaign of its own, a draft that labelers don't see."""
+    records = [
+        {"messages": [{"role": "user", "content": text}], "submitter": submitter}
+        for submitter, text in SHORT_PROMPTS.items()
+    ]
+    prompts.write_text("".join(json.dumps(record) + "\n" for record in records))
+    running.run("create_campaign", "--slug", "short", "--name", "Short questions", "--languages", "en")
+    running.run("import_prompts", str(prompts), "--campaign", "short", "--use-case", "generation")
+    count = str(len(SHORT_PROMPTS))
+    running.run("simulate_labelers", "--campaign", "short", "--rankings", count, "--rule", "shorter")
 
 
 def retrain_in_the_admin(page: Page, address: str) -> None:
