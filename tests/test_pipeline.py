@@ -41,7 +41,7 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
         PROMOTE_MIN_ACCURACY_GAIN=-1,
         RM_BATCH_RANKINGS=8,
         RM_LEARNING_RATE=1e-3,
-        RM_EPOCHS=2,
+        RM_EPOCHS=1,
         RM_MAX_LENGTH=256,
     ) as started:
         started.worker("sampling", "sampling")
@@ -54,7 +54,7 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
 def make_work() -> None:
     """Each prompt has its task already, of which beat would make three while nobody labels."""
     campaign = make_campaign(
-        k_min=4, k_max=5, max_new_tokens=40, ready_minutes=2 * PROMPTS, ranking_tasks_per_prompt=1,
+        k_min=4, k_max=5, max_new_tokens=16, ready_minutes=2 * PROMPTS, ranking_tasks_per_prompt=1,
         demonstrations_per_prompt=0,
     )  # fmt: skip
     for number in range(PROMPTS):

@@ -78,16 +78,17 @@ def ask(page: Page, number: int) -> None:
     turn(page, number).get_by_role("button", name="Ask the model for 3 suggestions").click()
 
 
+@pytest.fixture(scope="class")
+def worker(database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("worker")
+    with processes(database_environment, folder, VAR_DIR=folder / "var") as started:
+        started.worker("sampling", "suggestions,sampling")
+        yield
+
+
 @pytest.mark.usefixtures("worker", "model")
 class TestWithAWorker:
     """A real one, which all these tests ask in turn."""
-
-    @pytest.fixture(scope="class")
-    def worker(self, database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-        folder = tmp_path_factory.mktemp("worker")
-        with processes(database_environment, folder, VAR_DIR=folder / "var") as started:
-            started.worker("sampling", "suggestions,sampling")
-            yield
 
     def test_a_whole_dialogue_with_suggestions(self, page: Page) -> None:
         begin_dialogue(page)

@@ -150,6 +150,6 @@ def test_each_of_them_may_be_killed_and_another_takes_its_place(
     for name, find in VICTIMS.items():
         victim = find(made_laptop)
         victim.kill()
-        until(lambda find=find, victim=victim: another_runs(find, victim), seconds=90)  # type: ignore[misc]
+        until(lambda find=find, victim=victim: another_runs(find, victim), seconds=90, every=0.3)  # type: ignore[misc]
         until(lambda: answers(port))
         assert up.poll() is None, name
