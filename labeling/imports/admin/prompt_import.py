@@ -39,6 +39,10 @@ class DefaultsForm(forms.Form):
         TAKES,
         help_text=lazy("Existing comparisons are marked as imported and never count as a labeler's work."),
     )
+    demonstrate_compared = switch(
+        lazy("Ask for demonstrations of prompts with existing comparisons, too"),
+        help_text=lazy("Otherwise labelers are asked for none: such prompts only carry what was ranked elsewhere."),
+    )
     submitter = text(
         lazy("Submitter"),
         required=False,
@@ -84,6 +88,7 @@ class DefaultsForm(forms.Form):
             columns=columns or {},
             take=Take(cleaned["take"] or Take.COMPARISONS),
             take_alike=cleaned["take_alike"],
+            demonstrate_compared=cleaned["demonstrate_compared"],
         )
 
 
