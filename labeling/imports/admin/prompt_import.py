@@ -95,7 +95,7 @@ class DefaultsForm(forms.Form):
 class UploadForm(DefaultsForm):
     file = forms.FileField(
         label=lazy("File"),
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".jsonl,.ndjson,.json,.csv,.tsv"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".jsonl,.ndjson,.json,.csv,.tsv,.parquet"}),
     )
     dataset = text(
         lazy("Where it is from"),
@@ -111,8 +111,8 @@ class UploadForm(DefaultsForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["file"].help_text = _(
-            "JSONL, JSON, CSV or TSV in UTF-8, at most %(limit)d MB. Public preference formats are recognised. Nothing "
-            "is imported before you have seen the preview."
+            "JSONL, JSON, CSV or TSV in UTF-8, or Parquet, at most %(limit)d MB. Public preference formats are "
+            "recognised. Nothing is imported before you have seen the preview."
         ) % {"limit": settings.IMPORT_MAX_MB}
 
 

@@ -21,8 +21,8 @@ PROGRESS_SECONDS = 5
 
 class Command(BaseCommand):
     help = (
-        "Imports prompts from a JSON, CSV or TSV file (docs/importing.md), with demonstrations, completions to "
-        "be ranked and existing comparisons, where the file has them. One refused line refuses the file, unless "
+        "Imports prompts from a JSON, CSV, TSV or Parquet file (docs/importing.md), with demonstrations, completions "
+        "to be ranked and existing comparisons, where the file has them. One refused line refuses the file, unless "
         "--keep-good."
     )
 
