@@ -19,6 +19,7 @@ from labeling.base.admin.model_admins import BaseAdmin, button
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.imports.admin.sentences import in_readers_words
 from labeling.imports.rules.rows import Defaults, Take
 from labeling.imports.services.prompt_imports import Origin, begin_import
 from labeling.imports.services.uploads import keep_upload
@@ -147,7 +148,7 @@ def import_prompts(admin: BaseAdmin, request: HttpRequest, campaign: Campaign) -
             user=request.user,
         )
     except ImportRefused as refused:
-        messages.error(request, str(refused))
+        messages.error(request, in_readers_words(str(refused)))
         return HttpResponseRedirect(request.path)
     return HttpResponseRedirect(reverse("admin:labeling_promptimport_change", args=[begun.pk]))
 
