@@ -21,8 +21,8 @@ PARTS = {"name": "Message 7", "given": "7 completions were", "goes_on": ""}
 """What stands in some variables; 7 stands for all others."""
 REFUSALS = {"FieldRefused", "RefusedRow", "ImportRefused", "PromptRefused", "InvalidCompletions", "InvalidConversation"}
 OPEN = (
-    "Broken CSV: the quotation mark that opens field 1 is never closed (lines 2 to 4 would be one record). A field with "
-    "quotation marks or line ends stands in quotation marks, and its own are doubled."
+    "Broken CSV: the quotation mark that opens field 1 is never closed (lines 2 to 4 would be one record). A field "
+    "with quotation marks or line ends stands in quotation marks, and its own are doubled."
 )
 
 
