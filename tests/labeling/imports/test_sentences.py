@@ -1,7 +1,5 @@
 """What imports refuse and warn of is read in Chinese, too, whichever file of the code says it."""
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +7,7 @@ from django.utils import translation
 
 from labeling.imports.admin.sentences import in_readers_words
 from lm.conversations import unstorable_character
+from tests.labeling.refusals_said import refusals_said
 
 ROOT = Path(__file__).resolve().parents[3]
 SPEAKERS = [
@@ -18,7 +17,6 @@ SPEAKERS = [
     ROOT / "lm" / "conversations.py",
 ]
 PARTS = {"name": "Message 7", "given": "7 completions were", "goes_on": ""}
-"""What stands in some variables; 7 stands for all others."""
 REFUSALS = {"FieldRefused", "RefusedRow", "ImportRefused", "PromptRefused", "InvalidCompletions", "InvalidConversation"}
 OPEN = (
     "Broken CSV: the quotation mark that opens field 1 is never closed (lines 2 to 4 would be one record). A field "
@@ -26,28 +24,8 @@ OPEN = (
 )
 
 
-def said_in(path: Path) -> Iterator[str]:
-    """Each sentence of a refusal that stands in the code, with something for its variable parts."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REFUSALS:
-            given = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "reason")]
-            for text in given:
-                if isinstance(text, ast.JoinedStr | ast.Constant):
-                    said = _text(text)
-                    if " " in said.replace("7", "") and said != "Message 7: 7":
-                        yield said
-
-
-def _text(node: ast.expr) -> str:
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) for part in node.values)
-    if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
-        return PARTS.get(node.value.id, "7")
-    return str(node.value) if isinstance(node, ast.Constant) else "7"
-
-
 def test_every_refusal_of_an_import_has_its_sentence_in_chinese() -> None:
-    said = {text for path in SPEAKERS for text in said_in(path)}
+    said = set(refusals_said(SPEAKERS, REFUSALS, PARTS)) - {"Message 7: 7"}
     assert len(said) > 60
     with translation.override("zh-hans"):
         assert {text for text in said if in_readers_words(text) == text} == set()
