@@ -75,6 +75,7 @@ def wrongly_offered(user: User, role: Role, door: Door, site: Any, row: models.M
         yield "is shown" if shown else "is not shown"
 
 
+@pytest.mark.slow
 def test_every_button_opens_to_whom_the_table_names(everything: Campaign) -> None:
     wrong = {}
     users = {role: somebody_in(role) for role in ROLES}

@@ -128,6 +128,7 @@ def test_every_noun_has_its_page_or_is_shown_on_another() -> None:
     assert set(apps.get_app_config("labeling").get_models()) == set(NOUNS) | SHOWN_ELSEWHERE | SHOWN_NOWHERE
 
 
+@pytest.mark.slow
 def test_list_rows_search_and_filters_open_and_nothing_is_deleted(everything: Campaign) -> None:
     client = admin_browser()
     assert {model.__name__: found for model in NOUNS if (found := faults_of(client, model))} == {}
@@ -191,6 +192,7 @@ def test_rows_that_are_not_there_are_not_found() -> None:
         )
 
 
+@pytest.mark.slow
 def test_lists_and_the_front_page_ask_no_query_per_row(everything: Campaign) -> None:
     client = admin_browser()
     addresses = [reverse("admin:index"), *(list_of(model) for model in NOUNS)]
