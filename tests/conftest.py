@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
+from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
-from tests import markers
+from tests import database, markers
 from tests.processes import until
 
 
@@ -41,6 +42,14 @@ def pytest_runtest_setup() -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     yield
     markers.refuse_what_is_not_said(item)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        database.let_runs_copy_a_migrated_one()
 
 
 @pytest.fixture(autouse=True)
