@@ -18,8 +18,6 @@ import torch.distributed as dist
 
 from tests.processes import free_port
 
-STOP_SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-
 
 def forked(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Popen for `PYTHON -m PROGRAM OPTIONS …`."""
@@ -88,8 +86,8 @@ def run_in_two(
 def _begin_anew(environment: dict[str, str] | None) -> None:
     """Lets go of what a program that is executed would not have: open files, handlers, pytest's own outputs."""
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    for number, handler in STOP_SIGNALS.items():
-        signal.signal(number, handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if environment is not None:
         os.environ.clear()
         os.environ.update(environment)
