@@ -18,6 +18,22 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    def apply(self, project_state, schema_editor, collect_sql=False):
+        """Makes the tables as they are after all operations, with the models rendered once.
+
+        Django renders them anew for each table, with all that they relate to: ten seconds of a processor, for the
+        same tables.
+        """
+        if collect_sql:
+            return super().apply(project_state, schema_editor, collect_sql)
+        project_state.__dict__.pop("apps", None)
+        for operation in self.operations:
+            operation.state_forwards(self.app_label, project_state)
+        for operation in self.operations:
+            if not isinstance(operation, migrations.AddField | migrations.AddConstraint):  # part of their tables already
+                operation.database_forwards(self.app_label, schema_editor, project_state, project_state)
+        return project_state
+
     dependencies = [
         ('auth', '__first__'),
         ('axes', '0010_accessattemptexpiration'),
