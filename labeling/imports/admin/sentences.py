@@ -95,6 +95,8 @@ SENTENCES = (
     _("Message %(number)s is from the assistant, but no user message comes before it."),
     _("Message %(number)s has no text."),
     _("Message %(number)s: %(why)s"),
+    _("The %(field)s has no text."),
+    _("The %(field)s: %(why)s"),
     _("Character %(number)s is %(code)s, which can't be stored. Remove it and try again."),
     _(
         "The prompt has %(tokens)s tokens; at most %(limit)s fit, since the model's context is %(context)s tokens "
