@@ -29,7 +29,7 @@ from labeling.training.services.trainer_process import tail
 
 LOG_LINES = 60
 WHILE_IT_GOES_ON = (
-    "config_text", "output_path", "log_path", "worker", "attempts", "interruption", "created_at", "dispatched_at",
+    "config_text", "output_path", "log_path", "worker", "attempts", "why_interrupted", "created_at", "dispatched_at",
     "heartbeat_at", "progress_at", "finished_at", "cleared_at",
 )  # fmt: skip
 """Fields of a run's page, whatever its kind."""
@@ -46,7 +46,7 @@ class Curve:
 class RunAdmin(RecordAdmin):
     """A kind of run adds its button to start one, and says what its charts are and what came of it."""
 
-    readonly_fields = ("config_text",)
+    readonly_fields = ("config_text", "why_asked", "why_interrupted")
     actions_detail = ("end",)
     progress_template = "training/admin/training_progress.html"
 
@@ -139,6 +139,14 @@ class RunAdmin(RecordAdmin):
         failure = self.in_words(run.failure).partition("\n")[0]
         text = failure or self.decision_of(run) or trigger_in_words(run.trigger_note)
         return format_html('<span class="cc-excerpt">{}</span>', text[:160])
+
+    @column(lazy("interruption"))
+    def why_interrupted(self, run: Run) -> str:
+        return self.in_words(run.interruption) or "-"
+
+    @column(lazy("trigger note"))
+    def why_asked(self, run: Run) -> str:
+        return trigger_in_words(run.trigger_note) or "-"
 
     @column(lazy("Configuration"))
     def config_text(self, run: Run) -> str:
