@@ -107,9 +107,22 @@ DEMONSTRATIONS = Struct(
         "fixed": "bool",
     }
 )
+PROMPTS = Struct(
+    {
+        "schema": "int64",
+        "prompt_id": "int64",
+        "campaign": "string",
+        "split": "string",
+        "prompt": MESSAGES,
+        "use_case": "string",
+        "language": "string",
+        "source": "string",
+        "created_at": "string",
+    }
+)
 
 
 def features_of(kind: str, *, margins: bool) -> Struct:
     """Returns the fields of a kind of record. `margins`: whether pairs have them."""
     pairs = PAIRS_WITH_MARGINS if margins else PAIRS
-    return {"rankings": RANKINGS, "pairs": pairs, "demonstrations": DEMONSTRATIONS}[kind]
+    return {"rankings": RANKINGS, "pairs": pairs, "demonstrations": DEMONSTRATIONS, "prompts": PROMPTS}[kind]

@@ -156,6 +156,20 @@ class DemonstrationRecord(TypedDict):
     fixed: bool
 
 
+class PromptRecord(TypedDict):
+    """A line of prompts/SPLIT.jsonl: a prompt to be answered, whether or not anybody has labelled it."""
+
+    schema: int
+    prompt_id: int
+    campaign: str
+    split: str
+    prompt: list[Message]
+    use_case: str
+    language: str
+    source: str
+    created_at: str
+
+
 @dataclass(frozen=True)
 class Ranking:
     """One labeler's order of K completions: `ranks[i]` belongs to `completions[i]`, 1 is best, equal ranks are ties."""
@@ -258,6 +272,12 @@ def parse_demonstration(record: dict[str, Any]) -> Demonstration:
         source=str(record.get("source") or ""),
         prompt_id=record.get("prompt_id"),
     )
+
+
+def parse_prompt(record: dict[str, Any]) -> tuple[Message, ...]:
+    """The prompt of a line of prompts/. Raises Refused (without the place) when a field is missing or wrong."""
+    _check_schema(record)
+    return tuple(check_conversation(_field(record, "prompt", list)))
 
 
 def parse_prompt_and_completion(record: dict[str, Any]) -> tuple[tuple[Message, ...], str]:

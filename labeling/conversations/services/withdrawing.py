@@ -26,7 +26,7 @@ WITHDRAWN = "Withdrawn by whoever wrote it."
 class _Prompts:
     """Of what is withdrawn: those that nobody worked on, which go, and the others."""
 
-    untouched: list[int] = field(default_factory=list)
+    untouched: list[Prompt] = field(default_factory=list)
     worked_on: list[Prompt] = field(default_factory=list)
 
 
@@ -44,11 +44,11 @@ def withdraw(*, user: User, by: User, conversations: Sequence[int] | None = None
     locked = list(theirs.order_by("pk").select_for_update(of=("self",)).values_list("pk", "prompt_id"))
     prompts = _sorted([prompt_id for _pk, prompt_id in locked if prompt_id is not None])
     ServedConversation.objects.filter(pk__in=[pk for pk, _prompt in locked]).delete()
+    snapshots = snapshots_with([*prompts.untouched, *prompts.worked_on])  # while they are there to be asked about
     RewardScore.objects.filter(completion__task__prompt__in=prompts.untouched).delete()
-    deleted = delete_prompts(Prompt.objects.filter(pk__in=prompts.untouched))
+    deleted = delete_prompts(Prompt.objects.filter(pk__in=[prompt.pk for prompt in prompts.untouched]))
     for prompt in prompts.worked_on:
         _put_away(prompt, by)
-    snapshots = snapshots_with(prompts.worked_on)
     return Withdrawal.objects.create(
         user=user,
         asked_by=by,
@@ -70,7 +70,7 @@ def _sorted(prompt_ids: Sequence[int]) -> _Prompts:
         if _worked_on(prompt):
             found.worked_on.append(prompt)
         else:
-            found.untouched.append(prompt.pk)
+            found.untouched.append(prompt)
     return found
 
 

@@ -13,7 +13,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.queries import KEPT, demonstrations_with_exclusion
-from labeling.exports.services.selected import demonstrations_of, rankings_of
+from labeling.exports.services.selected import demonstrations_of, prompts_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text
@@ -24,6 +24,7 @@ from lm.snapshot.records import (
     CompletionRecord,
     DemonstrationRecord,
     PairRecord,
+    PromptRecord,
     RankingRecord,
 )
 
@@ -323,6 +324,31 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Demonst
         "suggestion": {"outcome": outcome, "edit_distance": edit_distance, "model": model} if outcome else None,
         "fixed": fixed_by is not None,
     }
+
+
+def prompt_records(selection: Selection) -> Iterator[PromptRecord]:
+    """One record for each selected prompt that is not set aside now. Call inside a transaction."""
+    rows = (
+        prompts_of(selection)
+        .filter(set_aside_reason="")
+        .values_list(
+            "id", "campaign__slug", "opening__split", "messages", "use_case", "language", "source", "created_at"
+        )
+    )
+    for prompt_id, campaign, split, messages, use_case, language, source, created_at in rows.iterator(
+        chunk_size=RANKINGS_AT_ONCE
+    ):
+        yield {
+            "schema": SCHEMA,
+            "prompt_id": prompt_id,
+            "campaign": campaign,
+            "split": split,
+            "prompt": _messages(messages),
+            "use_case": use_case,
+            "language": language,
+            "source": source,
+            "created_at": utc_text(created_at),
+        }
 
 
 def _messages(messages: list[dict[str, str]]) -> list[Message]:

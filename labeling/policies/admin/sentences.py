@@ -21,8 +21,8 @@ FAILURES = (
         "simulated labelers to be included."
     ),
     _(
-        "There is no prompt to train on yet: the split train has none that was ranked or answered. Have some ranked, "
-        "or ask for what simulated labelers made to be included."
+        "There is no prompt to train on yet: the split train has none that is not set aside. Import prompts into a "
+        "campaign, or ask for simulated campaigns to be included."
     ),
     _(
         "There is no comparison to learn from yet: the split train has no ranking with two different ranks. Have more "

@@ -1,5 +1,6 @@
 """What is taken back: what was not exported goes, what was is said with the models that saw it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ def texts_in(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.rglob("*.jsonl"))
 
 
-def snapshot_in(folder: Path) -> Snapshot:
-    return register_snapshot(manifest=write_snapshot(folder, kinds=("rankings",)), path=folder, made_by="a test")
+def snapshot_in(folder: Path, kinds: Sequence[str] = ("rankings",)) -> Snapshot:
+    return register_snapshot(manifest=write_snapshot(folder, kinds=kinds), path=folder, made_by="a test")
 
 
 def a_prompt_of(labeler: Labeler, campaign: Any, text: str) -> Prompt:
@@ -59,6 +60,16 @@ def test_what_nobody_worked_on_is_deleted_with_its_tasks(alice: Labeler, bob: La
     assert not Completion.objects.exists()
     assert not Submitter.objects.exists()
     assert [each.user for each in ServedConversation.objects.all()] == [alice.user]
+
+
+def test_a_policy_that_was_trained_on_a_prompt_without_labels_is_named(bob: Labeler, tmp_path: Path) -> None:
+    campaign = make_campaign(languages=["en"])
+    takes(campaign)
+    a_prompt_of(bob, campaign, "Why is the sky blue in the morning and red at night?")
+    snapshot = snapshot_in(tmp_path / "before", kinds=("prompts",))
+    ModelVersion.objects.create(name="ppo-1", path="/ppo-1", kind=ModelKind.SFT, snapshot=snapshot)
+    done = withdraw(user=bob.user, by=bob.user)
+    assert (done.prompts_deleted, done.snapshots, done.models_that_saw) == (1, [snapshot.pk], ["ppo-1"])
 
 
 def test_what_was_exported_is_named_with_the_models_that_saw_it(alice: Labeler, bob: Labeler, tmp_path: Path) -> None:
