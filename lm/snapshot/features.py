@@ -105,6 +105,7 @@ DEMONSTRATIONS = Struct(
         "submitted_at": "string",
         "suggestion": SUGGESTION,
         "fixed": "bool",
+        "prompt_source": "string",
     }
 )
 PROMPTS = Struct(

@@ -294,6 +294,7 @@ def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]
         "message__suggestion__edit_distance",
         "message__suggestion__model_version__name",
         "fixed_by_id",
+        "prompt__source",
     )
     for row in rows.iterator(chunk_size=RANKINGS_AT_ONCE):
         yield _demonstration_record(selection, row)
@@ -302,7 +303,7 @@ def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]
 def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> DemonstrationRecord:
     (demonstration_id, revision, prompt_id, campaign, split, messages, text, labeler_id) = row[:8]
     (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:16]
-    (outcome, edit_distance, model, fixed_by) = row[16:]
+    (outcome, edit_distance, model, fixed_by, prompt_source) = row[16:]
     return {
         "schema": SCHEMA,
         "demonstration_id": demonstration_id,
@@ -323,6 +324,7 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Demonst
         "submitted_at": utc_text(submitted_at),
         "suggestion": {"outcome": outcome, "edit_distance": edit_distance, "model": model} if outcome else None,
         "fixed": fixed_by is not None,
+        "prompt_source": prompt_source,
     }
 
 

@@ -43,7 +43,7 @@ COMPLETION_KEYS = [
 DEMONSTRATION_KEYS = [
     "schema", "demonstration_id", "revision", "prompt_id", "campaign", "split", "prompt", "completion", "labeler",
     "labeler_group", "simulated", "use_case", "language", "source", "instruction_version", "active_seconds",
-    "submitted_at", "suggestion", "fixed",
+    "submitted_at", "suggestion", "fixed", "prompt_source",
 ]  # fmt: skip
 
 
