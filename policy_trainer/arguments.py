@@ -63,8 +63,7 @@ class SftArguments(PolicyArguments):
     ] = None
     prompts_to_choose_by: Annotated[int, "Prompts of the split valid that are sampled for that, one answer each."] = 128
     few_shot_sets: Annotated[
-        int,
-        "Sets of pairs that a few-shot demonstration is shown behind. 1: all the others of its prompt, as it comes.",
+        int, "Sets of pairs that a few-shot demonstration is shown behind. 1: all others of its prompt, as it comes."
     ] = 1
     keep_epochs: Annotated[bool, "Keep every epoch's model in OUTPUT/epochs, not the chosen one alone."] = False
     pretraining: Annotated[Path | None, "Directory of plain text to mix in; absent, none is."] = None
