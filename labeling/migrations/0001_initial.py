@@ -2085,12 +2085,14 @@ class Migration(migrations.Migration):
                 ('snapshots', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Those made before that hold labels of them.', size=None)),
                 ('models_that_saw', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Model versions trained on these.', size=None)),
                 ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(blank=True, help_text='Whose conversations they were.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to=settings.AUTH_USER_MODEL)),
+                ('submitter', models.CharField(blank=True, help_text='Whose prompts they were, where it is no user.', max_length=200)),
             ],
             options={
                 'verbose_name': 'withdrawal',
                 'verbose_name_plural': 'withdrawals',
                 'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('submitter', ''), ('user__isnull', False)), models.Q(('user', None), models.Q(('submitter', ''), _negated=True)), _connector='OR'), name='withdrawal_of_a_user_or_a_submitter')],
             },
         ),
         migrations.CreateModel(
