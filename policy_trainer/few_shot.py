@@ -5,7 +5,7 @@ A prompt with K pairs arrives as K demonstrations, each of which has the other K
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import batched, chain
+from itertools import chain
 from random import Random
 
 from lm.prompt_format import Message
@@ -38,4 +38,5 @@ def _parts(
 ) -> tuple[tuple[Message, ...], list[tuple[Message, ...]], Message]:
     """The instruction, the pairs of query and response, and the query that is asked."""
     begin = sum(message["role"] == "system" for message in prompt)
-    return tuple(prompt[:begin]), list(batched(prompt[begin:-1], 2, strict=True)), prompt[-1]
+    turns = tuple(prompt[begin:-1])
+    return tuple(prompt[:begin]), [turns[place : place + 2] for place in range(0, len(turns), 2)], prompt[-1]

@@ -66,7 +66,7 @@ def token(described: schemathesis.BaseSchema, tmp_path: Path) -> str:
         make_ready_task(make_prompt(campaign))
     rank(make_labeler("alice"), [1, 2, 3, 4])
     version = model_in(tmp_path / "tiny")
-    PolicyRun.objects.create(stage="ppo", recipe=current_recipe(PolicyStage.PPO), start=version, rewarded_by=version)
+    PolicyRun.objects.create(stage="sft", recipe=current_recipe(PolicyStage.SFT), trigger="manual")
     decision = gate.decide([1.0, 0.5], Rule(margin=0, confidence=0.95, gain=0.1, power=0.8), complete=False)
     planned = Evaluation(name="Mine", source=campaign, candidate=version, demonstrations=True, size=10)
     planned.decision = decision
