@@ -21,6 +21,7 @@ from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
@@ -147,7 +148,7 @@ class DoubtfulLabelAdmin(OfCampaigns, RecordAdmin):
             try:
                 task = ask_for_another_ranking(task=margin.ranking.task)
             except Refusal as refusal:
-                messages.error(request, str(refusal))
+                messages.error(request, refusal_in_words(refusal))
             else:
                 self.log_change(request, task, _("Asked for another ranking."))
                 asked += 1

@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django_stubs_ext import StrOrPromise
 
 from labeling.base.admin.model_admins import BaseAdmin
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
@@ -48,7 +49,7 @@ def confirm(admin: BaseAdmin, request: HttpRequest, confirmation: Confirmation, 
         try:
             said = act(form.cleaned_data)
         except (Refusal, IllegalMove) as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal_in_words(refusal))
         else:
             for row in confirmation.about:
                 admin.log_change(request, row, said)

@@ -19,6 +19,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
@@ -98,7 +99,7 @@ class BaseAdmin(ThemedAdmin):
         try:
             return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
         except (Refusal, IllegalMove) as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, refusal_in_words(refusal))
             return HttpResponseRedirect(request.get_full_path())
 
     def render_change_form(

@@ -15,6 +15,7 @@ from django_stubs_ext import StrOrPromise
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.model_admins import RecordAdmin, button
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.admin.ticked import ids_in, list_of, to_page_of_ticked
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
@@ -56,7 +57,7 @@ class SetAsideAdmin(RecordAdmin):
             try:
                 self.take_back(row)
             except (Refusal, IllegalMove) as refusal:
-                messages.error(request, str(refusal))
+                messages.error(request, refusal_in_words(refusal))
             else:
                 self.log_change(request, row, _("Put back into the queue."))
                 done += 1

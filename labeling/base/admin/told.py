@@ -17,8 +17,8 @@ PART = re.compile(r"%\\\((\w+)\\\)s")
 def told(text: str, sentences: Iterable[StrPromise]) -> str:
     """The text in the reader's language where it is one of these sentences, else as it is.
 
-    A part named `why` may be another of them. Of a longer text the first line and the rest are looked at together, so
-    that a log at its end stays as it is.
+    A part whose name begins with `why` may be another of them. Of a longer text the first line and the rest are looked
+    at together, so that a log at its end stays as it is.
     """
     known = tuple(sentences)
     for sentence in known:
@@ -28,7 +28,7 @@ def told(text: str, sentences: Iterable[StrPromise]) -> str:
 
 
 def _parts(parts: Mapping[str, str], known: tuple[StrPromise, ...]) -> dict[str, str]:
-    return {name: told(value, known) if name == "why" else value for name, value in parts.items()}
+    return {name: told(value, known) if name.startswith("why") else value for name, value in parts.items()}
 
 
 def _english(sentence: StrPromise) -> str:

@@ -19,6 +19,7 @@ from labeling.base.admin.model_admins import BaseAdmin, button
 from labeling.base.refusals import ImportRefused
 from labeling.base.states import UseCase
 from labeling.campaigns.models.campaigns import Campaign
+from labeling.imports.admin.sentences import in_readers_words
 from labeling.imports.rules.rows import Defaults, Take
 from labeling.imports.services.prompt_imports import Origin, begin_import
 from labeling.imports.services.uploads import keep_upload
@@ -38,6 +39,10 @@ class DefaultsForm(forms.Form):
         lazy("What becomes of the answers"),
         TAKES,
         help_text=lazy("Existing comparisons are marked as imported and never count as a labeler's work."),
+    )
+    demonstrate_compared = switch(
+        lazy("Ask for demonstrations of prompts with existing comparisons, too"),
+        help_text=lazy("Otherwise labelers are asked for none: such prompts only carry what was ranked elsewhere."),
     )
     submitter = text(
         lazy("Submitter"),
@@ -84,13 +89,14 @@ class DefaultsForm(forms.Form):
             columns=columns or {},
             take=Take(cleaned["take"] or Take.COMPARISONS),
             take_alike=cleaned["take_alike"],
+            demonstrate_compared=cleaned["demonstrate_compared"],
         )
 
 
 class UploadForm(DefaultsForm):
     file = forms.FileField(
         label=lazy("File"),
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".jsonl,.ndjson,.json,.csv,.tsv"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".jsonl,.ndjson,.json,.csv,.tsv,.parquet"}),
     )
     dataset = text(
         lazy("Where it is from"),
@@ -106,8 +112,8 @@ class UploadForm(DefaultsForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["file"].help_text = _(
-            "JSONL, JSON, CSV or TSV in UTF-8, at most %(limit)d MB. Public preference formats are recognised. Nothing "
-            "is imported before you have seen the preview."
+            "JSONL, JSON, CSV or TSV in UTF-8, or Parquet, at most %(limit)d MB. Public preference formats are "
+            "recognised. Nothing is imported before you have seen the preview."
         ) % {"limit": settings.IMPORT_MAX_MB}
 
 
@@ -142,7 +148,7 @@ def import_prompts(admin: BaseAdmin, request: HttpRequest, campaign: Campaign) -
             user=request.user,
         )
     except ImportRefused as refused:
-        messages.error(request, str(refused))
+        messages.error(request, in_readers_words(str(refused)))
         return HttpResponseRedirect(request.path)
     return HttpResponseRedirect(reverse("admin:labeling_promptimport_change", args=[begun.pk]))
 

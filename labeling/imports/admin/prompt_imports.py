@@ -19,6 +19,7 @@ from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove, ImportState
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.imports.admin.prompt_import import DefaultsForm
+from labeling.imports.admin.sentences import in_readers_words, result_in_words
 from labeling.imports.models import ImportedRanking, PromptImport
 from labeling.imports.rules.outcome import ImportResult
 from labeling.imports.rules.records import FIELDS
@@ -60,11 +61,12 @@ class PromptImportAdmin(OfCampaigns, RecordAdmin):
         return request.user.has_perm("labeling.change_campaign")
 
     def page_context(self, request: HttpRequest, prompt_import: PromptImport) -> dict[str, Any]:
-        result = prompt_import.outcome()
+        result = result_in_words(prompt_import)
         options = prompt_import.options
         return super().page_context(request, prompt_import) | {
             "prompt_import": prompt_import,
             "result": result,
+            "error": in_readers_words(prompt_import.error),
             "percent": 100 * prompt_import.bytes_read // prompt_import.size if prompt_import.size else 0,
             "runs": prompt_import.state in RUNNING_STATES,
             "may_operate": self.has_operate_permission(request),
@@ -129,7 +131,7 @@ class PromptImportAdmin(OfCampaigns, RecordAdmin):
         try:
             step()
         except (Refusal, IllegalMove) as refused:
-            messages.error(request, str(refused))
+            messages.error(request, in_readers_words(str(refused)))
 
     @button(lazy("Stop"), icon="stop_circle")
     def stop(self, request: HttpRequest, object_id: str) -> HttpResponse:

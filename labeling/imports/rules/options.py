@@ -18,6 +18,7 @@ class Options(TypedDict):
     columns: dict[str, str]
     take: str
     take_alike: bool
+    demonstrate_compared: bool
 
 
 def options_of(defaults: Defaults) -> Options:
@@ -31,6 +32,7 @@ def options_of(defaults: Defaults) -> Options:
         columns=dict(defaults.columns),
         take=defaults.take.value,
         take_alike=defaults.take_alike,
+        demonstrate_compared=defaults.demonstrate_compared,
     )
 
 
@@ -45,4 +47,5 @@ def defaults_of(options: Options) -> Defaults:
         columns=options["columns"],
         take=Take(options["take"]),
         take_alike=options["take_alike"],
+        demonstrate_compared=options["demonstrate_compared"],
     )

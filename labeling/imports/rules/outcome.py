@@ -35,6 +35,8 @@ class ImportResult:
     references_left_out: int = 0
     answers_left_out: int = 0
     """Completions that were empty or the same as another of their prompt."""
+    not_demonstrated: int = 0
+    """Prompts with existing comparisons, of which no demonstrations are asked although the campaign wants some."""
     lines_together: int = 0
     """With one answer each, that were put together by their prompt."""
     prompts_of_lines: int = 0

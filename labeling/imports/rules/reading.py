@@ -21,6 +21,7 @@ from labeling.imports.rules.lines_of_one_prompt import (
     Together,
     lines_of_one_prompt,
 )
+from labeling.imports.rules.parquet_records import MAGIC, parquet_records
 from labeling.imports.rules.records import renamed, rows_of
 from labeling.imports.rules.rows import Defaults, FieldRefused, RefusedRow, Row
 from labeling.imports.rules.tables import table_records
@@ -52,7 +53,7 @@ class Reading:
 def read_prompts(
     file: BinaryIO, *, filename: str, defaults: Defaults | None = None, reading: Reading | None = None
 ) -> Iterator[Row | RefusedRow]:
-    """Each record of a JSON, CSV or TSV file (docs/importing.md) as a row or as a refusal with its place and reason.
+    """Each record of a file (docs/importing.md) as a row or as a refusal with its place and reason.
 
     Lines with one answer each come last, put together by their prompt.
     """
@@ -64,7 +65,9 @@ def read_prompts(
 def _file_records(file: BinaryIO, filename: str) -> Iterator[FileRecord | RefusedRow]:
     head = file.read(4096)
     suffix = PurePath(filename).suffix.lower()
-    if refusal := whole_file_refusal(head):
+    if head.startswith(MAGIC):
+        yield from parquet_records(file)
+    elif refusal := whole_file_refusal(head):
         yield RefusedRow(line=1, column=1, reason=refusal)
     elif suffix in (".csv", ".tsv"):
         yield from table_records(lines_of(file, head), is_tsv=suffix == ".tsv")
@@ -76,7 +79,8 @@ def _file_records(file: BinaryIO, filename: str) -> Iterator[FileRecord | Refuse
         yield RefusedRow(
             line=1,
             column=1,
-            reason=f"{filename} is neither JSON nor CSV by its name; name it .jsonl, .json, .csv or .tsv.",
+            reason=f"{filename} is no Parquet, and neither JSON nor CSV by its name; name it .jsonl, .json, .csv or "
+            ".tsv.",
         )
 
 

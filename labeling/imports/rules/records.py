@@ -114,6 +114,7 @@ def _row(record: Record, form: str, line: int, last_line: int | None, format_nam
         demonstrations=answers.demonstrations,
         completions=answers.completions,
         comparison=answers.comparison,
+        demonstrations_asked=answers.comparison is None or defaults.demonstrate_compared,
         answers_left_out=answers.left_out,
         whole_text_differs=defaults.take_alike,
         reference_left_out=reference is not None and not defaults.with_reference,

@@ -59,6 +59,8 @@ class Row:
     demonstrations: tuple[str, ...] = ()
     completions: tuple[GivenCompletion, ...] = ()
     comparison: Comparison | None = None
+    demonstrations_asked: bool = True
+    """Whether it asks for the campaign's demonstrations, less its own."""
     whole_text_differs: bool = False
     """Only a prompt with all of its text is its duplicate, not one that begins like it."""
     reference_left_out: bool = False
@@ -97,6 +99,7 @@ class Defaults:
     `with_reference`: a human reference is ranked with the given completions, and not left out.
     `ignore`: names of fields that are left out, of the record and of its messages; any other unknown field refuses its
     line. `take_alike`: prompts that only begin alike are no duplicates.
+    `demonstrate_compared`: prompts that come with an existing comparison ask for the campaign's demonstrations, too.
     `columns`: fields of the file under the names that Concord knows them by.
     """
 
@@ -110,6 +113,7 @@ class Defaults:
     columns: Mapping[str, str] = field(default_factory=dict)
     take: Take = Take.COMPARISONS
     take_alike: bool = False
+    demonstrate_compared: bool = False
 
 
 class FieldRefused(Exception):

@@ -121,6 +121,9 @@ class _TakingIn:
         owner = {id(row): first[_text_of(row.messages)] for row in compared if _text_of(row.messages) not in known}
         new = [row for row in sound if not row.comparison or owner.get(id(row)) is row]
         added = add_prompts(campaign=self._campaign, prompts=[self._prompt_of(row) for row in new])
+        if self._campaign.demonstrations_per_prompt:
+            came = [row for row, answer in zip(new, added, strict=True) if isinstance(answer, Prompt)]
+            self.result.not_demonstrated += sum(not row.demonstrations_asked for row in came)
         taken: dict[int, Prompt | Exception] = {id(row): each for row, each in zip(new, added, strict=True)}
         for row in compared:
             own = owner.get(id(row))
@@ -147,6 +150,7 @@ class _TakingIn:
 
     def _prompt_of(self, row: Row) -> NewPrompt:
         compared = row.comparison is not None
+        wanted = self._campaign.demonstrations_per_prompt if row.demonstrations_asked else 0
         return NewPrompt(
             messages=row.messages,
             submitter=row.submitter,
@@ -157,7 +161,7 @@ class _TakingIn:
             required_skills=row.required_skills,
             # What came with the prompt need not be made again.
             ranking_tasks_needed=0 if row.completions or compared else None,
-            demonstrations_needed=max(0, self._campaign.demonstrations_per_prompt - len(row.demonstrations)),
+            demonstrations_needed=max(0, wanted - len(row.demonstrations)),
             whole_text_differs=row.whole_text_differs or compared,
             prompt_import_id=self._import.pk,
             import_line=row.line,

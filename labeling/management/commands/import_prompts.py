@@ -21,8 +21,8 @@ PROGRESS_SECONDS = 5
 
 class Command(BaseCommand):
     help = (
-        "Imports prompts from a JSON, CSV or TSV file (docs/importing.md), with demonstrations, completions to "
-        "be ranked and existing comparisons, where the file has them. One refused line refuses the file, unless "
+        "Imports prompts from a JSON, CSV, TSV or Parquet file (docs/importing.md), with demonstrations, completions "
+        "to be ranked and existing comparisons, where the file has them. One refused line refuses the file, unless "
         "--keep-good."
     )
 
@@ -60,6 +60,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--take-alike", action="store_true", help="Prompts that only begin alike are no near-duplicates."
         )
+        parser.add_argument(
+            "--demonstrate-compared",
+            action="store_true",
+            help="Ask for demonstrations of prompts with existing comparisons, too.",
+        )
         parser.add_argument("--dataset", default="", metavar="NAME", help="Where the file is from, for exports.")
         parser.add_argument("--licence", default="", metavar="NAME", help="Under which it may be used, for exports.")
 
@@ -75,6 +80,7 @@ class Command(BaseCommand):
             columns=dict(_column(each) for each in options["column"]),
             take=Take(options["take"]),
             take_alike=options["take_alike"],
+            demonstrate_compared=options["demonstrate_compared"],
         )
         path: Path = options["file"]
         try:
@@ -148,6 +154,11 @@ class Command(BaseCommand):
         if result.answers_left_out:
             self.stdout.write(
                 f"{_counted(result.answers_left_out, 'completion')} left out: empty, or the same as another."
+            )
+        if result.not_demonstrated:
+            self.stdout.write(
+                f"{_counted(result.not_demonstrated, 'prompt')} with existing comparisons: no demonstrations are asked "
+                "for; --demonstrate-compared asks for them, too."
             )
         came = ", ".join(
             _counted(number, noun)

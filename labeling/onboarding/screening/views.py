@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.interruptions import Action, Interruption, show_interruption
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.refusals import ScreeningRefused
@@ -76,7 +77,7 @@ def grading_demonstration(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         grade_demonstration(demonstration=demonstration, reviewer=reviewer, **form.cleaned_data)
     except ScreeningRefused as refused:
-        messages.error(request, str(refused))
+        messages.error(request, refusal_in_words(refused))
         return redirect("grading")
     said = _("Graded %(grade)d of 7.") % {"grade": form.cleaned_data["grade"]}
     again = reverse("grading_demonstration", args=[demonstration.pk])

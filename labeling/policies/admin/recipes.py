@@ -17,6 +17,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, long_text, switch, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import PolicyRefused
 from labeling.base.states import PolicyStage
 from labeling.model_versions.models import RewardModel
@@ -76,7 +77,7 @@ class PolicyRecipeAdmin(RecordAdmin):
         try:
             latest = current_recipe(stage)
         except PolicyRefused as refused:
-            messages.error(request, str(refused))
+            messages.error(request, refusal_in_words(refused))
             return HttpResponseRedirect(reverse("admin:labeling_policyrecipe_changelist"))
 
         def act(cleaned: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from labeling.base.states import TaskState
 from labeling.desk.services.assignments import claim_ranking
 from labeling.imports.rules.outcome import ImportResult
 from labeling.imports.rules.reading import read_prompts
+from labeling.imports.rules.rows import Defaults
 from labeling.imports.services.taking_in import import_rows, preview
 from labeling.models import PROMPTS_PER_SUBMITTER, Campaign, Completion, Demonstration, Prompt, RankingTask, Submitter
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt
@@ -31,13 +32,15 @@ pytestmark = pytest.mark.django_db
 SKY, GRASS = {"prompt": "Why is the sky blue?"}, {"prompt": "Why is grass green?"}
 
 
-def rows_of(records: Sequence[dict[str, Any]]) -> Any:
+def rows_of(records: Sequence[dict[str, Any]], defaults: Defaults | None = None) -> Any:
     content = "".join(json.dumps(record) + "\n" for record in records)
-    return read_prompts(io.BytesIO(content.encode()), filename="prompts.jsonl")
+    return read_prompts(io.BytesIO(content.encode()), filename="prompts.jsonl", defaults=defaults or Defaults())
 
 
-def take_in(campaign: Campaign, *records: dict[str, Any], keep_good: bool = False) -> ImportResult:
-    return import_rows(campaign, rows_of(records), keep_good=keep_good)
+def take_in(
+    campaign: Campaign, *records: dict[str, Any], keep_good: bool = False, defaults: Defaults | None = None
+) -> ImportResult:
+    return import_rows(campaign, rows_of(records, defaults), keep_good=keep_good)
 
 
 def refused(result: ImportResult) -> list[str]:
@@ -106,6 +109,17 @@ class TestManyRows:
         assert len(refused(result)) == 1
         assert "near-duplicate" in refused(result)[0]
         assert (result.prompts, result.comparisons) == (1, 1)
+
+    @pytest.mark.parametrize(("asked_too", "needed"), [(False, [0, 2]), (True, [1, 2])])
+    def test_prompts_of_comparisons_ask_for_demonstrations_only_where_that_is_chosen(
+        self, asked_too: bool, needed: list[int]
+    ) -> None:
+        campaign = make_campaign(demonstrations_per_prompt=2)
+        ranked = [one | {"rank": rank} for rank, one in enumerate(completions("Rayleigh.", "Paint."), start=1)]
+        compared = SKY | {"completions": ranked, "demonstration": "Scattering."}
+        result = take_in(campaign, compared, GRASS, defaults=Defaults(demonstrate_compared=asked_too))
+        assert (result.comparisons, result.not_demonstrated) == (1, 0 if asked_too else 1)
+        assert list(campaign.prompts.order_by("pk").values_list("demonstrations_needed", flat=True)) == needed
 
 
 class TestImport:

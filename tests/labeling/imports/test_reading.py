@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -384,3 +387,38 @@ class TestBothFormatsAgree:
 def _content(row: Row | RefusedRow) -> tuple[str, str]:
     assert isinstance(row, Row), str(row)
     return row.messages[0]["content"], row.demonstrations[0]
+
+
+class TestParquet:
+    """The records of public data sets as they are stored."""
+
+    def test_a_row_is_a_record_whose_nulls_are_absent(self) -> None:
+        asked = {"role": "user", "content": "Why is the sea salty?", "name": None}
+        records = [{"messages": [asked], "language": None}, {"messages": [asked | {"name": "bo"}]}]
+        rows = read(parquet(records), "x.parquet")
+        assert isinstance(rows[0], Row)
+        assert (rows[0].line, rows[0].messages[-1]["content"]) == (1, "Why is the sea salty?")
+        assert isinstance(rows[1], RefusedRow)
+        assert (rows[1].line, rows[1].column) == (2, 1)
+        assert "name" in rows[1].reason
+
+    @pytest.mark.parametrize("broken", [b"PAR1", b"PAR1" + bytes(range(256)) * 8, "cut"])
+    def test_a_broken_one_is_refused_in_words(self, broken: bytes | str) -> None:
+        whole = parquet([{"prompt": f"Question {number}?"} for number in range(9)])
+        content = whole[: len(whole) // 2] if isinstance(broken, str) else broken
+        assert "Broken Parquet, read up to row 0" in refusal(content, "x.parquet").reason
+
+    def test_values_that_no_json_has_are_refused_as_what_they_are_not(self) -> None:
+        (refused,) = read(parquet([{"prompt": b"\xff\x00"}]), "x.parquet")
+        assert isinstance(refused, RefusedRow)
+        dated = parquet([{"prompt": "When?", "at": datetime(2026, 1, 1, tzinfo=UTC)}])
+        (row,) = read(dated, "x.parquet", ignore=["at"])
+        assert isinstance(row, Row)
+        output = {"instruction": "When?", "output": "Now.", "generator": datetime(2026, 1, 1, tzinfo=UTC)}
+        assert read(parquet([output]), "x.parquet")  # waits for others of its prompt as JSON
+
+
+def parquet(records: list[dict[str, Any]]) -> bytes:
+    kept = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records), kept)
+    return kept.getvalue()
