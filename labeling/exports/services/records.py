@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+from labeling.base.states import LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.desk.ranking.rules.pairs import usable_pairs
@@ -329,10 +330,13 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Demonst
 
 
 def prompt_records(selection: Selection) -> Iterator[PromptRecord]:
-    """One record for each selected prompt that is not set aside now. Call inside a transaction."""
+    """One record for each selected prompt that is not set aside now, and that no held-out labeler wrote: nothing is
+    trained on their work. Call inside a transaction.
+    """
     rows = (
         prompts_of(selection)
         .filter(set_aside_reason="")
+        .exclude(author__group=LabelerGroup.HELD_OUT)
         .values_list(
             "id", "campaign__slug", "opening__split", "messages", "use_case", "language", "source", "created_at"
         )

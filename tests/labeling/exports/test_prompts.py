@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from labeling.base.refusals import NothingToExport
-from labeling.base.states import CampaignStage, CampaignUse
+from labeling.base.states import CampaignStage, CampaignUse, LabelerGroup
 from labeling.exports.services.exclusions import leave_out
 from labeling.exports.services.lineage import snapshots_with
 from labeling.exports.services.snapshots import make_snapshot, write_snapshot
@@ -51,6 +51,7 @@ def test_what_is_left_out_of_training_or_set_aside_is_not_inside(tmp_path: Path)
     make_prompt(make_campaign(use=CampaignUse.EVALUATE_ONLY))
     leave_out(target=withdrawn, reason="Withdrawn.", by=admin)
     set_prompt_aside(prompt=aside, reason="It can't be answered.")
+    make_prompt(kept.campaign, author=make_labeler("hedi", group=LabelerGroup.HELD_OUT))
     manifest = write_snapshot(tmp_path / "out", kinds=["prompts"])
     assert asked(tmp_path / "out", "train") == [kept.pk]
     assert manifest.left_out == {"prompts": {"prompt": 1, "use": 2}}
