@@ -128,6 +128,7 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
     baseline = serializers.IntegerField(
         source="baseline_id", allow_null=True, help_text="What it is held against; null: human demonstrations."
     )
+    split = serializers.CharField(help_text="test or valid.")
     decision = DecisionSerializer(allow_null=True, help_text="Null before anything was judged.")
 
     class Meta:
