@@ -37,6 +37,16 @@ WHILE_IT_GOES_ON = (
 """Fields of a run's page, whatever its kind."""
 
 
+TRIGGER_WORDS: Mapping[str, StrPromise] = {
+    "rankings": lazy("New rankings"),
+    "labels": lazy("New labels"),
+    "days": lazy("Days since the last one"),
+    "reward": lazy("A new version of the reward model"),
+    "manual": lazy("By hand"),
+    "loop": lazy("The loop"),
+}
+
+
 @dataclass(frozen=True)
 class Curve:
     """A chart under its name."""
@@ -48,7 +58,7 @@ class Curve:
 class RunAdmin(RecordAdmin):
     """A kind of run adds its button to start one, and says what its charts are and what came of it."""
 
-    readonly_fields = ("config_text",)
+    readonly_fields = ("config_text", "show_trigger")
     actions_detail = ("end",)
     progress_template = "training/admin/training_progress.html"
     failures: ClassVar[Sequence[StrPromise]] = FAILURES
@@ -148,6 +158,10 @@ class RunAdmin(RecordAdmin):
         told_first = failure.words.partition("\n")[0] if failure else ""
         text = told_first or self.decision_of(run) or trigger_in_words(run.trigger_note)
         return format_html('<span class="cc-excerpt">{}</span>', text[:160])
+
+    @column(lazy("Trigger"))
+    def show_trigger(self, run: Run) -> str:
+        return str(TRIGGER_WORDS[run.trigger])
 
     @column(lazy("Configuration"))
     def config_text(self, run: Run) -> str:
