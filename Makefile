@@ -1,5 +1,5 @@
 # make demo        everything on this machine: installs, starts PostgreSQL, Redis, web and workers; Ctrl-C stops all of it
-# make test-fast   the tests that need no browser, start no process and train nothing, in about a minute
+# make test-fast   the tests that need no browser, start no process, train nothing and take no time: a minute on eight cores
 # make test        installs what tests need, then runs every test, in real browsers too
 # make check       linters, strict types, import rules, migrations, documentation
 # make bench       every benchmark (QUICK=1: each within a minute)

@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
+from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
-from tests import markers
+from tests import database, markers
 from tests.processes import until
 
 
@@ -41,6 +42,14 @@ def pytest_runtest_setup() -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     yield
     markers.refuse_what_is_not_said(item)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        database.let_runs_copy_a_migrated_one()
 
 
 @pytest.fixture(autouse=True)
@@ -116,14 +125,18 @@ def _door(request: pytest.FixtureRequest) -> Iterator[None]:
     until(lambda: not entered)
 
 
-@pytest.fixture
-def process_environment(transactional_db: None) -> dict[str, str]:
-    """The environment for a process that a test starts: this run's database, not the empty one beside it. What the
-    process wrote there goes with the test.
-    """
+@pytest.fixture(scope="session")
+def database_environment(django_db_setup: None) -> dict[str, str]:
+    """The environment for a process that serves several tests: this run's database, not the empty one beside it."""
     url, _, query = os.environ["DATABASE_URL"].partition("?")
     server = url.rpartition("/")[0]
     return os.environ | {"DATABASE_URL": f"{server}/{settings.DATABASES['default']['NAME']}?{query}"}
+
+
+@pytest.fixture
+def process_environment(transactional_db: None, database_environment: dict[str, str]) -> dict[str, str]:
+    """The same for a process that a test starts for itself. What the process wrote there goes with the test."""
+    return database_environment
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 import tests.processes
 
 # Modules whose importers start processes, or train.
-STARTERS = {"subprocess", tests.processes.__name__, "tests.laptop.running_up"}
+STARTERS = {"subprocess", tests.processes.__name__, "tests.forks", "tests.laptop.running_up"}
 TRAINERS = {"tests.rm_trainer.commands", "rm_trainer.train"}
 
 # What the test that runs has done so far.

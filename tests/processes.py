@@ -20,11 +20,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], object], *, seconds: float = 30) -> None:
+def until(condition: Callable[[], object], *, seconds: float = 30, every: float = 0.05) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 class TookTooLong(AssertionError):
@@ -76,13 +76,13 @@ class Processes:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def wait_for(self, what: str, is_true: Callable[[], object], *, seconds: float = 60) -> None:
+    def wait_for(self, what: str, is_true: Callable[[], object], *, seconds: float = 60, every: float = 0.1) -> None:
         """Polls until `is_true` returns something true. Raises TookTooLong with the processes' logs."""
         until = time.monotonic() + seconds
         while not is_true():
             if time.monotonic() > until:
                 raise TookTooLong(f"Not within {seconds:.0f} s: {what}.\n{self._ends_of_logs()}")
-            time.sleep(0.1)
+            time.sleep(every)
 
     def stop_all(self) -> None:
         for name in list(self.running):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.core.management import call_command
 
 from labeling.base.states import ModelKind, ModelState, RunState, TaskState
 from labeling.models import Completion, ModelVersion, Ranking, RankingTask, Snapshot, TrainingRun
@@ -40,7 +41,7 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
         PROMOTE_MIN_ACCURACY_GAIN=-1,
         RM_BATCH_RANKINGS=8,
         RM_LEARNING_RATE=1e-3,
-        RM_EPOCHS=2,
+        RM_EPOCHS=1,
         RM_MAX_LENGTH=256,
     ) as started:
         started.worker("sampling", "sampling")
@@ -53,7 +54,7 @@ def pipeline(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Pr
 def make_work() -> None:
     """Each prompt has its task already, of which beat would make three while nobody labels."""
     campaign = make_campaign(
-        k_min=4, k_max=5, max_new_tokens=40, ready_minutes=2 * PROMPTS, ranking_tasks_per_prompt=1,
+        k_min=4, k_max=5, max_new_tokens=16, ready_minutes=2 * PROMPTS, ranking_tasks_per_prompt=1,
         demonstrations_per_prompt=0,
     )  # fmt: skip
     for number in range(PROMPTS):
@@ -86,7 +87,7 @@ def test_from_prompts_to_a_reward_model_without_a_hand_on_it(pipeline: Processes
     assert not [task for task in RankingTask.objects.all() if task.k != task.completions.count()]
     assert Completion.objects.values("task", "text_key").distinct().count() == Completion.objects.count()
 
-    pipeline.run("simulate_labelers", "--rankings", str(PROMPTS), "--rule", "shorter", "--noise", "0")
+    call_command("simulate_labelers", rankings=PROMPTS, rule="shorter", noise=0.0)
     assert Ranking.objects.filter(simulated=True).count() == PROMPTS
 
     # Beat sees the threshold. As `up`, compose and systemd stop the worker: by SIGTERM; its own process follows the

@@ -22,9 +22,9 @@ from config.settings.web import (
 django_stubs_ext.monkeypatch()  # lets admin classes and forms name their model: ModelAdmin[Prompt]
 
 INSTALLED_APPS = [
-    "unfold",  # before django.contrib.admin, whose templates it replaces
+    "unfold.apps.BasicAppConfig",  # before django.contrib.admin, whose templates it replaces
     "unfold.contrib.filters",
-    "django.contrib.admin.apps.SimpleAdminConfig",  # config/urls.py finds the admin's pages; workers need none
+    "config.admin_site.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

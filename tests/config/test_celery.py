@@ -113,7 +113,7 @@ def test_publishing_while_redis_is_down_fails_at_once_in_every_thread(
     )
     seconds, _, error = finished.stdout.partition(" ")
     assert said in error
-    assert float(seconds) < 1
+    assert float(seconds) < 5  # of a busy machine
     assert time.monotonic() - began < 30
 
 

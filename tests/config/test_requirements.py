@@ -45,6 +45,7 @@ def imported_by(*packages: str, late: bool = True) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_the_web_lock_installs_what_web_processes_import_also_by_way_of_the_ground_floor() -> None:
     # Production imports nothing of laptop/ (tests/config/test_settings.py starts it without).
     imports = [each for each in imports_of(modules_of(ROOT, PACKAGES)) if each.target.partition(".")[0] != "laptop"]

@@ -23,18 +23,18 @@ QUIET = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser(monkeymodule: pytest.MonkeyPatch) -> Iterator[Browser]:
+@pytest.fixture(scope="package")
+def browser(monkeypackage: pytest.MonkeyPatch) -> Iterator[Browser]:
     # Playwright's event loop lives in this thread, which Django takes for code that may not touch the database.
-    monkeymodule.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    monkeypackage.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         yield chromium
         chromium.close()
 
 
-@pytest.fixture(scope="module")
-def monkeymodule() -> Iterator[pytest.MonkeyPatch]:
+@pytest.fixture(scope="package")
+def monkeypackage() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         yield patch
 

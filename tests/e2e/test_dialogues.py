@@ -46,13 +46,6 @@ def model(tmp_path: Path) -> None:
     promoted(make_tiny_model(tmp_path / "secret-tiny"))
 
 
-@pytest.fixture
-def worker(model: None, process_environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
-    with processes(process_environment, tmp_path, VAR_DIR=tmp_path / "var") as started:
-        started.worker("sampling", "suggestions,sampling")
-        yield started
-
-
 def campaign_of(*, dialogues: bool = False, chats: bool = False) -> Campaign:
     return make_campaign(ask_dialogues=dialogues, ask_chats=chats, max_new_tokens=8, k_min=4, k_max=4)
 
@@ -85,73 +78,84 @@ def ask(page: Page, number: int) -> None:
     turn(page, number).get_by_role("button", name="Ask the model for 3 suggestions").click()
 
 
-def test_a_whole_dialogue_with_suggestions(page: Page, worker: Processes) -> None:
-    begin_dialogue(page)
-    text_of(page, 1).fill("How do bees find their way home?")
-    ask(page, 2)
-    expect(turn(page, 2)).to_contain_text(re.compile(r"Asking the model … \d of 3"))
-    offers = turn(page, 2).locator("[data-suggestion]")
-    expect(offers).to_have_count(3, timeout=FOR_A_MODEL)
-    expect(turn(page, 2).get_by_role("status")).to_have_text("3 suggestions are here.")
-
-    offers.nth(0).get_by_role("button", name="Use").click()
-    offered = text_of(page, 2).input_value()
-    assert offered
-    text_of(page, 2).fill(f"{offered} By the sun.")
-    offers.nth(1).get_by_role("button", name="Dismiss").click()
-    expect(offers).to_have_count(2)
-
-    page.get_by_role("button", name="Add a turn").click()
-    text_of(page, 3).fill("And at night?")
-    page.get_by_role("button", name="Add a turn").click()
-    ask(page, 4)
-    expect(turn(page, 4).locator("[data-suggestion]")).to_have_count(3, timeout=FOR_A_MODEL)
-    turn(page, 4).get_by_role("button", name="Use").nth(1).click()
-    says(page, "Saved")
-
-    page.reload()
-    expect(text_of(page, 2)).to_have_value(f"{offered} By the sun.")
-    expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(2)
-    expect(turn(page, 4).locator(".is-used")).to_have_count(1)
-    page.get_by_role("button", name="Submit dialogue").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
-    expect(page.get_by_role("main")).to_contain_text("And at night?")
-    assert "secret-tiny" not in page.content()
-
-    outcomes = Suggestion.objects.order_by("request_id", "number").values_list("outcome", "edit_distance")
-    assert list(outcomes) == [
-        ("edited", len(" By the sun.")), ("dismissed", None), ("", None),
-        ("", None), ("used", 0), ("", None),
-    ]  # fmt: skip
-    assert not Suggestion.objects.filter(shown_at=None).exists()
-    assert list(Message.objects.order_by("position").values_list("author_type", flat=True)) == [
-        "human", "human", "human", "model",
-    ]  # fmt: skip
+@pytest.fixture(scope="class")
+def worker(database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("worker")
+    with processes(database_environment, folder, VAR_DIR=folder / "var") as started:
+        started.worker("sampling", "suggestions,sampling")
+        yield
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_chat_then_rank(page: Page, worker: Processes, alice: Labeler, viewport: Any) -> None:
-    page.set_viewport_size(viewport)
-    begin_chat(page)
-    thread = page.locator(".thread .turn")
-    for number, line in enumerate(("Tell me something.", "And something else?"), start=1):
-        page.get_by_label("Your turn").fill(line)
-        page.get_by_label("Your turn").press("Control+Enter")
-        expect(thread.nth(2 * number - 2)).to_contain_text(line)
-        expect(page.locator("[data-poll]")).to_have_attribute("data-state", "", timeout=FOR_A_MODEL)
-        expect(page.get_by_text("Writing …")).to_have_count(0)
-        assert Message.objects.filter(author_type="model").count() == number
-    assert fits(page)
-    page.get_by_role("button", name="End the chat, then rank").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your chat")
-    expect(page.get_by_role("heading", name="Ready: rank it")).to_be_visible(timeout=FOR_A_MODEL)
-    assert fits(page)
-    page.get_by_role("button", name="Rank the answers").click()
-    expect(page).to_have_url(re.compile("/work/"))
-    picked = RankingTask.objects.get(reserved_for=alice).prompt.picked_message
-    assert picked is not None
-    assert RankingTask.objects.get().completions.filter(text=picked.content).exists()
-    assert "secret-tiny" not in page.content()
+@pytest.mark.usefixtures("worker", "model")
+class TestWithAWorker:
+    """A real one, which all these tests ask in turn."""
+
+    def test_a_whole_dialogue_with_suggestions(self, page: Page) -> None:
+        begin_dialogue(page)
+        text_of(page, 1).fill("How do bees find their way home?")
+        ask(page, 2)
+        expect(turn(page, 2)).to_contain_text(re.compile(r"Asking the model … \d of 3"))
+        offers = turn(page, 2).locator("[data-suggestion]")
+        expect(offers).to_have_count(3, timeout=FOR_A_MODEL)
+        expect(turn(page, 2).get_by_role("status")).to_have_text("3 suggestions are here.")
+
+        offers.nth(0).get_by_role("button", name="Use").click()
+        offered = text_of(page, 2).input_value()
+        assert offered
+        text_of(page, 2).fill(f"{offered} By the sun.")
+        offers.nth(1).get_by_role("button", name="Dismiss").click()
+        expect(offers).to_have_count(2)
+
+        page.get_by_role("button", name="Add a turn").click()
+        text_of(page, 3).fill("And at night?")
+        page.get_by_role("button", name="Add a turn").click()
+        ask(page, 4)
+        expect(turn(page, 4).locator("[data-suggestion]")).to_have_count(3, timeout=FOR_A_MODEL)
+        turn(page, 4).get_by_role("button", name="Use").nth(1).click()
+        says(page, "Saved")
+
+        page.reload()
+        expect(text_of(page, 2)).to_have_value(f"{offered} By the sun.")
+        expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(2)
+        expect(turn(page, 4).locator(".is-used")).to_have_count(1)
+        page.get_by_role("button", name="Submit dialogue").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your dialogue")
+        expect(page.get_by_role("main")).to_contain_text("And at night?")
+        assert "secret-tiny" not in page.content()
+
+        outcomes = Suggestion.objects.order_by("request_id", "number").values_list("outcome", "edit_distance")
+        assert list(outcomes) == [
+            ("edited", len(" By the sun.")), ("dismissed", None), ("", None),
+            ("", None), ("used", 0), ("", None),
+        ]  # fmt: skip
+        assert not Suggestion.objects.filter(shown_at=None).exists()
+        assert list(Message.objects.order_by("position").values_list("author_type", flat=True)) == [
+            "human", "human", "human", "model",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+    def test_chat_then_rank(self, page: Page, alice: Labeler, viewport: Any) -> None:
+        page.set_viewport_size(viewport)
+        begin_chat(page)
+        thread = page.locator(".thread .turn")
+        for number, line in enumerate(("Tell me something.", "And something else?"), start=1):
+            page.get_by_label("Your turn").fill(line)
+            page.get_by_label("Your turn").press("Control+Enter")
+            expect(thread.nth(2 * number - 2)).to_contain_text(line)
+            expect(page.locator("[data-poll]")).to_have_attribute("data-state", "", timeout=FOR_A_MODEL)
+            expect(page.get_by_text("Writing …")).to_have_count(0)
+            assert Message.objects.filter(author_type="model").count() == number
+        assert fits(page)
+        page.get_by_role("button", name="End the chat, then rank").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your chat")
+        expect(page.get_by_role("heading", name="Ready: rank it")).to_be_visible(timeout=FOR_A_MODEL)
+        assert fits(page)
+        page.get_by_role("button", name="Rank the answers").click()
+        expect(page).to_have_url(re.compile("/work/"))
+        picked = RankingTask.objects.get(reserved_for=alice).prompt.picked_message
+        assert picked is not None
+        assert RankingTask.objects.get().completions.filter(text=picked.content).exists()
+        assert "secret-tiny" not in page.content()
 
 
 def test_a_suggestion_that_never_arrives_stops_nobody(page: Page, model: None, settings: Any) -> None:

@@ -54,6 +54,9 @@ class Server:
 
 @pytest.fixture
 def server(process_environment: dict[str, str], tmp_path: Path, alice: Labeler) -> Iterator[Server]:
+    # It reads the product's settings, which do not know the quick hasher of the tests.
+    alice.user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1)
+    alice.user.save(update_fields=["password"])
     with processes(process_environment | {"DEBUG": "true"}, tmp_path) as started:
         running = Server(started)
         running.start()
@@ -61,20 +64,15 @@ def server(process_environment: dict[str, str], tmp_path: Path, alice: Labeler) 
 
 
 @pytest.fixture
-def alice(alice: Labeler) -> Labeler:
-    return able_to_log_in(alice)
-
-
-def able_to_log_in(labeler: Labeler) -> Labeler:
-    """A process of its own reads the product's settings, which do not know the quick hasher of the tests."""
-    labeler.user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1)
-    labeler.user.save(update_fields=["password"])
-    return labeler
+def address(request: pytest.FixtureRequest) -> str:
+    """Of the server that a test kills; of the one in a thread of the tests, where it lives through the test."""
+    killed = "server" in request.fixturenames
+    return str(request.getfixturevalue("server" if killed else "live_server").url)
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def context(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    opened = browser.new_context(base_url=server.url, viewport=request.param, locale="en")
+def context(browser: Browser, address: str, alice: Labeler, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=address, viewport=request.param, locale="en")
     yield opened
     opened.close()
 
@@ -136,7 +134,7 @@ def test_closing_the_tab_while_the_server_is_dead_loses_nothing(
     page: Page, server: Server, context: BrowserContext
 ) -> None:
     held = start_writing(page)
-    address = page.url
+    left = page.url
     server.kill()
     page.get_by_label(LABEL).fill("Closed in the dark.")
     says(page, "kept in this browser")
@@ -146,7 +144,7 @@ def test_closing_the_tab_while_the_server_is_dead_loses_nothing(
     again.goto("/")
     expect(again.locator("[data-unsent]")).to_be_visible()
     again.locator("[data-unsent]").get_by_role("link").click()
-    expect(again).to_have_url(address)
+    expect(again).to_have_url(left)
     holds(again, "Closed in the dark.")
     is_on_the_server(again, held, "Closed in the dark.")
 
@@ -215,10 +213,10 @@ def test_two_tabs_follow_each_other_offline_too(page: Page, context: BrowserCont
     [("Keep what is here", "On the second.", "On the first."), ("Take the other", "On the first.", "On the second.")],
 )
 def test_two_devices_are_shown_side_by_side_and_the_loser_is_kept(
-    page: Page, browser: Browser, server: Server, choice: str, kept: str, aside: str
+    page: Page, browser: Browser, address: str, choice: str, kept: str, aside: str
 ) -> None:
     held = start_writing(page)
-    device = browser.new_context(base_url=server.url, viewport=DESKTOP, locale="en")
+    device = browser.new_context(base_url=address, viewport=DESKTOP, locale="en")
     second = log_in(device.new_page())
     second.goto(page.url)
     page.get_by_label(LABEL).fill("On the first.")
@@ -336,7 +334,7 @@ def test_a_full_storage_is_said_and_the_server_still_saves(page: Page, context: 
 
 @desktop_only
 def test_the_next_person_at_the_computer_is_not_shown_what_was_kept(page: Page, context: BrowserContext) -> None:
-    able_to_log_in(make_labeler("bob"))
+    make_labeler("bob")
     start_writing(page)
     page.route("**/draft/", lambda route: route.abort())
     page.get_by_label(LABEL).fill("Alice wrote this.")

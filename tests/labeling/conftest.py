@@ -4,10 +4,16 @@ The makers are in tests/labeling/cast.py; those who administer come from `admin_
 tests/labeling/admin_cast.py.
 """
 
+import subprocess
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from labeling.models import Labeler
+from labeling.training.services import trainer_process
 from tests.labeling.cast import browser_of, make_labeler
 
 
@@ -30,3 +36,18 @@ def charlie(db: None) -> Labeler:
 def client(alice: Labeler) -> Client:
     """Alice's browser. A test of a visitor who is not logged in makes a `Client()` of its own."""
     return browser_of(alice)
+
+
+@pytest.fixture
+def trainers(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The trainers' processes in the order of their starts: forks of this one."""
+    from tests.forks import forked
+
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        started.append(forked(command, **options))
+        return started[-1]
+
+    monkeypatch.setattr(trainer_process, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": start}))
+    return started

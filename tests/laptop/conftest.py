@@ -1,4 +1,4 @@
-"""One laptop for all tests of a file: its tables are made once, and a stopped one leaves no process behind."""
+"""One laptop for all tests: its tables are made once, and a stopped one leaves no process behind."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ def port() -> int:
     return free_port()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def made_laptop() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="concord-test-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # as laptop_folder in tests/conftest.py

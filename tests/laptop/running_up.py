@@ -95,7 +95,7 @@ def wait_until_nothing_is_left(laptop: dict[str, str], *, seconds: float = 120) 
     deadline = time.monotonic() + seconds
     while found := left_over(laptop):
         assert time.monotonic() < deadline, found
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def child_named(name: str, laptop: dict[str, str]) -> psutil.Process:

@@ -1,24 +1,19 @@
 """Two processes come to what one comes to: the same answers, the same steps, the same model."""
 
 import json
-import multiprocessing
-import os
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch.distributed as dist
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from lm.errors import Failed
 from policy_trainer.__main__ import main
 from policy_trainer.model import load_policy
+from tests.forks import run_in_two
 from tests.policy_trainer.commands import events, metrics
-from tests.processes import free_port
 from tests.tiny_models import make_tiny_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.processes]
@@ -91,39 +86,8 @@ def together(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("policy_trainer.ppo.refuse_broken_numbers", _stop_in_the_second)
         assert main(commands["begun alone"]) == 1
-    statuses, said = _run_in_turn(list(commands.values()), place)
+    statuses, said = run_in_two(main, list(commands.values()), place)
     return Together(place, snapshot, places, [dict(zip(commands, one, strict=True)) for one in statuses], said)
-
-
-def _run_in_turn(commands: Sequence[Sequence[str]], place: Path) -> tuple[list[list[int]], str]:
-    """Two forks of this process, as torchrun would place them: all is imported already. Every rank's statuses, and what
-    was said.
-    """
-    numbered = [(free_port(), argv) for argv in commands]
-    forks = [multiprocessing.get_context("fork").Process(target=_rank, args=(one, numbered, place)) for one in (0, 1)]
-    for fork in forks:
-        fork.start()
-    for fork in forks:
-        fork.join(200)
-        fork.kill()
-    said = "".join((place / f"said-{rank}").read_text() for rank in (0, 1))
-    assert [fork.exitcode for fork in forks] == [0, 0], said
-    return [json.loads((place / f"statuses-{rank}.json").read_text()) for rank in (0, 1)], said
-
-
-def _rank(rank: int, commands: Sequence[tuple[int, Sequence[str]]], place: Path) -> None:
-    """One command after another: each needs a store of its own to meet in."""
-    with (place / f"said-{rank}").open("w") as said:
-        sys.stderr = sys.stdout = said
-        os.environ |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-        statuses = []
-        for port, argv in commands:
-            os.environ["MASTER_PORT"] = str(port)
-            statuses.append(main(argv))
-            if dist.is_initialized():  # after a refusal
-                dist.destroy_process_group()
-        (place / f"statuses-{rank}.json").write_text(json.dumps(statuses))
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rm_trainer.__main__ import main
+from tests.forks import fork
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,14 +29,7 @@ def train(data: Path, base: Path, output: Path, *options: str) -> int:
 @contextmanager
 def started(argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """The command in a process of its own with both outputs on pipes, killed at the latest when the block ends."""
-    with subprocess.Popen(
-        # A test run in the background ignores Ctrl-C, and its children would inherit that.
-        ["env", "--default-signal=INT", sys.executable, "-m", "rm_trainer", *argv],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with fork(lambda: main(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

@@ -1,14 +1,18 @@
 """A training process that is stopped from outside, in a process of its own, leaves a whole checkpoint or none."""
 
-import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
+from rm_trainer.__main__ import main
+from tests.forks import fork
 from tests.lm.snapshots import write_snapshot
 from tests.rm_trainer.commands import ROOT, events, started, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
@@ -64,16 +68,11 @@ def test_a_full_disk_fails_in_words_and_leaves_nothing(tmp_path: Path, tiny_base
     """Files may not grow over 20 KiB, as if the disk were full while the weights are written."""
     data = write_snapshot(tmp_path / "data", rankings={"train": zebra_rankings(range(1, 9))})
     argv = train_argv(data, tiny_base, tmp_path / "models" / "out")
-    result = subprocess.run(
-        ["bash", "-c", 'ulimit -f 20 && exec "$@"', "bash", sys.executable, "-m", "rm_trainer", *argv],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 1, result.stderr
-    last = events(result.stdout)[-1]
+    full = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (20 * 1024, 20 * 1024))
+    with fork(lambda: main(argv), preexec_fn=full, stdout=PIPE, stderr=PIPE, text=True) as process:
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1, errors
+    last = events(output)[-1]
     assert last["event"] == "error"
     assert "could not be written" in last["message"]
     assert list((tmp_path / "models").iterdir()) == []

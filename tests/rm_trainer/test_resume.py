@@ -20,6 +20,8 @@ from tests.rm_trainer.commands import events, read_json, started, train, train_a
 from tests.rm_trainer.conftest import zebra_rankings
 
 OPTIONS = ("--rankings-per-batch", "2", "--epochs", "100")
+BRIEF = ("--rankings-per-batch", "2", "--epochs", "8")
+"""Where it is known at which step the run ends."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory, data: Path, tiny_base: Path)
     return output
 
 
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory, data: Path, tiny_base: Path) -> Path:
+    output = tmp_path_factory.mktemp("brief") / "out"
+    assert train(data, tiny_base, output, *BRIEF) == 0
+    return output
+
+
 def losses(output: Path) -> list[float]:
     log = events((output / "training_log.jsonl").read_text())
     return [event["loss"] for event in log if event["event"] == "step"]
@@ -45,7 +54,7 @@ def wait_for_step(lines: Iterable[str], step: int) -> None:
 
 
 @pytest.mark.parametrize(("end", "every", "status"), [
-    (signal.SIGKILL, 3, -signal.SIGKILL), (signal.SIGTERM, 1000, 143),
+    (signal.SIGKILL, 6, -signal.SIGKILL), (signal.SIGTERM, 1000, 143),
 ])  # fmt: skip
 def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_bytes(
     tmp_path: Path, data: Path, whole: Path, tiny_base: Path, end: signal.Signals, every: int, status: int,
@@ -136,7 +145,7 @@ def test_whatever_trains_goes_on_exactly_after_a_stop(
 ) -> None:
     """torchao compiles its step, for half a minute; without the compiler it is the same arithmetic."""
     monkeypatch.setattr("torch.compile", lambda step, **_: step)
-    options = [*OPTIONS[:2], "--epochs", "8", *kind, "--checkpoint-every", "3"]
+    options = [*BRIEF, *kind, "--checkpoint-every", "3"]
     assert train(data, tiny_base, tmp_path / "whole", *options) == 0
     with monkeypatch.context() as interrupted:
         interrupted.setattr("rm_trainer.train.refuse_spike", _stop_at(5))
@@ -148,10 +157,10 @@ def test_whatever_trains_goes_on_exactly_after_a_stop(
 
 
 def test_a_device_that_is_lost_is_said_with_the_way_to_go_on(
-    tmp_path: Path, data: Path, whole: Path, tiny_base: Path,
+    tmp_path: Path, data: Path, brief: Path, tiny_base: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    options = [*OPTIONS, "--checkpoint-every", "2"]
+    options = [*BRIEF, "--checkpoint-every", "2"]
     lost = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronous.")
     with monkeypatch.context() as patched:
         patched.setattr("rm_trainer.train.refuse_spike", _stop_at(5, lost))
@@ -160,7 +169,7 @@ def test_a_device_that_is_lost_is_said_with_the_way_to_go_on(
         "The device failed: CUDA error: unspecified launch failure. The same command goes on after step 4."
     )
     assert train(data, tiny_base, tmp_path / "out", *options) == 0
-    assert losses(tmp_path / "out") == losses(whole)
+    assert losses(tmp_path / "out") == losses(brief)
 
 
 def test_too_little_memory_says_what_to_lower_and_that_nothing_is_kept(
@@ -168,18 +177,18 @@ def test_too_little_memory_says_what_to_lower_and_that_nothing_is_kept(
 ) -> None:
     full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     monkeypatch.setattr("rm_trainer.train.refuse_spike", _stop_at(2, full))
-    assert train(data, tiny_base, tmp_path / "out", *OPTIONS) == 1
+    assert train(data, tiny_base, tmp_path / "out", *BRIEF) == 1
     said = capsys.readouterr().err
     assert "lower --tokens-per-microbatch or give --recompute-activations" in said
     assert "No checkpoint had been made" in said
 
 
 def test_a_disk_that_fills_up_while_a_checkpoint_is_written_leaves_the_one_before(
-    tmp_path: Path, data: Path, whole: Path, tiny_base: Path,
+    tmp_path: Path, data: Path, brief: Path, tiny_base: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     """From step 3 on no file may grow over 20 KiB; the checkpoint after it is of step 4."""
-    options, limits = [*OPTIONS, "--checkpoint-every", "2"], resource.getrlimit(resource.RLIMIT_FSIZE)
+    options, limits = [*BRIEF, "--checkpoint-every", "2"], resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(step: int, *_: Any) -> None:
         if step == 3:
@@ -194,7 +203,7 @@ def test_a_disk_that_fills_up_while_a_checkpoint_is_written_leaves_the_one_befor
     assert re.search(r"step-00000004 could not be written: .* goes on after step 2\.", capsys.readouterr().err)
     assert [path.name for path in (tmp_path / ".out.checkpoints").iterdir()] == ["step-00000002"]
     assert train(data, tiny_base, tmp_path / "out", *options) == 0
-    assert losses(tmp_path / "out") == losses(whole)
+    assert losses(tmp_path / "out") == losses(brief)
 
 
 def _stop_at(last: int, error: Exception | None = None) -> Any:

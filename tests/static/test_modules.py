@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.e2e.conftest import browser, monkeymodule  # noqa: F401
+from tests.e2e.conftest import browser, monkeypackage  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = sorted(path.relative_to(ROOT).as_posix() for path in Path(__file__).parent.rglob("*.test.js"))

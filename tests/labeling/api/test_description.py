@@ -86,6 +86,7 @@ def answers_as_it_says(operation: Any, token: str) -> None:
     try_it()
 
 
+@pytest.mark.slow
 def test_it_answers_as_it_says_and_never_with_a_server_error(described: schemathesis.BaseSchema, token: str) -> None:
     faults: dict[str, str] = {}
     for found in described.get_all_operations():

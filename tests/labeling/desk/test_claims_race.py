@@ -57,6 +57,7 @@ def assert_counters_match_rows() -> None:
         assert task.rankings_done == states[AssignmentState.SUBMITTED] == Ranking.objects.filter(task=task).count()
 
 
+@pytest.mark.slow
 def test_32_labelers_empty_200_tasks_without_one_ranking_too_many_or_too_few() -> None:
     campaign = make_campaign(rankings_per_task=2)
     for _ in range(200):

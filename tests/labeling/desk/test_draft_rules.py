@@ -28,6 +28,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON))
 def test_whatever_was_stored_can_be_read(stored: dict[str, Any]) -> None:
     assert all(isinstance(text, str) for texts in as_lists(stored).values() for text in texts)

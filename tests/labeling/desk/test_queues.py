@@ -339,6 +339,7 @@ STEPS = (
 STORIES = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.integers(0, 3)), max_size=25)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 class TestTheRule:
     @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -284,6 +284,7 @@ class TestPairs:
         assert manifest.counts["train"] == {"rankings": 1, "usable_pairs": 0, "prompts": 1, "labelers": 1}
         assert [file.path for file in manifest.files] == ["README.md", "rankings/train.jsonl"]
 
+    @pytest.mark.slow
     @given(ranks=st.lists(st.integers(1, 9), min_size=2, max_size=9))
     def test_are_exactly_the_usable_pairs(self, ranks: list[int]) -> None:
         completions = [{"completion_id": i, "text": str(i), "rank": rank} for i, rank in enumerate(ranks)]

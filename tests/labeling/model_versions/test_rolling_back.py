@@ -64,6 +64,7 @@ def test_rolling_back_twice_over_a_third_model_leads_to_what_was_current_before_
     assert told == [("a", False), ("a", True), ("a", True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(ModelKind), steps=STEPS)
 def test_whatever_was_done_the_way_back_is_what_was_current_before(

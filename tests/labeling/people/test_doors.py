@@ -126,6 +126,7 @@ def browser_in(role: Role | None) -> Client:
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_opens_the_lists_that_the_table_names_and_no_others(role: Role) -> None:
     client = browser_in(role)
@@ -138,6 +139,7 @@ def test_a_role_opens_the_lists_that_the_table_names_and_no_others(role: Role) -
     assert wrong == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [None, *ROLES[:-1]])
 def test_what_the_table_does_not_name_opens_to_no_verb(role: Role | None) -> None:
     """Every address of the admin, read and written to, with the number of no row: refused before it is looked for, or

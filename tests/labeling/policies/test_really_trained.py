@@ -26,6 +26,7 @@ def trained(run: PolicyRun) -> PolicyRun:
     return run
 
 
+@pytest.mark.usefixtures("trainers")
 def test_sft_then_ppo_through_the_task(tmp_path: Path, settings: Settings) -> None:
     campaign = make_campaign(demonstrations_per_prompt=1)
     alice = make_labeler("alice")

@@ -9,6 +9,7 @@ import torch
 from django.contrib.auth.models import User
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from config.celery import app
 from labeling import worker_models as reward_models
 from labeling.base.states import ModelKind, ScoringState
 from labeling.models import PreferenceMargin, RewardScore, ScoringRequest
@@ -99,10 +100,11 @@ def test_as_many_stay_loaded_as_are_mixed_and_the_one_used_longest_ago_goes_firs
     assert list(warm) == ["c", "b"]
 
 
-@pytest.fixture
-def worker(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
+@pytest.fixture(scope="module")
+def worker(database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """One that serves the queue `scoring`, as a real process."""
-    with processes(process_environment, tmp_path, VAR_DIR=tmp_path / "var") as started:
+    folder = tmp_path_factory.mktemp("worker")
+    with processes(database_environment, folder, VAR_DIR=folder / "var") as started:
         started.worker("scoring", "scoring")
         yield started
 
@@ -164,10 +166,7 @@ def test_beat_has_completions_scored_ahead_and_labels_measured(worker: Processes
     make_ready_task(make_prompt(make_campaign()), texts=["a", "bb", "ccc", "dddd"])
     rank(make_labeler("alice"), [1, 2, 3, 4])
     model = promoted(reward_model(tmp_path / "one", seed=1), kind=ModelKind.REWARD)
-    worker.run(
-        "shell", "--verbosity", "0", "-c",
-        "from celery import current_app; current_app.send_task('labeling.tasks.score_completions')",
-    )  # fmt: skip
+    app.send_task("labeling.tasks.score_completions")
     worker.wait_for("the ranking is measured", PreferenceMargin.objects.exists, seconds=90)
     assert RewardScore.objects.filter(model_version=model, reward__isnull=False).count() == 4
     assert PreferenceMargin.objects.get().pairs == 6

@@ -63,6 +63,7 @@ def test_the_folds_of_a_version_end_on_its_page(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.processes
+@pytest.mark.usefixtures("trainers")
 def test_one_labeler_is_refused_in_the_trainers_words(tmp_path: Path) -> None:
     reward_7(tmp_path, snapshot_of(1, tmp_path / "snapshot"))
     with pytest.raises(CommandError, match="come from 1 labeler, so there is nobody to hold out"):

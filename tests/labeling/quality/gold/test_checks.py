@@ -81,6 +81,7 @@ def test_a_gold_item_comes_among_the_others_and_is_measured() -> None:
     assert plan_checks() == 0
 
 
+@pytest.mark.slow
 def test_the_share_that_follows_is_that_of_the_campaign() -> None:
     """Of n draws of probability p, within four standard deviations: a wrong share fails, chance does not."""
     campaign, alice = make_campaign(gold_percent=25, repeat_percent=0), make_labeler()

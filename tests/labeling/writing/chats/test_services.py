@@ -144,6 +144,7 @@ def test_the_end_makes_a_task_of_a_model_written_message_and_what_came_before(
     assert chat.conversation.submitted_at is not None
 
 
+@pytest.mark.slow
 def test_every_model_written_message_is_as_likely_to_be_picked(alice: Labeler, model: ModelVersion) -> None:
     picks: Counter[int] = Counter()
     for seed in range(60):

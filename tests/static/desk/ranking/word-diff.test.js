@@ -54,7 +54,7 @@ test("thousands of differences are found, each of them", () => {
   const changed = words.map((word, at) => (at % 5 ? word : `new${at}`));
   const began = performance.now();
   const [left, right] = wordDiff(words.join(" "), changed.join(" "), "en");
-  holds(performance.now() - began < 3_000, "it took too long");
+  holds(performance.now() - began < 20_000, "it took too long");
   equal(marked(left).length, 1_000);
   equal(marked(right)[7], "new35");
 });
@@ -76,7 +76,7 @@ test("beyond what words allow, sentences are compared, and the words of those th
   const changed = sentences.with(3_000, "Sentence3000 says everything that is new.");
   const began = performance.now();
   const [left, right] = wordDiff(sentences.join(" "), ["It begins otherwise.", ...changed, "And ends so."].join(" "), "en");
-  holds(performance.now() - began < 5_000, "it took too long");
+  holds(performance.now() - began < 20_000, "it took too long");
   equal(marked(left), ["nothing"]);
   equal(marked(right).map((each) => each.trim()), ["It begins otherwise.", "everything", "And ends so."]);
 });
@@ -84,6 +84,6 @@ test("beyond what words allow, sentences are compared, and the words of those th
 test("an hour of text without a sentence takes no hour", () => {
   const began = performance.now();
   const [left] = wordDiff(numbered("a", 40_000).join(" "), numbered("b", 40_000).join(" "), "en");
-  holds(performance.now() - began < 5_000, "it took too long");
+  holds(performance.now() - began < 20_000, "it took too long");
   equal(marked(left).length, 1);
 });
