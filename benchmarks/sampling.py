@@ -148,7 +148,7 @@ class Sides:
             matrix @ matrix
             times.append(self.now() - started)
         weights = sum(weight.numel() for weight in self.library.parameters())
-        return min(times) * rows * weights / side**3
+        return float(min(times) * rows * weights / side**3)
 
     def now(self) -> float:
         if self.device.type == "cuda":

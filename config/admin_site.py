@@ -8,7 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
 
 
-class AdminSite(UnfoldAdminSite):
+class AdminSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme has no types
     """Makes the list of all objects only where a template shows it, since the sidebar is a list of its own: a quarter
     of the processor time of an admin page goes into the names, permissions and addresses of sixty objects.
     """

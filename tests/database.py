@@ -21,7 +21,7 @@ def migrated() -> str:
     """The name of the migrated database, which is made where there is none. Others of its kind are out of date."""
     content = hashlib.sha256(b"".join(path.read_bytes() for path in READ_BY_MIGRATIONS))
     name = f"migrated_{content.hexdigest()[:16]}"
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('migrated'))")  # workers begin together
         cursor.execute("SELECT datname FROM pg_database WHERE datname ~ '^migrated_'")
         there = {each for (each,) in cursor.fetchall()}

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Case, F, FilteredRelation, Q, Value, When
 from django.db.models.functions import Length
 from django.template.context import Context
@@ -17,6 +19,7 @@ from django.template.context import Context
 from labeling import urls  # noqa: F401  (everything that a first request would import)
 from labeling.base.fast_paths.accounts import AccountBackend
 from labeling.base.fast_paths.cached_include import CachedInclude
+from labeling.base.fast_paths.working_time import LOCK, TimeRow
 from labeling.base.markdown import render_markdown
 from labeling.base.states import AssignmentState, TaskState
 from labeling.campaigns import queries as campaigns
@@ -24,7 +27,7 @@ from labeling.desk.queries import work
 from labeling.desk.ranking import queries as ranking_queries
 from labeling.desk.ranking import services as ranking_services
 from labeling.desk.ranking import views as ranking_views
-from labeling.desk.services import assignments, next_task
+from labeling.desk.services import assignments, next_task, working_time
 from labeling.desk.views import prerequisites
 from labeling.models import (
     Assignment,
@@ -35,6 +38,7 @@ from labeling.models import (
     RankedCompletion,
     Ranking,
     RankingTask,
+    WorkingTime,
 )
 
 
@@ -95,6 +99,24 @@ def close_submitted(assignment: Assignment, *, now: datetime) -> None:
     assignment.save(update_fields=["state", "closed_at"])
 
 
+def lock_and_read_time(*, labeler_id: int, token: UUID, since: datetime) -> list[TimeRow]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, labeler_id % 2**31])
+    rows = WorkingTime.objects.filter(Q(quarter__gte=since) | Q(token=token), labeler=labeler_id)
+    return [
+        TimeRow(row.token == token, row.page, row.quarter, row.seconds, row.counted, row.reported_at) for row in rows
+    ]
+
+
+def write_time(*, seconds: Mapping[datetime, float], **same: Any) -> None:
+    WorkingTime.objects.bulk_create(
+        [WorkingTime(quarter=quarter, seconds=of_it, **same) for quarter, of_it in seconds.items()],
+        update_conflicts=True,
+        unique_fields=["token", "page", "quarter"],
+        update_fields=["seconds", "counted", "reported_at"],
+    )
+
+
 def has_read(labeler: Labeler, instruction_version_id: int) -> bool:
     return InstructionAcknowledgement.objects.filter(
         labeler=labeler, instruction_version_id=instruction_version_id
@@ -134,6 +156,8 @@ PIECES: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "completions_of_task": in_place_of(ranking_queries, "completions_of_task", completions_of_task),
     "write_ranking": in_place_of(ranking_services, "write_ranking", write_ranking),
     "close_submitted": in_place_of(assignments, "close_submitted", close_submitted),
+    "time read": in_place_of(working_time, "lock_and_read_time", lock_and_read_time),
+    "time written": in_place_of(working_time, "write_time", write_time),
     "has_read": in_place_of(prerequisites, "has_read", has_read),
     "versions": versions_read,
     "rendered ahead": in_place_of(ranking_queries, "RENDERER", "none"),

@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 # A small model on two cores: short answers, and as little training as shows every joint.
 SETTINGS = {
     "SAMPLING_MAX_NEW_TOKENS": 8,
+    "SAMPLING_PROMPTS_PER_BATCH": 8,  # which cost little more than one
+    "SERVING_URL": "http://127.0.0.1:9",  # nobody talks with the model here, so no server has to load it
     "READY_MINUTES": 6,  # three tasks in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
@@ -31,7 +33,16 @@ SETTINGS = {
     "RETRAIN_AFTER_RANKINGS": 100_000,
 }
 PASSWORD = "concord-demo"
-SIMULATED = 19  # of the first nineteen prompts; the fourteenth and the nineteenth are in the test split
+# Short ones, which cost little to sample from and to learn from. By their submitters the first, third and fifth are to
+# train on, and the others to test on.
+SHORT_PROMPTS = {
+    "submitter-40": "Name a color.",
+    "submitter-50": "Say hello.",
+    "submitter-41": "What is rain?",
+    "submitter-51": "Count to three.",
+    "submitter-42": "Who was Homer?",
+    "submitter-54": "Where is Peru?",
+}
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +111,16 @@ def choose(page: Page, name: str, value: int) -> None:
     expect(option).to_be_checked()
 
 
+def html_of(page: Page, address: str) -> str:
+    """A page as the browser that is logged in gets it, and not drawn: drawing takes a core from what is waited for."""
+    response = page.request.get(address)
+    assert response.ok, response.text()
+    return response.text()
+
+
 def ready_for(page: Page, address: str) -> int:
-    page.goto(address)
-    return int(page.locator("[data-available=ranking]").inner_text())
+    (number,) = re.findall(r'data-available="ranking">\s*(\d+)', html_of(page, address))
+    return int(number)
 
 
 def test_from_a_persons_ranking_to_a_promoted_reward_model(
@@ -111,7 +129,7 @@ def test_from_a_persons_ranking_to_a_promoted_reward_model(
     labeler = browser.new_page()
     log_in(labeler, address, "labeler1")
     write_a_demonstration(labeler, address)
-    running.wait_for("two tasks are sampled", lambda: ready_for(labeler, address) >= 2, seconds=240)
+    running.wait_for("two tasks are sampled", lambda: ready_for(labeler, address) >= 2, seconds=240, every=1)
     rank_what_was_sampled(labeler, address)
     rank_what_was_sampled(labeler, address)
     labeler.goto(f"{address}/history/")
@@ -126,11 +144,12 @@ def test_from_a_persons_ranking_to_a_promoted_reward_model(
     assert [sorted(each["rank"] for each in record["completions"]) for record in records] == [[1, 2, 2, 3]] * 2
     assert {each["model"] for record in records for each in record["completions"]} == {"gemma-3-270m"}
 
-    running.run("simulate_labelers", "--rankings", str(SIMULATED), "--rule", "shorter")
+    simulate_labelers(running, tmp_path / "short.jsonl")
     admin = browser.new_page()
     log_in(admin, address, "admin")
     retrain_in_the_admin(admin, address)
-    running.wait_for("the training run ended", lambda: run_has_ended(admin, address), seconds=420)
+    running.wait_for("the training run ended", lambda: run_has_ended(admin, address), seconds=420, every=2)
+    admin.goto(f"{address}/admin/labeling/trainingrun/")
     expect(admin.locator("#changelist")).to_contain_text("Promoted")
 
     admin.goto(f"{address}/admin/labeling/modelversion/")
@@ -139,6 +158,19 @@ def test_from_a_persons_ranking_to_a_promoted_reward_model(
     expect(admin.locator("svg").first).to_be_visible()
     admin.goto(f"{address}/admin/")
     expect(admin.locator("#content")).to_contain_text("reward-1")
+
+
+def simulate_labelers(running: Processes, prompts: Path) -> None:
+    """In a campaign of its own, a draft that labelers don't see."""
+    records = [
+        {"messages": [{"role": "user", "content": text}], "submitter": submitter}
+        for submitter, text in SHORT_PROMPTS.items()
+    ]
+    prompts.write_text("".join(json.dumps(record) + "\n" for record in records))
+    running.run("create_campaign", "--slug", "short", "--name", "Short questions", "--languages", "en")
+    running.run("import_prompts", str(prompts), "--campaign", "short", "--use-case", "generation")
+    count = str(len(SHORT_PROMPTS))
+    running.run("simulate_labelers", "--campaign", "short", "--rankings", count, "--rule", "shorter")
 
 
 def retrain_in_the_admin(page: Page, address: str) -> None:
@@ -152,9 +184,8 @@ def retrain_in_the_admin(page: Page, address: str) -> None:
 
 
 def run_has_ended(page: Page, address: str) -> bool:
-    response = page.goto(f"{address}/admin/labeling/trainingrun/")
-    assert response is not None
-    assert response.ok, response.text()
-    text = page.locator("#result_list").inner_text()
-    assert "failed" not in text.lower(), text
-    return "done" in text.lower()
+    html = html_of(page, f"{address}/admin/labeling/trainingrun/")
+    (rows,) = re.findall(r'id="result_list".*?</table>', html, re.DOTALL)
+    text = re.sub(r"<[^>]*>", " ", rows).lower()
+    assert "failed" not in text, text
+    return "done" in text

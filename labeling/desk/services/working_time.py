@@ -6,16 +6,14 @@ A labeler's day, the time of a label in exports and the clock of a page are sums
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import transaction
 from django.utils import timezone
 
-from labeling.desk.models import HeldWork, WorkingTime
+from labeling.base.fast_paths.working_time import lock_and_read_time, write_time
+from labeling.desk.models import HeldWork
 from labeling.desk.rules.working_time import LONGEST_TASK_SECONDS, QUARTER, credited, quarter_of
 
 LONGEST = QUARTER.total_seconds()
-ONE_PAGE_AFTER_THE_OTHER = 730_190
-"""The first key of the advisory lock under which a labeler's time is written; the second is the labeler."""
 
 
 @transaction.atomic
@@ -26,14 +24,10 @@ def record_time(held: HeldWork, *, page: str, seconds: float) -> float:
     last, or than the labeler's other pages leave of that time, is not believed, nor more than LONGEST_TASK_SECONDS.
     """
     now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ONE_PAGE_AFTER_THE_OTHER, held.labeler.pk % 2**31])
     since = max(held.begun_at, now - timedelta(seconds=LONGEST_TASK_SECONDS))
-    rows = list(
-        WorkingTime.objects.filter(Q(quarter__gte=quarter_of(since)) | Q(token=held.token), labeler=held.labeler)
-    )
-    of_work = sum(row.seconds for row in rows if row.token == held.token)
-    of_page = {row.quarter: row for row in rows if row.token == held.token and row.page == page}
+    rows = lock_and_read_time(labeler_id=held.labeler.pk, token=held.token, since=quarter_of(since))
+    of_work = sum(row.seconds for row in rows if row.of_work)
+    of_page = {row.quarter: row for row in rows if row.of_work and row.page == page}
     counted = max((row.counted for row in of_page.values()), default=0.0)
     if seconds <= counted:
         return of_work
@@ -44,22 +38,16 @@ def record_time(held: HeldWork, *, page: str, seconds: float) -> float:
     spoke = max((row.reported_at for row in of_page.values()), default=since)
     new = min(seconds - counted, LONGEST_TASK_SECONDS - of_work)
     spread = credited(new, since=spoke, until=now, taken=taken)
-    WorkingTime.objects.bulk_create(
-        [
-            WorkingTime(
-                labeler=held.labeler,
-                campaign=held.campaign,
-                token=held.token,
-                page=page,
-                quarter=quarter,
-                seconds=min(LONGEST, spread.get(quarter, 0.0) + before.get(quarter, 0.0)),
-                counted=seconds,
-                reported_at=now,
-            )
+    write_time(
+        labeler_id=held.labeler.pk,
+        campaign_id=held.campaign.pk,
+        token=held.token,
+        page=page,
+        counted=seconds,
+        reported_at=now,
+        seconds={
+            quarter: min(LONGEST, spread.get(quarter, 0.0) + before.get(quarter, 0.0))
             for quarter in {quarter_of(now), *spread}
-        ],
-        update_conflicts=True,
-        unique_fields=["token", "page", "quarter"],
-        update_fields=["seconds", "counted", "reported_at"],
+        },
     )
     return of_work + sum(spread.values())

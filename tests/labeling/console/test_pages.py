@@ -173,7 +173,7 @@ def kind_of(row: models.Model) -> tuple[Any, ...]:
 def every_filter_of(changes: ChangeList) -> dict[str, str]:
     """All filters at once, each with the first that may be chosen."""
     return {
-        name: str(next(iter(getattr(spec, "lookup_choices", [])), ["1"])[0])
+        str(name): str(next(iter(getattr(spec, "lookup_choices", [])), ["1"])[0])
         for spec in changes.filter_specs
         for name in spec.expected_parameters()
     }
