@@ -109,6 +109,25 @@ def test_the_pages_of_a_failed_run_and_of_a_version_are_in_the_readers_language(
     assert "由reward-2回退而来。" in page
 
 
+@pytest.mark.django_db
+def test_what_nobody_has_translated_is_quoted_as_english_with_the_recipes_names_of_its_options() -> None:
+    run = request_retraining(trigger="manual")
+    fail_run(run=run, reason="Something new. Lower --learning-rate, or give --cache-directory.")
+    client = admin_browser()
+    address = reverse("admin:labeling_trainingrun_change", args=[run.pk])
+    page = client.get(address).text
+    assert "says in English" not in page
+    assert "<code>--learning-rate</code> “Learning rate”" in page
+    in_chinese(client)
+    page = client.get(address).text
+    assert '<pre class="cc-error" lang="en">Something new.' in page
+    assert "训练程序用英文说明了" in page
+    assert "<code>--learning-rate</code> “学习率”" in page
+    assert "<code>--cache-directory</code>" not in page  # no option of a recipe
+    listed = client.get(reverse("admin:labeling_trainingrun_changelist")).text
+    assert '<span class="cc-excerpt" lang="en">Something new.' in listed
+
+
 def in_chinese(client: Client) -> None:
     client.cookies["django_language"] = "zh-hans"
 
