@@ -90,11 +90,7 @@ class PolicyRunAdmin(RunAdmin):
     change_form_outer_before_template = "policies/admin/policy_run.html"
     progress_template = "policies/admin/policy_progress.html"
     fields = (
-<<<<<<< HEAD
-        "stage", "recipe", "trigger", "why_asked", "include_simulated", "start", "rewarded_by", "watched_by",
-=======
-        "stage", "recipe", "show_trigger", "trigger_note", "include_simulated", "start", "rewarded_by", "watched_by",
->>>>>>> main
+        "stage", "recipe", "show_trigger", "why_asked", "include_simulated", "start", "rewarded_by", "watched_by",
         "snapshot", "base", "model_version", *WHILE_IT_GOES_ON,
     )  # fmt: skip
     actions_list = ("train_a_policy",)

@@ -58,11 +58,7 @@ class Curve:
 class RunAdmin(RecordAdmin):
     """A kind of run adds its button to start one, and says what its charts are and what came of it."""
 
-<<<<<<< HEAD
-    readonly_fields = ("config_text", "why_asked", "why_interrupted")
-=======
-    readonly_fields = ("config_text", "show_trigger")
->>>>>>> main
+    readonly_fields = ("config_text", "show_trigger", "why_asked", "why_interrupted")
     actions_detail = ("end",)
     progress_template = "training/admin/training_progress.html"
     failures: ClassVar[Sequence[StrPromise]] = FAILURES
@@ -163,7 +159,6 @@ class RunAdmin(RecordAdmin):
         text = told_first or self.decision_of(run) or trigger_in_words(run.trigger_note)
         return format_html('<span class="cc-excerpt">{}</span>', text[:160])
 
-<<<<<<< HEAD
     @column(lazy("interruption"))
     def why_interrupted(self, run: Run) -> str:
         return self.in_words(run.interruption) or "-"
@@ -171,11 +166,10 @@ class RunAdmin(RecordAdmin):
     @column(lazy("trigger note"))
     def why_asked(self, run: Run) -> str:
         return trigger_in_words(run.trigger_note) or "-"
-=======
+
     @column(lazy("Trigger"))
     def show_trigger(self, run: Run) -> str:
         return str(TRIGGER_WORDS[run.trigger])
->>>>>>> main
 
     @column(lazy("Configuration"))
     def config_text(self, run: Run) -> str:

@@ -58,11 +58,7 @@ class TrainingRunAdmin(RunAdmin):
     search_fields = ("trigger_note", "decision", "failure")
     change_form_outer_before_template = "training/admin/training_run.html"
     fields = (
-<<<<<<< HEAD
-        "reward_model", "recipe", "trigger", "why_asked", "include_simulated", "promote_simulated", "snapshot",
-=======
-        "reward_model", "recipe", "show_trigger", "trigger_note", "include_simulated", "promote_simulated", "snapshot",
->>>>>>> main
+        "reward_model", "recipe", "show_trigger", "why_asked", "include_simulated", "promote_simulated", "snapshot",
         "base", "model_version", "compared_with", *WHILE_IT_GOES_ON,
     )  # fmt: skip
     actions_list = ("retrain_now",)
