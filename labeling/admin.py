@@ -13,8 +13,9 @@ from labeling.api import admin as webhooks
 from labeling.base.trail import admin as trail
 from labeling.campaigns.admin import campaigns, prompts
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.prompts import Prompt, Submitter
 from labeling.conversations.admin import kept as kept_conversations
+from labeling.conversations.admin.submitters import SubmitterWithdrawal
 from labeling.conversations.admin.tokens import BUTTONS as CONSENT
 from labeling.conversations.admin.tokens import ProgramConsent
 from labeling.desk.admin import accounts, assignments, labelers, revisions
@@ -145,6 +146,11 @@ class CampaignAdmin(
 @admin.register(Prompt)
 class PromptAdmin(ranking_tasks.PromptSetAside, prompts.PromptAdmin):
     actions_detail = ("set_aside", "restore", *prompts.PromptAdmin.actions_detail)
+
+
+@admin.register(Submitter)
+class SubmitterAdmin(SubmitterWithdrawal, prompts.SubmitterAdmin):
+    actions_detail = ("withdraw_prompts",)
 
 
 @admin.register(RankingTask)

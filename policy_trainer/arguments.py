@@ -62,6 +62,9 @@ class SftArguments(PolicyArguments):
         Path | None, "Reward model whose score of samples chooses the epoch; absent, the validation loss does."
     ] = None
     prompts_to_choose_by: Annotated[int, "Prompts of the split valid that are sampled for that, one answer each."] = 128
+    few_shot_sets: Annotated[
+        int, "Sets of pairs that a few-shot demonstration is shown behind. 1: all others of its prompt, as it comes."
+    ] = 1
     keep_epochs: Annotated[bool, "Keep every epoch's model in OUTPUT/epochs, not the chosen one alone."] = False
     pretraining: Annotated[Path | None, "Directory of plain text to mix in; absent, none is."] = None
     pretraining_share: Annotated[
@@ -71,7 +74,12 @@ class SftArguments(PolicyArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, batch_size=self.batch_size, prompts_to_choose_by=self.prompts_to_choose_by)
+        at_least(
+            1,
+            batch_size=self.batch_size,
+            prompts_to_choose_by=self.prompts_to_choose_by,
+            few_shot_sets=self.few_shot_sets,
+        )
         at_least(2, pretraining_length=self.pretraining_length)
         decay(residual_dropout=self.residual_dropout, pretraining_share=self.pretraining_share)
 

@@ -27,7 +27,6 @@ from lm.training.runtime import prepare_runtime
 from policy_trainer.arguments import BestOfNArguments
 from policy_trainer.maths.best_of_n import expected_best, kl_bound, mean_of_best
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.pretraining import prompts_of
 from policy_trainer.reward import RewardDoor, load_checked, refuse_constant
 from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
 
@@ -88,7 +87,7 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress, processes: Proces
 
 def _prompts(arguments: BestOfNArguments, snapshot: Snapshot, policy: Policy, progress: Progress) -> list[Prompt]:
     """The split's with room for an answer. Raises Refused where there are none."""
-    conversations = prompts_of(snapshot, arguments.split)[: arguments.prompts or None]
+    conversations = list(snapshot.prompts(arguments.split))[: arguments.prompts or None]
     room = policy.renderer.max_length - arguments.max_new_tokens
     every = [prompt_of(policy, number, one) for number, one in enumerate(conversations, start=1)]
     prompts = [one for one in every if len(one.ids) <= room]

@@ -15,6 +15,7 @@ from torch import Tensor
 from lm.prompt_format import Message
 from lm.snapshot.reading import Snapshot
 from lm.snapshot.records import Demonstration
+from policy_trainer.few_shot import with_other_sets
 from policy_trainer.model import Policy
 from rm_trainer.usable import Remarking, Remarks, in_words, usable_part
 
@@ -58,10 +59,13 @@ class Examples:
         }
 
 
-def read_examples(snapshot: Snapshot, split: str, policy: Policy) -> Examples:
-    """The demonstrations of a split. Raises Refused for a record that breaks the data contract."""
+def read_examples(snapshot: Snapshot, split: str, policy: Policy, *, few_shot_sets: int = 1, seed: int = 0) -> Examples:
+    """The demonstrations of a split, those of few-shot prompts behind so many sets of their pairs. Raises Refused for a
+    record that breaks the data contract.
+    """
     remarking = Remarking()
-    found = [example_of(one, policy, remarking) for one in snapshot.demonstrations(split)]
+    expanded = (with_other_sets(one, sets=few_shot_sets, seed=seed) for one in snapshot.demonstrations(split))
+    found = [example_of(one, policy, remarking) for several in expanded for one in several]
     return Examples([one for one in found if one is not None], remarking.remarks)
 
 

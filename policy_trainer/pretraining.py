@@ -73,19 +73,13 @@ def _read(path: Path) -> str:
 
 def _refuse_known(files: Sequence[Path], texts: Sequence[str], snapshot: Snapshot) -> None:
     """Raises Refused where a file shares SAME_WORDS words in a row with a prompt of the splits valid and test."""
-    known = {run for split in (VALID, TEST) for prompt in prompts_of(snapshot, split) for run in _runs(_words(prompt))}
+    known = {run for split in (VALID, TEST) for prompt in snapshot.prompts(split) for run in _runs(_words(prompt))}
     found = [path for path, text in zip(files, texts, strict=True) if known and not known.isdisjoint(_runs(text))]
     if found:
         raise Refused(
             f"{len(found)} files of --pretraining hold {SAME_WORDS} words in a row of prompts that are measured on "
             f"(first: {found[0]}). Take them out."
         )
-
-
-def prompts_of(snapshot: Snapshot, split: str) -> list[tuple[Message, ...]]:
-    """The prompts of rankings and demonstrations of a split, each once, in the files' order."""
-    both = [one.prompt for one in snapshot.rankings(split)] + [one.prompt for one in snapshot.demonstrations(split)]
-    return list({repr(prompt): prompt for prompt in both}.values())
 
 
 def _words(prompt: Sequence[Message]) -> str:

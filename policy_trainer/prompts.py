@@ -11,7 +11,6 @@ from lm.snapshot.openings import opening_key
 from lm.snapshot.reading import Snapshot
 from lm.snapshot.records import HELD_OUT, TEST, TRAIN, VALID
 from policy_trainer.model import Policy
-from policy_trainer.pretraining import prompts_of
 from policy_trainer.rollout import Prompt, prompt_of
 
 MEASURED_ON = (VALID, TEST, HELD_OUT)
@@ -25,7 +24,7 @@ def training_prompts(
     Raises Refused for a prompt of a split that is measured on, or one that begins like such a prompt; for one without
     room, unless these are left out; and when none is left.
     """
-    conversations = prompts_of(snapshot, TRAIN) if file is None else _read(file)
+    conversations = list(snapshot.prompts(TRAIN)) if file is None else _read(file)
     where = f"the split {TRAIN} of {snapshot.directory}" if file is None else str(file)
     _refuse_measured_on(where, conversations, snapshot)
     prompts = [prompt_of(policy, number, one) for number, one in enumerate(conversations, start=1)]
@@ -46,7 +45,7 @@ def training_prompts(
 def held_out_prompts(snapshot: Snapshot, policy: Policy, *, max_new_tokens: int, most: int) -> list[Prompt]:
     """The first prompts of the split valid that leave room for an answer; there may be none."""
     room = policy.renderer.max_length - max_new_tokens
-    found = [prompt_of(policy, number, one) for number, one in enumerate(prompts_of(snapshot, VALID), start=1)]
+    found = [prompt_of(policy, number, one) for number, one in enumerate(snapshot.prompts(VALID), start=1)]
     return [one for one in found if len(one.ids) <= room][:most]
 
 
@@ -70,7 +69,7 @@ def _line(file: Path, number: int, line: bytes) -> tuple[Message, ...]:
 
 
 def _refuse_measured_on(where: str, conversations: Sequence[Sequence[Message]], snapshot: Snapshot) -> None:
-    measured = {opening_key(one) for split in MEASURED_ON for one in prompts_of(snapshot, split)}
+    measured = {opening_key(one) for split in MEASURED_ON for one in snapshot.prompts(split)}
     known = [number for number, one in enumerate(conversations, start=1) if opening_key(one) in measured]
     if known:
         raise Refused(

@@ -164,7 +164,8 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
         runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
         snapshot = open_snapshot(arguments.data)
         policy = load_policy(arguments.base, max_length=arguments.max_length)
-        train, valid = (read_examples(snapshot, split, policy) for split in (TRAIN, VALID))
+        train = read_examples(snapshot, TRAIN, policy, few_shot_sets=arguments.few_shot_sets, seed=arguments.seed)
+        valid = read_examples(snapshot, VALID, policy)
         if not train.examples:
             raise Refused(_nothing(arguments, snapshot, train))
         text = _text(arguments, policy, snapshot)

@@ -41,6 +41,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignStateEnum": "labeling.base.states.CampaignState",
         "ModelStateEnum": "labeling.base.states.ModelState",
         "RunStateEnum": "labeling.base.states.RunState",
+        "EvaluationStateEnum": "labeling.base.states.EvaluationState",
         "ScoringStateEnum": "labeling.base.states.ScoringState",
         "DeliveryStateEnum": "labeling.base.states.DeliveryState",
         "ModelKindEnum": "labeling.base.states.ModelKind",

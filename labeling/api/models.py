@@ -68,7 +68,7 @@ class WebhookDelivery(StatefulModel):
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="The same in every attempt.")
     event = models.CharField(max_length=32, choices=WebhookEvent.choices)
-    subject = models.BigIntegerField(help_text="The id of the ranking, snapshot, training run, model version or alert.")
+    subject = models.BigIntegerField(help_text="The id of what the event is about: a ranking, a snapshot, a run …")
     happened_at = models.DateTimeField()
     state = models.CharField(max_length=16, choices=DeliveryState.choices, default=DeliveryState.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -10,10 +10,12 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
+from labeling.evaluations.models import Evaluation
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
+from labeling.policies.models import PolicyRun
 from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
-from labeling.training.models import TrainingRun
+from labeling.training.models import Run, TrainingRun
 from lm.snapshot.manifest import utc_text
 
 
@@ -81,13 +83,19 @@ def event_data(event: WebhookEvent, subject: int) -> dict[str, object]:
         snapshot = Snapshot.objects.get(pk=subject)
         return {"id": snapshot.pk, "as_of": utc_text(snapshot.as_of), "counts": snapshot.counts}
     if event == WebhookEvent.RUN_ENDED:
-        run = TrainingRun.objects.get(pk=subject)
+        return _of_run(TrainingRun.objects.get(pk=subject))
+    if event == WebhookEvent.POLICY_RUN_ENDED:
+        policy_run = PolicyRun.objects.get(pk=subject)
+        return {"stage": policy_run.stage, **_of_run(policy_run)}
+    if event == WebhookEvent.EVALUATION_ENDED:
+        evaluation = Evaluation.objects.get(pk=subject)
         return {
-            "id": run.pk,
-            "state": run.state,
-            "failure": run.failure,
-            "model_version": run.model_version_id,
-            "decision": run.decision,
+            "id": evaluation.pk,
+            "state": evaluation.state,
+            "verdict": evaluation.verdict,
+            "candidate": evaluation.candidate_id,
+            "baseline": evaluation.baseline_id,
+            "decision": evaluation.decision,
         }
     if event in (WebhookEvent.ALERT_OPENED, WebhookEvent.ALERT_CLOSED):
         incident = Incident.objects.get(pk=subject)
@@ -100,3 +108,13 @@ def event_data(event: WebhookEvent, subject: int) -> dict[str, object]:
         }
     version = ModelVersion.objects.get(pk=subject)
     return {"id": version.pk, "name": version.name, "kind": version.kind, "reason": version.state_reason}
+
+
+def _of_run(run: Run) -> dict[str, object]:
+    return {
+        "id": run.pk,
+        "state": run.state,
+        "failure": run.failure,
+        "model_version": run.model_version_id,
+        "decision": run.decision,
+    }

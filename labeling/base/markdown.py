@@ -1,7 +1,8 @@
 """Markdown from models and people, rendered as harmless HTML. Pure.
 
 Two protections: the parser lets no raw HTML through (it comes out as visible text), and nh3 keeps only the listed tags.
-Whatever was written stays visible: images become links to them, link definitions stay as text, what is nested deeper
+Whatever was written stays visible: lines keep their indentation (code without a fence would differ in it unseen),
+images become links to them, link definitions stay as text, what is nested deeper
 than the parser follows is shown as plain text, formulas that can't be drawn show their source, and control characters
 are shown by their names, so that nobody ranks an answer of which a part was hidden.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.parser_inline import ParserInline
-from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline import StateInline, newline
 from markdown_it.token import Token
 
 from labeling.base import code_highlighting, hidden_characters, mathematics
@@ -27,6 +28,10 @@ TEXT_HEADINGS_FROM = 3  # on the desk, under the page's h1 and each card's h2
 
 DEEPEST = 60
 """Nesting that the parser follows; beyond it, it would drop the rest of a block without a word."""
+
+NO_BREAK_SPACE = "\u00a0"
+DEEPEST_INDENTATION = 40
+"""Blanks: more would push the text out of a narrow card."""
 
 MOST_STEPS = 300_000
 """Looks ahead for the ends of links. Brackets that are never closed make the parser look through the whole paragraph
@@ -66,10 +71,22 @@ class _BoundedInline(ParserInline):
         super().skipToken(state)
 
 
+def _newline_with_indentation(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  (markdown-it calls it)
+    """Markdown's own rule drops the blanks with which the next line of a paragraph begins."""
+    begun = state.pos
+    if not newline(state, silent):
+        return False
+    if not silent:
+        blanks = state.src[begun + 1 : state.pos].replace("\t", 4 * " ")
+        state.pending += NO_BREAK_SPACE * min(len(blanks), DEEPEST_INDENTATION)
+    return True
+
+
 _parser = MarkdownIt()
 _parser.inline = _BoundedInline()
 _parser.configure("commonmark", {"html": False, "breaks": True, "maxNesting": DEEPEST, "highlight": coloured})
 _parser.enable(["table", "strikethrough"]).disable(["image", "reference"])
+_parser.inline.ruler.at("newline", _newline_with_indentation)
 _parser.use(mathematics.mathematics)
 
 

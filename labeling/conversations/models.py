@@ -164,7 +164,11 @@ class HarvestRule(models.Model):
 class Withdrawal(models.Model):
     """What somebody took back, and what of it had been exported and seen by models before. Rows never change."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="withdrawals")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="withdrawals",
+        help_text="Whose conversations they were.",
+    )  # fmt: skip
+    submitter = models.CharField(max_length=200, blank=True, help_text="Whose prompts they were, where it is no user.")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     withdrawn_at = models.DateTimeField(auto_now_add=True)
     conversations = models.PositiveIntegerField(help_text="How many were deleted here.")
@@ -184,6 +188,12 @@ class Withdrawal(models.Model):
         verbose_name = _("withdrawal")
         verbose_name_plural = _("withdrawals")
         ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, submitter="") | Q(user=None) & ~Q(submitter=""),
+                name="withdrawal_of_a_user_or_a_submitter",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Withdrawal {self.pk}"

@@ -1,10 +1,12 @@
 """What was agreed to, and what is kept of whom."""
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.base.states import CampaignState, ConversationState
+from labeling.campaigns.models.prompts import Prompt, Submitter
 from labeling.conversations.models import Consent, HarvestRule, ServedConversation
+from labeling.exports.models import Exclusion
 from labeling.model_versions.models import ModelVersion
 from labeling.people.tokens.models import ApiToken
 from lm.prompt_format import Message
@@ -44,3 +46,9 @@ def messages_of(conversation: ServedConversation) -> list[Message]:
         Message(role=role, content=content)
         for role, content in conversation.turns.order_by("position").values_list("role", "content")
     ]
+
+
+def not_withdrawn(submitter: Submitter) -> QuerySet[Prompt]:
+    """The submitter's prompts that are not left out of training as withdrawn."""
+    left_out = Exclusion.objects.in_force().filter(prompt=OuterRef("pk"))
+    return Prompt.objects.filter(~Exists(left_out), submitter=submitter).order_by("pk")

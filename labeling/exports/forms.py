@@ -41,6 +41,7 @@ class ExportForm(forms.Form):
     rankings = switch(lazy("Rankings"), initial=True, help_text=lazy("K-way groups: the truth that training reads."))
     pairs = switch(lazy("Pairs"), help_text=lazy("The comparisons in them, as TRL's conversational preferences."))
     demonstrations = switch(lazy("Demonstrations"), initial=True)
+    prompts = switch(lazy("Prompts"), help_text=lazy("All that are not set aside, with labels or without: for PPO."))
     campaign = choice(lazy("Campaign"), ())
     reward_model = choice(lazy("Only what feeds the reward model"), ())
     split = choice(lazy("Split"), [EVERYTHING, *((split, split) for split in SPLITS)])

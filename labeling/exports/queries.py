@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
+from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.demonstrating.models import Demonstration, DemonstrationQuerySet
 from labeling.desk.ranking.models import Ranking, RankingQuerySet
 from labeling.exports.models import TARGETS, Exclusion, ExclusionQuerySet
@@ -59,6 +60,19 @@ def imported_rankings_with_exclusion(
             prompt=Exists(held.filter(prompt=OuterRef("prompt"))),
             prompt_import=Exists(held.filter(prompt_import=OuterRef("prompt_import")))
             | Exists(held.filter(prompt_import=OuterRef("prompt__prompt_import"))),
+        )
+    )
+    return explained
+
+
+def prompts_with_exclusion(prompts: QuerySet[Prompt], *, as_of: datetime | None = None) -> QuerySet[Any]:
+    """The same of prompts, with or without labels."""
+    held = Exclusion.objects.in_force(as_of=as_of)
+    explained: QuerySet[Any] = prompts.annotate(
+        excluded=_first_of(
+            campaign=Exists(held.filter(campaign=OuterRef("campaign"))),
+            prompt=Exists(held.filter(prompt=OuterRef("pk"))),
+            prompt_import=Exists(held.filter(prompt_import=OuterRef("prompt_import"))),
         )
     )
     return explained

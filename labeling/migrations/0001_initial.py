@@ -723,7 +723,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('url', models.URLField(max_length=1000, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])])),
-                ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('model.promoted', 'A model was promoted'), ('alert.opened', 'Something went wrong'), ('alert.closed', 'What went wrong is over')], max_length=32), size=None)),
+                ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('policy_run.ended', 'A policy run ended'), ('evaluation.ended', 'An evaluation ended'), ('model.promoted', 'A model was promoted'), ('alert.opened', 'Something went wrong'), ('alert.closed', 'What went wrong is over')], max_length=32), size=None)),
                 ('secret', models.CharField(default=labeling.api.models.new_secret, editable=False, max_length=64)),
                 ('active', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -733,7 +733,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'webhook',
                 'verbose_name_plural': 'webhooks',
                 'ordering': ['-id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('events__contained_by', ['ranking.submitted', 'snapshot.created', 'training_run.ended', 'model.promoted', 'alert.opened', 'alert.closed']), ('events__len__gt', 0)), name='webhook_events_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('events__contained_by', ['ranking.submitted', 'snapshot.created', 'training_run.ended', 'policy_run.ended', 'evaluation.ended', 'model.promoted', 'alert.opened', 'alert.closed']), ('events__len__gt', 0)), name='webhook_events_known')],
             },
         ),
         migrations.CreateModel(
@@ -741,8 +741,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The same in every attempt.', unique=True)),
-                ('event', models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('model.promoted', 'A model was promoted'), ('alert.opened', 'Something went wrong'), ('alert.closed', 'What went wrong is over')], max_length=32)),
-                ('subject', models.BigIntegerField(help_text='The id of the ranking, snapshot, training run, model version or alert.')),
+                ('event', models.CharField(choices=[('ranking.submitted', 'A ranking was handed in'), ('snapshot.created', 'A snapshot was made'), ('training_run.ended', 'A training run ended'), ('policy_run.ended', 'A policy run ended'), ('evaluation.ended', 'An evaluation ended'), ('model.promoted', 'A model was promoted'), ('alert.opened', 'Something went wrong'), ('alert.closed', 'What went wrong is over')], max_length=32)),
+                ('subject', models.BigIntegerField(help_text='The id of what the event is about: a ranking, a snapshot, a run …')),
                 ('happened_at', models.DateTimeField()),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('delivered', 'Delivered'), ('failed', 'Failed')], default='waiting', max_length=16)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -766,7 +766,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(help_text='What uses it, such as: nightly import.', max_length=100)),
                 ('beginning', models.CharField(editable=False, help_text='Its first characters, to tell it by.', max_length=16)),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('campaigns:read', 'Campaigns and their progress: read'), ('prompts:read', 'Prompts: read'), ('prompts:write', 'Prompts: add'), ('snapshots:read', 'Snapshots: list and download'), ('snapshots:write', 'Snapshots: make'), ('models:read', 'Model versions and training runs: read'), ('labelers:read', 'Labelers and skills: read'), ('labelers:write', 'Labelers: set languages and skills'), ('scores', 'Rewards: ask for them'), ('webhooks', 'Webhooks: set up and remove'), ('chat', 'The current policy: ask it for answers')], max_length=32), size=None)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('campaigns:read', 'Campaigns and their progress: read'), ('prompts:read', 'Prompts: read'), ('prompts:write', 'Prompts: add'), ('snapshots:read', 'Snapshots: list and download'), ('snapshots:write', 'Snapshots: make'), ('models:read', 'Model versions, training runs and evaluations: read'), ('labelers:read', 'Labelers and skills: read'), ('labelers:write', 'Labelers: set languages and skills'), ('scores', 'Rewards: ask for them'), ('webhooks', 'Webhooks: set up and remove'), ('chat', 'The current policy: ask it for answers')], max_length=32), size=None)),
                 ('tokens_per_day', models.PositiveBigIntegerField(blank=True, help_text='Tokens that it may read and write in a day; 0: no limit. Empty: SERVING_TOKENS_PER_DAY.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
@@ -2101,12 +2101,14 @@ class Migration(migrations.Migration):
                 ('snapshots', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Those made before that hold labels of them.', size=None)),
                 ('models_that_saw', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Model versions trained on these.', size=None)),
                 ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(blank=True, help_text='Whose conversations they were.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to=settings.AUTH_USER_MODEL)),
+                ('submitter', models.CharField(blank=True, help_text='Whose prompts they were, where it is no user.', max_length=200)),
             ],
             options={
                 'verbose_name': 'withdrawal',
                 'verbose_name_plural': 'withdrawals',
                 'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('submitter', ''), ('user__isnull', False)), models.Q(('user', None), models.Q(('submitter', ''), _negated=True)), _connector='OR'), name='withdrawal_of_a_user_or_a_submitter')],
             },
         ),
         migrations.CreateModel(

@@ -156,7 +156,10 @@ STATES = {
 }
 
 # What webhooks are told of is written in the transaction in which it happens, whichever door it came through.
-TOLD_TO_WEBHOOKS = ("labeling_ranking", "labeling_snapshot", "labeling_trainingrun", "labeling_modelversion")
+TOLD_TO_WEBHOOKS = (
+    "labeling_ranking", "labeling_snapshot", "labeling_trainingrun", "labeling_policyrun", "labeling_evaluation",
+    "labeling_modelversion",
+)  # fmt: skip
 ALERTS_TOLD = ("opened", "closed")
 TELL_WEBHOOKS = """
 CREATE FUNCTION concord_tell_webhooks() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -174,6 +177,12 @@ CREATE TRIGGER concord_webhooks AFTER INSERT ON labeling_snapshot
 CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_trainingrun
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('done', 'failed'))
     EXECUTE FUNCTION concord_tell_webhooks('training_run.ended');
+CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_policyrun
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('done', 'failed'))
+    EXECUTE FUNCTION concord_tell_webhooks('policy_run.ended');
+CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_evaluation
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('done', 'stopped'))
+    EXECUTE FUNCTION concord_tell_webhooks('evaluation.ended');
 CREATE TRIGGER concord_webhooks AFTER UPDATE ON labeling_modelversion
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state = 'current')
     EXECUTE FUNCTION concord_tell_webhooks('model.promoted');

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -63,7 +64,7 @@ class PolicyRecipe(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_stage_display()}, recipe {self.version}"
+        return gettext("%(stage)s, recipe %(version)s") % {"stage": self.get_stage_display(), "version": self.version}
 
 
 class PolicyRun(Run):

@@ -4,6 +4,7 @@ from typing import Any, Self, TypeVar
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -77,7 +78,7 @@ class TrainingRecipe(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reward_model}, recipe {self.version}"
+        return gettext("%(stage)s, recipe %(version)s") % {"stage": self.reward_model, "version": self.version}
 
 
 AnyRun = TypeVar("AnyRun", bound="Run")

@@ -20,6 +20,7 @@ ABOUT = {
     "rankings": "K-way groups: one labeler's order of the completions of one prompt, with ties, ratings and provenance",
     "pairs": "the comparisons that the rankings hold, as TRL's conversational preferences",
     "demonstrations": "ideal answers, in TRL's prompt-completion format and more",
+    "prompts": "what may be asked, with or without labels: PPO draws answers to it",
 }
 LABELS = {
     "consensus": "Of tasks that several labelers ranked there is one ranking: their consensus by ranked pairs (Tideman "

@@ -105,6 +105,20 @@ DEMONSTRATIONS = Struct(
         "submitted_at": "string",
         "suggestion": SUGGESTION,
         "fixed": "bool",
+        "prompt_source": "string",
+    }
+)
+PROMPTS = Struct(
+    {
+        "schema": "int64",
+        "prompt_id": "int64",
+        "campaign": "string",
+        "split": "string",
+        "prompt": MESSAGES,
+        "use_case": "string",
+        "language": "string",
+        "source": "string",
+        "created_at": "string",
     }
 )
 
@@ -112,4 +126,4 @@ DEMONSTRATIONS = Struct(
 def features_of(kind: str, *, margins: bool) -> Struct:
     """Returns the fields of a kind of record. `margins`: whether pairs have them."""
     pairs = PAIRS_WITH_MARGINS if margins else PAIRS
-    return {"rankings": RANKINGS, "pairs": pairs, "demonstrations": DEMONSTRATIONS}[kind]
+    return {"rankings": RANKINGS, "pairs": pairs, "demonstrations": DEMONSTRATIONS, "prompts": PROMPTS}[kind]

@@ -11,11 +11,12 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from lm.errors import Refused
 from lm.json_lines import object_of
+from lm.prompt_format import Message
 from lm.snapshot.manifest import Manifest, check_files
-from lm.snapshot.records import Demonstration, Ranking, parse_demonstration, parse_ranking
+from lm.snapshot.records import Demonstration, Ranking, parse_demonstration, parse_prompt, parse_ranking
 
 T = TypeVar("T")
-Kind = Literal["rankings", "demonstrations"]
+Kind = Literal["rankings", "demonstrations", "prompts"]
 
 
 class Place(NamedTuple):
@@ -94,6 +95,23 @@ class Snapshot:
         """Yields the split's demonstrations in file order. Raises Refused."""
         for shard in self.shards("demonstrations", split):
             yield from (ideal for _, ideal in shard.read(parse_demonstration))
+
+    def prompts(self, split: str) -> Iterator[tuple[Message, ...]]:
+        """Yields the split's prompts, those of its labels among them or not, each once in the files' order. Raises
+        Refused.
+        """
+        seen: set[str] = set()
+        for prompt in self._every_prompt(split):
+            key = json.dumps(prompt)
+            if key not in seen:
+                seen.add(key)
+                yield prompt
+
+    def _every_prompt(self, split: str) -> Iterator[tuple[Message, ...]]:
+        for shard in self.shards("prompts", split):
+            yield from (prompt for _, prompt in shard.read(parse_prompt))
+        yield from (ranking.prompt for ranking in self.rankings(split))
+        yield from (ideal.prompt for ideal in self.demonstrations(split))
 
 
 def open_snapshot(directory: Path) -> Snapshot:

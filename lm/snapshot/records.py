@@ -30,6 +30,8 @@ MOST_IMPORTED = 10
 ADJUDICATED_FROM = 2_000_000_000_000
 CONSENSUS_FROM = 3_000_000_000_000
 """Ids of adjudications, and of tasks whose rankings were combined, are larger: they share none with other rankings."""
+FEW_SHOT = "labeler_few_shot"
+"""`prompt_source` of a demonstration whose prompt is one pair of several that a labeler wrote."""
 LABELER, CONSENSUS, ADJUDICATED = "labeler", "consensus", "adjudicated"
 """Whose order a ranking is: one labeler's, that of several by ranked pairs, or a reviewer's above theirs."""
 STRONGEST = 4
@@ -154,6 +156,21 @@ class DemonstrationRecord(TypedDict):
     submitted_at: str
     suggestion: SuggestionRecord | None
     fixed: bool
+    prompt_source: str
+
+
+class PromptRecord(TypedDict):
+    """A line of prompts/SPLIT.jsonl: a prompt to be answered, whether or not anybody has labelled it."""
+
+    schema: int
+    prompt_id: int
+    campaign: str
+    split: str
+    prompt: list[Message]
+    use_case: str
+    language: str
+    source: str
+    created_at: str
 
 
 @dataclass(frozen=True)
@@ -212,6 +229,8 @@ class Demonstration:
     source: str = ""
     """How it came about (docs/data-contract.md), "" where the record doesn't say."""
     prompt_id: int | None = None
+    few_shot: bool = False
+    """Whether its prompt is an instruction, pairs of query and response as turns, and a query."""
 
 
 def parse_ranking(record: dict[str, Any]) -> Ranking:
@@ -257,7 +276,14 @@ def parse_demonstration(record: dict[str, Any]) -> Demonstration:
         completion=_answer(demonstration_id, _field(record, "completion", list)),
         source=str(record.get("source") or ""),
         prompt_id=record.get("prompt_id"),
+        few_shot=record.get("prompt_source") == FEW_SHOT,
     )
+
+
+def parse_prompt(record: dict[str, Any]) -> tuple[Message, ...]:
+    """The prompt of a line of prompts/. Raises Refused (without the place) when a field is missing or wrong."""
+    _check_schema(record)
+    return tuple(check_conversation(_field(record, "prompt", list)))
 
 
 def parse_prompt_and_completion(record: dict[str, Any]) -> tuple[tuple[Message, ...], str]:

@@ -15,9 +15,9 @@ from lm.snapshot.card import CARD, CARD_NAME, dataset_card
 from lm.snapshot.features import features_of
 from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, LeftOut, Manifest
 from lm.snapshot.parquet import PARQUET, write_parquet
-from lm.snapshot.records import DemonstrationRecord, PairRecord, RankingRecord
+from lm.snapshot.records import DemonstrationRecord, PairRecord, PromptRecord, RankingRecord
 
-Record = RankingRecord | PairRecord | DemonstrationRecord
+Record = RankingRecord | PairRecord | DemonstrationRecord | PromptRecord
 
 BUFFER_BYTES = 1 << 20
 READ_ONLY = 0o444

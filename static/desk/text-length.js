@@ -13,14 +13,18 @@ function show(counter) {
   const hint = counter.textContent;
   const texts = wordsOf("editor");
   const count = () => {
-    const characters = [...area.value.replace(/\s/g, "")].length;
     const text = WITHOUT_SPACES.test(counter.dataset.language) ? texts.characters : texts.words;
-    const values = { words: words(area.value, counter.dataset.language), characters };
-    counter.textContent = characters ? fill(text, values) : hint;
+    const characters = [...area.value].length; // blanks too: the limit beside it counts them
+    const values = { words: grouped(words(area.value, counter.dataset.language)), characters: grouped(characters) };
+    counter.textContent = area.value.trim() ? fill(text, values) : hint;
   };
   area.addEventListener("input", count);
   area.form.addEventListener("draft-restored", count);
   count();
+}
+
+function grouped(number) {
+  return number.toLocaleString(document.documentElement.lang);
 }
 
 /** As the language divides them, where the browser knows; "don't" is one word, a dash is none. */

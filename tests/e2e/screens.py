@@ -20,6 +20,8 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.base.states import ContentWarning
 from labeling.campaigns.services.prompts import warn_of_content
 from labeling.desk.services.assignments import ASSIGNMENTS
+from labeling.evaluations.services.planning import plan_evaluation
+from labeling.evaluations.services.running import decide, start_evaluation
 from labeling.loop.services.steering import create_loop, let_go_on
 from labeling.model_versions.services.promotion import promote
 from labeling.model_versions.services.reward_models import default_reward_model
@@ -29,7 +31,7 @@ from labeling.simulation.rules.preferences import rule_named
 from labeling.simulation.services import cast_of, rank_next
 from labeling.writing.suggestions.services import answer_request
 from tests.labeling.cast import PASSWORD, have_read, make_campaign, make_labeler, make_prompt, make_ready_task
-from tests.labeling.evaluations.people_judge import judge
+from tests.labeling.evaluations.people_judge import Speaker, judge, ranked_by, sampled
 from tests.labeling.handed_in import in_split
 from tests.labeling.loop.turning import two_turns
 from tests.labeling.models_in_use import registered
@@ -401,4 +403,33 @@ def test_loop(studio: Studio, keep: Keep, settings: Any, tmp_path: Path) -> None
     two_turns(loop, checkpoint, labeler=make_labeler("bob"), judge=judge())
     page = admin_window(studio, size=(1440, 1040))
     page.goto(f"/admin/labeling/loop/{loop.pk}/change/")
+    keep(page)
+
+
+def test_evaluation(studio: Studio, keep: Keep, tmp_path: Path) -> None:
+    """Three models, of which one was preferred: how often, how surely, and on which prompts."""
+    uses = ("generation", "open_qa", "brainstorming", "rewrite")
+    for number in range(60):
+        make_prompt(
+            studio.campaign,
+            submitter=in_split("test")[0],
+            language="en" if number % 3 else "zh",
+            use_case=uses[number % 4],
+        )
+    old, new, third = (registered(make_tiny_model(tmp_path / name)) for name in ("sft-3", "ppo-7", "dpo-2"))
+    promote(version=old, reason="The first one.")
+    planned = plan_evaluation(
+        name="PPO 7 against SFT 3", source=studio.campaign, candidate=new, baseline=old, others=[third], gain=0.2
+    )
+    evaluation = start_evaluation(evaluation=planned)
+    sampled(evaluation, **{"ppo-7": Speaker("New"), "sft-3": Speaker("Old"), "dpo-2": Speaker("Third")})
+    chance, usual = random.Random(3), {"New": 5.0, "Old": 4.0, "Third": 4.5}
+
+    def liking(text: str) -> float:
+        return float(round(usual[text.split(maxsplit=1)[0]] + chance.gauss(0, 0.8)))
+
+    ranked_by(judge(), evaluation, liking, rated=True)
+    decide(evaluation)
+    page = admin_window(studio, size=(1440, 1400))
+    page.goto(f"/admin/labeling/evaluation/{evaluation.pk}/change/")
     keep(page)

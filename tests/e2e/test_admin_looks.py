@@ -1,4 +1,4 @@
-"""The admin at 1440 pixels: four completions stand beside each other, whole."""
+"""The admin at 1440 pixels: four completions stand beside each other, whole, and buttons beneath the page's name."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,6 +8,12 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.models import Labeler, Ranking
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank
+
+IS_ON_TOP = """name => {
+    const box = name.getBoundingClientRect();
+    const seen = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    return box.width > 20 && (seen === name || name.contains(seen));
+}"""
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -31,4 +37,13 @@ def test_four_completions_fit_beside_each_other(browser: Browser, live_server: L
     tiers.wait_for()
     assert tiers.evaluate("tiers => tiers.scrollWidth <= tiers.clientWidth")
     assert page.locator("link[rel=icon]").get_attribute("href")
+
+    # The many buttons of a campaign leave its name readable, and none is cut off.
+    page.goto(f"/admin/labeling/campaign/{task.campaign_id}/change/")
+    header = page.locator("#header-inner")
+    header.wait_for()
+    name = header.locator("h1 a").last
+    assert name.evaluate(IS_ON_TOP)
+    assert header.evaluate("header => header.getBoundingClientRect().height") > 50  # they have a line of their own
+    assert header.locator("li").evaluate_all("all => all.every(one => one.getBoundingClientRect().right < innerWidth)")
     page.close()

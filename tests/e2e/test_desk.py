@@ -187,7 +187,9 @@ def seconds_of(work: Assignment) -> float:
 def test_the_length_is_in_words_or_in_characters(page: Page) -> None:
     start_writing(page)
     write(page, "Two words.")
-    expect(page.locator("[data-length-of]")).to_have_text("Words: 2 · characters: 9")
+    expect(page.locator("[data-length-of]")).to_have_text("Words: 2 · characters: 10")
+    write(page, "word " * 1000)
+    expect(page.locator("[data-length-of]")).to_have_text("Words: 1,000 · characters: 5,000")
     page.locator("[data-length-of]").evaluate("counter => (counter.dataset.language = 'zh')")
     write(page, "两个字。")
     expect(page.locator("[data-length-of]")).to_have_text("Characters: 4")

@@ -7,6 +7,7 @@ import pytest
 from lm.prompt_format import Message
 from lm.snapshot.records import Demonstration
 from policy_trainer.examples import Example, example_of
+from policy_trainer.few_shot import with_other_sets
 from policy_trainer.model import Policy, load_policy
 from rm_trainer.usable import Remarking
 from tests.tiny_models import make_tiny_model
@@ -75,3 +76,36 @@ def test_what_is_too_long_loses_its_start_and_an_answer_is_never_cut(tiny_base: 
 @pytest.mark.parametrize("source", ["labeler", "dialogue"])
 def test_the_first_token_is_never_learned(policy: Policy, source: str) -> None:
     assert not made(policy, source=source).learned[0]
+
+
+def few_shot(pairs: int, *, few_shot: bool = True) -> Demonstration:
+    """Of a prompt with so many other pairs."""
+    turns = [
+        Message(role=role, content=f"{text} {number}")
+        for number in range(pairs)
+        for role, text in (("user", "query"), ("assistant", "response"))
+    ]
+    prompt = (Message(role="system", content="Translate."), *turns, Message(role="user", content="the query"))
+    return Demonstration(7, prompt, "the response", few_shot=few_shot)
+
+
+def test_a_few_shot_demonstration_is_shown_behind_other_sets_of_its_own_pairs() -> None:
+    """Appendix A.3: the instruction, the query and the answer stay; queries go with their responses."""
+    ideal = few_shot(3)
+    made = with_other_sets(ideal, sets=5, seed=1)
+    assert made[0] == ideal
+    assert len({str(one.prompt) for one in made}) == 5
+    for one in made:
+        assert (one.prompt[0], one.prompt[-1], one.completion) == (ideal.prompt[0], ideal.prompt[-1], "the response")
+        numbers = [message["content"].split()[1] for message in one.prompt[1:-1]]
+        assert numbers[::2] == numbers[1::2]
+        assert len(set(numbers)) == len(numbers[::2])
+    assert made == with_other_sets(ideal, sets=5, seed=1)
+    assert made != with_other_sets(ideal, sets=5, seed=2)
+
+
+def test_there_are_no_more_sets_than_its_pairs_allow_and_other_demonstrations_stay_as_they_are() -> None:
+    assert len(with_other_sets(few_shot(1), sets=9, seed=1)) == 2
+    assert with_other_sets(few_shot(0), sets=9, seed=1) == [few_shot(0)]
+    assert with_other_sets(few_shot(3, few_shot=False), sets=9, seed=1) == [few_shot(3, few_shot=False)]
+    assert with_other_sets(few_shot(3), sets=1, seed=1) == [few_shot(3)]

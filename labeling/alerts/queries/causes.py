@@ -115,6 +115,8 @@ class NoticeFacts:
     stuck: list[Stuck]
     has_campaign: bool
     has_sft_model: bool
+    sft_model_tried: ModelVersion | None
+    """What becomes current as soon as a worker has tried it."""
     waiting_labelers: dict[LabelerState, int]
     """Who waits to be admitted, by state."""
     candidates_to_decide: int
@@ -134,6 +136,7 @@ def notice_facts() -> NoticeFacts:
     waiting = [run for run in last_runs if run.state == RunState.QUEUED and run.created_at < long_ago]
     queues = waiting_queues()
     gone = list(WorkerSign.objects.filter(at__lt=timezone.now() - GONE_AFTER))
+    has_sft_model = ModelVersion.objects.current(ModelKind.SFT).exists()
     return NoticeFacts(
         disks=disks_almost_full(),
         redis=redis_state() == "ok",
@@ -162,11 +165,18 @@ def notice_facts() -> NoticeFacts:
         empty_campaigns=_empty_campaigns(),
         stuck=stuck_in(queues),
         has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE, stage=CampaignStage.WORK).exists(),
-        has_sft_model=ModelVersion.objects.current(ModelKind.SFT).exists(),
+        has_sft_model=has_sft_model,
+        sft_model_tried=None if has_sft_model else _sft_model_tried(),
         waiting_labelers=_waiting_labelers(),
         candidates_to_decide=waiting_for_decision().count(),
         labelers_without_work=labelers_without_work().count() if queues else 0,
     )
+
+
+def _sft_model_tried() -> ModelVersion | None:
+    waiting = ModelCheck.objects.filter(state=CheckState.WAITING, model_version__kind=ModelKind.SFT)
+    check = waiting.exclude(promotion_reason="").select_related("model_version").order_by("pk").first()
+    return check.model_version if check else None
 
 
 def _broken_models() -> list[ModelCheck]:

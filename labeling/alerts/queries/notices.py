@@ -159,6 +159,10 @@ def _models(found: NoticeFacts) -> list[Notice]:
     ]
     if found.has_sft_model or not found.has_campaign:
         return broken
+    if tried := found.sft_model_tried:
+        text = _("A worker tries “%(version)s” before anything is sampled from it") % {"version": tried}
+        link = reverse("admin:labeling_modelversion_change", args=[tried.pk])
+        return [*broken, Notice(text=text, detail=_("It becomes current as soon as that has passed."), link=link)]
     return [
         *broken,
         Notice(

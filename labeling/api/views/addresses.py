@@ -9,8 +9,12 @@ from labeling.api.views.prompts import CampaignPromptsView, PromptView
 from labeling.api.views.records import (
     CampaignsView,
     CampaignView,
+    EvaluationsView,
+    EvaluationView,
     ModelVersionsView,
     ModelVersionView,
+    PolicyRunsView,
+    PolicyRunView,
     TrainingRunsView,
     TrainingRunView,
 )
@@ -33,6 +37,10 @@ API = [
     path(f"{V1}model-versions/<int:pk>/", ModelVersionView.as_view()),
     path(f"{V1}training-runs/", TrainingRunsView.as_view()),
     path(f"{V1}training-runs/<int:pk>/", TrainingRunView.as_view()),
+    path(f"{V1}policy-runs/", PolicyRunsView.as_view()),
+    path(f"{V1}policy-runs/<int:pk>/", PolicyRunView.as_view()),
+    path(f"{V1}evaluations/", EvaluationsView.as_view()),
+    path(f"{V1}evaluations/<int:pk>/", EvaluationView.as_view()),
     path(f"{V1}labelers/", LabelersView.as_view()),
     path(f"{V1}labelers/<int:pk>/", LabelerView.as_view()),
     path(f"{V1}skills/", SkillsView.as_view()),

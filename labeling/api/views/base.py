@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler, set_rollback
 
 from config.disk import is_disk_full
-from labeling.api.forms import MOST_ROWS, NoQuery, Strict
+from labeling.api.forms.sent import MOST_ROWS, NoQuery, Strict
 from labeling.api.services.idempotency import Answer, answer_once
 from labeling.base.refusals import KeyInUse, KeyReused, NoRewardModel, Refusal, TooManyRequests
 from labeling.base.states import ApiScope

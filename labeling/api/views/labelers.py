@@ -6,13 +6,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import (
-    LabelerChangesSerializer,
-    LabelerSerializer,
-    LabelersQuery,
-    PageQuery,
-    SkillSerializer,
-)
+from labeling.api.forms.records import LabelerSerializer, SkillSerializer
+from labeling.api.forms.sent import LabelerChangesSerializer, LabelersQuery, PageQuery
 from labeling.api.views.base import ApiView
 from labeling.base.states import ApiScope
 from labeling.base.trail.actors import acting_as

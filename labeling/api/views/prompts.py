@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import AddedPromptsSerializer, PageQuery, PromptsSerializer, StoredPromptSerializer
+from labeling.api.forms.sent import AddedPromptsSerializer, PageQuery, PromptsSerializer, StoredPromptSerializer
 from labeling.api.services.idempotency import Answer
 from labeling.api.views.base import ApiView
 from labeling.api.views.schema import IDEMPOTENCY_KEY

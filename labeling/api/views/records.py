@@ -1,28 +1,37 @@
-"""What can be looked at: campaigns with their progress, model versions with their metrics, training runs."""
+"""What can be looked at: campaigns with their progress, model versions with their metrics, runs, evaluations."""
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import (
+from labeling.api.forms.records import (
     CampaignSerializer,
     CampaignWithProgressSerializer,
+    EvaluationSerializer,
+    EvaluationWithFiguresSerializer,
     ModelVersionSerializer,
-    ModelVersionsQuery,
-    PageQuery,
+    PairSerializer,
+    PolicyRunSerializer,
     TrainingRunSerializer,
 )
+from labeling.api.forms.sent import ModelVersionsQuery, PageQuery
 from labeling.api.queries import progress_of
 from labeling.api.views.base import ApiView
 from labeling.base.states import ApiScope, ModelKind, ModelState
-from labeling.campaigns.managers.queries import campaigns_of
+from labeling.campaigns.managers.queries import campaigns_of, within_campaigns_of
+from labeling.evaluations.models import Evaluation
+from labeling.evaluations.queries.figures import figures_of
 from labeling.model_versions.models import ModelVersion
+from labeling.policies.models import PolicyRun
 from labeling.training.models import TrainingRun
 
 READ_CAMPAIGNS = (ApiScope.CAMPAIGNS_READ, "labeling.view_campaign")
 READ_MODELS = (ApiScope.MODELS_READ, "labeling.view_modelversion")
 READ_RUNS = (ApiScope.MODELS_READ, "labeling.view_trainingrun")
+READ_POLICY_RUNS = (ApiScope.MODELS_READ, "labeling.view_policyrun")
+READ_EVALUATIONS = (ApiScope.MODELS_READ, "labeling.view_evaluation")
 ID = OpenApiParameter("id", int, "path")
 
 
@@ -99,3 +108,53 @@ class TrainingRunView(ApiView):
     def get(self, request: Request, pk: int) -> Response:  # noqa: ARG002
         """One training run: where it is, what came of it, or why it failed."""
         return Response(TrainingRunSerializer(get_object_or_404(TrainingRun, pk=pk)).data)
+
+
+class PolicyRunsView(ApiView):
+    needs = {"GET": READ_POLICY_RUNS}
+    query_class = PageQuery
+    serializer_class = PolicyRunSerializer
+
+    @extend_schema(operation_id="policy_runs_list", responses=PolicyRunSerializer(many=True))
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """Training runs of policies (SFT, PPO, DPO), newest first."""
+        found = self.paginate_queryset(PolicyRun.objects.all())
+        return self.get_paginated_response(PolicyRunSerializer(found, many=True).data)
+
+
+class PolicyRunView(ApiView):
+    needs = {"GET": READ_POLICY_RUNS}
+    serializer_class = PolicyRunSerializer
+
+    @extend_schema(operation_id="policy_runs_get", parameters=[ID])
+    def get(self, request: Request, pk: int) -> Response:  # noqa: ARG002
+        """One training run of a policy: what it comes from, where it is, what came of it, or why it failed."""
+        return Response(PolicyRunSerializer(get_object_or_404(PolicyRun, pk=pk)).data)
+
+
+class EvaluationsView(ApiView):
+    needs = {"GET": READ_EVALUATIONS}
+    query_class = PageQuery
+    serializer_class = EvaluationSerializer
+
+    @extend_schema(operation_id="evaluations_list", responses=EvaluationSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Evaluations of models by people, newest first; to a campaign manager those of their campaigns."""
+        found = self.paginate_queryset(_evaluations_for(request))
+        return self.get_paginated_response(EvaluationSerializer(found, many=True).data)
+
+
+class EvaluationView(ApiView):
+    needs = {"GET": READ_EVALUATIONS}
+    serializer_class = EvaluationWithFiguresSerializer
+
+    @extend_schema(operation_id="evaluations_get", parameters=[ID])
+    def get(self, request: Request, pk: int) -> Response:
+        """One evaluation: how it is decided, and how often each model is preferred to each other one."""
+        evaluation = get_object_or_404(_evaluations_for(request), pk=pk)
+        pairs = figures_of(evaluation).pairs if evaluation.campaign_id is not None else []
+        return Response(EvaluationSerializer(evaluation).data | {"pairs": PairSerializer(pairs, many=True).data})
+
+
+def _evaluations_for(request: Request) -> QuerySet[Evaluation]:
+    return within_campaigns_of(request.user, Evaluation.objects.select_related("source"), "source")

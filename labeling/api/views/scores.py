@@ -15,7 +15,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import ItemsSerializer, ScoresSerializer
+from labeling.api.forms.sent import ItemsSerializer, ScoresSerializer
 from labeling.api.views.base import ApiView
 from labeling.base.states import ApiScope, ScoringState
 from labeling.rewards.models import ScoringRequest

@@ -10,7 +10,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import NewSnapshotSerializer, PageQuery, SnapshotRequestSerializer, SnapshotSerializer
+from labeling.api.forms.records import SnapshotSerializer
+from labeling.api.forms.sent import NewSnapshotSerializer, PageQuery, SnapshotRequestSerializer
 from labeling.api.services.idempotency import Answer
 from labeling.api.views.base import ApiView
 from labeling.api.views.schema import IDEMPOTENCY_KEY

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api.forms import DeliverySerializer, NewWebhookSerializer, PageQuery, WebhookSerializer
+from labeling.api.forms.sent import DeliverySerializer, NewWebhookSerializer, PageQuery, WebhookSerializer
 from labeling.api.models import Webhook
 from labeling.api.views.base import ApiView
 from labeling.base.states import ApiScope

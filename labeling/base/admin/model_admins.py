@@ -54,7 +54,9 @@ def column(
 
 
 def as_json(value: object) -> str:
-    """A value as people read JSON. A long one scrolls, also by keys."""
+    """A value as people read JSON; a dash for one that is empty. A long one scrolls, also by keys."""
+    if not value:
+        return "-"
     return format_html('<pre class="cc-code" tabindex="0">{}</pre>', json.dumps(value, ensure_ascii=False, indent=2))
 
 

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -206,7 +205,6 @@ class PromptAdmin(OfCampaigns, RecordAdmin):
         return ("aside", prompt.set_aside_reason[:40]) if prompt.set_aside_reason else None
 
 
-@admin.register(Submitter)
 class SubmitterAdmin(OfCampaigns, RecordAdmin):
     campaign_paths = ("prompts__campaign",)
     list_display = (shown("name", lazy("Submitter")), shown("split", lazy("Split")), "prompts")
@@ -214,6 +212,7 @@ class SubmitterAdmin(OfCampaigns, RecordAdmin):
     search_fields = ("name",)
     fields = ("name", "split", "prompts")
     readonly_fields = ("prompts",)
+    actions_detail: tuple[str, ...] = ()
 
     @column(lazy("Prompts"), ordering="prompt_count")
     def prompts(self, submitter: Submitter) -> str:

@@ -152,7 +152,7 @@ class HarvestRuleAdmin(SaysWhereNoneIsTaken):
 class WithdrawalAdmin(RecordAdmin):
     list_display = (
         shown("pk", lazy("Withdrawal")),
-        shown("user", lazy("Account")),
+        "whose",
         shown("withdrawn_at", lazy("On")),
         shown("conversations", lazy("Conversations")),
         "left",
@@ -160,11 +160,16 @@ class WithdrawalAdmin(RecordAdmin):
     )
     list_filter = by_day("withdrawn_at")
     list_select_related = ("user",)
-    search_fields = ("user__username",)
+    search_fields = ("user__username", "submitter")
     fields = (
-        "user", "asked_by", "withdrawn_at", "conversations", "prompts_deleted", "left", "in_snapshots", "seen_by",
+        "user", "submitter", "asked_by", "withdrawn_at", "conversations", "prompts_deleted", "left", "in_snapshots",
+        "seen_by",
     )  # fmt: skip
     readonly_fields = ("left", "in_snapshots", "seen_by")
+
+    @column(lazy("Whose"))
+    def whose(self, withdrawal: Withdrawal) -> str:
+        return str(withdrawal.user) if withdrawal.user else withdrawal.submitter
 
     @column(lazy("Prompts left out"))
     def left(self, withdrawal: Withdrawal) -> str:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.prompts import Prompt, Submitter
 from labeling.conversations.models import ServedConversation, Withdrawal
+from labeling.conversations.queries import not_withdrawn
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
 from labeling.exports.queries import exclusion_of
@@ -26,7 +28,7 @@ WITHDRAWN = "Withdrawn by whoever wrote it."
 class _Prompts:
     """Of what is withdrawn: those that nobody worked on, which go, and the others."""
 
-    untouched: list[int] = field(default_factory=list)
+    untouched: list[Prompt] = field(default_factory=list)
     worked_on: list[Prompt] = field(default_factory=list)
 
 
@@ -43,16 +45,43 @@ def withdraw(*, user: User, by: User, conversations: Sequence[int] | None = None
         theirs = theirs.filter(pk__in=conversations)
     locked = list(theirs.order_by("pk").select_for_update(of=("self",)).values_list("pk", "prompt_id"))
     prompts = _sorted([prompt_id for _pk, prompt_id in locked if prompt_id is not None])
-    ServedConversation.objects.filter(pk__in=[pk for pk, _prompt in locked]).delete()
+    taken = _take_out(prompts, [pk for pk, _prompt in locked], by)
+    return Withdrawal.objects.create(user=user, asked_by=by, **taken)
+
+
+@transaction.atomic
+def withdraw_submitter(*, submitter: Submitter, by: User) -> Withdrawal:
+    """Takes back all prompts of a submitter, whoever entered them, in every campaign, simulated ones too.
+
+    As with conversations: those that nobody worked on are deleted, the others are left out from now on; the withdrawal
+    names the snapshots and the model versions that saw any of them.
+    """
+    prompts = _sorted(list(not_withdrawn(submitter).values_list("pk", flat=True)))
+    both = [*prompts.untouched, *prompts.worked_on]
+    theirs = ServedConversation.objects.filter(prompt__in=both).order_by("pk")
+    conversations = list(theirs.select_for_update(of=("self",)).values_list("pk", flat=True))
+    return Withdrawal.objects.create(submitter=submitter.name, asked_by=by, **_take_out(prompts, conversations, by))
+
+
+class _Taken(TypedDict):
+    """Columns of a Withdrawal."""
+
+    conversations: int
+    prompts_deleted: int
+    prompts_left_out: list[int]
+    snapshots: list[int]
+    models_that_saw: list[str]
+
+
+def _take_out(prompts: _Prompts, conversations: Sequence[int], by: User) -> _Taken:
+    ServedConversation.objects.filter(pk__in=conversations).delete()
+    snapshots = snapshots_with([*prompts.untouched, *prompts.worked_on])  # while they are there to be asked about
     RewardScore.objects.filter(completion__task__prompt__in=prompts.untouched).delete()
-    deleted = delete_prompts(Prompt.objects.filter(pk__in=prompts.untouched))
+    deleted = delete_prompts(Prompt.objects.filter(pk__in=[prompt.pk for prompt in prompts.untouched]))
     for prompt in prompts.worked_on:
         _put_away(prompt, by)
-    snapshots = snapshots_with(prompts.worked_on)
-    return Withdrawal.objects.create(
-        user=user,
-        asked_by=by,
-        conversations=len(locked),
+    return _Taken(
+        conversations=len(conversations),
         prompts_deleted=deleted,
         prompts_left_out=[prompt.pk for prompt in prompts.worked_on],
         snapshots=[snapshot.pk for snapshot in snapshots],
@@ -70,7 +99,7 @@ def _sorted(prompt_ids: Sequence[int]) -> _Prompts:
         if _worked_on(prompt):
             found.worked_on.append(prompt)
         else:
-            found.untouched.append(prompt.pk)
+            found.untouched.append(prompt)
     return found
 
 
@@ -80,7 +109,8 @@ def _worked_on(prompt: Prompt) -> bool:
     gold = RankingTask.objects.filter(prompt=prompt, gold_item__isnull=False)
     copies = RankingTask.objects.filter(copy_of__prompt=prompt)
     return (
-        met.exists()
+        prompt.author_id is not None  # a labeler wrote it as their work
+        or met.exists()
         or Demonstration.objects.filter(prompt=prompt).exists()
         or gold.exists()
         or copies.exists()

@@ -147,6 +147,8 @@ def _cells(found: Estimate | Strength | None, form: str) -> list[Cell]:
     if found is None:
         return [unknown(_("not enough data")), Cell(text="")]
     value = found.points if isinstance(found, Strength) else found.value
+    if isinstance(found, Strength) and found.low == found.high == value:  # the one at 0, which the others are read from
+        return [Cell(text=f"{value:.0f}", value=0, strong=True), Cell(text="–")]
     return [
         Cell(text=form.format(value), value=round(value, 5), strong=True),
         Cell(text=f"{form.format(found.low)} – {form.format(found.high)}"),

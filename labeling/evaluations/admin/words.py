@@ -76,6 +76,10 @@ def _plan(evaluation: Evaluation) -> str:
 
 def _stands(evaluation: Evaluation) -> str:
     progress = progress_of(evaluation)
+    if evaluation.state in (EvaluationState.DONE, EvaluationState.STOPPED):
+        return _("%(judged)d of %(size)d prompts were judged. No more are asked.") % {
+            "judged": progress.asked - progress.waiting, "size": evaluation.size,
+        }  # fmt: skip
     return _("%(asked)d of %(size)d prompts were asked; %(waiting)d of them wait to be sampled or ranked.") % {
         "asked": progress.asked, "size": evaluation.size, "waiting": progress.waiting,
     }  # fmt: skip

@@ -87,6 +87,7 @@ class SnapshotAdmin(RecordAdmin):
             "splits": split_sizes(snapshot.counts),
             "left_out": left_out_in_words(snapshot.left_out),
             "runs": snapshot.trainingruns.select_related("model_version").order_by("-id"),
+            "policy_runs": snapshot.policyruns.select_related("model_version").order_by("-id"),
         }
 
     @column(lazy("Snapshot"), ordering="pk")
@@ -145,12 +146,14 @@ WHY_LEFT_OUT = {
     "labeler": lazy("%(count)s of labelers who are left out"),
     "campaign": lazy("%(count)s of campaigns that are left out"),
     "prompt_import": lazy("%(count)s of imports that are left out"),
+    "prompt": lazy("%(count)s of prompts that were withdrawn"),
     "use": lazy("%(count)s by the use of their campaigns"),
 }
 LABELS = {
     "rankings": lazy("Rankings"),
     "demonstrations": lazy("Demonstrations"),
     "imported_rankings": lazy("Existing comparisons"),
+    "prompts": lazy("Prompts"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Which snapshots hold labels of a prompt, and which model versions learned from them."""
+"""Which snapshots hold a prompt or labels of it, and which model versions learned from them."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from labeling.campaigns.models.prompts import Prompt
 from labeling.exports.models import Snapshot
-from labeling.exports.services.selected import demonstrations_of, imported_rankings_of, rankings_of
+from labeling.exports.services.selected import demonstrations_of, imported_rankings_of, prompts_of, rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.model_versions.models import ModelVersion
 
@@ -40,4 +40,6 @@ def _holds(snapshot: Snapshot, prompts: Collection[Prompt]) -> bool:
             return True
         if selection.include_imported and imported_rankings_of(selection).filter(prompt__in=prompts).exists():
             return True
+    if "prompts" in kinds and prompts_of(selection).filter(pk__in=[prompt.pk for prompt in prompts]).exists():
+        return True
     return "demonstrations" in kinds and demonstrations_of(selection).filter(prompt__in=prompts).exists()

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+from labeling.base.states import LabelerGroup
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.queries import KEPT, demonstrations_with_exclusion
-from labeling.exports.services.selected import demonstrations_of, rankings_of
+from labeling.exports.services.selected import demonstrations_of, prompts_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.prompt_format import Message
 from lm.snapshot.manifest import SCHEMA, utc_text
@@ -24,6 +25,7 @@ from lm.snapshot.records import (
     CompletionRecord,
     DemonstrationRecord,
     PairRecord,
+    PromptRecord,
     RankingRecord,
 )
 
@@ -293,6 +295,7 @@ def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]
         "message__suggestion__edit_distance",
         "message__suggestion__model_version__name",
         "fixed_by_id",
+        "prompt__source",
     )
     for row in rows.iterator(chunk_size=RANKINGS_AT_ONCE):
         yield _demonstration_record(selection, row)
@@ -301,7 +304,7 @@ def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]
 def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> DemonstrationRecord:
     (demonstration_id, revision, prompt_id, campaign, split, messages, text, labeler_id) = row[:8]
     (group, simulated, use_case, language, source, instructions, active_seconds, submitted_at) = row[8:16]
-    (outcome, edit_distance, model, fixed_by) = row[16:]
+    (outcome, edit_distance, model, fixed_by, prompt_source) = row[16:]
     return {
         "schema": SCHEMA,
         "demonstration_id": demonstration_id,
@@ -322,7 +325,36 @@ def _demonstration_record(selection: Selection, row: tuple[Any, ...]) -> Demonst
         "submitted_at": utc_text(submitted_at),
         "suggestion": {"outcome": outcome, "edit_distance": edit_distance, "model": model} if outcome else None,
         "fixed": fixed_by is not None,
+        "prompt_source": prompt_source,
     }
+
+
+def prompt_records(selection: Selection) -> Iterator[PromptRecord]:
+    """One record for each selected prompt that is not set aside now, and that no held-out labeler wrote: nothing is
+    trained on their work. Call inside a transaction.
+    """
+    rows = (
+        prompts_of(selection)
+        .filter(set_aside_reason="")
+        .exclude(author__group=LabelerGroup.HELD_OUT)
+        .values_list(
+            "id", "campaign__slug", "opening__split", "messages", "use_case", "language", "source", "created_at"
+        )
+    )
+    for prompt_id, campaign, split, messages, use_case, language, source, created_at in rows.iterator(
+        chunk_size=RANKINGS_AT_ONCE
+    ):
+        yield {
+            "schema": SCHEMA,
+            "prompt_id": prompt_id,
+            "campaign": campaign,
+            "split": split,
+            "prompt": _messages(messages),
+            "use_case": use_case,
+            "language": language,
+            "source": source,
+            "created_at": utc_text(created_at),
+        }
 
 
 def _messages(messages: list[dict[str, str]]) -> list[Message]:

@@ -13,7 +13,9 @@ from labeling.model_versions.queries import reward_model_named
 from lm.snapshot.manifest import utc_text
 from lm.snapshot.records import SPLITS
 
-KINDS = ("demonstrations", "pairs", "rankings")
+LABELS = ("demonstrations", "pairs", "rankings")
+"""What labelers made: what a snapshot holds where nobody says what."""
+KINDS = (*LABELS, "prompts")
 
 
 class Filters(TypedDict):

@@ -16,24 +16,24 @@ from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
 from labeling.exports.services.consensus import combined_records
 from labeling.exports.services.imported_rankings import imported_ranking_records
-from labeling.exports.services.records import demonstration_records, pair_records, ranking_records
+from labeling.exports.services.records import demonstration_records, pair_records, prompt_records, ranking_records
 from labeling.exports.services.selected import left_out_of
-from labeling.exports.services.selection import KINDS, Selection, select
+from labeling.exports.services.selection import LABELS, Selection, select
 from lm.atomic_files import atomic_directory
 from lm.errors import Failed, Refused
 from lm.snapshot.manifest import Counts, LeftOut, Manifest, utc_text
-from lm.snapshot.records import DemonstrationRecord, RankingRecord
+from lm.snapshot.records import DemonstrationRecord, PromptRecord, RankingRecord
 from lm.snapshot.writing import SnapshotWriter
 
 
 class SnapshotOptions(TypedDict, total=False):
     """What a snapshot holds: the same for the commands, the admin and programs. What is left out has its default.
 
-    `kinds`: some of rankings, pairs, demonstrations; all where left out. `as_of`, `since`: handed in up to the one, now
-    where left out, and after the other. `margins`: pairs say how much better. `parquet`: the same as Parquet, too.
-    `include_imported`: existing comparisons, behind the labelers' rankings. `include_left_out`: what admins left out of
-    training, too. `reward_model`: only what its campaigns feed it with. `labels`: all, consensus or adjudicated
-    (labeling/exports/services/consensus.py).
+    `kinds`: some of rankings, pairs, demonstrations, prompts; all but prompts where left out. `as_of`, `since`: handed
+    in up to the one, now where left out, and after the other. `margins`: pairs say how much better. `parquet`: the same
+    as Parquet, too. `include_imported`: existing comparisons, behind the labelers' rankings. `include_left_out`: what
+    admins left out of training, too. `reward_model`: only what its campaigns feed it with. `labels`: all, consensus or
+    adjudicated (labeling/exports/services/consensus.py).
     """
 
     kinds: Sequence[str]
@@ -82,7 +82,7 @@ def make_snapshot(directory: Path, *, made_by: str, **options: Unpack[SnapshotOp
 def selection_of(options: SnapshotOptions) -> Selection:
     """Which records the options select now, or as of their time. Raises SnapshotRefused."""
     return select(
-        kinds=options.get("kinds", KINDS),
+        kinds=options.get("kinds", LABELS),
         as_of=options.get("as_of"),
         since=options.get("since"),
         campaign=options.get("campaign"),
@@ -110,6 +110,10 @@ def _write(files: SnapshotWriter, selection: Selection, *, parquet: bool) -> Man
             _write_rankings(files, tally, selection)
         if "demonstrations" in selection.kinds:
             _write_demonstrations(files, tally, selection)
+        if "prompts" in selection.kinds:
+            for record in prompt_records(selection):
+                files.write("prompts", record["split"], record)
+                tally.prompt(record)
     if files.empty:
         raise NothingToExport(
             f"No record matches: {', '.join(selection.kinds)} as of {utc_text(selection.as_of)} with the filters "
@@ -172,6 +176,9 @@ class _Tally:
             self._numbers[record["split"]]["simulated_demonstrations"] += 1
         self._add_origin(record)
 
+    def prompt(self, record: PromptRecord) -> None:
+        self._prompts[record["split"]].add(record["prompt_id"])
+
     def _add_origin(self, record: RankingRecord | DemonstrationRecord) -> None:
         self._prompts[record["split"]].add(record["prompt_id"])
         if record["labeler"] is not None:
@@ -179,10 +186,10 @@ class _Tally:
 
     def counts(self) -> Counts:
         return {
-            split: dict(numbers)
+            split: dict(self._numbers[split])
             | {"prompts": len(self._prompts[split]), "labelers": len(self._labelers[split])}
             | ({"edits_left_out": self.edits_left_out[split]} if self.edits_left_out[split] else {})
-            for split, numbers in sorted(self._numbers.items())
+            for split in sorted(self._prompts)
         }
 
 

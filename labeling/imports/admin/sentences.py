@@ -83,8 +83,8 @@ SENTENCES = (
     _("A message of the tree has no text, or no role of prompter or assistant."),
     _("%(field)s must end with a message of the assistant."),
     _("The last message of %(field)s has no text."),
-    _("%(name)s has the key “%(key)s”, for which there is no place; a message has %(keys)s."),
-    _("%(name)s has the key “%(key)s”, for which there is no place. To leave it out, ignore it by name."),
+    _("%(why)s has the key “%(key)s”, for which there is no place; a message has %(keys)s."),
+    _("%(why)s has the key “%(key)s”, for which there is no place. To leave it out, ignore it by name."),
     _("The messages are no list; a prompt is a list of objects with a role and a content."),
     _("There are no messages; a prompt needs at least one user message."),
     _("The last message is from the %(role)s; a prompt must end with a user message."),
@@ -95,6 +95,10 @@ SENTENCES = (
     _("Message %(number)s is from the assistant, but no user message comes before it."),
     _("Message %(number)s has no text."),
     _("Message %(number)s: %(why)s"),
+    _("Message %(number)s"),
+    _("The last message of %(field)s"),
+    _("The %(field)s has no text."),
+    _("The %(field)s: %(why)s"),
     _("Character %(number)s is %(code)s, which can't be stored. Remove it and try again."),
     _(
         "The prompt has %(tokens)s tokens; at most %(limit)s fit, since the model's context is %(context)s tokens "

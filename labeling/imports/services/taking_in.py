@@ -244,8 +244,8 @@ def _messages_of(row: Row) -> list[Message]:
 
 def _accepted(row: Row, prompt: Prompt) -> Accepted:
     ranked = row.comparison.completions if row.comparison else ()
-    answers = [f"{each.rank}: {each.text[:60]}" for each in sorted(ranked, key=lambda each: each.rank)]
-    answers = answers or [each.text[:60] for each in row.completions] or [text[:60] for text in row.demonstrations]
+    answers = [f"{each.rank}: {_beginning(each.text)}" for each in sorted(ranked, key=lambda each: each.rank)]
+    answers = answers or [_beginning(text) for text in (*(each.text for each in row.completions), *row.demonstrations)]
     return Accepted(
         line=row.line,
         format=row.format,
@@ -256,6 +256,12 @@ def _accepted(row: Row, prompt: Prompt) -> Accepted:
         submitter=row.submitter,
         split=prompt.opening.split,
     )
+
+
+def _beginning(text: str) -> str:
+    """On one line, because each answer of a list has one."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:59] + "…"
 
 
 def _one_import_at_a_time() -> None:

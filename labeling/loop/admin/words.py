@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.admin.told import told
 from labeling.base.states import Verdict
 from labeling.loop.models import STEPS
-from labeling.training.admin.sentences import FAILURES
+from labeling.policies.admin.sentences import FAILURES
 
 SENTENCES = (
     _("Nobody has let it begin."),

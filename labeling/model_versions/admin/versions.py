@@ -78,7 +78,7 @@ class ModelVersionAdmin(RecordAdmin):
     list_select_related = ("parent", "snapshot", "reward_model")
     search_fields = ("name", "path")
     fields = (
-        "kind", "reward_model", "name", "path", "backend", "server", "served_name", "state", "state_reason",
+        "kind", "reward_model", "name", "path", "backend", "server", "served_name", "state",
         "checks_text", "parent", "rewarded_by", "watched_by", "snapshot",
         "created_at", "simulated", "promoted_at", "metrics_text",
     )  # fmt: skip

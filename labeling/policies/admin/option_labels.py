@@ -19,6 +19,7 @@ LABELS: Mapping[str, StrPromise] = {
     "epochs": _("Epochs"),
     "batch_size": _("Demonstrations per batch"),
     "residual_dropout": _("Dropout on the residual branches"),
+    "few_shot_sets": _("Sets of pairs for each few-shot example"),
     "prompts_to_choose_by": _("Prompts to choose the epoch by"),
     "pretraining": _("Directory of pretraining text"),
     "pretraining_share": _("Share of pretraining text"),

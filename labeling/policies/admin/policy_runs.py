@@ -17,7 +17,8 @@ from labeling.base.states import ModelKind, PolicyStage
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.policies.admin.curves import curves_of
-from labeling.policies.admin.sentences import decision_in_words, failure_in_words
+from labeling.policies.admin.option_labels import LABELS
+from labeling.policies.admin.sentences import FAILURES, decision_in_words
 from labeling.policies.models import PolicyRun
 from labeling.policies.queries import side_by_side, versions_to_choose
 from labeling.policies.services.requesting import QUEUED_POLICY_RUNS, request_policy_run
@@ -89,10 +90,12 @@ class PolicyRunAdmin(RunAdmin):
     change_form_outer_before_template = "policies/admin/policy_run.html"
     progress_template = "policies/admin/policy_progress.html"
     fields = (
-        "stage", "recipe", "trigger", "trigger_note", "include_simulated", "start", "rewarded_by", "watched_by",
+        "stage", "recipe", "show_trigger", "why_asked", "include_simulated", "start", "rewarded_by", "watched_by",
         "snapshot", "base", "model_version", *WHILE_IT_GOES_ON,
     )  # fmt: skip
     actions_list = ("train_a_policy",)
+    failures = FAILURES
+    option_names = LABELS
 
     def page_context(self, request: HttpRequest, run: PolicyRun) -> dict[str, Any]:
         return super().page_context(request, run) | evaluation_context(run.model_version)
@@ -108,9 +111,6 @@ class PolicyRunAdmin(RunAdmin):
 
     def decision_of(self, run: PolicyRun) -> str:
         return decision_in_words(run.decision)
-
-    def in_words(self, failure: str) -> str:
-        return failure_in_words(failure)
 
     def curves_of(self, run: PolicyRun, progress: Progress) -> list[Curve]:
         return curves_of(run, progress)

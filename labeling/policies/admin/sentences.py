@@ -8,11 +8,60 @@ from labeling.training.admin.sentences import FAILURES as TRAINING_FAILURES
 DECISIONS = (
     _("Kept as candidate: a policy is promoted by hand, or by an evaluation with people."),
     _("“%(version)s” was retired meanwhile; the run went on with it as it was recorded."),
-    _("The training stopped by itself: %(reason)s"),
+    _("The training stopped by itself: %(why)s"),
     _("What “%(version)s” was measured on is not known here, so nobody could see whether these prompts are among it."),
 )
 """The lines of PolicyRun.decision."""
 
+STOPS = (
+    _("The KL to the SFT model is %(kl)s nats, over its budget of %(budget)s."),
+    _("A token's entropy fell from %(first)s to %(now)s nats: the policy says one thing."),
+    _("Answers shrank from %(first)s to %(now)s tokens."),
+    _("its %(hours)s hours are over, %(episodes)s episodes."),
+    _(
+        "The watched reward fell from %(best)s after iteration %(iteration)s to %(now)s while the optimised one rose "
+        "from %(before)s to %(after)s: the policy pleases its reward model alone."
+    ),
+)
+"""Why PPO stops by itself (policy_trainer/watch.py)."""
+
+OF_THE_TRAINER = (
+    _(
+        "%(count)s prompts of %(where)s are longer than %(room)s tokens, which is what %(answer)s tokens of an answer "
+        "leave of %(length)s (number %(numbers)s). Give --leave-out-long-prompts, a lower --max-new-tokens, or a "
+        "larger --max-length if the model reads more."
+    ),
+    _(
+        "%(path)s has another %(what)s than the policy, so its value function can't read the policy's tokens. Train a "
+        "reward model from the policy's own base or SFT model."
+    ),
+    _(
+        "%(path)s orders %(share)s of %(pairs)s validation pairs as the labelers did: worse than chance, so a policy "
+        "would be trained against them. Train the reward model again."
+    ),
+    _(
+        "The reward model gives all of %(count)s answers the reward %(reward)s. It tells nothing apart: train it on "
+        "more rankings, or look at its validation accuracy."
+    ),
+    _(
+        "The reward model can't read an answer to prompt %(number)s: with it the prompt is over its length. Lower "
+        "--max-new-tokens, or train the reward model with a larger --max-length."
+    ),
+    _(
+        "%(path)s has no prompts in its split valid for --reward-model to choose an epoch by. Export some, or leave "
+        "--reward-model out."
+    ),
+    _(
+        "%(base)s has no token that ends a turn: its tokenizer names no end of sequence, and neither do its chat "
+        "template and generation_config.json. It would never learn to stop. Give the tokenizer an eos_token."
+    ),
+    _("There is no pretraining text in %(source)s. Give a directory of plain files as --pretraining."),
+    _(
+        "Where the residual branches of %(model)s end isn't known here, so --residual-dropout %(share)s can't be "
+        "done. Give --residual-dropout 0."
+    ),
+)
+"""The refusals of policy_trainer that are met most; its page quotes the others."""
 
 FAILURES = (
     *TRAINING_FAILURES,
@@ -21,8 +70,8 @@ FAILURES = (
         "simulated labelers to be included."
     ),
     _(
-        "There is no prompt to train on yet: the split train has none that was ranked or answered. Have some ranked, "
-        "or ask for what simulated labelers made to be included."
+        "There is no prompt to train on yet: the split train has none that is not set aside. Import prompts into a "
+        "campaign, or ask for simulated campaigns to be included."
     ),
     _(
         "There is no comparison to learn from yet: the split train has no ranking with two different ranks. Have more "
@@ -32,6 +81,7 @@ FAILURES = (
         "%(count)s prompts of the split train of %(snapshot)s begin like prompts that “%(version)s” is measured on "
         "(%(other)s). A policy is trained on prompts of that split alone: choose another snapshot."
     ),
+    *OF_THE_TRAINER,
 )
 """Of a run of either kind: `failure` and `interruption`."""
 
@@ -43,4 +93,4 @@ def failure_in_words(text: str) -> str:
 
 def decision_in_words(decision: str) -> str:
     """Each line in the reader's language where it is known."""
-    return "\n".join(told(line, DECISIONS) for line in decision.splitlines())
+    return "\n".join(told(line, (*DECISIONS, *STOPS)) for line in decision.splitlines())

@@ -29,7 +29,8 @@ EVERY_STAGE = (
 )  # fmt: skip
 OF_STAGE: Mapping[str, tuple[str, ...]] = {
     PolicyStage.SFT: (
-        "epochs", "batch_size", "residual_dropout", "prompts_to_choose_by", "pretraining", "pretraining_share",
+        "epochs", "batch_size", "residual_dropout", "few_shot_sets", "prompts_to_choose_by", "pretraining",
+        "pretraining_share",
     ),
     PolicyStage.PPO: (
         "episodes", "hours", "batch", "minibatch", "completions", "inner_epochs", "value_learning_rate",

@@ -34,11 +34,16 @@ STOPPED = "The training stopped by itself: {reason}"
 UNKNOWN_PROMPTS = (
     "What “{version}” was measured on is not known here, so nobody could see whether these prompts are among it."
 )
+EXPORTED = {
+    PolicyStage.SFT: ("demonstrations",),
+    PolicyStage.PPO: ("prompts", "demonstrations"),  # these are its pretraining text where no other is named
+    PolicyStage.DPO: ("rankings", "demonstrations"),
+}
 NOTHING = {
     PolicyStage.SFT: "There is no demonstration to learn from yet: the split train has none. Have some written, or ask "
     "for those of simulated labelers to be included.",
-    PolicyStage.PPO: "There is no prompt to train on yet: the split train has none that was ranked or answered. Have "
-    "some ranked, or ask for what simulated labelers made to be included.",
+    PolicyStage.PPO: "There is no prompt to train on yet: the split train has none that is not set aside. Import "
+    "prompts into a campaign, or ask for simulated campaigns to be included.",
     PolicyStage.DPO: "There is no comparison to learn from yet: the split train has no ranking with two different "
     "ranks. Have more ranked, or ask for what simulated labelers made to be included.",
 }
@@ -87,7 +92,7 @@ def _reward_models(run: PolicyRun) -> list[str]:
 
 
 def _export(run: PolicyRun) -> Snapshot:
-    """Everything that may be learned from; of PPO the prompts, and demonstrations as its pretraining text."""
+    """Everything that may be learned from."""
     directory = Path(settings.SNAPSHOTS_DIR) / name_on_disk(run, "policy-run")
     stage = PolicyStage(run.stage)
     if directory.exists():  # a worker was killed between writing it and saying so
@@ -95,7 +100,7 @@ def _export(run: PolicyRun) -> Snapshot:
     else:
         manifest = write_snapshot(
             directory,
-            kinds=("demonstrations",) if stage == PolicyStage.SFT else ("rankings", "demonstrations"),
+            kinds=EXPORTED[stage],
             include_simulated=run.include_simulated,
         )
     if not manifest.counts.get(TRAIN, {}).get(LEARNS_FROM[stage]):
@@ -128,12 +133,7 @@ def _refuse_measured_prompts(run: PolicyRun, snapshot: Snapshot) -> list[str]:
 
 
 def _openings(files: SnapshotFiles, splits: tuple[str, ...]) -> set[str]:
-    return {
-        opening_key(one.prompt)
-        for split in splits
-        for records in (files.rankings(split), files.demonstrations(split))
-        for one in records
-    }
+    return {opening_key(prompt) for split in splits for prompt in files.prompts(split)}
 
 
 @transaction.atomic

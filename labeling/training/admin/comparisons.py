@@ -23,8 +23,9 @@ from labeling.base.states import ModelKind
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.training.admin.evaluation_charts import bounds_of
+from labeling.training.admin.failures import failure_of
 from labeling.training.admin.measures import MEASURES
-from labeling.training.admin.sentences import failure_in_words
+from labeling.training.admin.sentences import FAILURES
 from labeling.training.models import EVALUATED, ModelComparison
 from labeling.training.services.comparisons import COMPARISONS, ComparisonResult, request_comparison
 from rm_trainer.evaluation.figures import Comparison
@@ -197,7 +198,7 @@ class ModelComparisonAdmin(RecordAdmin):
             "comparison": comparison,
             "rows": rows_of(result) if result else [],
             "difference": difference_of(comparison, result["comparison"]) if result else None,
-            "failure": failure_in_words(comparison.failure),
+            "failure": failure_of(comparison.failure, FAILURES, {}),
             "state_colour": STATE_COLOURS[comparison.state],
         }
 

@@ -1,10 +1,10 @@
 """What the admin of every kind of run has: the list, the page that is redrawn while it goes on, its end by hand."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,15 +13,17 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django_stubs_ext import StrOrPromise
+from django_stubs_ext import StrOrPromise, StrPromise
 
 from labeling.base.admin.charts import LineChart
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.model_admins import RecordAdmin, as_json, button, column
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.admin.told import told
 from labeling.base.states import RunState
-from labeling.training.admin.sentences import failure_in_words, trigger_in_words
+from labeling.training.admin.failures import failure_of
+from labeling.training.admin.sentences import FAILURES, trigger_in_words
 from labeling.training.models import Run
 from labeling.training.queries import Progress, progress_of, runs_with_last_step
 from labeling.training.services.runs import fail_run
@@ -29,10 +31,20 @@ from labeling.training.services.trainer_process import tail
 
 LOG_LINES = 60
 WHILE_IT_GOES_ON = (
-    "config_text", "output_path", "log_path", "worker", "attempts", "interruption", "created_at", "dispatched_at",
+    "config_text", "output_path", "log_path", "worker", "attempts", "why_interrupted", "created_at", "dispatched_at",
     "heartbeat_at", "progress_at", "finished_at", "cleared_at",
 )  # fmt: skip
 """Fields of a run's page, whatever its kind."""
+
+
+TRIGGER_WORDS: Mapping[str, StrPromise] = {
+    "rankings": lazy("New rankings"),
+    "labels": lazy("New labels"),
+    "days": lazy("Days since the last one"),
+    "reward": lazy("A new version of the reward model"),
+    "manual": lazy("By hand"),
+    "loop": lazy("The loop"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,9 +58,13 @@ class Curve:
 class RunAdmin(RecordAdmin):
     """A kind of run adds its button to start one, and says what its charts are and what came of it."""
 
-    readonly_fields = ("config_text",)
+    readonly_fields = ("config_text", "show_trigger", "why_asked", "why_interrupted")
     actions_detail = ("end",)
     progress_template = "training/admin/training_progress.html"
+    failures: ClassVar[Sequence[StrPromise]] = FAILURES
+    """What its runs and their trainer say in English, where somebody has translated it."""
+    option_names: ClassVar[Mapping[str, StrPromise]] = {}
+    """What the form of its recipe calls the trainer's options."""
 
     def title_of(self, run: Any) -> str:
         """Of the run's card."""
@@ -63,8 +79,8 @@ class RunAdmin(RecordAdmin):
         raise NotImplementedError
 
     def in_words(self, failure: str) -> str:
-        """Why a run failed or was interrupted, in the reader's language."""
-        return failure_in_words(failure)
+        """Why a run failed or was interrupted, in the reader's language where it is known."""
+        return told(failure, self.failures)
 
     def live_context(self, request: HttpRequest, run: Any) -> dict[str, Any]:  # noqa: ARG002  (for kinds that ask it)
         """The part of the page that changes while the run goes on."""
@@ -78,7 +94,7 @@ class RunAdmin(RecordAdmin):
             "curves": self.curves_of(run, progress),
             "log": tail(Path(run.log_path), lines=LOG_LINES) if run.log_path else "",
             "state_colour": STATE_COLOURS[run.state],
-            "failure": self.in_words(run.failure),
+            "failure": failure_of(run.failure, self.failures, self.option_names),
             "decision": self.decision_of(run),
             "interruption": self.in_words(run.interruption) if run.state == RunState.QUEUED else "",
         }
@@ -136,9 +152,24 @@ class RunAdmin(RecordAdmin):
 
     @column(lazy("Outcome"))
     def outcome(self, run: Run) -> str:
-        failure = self.in_words(run.failure).partition("\n")[0]
-        text = failure or self.decision_of(run) or trigger_in_words(run.trigger_note)
+        failure = failure_of(run.failure, self.failures, {})
+        if failure is not None and failure.quoted:
+            return format_html('<span class="cc-excerpt" lang="en">{}</span>', failure.words.partition("\n")[0][:160])
+        told_first = failure.words.partition("\n")[0] if failure else ""
+        text = told_first or self.decision_of(run) or trigger_in_words(run.trigger_note)
         return format_html('<span class="cc-excerpt">{}</span>', text[:160])
+
+    @column(lazy("interruption"))
+    def why_interrupted(self, run: Run) -> str:
+        return self.in_words(run.interruption) or "-"
+
+    @column(lazy("trigger note"))
+    def why_asked(self, run: Run) -> str:
+        return trigger_in_words(run.trigger_note) or "-"
+
+    @column(lazy("Trigger"))
+    def show_trigger(self, run: Run) -> str:
+        return str(TRIGGER_WORDS[run.trigger])
 
     @column(lazy("Configuration"))
     def config_text(self, run: Run) -> str:

@@ -21,6 +21,7 @@ from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
+from labeling.training.admin.reward_models import LABELS
 from labeling.training.admin.runs import WHILE_IT_GOES_ON, Curve, RunAdmin
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress
@@ -57,10 +58,11 @@ class TrainingRunAdmin(RunAdmin):
     search_fields = ("trigger_note", "decision", "failure")
     change_form_outer_before_template = "training/admin/training_run.html"
     fields = (
-        "reward_model", "recipe", "trigger", "trigger_note", "include_simulated", "promote_simulated", "snapshot",
+        "reward_model", "recipe", "show_trigger", "why_asked", "include_simulated", "promote_simulated", "snapshot",
         "base", "model_version", "compared_with", *WHILE_IT_GOES_ON,
     )  # fmt: skip
     actions_list = ("retrain_now",)
+    option_names = LABELS
 
     def page_context(self, request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
         return super().page_context(request, run) | {

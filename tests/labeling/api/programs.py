@@ -10,7 +10,7 @@ from labeling.people.tokens.services import make_token
 
 PERMISSIONS = (
     "view_campaign", "view_prompt", "add_prompt", "view_snapshot", "add_snapshot", "view_modelversion",
-    "view_trainingrun", "view_labeler", "change_labeler", "view_skill",
+    "view_trainingrun", "view_policyrun", "view_evaluation", "view_labeler", "change_labeler", "view_skill",
     "add_scoringrequest", "view_webhook", "add_webhook", "change_webhook", "delete_webhook",
 )  # fmt: skip
 

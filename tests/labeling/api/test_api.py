@@ -12,11 +12,15 @@ from django.test import Client
 from pytest_django import Settings
 
 from labeling.api.models import IdempotentRequest
-from labeling.base.states import ApiScope
+from labeling.base.states import ApiScope, ModelKind, PolicyStage
 from labeling.exports.services.requests import answer_snapshot_request
-from labeling.models import Campaign, Prompt, RankingTask, Snapshot, SnapshotRequest
+from labeling.model_versions.services.promotion import promote
+from labeling.models import Campaign, Evaluation, Prompt, RankingTask, Snapshot, SnapshotRequest
+from labeling.people.roles.rules import Role
+from labeling.people.roles.services import set_roles
 from labeling.people.skills.services import add_skill
 from labeling.people.tokens.services import revoke_tokens_of
+from labeling.policies.services.requesting import request_policy_run
 from tests.labeling.admin_cast import model_in, run_in_training
 from tests.labeling.api.programs import make_account, program_of
 from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt, make_ready_task
@@ -216,6 +220,44 @@ def test_models_and_runs_are_told_with_their_metrics(
     assert program.get("/api/v1/training-runs/").json()["results"][0]["id"] == run.pk
 
 
+def test_policy_runs_and_evaluations_are_told_with_all_that_they_come_from(
+    program: Client, campaign: Campaign, tmp_path: Path
+) -> None:
+    sft = promote(version=model_in(tmp_path / "tiny", kind=ModelKind.SFT), reason="The first one.")
+    run = request_policy_run(stage=PolicyStage.DPO, note="Try it.")
+    (told,) = program.get("/api/v1/policy-runs/").json()["results"]
+    assert told == program.get(f"/api/v1/policy-runs/{run.pk}/").json()
+    assert (told["stage"], told["state"], told["start"], told["rewarded_by"]) == ("dpo", "queued", sft.pk, None)
+    candidate = model_in(tmp_path / "better", kind=ModelKind.SFT)
+    evaluation = Evaluation.objects.create(name="Better?", source=campaign, candidate=candidate, baseline=sft, size=10)
+    (listed,) = program.get("/api/v1/evaluations/").json()["results"]
+    one = program.get(f"/api/v1/evaluations/{evaluation.pk}/").json()
+    assert one == listed | {"pairs": []}
+    assert (one["campaign"], one["candidate"], one["baseline"], one["decision"]) == (
+        "poems",
+        candidate.pk,
+        sft.pk,
+        None,
+    )
+
+
+def test_a_campaign_manager_is_told_of_evaluations_of_their_campaigns_alone(
+    program: Client, campaign: Campaign, tmp_path: Path
+) -> None:
+    candidate = model_in(tmp_path / "tiny", kind=ModelKind.SFT)
+    both = [campaign, make_campaign(slug="laws")]
+    own, other = (
+        Evaluation.objects.create(name=one.slug, source=one, candidate=candidate, demonstrations=True, size=10)
+        for one in both
+    )
+    manager = make_account("mona", permissions=())
+    set_roles(user=manager, roles=frozenset({Role.CAMPAIGN_MANAGER}))
+    campaign.managers.add(manager)
+    hers = program_of(User.objects.get(pk=manager.pk))
+    assert [each["id"] for each in hers.get("/api/v1/evaluations/").json()["results"]] == [own.pk]
+    assert hers.get(f"/api/v1/evaluations/{other.pk}/").status_code == 404
+
+
 def test_pages_go_on_from_a_key_and_skip_nothing_that_is_added_meanwhile(program: Client, campaign: Campaign) -> None:
     ids = [make_prompt(campaign).pk for _ in range(5)]
     page = program.get("/api/v1/campaigns/poems/prompts/?limit=2").json()
@@ -242,6 +284,8 @@ def test_pages_go_on_from_a_key_and_skip_nothing_that_is_added_meanwhile(program
         ("post", "/api/v1/snapshots/", ApiScope.SNAPSHOTS_WRITE),
         ("get", "/api/v1/model-versions/", ApiScope.MODELS_READ),
         ("get", "/api/v1/training-runs/", ApiScope.MODELS_READ),
+        ("get", "/api/v1/policy-runs/", ApiScope.MODELS_READ),
+        ("get", "/api/v1/evaluations/", ApiScope.MODELS_READ),
         ("post", "/api/v1/scores/", ApiScope.SCORES),
         ("post", "/api/v1/webhooks/", ApiScope.WEBHOOKS),
     ],

@@ -23,6 +23,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from config.wsgi import application
+from labeling.base.states import PolicyStage
+from labeling.evaluations.rules import gate
+from labeling.evaluations.rules.planning import Rule
+from labeling.models import Evaluation, PolicyRun
+from labeling.policies.services.recipes import current_recipe
 from tests.labeling.admin_cast import model_in
 from tests.labeling.api.programs import make_account, token_of
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -60,7 +65,12 @@ def token(described: schemathesis.BaseSchema, tmp_path: Path) -> str:
     for _ in range(2):
         make_ready_task(make_prompt(campaign))
     rank(make_labeler("alice"), [1, 2, 3, 4])
-    model_in(tmp_path / "tiny")
+    version = model_in(tmp_path / "tiny")
+    PolicyRun.objects.create(stage="sft", recipe=current_recipe(PolicyStage.SFT), trigger="manual")
+    decision = gate.decide([1.0, 0.5], Rule(margin=0, confidence=0.95, gain=0.1, power=0.8), complete=False)
+    planned = Evaluation(name="Mine", source=campaign, candidate=version, demonstrations=True, size=10)
+    planned.decision = decision
+    planned.save()
     return token_of(make_account())
 
 

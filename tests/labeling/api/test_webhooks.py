@@ -17,8 +17,11 @@ from django.utils import timezone
 
 from labeling.api.models import Webhook, WebhookDelivery
 from labeling.api.services.webhooks import TRY_AGAIN_AFTER, deliver_due
-from labeling.base.states import DeliveryState, ModelKind, WebhookEvent
+from labeling.base.states import DeliveryState, ModelKind, PolicyStage, WebhookEvent
+from labeling.evaluations.services.running import stop_evaluation
 from labeling.model_versions.services.promotion import promote
+from labeling.models import Campaign, Evaluation
+from labeling.policies.services.requesting import request_policy_run
 from labeling.training.services.requesting import request_retraining
 from labeling.training.services.runs import fail_run
 from tests.labeling.admin_cast import admin_browser, model_in, snapshot_in, texts_of
@@ -90,7 +93,13 @@ def test_each_event_is_told_once_with_ids_and_no_texts(receiver: Receiver, tmp_p
     promote(version=version, reason="It is good.")
     run = request_retraining(trigger="manual")
     fail_run(run=run, reason="No GPU.")
-    assert deliver_due() == 4
+    policy_run = request_policy_run(stage=PolicyStage.SFT)
+    fail_run(run=policy_run, reason="No disk.")
+    evaluation = Evaluation.objects.create(
+        name="Mine", source=Campaign.objects.get(), candidate=version, demonstrations=True, size=10
+    )
+    stop_evaluation(evaluation=evaluation, reason="Alice asked for it.")
+    assert deliver_due() == 6
     assert deliver_due() == 0
     told = [json.loads(body) for _headers, body in receiver.told]
     assert [(each["type"], each["data"]["id"]) for each in told] == [
@@ -98,9 +107,13 @@ def test_each_event_is_told_once_with_ids_and_no_texts(receiver: Receiver, tmp_p
         ("snapshot.created", snapshot.pk),
         ("model.promoted", version.pk),
         ("training_run.ended", run.pk),
+        ("policy_run.ended", policy_run.pk),
+        ("evaluation.ended", evaluation.pk),
     ]
     assert told[0]["data"]["labeler"].startswith("L")
     assert told[3]["data"]["failure"] == "No GPU."
+    assert (told[4]["data"]["stage"], told[4]["data"]["failure"]) == ("sft", "No disk.")
+    assert (told[5]["data"]["state"], told[5]["data"]["candidate"]) == ("stopped", version.pk)
     assert "alice" not in str(told)
     assert "blue" not in str(told)
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}

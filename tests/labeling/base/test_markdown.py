@@ -83,6 +83,14 @@ def test_common_markdown_is_rendered() -> None:
         assert f"<{tag}" in html
 
 
+def test_code_without_a_fence_keeps_the_indentation_in_which_it_may_differ() -> None:
+    lines = "def f(x):\n    if x:\n\treturn 1\n  return **2**"
+    shown = unescape(render_markdown(lines)).replace("\u00a0", " ")
+    assert shown == "<p>def f(x):<br>\n    if x:<br>\n    return 1<br>\n  return <strong>2</strong></p>\n"
+    assert render_markdown("- one\n  two\n- three") == "<ul>\n<li>one<br>\ntwo</li>\n<li>three</li>\n</ul>\n"
+    assert render_markdown("a\n" + 3000 * " " + "b").count("nbsp") <= 40
+
+
 def test_headings_fit_into_the_page() -> None:
     assert render_markdown("# A\n## B\n###### C", headings_from=3) == "<h3>A</h3>\n<h4>B</h4>\n<h6>C</h6>\n"
 

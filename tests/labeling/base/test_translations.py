@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import polib
+import pytest
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -95,3 +96,12 @@ def words_outside_tags(path: Path) -> set[str]:
 def test_no_template_has_a_text_that_translators_never_see() -> None:
     found = {path.name: words_outside_tags(path) - SAME_IN_CHINESE for path in TEMPLATES}
     assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    ("english", "never"), [("campaign", "活动"), ("labeler", "标记员"), ("ranking", "排名次"), ("", "您")]
+)
+def test_one_thing_has_one_word(english: str, never: str) -> None:
+    of_it = [entry for entry in catalogue().values() if english in entry.msgid.lower()]
+    assert of_it
+    assert [entry.msgid for entry in of_it if never in translation(entry)] == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,17 +10,21 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.alerts.queries.notices import Notice, notices
-from labeling.base.states import CampaignStage, CampaignState, LabelerState, ScreeningOutcome, TaskState
+from labeling.base.states import CampaignStage, CampaignState, LabelerState, ModelKind, ScreeningOutcome, TaskState
 from labeling.campaigns.services.campaigns import change_campaign_state
 from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_ranking
+from labeling.model_versions.services.promotion import promote_when_checked
+from labeling.model_versions.services.registration import register_model
 from labeling.models import Assignment, Labeler, ModelVersion, RankingTask, SelfAssessment
 from labeling.onboarding.screening.services import decide
 from labeling.people.services import change_labeler_state
 from labeling.ranking_tasks.services.setting_aside import restore_task, set_task_aside
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
+from tests.labeling.models_in_use import tried
 from tests.labeling.onboarding.screened import make_candidate, make_stage, ranks_all
+from tests.tiny_models import make_tiny_model
 
 pytestmark = pytest.mark.django_db
 
@@ -181,3 +186,16 @@ def test_tasks_of_campaigns_that_are_not_open_are_not_counted_as_ready(admin: Cl
     assert listed.context["cl"].result_count == 1
     campaigns = admin.get("/admin/labeling/campaign/").content.decode()
     assert campaigns.count("–") >= 2
+
+
+def test_while_a_worker_tries_the_first_model_nobody_is_asked_to_register_one(tmp_path: Path) -> None:
+    make_campaign()
+    assert said("No model is current")
+    version = register_model(kind=ModelKind.SFT, name="small", path=make_tiny_model(tmp_path / "small"))
+    assert said("No model is current")  # nobody asked for its promotion
+    promote_when_checked(version=version, reason="The first one.")
+    (notice,) = said("A worker tries “small”")
+    assert (notice.urgent, str(version.pk) in notice.link) == (False, True)
+    assert not said("No model is current")
+    tried(version)
+    assert not said("A worker tries")

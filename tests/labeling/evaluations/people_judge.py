@@ -1,6 +1,7 @@
 """Evaluations as beat, a sampling worker and labelers leave them, for the tests of this folder and the admin's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from labeling.base.states import LabelerGroup
@@ -51,8 +52,12 @@ def sampled(evaluation: Evaluation, **speakers: ScriptedSampler) -> list[Ranking
     return list(RankingTask.objects.filter(campaign=evaluation.campaign).order_by("pk"))
 
 
-def ranked_by(labeler: Labeler, evaluation: Evaluation, taste: Taste, *, at_most: int = 1000) -> list[Ranking]:
-    """The labeler ranks what they are offered, better answers first; what they find equally good is a tie."""
+def ranked_by(
+    labeler: Labeler, evaluation: Evaluation, taste: Taste, *, at_most: int = 1000, rated: bool = False
+) -> list[Ranking]:
+    """The labeler ranks what they are offered, better answers first; what they find equally good is a tie. `rated`: how
+    good they find it is their rating, from 1 to 7, and below 4 it fails the task.
+    """
     assert evaluation.campaign is not None
     have_read(labeler, evaluation.campaign)
     made: list[Ranking] = []
@@ -60,11 +65,18 @@ def ranked_by(labeler: Labeler, evaluation: Evaluation, taste: Taste, *, at_most
         texts = Completion.objects.in_bulk(assignment.shown_order)
         good = {key: taste(texts[key].text) for key in texts}
         ranks = [1 + len({value for value in good.values() if value > good[key]}) for key in sorted(good)]
+        said = judgements(assignment, ranks, quality=4)
+        if rated:
+            found = [max(1, min(7, int(good[key]))) for key in assignment.shown_order]
+            said = [
+                replace(each, quality=quality, flags=["fails_task"] if quality < 4 else [])
+                for each, quality in zip(said, found, strict=True)
+            ]
         made.append(
             submit_ranking(
                 labeler=labeler,
                 token=str(assignment.token),
-                judgements=judgements(assignment, ranks, quality=4),
+                judgements=said,
                 active_seconds=20,
             )
         )

@@ -43,7 +43,7 @@ COMPLETION_KEYS = [
 DEMONSTRATION_KEYS = [
     "schema", "demonstration_id", "revision", "prompt_id", "campaign", "split", "prompt", "completion", "labeler",
     "labeler_group", "simulated", "use_case", "language", "source", "instruction_version", "active_seconds",
-    "submitted_at", "suggestion", "fixed",
+    "submitted_at", "suggestion", "fixed", "prompt_source",
 ]  # fmt: skip
 
 
@@ -329,6 +329,7 @@ class TestDemonstrations:
             "submitted_at": None,
             "suggestion": None,
             "fixed": False,
+            "prompt_source": "import",
         }
         assert manifest.counts == {"train": {"demonstrations": 1, "prompts": 1, "labelers": 1}}
         assert [each.completion for each in open_snapshot(tmp_path / "out").demonstrations("train")] == [
@@ -428,7 +429,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ({"kinds": []}, "one or more of demonstrations, pairs, rankings, not nothing"),
+            ({"kinds": []}, "one or more of demonstrations, pairs, rankings, prompts, not nothing"),
             ({"kinds": ["ranks"]}, "not ranks"),
             ({"kinds": ["pairs"], "split": "dev"}, "no split “dev”; the splits are train, valid, test"),
             ({"kinds": ["pairs"], "split": "train", "held_out": True}, "in none of the splits"),

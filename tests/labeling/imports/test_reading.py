@@ -394,7 +394,10 @@ class TestParquet:
 
     def test_a_row_is_a_record_whose_nulls_are_absent(self) -> None:
         asked = {"role": "user", "content": "Why is the sea salty?", "name": None}
-        records = [{"messages": [asked], "language": None}, {"messages": [asked | {"name": "bo"}]}]
+        records: list[dict[str, Any]] = [
+            {"messages": [asked], "language": None},
+            {"messages": [asked | {"name": "bo"}]},
+        ]
         rows = read(parquet(records), "x.parquet")
         assert isinstance(rows[0], Row)
         assert (rows[0].line, rows[0].messages[-1]["content"]) == (1, "Why is the sea salty?")

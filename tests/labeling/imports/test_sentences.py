@@ -35,6 +35,12 @@ def test_every_refusal_of_an_import_has_its_sentence_in_chinese() -> None:
     ("english", "chinese"),
     [
         ("prompt must be a text, not a list.", "prompt 必须是文字，不能是列表。"),
+        (
+            "Message 2 has the key “name”, for which there is no place; a message has role and content.",
+            "第 2 条消息有键",
+        ),
+        ("The prompt has no text.", "prompt 没有文字。"),
+        (f"The prompt: {unstorable_character('a' + chr(0))}", "字段 prompt：第 2 个字符是 U+0000，无法保存。"),
         (f"Message 1: {unstorable_character('a' + chr(0))}", "第 1 条消息：第 2 个字符是 U+0000，无法保存。"),
         (
             f"{OPEN} Reading goes on at line 3.",

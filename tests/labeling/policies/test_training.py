@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from labeling.base.states import CheckState, LabelerGroup, ModelState, PolicyStage, RunState
-from labeling.exports.services.lineage import models_that_saw
+from labeling.exports.services.lineage import models_that_saw, snapshots_with
 from labeling.exports.services.snapshots import make_snapshot
 from labeling.model_versions.services.promotion import retire
 from labeling.models import Campaign, ModelVersion, PolicyRun
@@ -17,6 +17,8 @@ from labeling.policies.services.training import note, train_policy
 from labeling.training.services.leavings import KEEP_FAILED, clear_leavings
 from labeling.training.services.runs import SILENT_AFTER, claim_run, fail_run, put_back_silent_runs
 from labeling.training.services.trainer_process import TrainerFailed, TrainerInterrupted
+from lm.snapshot.reading import open_snapshot
+from lm.snapshot.records import TRAIN
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
 from tests.labeling.policies.scripted_trainer import PPO_EVENTS, ScriptedTrainer, asked, done, named, samples, step
@@ -81,10 +83,27 @@ def test_ppo_names_all_that_it_comes_from_and_keeps_its_curves_and_answers(
     assert "over its budget of 30." in run.decision
     assert "is not known here" in run.decision  # these reward models have no snapshot on record
     words = trainer.heard
+    assert run.snapshot is not None
+    assert run.snapshot.filters["kinds"] == ["demonstrations", "prompts"]
     assert (words[0], words[words.index("--reward-model") + 1]) == ("ppo", reward.path)
     assert words[words.index("--watched-reward-model") + 1] == "/watching"
     assert "--no-recompute-activations" in words
     assert "--hours" not in words  # a value that is not there is none
+
+
+def test_ppo_answers_prompts_that_nobody_has_labelled(trainer: ScriptedTrainer) -> None:
+    bare = make_prompt(make_campaign())
+    make_prompt(make_campaign(), submitter=IN_TEST)
+    named("sft", state="current")
+    current_reward_model()
+    trainer.says(PPO_EVENTS)
+    run = done(asked("ppo"))
+    assert run.state == RunState.DONE, run.failure
+    assert run.snapshot is not None
+    assert run.snapshot.counts["train"]["prompts"] == 1
+    (prompt,) = open_snapshot(Path(run.snapshot.path)).prompts(TRAIN)
+    assert list(prompt) == bare.messages
+    assert [version.name for version in models_that_saw(snapshots_with([bare]))] == [f"ppo-{run.pk}"]
 
 
 def test_a_reward_model_that_is_retired_meanwhile_is_gone_on_with_and_that_is_said(

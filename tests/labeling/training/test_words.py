@@ -1,5 +1,6 @@
 """Decisions, failures and reasons are stored in English and read in the language of whoever looks."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from labeling.training.services.requesting import request_retraining
 from labeling.training.services.retraining import HELD_BACK
 from labeling.training.services.runs import fail_run
 from tests.labeling.admin_cast import admin_browser
+from tests.labeling.models_in_use import promoted
+from tests.tiny_models import make_tiny_model
 
 RULE = Rule(tolerance=0.02, min_gain=0.0, confidence=0.95, min_test_rankings=50, min_new_rankings=25)
 
@@ -106,5 +109,37 @@ def test_the_pages_of_a_failed_run_and_of_a_version_are_in_the_readers_language(
     assert "由reward-2回退而来。" in page
 
 
+@pytest.mark.django_db
+def test_what_nobody_has_translated_is_quoted_as_english_with_the_recipes_names_of_its_options() -> None:
+    run = request_retraining(trigger="manual")
+    fail_run(run=run, reason="Something new. Lower --learning-rate, or give --cache-directory.")
+    client = admin_browser()
+    address = reverse("admin:labeling_trainingrun_change", args=[run.pk])
+    page = client.get(address).text
+    assert "says in English" not in page
+    assert "<code>--learning-rate</code> “Learning rate”" in page
+    in_chinese(client)
+    page = client.get(address).text
+    assert '<pre class="cc-error" lang="en">Something new.' in page
+    assert "训练程序用英文说明了" in page
+    assert "<code>--learning-rate</code> “学习率”" in page
+    assert "<code>--cache-directory</code>" not in page  # no option of a recipe
+    listed = client.get(reverse("admin:labeling_trainingrun_changelist")).text
+    assert '<span class="cc-excerpt" lang="en">Something new.' in listed
+
+
 def in_chinese(client: Client) -> None:
     client.cookies["django_language"] = "zh-hans"
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_version_says_its_name_as_it_is_and_its_reason_in_chinese(tmp_path: Path) -> None:
+    version = promoted(make_tiny_model(tmp_path / "gemma-small"))
+    ModelVersion.objects.update(state_reason="The first model to sample from.")
+    client = admin_browser()
+    client.cookies["django_language"] = "zh-hans"
+    page = client.get(reverse("admin:labeling_modelversion_change", args=[version.pk])).text
+    assert "最早用来采样的模型。" in page
+    assert "The first model to sample from." not in page
+    assert "Gemma-small" not in page
+    assert '<pre class="cc-code"' not in page  # there are no metrics to show

@@ -22,7 +22,7 @@ from labeling.base.messages import turns_of
 from labeling.base.states import GoldState
 from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.desk.rules.drafts import letter_of
-from labeling.quality.gold.admin.making import AnswerForm, made, name_of_item, user_of
+from labeling.quality.gold.admin.making import ASKED, AnswerForm, made, name_of_item, user_of
 from labeling.quality.gold.models import GoldItem, GoldVersion
 from labeling.quality.gold.rules import apart_of, ranks_of
 from labeling.quality.gold.services.items import (
@@ -158,6 +158,7 @@ class GoldItemAdmin(RecordAdmin):
             back=self.page_of(item),
             about=[item],
             form=partial(made, form, task=item.task, first=first),
+            notes=ASKED,
         )
         return confirm(self, request, confirmation, act)
 

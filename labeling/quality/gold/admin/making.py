@@ -21,6 +21,7 @@ from labeling.base.admin.fields import choice, long_text
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.model_admins import BaseAdmin, button
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
+from labeling.base.messages import turns_of
 from labeling.base.states import CampaignStage, TaskState
 from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import Ranking
@@ -44,6 +45,7 @@ class AnswerForm(forms.Form):
 
     def __init__(self, *args: Any, task: RankingTask, first: RightAnswer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.turns = turns_of(task.prompt.messages)
         completions = list(task.completions.order_by("pk"))
         rubric = task.campaign.rubric_versions.order_by("-version").first()
         flags = [(flag.key, flag.label) for flag in flags_of(rubric, get_language() or "en")]
@@ -122,6 +124,10 @@ class AnswerForm(forms.Form):
         )
 
 
+ASKED = "quality/gold/admin/asked.html"
+"""The prompt: nobody says in which order answers are without it."""
+
+
 class GoldMaking(BaseAdmin):
     """The button of a ranking's or a ranking task's page that makes a gold item of it."""
 
@@ -160,6 +166,7 @@ class GoldMaking(BaseAdmin):
             back=self.page_of(row),
             about=[task],
             form=partial(made, form, task=task, first=_first_answer(row)),
+            notes=ASKED,
         )
         return confirm(self, request, confirmation, act)
 

@@ -20,13 +20,15 @@ pytestmark = pytest.mark.django_db
 
 def test_a_ranking_becomes_gold_by_two_clicks() -> None:
     browser, alice = admin_browser(), make_labeler()
-    make_ready_task(make_prompt(make_campaign()))
+    make_ready_task(make_prompt(make_campaign(), text="Which tide is **higher**?"))
     ranking = rank(alice, [1, 2, 2, 3], flags=["hallucination"])
     page = browser.get(reverse("admin:labeling_ranking_change", args=[ranking.pk]))
     button = reverse("admin:labeling_ranking_make_gold", args=[ranking.pk])
     assert button in page.text  # the first click
 
-    form = browser.get(button).context["form"]
+    asked = browser.get(button)
+    assert "Which tide is <strong>higher</strong>?" in asked.text
+    form = asked.context["form"]
     sent = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
     done = browser.post(button, sent, follow=True)  # the second, with nothing changed
     assert done.status_code == 200
@@ -73,6 +75,7 @@ def test_single_pairs_that_must_hold_are_ticked_and_stand_ticked_when_the_answer
     item = GoldItem.objects.get()
     assert item.versions.get().must_hold == [[a, c], [c, b]], "the ranks say which of two is the better one"
     change = reverse("admin:labeling_golditem_change_answer", args=[item.pk])
+    assert task.prompt.last_user_text() in browser.get(change).text
     form = browser.get(change).context["form"]
     assert (form["apart"].initial, form["pairs"].initial) == ("ticked", [f"{a}-{c}", f"{b}-{c}"])
     browser.post(change, sent | {"apart": "2", "pairs": [f"{b}-{c}"]})

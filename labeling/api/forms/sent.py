@@ -6,6 +6,7 @@ from django.core.validators import URLValidator
 from django.urls import reverse
 from rest_framework import serializers
 
+from labeling.api.forms.records import SnapshotSerializer
 from labeling.api.models import Webhook, WebhookDelivery
 from labeling.base.states import (
     ContentWarning,
@@ -17,15 +18,10 @@ from labeling.base.states import (
     UseCase,
     WebhookEvent,
 )
-from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.exports.models import Snapshot, SnapshotRequest
+from labeling.exports.models import SnapshotRequest
 from labeling.exports.services.selection import KINDS
-from labeling.model_versions.models import ModelVersion
-from labeling.people.models import Labeler
-from labeling.people.skills.models import Skill
 from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS
-from labeling.training.models import TrainingRun
 from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST, SPLITS
 
 MOST_PROMPTS = 100
@@ -134,49 +130,6 @@ class StoredPromptSerializer(serializers.ModelSerializer[Prompt]):
         )  # fmt: skip
 
 
-class CampaignSerializer(serializers.ModelSerializer[Campaign]):
-    class Meta:
-        model = Campaign
-        fields = ("id", "slug", "name", "description", "state", "languages", "created_at")
-
-
-class ProgressSerializer(serializers.Serializer[Any]):
-    prompts = serializers.IntegerField()
-    prompts_set_aside = serializers.IntegerField()
-    demonstrations = serializers.IntegerField(help_text="Of people; revisions count once.")
-    demonstrations_wanted = serializers.IntegerField()
-    tasks_sampling = serializers.IntegerField()
-    tasks_ready = serializers.IntegerField()
-    tasks_done = serializers.IntegerField()
-    tasks_set_aside = serializers.IntegerField()
-    rankings = serializers.IntegerField(help_text="Of people; revisions count once.")
-    rankings_wanted = serializers.IntegerField()
-
-
-class CampaignWithProgressSerializer(CampaignSerializer):
-    progress = ProgressSerializer()
-
-    class Meta(CampaignSerializer.Meta):
-        fields = (*CampaignSerializer.Meta.fields, "progress")  # type: ignore[assignment]
-
-
-class SkillSerializer(serializers.ModelSerializer[Skill]):
-    name = serializers.DictField(child=serializers.CharField(), help_text="By interface language.")
-
-    class Meta:
-        model = Skill
-        fields = ("id", "slug", "name")
-
-
-class LabelerSerializer(serializers.ModelSerializer[Labeler]):
-    username = serializers.CharField(source="user.username")
-    pseudonym = serializers.CharField(help_text="Their name in exports and webhooks.")
-
-    class Meta:
-        model = Labeler
-        fields = ("id", "username", "pseudonym", "state", "group", "simulated", "languages", "skills", "created_at")
-
-
 class LabelersQuery(PageQuery):
     username = serializers.CharField(required=False)
     skill = serializers.CharField(required=False)
@@ -222,15 +175,6 @@ class NewSnapshotSerializer(Strict):
     )
 
 
-class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
-    filters = serializers.DictField(help_text="What was selected (docs/data-contract.md).")
-    counts = serializers.DictField(help_text="By split: rankings, usable pairs, prompts, labelers, demonstrations.")
-
-    class Meta:
-        model = Snapshot
-        fields = ("id", "as_of", "filters", "counts", "sha256", "bytes", "created_at")
-
-
 class SnapshotRequestSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="token")
     state = serializers.ChoiceField(choices=ExportState.choices)
@@ -240,29 +184,6 @@ class SnapshotRequestSerializer(serializers.Serializer[Any]):
 
     def get_address(self, asked: SnapshotRequest) -> str:
         return reverse("snapshot_request", args=[asked.token])
-
-
-class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
-    metrics = serializers.DictField(help_text="As the trainer's metrics.json has them; empty for registered models.")
-
-    class Meta:
-        model = ModelVersion
-        fields = (
-            "id", "kind", "name", "path", "parent", "snapshot", "state", "state_reason", "metrics", "created_at",
-            "promoted_at",
-        )  # fmt: skip
-
-
-class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
-    config = serializers.DictField()
-    evaluation = serializers.DictField(help_text="The new model and the one before it on the same test rankings.")
-
-    class Meta:
-        model = TrainingRun
-        fields = (
-            "id", "kind", "trigger", "trigger_note", "state", "failure", "config", "snapshot", "model_version",
-            "compared_with", "evaluation", "decision", "created_at", "finished_at",
-        )  # fmt: skip
 
 
 class ItemSerializer(Strict):
