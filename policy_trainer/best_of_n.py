@@ -144,5 +144,5 @@ def _record(one: Rollout, place: int) -> DemonstrationRecord:
         "labeler": None, "labeler_group": "", "simulated": True, "use_case": "", "language": "", "source": SOURCE,
         "instruction_version": None, "active_seconds": None,
         "submitted_at": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "suggestion": None, "fixed": False,
+        "suggestion": None, "fixed": False, "prompt_source": "",
     }  # fmt: skip

@@ -20,7 +20,7 @@ ZEBRA: DemonstrationRecord = {
     "prompt": PROMPT, "completion": [Message(role="assistant", content="A zebra.")], "labeler": "L1",
     "labeler_group": "training", "simulated": False, "use_case": "other", "language": "en", "source": "labeler",
     "instruction_version": 1, "active_seconds": 9, "submitted_at": "2026-01-01T00:00:00.000000Z", "suggestion": None,
-    "fixed": False,
+    "fixed": False, "prompt_source": "labeler",
 }  # fmt: skip
 
 
