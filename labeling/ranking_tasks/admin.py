@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.columns import bar, excerpt, measured_per
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
 from labeling.base.admin.model_admins import BaseAdmin, column, shown
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.setting_aside import SetAsideAdmin
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -64,9 +65,10 @@ class RankingTaskAdmin(OfCampaigns, SetAsideAdmin):
     list_per_page = 50
     change_form_outer_before_template = "ranking_tasks/admin/ranking_task.html"
     fields = (
-        "campaign", "prompt", "language", "state", "set_aside_reason", "k_requested", "k", "rankings_needed",
+        "campaign", "prompt", "language", "state", "reason", "k_requested", "k", "rankings_needed",
         "rankings_open", "rankings_done", "created_at", "dispatched_at", "ready_at",
     )  # fmt: skip
+    readonly_fields = ("reason",)
     consequences = (lazy("No labeler is offered it any more. Whoever holds it now may finish; it can be put back."),)
 
     def page_context(self, request: HttpRequest, task: RankingTask) -> dict[str, Any]:
@@ -79,7 +81,11 @@ class RankingTaskAdmin(OfCampaigns, SetAsideAdmin):
                 for completion in completions
             ],
             "assignments": task.assignments.select_related("labeler__user").order_by("-id"),
-            "sampling_runs": task.sampling_runs.select_related("model_version").order_by("-id"),
+            "set_aside": note_in_words(task.set_aside_reason),
+            "sampling_runs": [
+                (run, note_in_words(run.error))
+                for run in task.sampling_runs.select_related("model_version").order_by("-id")
+            ],
             "rankings": task.rankings.select_related("labeler__user").order_by("-id"),
         }
 
@@ -120,7 +126,7 @@ class RankingTaskAdmin(OfCampaigns, SetAsideAdmin):
 
     @column(lazy("Why set aside"))
     def reason(self, task: RankingTask) -> str:
-        return format_html('<span class="cc-excerpt">{}</span>', task.set_aside_reason)
+        return format_html('<span class="cc-excerpt">{}</span>', note_in_words(task.set_aside_reason))
 
     def put_aside(self, row: RankingTask, *, reason: str) -> None:
         set_task_aside(task=row, reason=reason)

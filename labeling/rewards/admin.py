@@ -21,6 +21,7 @@ from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -203,9 +204,10 @@ class ScoringRequestAdmin(RecordAdmin):
     search_fields = ("asked_by__username", "failure")
     list_per_page = 50
     fields = (
-        "asked_by", "state", "failure", "wanted", "model_version", "asked_at", "dispatched_at", "finished_at", "worker",
-        "items", "scores",
+        "asked_by", "state", "why_failed", "wanted", "model_version", "asked_at", "dispatched_at", "finished_at",
+        "worker", "items", "scores",
     )  # fmt: skip
+    readonly_fields = ("why_failed",)
 
     @column("#", ordering="pk")
     def number(self, asked: ScoringRequest) -> str:
@@ -214,6 +216,10 @@ class ScoringRequestAdmin(RecordAdmin):
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, asked: ScoringRequest) -> tuple[str, str]:
         return state_label(asked)
+
+    @column(lazy("failure"))
+    def why_failed(self, asked: ScoringRequest) -> str:
+        return note_in_words(asked.failure) or "-"
 
     @column(lazy("Completions"))
     def size(self, asked: ScoringRequest) -> int:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.filters import by_choice, by_day, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
@@ -169,10 +170,10 @@ class SuggestionRequestAdmin(OfCampaigns, RecordAdmin):
     list_per_page = 50
     change_form_outer_before_template = "writing/admin/suggestions.html"
     fields = (
-        "writer", "composition", "position", "wanted", "state", "failure", "failure_note", "asked_at", "dispatched_at",
+        "writer", "composition", "position", "wanted", "state", "failure", "why_failed", "asked_at", "dispatched_at",
         "finished_at", "worker", "attempts", "temperature", "top_p", "max_new_tokens", "seed",
     )  # fmt: skip
-    readonly_fields = ("writer",)
+    readonly_fields = ("writer", "why_failed")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SuggestionRequest]:
         found: QuerySet[SuggestionRequest] = super().get_queryset(request)
@@ -188,6 +189,10 @@ class SuggestionRequestAdmin(OfCampaigns, RecordAdmin):
     @column("#", ordering="pk")
     def number(self, asked: SuggestionRequest) -> str:
         return f"{asked.pk}"
+
+    @column(lazy("failure note"))
+    def why_failed(self, asked: SuggestionRequest) -> str:
+        return note_in_words(asked.failure_note) or "-"
 
     @column(lazy("Asked after"))
     def asked_after(self, asked: SuggestionRequest) -> str:

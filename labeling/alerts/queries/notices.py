@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from labeling.alerts.models import Incident, Words
 from labeling.alerts.queries.agreement import Drop, Moved
 from labeling.alerts.queries.causes import EmptyCampaign, NoticeFacts, notice_facts
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.states import AlertKind, AssignmentKind, ModelKind, ScoringState, SuggestionState, TaskState
 from labeling.desk.queries.idle import Stuck
 from labeling.desk.views.idle import words_for_admin
@@ -149,7 +150,7 @@ def _models(found: NoticeFacts) -> list[Notice]:
         Notice(
             text=_("The %(kind)s model “%(version)s” can't be used")
             % {"kind": check.model_version.get_kind_display(), "version": check.model_version},
-            detail=check.failure,
+            detail=note_in_words(check.failure),
             link=reverse("admin:labeling_modelversion_change", args=[check.model_version_id]),
             urgent=True,
             kind=AlertKind.MODEL_UNUSABLE,
@@ -188,7 +189,7 @@ def _failures(found: NoticeFacts) -> list[Notice]:
     return [
         Notice(
             text=text % {"times": failing.times},
-            detail=failing.reason.partition("\n")[0],
+            detail=note_in_words(failing.reason).partition("\n")[0],
             link=_list(noun, state__exact=state),
             urgent=True,
             kind=AlertKind.WORK_FAILS,
@@ -204,7 +205,7 @@ def _work(found: NoticeFacts) -> list[Notice]:
         Notice(
             text=ngettext("%(count)d ranking task set aside", "%(count)d ranking tasks set aside", reason.count)
             % {"count": reason.count},
-            detail=reason.reason,
+            detail=note_in_words(reason.reason),
             link=_list("rankingtask", state__exact=TaskState.SET_ASIDE, set_aside_reason__exact=reason.reason),
         )
         for reason in found.set_aside

@@ -19,6 +19,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
@@ -67,6 +68,16 @@ def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
     def value(row: Any) -> Any:
         word = getattr(row, f"get_{field}_display", None)
         return word() if word else getattr(row, field)
+
+    return value
+
+
+def noted(field: str, label: StrPromise) -> Callable[[Any], Any]:
+    """The same of what services and workers write down in English, in the reader's language."""
+
+    @column(label, ordering=field)
+    def value(row: Any) -> str:
+        return note_in_words(getattr(row, field))
 
     return value
 

@@ -5,6 +5,7 @@ A new refusal that an admin may meet gets its sentence here; a test finds those 
 
 from django.utils.translation import gettext_lazy as _
 
+from labeling.base.admin.model_sentences import MODEL_FILES
 from labeling.base.admin.told import told
 
 SENTENCES = (
@@ -64,6 +65,23 @@ SENTENCES = (
     _("Ranking task %(number)s is gold: labelers meet it as a check, and not else."),
     _("Ranking task %(number)s or its prompt is set aside. Put it back into the queue first."),
     _("Ranking task %(number)s waits for a ranking already; look at it when that has come."),
+    _("Only what was handed out to a labeler can be reviewed; this label came in another way."),
+    _("Only a dialogue, a chat or an own prompt that was handed in can be reviewed."),
+    _("Fewer than two labelers ranked this task, so there is nothing to adjudicate."),
+    _("Several people ranked this task. Adjudicate it, or accept that they differ."),
+    _("This is the work of one labeler; there is nothing to adjudicate."),
+    _("A ranking of this task came or changed while you looked. Look again, then decide."),
+    _("The labeler revised it while you looked at it. Look at the new revision, then decide."),
+    _("The account of this labeler is closed, so nobody would read it. Accept or fix the work."),
+    _("Nothing is changed. Accept the work as it is, or change it first."),
+    _("This is no ranking or demonstration that was handed out to one labeler."),
+    _("This was handed out to its labeler; there are no answers of their own writing."),
+    _("This is your own work, or you ranked this task yourself. Another reviewer has to look at it."),
+    _("This was decided already by %(name)s: %(state)s. Nothing was changed."),
+    _("This was decided already: %(state)s. Nothing was changed."),
+    _("It is not with its labeler any more. Look at the queue."),
+    _("Say what is to be changed: the labeler has only that to go by."),
+    _("The message is empty. Write something, then send it."),
     _("Say why: the labeler who reported it is told."),
     _("This report was decided already: %(state)s."),
     _("Ranking task %(number)s is gold already. Change its answer on the page of the gold item."),
@@ -217,4 +235,4 @@ SENTENCES = (
 
 
 def refusal_in_words(refusal: Exception) -> str:
-    return told(str(refusal), SENTENCES)
+    return told(str(refusal), (*SENTENCES, *MODEL_FILES))

@@ -19,6 +19,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import several
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.messages import turns_of
 from labeling.base.states import ContentWarning
 from labeling.campaigns.managers.admin import OfCampaigns
@@ -123,16 +124,17 @@ class PromptAdmin(OfCampaigns, RecordAdmin):
     fields = (
         "campaign", "submitter", "split", "source", "prompt_import", "import_line",
         "use_case", "language", "content_warnings", "required_skills", "author",
-        "set_aside_reason",
+        "why_aside",
         "demonstrations_needed", "demonstrations_open", "demonstrations_done", "ranking_tasks_needed",
         "ranking_tasks_made", "created_at",
     )  # fmt: skip
-    readonly_fields = ("split",)
+    readonly_fields = ("split", "why_aside")
 
     def page_context(self, request: HttpRequest, prompt: Prompt) -> dict[str, Any]:
         return super().page_context(request, prompt) | {
             "turns": turns_of(prompt.messages),
             "prompt": prompt,
+            "set_aside": note_in_words(prompt.set_aside_reason),
             "demonstrations": prompt.demonstrations.select_related("labeler__user").order_by("-id")[:20],
         }
 
@@ -202,7 +204,11 @@ class PromptAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("Set aside"), label={"aside": "warning"}, ordering="set_aside_reason")
     def aside(self, prompt: Prompt) -> tuple[str, str] | None:
-        return ("aside", prompt.set_aside_reason[:40]) if prompt.set_aside_reason else None
+        return ("aside", note_in_words(prompt.set_aside_reason)[:40]) if prompt.set_aside_reason else None
+
+    @column(lazy("Why set aside"))
+    def why_aside(self, prompt: Prompt) -> str:
+        return note_in_words(prompt.set_aside_reason) or "-"
 
 
 class SubmitterAdmin(OfCampaigns, RecordAdmin):

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as lazy
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, noted, shown
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import ConversationState
 from labeling.conversations.models import HarvestRule, ServedConversation, Withdrawal
@@ -39,7 +40,7 @@ class ServedConversationAdmin(SaysWhereNoneIsTaken, RecordAdmin):
         shown("submitter", lazy("Submitter")),
         "turns",
         "show_state",
-        shown("note", lazy("Note")),
+        noted("note", lazy("Note")),
         shown("campaign", lazy("Campaign")),
         shown("last_at", lazy("Last turn")),
     )
@@ -48,10 +49,10 @@ class ServedConversationAdmin(SaysWhereNoneIsTaken, RecordAdmin):
     search_fields = ("submitter",)
     list_per_page = 50
     fields = (
-        "source", "submitter", "state", "note", "campaign", "prompt_link", "said", "consent_given", "began_at",
+        "source", "submitter", "state", "show_note", "campaign", "prompt_link", "said", "consent_given", "began_at",
         "last_at",
     )  # fmt: skip
-    readonly_fields = ("prompt_link", "said", "consent_given")
+    readonly_fields = ("show_note", "prompt_link", "said", "consent_given")
     actions_detail = ("release", "leave")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ServedConversation]:
@@ -86,6 +87,10 @@ class ServedConversationAdmin(SaysWhereNoneIsTaken, RecordAdmin):
             '<p><strong>{}</strong><br><span style="white-space: pre-wrap">{}</span></p>',
             ((f"{turn.role} {turn.model_version or ''}", turn.content) for turn in turns),
         )
+
+    @column(lazy("Note"))
+    def show_note(self, conversation: ServedConversation) -> str:
+        return note_in_words(conversation.note) or "-"
 
     @column(lazy("Consent"))
     def consent_given(self, conversation: ServedConversation) -> str:

@@ -18,6 +18,8 @@ from django_stubs_ext import StrOrPromise
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.model_admins import RecordAdmin, as_json, button, column, shown
+from labeling.base.admin.notes_in_words import note_in_words
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import SnapshotRefused
 from labeling.base.states import ExportState
 from labeling.base.text import whole_number
@@ -117,7 +119,7 @@ class SnapshotAdmin(RecordAdmin):
         try:
             archive = archive_of(snapshot)
         except SnapshotRefused as refused:
-            messages.error(request, _("It can't be downloaded: %(why)s") % {"why": refused})
+            messages.error(request, _("It can't be downloaded: %(why)s") % {"why": refusal_in_words(refused)})
             return HttpResponseRedirect(self.page_of(snapshot))
         return StreamingHttpResponse(
             archive.chunks,
@@ -126,11 +128,12 @@ class SnapshotAdmin(RecordAdmin):
         )
 
 
-def unfinished_requests() -> list[SnapshotRequest]:
-    """Exports that wait or are being made, and those that failed within a day."""
+def unfinished_requests() -> list[tuple[SnapshotRequest, str]]:
+    """Exports that wait or are being made, and those that failed within a day, with why."""
     lately = timezone.now() - timedelta(days=1)
     unfinished = Q(state=ExportState.WAITING) | Q(state=ExportState.FAILED, finished_at__gt=lately)
-    return list(SnapshotRequest.objects.filter(unfinished).select_related("asked_by").order_by("-id")[:20])
+    found = SnapshotRequest.objects.filter(unfinished).select_related("asked_by").order_by("-id")[:20]
+    return [(each, note_in_words(each.failure)) for each in found]
 
 
 def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[int]]]:

@@ -4,16 +4,15 @@ from dataclasses import replace
 
 from django.utils.translation import gettext_lazy as _
 
+from labeling.base.admin.notes_in_words import NOTES
 from labeling.base.admin.told import told
 from labeling.imports.models import PromptImport
 from labeling.imports.rules.outcome import ImportResult
 
 SENTENCES = (
     _("It starts like line %(line)s of this file (near-duplicate)."),
-    _("It starts like prompt %(number)s, which is in the campaign already (near-duplicate)."),
     _("It starts like another new prompt (near-duplicate)."),
     _("The same comparison of the same prompt is there already."),
-    _("Submitter “%(name)s” has %(count)s prompts already, the most that one submitter may have."),
     _("The submitter's name is empty; the split hangs on it, so every prompt needs one."),
     _("The submitter's name must have 1 to %(most)s characters."),
     _("“%(code)s” is no language; give a code such as en or zh."),
@@ -100,11 +99,6 @@ SENTENCES = (
     _("The %(field)s has no text."),
     _("The %(field)s: %(why)s"),
     _("Character %(number)s is %(code)s, which can't be stored. Remove it and try again."),
-    _(
-        "The prompt has %(tokens)s tokens; at most %(limit)s fit, since the model's context is %(context)s tokens "
-        "and %(kept)s of them are kept for the answer. Shorten the prompt or lower max_new_tokens."
-    ),
-    _("The model's chat template refuses the conversation: %(why)s"),
     _("Broken JSON: %(why)s."),
     _("The field “%(name)s” is there twice."),
     _("%(text)s is no number that JSON knows."),
@@ -196,7 +190,7 @@ SENTENCES = (
 
 
 def in_readers_words(text: str) -> str:
-    return told(text, SENTENCES)
+    return told(text, (*SENTENCES, *NOTES))
 
 
 def result_in_words(prompt_import: PromptImport) -> ImportResult | None:

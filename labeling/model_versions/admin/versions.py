@@ -18,6 +18,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm, choice, switch, text
 from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.model_admins import RecordAdmin, as_json, button, column, shown
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
 from labeling.model_versions.admin.backends import backend_page
@@ -122,7 +123,7 @@ class ModelVersionAdmin(RecordAdmin):
             (
                 date_format(localtime(check.finished_at or check.asked_at), "SHORT_DATETIME_FORMAT"),
                 check.get_state_display(),
-                check.failure or check.result,
+                note_in_words(check.failure or check.result),
                 check.worker,
             )
             for check in list(version.checks.all())[:5]

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import AlreadyDecided, OwnWork, Refusal
 from labeling.base.states import AssignmentKind, ReviewReason, ReviewState
 from labeling.campaigns.managers.queries import campaigns_of
@@ -36,7 +37,7 @@ from labeling.review.queries.threads import messages_of, thread_about
 from labeling.review.services import reviews
 from labeling.review.services.threads import read_by_staff
 from labeling.review.views.access import ReviewerRequest, reviewer_page
-from labeling.review.views.words import KEYS, KIND_WORDS, REFUSALS, title_of
+from labeling.review.views.words import KEYS, KIND_WORDS, OF_EMPTY_TEXTS, title_of
 from labeling.writing.answers.queries import own_submission
 from labeling.writing.models import Composition
 
@@ -215,10 +216,10 @@ def _refused(request: ReviewerRequest, found: Review, form: DecisionForm) -> Htt
 
 def words_of_refusal(refusal: Refusal) -> str:
     """What a reviewer is told; services speak English, to logs and operators."""
-    for part, words in REFUSALS:
+    for part, words in OF_EMPTY_TEXTS:
         if part in str(refusal):
             return str(words)
-    return str(refusal)
+    return refusal_in_words(refusal)
 
 
 @require_POST

@@ -31,18 +31,11 @@ KEYS: tuple[tuple[str, Promise], ...] = (
     ("Ctrl Enter", _("Send")),
 )
 
-REFUSALS: tuple[tuple[str, Promise], ...] = (
-    ("revised it while", _("The labeler revised it while you looked at it. Look at the new revision, then decide.")),
-    ("account of this labeler is closed", _("The account of this labeler is closed, so nobody would read it. Accept "
-        "or fix the work.")),
-    ("Nothing is changed", _("Nothing is changed. Accept the work as it is, or change it first.")),
-    ("came or changed while", _("A ranking of this task came or changed while you looked. Look again, then decide.")),
-    ("not with its labeler any more", _("It is not with its labeler any more. Look at the queue.")),
-    ("Fewer than two labelers", _("Fewer than two labelers ranked this task, so there is nothing to adjudicate.")),
+OF_EMPTY_TEXTS: tuple[tuple[str, Promise], ...] = (
     ("demonstration is empty", _("The demonstration is empty.")),
     ("An answer is empty", _("An answer is empty. Write it, or leave it as it was.")),
-)  # fmt: skip
-"""A part of what the service says, and the words for people."""
+)
+"""A part of what a service tells a labeler, and the words for whoever fixes their work."""
 
 
 def title_of(kind: str) -> str:

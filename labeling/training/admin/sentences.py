@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext_lazy as _
 
+from labeling.base.admin.model_sentences import MODEL_FILES
 from labeling.base.admin.told import told
 from labeling.model_versions.models import Promotion
 
@@ -23,9 +24,6 @@ FAILURES = (
         "completions, or ask for simulated rankings to be included."
     ),
     _("There is no base model: register and promote an SFT model, or name one in the recipe."),
-    _("The model directory %(path)s does not exist."),
-    _("The model directory %(path)s is a file, not a directory."),
-    _("%(path)s can't be loaded as a model: %(why)s"),
     _("The weights of %(path)s lack %(names)s. Give a complete checkpoint."),
     _(
         "The device has not enough memory (lower --tokens-per-microbatch or give --recompute-activations): %(words)s. "
@@ -55,6 +53,7 @@ FAILURES = (
         "batch: %(rankings)s. Look at them, lower --learning-rate, or raise --spike-factor."
     ),
     _("The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."),
+    *MODEL_FILES,
 )
 """Of a training run: `failure` and `interruption`."""
 

@@ -11,13 +11,13 @@ from labeling.base.states import CampaignState, IllegalMove, check_move
 from tests.labeling.refusals_said import refusals_said
 
 LABELING = Path(__file__).resolve().parents[3] / "labeling"
-OF_PEOPLE_AT_WORK = {"desk/demonstrating", "desk/services", "writing", "review", "pay/surveys"}
+OF_PEOPLE_AT_WORK = {"desk/demonstrating", "desk/services", "writing", "pay/surveys"}
 """Their pages have words of their own for each kind of refusal."""
 OF_PROGRAMS = {"api", "serving", "rewards/services", "worker_models.py", "imports", "model_versions/services/trying.py"}
 """Answered in English, or read where tests/labeling/imports/test_sentences.py looks."""
-OF_OTHER_PAGES = {"PromptRefused", "InvalidCompletions", "InvitationGone", "SecondFactorRefused"}
+OF_OTHER_PAGES = {"DraftConflict", "PromptRefused", "InvalidCompletions", "InvitationGone", "SecondFactorRefused"}
 CLASSES = {name for name, kind in inspect.getmembers(refusals, inspect.isclass)} - OF_OTHER_PAGES
-PARTS = {"with_one": "", "by_way": ""}
+PARTS = {"with_one": "", "by_way": "", "by": " by 7"}
 
 
 def test_every_refusal_that_the_admin_shows_has_its_sentence_in_chinese() -> None:
