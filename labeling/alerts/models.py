@@ -5,6 +5,7 @@ from typing import TypedDict
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -47,7 +48,7 @@ class Incident(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}".strip()
+        return self.get_kind_display()
 
 
 class Silence(models.Model):
@@ -69,7 +70,10 @@ class Silence(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} until {self.until:%Y-%m-%d %H:%M}"
+        return gettext("%(kind)s until %(moment)s") % {
+            "kind": self.get_kind_display(),
+            "moment": f"{self.until:%Y-%m-%d %H:%M}",
+        }
 
 
 class Gpu(TypedDict):

@@ -5,6 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
@@ -104,7 +105,7 @@ class ServedConversation(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Kept conversation {self.pk}"
+        return gettext("Kept conversation %(number)s") % {"number": self.pk}
 
 
 class ServedTurn(models.Model):
@@ -158,7 +159,7 @@ class HarvestRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.share:.0%} for {self.campaign}"
+        return gettext("%(share)s for %(campaign)s") % {"share": f"{self.share:.0%}", "campaign": self.campaign}
 
 
 class Withdrawal(models.Model):
@@ -196,4 +197,4 @@ class Withdrawal(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Withdrawal {self.pk}"
+        return gettext("Withdrawal %(number)s") % {"number": self.pk}

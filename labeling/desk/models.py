@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -175,7 +176,7 @@ class Assignment(HeldWork):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} by {self.labeler}"
+        return gettext("%(kind)s by %(labeler)s") % {"kind": self.get_kind_display(), "labeler": self.labeler}
 
     @property
     def begun_at(self) -> datetime:
@@ -201,7 +202,7 @@ class EarlierDraft(models.Model):
         indexes = [models.Index(fields=["token", "-id"], name="earlier_draft_by_token")]
 
     def __str__(self) -> str:
-        return f"version {self.version} of {self.token}"
+        return gettext("Version %(version)s of %(token)s") % {"version": self.version, "token": self.token}
 
 
 class WorkingTime(models.Model):
@@ -261,7 +262,7 @@ class Revision(HeldWork):
         ]
 
     def __str__(self) -> str:
-        return f"revision of {self.assignment}"
+        return gettext("Revision of: %(work)s") % {"work": self.assignment}
 
     @property
     def labeler(self) -> Labeler:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
@@ -44,7 +45,10 @@ class Snapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Snapshot {self.pk} as of {self.as_of:%Y-%m-%d %H:%M}"
+        return gettext("Snapshot %(number)s as of %(moment)s") % {
+            "number": self.pk,
+            "moment": f"{self.as_of:%Y-%m-%d %H:%M}",
+        }
 
 
 class SnapshotRequest(StatefulModel):
@@ -76,7 +80,7 @@ class SnapshotRequest(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Export {self.pk}"
+        return gettext("Export %(number)s") % {"number": self.pk}
 
 
 TARGETS = ("ranking", "demonstration", "labeler", "campaign", "prompt_import", "prompt")
@@ -159,7 +163,7 @@ class Exclusion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.target} left out"
+        return gettext("%(target)s left out") % {"target": self.target}
 
     @property
     def kind(self) -> str:

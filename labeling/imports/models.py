@@ -2,6 +2,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -77,4 +78,4 @@ class ImportedRanking(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Existing comparison {self.pk}"
+        return gettext("Existing comparison %(number)s") % {"number": self.pk}

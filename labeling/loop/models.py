@@ -2,6 +2,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -159,4 +160,4 @@ class Turn(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.loop}, turn {self.number}"
+        return gettext("%(loop)s, turn %(number)s") % {"loop": self.loop, "number": self.number}

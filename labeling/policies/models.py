@@ -109,7 +109,7 @@ class PolicyRun(Run):
         ]
 
     def __str__(self) -> str:
-        return f"Policy run {self.pk}"
+        return gettext("Policy run %(number)s") % {"number": self.pk}
 
 
 class PolicyPoint(RunPoint):

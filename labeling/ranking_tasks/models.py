@@ -166,7 +166,7 @@ class RankingTask(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Ranking task {self.pk}"
+        return gettext("Ranking task %(number)s") % {"number": self.pk}
 
 
 ALL_THE_SAME = "All models that are compared gave the same answer, so there is nothing to rank: they tie."
@@ -252,7 +252,7 @@ class SamplingRun(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Sampling run {self.pk}"
+        return gettext("Sampling run %(number)s") % {"number": self.pk}
 
     def model_name(self) -> str:
         """In the admin, in the reader's language where no model wrote it."""

@@ -3,6 +3,7 @@ import uuid
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -121,4 +122,4 @@ class ScoringRequest(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Scoring request {self.pk}"
+        return gettext("Scoring request %(number)s") % {"number": self.pk}

@@ -210,7 +210,7 @@ class TrainingRun(Run):
         ]
 
     def __str__(self) -> str:
-        return f"Training run {self.pk}"
+        return gettext("Training run %(number)s") % {"number": self.pk}
 
 
 class TrainingPoint(RunPoint):

@@ -3,6 +3,7 @@ from datetime import datetime
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
@@ -78,7 +79,7 @@ class Composition(HeldWork):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} by {self.labeler}"
+        return gettext("%(kind)s by %(labeler)s") % {"kind": self.get_kind_display(), "labeler": self.labeler}
 
     @property
     def begun_at(self) -> datetime:
@@ -112,7 +113,7 @@ class Conversation(models.Model):
         constraints = [not_blank("language", name="conversation_language_not_blank")]
 
     def __str__(self) -> str:
-        return f"Conversation {self.pk}"
+        return gettext("Conversation %(number)s") % {"number": self.pk}
 
 
 class Message(models.Model):

@@ -29,4 +29,4 @@ class Change(models.Model):
         indexes = [models.Index(fields=["table_name", "row_id", "-id"], name="change_of_row")]
 
     def __str__(self) -> str:
-        return f"{self.table_name} {self.row_id} {self.action} by {self.actor}"
+        return f"{self.row_name or self.row_id} · {self.actor}"

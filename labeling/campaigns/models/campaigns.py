@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -346,7 +347,7 @@ class InstructionVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.campaign} instructions v{self.version}"
+        return gettext("%(campaign)s instructions v%(version)s") % {"campaign": self.campaign, "version": self.version}
 
 
 class RubricVersion(models.Model):
@@ -369,7 +370,7 @@ class RubricVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.campaign} rubric v{self.version}"
+        return gettext("%(campaign)s rubric v%(version)s") % {"campaign": self.campaign, "version": self.version}
 
     def flag_keys(self) -> list[str]:
         return [flag["key"] for flag in self.flags]

@@ -2,6 +2,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
@@ -111,4 +112,4 @@ class Demonstration(models.Model):
         ]  # export.py reads in this order
 
     def __str__(self) -> str:
-        return f"Demonstration {self.pk} of prompt {self.prompt_id}"
+        return gettext("Demonstration %(number)s of prompt %(prompt)s") % {"number": self.pk, "prompt": self.prompt_id}

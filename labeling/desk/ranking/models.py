@@ -3,6 +3,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
@@ -73,7 +74,7 @@ class Ranking(models.Model):
         indexes = [models.Index(F("submitted_at"), F("id"), name="ranking_by_time")]  # export.py, retraining triggers
 
     def __str__(self) -> str:
-        return f"Ranking {self.pk}"
+        return gettext("Ranking %(number)s") % {"number": self.pk}
 
     def strength_in_words(self, rank: int) -> StrPromise | str:
         """How much better this rank is than the next; empty for the last one and where nobody asked."""

@@ -4,6 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -27,7 +28,7 @@ class Candidate(models.Model):
         ordering = ["-since", "-id"]
 
     def __str__(self) -> str:
-        return f"Candidate {self.number}"
+        return gettext("Candidate %(number)s") % {"number": self.number}
 
 
 class SelfAssessment(models.Model):

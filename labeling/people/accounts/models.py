@@ -10,3 +10,6 @@ class FailedLogin(AccessFailureLog):  # type: ignore[misc]  # axes is not typed
         app_label = "labeling"
         verbose_name = _("failed log-in")
         verbose_name_plural = _("failed log-ins")
+
+    def __str__(self) -> str:
+        return f"{self.username} · {self.ip_address} · {self.attempt_time:%Y-%m-%d %H:%M}"

@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -75,7 +76,11 @@ class RankingAgreement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.labeler} and {self.partner or self.get_partner_kind_display()} on task {self.task_id}"
+        return gettext("%(labeler)s and %(partner)s on task %(number)s") % {
+            "labeler": self.labeler,
+            "partner": self.partner or self.get_partner_kind_display(),
+            "number": self.task_id,
+        }
 
 
 class CompletionAgreement(models.Model):

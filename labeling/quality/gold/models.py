@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -40,7 +41,7 @@ class GoldItem(StatefulModel):
         constraints = [one_of("state", GoldState, name="gold_item_state_known")]
 
     def __str__(self) -> str:
-        return f"Gold item {self.pk}"
+        return gettext("Gold item %(number)s") % {"number": self.pk}
 
 
 class GoldVersion(models.Model):
@@ -149,4 +150,4 @@ class Check(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} for {self.labeler}"
+        return gettext("%(kind)s for %(labeler)s") % {"kind": self.get_kind_display(), "labeler": self.labeler}

@@ -5,6 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
@@ -130,7 +131,7 @@ class Review(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Review {self.pk}"
+        return gettext("Review %(number)s") % {"number": self.pk}
 
     @property
     def work(self) -> Work | None:
@@ -161,7 +162,7 @@ class Adjudication(models.Model):
         indexes = [models.Index(F("decided_at"), F("id"), name="adjudication_by_time")]  # exports read in this order
 
     def __str__(self) -> str:
-        return f"Adjudication {self.number} of {self.task}"
+        return gettext("Adjudication %(number)s of %(task)s") % {"number": self.number, "task": self.task}
 
 
 class AdjudicatedCompletion(models.Model):

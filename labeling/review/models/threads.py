@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
@@ -60,7 +61,7 @@ class Thread(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Messages of {self.labeler}"
+        return gettext("Messages of %(labeler)s") % {"labeler": self.labeler}
 
     @property
     def about(self) -> Work | None:
@@ -124,4 +125,4 @@ class BrokenTaskReport(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Report {self.pk}"
+        return gettext("Report %(number)s") % {"number": self.pk}

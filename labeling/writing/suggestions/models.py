@@ -2,6 +2,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
@@ -62,7 +63,7 @@ class SuggestionRequest(StatefulModel):
         ]
 
     def __str__(self) -> str:
-        return f"Suggestion request {self.pk}"
+        return gettext("Suggestion request %(number)s") % {"number": self.pk}
 
 
 class Suggestion(models.Model):

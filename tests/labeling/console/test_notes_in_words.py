@@ -75,7 +75,7 @@ def test_pages_of_the_admin_say_in_chinese_why_work_was_set_aside_and_a_model_ca
     def page(name: str, *args: int) -> str:
         return olga.get(reverse(f"admin:{name}", args=args), headers={"accept-language": "zh-hans"}).text
 
-    few = "只采样到 1 个不同的补全"
+    few = "只采样到 1 个不同的回答"
     assert page("labeling_rankingtask_change", task.pk).count(few) == 2
     assert "它的工作进程中途终止了" in page("labeling_rankingtask_change", task.pk)
     tasks, front = page("labeling_rankingtask_changelist"), page("index")

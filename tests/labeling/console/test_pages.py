@@ -1,5 +1,6 @@
 """Every page of the admin opens for those who may see it, with no more queries where there are more rows."""
 
+import inspect
 import re
 from typing import Any
 
@@ -248,3 +249,13 @@ def test_the_admin_speaks_chinese(everything: Campaign) -> None:
     assert "Overview" not in page.text
     prompts = client.get(reverse("admin:labeling_prompt_changelist"), headers={"accept-language": "zh-hans"})
     assert "用途" in prompts.text
+
+
+def test_what_rows_are_called_is_read_in_the_admin_s_language() -> None:
+    """It stands in titles, links and confirmations."""
+    in_english = {
+        noun.__name__: re.findall(r"[A-Za-z]{2,}", re.sub(r"\{[^}]*\}", "", written))
+        for noun in NOUNS
+        for written in re.findall(r'f"([^"]*)"', inspect.getsource(noun.__str__))
+    }
+    assert {name: words for name, words in in_english.items() if words} == {}

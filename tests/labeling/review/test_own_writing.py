@@ -97,7 +97,10 @@ def test_each_kind_comes_into_the_queue_as_rankings_do(alice: Labeler, bob: Labe
     dialogue(bob, first, answer="Nobody knows.")
     start_composition(labeler=bob, campaign=first, kind=CompositionKind.DIALOGUE)  # not handed in
     assert plan_reviews() == 5
-    assert [(str(each.composition), each.reasons) for each in Review.objects.order_by("composition_id")] == [
+    assert [
+        (f"{each.composition.kind} by {each.composition.labeler}", each.reasons)
+        for each in Review.objects.order_by("composition_id")
+    ] == [
         ("dialogue by alice", ["random"]),
         ("own_prompt by alice", ["random"]),
         ("chat by alice", ["random"]),
