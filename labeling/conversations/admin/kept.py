@@ -22,6 +22,8 @@ from labeling.conversations.models import HarvestRule, ServedConversation, Withd
 from labeling.conversations.queries import waiting_for_a_rule
 from labeling.conversations.services.harvesting import pass_over, release_masked
 
+ROLES = {"user": lazy("User"), "assistant": lazy("Assistant"), "system": lazy("System")}
+
 
 class SaysWhereNoneIsTaken(BaseAdmin):
     """Says above the list that no campaign takes conversations, and what to do, as long as that is so."""
@@ -85,7 +87,7 @@ class ServedConversationAdmin(SaysWhereNoneIsTaken, RecordAdmin):
         return format_html_join(
             "",
             '<p><strong>{}</strong><br><span style="white-space: pre-wrap">{}</span></p>',
-            ((f"{turn.role} {turn.model_version or ''}", turn.content) for turn in turns),
+            ((turn.model_version or ROLES[turn.role], turn.content) for turn in turns),
         )
 
     @column(lazy("Note"))

@@ -99,7 +99,8 @@ def test_no_template_has_a_text_that_translators_never_see() -> None:
 
 
 @pytest.mark.parametrize(
-    ("english", "never"), [("campaign", "活动"), ("labeler", "标记员"), ("ranking", "排名次"), ("", "您")]
+    ("english", "never"),
+    [("campaign", "活动"), ("labeler", "标记员"), ("ranking", "排名次"), ("token", " token"), ("", "您")],
 )
 def test_one_thing_has_one_word(english: str, never: str) -> None:
     of_it = [entry for entry in catalogue().values() if english in entry.msgid.lower()]

@@ -8,11 +8,12 @@ from django.utils import translation
 
 from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.refusals_in_words import refusal_in_words
-from labeling.models import ModelVersion, SamplingRun
+from labeling.models import Labeler, ModelVersion, SamplingRun, ServedConversation
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from labeling.ranking_tasks.services.tasks import set_aside
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
+from tests.labeling.conversations.talks import kept
 from tests.labeling.refusals_said import refusals_said
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,7 +62,7 @@ def test_what_is_written_down_of_work_has_its_sentence_in_chinese() -> None:
 
 
 @pytest.mark.django_db
-def test_pages_of_the_admin_say_in_chinese_why_work_was_set_aside_and_a_model_can_t_be_used() -> None:
+def test_pages_of_the_admin_say_in_chinese_why_work_was_set_aside_and_a_model_can_t_be_used(alice: Labeler) -> None:
     """Each page on which a stored note stands; what somebody wrote by hand stays as it was written."""
     campaign = make_campaign()
     task, other = (make_ready_task(make_prompt(campaign, text=text)) for text in ("Why is it so?", "And now?"))
@@ -70,6 +71,8 @@ def test_pages_of_the_admin_say_in_chinese_why_work_was_set_aside_and_a_model_ca
     SamplingRun.objects.filter(task=task).update(error="Its worker died in the middle of it.")
     version = ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
     version.checks.create(state="failed", failure="/tiny holds no weights: model.safetensors or 7 is missing.")
+    conversation = kept(alice.user, "My address is kim@example.org, write to me.")
+    ServedConversation.objects.update(note="It holds personal data: email.")
     olga = admin_browser()
 
     def page(name: str, *args: int) -> str:
@@ -85,3 +88,7 @@ def test_pages_of_the_admin_say_in_chinese_why_work_was_set_aside_and_a_model_ca
     assert "/tiny 中没有权重" in front
     assert "/tiny 中没有权重" in page("labeling_modelversion_change", version.pk)
     assert page("labeling_prompt_change", other.prompt_id).count("Spoiled by hand.") == 2
+    assert "<footer>导入</footer>" in "".join(page("labeling_rankingtask_change", task.pk).split())
+    said = page("labeling_servedconversation_change", conversation.pk)
+    assert "其中有个人数据：email。" in said
+    assert "<strong>用户</strong>" in said
