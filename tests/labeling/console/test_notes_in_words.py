@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
 from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.refusals_in_words import refusal_in_words
@@ -70,7 +70,9 @@ def test_pages_of_the_admin_say_in_chinese_why_work_was_set_aside_and_a_model_ca
     set_prompt_aside(prompt=other.prompt, reason="Spoiled by hand.")
     SamplingRun.objects.filter(task=task).update(error="Its worker died in the middle of it.")
     version = ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
-    version.checks.create(state="failed", failure="/tiny holds no weights: model.safetensors or 7 is missing.")
+    version.checks.create(
+        state="failed", failure="/tiny holds no weights: model.safetensors or 7 is missing.", finished_at=timezone.now()
+    )
     conversation = kept(alice.user, "My address is kim@example.org, write to me.")
     ServedConversation.objects.update(note="It holds personal data: email.")
     olga = admin_browser()
