@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Demonstration, Labeler, RankedCompletion
-from tests.e2e.desk import log_in, serious, start_ranking, start_writing
+from tests.e2e.desk import log_in, says, scripts_listen, serious, start_ranking, start_writing
 from tests.labeling.models_in_use import promoted
 from tests.tiny_models import make_tiny_model
 
@@ -74,6 +74,24 @@ def test_an_oversized_paste_is_kept_whole_and_not_handed_in(page: Page) -> None:
     assert not Demonstration.objects.exists()
     page.fill("#text", "tea")
     expect(page.locator(".over")).to_be_hidden()
+
+
+def test_an_earlier_version_is_restored_and_meets_no_other_draft_of_the_same_page(page: Page) -> None:
+    """Who leaves the field by the link to the earlier versions has changed nothing, or what is saved first."""
+    start_writing(page)
+    page.fill("#text", "A leaf in hot water.\nThen wait.")
+    says(page, "Saved on the server")
+    page.locator("#text").fill("Tea.")
+    with page.expect_navigation():
+        page.locator("[data-earlier]").click()
+    page.get_by_role("button", name="Restore this version").first.click()
+    scripts_listen(page)
+    expect(page.locator("#text")).to_have_value("A leaf in hot water.\nThen wait.")
+    expect(page.get_by_text("also changed in another tab")).to_be_hidden()
+    says(page, "Saved on the server")
+    page.locator("#text").focus()
+    page.locator("#text").blur()
+    assert page.evaluate("Object.keys(localStorage).filter((name) => name.includes('draft'))") == []
 
 
 def test_keys_alone_write_look_and_hand_in(page: Page) -> None:

@@ -47,11 +47,21 @@ def button(
     )
 
 
+class Colours(dict[str, str]):
+    """By value. The theme shows a value that has none as it is stored, in place of its word."""
+
+    def __missing__(self, value: str) -> str:
+        return "default"
+
+
 def column(
     description: StrOrPromise, *, label: dict[str, str] | None = None, ordering: str | None = None
 ) -> Callable[[Method], Method]:
-    """A column of a list or a line of a page. `label`: the colour of each value, which is given as (value, word)."""
-    return cast("Callable[[Method], Method]", display(description=description, label=label, ordering=ordering))
+    """A column of a list or a line of a page. `label`: the colour of each value, which is given as (value, word); of a
+    value that it lacks the word is shown in grey.
+    """
+    colours = None if label is None else Colours(label)
+    return cast("Callable[[Method], Method]", display(description=description, label=colours, ordering=ordering))
 
 
 def as_json(value: object) -> str:

@@ -58,6 +58,7 @@ function autosave(form, signal) {
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save(true), { signal });
   window.addEventListener("pagehide", () => save(true), { signal });
   document.addEventListener("submit", (event) => event.target.matches("[data-logout]") && saveBeforeLeaving(event), { signal });
+  document.addEventListener("click", (event) => event.target.closest?.("[data-earlier]") && saveBeforeLooking(event), { signal });
   const aside = storage.recall(`${token}.aside`);
   if (aside) keepAside(aside.draft);
   if (newer) {
@@ -71,6 +72,7 @@ function autosave(form, signal) {
   }
 
   function changed() {
+    if (changes === saved && same(read(form), base)) return; // a field that is left tells of what it said already
     changes += 1;
     keep();
     if (retry > FIRST_RETRY_MS) tabs.tell({ version, unsaved: read(form) }); // so that no tab goes on from an older text
@@ -275,6 +277,15 @@ function autosave(form, signal) {
     ended = false;
     state.show(keep() ? why : "nowhere");
     if (changes !== saved) saveIn(retry);
+  }
+
+  /** Else what is restored there would meet, in this browser, a draft whose save was not answered yet. */
+  async function saveBeforeLooking(event) {
+    if (changes === saved || ended || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const { href } = event.target.closest("[data-earlier]");
+    await save();
+    location.assign(href);
   }
 
   async function saveBeforeLeaving(event) {

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.utils import flatten
 from django.contrib.admin.views.main import ChangeList
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext
 
-from labeling.base.admin.model_admins import BaseAdmin
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin
 from labeling.models import (
     AdjudicatedCompletion,
     Campaign,
@@ -36,6 +39,7 @@ from labeling.models import (
     PromptOpening,
     QueueProgress,
     RankedCompletion,
+    Ranking,
     RenderedCompletion,
     ReviewProgress,
     RewardScore,
@@ -259,3 +263,18 @@ def test_what_rows_are_called_is_read_in_the_admin_s_language() -> None:
         for written in re.findall(r'f"([^"]*)"', inspect.getsource(noun.__str__))
     }
     assert {name: words for name, words in in_english.items() if words} == {}
+
+
+def test_fields_and_values_on_record_are_named_in_the_admin_s_language(everything: Campaign) -> None:
+    with translation.override("zh-hans"):
+        in_english = {
+            f"{noun.__name__}.{field.name}"
+            for noun, site in admin.site._registry.items()
+            if isinstance(site, RecordAdmin)
+            for field in noun._meta.fields
+            if field.name in flatten(site.fields or ()) and not hasattr(site, field.name)
+            if re.fullmatch(r"[ -~]+", gettext(str(field.verbose_name)))
+        }
+    assert in_english - {"PolicyRun.kl", "RankingTask.k", "SuggestionRequest.top_p", "Snapshot.sha256"} == set()
+    rankings = admin_browser().get(list_of(Ranking), headers={"accept-language": "zh-hans"}).text
+    assert re.findall(r">\s*(?:training|held_out)\s*<", rankings) == []
