@@ -50,8 +50,8 @@ RUNS: dict[str, tuple[str, ...]] = {
 }
 
 
-LONG = (*RUNS["8 bits"], "--epochs", "4")
-"""28 steps: on a busy machine some pass between a signal and its effect."""
+LONG = (*RUNS["8 bits"], "--epochs", "7")
+"""49 steps: on a busy machine some pass between a signal and its effect."""
 BEGUN_ALONE = ("plain", "adapters", "8 bits")
 
 
