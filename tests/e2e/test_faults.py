@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
+from pytest_django.live_server_helper import LiveServer
 
 from labeling.desk.services.leases import close_campaign, suspend_labeler
 from labeling.models import Assignment, EarlierDraft, Labeler
@@ -64,10 +65,9 @@ def server(process_environment: dict[str, str], tmp_path: Path, alice: Labeler) 
 
 
 @pytest.fixture
-def address(request: pytest.FixtureRequest) -> str:
+def address(request: pytest.FixtureRequest, live_server: LiveServer) -> str:
     """Of the server that a test kills; of the one in a thread of the tests, where it lives through the test."""
-    killed = "server" in request.fixturenames
-    return str(request.getfixturevalue("server" if killed else "live_server").url)
+    return str(request.getfixturevalue("server").url) if "server" in request.fixturenames else live_server.url
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -13,6 +13,7 @@ from lm.errors import Failed
 from policy_trainer.__main__ import main
 from policy_trainer.model import load_policy
 from tests.forks import run_in_two
+from tests.once import made_once
 from tests.policy_trainer.commands import events, metrics
 from tests.tiny_models import make_tiny_model
 
@@ -72,14 +73,19 @@ class Together(Made):
 def together(
     tmp_path_factory: pytest.TempPathFactory, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
 ) -> Together:
-    place = tmp_path_factory.mktemp("together")
     tied = make_tiny_model(tmp_path_factory.mktemp("tied"), architecture="gemma3")
     text = tmp_path_factory.mktemp("text")
     (text / "a.txt").write_text("Once upon a time. " * 20)
     ensemble = tmp_path_factory.mktemp("ensemble")
     (ensemble / "first").symlink_to(tiny_reward_model)
     places = {"base": tiny_base, "tied": tied, "REWARD": tiny_reward_model, "TEXT": text, "ENSEMBLE": ensemble}
-    made = Made(place, snapshot, places)
+    return made_once(
+        tmp_path_factory, "policy_trainer-together", lambda place: _run_together(Made(place, snapshot, places))
+    )
+
+
+def _run_together(made: Made) -> Together:
+    place = made.place
     commands = {name: made.argv(name, place / name) for name in RUNS}
     commands["best-of-n"] = made.best_of_n(place / "curve.json")
     commands["begun alone"] = made.argv("ppo", place / "begun alone")
@@ -87,7 +93,7 @@ def together(
         patched.setattr("policy_trainer.ppo.refuse_broken_numbers", _stop_in_the_second)
         assert main(commands["begun alone"]) == 1
     statuses, said = run_in_two(main, list(commands.values()), place)
-    return Together(place, snapshot, places, [dict(zip(commands, one, strict=True)) for one in statuses], said)
+    return Together(place, made.data, made.places, [dict(zip(commands, one, strict=True)) for one in statuses], said)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -21,6 +21,7 @@ from lm.training.output import sole_writer
 from rm_trainer.__main__ import main
 from tests.forks import run_in_two
 from tests.lm.snapshots import demonstration, write_snapshot
+from tests.once import made_once
 from tests.rm_trainer.commands import events, read_json, train_argv
 from tests.rm_trainer.conftest import zebra_rankings
 from tests.rm_trainer.two_processes import started_by_torchrun, started_in_two
@@ -50,8 +51,8 @@ RUNS: dict[str, tuple[str, ...]] = {
 }
 
 
-LONG = (*RUNS["8 bits"], "--epochs", "4")
-"""28 steps: on a busy machine some pass between a signal and its effect."""
+LONG = (*RUNS["8 bits"], "--epochs", "7")
+"""49 steps: on a busy machine some pass between a signal and its effect."""
 BEGUN_ALONE = ("plain", "adapters", "8 bits")
 
 
@@ -95,7 +96,10 @@ def base(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory, data: Path, base: Path) -> Together:
-    place = tmp_path_factory.mktemp("together")
+    return made_once(tmp_path_factory, "rm_trainer-together", lambda place: _run_together(place, data, base))
+
+
+def _run_together(place: Path, data: Path, base: Path) -> Together:
     commands = {name: train_argv(data, base, place / name, *BATCHES, *options) for name, options in RUNS.items()}
     commands |= {
         "long": train_argv(data, base, place / "long", *BATCHES, *LONG),

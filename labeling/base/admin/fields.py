@@ -17,6 +17,13 @@ from unfold.widgets import (
 from labeling.base.language import named_languages
 
 
+class SearchableList(UnfoldAdminSelect2MultipleWidget):  # type: ignore[misc]  # the theme has no types
+    """Several of many, found by their words."""
+
+    class Media:
+        js = ("unfold/js/select2.init.js", "base/admin/searchable-lists.js")  # in this order
+
+
 def text(
     label: StrOrPromise, *, help_text: StrOrPromise = "", required: bool = True, **options: Any
 ) -> forms.CharField:
@@ -68,7 +75,7 @@ def languages(*, help_text: StrOrPromise) -> forms.MultipleChoiceField:
         help_text=help_text,
         choices=named_languages,
         initial=["en", "zh"],
-        widget=UnfoldAdminSelect2MultipleWidget(),
+        widget=SearchableList(),
     )
 
 
@@ -81,7 +88,7 @@ def several(
         choices=choices,
         help_text=help_text,
         required=required,
-        widget=UnfoldAdminSelect2MultipleWidget(),
+        widget=SearchableList(),
     )
 
 

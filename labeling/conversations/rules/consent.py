@@ -1,6 +1,6 @@
 """What is asked before a conversation may be kept, and in which words. Pure."""
 
-WORDING = "2026-11"
+WORDING = "2026-11-26"
 """The version of the words (templates/playground/parts/asks.html, in all languages). Each answer keeps the version that
 was read; a change of the words takes a new version (tests/labeling/playground/test_wording.py fails otherwise).
 """

@@ -17,10 +17,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelect2MultipleWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import choice, text
+from labeling.base.admin.fields import SearchableList, choice, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.states import LabelerGroup, LabelerState
@@ -66,7 +66,7 @@ class InvitationForm(forms.Form):
         queryset=Campaign.objects.none(),
         required=False,
         label=lazy("Campaigns"),
-        widget=UnfoldAdminSelect2MultipleWidget(),
+        widget=SearchableList(),
         help_text=lazy(
             "Campaign managers manage these. Labelers choose among their languages, and their real work comes first; "
             "what they are screened by follows from stage and language. Empty: all that are not closed."

@@ -7,7 +7,7 @@ from django.utils import translation
 
 from labeling.conversations.rules.consent import WORDING
 
-DIGESTS = {"2026-11": "58ce47b70f875330"}
+DIGESTS = {"2026-11": "58ce47b70f875330", "2026-11-26": "a745a2805f831c03"}
 
 
 def words() -> str:
