@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django_stubs_ext import StrOrPromise, StrPromise
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
@@ -77,7 +78,8 @@ def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
     @column(label, ordering=field)
     def value(row: Any) -> Any:
         word = getattr(row, f"get_{field}_display", None)
-        return word() if word else getattr(row, field)
+        written = word() if word else getattr(row, field)
+        return gettext("yes" if written else "no") if isinstance(written, bool) else written
 
     return value
 

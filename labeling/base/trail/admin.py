@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.filters import DropdownFilter, by_choice, by_day
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
+from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.csv_tables import csv_response
 from labeling.base.trail.models import Change
 from labeling.base.trail.triggers import RECORDED
@@ -120,7 +121,7 @@ def _lines(change: Change, longest: int | None) -> SafeString:
         "",
         '<span class="cc-change"><b>{}</b> {} → {}</span>',
         (
-            (name.replace("_", " "), _value(before, longest), _value(after, longest))
+            (_(name.removesuffix("_id").replace("_", " ")), _value(before, longest), _value(after, longest))
             for name, (before, after) in sorted(change.changes.items())
         ),
     )
@@ -131,5 +132,5 @@ def _value(value: object, longest: int | None) -> str:
         return "–"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else note_in_words(str(value))
     return text if longest is None else Truncator(text).chars(longest)

@@ -151,6 +151,10 @@ class HarvestRuleAdmin(SaysWhereNoneIsTaken):
     fieldsets = ((None, {"fields": ("campaign", "share", "personal_data")}),)
     add_fieldsets = fieldsets
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        named = {"campaign": lazy("Campaign"), "share": lazy("Share"), "personal_data": lazy("Personal data")}
+        return super().get_form(request, obj, change, **kwargs | {"labels": named})
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         return ("campaign",) if obj else ()
 

@@ -32,6 +32,12 @@ from labeling.exports.services.selection import Selection
 from lm.snapshot.manifest import LeftOut
 from lm.snapshot.records import SPLITS
 
+KIND_WORDS: dict[str, StrOrPromise] = {
+    "rankings": lazy("Rankings"),
+    "pairs": lazy("Pairs"),
+    "demonstrations": lazy("Demonstrations"),
+    "prompts": lazy("Prompts"),
+}
 SNAPSHOTS_OFFERED = 50
 """The latest ones are offered; an address may name any."""
 
@@ -106,7 +112,7 @@ class SnapshotAdmin(RecordAdmin):
 
     @column(lazy("Kinds"))
     def kinds(self, snapshot: Snapshot) -> str:
-        return ", ".join(snapshot.filters.get("kinds", []))
+        return ", ".join(str(KIND_WORDS.get(kind, kind)) for kind in snapshot.filters.get("kinds", []))
 
     @column(lazy("Filters"))
     def filters_text(self, snapshot: Snapshot) -> str:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.admin.notes_in_words import NOTES
 from labeling.base.admin.told import told
+from labeling.base.states import UseCase
 from labeling.imports.models import PromptImport
 from labeling.imports.rules.outcome import ImportResult
 
@@ -189,6 +190,9 @@ SENTENCES = (
 """Refusals, warnings and notes of a file; those that begin with anything come last of their kind."""
 
 
+USE_CASES: dict[str, str] = {case.value: case.label for case in UseCase}
+
+
 def in_readers_words(text: str) -> str:
     return told(text, (*SENTENCES, *NOTES))
 
@@ -201,4 +205,5 @@ def result_in_words(prompt_import: PromptImport) -> ImportResult | None:
         for finding in findings:
             finding.examples = [replace(one, reason=in_readers_words(one.reason)) for one in finding.examples]
         result.notes = [in_readers_words(note) for note in result.notes]
+        result.accepted = [replace(one, use_case=USE_CASES.get(one.use_case, one.use_case)) for one in result.accepted]
     return result

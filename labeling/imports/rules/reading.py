@@ -3,6 +3,7 @@
 Nothing that a file may hold stops the reader, and its memory does not grow with the file.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -91,7 +92,8 @@ def _noting_columns(
         if isinstance(record, FileRecord) and number < COLUMNS_FROM:
             for name, value in record.fields.items():
                 if len(columns) < MOST_COLUMNS:
-                    columns.setdefault(name, str(value)[:60])
+                    written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+                    columns.setdefault(name, written[:60])
         yield record
 
 

@@ -92,5 +92,5 @@ def test_pages_of_the_admin_say_in_chinese_why_work_was_set_aside_and_a_model_ca
     assert page("labeling_prompt_change", other.prompt_id).count("Spoiled by hand.") == 2
     assert "<footer>导入</footer>" in "".join(page("labeling_rankingtask_change", task.pk).split())
     said = page("labeling_servedconversation_change", conversation.pk)
-    assert "其中有个人数据：email。" in said
+    assert "其中有个人信息：email。" in said
     assert "<strong>用户</strong>" in said

@@ -278,3 +278,23 @@ def test_fields_and_values_on_record_are_named_in_the_admin_s_language(everythin
     assert in_english - {"PolicyRun.kl", "RankingTask.k", "SuggestionRequest.top_p", "Snapshot.sha256"} == set()
     rankings = admin_browser().get(list_of(Ranking), headers={"accept-language": "zh-hans"}).text
     assert re.findall(r">\s*(?:training|held_out)\s*<", rankings) == []
+
+
+def test_a_form_that_is_refused_names_each_field_in_the_admin_s_language_and_leads_to_it(everything: Campaign) -> None:
+    refused = admin_browser().post(
+        reverse("admin:labeling_harvestrule_add"), {"share": "7"}, headers={"accept-language": "zh-hans"}
+    )
+    assert re.findall(r'<a class="underline" href="#(\w+)">([^<]+)</a>', refused.text) == [
+        ("id_campaign", "项目"), ("id_share", "比例"), ("id_personal_data", "个人信息"),
+    ]  # fmt: skip
+
+
+def test_yes_and_no_and_names_of_changed_fields_are_words_of_the_admin_s_language(everything: Campaign) -> None:
+    olga, chinese = admin_browser(), {"accept-language": "zh-hans"}
+    for noun in ("policyrecipe", "rewardmodel"):
+        page = olga.get(reverse(f"admin:labeling_{noun}_changelist"), headers=chinese).text
+        assert re.findall(r">\s*(?:True|False)\s*<", page) == []
+    changes = olga.get(reverse("admin:labeling_change_changelist"), headers=chinese).text
+    named = re.findall(r'<span class="cc-change"><b>([^<]+)</b>', changes)
+    assert {"state", "name", "kind"} & set(named) == set()
+    assert {"状态", "名称"} & set(named) != set()

@@ -58,6 +58,10 @@ def test_a_good_file_is_previewed_and_then_taken_whole() -> None:
     preview = previewed(client, campaign, GOOD, dataset="birds", licence="CC0")
     assert "Import all 3 prompts" in preview.text
     assert "Why is the sea salty?" in preview.text
+    written = {each["name"]: each["value"] for each in preview.context["columns"]}
+    assert written["completions"].startswith('[{"text": "Bird 0", "model"')  # as in the file, and no Python
+    assert '<div dir="auto">Bird 3</div>' in preview.text
+    assert "<td>Other</td>" in preview.text
     response = step(client, "take_in")
     assert texts_of(response) == ["prompts.jsonl: 3 prompts imported, 1 ready ranking task."]
     assert set(campaign.prompts.values_list("language", flat=True)) == {"en", "zh"}
