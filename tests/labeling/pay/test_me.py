@@ -56,6 +56,7 @@ def test_it_shows_what_was_done_and_earned_by_nobody_else(client: Client, alice:
     assert "3 min 30 s" in html  # the median of the two
     assert "1.25 USD for each: Ranking" in html
     assert "For Bob." not in html
+    assert "提交时间" not in client.get("/me/", headers={"accept-language": "zh-hans"}).text, "a number is no time"
     page = reverse("admin:labeling_labeler_change", args=[alice.pk])
     of_admins = text_of(admin_browser(), page)  # the same numbers
     assert "0 h 7 min" in of_admins
