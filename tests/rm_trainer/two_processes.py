@@ -6,9 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rm_trainer.__main__ import main
-from tests.forks import as_rank, fork
-from tests.processes import free_port
 from tests.rm_trainer.commands import ROOT
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -31,19 +28,3 @@ def started_by_torchrun(argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-@contextmanager
-def started_in_two(argv: Sequence[str]) -> Iterator[list[subprocess.Popen[str]]]:
-    """The command in both, in forks, with their outputs on pipes, killed at the latest when the block ends."""
-    port = free_port()
-    both = [
-        fork(lambda: main(argv), env=as_rank(rank, port), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for rank in (0, 1)
-    ]
-    try:
-        yield both
-    finally:
-        for process in both:
-            process.kill()
-            process.communicate()

@@ -129,7 +129,7 @@ class Command(BaseCommand):
         done, waited_since, said_waiting = 0, time.monotonic(), False
         while done < number:
             if any(work(who) for who in cast):
-                done, waited_since, said_waiting = done + 1, time.monotonic(), False
+                done, waited_since = done + 1, time.monotonic()
                 self.stdout.write(f"{done} of {number} {what} handed in")
                 cast = cast[1:] + cast[:1]
                 continue
