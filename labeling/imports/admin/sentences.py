@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
 
 from labeling.base.admin.notes_in_words import NOTES
 from labeling.base.admin.told import told
@@ -190,7 +191,7 @@ SENTENCES = (
 """Refusals, warnings and notes of a file; those that begin with anything come last of their kind."""
 
 
-USE_CASES: dict[str, str] = {case.value: case.label for case in UseCase}
+USE_CASES: dict[str, StrPromise] = {case.value: case.label for case in UseCase}
 
 
 def in_readers_words(text: str) -> str:
