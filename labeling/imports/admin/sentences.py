@@ -206,5 +206,7 @@ def result_in_words(prompt_import: PromptImport) -> ImportResult | None:
         for finding in findings:
             finding.examples = [replace(one, reason=in_readers_words(one.reason)) for one in finding.examples]
         result.notes = [in_readers_words(note) for note in result.notes]
-        result.accepted = [replace(one, use_case=USE_CASES.get(one.use_case, one.use_case)) for one in result.accepted]
+        result.accepted = [
+            replace(one, use_case=str(USE_CASES.get(one.use_case, one.use_case))) for one in result.accepted
+        ]
     return result
