@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
+from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from tests import database, markers
 from tests.processes import until
+
+
+if "CI" not in os.environ:  # for which Hypothesis has a profile of its own
+    settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+    settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -130,7 +136,7 @@ def database_environment(django_db_setup: None) -> dict[str, str]:
     """The environment for a process that serves several tests: this run's database, not the empty one beside it."""
     url, _, query = os.environ["DATABASE_URL"].partition("?")
     server = url.rpartition("/")[0]
-    return os.environ | {"DATABASE_URL": f"{server}/{settings.DATABASES['default']['NAME']}?{query}"}
+    return os.environ | {"DATABASE_URL": f"{server}/{django_settings.DATABASES['default']['NAME']}?{query}"}
 
 
 @pytest.fixture

@@ -60,6 +60,10 @@ _WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}\s+[A-Za-z]{2,}")
 _OPERATORS = re.compile(r"[\\^_{=<>+*/|]|^\S+$")
 _NUMBERED = re.compile(r"(\\(?:begin|end)\{(?:equation|multline|gather|align|alignat|flalign))\}")
 
+_ENVIRONMENT = re.compile(
+    r"\\begin\{((?:aligned|gathered|split|cases|array|[pbBvV]?matrix)|(?:align|gather|equation)\*?)\}"
+)
+
 _converter = LatexToMathML(annotation=True, fancy_error=False)
 _CLOSING = {r"\(": r"\)", r"\[": r"\]", "$$": "$$", "$": "$"}
 _ON_A_LINE = (r"\[", "$$")
@@ -71,6 +75,7 @@ def mathematics(parser: MarkdownIt) -> None:
     ends = ["paragraph", "reference", "blockquote", "list"]
     parser.block.ruler.before("fence", "formula_block", _formula_block, {"alt": ends})
     parser.inline.ruler.before("escape", "formula_inline", _formula_inline)
+    parser.inline.ruler.before("escape", "environment_inline", _environment_inline)
     for kind in ("formula", "amsmath"):
         parser.add_render_rule(kind, _render)
 
@@ -124,6 +129,23 @@ def _formula_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  
     if not silent:
         token = state.push("formula", "math", 0)
         token.markup, token.content = opening, state.src[begin:end]
+    state.pos = after
+    return True
+
+
+def _environment_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+    r"""Takes \begin{aligned} … \end{aligned} in the middle of a paragraph, where nothing else stands around it."""
+    found = _ENVIRONMENT.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    closing = rf"\end{{{found[1]}}}"
+    end = state.src.find(closing, found.end(), min(found.end() + LONGEST_FORMULA, state.posMax))
+    if end < 0:
+        return False
+    after = end + len(closing)
+    if not silent:
+        token = state.push("formula", "math", 0)
+        token.content = state.src[state.pos : after]
     state.pos = after
     return True
 

@@ -99,3 +99,21 @@ def test_colour_hides_nothing() -> None:
 def test_no_formula_does_harm(text: str) -> None:
     for written in (rf"\({text}\)", f"$${text}$$", f"\\begin{{align}}{text}\\end{{align}}"):
         assert_harmless(render_markdown(written))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Solve \begin{aligned} a &= b \\ c &= d \end{aligned} for a.",
+        r"Let \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix} be a matrix.",
+    ],
+)
+def test_an_environment_in_the_middle_of_a_paragraph_is_drawn(text: str) -> None:
+    html = render_markdown(text)
+    assert html.count("<mtr>") == 2
+    assert html.startswith(f"<p>{text.split(maxsplit=1)[0]} <math>")
+
+
+def test_an_environment_that_does_not_end_or_is_code_stays_text() -> None:
+    assert "<math" not in render_markdown(r"a \begin{aligned} b & c")
+    assert r"\begin{aligned} a \\ b \end{aligned}" in render_markdown(r"`\begin{aligned} a \\ b \end{aligned}`")
