@@ -21,7 +21,6 @@ from pytest_django.live_server_helper import LiveServer
 from tests import database, markers
 from tests.processes import until
 
-
 if "CI" not in os.environ:  # for which Hypothesis has a profile of its own
     settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
     settings.load_profile("untimed")

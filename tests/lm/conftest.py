@@ -3,13 +3,8 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.tiny_models import make_tiny_model
-
-# A busy machine is no counterexample: the first example of a test also pays for loading libraries.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.lm.snapshots import Record, demonstration, ranking, write_snapshot
 from tests.tiny_models import make_tiny_model
-
-# A busy machine is no counterexample: the first example of a test also pays for loading libraries.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 ANIMALS = ("cat", "dog", "horse", "cow", "frog")
 
