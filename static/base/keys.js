@@ -47,6 +47,11 @@ export function pressOf(event) {
   return { key, held: Boolean(event.repeat) };
 }
 
+/** Whether a click on a link leaves this page where it is: held keys ask for another tab or window. */
+export function opensElsewhere(click) {
+  return click.ctrlKey || click.metaKey || click.shiftKey;
+}
+
 function pressed(event) {
   if (event.defaultPrevented) return;
   const press = pressOf(event);

@@ -7,6 +7,7 @@
  * or a person chooses. A page names itself, since what it saved itself is no news to it, were the answer lost.
  */
 import { csrfToken } from "../../base/csrf.js";
+import { opensElsewhere } from "../../base/keys.js";
 import { onPage } from "../../base/page.js";
 import { conflictIn } from "./conflict.js";
 import { apply, mayBeTouched, read, rendered } from "./fields.js";
@@ -281,7 +282,7 @@ function autosave(form, signal) {
 
   /** Else what is restored there would meet, in this browser, a draft whose save was not answered yet. */
   async function saveBeforeLooking(event) {
-    if (changes === saved || ended || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (changes === saved || ended || opensElsewhere(event)) return;
     event.preventDefault();
     const { href } = event.target.closest("[data-earlier]");
     await save();
