@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as lazy
 
+from labeling.base.admin.columns import excerpt
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.model_admins import RecordAdmin, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, column, shown, written
 from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -21,6 +22,8 @@ from labeling.desk.rules.drafts import kept_texts
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt
 from labeling.writing.suggestions.models import SuggestionRequest
+
+TEXT = written("text", lazy("text"))
 
 
 class CompositionAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
@@ -49,7 +52,7 @@ class CompositionAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
 
     @column(lazy("Draft"))
     def written(self, composition: Composition) -> str:
-        return format_html('<span class="cc-excerpt">{}</span>', kept_texts(composition.draft)[:80])
+        return excerpt(kept_texts(composition.draft))
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, composition: Composition) -> tuple[str, str]:
@@ -79,12 +82,12 @@ class OwnPromptAdmin(OfCampaigns, RecordAdmin):
     list_select_related = ("composition__labeler__user",)
     search_fields = ("text", "composition__labeler__user__username")
     list_per_page = 50
-    fields = ("writer", "source", "use_case", "language", "text", "pairs", "statement", "prompts", "submitted_at")
-    readonly_fields = ("writer", "prompts")
+    fields = ("writer", "source", "use_case", "language", TEXT, "pairs", "statement", "prompts", "submitted_at")
+    readonly_fields = ("writer", "prompts", TEXT)
 
     @column(lazy("Prompt"))
     def opening(self, own: OwnPrompt) -> str:
-        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', own.language, own.text[:160])
+        return excerpt(own.text, language=own.language)
 
     @column(lazy("Labeler"), ordering="composition__labeler__user__username")
     def writer(self, own: OwnPrompt) -> str:
@@ -139,7 +142,7 @@ class ConversationAdmin(OfCampaigns, RecordAdmin):
     @column(lazy("Began with"))
     def began_with(self, conversation: Conversation) -> str:
         first = next((message.content for message in conversation.messages.all() if message.role == "user"), "")
-        return format_html('<span class="cc-excerpt" lang="{}">{}</span>', conversation.language, first[:100])
+        return excerpt(first, language=conversation.language)
 
     @column(lazy("Labeler"), ordering="labeler__user__username")
     def writer(self, conversation: Conversation) -> str:
@@ -196,7 +199,7 @@ class SuggestionRequestAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("Asked after"))
     def asked_after(self, asked: SuggestionRequest) -> str:
-        return format_html('<span class="cc-excerpt">{}</span>', asked.messages[-1]["content"][:100])
+        return excerpt(asked.messages[-1]["content"])
 
     @column(lazy("Labeler"), ordering="composition__labeler__user__username")
     def writer(self, asked: SuggestionRequest) -> str:

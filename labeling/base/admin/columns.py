@@ -5,6 +5,8 @@ from django.db.models.expressions import BaseExpression, Combinable
 from django.db.models.functions import Coalesce
 from django.utils.html import format_html
 
+from labeling.base.as_written import as_written
+
 EXCERPT_LENGTH = 140
 
 
@@ -21,9 +23,10 @@ def bar(done: int, wanted: int) -> str:
     )
 
 
-def excerpt(text: str, *, language: str) -> str:
-    """The beginning of a text, in one line."""
-    return format_html('<span class="cc-excerpt" lang="{}">{}</span>', language, text[:EXCERPT_LENGTH])
+def excerpt(text: str, *, language: str = "") -> str:
+    """The beginning of what somebody wrote, as it was written."""
+    lang = format_html(' lang="{}"', language) if language else ""
+    return format_html('<span class="cc-excerpt"{}>{}</span>', lang, as_written(text[:EXCERPT_LENGTH]))
 
 
 def measured_per(key: str, rows: QuerySet[Model], measure: BaseExpression) -> Combinable:

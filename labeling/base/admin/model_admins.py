@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import linebreaksbr
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -22,6 +23,7 @@ from unfold.enums import ActionVariant
 
 from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.refusals_in_words import refusal_in_words
+from labeling.base.as_written import as_written
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove
 
@@ -80,6 +82,16 @@ def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
         word = getattr(row, f"get_{field}_display", None)
         written = word() if word else getattr(row, field)
         return gettext("yes" if written else "no") if isinstance(written, bool) else written
+
+    return value
+
+
+def written(field: str, label: StrPromise) -> Callable[[Any], Any]:
+    """The same of what a person wrote in their own words."""
+
+    @column(label, ordering=field)
+    def value(row: Any) -> str:
+        return linebreaksbr(as_written(getattr(row, field))) or "-"
 
     return value
 

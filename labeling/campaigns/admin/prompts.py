@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrPromise
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from labeling.base.admin.columns import bar
+from labeling.base.admin.columns import bar, excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import several
 from labeling.base.admin.filters import DropdownFilter, LanguageFilter, by_choice, by_relation
@@ -190,9 +190,7 @@ class PromptAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("Prompt"))
     def asked(self, prompt: Prompt) -> str:
-        return format_html(
-            '<span class="cc-excerpt" lang="{}">{}</span>', prompt.language, prompt.last_user_text()[:160]
-        )
+        return excerpt(prompt.last_user_text(), language=prompt.language)
 
     @column(lazy("Split"), ordering="opening__split")
     def split(self, prompt: Prompt) -> str:

@@ -15,13 +15,16 @@ from django.utils.translation import ngettext
 
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_relation
-from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown, written
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.as_written import as_written
 from labeling.base.states import AssignmentState
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.admin.earlier_drafts import WithEarlierDrafts
 from labeling.desk.models import Assignment
 from labeling.desk.services.leases import give_back
+
+SKIP_NOTE = written("skip_note", lazy("skip note"))
 
 
 @admin.register(Assignment)
@@ -42,10 +45,10 @@ class AssignmentAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
     list_per_page = 50
     fields = (
         "holder", "campaign", "kind", "work", "state", "claimed_at", "expires_at", "closed_at", "draft_age",
-        "draft_version", "draft", "earlier_drafts", "skip_reason", "skip_note",
+        "draft_version", "draft", "earlier_drafts", "skip_reason", SKIP_NOTE,
         "instruction_version", "rubric_version", "shown_order",
     )  # fmt: skip
-    readonly_fields = ("holder", "work", "draft_age", "earlier_drafts")
+    readonly_fields = ("holder", "work", "draft_age", "earlier_drafts", SKIP_NOTE)
     actions = ("give_back_ticked",)
     actions_detail = ("give_back",)
 
@@ -63,7 +66,7 @@ class AssignmentAdmin(OfCampaigns, WithEarlierDrafts, RecordAdmin):
             link = reverse("admin:labeling_rankingtask_change", args=[assignment.task_id])
         else:
             link = reverse("admin:labeling_prompt_change", args=[assignment.prompt_id])
-        return format_html('<a class="cc-excerpt" href="{}">{}</a>', link, text)
+        return format_html('<a class="cc-excerpt" href="{}">{}</a>', link, as_written(text))
 
     @column(lazy("State"), label=STATE_COLOURS, ordering="state")
     def show_state(self, assignment: Assignment) -> tuple[str, str]:

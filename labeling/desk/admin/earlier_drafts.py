@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from labeling.base.admin.columns import excerpt
 from labeling.base.admin.filters import by_day
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, column, shown
 from labeling.desk.models import Assignment, EarlierDraft, HeldWork
@@ -63,7 +64,7 @@ class EarlierDraftAdmin(RecordAdmin):
 
     @column(lazy("Draft"))
     def beginning(self, kept: EarlierDraft) -> str:
-        return format_html('<span class="cc-excerpt">{}</span>', _in_words(kept)[:160])
+        return excerpt(_in_words(kept))
 
     @column(lazy("Texts"))
     def texts(self, kept: EarlierDraft) -> str:

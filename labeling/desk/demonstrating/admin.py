@@ -3,10 +3,10 @@
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from labeling.base.admin.columns import excerpt
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -66,13 +66,11 @@ class DemonstrationAdmin(OfCampaigns, RecordAdmin):
     @column(lazy("Prompt"))
     def asked(self, demonstration: Demonstration) -> str:
         prompt = demonstration.prompt
-        return format_html(
-            '<span class="cc-excerpt" lang="{}">{}</span>', prompt.language, prompt.last_user_text()[:100]
-        )
+        return excerpt(prompt.last_user_text(), language=prompt.language)
 
     @column(lazy("Answer"))
     def answered(self, demonstration: Demonstration) -> str:
-        return format_html('<span class="cc-excerpt">{}</span>', demonstration.text[:100])
+        return excerpt(demonstration.text)
 
     @column(lazy("Author"), ordering="labeler__user__username")
     def author(self, demonstration: Demonstration) -> str:

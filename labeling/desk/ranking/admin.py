@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as lazy
 
+from labeling.base.admin.columns import excerpt
 from labeling.base.admin.filters import by_choice, by_day, by_relation, yes_or_no
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
@@ -78,9 +78,7 @@ class RankingAdmin(OfCampaigns, RecordAdmin):
     @column(lazy("Prompt"))
     def opening(self, ranking: Ranking) -> str:
         prompt = ranking.task.prompt
-        return format_html(
-            '<span class="cc-excerpt" lang="{}">{}</span>', prompt.language, prompt.last_user_text()[:120]
-        )
+        return excerpt(prompt.last_user_text(), language=prompt.language)
 
     @column(lazy("Campaign"), ordering="task__campaign")
     def campaign(self, ranking: Ranking) -> str:

@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, by_relation
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.as_written import as_written
 from labeling.base.refusals import Refusal
 from labeling.base.states import IllegalMove, ImportState
 from labeling.campaigns.managers.admin import OfCampaigns
@@ -265,10 +267,10 @@ class ImportedRankingAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("Prompt"))
     def opening(self, ranking: ImportedRanking) -> str:
-        return format_html('<span class="cc-excerpt">{}</span>', ranking.prompt.last_user_text()[:160])
+        return excerpt(ranking.prompt.last_user_text(), language=ranking.prompt.language)
 
     @column(lazy("Completions"))
     def answers(self, ranking: ImportedRanking) -> str:
         by_rank = sorted(ranking.completions, key=lambda each: each["rank"])
         said = "\n".join(f"{each['rank']}. {each['text'][:200]}" for each in by_rank)
-        return format_html('<span class="cc-excerpt" style="white-space: pre-line">{}</span>', said)
+        return format_html('<span class="cc-excerpt" style="white-space: pre-line">{}</span>', as_written(said))

@@ -16,7 +16,7 @@ from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import ReasonForm
 from labeling.base.admin.filters import by_choice, by_day, by_relation
-from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, column, shown, written
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.states import CompositionState, ReviewReason
 from labeling.campaigns.managers.admin import OfCampaigns
@@ -27,6 +27,9 @@ from labeling.review.queries.queue import REVIEWED_WRITING, kind_of, words_of
 from labeling.review.services.reviews import request_review, request_review_of_own
 from labeling.review.views.words import KIND_WORDS
 from labeling.writing.models import Composition
+
+NOTE = written("note", lazy("note"))
+SAID = written("text", lazy("text"))
 
 
 @admin.register(Review)
@@ -53,10 +56,10 @@ class ReviewAdmin(OfCampaigns, RecordAdmin):
     search_help_text = lazy("A name, or words of the prompt or of what the reviewer said")
     list_per_page = 50
     fields = (
-        "page", "what", "labeler", "assignment", "composition", "task", "why", "note", "asked_by", "asked_at", "state",
-        "reviewer", "decided_at", "revision", "text", "follows",
+        "page", "what", "labeler", "assignment", "composition", "task", "why", NOTE, "asked_by", "asked_at", "state",
+        "reviewer", "decided_at", "revision", SAID, "follows",
     )  # fmt: skip
-    readonly_fields = ("page", "what", "labeler", "why")
+    readonly_fields = ("page", "what", "labeler", "why", NOTE, SAID)
 
     @column("#", ordering="pk")
     def number(self, review: Review) -> str:
@@ -102,8 +105,8 @@ class AdjudicationAdmin(OfCampaigns, RecordAdmin):
     list_select_related = ("task__prompt", "adjudicator")
     search_fields = ("adjudicator__username", "note", "task__prompt__messages")
     list_per_page = 50
-    fields = ("task", "number", "adjudicator", "order", "none_acceptable", "note", "rankings", "review", "decided_at")
-    readonly_fields = ("order",)
+    fields = ("task", "number", "adjudicator", "order", "none_acceptable", NOTE, "rankings", "review", "decided_at")
+    readonly_fields = ("order", NOTE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Adjudication]:
         found: QuerySet[Adjudication] = super().get_queryset(request)

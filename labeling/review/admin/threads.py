@@ -17,8 +17,9 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from labeling.base.admin.columns import excerpt
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import DropdownFilter, by_choice, by_day, by_relation
-from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import RecordAdmin, button, column, shown, written
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
+from labeling.base.as_written import as_written
 from labeling.base.states import ReportState
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.desk.forms import LONGEST_NOTE, TextField
@@ -26,6 +27,8 @@ from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessa
 from labeling.review.queries.threads import column_of, excerpt_of, messages_of
 from labeling.review.services.reports import dismiss_report, set_aside_as_reported
 from labeling.review.services.threads import read_by_staff, write_as_staff
+
+BROKEN = written("text", lazy("What is broken"))
 
 
 class AnswerForm(forms.Form):
@@ -85,7 +88,7 @@ class ThreadAdmin(OfCampaigns, RecordAdmin):
 
     @column(lazy("Last message"))
     def last_text(self, thread: Any) -> str:
-        return str(thread.last or "")[:120]
+        return excerpt(thread.last or "")
 
     @column(lazy("Unread"), label={"yes": "danger", "no": "default"}, ordering="staff_unread")
     def unread(self, thread: Thread) -> tuple[str, str]:
@@ -96,7 +99,7 @@ class ThreadAdmin(OfCampaigns, RecordAdmin):
         if thread.about is None:
             return _("In general")
         link = reverse(f"admin:labeling_{column_of(thread.about)}_change", args=[thread.about.pk])
-        return format_html('<a href="{}">{}</a>', link, excerpt_of(thread.about)[0][:200])
+        return format_html('<a href="{}">{}</a>', link, as_written(excerpt_of(thread.about)[0][:200]))
 
     @button(lazy("Answer"), icon="reply", primary=True)
     def answer(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -124,7 +127,7 @@ class BrokenTaskReportAdmin(OfCampaigns, RecordAdmin):
         "number",
         "opening",
         "labeler",
-        shown("text", lazy("What is broken")),
+        BROKEN,
         "show_state",
         shown("reported_at", lazy("Reported")),
     )
@@ -133,8 +136,8 @@ class BrokenTaskReportAdmin(OfCampaigns, RecordAdmin):
     list_select_related = ("assignment__labeler__user", "assignment__prompt", "assignment__task")
     search_fields = ("assignment__labeler__user__username", "text")
     list_per_page = 50
-    fields = ("labeler", "task", "text", "reported_at", "state", "decided_by", "decided_at", "answer")
-    readonly_fields = ("labeler", "task")
+    fields = ("labeler", "task", BROKEN, "reported_at", "state", "decided_by", "decided_at", "answer")
+    readonly_fields = ("labeler", "task", BROKEN)
     actions_detail = ("set_aside", "dismiss")
 
     def buttons_for(self, row: BrokenTaskReport) -> Iterable[str]:

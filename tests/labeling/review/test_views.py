@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import reverse
 
 from labeling.base.states import ReviewReason, ReviewState
 from labeling.models import Adjudication, BrokenTaskReport, Labeler, Ranking, Review, Thread
+from labeling.review.services.reports import report_broken
 from labeling.review.services.reviews import request_adjudication, request_review, return_to_labeler
 from labeling.review.services.threads import write_as_staff
-from tests.labeling.admin_cast import texts_of
+from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.handed_in import rank, write
 
@@ -55,6 +57,27 @@ class TestReviewers:
         assert response.headers["Location"] == f"/review/{second}/"
         last = rita.post(f"/review/{second}/accept/", {"seen": "1"}, follow=True)
         assert texts_of(last) == ["Accepted.", "Accepted.", "Nothing waits for you right now."]
+
+    def test_read_what_was_written_with_no_word_turned_around(self, alice: Labeler) -> None:
+        make_ready_task(make_prompt(make_campaign(), text="Why \u202egrass?"))
+        ranking = rank(alice, [1, 2, 2, 3], note="hm\u202e <b>\nB")
+        rita, token = reviewer(), asked(ranking)
+        write_as_staff(labeler=alice, text="So\u202e?", by=User.objects.get(username="rita"), work=ranking.assignment)
+        report = report_broken(assignment=ranking.assignment, text="Cut\u202e off")
+        admin, table = admin_browser(), "admin:labeling_"
+        pages = [
+            rita.get("/review/"),
+            rita.get(f"/review/{token}/"),
+            browser_of(alice).get("/history/"),
+            browser_of(alice).get(f"/history/{ranking.assignment.token}/"),
+            browser_of(alice).get(f"/messages/about/{ranking.assignment.token}/"),
+            *(admin.get(reverse(f"{table}{list_}_changelist")) for list_ in ("ranking", "thread", "brokentaskreport")),
+            admin.get(reverse(f"{table}ranking_change", args=[ranking.pk])),
+            admin.get(reverse(f"{table}brokentaskreport_change", args=[report.pk])),
+        ]
+        for page in pages:
+            assert ("\u202e" in page.text, "⟨RLO⟩" in page.text) == (False, True), page.request["PATH_INFO"]
+        assert "⟨RLO⟩</span> &lt;b&gt;<br>B" in pages[1].text
 
     def test_need_the_permission(self, client: Client, alice: Labeler) -> None:
         token = asked(ranked(alice))
