@@ -1,6 +1,7 @@
 """Languages: told from a text, chosen from a list with names, matched by code."""
 
 import pytest
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +70,9 @@ def test_every_language_has_a_name_of_its_own_and_in_both_interfaces(code: str) 
     assert name_of(code) != code
     with override("zh-hans"):
         assert any(ord(letter) > 0x3000 for letter in name_of(code))
+
+
+def test_long_numbers_have_groups_of_three_in_both_languages() -> None:
+    for language in ("en", "zh-hans"):
+        with override(language):
+            assert [intcomma(number) for number in (999, 100_000, 1234.5)] == ["999", "100,000", "1,234.5"]

@@ -20,6 +20,7 @@ from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.fields import choice, long_text
 from labeling.base.admin.filters import DropdownFilter
 from labeling.base.admin.model_admins import BaseAdmin, button
+from labeling.base.as_written import as_written
 from labeling.base.markdown import TEXT_HEADINGS_FROM, render_markdown
 from labeling.base.messages import turns_of
 from labeling.base.states import CampaignStage, TaskState
@@ -89,7 +90,7 @@ class AnswerForm(forms.Form):
             initial=first.ranks.get(completion.pk, 1),
             help_text=format_html(
                 '<details><summary>{}</summary><div class="cc-prose" translate="no">{}</div></details>',
-                completion.text[:100],
+                as_written(completion.text[:100]),
                 mark_safe(html),  # noqa: S308  (made harmless by labeling/base/markdown.py)
             ),
         )
