@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class CampaignState(models.TextChoices):
@@ -25,8 +26,8 @@ class CampaignStage(models.TextChoices):
     """For whom its work is. What is done in screening and in practice is no label of real work."""
 
     WORK = "work", _("Real work")
-    SCREENING = "screening", _("Screening")
-    PRACTICE = "practice", _("Practice")
+    SCREENING = "screening", pgettext_lazy("stage", "Screening")
+    PRACTICE = "practice", pgettext_lazy("stage", "Practice")
 
 
 class LabelerState(models.TextChoices):

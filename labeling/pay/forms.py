@@ -7,16 +7,29 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from labeling.base.admin.fields import choice, long_text, text
+from labeling.base.admin.fields import choice, long_text
 from labeling.base.states import PayEntryKind
 from labeling.base.time_zones import named_time_zones
-from labeling.pay.models import PayTerms
+from labeling.pay.models import CURRENCY_VALIDATORS, PayTerms
 from labeling.people.models import Labeler
 
 
 def _day(label: Any, *, help_text: Any = "", initial: Any = None) -> forms.DateField:
     widget = UnfoldAdminTextInputWidget(attrs={"type": "date"})
     return forms.DateField(label=label, help_text=help_text, initial=initial, widget=widget)
+
+
+class CurrencyField(forms.CharField):
+    """A currency's code, in whatever case it was typed."""
+
+    default_validators = CURRENCY_VALIDATORS
+
+    def __init__(self, **options: object) -> None:
+        help_text = _("Three capital letters, such as USD or CNY.")
+        super().__init__(max_length=3, help_text=help_text, widget=UnfoldAdminTextInputWidget(), **options)  # type: ignore[arg-type]
+
+    def to_python(self, value: object) -> str:
+        return str(super().to_python(value)).upper()
 
 
 TERMS_LABELS = {
@@ -36,7 +49,7 @@ TERMS_LABELS = {
 
 class TermsForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs are generic
     begins_on = _day(TERMS_LABELS["begins_on"], help_text=_("The first day that is paid by these terms."))
-    currency = text(TERMS_LABELS["currency"], help_text=_("Three capital letters, such as USD or CNY."), max_length=3)
+    currency = CurrencyField(label=TERMS_LABELS["currency"])
 
     class Meta:
         model = PayTerms
@@ -49,12 +62,6 @@ class TermsForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs ar
             ),
             **dict.fromkeys(("bonus_percent", "bonus_from"), UnfoldAdminIntegerFieldWidget()),
         }
-
-    def clean_currency(self) -> str:
-        return str(self.cleaned_data["currency"]).strip().upper()
-
-    def _post_clean(self) -> None:
-        """The service checks the row: here it has no campaign yet."""
 
 
 def _time_zones() -> list[tuple[str, str]]:
@@ -104,10 +111,7 @@ class EntryForm(AmountForm):
     field_order = ("labeler", "kind", "amount", "currency", "reason")
     labeler = choice(_("Labeler"), labelers)
     kind = choice(_("Kind"), [(kind.value, kind.label) for kind in (PayEntryKind.GIVEN, PayEntryKind.CORRECTION)])
-    currency = text(_("Currency"), help_text=_("Three capital letters, such as USD or CNY."), max_length=3)
+    currency = CurrencyField(label=_("Currency"))
 
     def clean_labeler(self) -> Labeler:
         return Labeler.objects.get(pk=self.cleaned_data["labeler"])
-
-    def clean_currency(self) -> str:
-        return str(self.cleaned_data["currency"]).strip().upper()

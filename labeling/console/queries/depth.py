@@ -20,7 +20,10 @@ FORECAST_DAYS = 28
 
 @dataclass(frozen=True, kw_only=True)
 class Depth:
-    """Ranking tasks of one language of an open campaign. `minutes` is None while nobody knows how long one takes."""
+    """Ranking tasks of one language of an open campaign of real work.
+
+    `minutes` is None while nobody knows how long one takes.
+    """
 
     campaign: Campaign
     language: str
@@ -37,7 +40,7 @@ def depths(*, campaigns: dict[int, Campaign], figures: Figures, work: Work) -> l
     found = []
     for row in figures.work:
         campaign = campaigns.get(row["campaign"])
-        if campaign is None or campaign.state != CampaignState.ACTIVE or campaign.simulated:
+        if campaign is None or campaign.state != CampaignState.ACTIVE or not of_people(campaign):
             continue
         keys = ((campaign.pk, row["language"]), (campaign.pk, ""), (0, ""))
         seconds = next((seconds_of[key] for key in keys if key in seconds_of), None)

@@ -94,7 +94,7 @@ def quality_table(answers: Sequence[OfAnswers], names: Mapping[int, str]) -> Tab
             Row(
                 cells=[
                     Cell(text=names[each.who]),
-                    number(each.quality.prompts if each.quality else 0),
+                    number(each.rated),
                     *_cells(each.quality, "{:.2f}"),
                 ]
             )

@@ -42,11 +42,12 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class OfAnswers:
-    """What was said of one contestant's answers. `flags`: how often each is set, FLAGS_FIRST of the rubric first, then
-    the others that were set for anybody.
+    """What was said of one contestant's answers. `rated`: to how many prompts. `flags`: how often each is set,
+    FLAGS_FIRST of the rubric first, then the others that were set for anybody.
     """
 
     who: int
+    rated: int
     quality: Estimate | None
     flags: dict[str, Estimate | None]
     strength: Strength | None
@@ -119,9 +120,11 @@ def _parts(judged: Sequence[JudgedPrompt], part_of: Callable[[JudgedPrompt], str
 def _of_answers(
     judged: Sequence[JudgedPrompt], who: int, *, flags: Sequence[str], strength: Strength | None
 ) -> OfAnswers:
+    ratings = _means(judged, who, lambda said: said.quality)
     return OfAnswers(
         who=who,
-        quality=mean_of(_means(judged, who, lambda said: said.quality), lowest=QUALITY_LOWEST, highest=QUALITY_HIGHEST),
+        rated=len(ratings),
+        quality=mean_of(ratings, lowest=QUALITY_LOWEST, highest=QUALITY_HIGHEST),
         flags={flag: mean_of(_means(judged, who, _is_flagged(flag))) for flag in flags},
         strength=strength,
     )

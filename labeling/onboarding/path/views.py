@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from labeling.base.interruptions import Action
@@ -87,9 +87,9 @@ def _titles() -> dict[Step, str]:
         Step.ACCOUNT: _("Your account"),
         Step.ABOUT_YOU: _("What you can judge"),
         Step.INSTRUCTIONS: _("The instructions"),
-        Step.SCREENING: _("Screening"),
+        Step.SCREENING: pgettext("stage", "Screening"),
         Step.DECISION: _("A decision"),
-        Step.PRACTICE: _("Practice"),
+        Step.PRACTICE: pgettext("stage", "Practice"),
         Step.WORK: _("Your first tasks"),
     }
 
@@ -123,7 +123,9 @@ def _screening_text(found: Path) -> str:
         for progress, what in ((found.rankings, _("rankings")), (found.writing, _("demonstrations")))
         if progress.total
     ]
-    return f"{' · '.join(parts)}. {_('Researchers answered the same; your answers are compared under a number.')}"
+    return _("%(parts)s. Researchers answered the same; your answers are compared under a number.") % {
+        "parts": " · ".join(parts)
+    }
 
 
 def _decision_text(found: Path) -> str:
@@ -181,7 +183,7 @@ def _actions(step: Step, found: Path) -> list[Action]:
         return []
     if step == Step.SCREENING:
         return [
-            *_next(found.rankings, label=_("Rank"), url=reverse("next_ranking")),
+            *_next(found.rankings, label=pgettext("do", "Rank"), url=reverse("next_ranking")),
             *_next(found.writing, label=_("Write"), url=reverse("next_demonstration")),
         ]
     if step == Step.PRACTICE:

@@ -100,7 +100,7 @@ class ApiTokenAdmin(BaseAdmin):
         if change:
             return  # nothing of it can be changed: it is revoked, and another is made
         made, secret = make_token(**{name: form.cleaned_data[name] for name in NewTokenForm.Meta.fields})
-        obj.pk = made.pk
+        obj.pk, obj.beginning = made.pk, made.beginning
         said = _("Copy the token now; it is not shown again:")
         messages.warning(request, format_html("{} <code>{}</code>", said, secret))
 

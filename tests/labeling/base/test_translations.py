@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import django
 import polib
 import pytest
 from django.utils.translation.template import templatize
@@ -106,3 +107,11 @@ def test_one_thing_has_one_word(english: str, never: str) -> None:
     of_it = [entry for entry in catalogue().values() if english in entry.msgid.lower()]
     assert of_it
     assert [entry.msgid for entry in of_it if never in translation(entry)] == []
+
+
+def test_what_django_says_by_itself_is_there_too() -> None:
+    for app in ("conf", "contrib/auth", "contrib/admin"):
+        path = f"{Path(django.__file__).parent}/{app}/locale/%s/LC_MESSAGES/django.po"
+        english, chinese = polib.pofile(path % "en"), polib.pofile(path % "zh_Hans")
+        there = {(entry.msgctxt, entry.msgid) for entry in [*chinese.translated_entries(), *catalogue().values()]}
+        assert [entry.msgid for entry in english if (entry.msgctxt, entry.msgid) not in there] == [], app

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from labeling.alerts.services.signs import say_alive
-from labeling.base.states import CampaignState
+from labeling.base.states import CampaignStage, CampaignState
 from labeling.console.models import DailyWork, KeptFigure
 from labeling.console.queries.depth import depths, per_day_of
 from labeling.console.queries.figures import figures
@@ -92,7 +92,9 @@ def test_what_is_slow_to_count_is_taken_from_beat_and_said_to_be_of_then(worked:
 
 
 def test_ready_work_is_in_minutes_of_what_rankings_took(worked: Campaign) -> None:
-    campaigns = {worked.pk: worked}
+    practice = make_campaign(slug="practice", stage=CampaignStage.PRACTICE, rankings_per_task=30_000)
+    make_ready_task(make_prompt(practice))  # whose places never run out
+    campaigns = {worked.pk: worked, practice.pk: practice}
     [depth] = depths(campaigns=campaigns, figures=figures(), work=work_of(shown=14, days=29))
     assert (depth.ready, depth.places) == (1, 1)
     assert depth.minutes == pytest.approx(91.5 / 60)

@@ -93,6 +93,9 @@ def test_people_prefer_the_new_model_and_it_is_promoted_with_the_evaluation_as_i
     assert {(task.state, task.k) for task in tasks} == {(TaskState.READY, 2)}
     assert "not enough data" in page(admin, evaluation)
     made = ranked_by(hanna, evaluation, begins_with("New", "Old"), at_most=5)
+    so_far = figures_of(evaluation)  # too few for a mean, and counted all the same
+    assert [(each.rated, each.quality) for each in so_far.answers] == [(so_far.prompts, None)] * 2
+    assert so_far.prompts
     go_on_with_evaluations()
     evaluation.refresh_from_db()
     assert (evaluation.state, len(made)) == (EvaluationState.RUNNING, 5)

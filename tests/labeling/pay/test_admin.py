@@ -44,8 +44,9 @@ def test_a_campaign_says_what_it_pays() -> None:
     assert "18.00 USD an hour; 0.075 USD for each: Ranking; 10% on top for whoever hands in 50" in texts_of(page)[0]
     terms = PayTerms.objects.get()
     assert (terms.per_ranking, terms.currency, str(terms.made_by)) == (Decimal("0.0750"), "USD", "olga")
-    refused = press(olga, "set_pay", campaign, **sent | {"per_hour": "-1", "currency": "dollar"})
+    refused = press(olga, "set_pay", campaign, **sent | {"per_hour": "-1", "currency": "E1", "bonus_percent": "9999"})
     assert refused.status_code == 422
+    assert set(refused.context["form"].errors) == {"per_hour", "currency", "bonus_percent"}
     assert PayTerms.objects.count() == 1
     manager = admin_browser("labeling.view_campaign", "labeling.change_campaign", name="petra")
     assert manager.get(reverse("admin:labeling_campaign_set_pay", args=[campaign.pk])).status_code == 403
