@@ -3,6 +3,7 @@
 Options on the command line win, such as --bind or --workers.
 """
 
+import gc
 import logging
 import os
 
@@ -25,10 +26,16 @@ preload_app = True  # the processes share what was loaded; new code needs a rest
 
 
 def when_ready(_server: object) -> None:
-    """Gunicorn's hook, in the process that all others are copies of: reads the current model's tokenizer, which takes a
-    second for 262,144 tokens. Otherwise whoever previews a text first waits for it, in every process anew."""
-    if not apps.ready:
-        return  # another application than Django's
+    """Gunicorn's hook, in the process that all others are copies of."""
+    if apps.ready:  # no other application than Django's
+        _read_tokenizer()
+    gc.collect()
+    gc.freeze()  # saves 1 of 13 ms a submission: the collector need not look at what was loaded, which stays
+
+
+def _read_tokenizer() -> None:
+    """Reads the current model's, which takes a second for 262,144 tokens. Otherwise whoever previews a text first waits
+    for it, in every process anew."""
     tokens_of = import_string("labeling.model_versions.queries.tokens_of")
     try:
         tokens_of("")

@@ -158,12 +158,12 @@ class PpoArguments(PolicyArguments):
     clip_ratio: Annotated[float, "The policy's clip. InstructGPT: 0.2."] = 0.2
     clip_value: Annotated[float, "The value function's clip. InstructGPT: 0.2."] = 0.2
     temperature: Annotated[float, "Of sampling, and of the probabilities that are learned. InstructGPT: 1."] = 1.0
-    missing_end: Annotated[MissingEnd, "Of an answer cut at --max-new-tokens: replace its reward, or lower it."] = (
-        "replace"
-    )
-    missing_end_reward: Annotated[
-        float, "The reward that replaces it, or is added to it. openai/lm-human-preferences: −1."
-    ] = -1.0
+    missing_end: Annotated[
+        MissingEnd,
+        "Of an answer cut at --max-new-tokens: lower its reward (TRL), or replace it, for rewards of mean 0 and "
+        "deviation 1 (openai/lm-human-preferences): of others it may be more than whole answers get.",
+    ] = "lower"
+    missing_end_reward: Annotated[float, "What is added to its reward, or replaces it. Both of them: −1."] = -1.0
     reward_scale: Annotated[float, "Rewards are divided by this, the same for the whole run."] = 1.0
     ema_decay: Annotated[float, "Of the weights' average, which is what is kept. InstructGPT: 0.992."] = 0.992
     watch_every: Annotated[int, "Iterations between looks at held-out prompts; 0: only at the end."] = 10

@@ -35,7 +35,7 @@ class RewardDoor:
     """`missing_end`: what is done to an answer that was cut; `missing_end_reward` replaces its reward, or is added."""
 
     rewarder: Rewarder
-    missing_end: MissingEnd = "replace"
+    missing_end: MissingEnd = "lower"
     missing_end_reward: float = -1.0
     scale: float = 1.0
 

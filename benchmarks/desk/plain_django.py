@@ -81,10 +81,10 @@ def completions_of_task(*, task_id: int, renderer: str) -> dict[int, tuple[Any, 
     return {row[0]: row[1:] for row in rows}
 
 
-def write_ranking(ranking: Ranking, ranked: Sequence[Mapping[str, Any]]) -> tuple[int, datetime]:
+def write_ranking(ranking: Ranking, ranked: Sequence[Mapping[str, Any]]) -> list[Any]:
     ranking.save()
     RankedCompletion.objects.bulk_create(RankedCompletion(ranking=ranking, **row) for row in ranked)
-    return ranking.pk, ranking.submitted_at
+    return [ranking, ranking.task]
 
 
 def close_submitted(assignment: Assignment, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ What nginx or another proxy collects before it sends it on arrives in one piece;
 
 import select
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
@@ -12,26 +13,34 @@ from django.db import connection
 from django.http import HttpRequest, StreamingHttpResponse
 
 ROOM = "concord.make_room"
-"""In the WSGI environment: a function that has the web process take others meanwhile; False where it has too many."""
+"""In the WSGI environment: a function that has the web process take others meanwhile. It says how many of its requests
+last then, this one included; 0 where there are too many already."""
+FEW = 2
+"""So many of a process keep their connection to the database: opening another takes longer than a short answer."""
 ALIVE = b": at work\n\n"
 """A comment of server-sent events, which clients pass over."""
 
 
+_thread = threading.local()
+
+
 def make_room(request: HttpRequest) -> bool:
-    """Called before a request waits for long: others get a thread in its place, and the database its connection back.
+    """Called before a request waits for long: others get a thread in its place, and the database its connection back,
+    unless few last.
 
     False: too many wait in this process already, so this one is to be sent away.
     """
-    has_room = cast("Callable[[], bool] | None", request.META.get(ROOM))
-    if has_room is not None and not has_room():
-        return False
-    release_connection()
-    return True
+    lasting = cast("Callable[[], int] | None", request.META.get(ROOM))
+    count = lasting() if lasting is not None else FEW + 1
+    _thread.keeps_connection = count <= FEW
+    if count:
+        release_connection()
+    return count > 0
 
 
 def release_connection() -> None:
-    """The next query opens another. Within a transaction (as in tests) it is kept."""
-    if not connection.in_atomic_block:
+    """The next query opens another. Within a transaction (as in tests), or where few requests last, it is kept."""
+    if not connection.in_atomic_block and not getattr(_thread, "keeps_connection", False):
         connection.close()
 
 

@@ -91,7 +91,8 @@ def test_an_answer_that_was_cut_gets_another_reward(policy: Policy) -> None:
     rollout = answered(policy, ("four", "cut"), (True, False))
     shown = Shown()
     for door, expected in (
-        (RewardDoor(shown), [4.0, -1.0]),
+        (RewardDoor(shown), [4.0, 2.0]),
+        (RewardDoor(shown, missing_end="replace"), [4.0, -1.0]),
         (RewardDoor(shown, missing_end="lower", missing_end_reward=-0.5, scale=2), [2.0, 1.25]),
     ):
         rewards = door.rewards([rollout])

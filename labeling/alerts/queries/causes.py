@@ -236,8 +236,12 @@ def _empty_campaigns() -> list[EmptyCampaign]:
     others.
     """
     of_campaign = {"campaign": OuterRef("pk")}
-    claimable = RankingTask.objects.filter(HAS_A_FREE_PLACE, NOT_A_COPY, **of_campaign)
-    campaigns = Campaign.objects.filter(~Exists(claimable), state=CampaignState.ACTIVE, simulated=False).annotate(
+    # By queues and by those who wait, each with an index: a campaign's done tasks may be a million.
+    free = RankingTask.objects.filter(HAS_A_FREE_PLACE)
+    queued = free.filter(reserved_for=None, queue__campaign=OuterRef("pk"))
+    reserved = free.filter(NOT_A_COPY, reserved_for__isnull=False, **of_campaign)
+    running = Campaign.objects.filter(state=CampaignState.ACTIVE, simulated=False)
+    campaigns = running.filter(~Exists(queued), ~Exists(reserved)).annotate(
         wanting=_count(Prompt.objects.filter(WANTS_RANKING_TASK, **of_campaign)),
         sampling=_count(RankingTask.objects.filter(**of_campaign, state=TaskState.SAMPLING)),
         has_prompts=Exists(Prompt.objects.filter(**of_campaign)),

@@ -10,19 +10,6 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-TASK = """
-SELECT campaign.stage, task.copy_of_id, task.rankings_needed FROM labeling_rankingtask AS task
-JOIN labeling_campaign AS campaign ON campaign.id = task.campaign_id WHERE task.id = %s
-"""
-
-
-def task_of_hand_in(task_id: int) -> tuple[str, int | None, int]:
-    """The stage of its campaign, the task that it copies, and how many rankings it needs."""
-    with connection.cursor() as cursor:
-        cursor.execute(TASK, [task_id])
-        stage, copy_of, needed = cursor.fetchone()
-    return stage, copy_of, needed
-
 
 def lock_tasks(task_ids: Collection[int]) -> None:
     """Of two who hand in on one of them at one moment, the second waits, and then sees the first."""

@@ -12,7 +12,7 @@ stands under the capabilities that have them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -73,7 +73,7 @@ class Rows:
         wanted = (f"{alias}.{name}" for alias, part in self._parts.items() for name in part.names)
         return self._template.format(columns=", ".join(wanted))
 
-    def first(self, values: Sequence[Any]) -> list[Any] | None:
+    def first(self, values: Sequence[Any] | Mapping[str, Any]) -> list[Any] | None:
         """One instance of each model, in order, of the first row that the statement finds; None when it finds none."""
         with connection.cursor() as cursor:
             cursor.execute(self.statement, values)

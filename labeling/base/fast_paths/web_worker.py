@@ -15,21 +15,23 @@ from typing import Any
 from django.db import connections
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from labeling.base.lasting import ROOM
+from labeling.base.lasting import FEW, ROOM
 
 MOST_LASTING = 100
-"""Answers of one process that last. Each holds a thread that waits, and no connection to the database."""
+"""Answers of one process that last. Each holds a thread that waits, and FEW of them a connection to the database."""
 
 Work = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
 class Threads:
-    """A pool. A thread whose work turns out to last is replaced by another, and ends with its work."""
+    """A pool. A thread whose work turns out to last is replaced by another; after its work it waits as one of FEW that
+    take the places of the next such, with the connection to the database that it has, or ends."""
 
     def __init__(self, count: int) -> None:
         self._work: SimpleQueue[Work | None] = SimpleQueue()
         self._count = count
         self._lasting = 0
+        self._spare = 0
         self._lock = threading.Lock()
         self._here = threading.local()
         for _ in range(count):
@@ -40,21 +42,36 @@ class Threads:
         self._work.put((future, work, arguments))
         return future
 
-    def replace_this(self) -> bool:
-        """In a thread of the pool. False: too many last already."""
-        if getattr(self._here, "lasts", False):
+    def replace_this(self) -> int:
+        """In a thread of the pool: how many of its threads last now, with this one. 0: too many last already."""
+        with self._lock:
+            if self._here.lasts:
+                return self._lasting
+            if self._lasting >= MOST_LASTING:
+                return 0
+            self._lasting += 1
+            self._here.lasts = True
+            if self._spare:
+                self._spare -= 1
+            else:
+                self._start()
+            return self._lasting
+
+    def _goes_on(self) -> bool:
+        """In a thread after its work: whether it takes more. If it lasted, others have its place."""
+        if not self._here.lasts:
             return True
         with self._lock:
-            if self._lasting >= MOST_LASTING:
+            self._lasting -= 1
+            self._here.lasts = False
+            if self._spare == FEW:
                 return False
-            self._lasting += 1
-        self._here.lasts = True
-        self._start()
-        return True
+            self._spare += 1
+            return True
 
     def shutdown(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002, ARG002  as Executor's
         """Whatever is at work goes on; the process ends without it."""
-        for _ in range(self._count):
+        for _ in range(self._count + FEW):
             self._work.put(None)
 
     def _start(self) -> None:
@@ -63,17 +80,16 @@ class Threads:
     def _run(self) -> None:
         self._here.lasts = False
         try:
-            while not self._here.lasts and (taken := self._work.get()) is not None:
+            while (taken := self._work.get()) is not None:
                 future, work, arguments = taken
                 try:
                     future.set_result(work(*arguments))
                 except BaseException as error:  # noqa: BLE001  as Executor does
                     future.set_exception(error)
+                if not self._goes_on():
+                    return
         finally:
             connections.close_all()  # this thread's
-            if self._here.lasts:
-                with self._lock:
-                    self._lasting -= 1
 
 
 class EvenWorker(ThreadWorker):  # type: ignore[misc]
@@ -104,12 +120,12 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
 
         self.wsgi = with_room
 
-    def make_room(self, conn: Any) -> bool:
+    def make_room(self, conn: Any) -> int:
         """In the request's thread."""
-        if not self.tpool.replace_this():
-            return False
-        self.method_queue.defer(self.let_last, id(conn))
-        return True
+        lasting: int = self.tpool.replace_this()
+        if lasting:
+            self.method_queue.defer(self.let_last, id(conn))
+        return lasting
 
     def let_last(self, name: int) -> None:
         if name not in self.lasting:

@@ -133,25 +133,28 @@ WRITTEN = (
     "fixed_by_id",
 )
 CASTS = {"strengths": "::smallint[]"}
-WRITE = f"""
-WITH ranking AS (
-    INSERT INTO labeling_ranking ({", ".join(WRITTEN)})
-    VALUES ({", ".join(f"%({name})s{CASTS.get(name, '')}" for name in WRITTEN)})
-    RETURNING id, submitted_at
-), ranked AS (
-    INSERT INTO labeling_rankedcompletion (ranking_id, completion_id, rank, quality, flags, note, shown_position)
-    SELECT ranking.id, said.* FROM ranking, json_to_recordset(%(ranked)s) AS said(
-        completion_id bigint, rank smallint, quality smallint, flags text[], note text, shown_position smallint
+WRITE = Rows(
+    f"""
+    WITH ranking AS (
+        INSERT INTO labeling_ranking ({", ".join(WRITTEN)})
+        VALUES ({", ".join(f"%({name})s{CASTS.get(name, '')}" for name in WRITTEN)})
+        RETURNING id, submitted_at
+    ), ranked AS (
+        INSERT INTO labeling_rankedcompletion (ranking_id, completion_id, rank, quality, flags, note, shown_position)
+        SELECT ranking.id, said.* FROM ranking, json_to_recordset(%(ranked)s) AS said(
+            completion_id bigint, rank smallint, quality smallint, flags text[], note text, shown_position smallint
+        )
     )
+    SELECT {{columns}} FROM ranking JOIN labeling_rankingtask AS task ON task.id = %(task_id)s
+    """,  # noqa: S608  (put together from constants)
+    ranking=columns("labeling.Ranking", "id", "submitted_at"),
+    task=columns("labeling.RankingTask", "id", "campaign_id", "copy_of_id", "rankings_needed"),
 )
-SELECT id, submitted_at FROM ranking
-"""  # noqa: S608  (put together from constants)
 
 
-def write_ranking(ranking: object, ranked: Sequence[Mapping[str, object]]) -> tuple[int, datetime]:
-    """The ranking's id and time. `ranked`: a row of its completions by column."""
-    values = {name: getattr(ranking, name) for name in WRITTEN}
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE, {**values, "ranked": json.dumps(ranked)})
-        pk, submitted_at = cursor.fetchone()
-    return pk, submitted_at
+def write_ranking(ranking: object, ranked: Sequence[Mapping[str, object]]) -> list[Any]:
+    """[ranking, task] as they were written: its id and time, and what handing in looks at. `ranked`: a row of its
+    completions by column."""
+    written = WRITE.first({name: getattr(ranking, name) for name in WRITTEN} | {"ranked": json.dumps(ranked)})
+    assert written is not None  # it inserts or raises
+    return written

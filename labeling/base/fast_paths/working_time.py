@@ -17,8 +17,10 @@ LOCK = 730_190
 # The second statement sees what was written before the lock was had.
 READ = """
 SELECT pg_advisory_xact_lock(%s, %s);
-SELECT token = %s::uuid, page, quarter, seconds, counted, reported_at FROM labeling_workingtime
-WHERE labeler_id = %s AND (quarter >= %s OR token = %s::uuid)
+SELECT token = %s::uuid AS of_work, CASE WHEN token = %s::uuid THEN page END AS of_page, quarter,
+    sum(seconds), max(counted), max(reported_at)
+FROM labeling_workingtime WHERE labeler_id = %s AND (quarter >= %s OR token = %s::uuid)
+GROUP BY of_work, of_page, quarter
 """
 WRITE = """
 INSERT INTO labeling_workingtime (labeler_id, campaign_id, token, page, quarter, seconds, counted, reported_at)
@@ -30,10 +32,10 @@ SET seconds = excluded.seconds, counted = excluded.counted, reported_at = exclud
 
 
 class TimeRow(NamedTuple):
-    """Seconds of one page in one quarter of an hour; `of_work`: of the work that was asked about."""
+    """Seconds in one quarter of an hour, of a page of the work that was asked about, or of all other work together."""
 
     of_work: bool
-    page: str
+    page: str | None
     quarter: datetime
     seconds: float
     counted: float
@@ -44,7 +46,7 @@ def lock_and_read_time(*, labeler_id: int, token: UUID | str, since: datetime) -
     """All that the labeler's pages counted from `since` on, or for the work of the token. For use in a transaction."""
     key = str(token)
     with connection.cursor() as cursor:
-        cursor.execute(READ, [LOCK, labeler_id % 2**31, key, labeler_id, since, key])
+        cursor.execute(READ, [LOCK, labeler_id % 2**31, key, key, labeler_id, since, key])
         return [TimeRow(*row) for row in cursor.fetchall()]
 
 

@@ -12,6 +12,7 @@ from labeling.base.states import CampaignStage, CampaignState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.console.models import KeptFigure
+from labeling.console.queries.work import EVER, count_ever
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import BY_PEOPLE
 from labeling.quality.agreement.queries.cuts import Cut
@@ -176,10 +177,11 @@ def _weeks(cut: Cut) -> list[WeekOfAgreement]:
     return found
 
 
-ONLY_KEPT = frozenset({"agreement"})
-"""It takes a query for each campaign, which a page has no time for."""
+ONLY_KEPT = frozenset({"agreement", EVER})
+"""The one takes a query for each campaign, which a page has no time for; the other is added to what came since."""
 FIGURES: Mapping[str, Callable[[], Any]] = {
     "work": _count_work,
     "demonstrations": _count_demonstrations,
     "agreement": _count_agreement,
+    EVER: count_ever,
 }

@@ -201,7 +201,8 @@ def _write(
         }
         for judged in judgements
     ]
-    ranking.pk, ranking.submitted_at = write_ranking(ranking, ranked)
+    written, ranking.task = write_ranking(ranking, ranked)
+    ranking.pk, ranking.submitted_at = written.pk, written.submitted_at
     ranking._state.adding = False  # noqa: SLF001  (Django documents it for rows made by other means)
     for act in WHEN_HANDED_IN:
         act(ranking)

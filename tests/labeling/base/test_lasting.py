@@ -4,10 +4,11 @@ import socket
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.middleware.gzip import GZipMiddleware
 from django.test import RequestFactory
 
-from labeling.base.lasting import ROOM, event_stream, has_left, make_room
+from labeling.base.lasting import FEW, ROOM, event_stream, has_left, make_room, release_connection
 
 
 def test_whoever_hangs_up_is_seen_before_anything_is_sent() -> None:
@@ -24,11 +25,24 @@ def test_whoever_hangs_up_is_seen_before_anything_is_sent() -> None:
     assert not has_left(RequestFactory().get("/"))  # a server that does not tell
 
 
-@pytest.mark.django_db
-def test_a_process_with_too_many_says_so() -> None:
-    assert make_room(RequestFactory().get("/"))  # any server but gunicorn
-    assert make_room(RequestFactory().get("/", **{ROOM: lambda: True}))  # type: ignore[arg-type]
-    assert not make_room(RequestFactory().get("/", **{ROOM: lambda: False}))  # type: ignore[arg-type]
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("lasting", "has_room", "keeps"), [(1, True, True), (FEW, True, True), (FEW + 1, True, False), (0, False, True)]
+)
+def test_few_that_last_keep_their_connection_and_a_process_with_too_many_says_so(
+    lasting: int, has_room: bool, keeps: bool
+) -> None:
+    connection.ensure_connection()
+    assert make_room(RequestFactory().get("/", **{ROOM: lambda: lasting})) == has_room  # type: ignore[arg-type]
+    release_connection()
+    assert (connection.connection is not None) == keeps
+
+
+@pytest.mark.django_db(transaction=True)
+def test_any_server_but_gunicorn_has_room_and_gives_connections_back() -> None:
+    connection.ensure_connection()
+    assert make_room(RequestFactory().get("/"))
+    assert connection.connection is None
 
 
 @pytest.mark.django_db

@@ -74,6 +74,22 @@ def test_days_that_are_over_are_counted_once_and_with_what_came_since_they_are_a
     assert per_day_of(worked.pk, after) == []  # the days before today had nothing
 
 
+def test_what_was_ever_handed_in_is_the_same_whenever_beat_added_it_up(worked: Campaign) -> None:
+    def ever() -> list[str]:
+        return sorted(map(str, work_of(shown=14, days=29).ever))
+
+    anew = ever()
+    count_figures()  # before a day was counted
+    assert ever() == anew
+    count_days(now=later(1))
+    assert ever() == anew
+    KeptFigure.objects.all().delete()
+    count_figures()  # with that day
+    assert ever() == anew
+    DailyWork.objects.update(count=99)
+    assert ever() == anew  # what was added up is not read again
+
+
 def test_what_is_slow_to_count_is_taken_from_beat_and_said_to_be_of_then(worked: Campaign) -> None:
     count_figures()
     KeptFigure.objects.update(seconds=0.001)

@@ -8,7 +8,6 @@ from django.db.models import Q, QuerySet
 from labeling.base.fast_paths.agreement import (
     delete_replaced,
     lock_tasks,
-    task_of_hand_in,
     write_completion_agreements,
     write_ranking_agreements,
 )
@@ -29,15 +28,14 @@ def count_agreement(ranking: Ranking) -> None:
 
     Called in the transaction of the hand-in.
     """
-    stage, copy_of, needed = task_of_hand_in(ranking.task_id)
-    if stage != CampaignStage.WORK:
+    if ranking.assignment.campaign.stage != CampaignStage.WORK:
         return
-    if copy_of is not None:
+    if ranking.task.copy_of_id is not None:
         # A check is held against gold, or against what its labeler said before, once: as it was first handed in.
         if ranking.revision == 1:
             write_ranking_agreements(list(_check_rows([ranking.task_id])))
         return
-    if needed == 1:
+    if ranking.task.rankings_needed == 1:
         return  # most tasks are ranked by one labeler
     lock_tasks([ranking.task_id])
     rankings = counted_rankings([ranking.task_id])[ranking.task_id]
