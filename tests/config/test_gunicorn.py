@@ -74,7 +74,7 @@ def test_a_process_whose_threads_are_all_held_takes_nobody(port: int) -> None:
 
 
 def test_answers_that_last_keep_nobody_waiting(port: int) -> None:
-    """Ten times as many streams as there are threads; when they have ended, threads are as few as before, and FEW in store."""
+    """Ten times as many streams as there are threads; afterwards threads are as few as before, and FEW in store."""
     streams = PROCESSES * THREADS * 10
     with ThreadPoolExecutor(streams) as pool:
         lasting = [pool.submit(Client(port).ask, LONG, below="/lasting") for _ in range(streams)]
