@@ -80,8 +80,10 @@ def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
     @column(label, ordering=field)
     def value(row: Any) -> Any:
         word = getattr(row, f"get_{field}_display", None)
-        written = word() if word else getattr(row, field)
-        return gettext("yes" if written else "no") if isinstance(written, bool) else written
+        said = word() if word else getattr(row, field)
+        if isinstance(said, bool):
+            return gettext("yes" if said else "no")
+        return linebreaksbr(as_written(said)) if isinstance(said, str) and not said.isprintable() else said
 
     return value
 

@@ -80,14 +80,14 @@ def _stands(evaluation: Evaluation) -> str:
         return _("%(judged)d of %(size)d prompts were judged. No more are asked.") % {
             "judged": progress.asked - progress.waiting, "size": evaluation.size,
         }  # fmt: skip
-    return _("%(asked)d of %(size)d prompts were asked; %(waiting)d of them wait to be sampled or ranked.") % {
+    return _("%(asked)d of %(size)d prompts were asked; still to be sampled or ranked: %(waiting)d.") % {
         "asked": progress.asked, "size": evaluation.size, "waiting": progress.waiting,
     }  # fmt: skip
 
 
 def _bounds(decision: Decision) -> str:
     return _(
-        "After %(prompts)d prompts (%(ties)d ties) the win rate is %(rate)s; with %(confidence)s confidence it is "
+        "After %(prompts)d prompts (ties: %(ties)d) the win rate is %(rate)s; with %(confidence)s confidence it is "
         "above %(low)s, and with as much below %(high)s, however often one looks."
     ) % {
         "prompts": decision["prompts"],

@@ -115,9 +115,10 @@ def _write(files: SnapshotWriter, selection: Selection, *, parquet: bool) -> Man
                 files.write("prompts", record["split"], record)
                 tally.prompt(record)
     if files.empty:
+        narrowed = {name: value for name, value in selection.filters().items() if value and name != "kinds"}
         raise NothingToExport(
             f"No record matches: {', '.join(selection.kinds)} as of {utc_text(selection.as_of)} with the filters "
-            f"{json.dumps(selection.filters())}. Nothing was written.{_in_words(left_out)}"
+            f"{json.dumps(narrowed)}. Nothing was written.{_in_words(left_out)}"
         )
     return files.finish(
         as_of=selection.as_of, filters=selection.filters(), counts=tally.counts(), left_out=left_out, parquet=parquet

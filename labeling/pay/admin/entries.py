@@ -19,13 +19,15 @@ from labeling.pay.models import PayEntry, PayPeriod
 from labeling.pay.services import enter
 from labeling.pay.views.words import hours_and_minutes, money, pieces_in_words
 
+REASON = shown("reason", lazy("Reason"))
+
 
 @admin.register(PayEntry)
 class PayEntryAdmin(RecordAdmin):
     list_display = (
         "number", shown("period", lazy("Pay period")), shown("labeler", lazy("Labeler")),
         shown("campaign", lazy("Campaign")), shown("kind", lazy("Kind")), "time", "what_amount",
-        shown("reason", lazy("Reason")),
+        REASON,
     )  # fmt: skip
     list_filter = (*by_choice("kind"), *by_relation("period", "campaign"))
     list_select_related = ("period", "labeler__user", "campaign")
@@ -33,10 +35,10 @@ class PayEntryAdmin(RecordAdmin):
     search_help_text = lazy("A labeler's name or a reason")
     list_per_page = 50
     fields = (
-        "period", "labeler", "campaign", "kind", "terms", "time", "what_pieces", "what_amount", "reason", "corrects",
+        "period", "labeler", "campaign", "kind", "terms", "time", "what_pieces", "what_amount", REASON, "corrects",
         "made_by", "made_at",
     )  # fmt: skip
-    readonly_fields = ("time", "what_pieces", "what_amount")
+    readonly_fields = ("time", "what_pieces", "what_amount", REASON)
     actions_detail = ("correct",)
 
     def buttons_for(self, row: PayEntry) -> Iterable[str]:  # noqa: ARG002

@@ -58,6 +58,6 @@ def terms_in_words(terms: PayTerms) -> str:
         if (amount := getattr(terms, f"per_{kind}"))
     ]
     if terms.bonus_percent:
-        bonus = _("%(percent)d%% on top for whoever hands in %(count)d pieces of work or more in a period")
+        bonus = _("%(percent)d%% on top for whoever hands in %(count)d or more pieces of work in a period")
         parts.append(bonus % {"percent": terms.bonus_percent, "count": terms.bonus_from})
     return "; ".join(parts) or _("nothing")

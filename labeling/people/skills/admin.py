@@ -21,6 +21,7 @@ class SkillForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs ar
     class Meta:
         model = Skill
         fields = ("slug",)
+        labels = {"slug": lazy("Slug")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

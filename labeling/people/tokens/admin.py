@@ -75,6 +75,8 @@ class ApiTokenAdmin(BaseAdmin):
         (None, {"fields": ("user", "name", "beginning", "show_scopes", "state_word", "created_at", "expires_at",
                            "tokens_per_day", "last_used_at")}),
     )  # fmt: skip
+    change_form_template = "base/admin/record.html"
+    add_form_template = "admin/change_form.html"
     add_fieldsets = ((None, {"fields": ("user", "name", "scopes", "expires_at", "tokens_per_day")}),)
     actions_detail: Sequence[str] = ("revoke",)
 

@@ -42,6 +42,7 @@ class SentinelAdmin(BaseAdmin):
             return choice(field.label, sources, help_text=field.help_text)
         if db_field.name == "campaign":
             assert request.user.is_authenticated
+            field.label = lazy("Campaign")
             field.queryset = campaigns_of(request.user)
             field.required = not sees_every_campaign(request.user)
         return field

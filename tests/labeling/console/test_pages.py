@@ -280,6 +280,18 @@ def test_fields_and_values_on_record_are_named_in_the_admin_s_language(everythin
     assert re.findall(r">\s*(?:training|held_out)\s*<", rankings) == []
 
 
+def test_what_a_page_shows_beside_its_form_is_named_in_the_admin_s_language(everything: Campaign) -> None:
+    olga, in_english = admin_browser(), set()
+    for noun in NOUNS:
+        for row in one_of_each_kind(noun):
+            page = olga.get(page_of(row), headers={"accept-language": "zh-hans"}).text
+            labels = re.findall(r"<(?:dt|label)\b[^>]*>\s*([^<]+?)\s*</(?:dt|label)>", page)
+            in_english |= {
+                (noun.__name__, label) for label in labels if re.fullmatch(r"[ -~]*[A-Za-z]{3}[ -~]*", label)
+            }
+    assert in_english == set()
+
+
 def test_a_form_that_is_refused_names_each_field_in_the_admin_s_language_and_leads_to_it(everything: Campaign) -> None:
     refused = admin_browser().post(
         reverse("admin:labeling_harvestrule_add"), {"share": "7"}, headers={"accept-language": "zh-hans"}
