@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from lm.prefix_sharing.shared_prompt import SharedPrompt
@@ -19,6 +20,13 @@ from lm.training.runtime import Runtime
 from policy_trainer.log_probs import completion_entropies, completion_log_probs, token_log_probs
 from policy_trainer.model import unembedding
 from rm_trainer.model import reward_bias, score_hidden
+
+
+def share_frozen(copy: nn.Module, original: nn.Module) -> None:
+    """Gives what does not train, such as the embeddings of a small model's 262,144 tokens, one memory in both."""
+    for name, weight in original.named_parameters():
+        if not weight.requires_grad and not isinstance(weight, DTensor):  # of which every process has a part
+            copy.get_parameter(name).data = weight.data
 
 
 class Networks(nn.Module):
@@ -46,6 +54,8 @@ class Networks(nn.Module):
         self._temperature = temperature
         adapted = any("lora_" in name for name, _ in policy.named_parameters())
         reference = None if adapted else runtime.place(whole_copy(policy, runtime.device))
+        if reference is not None:
+            share_frozen(reference, policy)
         self._reference = (reference,)  # in a tuple: no submodule
         own = readings or tuple(choose_strategy(one or policy, runtime.device) for one in (policy, value))
         self.reading, self._reading_values = own

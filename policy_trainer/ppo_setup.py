@@ -27,7 +27,7 @@ from policy_trainer.examples import read_examples
 from policy_trainer.kept import Kept
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.networks import Networks
+from policy_trainer.networks import Networks, share_frozen
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
 from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked
@@ -142,6 +142,8 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
         _place(arguments, runtime, [model for model in (policy.model, value) if model is not None])
         door, watched = doors(arguments, policy, reward_model, value, runtime)
     networks = Networks(policy.model, value, runtime, temperature=arguments.temperature)
+    if value is not None and value is not reward_model.model:
+        share_frozen(reward_model.model, value)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
     return Run(
         arguments=arguments,

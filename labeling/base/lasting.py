@@ -39,8 +39,14 @@ def make_room(request: HttpRequest) -> bool:
 
 
 def release_connection() -> None:
-    """The next query opens another. Within a transaction (as in tests), or where few requests last, it is kept."""
-    if not connection.in_atomic_block and not getattr(_thread, "keeps_connection", False):
+    """The next query opens another connection; where few requests last, it only finds out whether this one still works.
+    Within a transaction (as in tests) nothing is changed.
+    """
+    if connection.in_atomic_block:
+        return
+    if getattr(_thread, "keeps_connection", False):
+        connection.health_check_done = False
+    else:
         connection.close()
 
 

@@ -60,6 +60,14 @@ def learned(policy: Policy, **options: Any) -> list[IterationResult]:
     return results
 
 
+def test_what_does_not_train_has_one_memory_in_policy_and_reference(policy: Policy) -> None:
+    embeddings = policy.model.get_input_embeddings().weight.requires_grad_(False)  # type: ignore[union-attr]
+    with Networks(policy.model, None, CPU).as_reference() as reference:
+        assert reference.get_input_embeddings().weight.data_ptr() == embeddings.data_ptr()
+        trained = next(name for name, one in policy.model.named_parameters() if one.requires_grad)
+        assert reference.get_parameter(trained).data_ptr() != policy.model.get_parameter(trained).data_ptr()
+
+
 def test_a_reward_that_counts_letters_is_learned_within_1024_episodes(policy: Policy) -> None:
     results = learned(policy)
     assert results[0].reward < 0.2

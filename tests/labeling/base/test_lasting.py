@@ -39,6 +39,22 @@ def test_few_that_last_keep_their_connection_and_a_process_with_too_many_says_so
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_connection_that_broke_meanwhile_is_opened_anew() -> None:
+    make_room(RequestFactory().get("/", **{ROOM: lambda: 1}))  # type: ignore[arg-type]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        kept = cursor.fetchone()
+    release_connection()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", kept)
+    other.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() != kept
+
+
+@pytest.mark.django_db(transaction=True)
 def test_any_server_but_gunicorn_has_room_and_gives_connections_back() -> None:
     connection.ensure_connection()
     assert make_room(RequestFactory().get("/"))
