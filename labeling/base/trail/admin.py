@@ -22,6 +22,7 @@ from labeling.base.admin.filters import DropdownFilter, by_choice, by_day
 from labeling.base.admin.model_admins import RecordAdmin, column, shown
 from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.csv_tables import csv_response
+from labeling.base.trail.columns import column_name
 from labeling.base.trail.models import Change
 from labeling.base.trail.triggers import RECORDED
 
@@ -121,7 +122,7 @@ def _lines(change: Change, longest: int | None) -> SafeString:
         "",
         '<span class="cc-change"><b>{}</b> {} → {}</span>',
         (
-            (_(name.removesuffix("_id").replace("_", " ")), _value(before, longest), _value(after, longest))
+            (_(column_name(name)), _value(before, longest), _value(after, longest))
             for name, (before, after) in sorted(change.changes.items())
         ),
     )

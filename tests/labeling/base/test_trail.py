@@ -9,10 +9,13 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
+from django.utils.translation import gettext, override
 
 from config.process_name import LONGEST, process_name
 from labeling.base.states import ModelState
 from labeling.base.trail.actors import acting_as
+from labeling.base.trail.admin import model_of
+from labeling.base.trail.columns import column_name
 from labeling.base.trail.triggers import PERMISSIONS, RECORDED
 from labeling.campaigns.services.campaigns import change_campaign
 from labeling.models import Campaign, Change, Labeler, ModelVersion
@@ -25,6 +28,13 @@ from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_pr
 pytestmark = pytest.mark.django_db
 
 TRAIL = reverse("admin:labeling_change_changelist")
+
+
+def test_each_column_of_ours_has_a_name_in_chinese() -> None:
+    tables = [model_of(table) for table in RECORDED if table.startswith("labeling_")]
+    columns = {column_name(field.column) for table in tables if table for field in table._meta.concrete_fields}
+    with override("zh-hans"):
+        assert {name for name in columns if gettext(name) == name} == {"id"}
 
 
 def changes(table: str, action: str = "update") -> list[Change]:
