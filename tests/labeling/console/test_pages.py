@@ -244,6 +244,10 @@ def test_pages_load_nothing_from_elsewhere(everything: Campaign) -> None:
         response = client.get(address)
         assert "'unsafe-eval'" in response["Content-Security-Policy"]
         assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*"', response.text)
+        assert response.text.count("<main ") == response.text.count("</main>") == 1  # where screen readers begin
+        assert [
+            each for each in re.findall(r'<svg[^>]*role="img"[^>]*>', response.text) if "aria-label" not in each
+        ] == []
 
 
 def test_the_admin_speaks_chinese(everything: Campaign) -> None:
