@@ -55,15 +55,14 @@ class TestAroundARanking:
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
         form_data = ranking_form_data(range(1, k + 1))
-        # Two are for the time at work, one asks whether agreement is counted; 4 are savepoints, for the test itself
-        # is a transaction.
-        with django_assert_num_queries(17):
+        # Two are for the time at work; 4 are savepoints, for the test itself is a transaction.
+        with django_assert_num_queries(16):
             assert client.post(f"{address}submit/?next=here", form_data).status_code == 200
 
     def test_handing_it_in_and_being_sent_on(
         self, address: str, k: int, client: Client, django_assert_num_queries: Counted
     ) -> None:
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(15):
             assert client.post(f"{address}submit/", ranking_form_data(range(1, k + 1))).status_code == 302
 
     def test_saving_a_draft(self, address: str, client: Client, django_assert_num_queries: Counted) -> None:
