@@ -16,8 +16,6 @@ BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 PACKAGES := config laptop lm labeling sampler rm_trainer policy_trainer benchmarks tests manage.py
 LOCKS := base gpu laptop dev bench
-# One more than cores: some tests wait for the processes that they start.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Collecting, downloading and installing, one line each: an installation that says nothing for minutes looks dead.
 PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off
 SHOW_PROGRESS = sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^ *Downloading \([^ ]*\) (\(.*\))/    downloading \2/p' \
@@ -30,10 +28,10 @@ demo: $(VENV)/.laptop
 	@exec $(BIN)/python manage.py up --stop-with-parent $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: $(VENV)/.dev browser
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-fast: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not (browser or processes or training or gpu or slow)" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not (browser or processes or training or gpu or slow)" $(ARGS)
 
 # Types take as long as all the rest, which is looked at meanwhile.
 check: $(VENV)/.dev
