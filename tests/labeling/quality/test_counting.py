@@ -99,14 +99,12 @@ def test_a_revision_counts_in_the_place_of_what_it_revises(
     assert all_that_is_counted() == before
 
 
-def test_a_task_that_one_labeler_ranks_costs_one_small_query(alice: Labeler) -> None:
+def test_a_task_that_one_labeler_ranks_costs_no_query(alice: Labeler) -> None:
     make_ready_task(make_prompt(make_campaign()))
     ranking = rank(alice, [1, 2, 3, 4])
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         counting.count_agreement(ranking)
-    assert len(queries) == 1
+    assert len(queries) == 0
     assert not CompletionAgreement.objects.exists()
 
 
