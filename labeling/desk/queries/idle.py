@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
@@ -194,8 +194,10 @@ def _queues_for(kind: AssignmentKind, stage: CampaignStage) -> QuerySet[WorkQueu
             campaign__simulated=OuterRef("simulated"),
         )
         .annotate(passed=Coalesce(passed, 0), known=_IsOneOf(F("language"), OuterRef("languages")))
+        # The first one, by its index: EXISTS is sometimes planned as a join of all that waits with all that was met.
+        .annotate(first=Subquery(waiting.order_by("queue_place").values("pk")[:1]))
         .filter(
-            Exists(waiting),
+            first__isnull=False,
             known=True,
             skills__contained_by=OuterRef("skills"),
             campaign__required_skills__contained_by=OuterRef("skills"),
