@@ -45,7 +45,7 @@ def release_connection() -> None:
     if connection.in_atomic_block:
         return
     if getattr(_thread, "keeps_connection", False):
-        connection.health_check_done = False
+        connection.health_check_done = False  # type: ignore[attr-defined]  # looked at before each query
     else:
         connection.close()
 

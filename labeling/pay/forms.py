@@ -22,7 +22,7 @@ def _day(label: Any, *, help_text: Any = "", initial: Any = None) -> forms.DateF
 class CurrencyField(forms.CharField):
     """A currency's code, in whatever case it was typed."""
 
-    default_validators = CURRENCY_VALIDATORS
+    default_validators = [*CURRENCY_VALIDATORS]
 
     def __init__(self, **options: object) -> None:
         help_text = _("Three capital letters, such as USD or CNY.")

@@ -74,7 +74,7 @@ def as_json(value: object) -> str:
     return format_html('<pre class="cc-code" tabindex="0">{}</pre>', json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
+def shown(field: str, label: StrPromise) -> Any:
     """A column with the field's own value (or its choice's word) under a label that is translated."""
 
     @column(label, ordering=field)
@@ -88,7 +88,7 @@ def shown(field: str, label: StrPromise) -> Callable[[Any], Any]:
     return value
 
 
-def written(field: str, label: StrPromise) -> Callable[[Any], Any]:
+def written(field: str, label: StrPromise) -> Any:
     """The same of what a person wrote in their own words."""
 
     @column(label, ordering=field)
@@ -98,7 +98,7 @@ def written(field: str, label: StrPromise) -> Callable[[Any], Any]:
     return value
 
 
-def noted(field: str, label: StrPromise) -> Callable[[Any], Any]:
+def noted(field: str, label: StrPromise) -> Any:
     """The same of what services and workers write down in English, in the reader's language."""
 
     @column(label, ordering=field)
