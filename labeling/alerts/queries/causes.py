@@ -137,6 +137,7 @@ def notice_facts() -> NoticeFacts:
     queues = waiting_queues()
     gone = list(WorkerSign.objects.filter(at__lt=timezone.now() - GONE_AFTER))
     has_sft_model = ModelVersion.objects.current(ModelKind.SFT).exists()
+    waiting_labelers = _waiting_labelers()
     return NoticeFacts(
         disks=disks_almost_full(),
         redis=redis_state() == "ok",
@@ -167,8 +168,8 @@ def notice_facts() -> NoticeFacts:
         has_campaign=Campaign.objects.filter(state=CampaignState.ACTIVE, stage=CampaignStage.WORK).exists(),
         has_sft_model=has_sft_model,
         sft_model_tried=None if has_sft_model else _sft_model_tried(),
-        waiting_labelers=_waiting_labelers(),
-        candidates_to_decide=waiting_for_decision().count(),
+        waiting_labelers=waiting_labelers,
+        candidates_to_decide=waiting_for_decision().count() if LabelerState.SCREENING in waiting_labelers else 0,
         labelers_without_work=labelers_without_work().count() if queues else 0,
     )
 
