@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.policy.shape import Work, demonstrations, texts, write_models
+from benchmarks.policy.shape import Work, demonstrations, write_models
 from benchmarks.training.side import peak_memory
 from lm.prefix_sharing.strategy import choose_strategy
 from lm.prompt_format import Message
@@ -89,7 +89,7 @@ def ppo(work: Work, policy: Policy, runtime: Runtime, reward: Path) -> dict[str,
     optimizer = optimizer_of(groups, arguments)
     every = [
         prompt_of(policy, n, [{"role": "user", "content": text}])
-        for n, text in enumerate(texts(work, work.prompts, work.prompt, seed=1), 1)
+        for n, text in enumerate(work.texts(work.prompts, work.prompt, seed=1), 1)
     ]
     sampling = Sampling(completions=work.k, max_new_tokens=work.new)
     timed = Timed()
@@ -123,8 +123,8 @@ def _outside(timed: Timed, own: Any, *given: Any) -> Any:
 
 def dpo(work: Work, policy: Policy, runtime: Runtime) -> dict[str, float]:
     """A ranking of K completions: what the reference says of it, and a step."""
-    prompt = Message(role="user", content=texts(work, 1, work.prompt, seed=1)[0])
-    answers = texts(work, work.k, work.new, seed=2)
+    prompt = Message(role="user", content=work.texts(1, work.prompt, seed=1)[0])
+    answers = work.texts(work.k, work.new, seed=2)
     tokens = policy.renderer.render([prompt], answers)
     ranking = Ranking(1, 1, (), tuple(range(work.k)), ("",) * work.k, tuple(range(1, work.k + 1)))
     one = TokenizedRanking(ranking, tokens)
@@ -147,7 +147,7 @@ def main(given: dict[str, Any]) -> None:
     work = Work(**given)
     runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, work.dtype))
     with tempfile.TemporaryDirectory() as directory:
-        base, reward = write_models(Path(directory), small=work.small)
+        base, reward = write_models(Path(directory), work.shape)
         policy = load_policy(str(base), max_length=2048)
         policy.model.get_input_embeddings().requires_grad_(False)
         if work.kind == "ppo":

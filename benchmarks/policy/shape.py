@@ -39,10 +39,16 @@ class Work:
     demonstrations: int = 48
     dtype: str = "bfloat16"
 
+    @property
+    def shape(self) -> dict[str, int]:
+        return SMALL if self.small else GEMMA_3_270M
 
-def write_models(directory: Path, *, small: bool) -> tuple[Path, Path]:
+    def texts(self, count: int, length: int, *, seed: int) -> list[str]:
+        return texts(count, length, vocabulary=self.shape["vocab_size"], seed=seed)
+
+
+def write_models(directory: Path, shape: dict[str, int]) -> tuple[Path, Path]:
     """A policy and a reward model in float32, with their tokenizer."""
-    shape = SMALL if small else GEMMA_3_270M
     tokenizer = make_tokenizer(shape["vocab_size"])
     found = []
     for name, auto, more in (
@@ -69,10 +75,9 @@ def make_tokenizer(size: int) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def texts(work: Work, count: int, length: int, *, seed: int) -> list[str]:
-    size = (SMALL if work.small else GEMMA_3_270M)["vocab_size"]
+def texts(count: int, length: int, *, vocabulary: int, seed: int) -> list[str]:
     chance = random.Random(seed)
-    return [" ".join(f"w{chance.randrange(len(SPECIAL), size)}" for _ in range(length)) for _ in range(count)]
+    return [" ".join(f"w{chance.randrange(len(SPECIAL), vocabulary)}" for _ in range(length)) for _ in range(count)]
 
 
 def demonstrations(work: Work) -> list[tuple[str, str]]:
@@ -84,6 +89,6 @@ def demonstrations(work: Work) -> list[tuple[str, str]]:
         for _ in range(work.demonstrations)
     ]
     return [
-        (texts(work, 1, prompt, seed=2 * n)[0], texts(work, 1, answer, seed=2 * n + 1)[0])
+        (work.texts(1, prompt, seed=2 * n)[0], work.texts(1, answer, seed=2 * n + 1)[0])
         for n, (prompt, answer) in enumerate(lengths)
     ]

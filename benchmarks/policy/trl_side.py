@@ -16,7 +16,7 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer, SFTConfig, SFTTrainer
 
-from benchmarks.policy.shape import Work, demonstrations, texts, write_models
+from benchmarks.policy.shape import Work, demonstrations, write_models
 from benchmarks.training.side import peak_memory
 
 
@@ -82,7 +82,7 @@ def ppo(work: Work, directory: str, base: Path, reward: Path) -> dict[str, float
             max_completion_length=work.new, gradient_checkpointing=False, learning_rate=5e-6, shuffle_dataset=False,
         ),
         train_dataset=Dataset.from_list(
-            [{"prompt": text} for text in texts(work, 2 * work.prompts, work.prompt, seed=1)]
+            [{"prompt": text} for text in work.texts(2 * work.prompts, work.prompt, seed=1)]
         ),
         processing_class=tokenizer,
         reward_processing_classes=AutoTokenizer.from_pretrained(reward),
@@ -105,8 +105,8 @@ def ppo(work: Work, directory: str, base: Path, reward: Path) -> dict[str, float
 
 def dpo(work: Work, directory: str, base: Path) -> dict[str, float]:
     """All pairs of the ranking in one step, parted as they fit; the second of two is timed."""
-    prompt = texts(work, 1, work.prompt, seed=1)[0]
-    answers = texts(work, work.k, work.new, seed=2)
+    prompt = work.texts(1, work.prompt, seed=1)[0]
+    answers = work.texts(work.k, work.new, seed=2)
     pairs = [{"prompt": prompt + " ", "chosen": a, "rejected": b} for a, b in combinations(answers, 2)]
     size = 4
     clock = Clock()
@@ -134,7 +134,7 @@ def main(given: dict[str, Any]) -> None:
     way = given.pop("way", "")
     work = Work(**given)
     with tempfile.TemporaryDirectory() as directory:
-        base, reward = write_models(Path(directory), small=work.small)
+        base, reward = write_models(Path(directory), work.shape)
         if work.kind == "sft":
             found = sft(work, directory, base, way)
         elif work.kind == "ppo":
