@@ -1,4 +1,4 @@
-"""Rows that go from one state to another, by the moves of base/states.py and no other."""
+"""Rows that go from one state to another, by the moves of base/states/legal_moves.py and no other."""
 
 from typing import Any, Self, TypeVar
 

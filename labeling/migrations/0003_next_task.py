@@ -63,8 +63,8 @@ DEMONSTRATION = Kind(
 )
 # Who draws a place holds this advisory lock, shared, until it commits. Its second key is the campaign.
 DRAWING = 730_190_003
-# WORKS_IN of labeling/base/states.py: nobody is given work of a stage that is not theirs, and there are no campaigns of
-# the other states.
+# WORKS_IN of labeling/base/states/people.py: nobody is given work of a stage that is not theirs, and there are no
+# campaigns of the other states.
 STAGE_OF_CLAIMANT = "CASE claimant.state WHEN 'active' THEN 'work' ELSE claimant.state END"
 # Places between two records of a labeler's progress: the record costs about as much as reading so many.
 RECORDED_EVERY = 64

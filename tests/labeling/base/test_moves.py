@@ -1,4 +1,4 @@
-"""The states of every table follow each other as base/states.py says, in Python and in PostgreSQL."""
+"""The states of every table follow each other as base/states/legal_moves.py says, in Python and in PostgreSQL."""
 
 from itertools import product
 from typing import Any
