@@ -71,7 +71,14 @@ class PeopleFirst:
 # at each reconnection that version 6 will end it instead.
 warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
-app = Celery("concord")
+
+class Concord(Celery):
+    def gen_task_name(self, name: str, module: str) -> str:
+        """Names a task of labeling/tasks/ without its file: messages that wait find it when it moves to another."""
+        return super().gen_task_name(name, "labeling.tasks" if module.startswith("labeling.tasks.") else module)
+
+
+app = Concord("concord")
 app.set_default()  # for all threads: `current_app` is otherwise ours only in the thread that imported this
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,

@@ -27,6 +27,10 @@ def test_every_beat_entry_names_a_task_and_expires_before_its_successor() -> Non
         assert entry["options"]["expires"] <= entry["schedule"], title
 
 
+def test_a_task_is_named_without_its_file_so_that_messages_that_wait_find_it_when_it_moves() -> None:
+    assert {name.rpartition(".")[0] for name in tasks()} == {"labeling.tasks"}
+
+
 def test_every_route_catches_a_task_and_leads_to_a_queue_that_there_is() -> None:
     for pattern, route in ROUTES.items():
         assert any(fnmatch(name, pattern) for name in tasks()), pattern

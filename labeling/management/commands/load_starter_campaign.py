@@ -16,7 +16,7 @@ from labeling.campaigns.services.starter import (
 from labeling.conversations.services.harvesting import take_all
 from labeling.model_versions.queries import current_sft_model
 from labeling.models import ModelCheck
-from labeling.tasks import top_up_ready_queues
+from labeling.tasks.sampling import top_up_ready_queues
 
 KNOWN_PASSWORD = "concord-demo"  # noqa: S105  (for a laptop; production refuses it)
 

@@ -85,8 +85,8 @@ def test_a_prompt_that_kills_samplers_is_set_aside_and_its_neighbours_are_sample
         make_prompt(campaign, text=text)
     ids = top_up(campaign=campaign)
     sampler = KilledBy(*[f"{number}" for number in range(99)])
-    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _model: sampler)
-    assert deliver(labeling.tasks.sample_completions, ids) == MOST_DEATHS
+    monkeypatch.setattr("labeling.tasks.sampling.loaded_sampler", lambda _model: sampler)
+    assert deliver(labeling.tasks.sampling.sample_completions, ids) == MOST_DEATHS
 
     states = {task.prompt.last_user_text(): task for task in RankingTask.objects.select_related("prompt")}
     assert [states[text].state for text in ("one", "poison", "two")] == ["ready", "set_aside", "ready"]
@@ -104,8 +104,8 @@ def test_a_model_that_kills_whoever_loads_it_is_not_loaded_for_ever(
     def load(_path: str) -> ScriptedSampler:
         raise Killed
 
-    monkeypatch.setattr("labeling.tasks.loaded_sampler", load)
-    assert deliver(labeling.tasks.sample_completions, top_up(campaign=campaign)) == MOST_DEATHS
+    monkeypatch.setattr("labeling.tasks.sampling.loaded_sampler", load)
+    assert deliver(labeling.tasks.sampling.sample_completions, top_up(campaign=campaign)) == MOST_DEATHS
     assert RankingTask.objects.get().state == TaskState.SET_ASIDE
 
 
@@ -117,15 +117,15 @@ def test_a_suggestion_and_a_request_for_rewards_fail_with_the_reason(
     asked = request_suggestions(
         labeler=alice, token=str(begun.token), position=2, messages=[{"role": "user", "content": "poison"}]
     )
-    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _model: KilledBy())
-    assert deliver(labeling.tasks.sample_suggestions, asked.pk) == MOST_DEATHS
+    monkeypatch.setattr("labeling.tasks.sampling.loaded_sampler", lambda _model: KilledBy())
+    assert deliver(labeling.tasks.sampling.sample_suggestions, asked.pk) == MOST_DEATHS
     assert SuggestionRequest.objects.get().state == SuggestionState.FAILED
 
     current_reward_model()
     item = ScoringItem(prompt=[{"role": "user", "content": "Hi"}], completions=["Hello!"])
     request = request_scores(user=User.objects.create_user("petra"), items=[item], per_minute=9)
-    monkeypatch.setattr("labeling.tasks.loaded_rewarder", lambda _model: ScriptedRewarder(meanwhile=kill))
-    assert deliver(labeling.tasks.score_request, request.pk) == MOST_DEATHS
+    monkeypatch.setattr("labeling.tasks.scoring.loaded_rewarder", lambda _model: ScriptedRewarder(meanwhile=kill))
+    assert deliver(labeling.tasks.scoring.score_request, request.pk) == MOST_DEATHS
     assert "3 workers died at it" in ScoringRequest.objects.get().failure
 
 
@@ -136,11 +136,11 @@ def kill() -> None:
 def test_a_completion_that_kills_scorers_has_no_reward_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     make_ready_task(make_prompt(make_campaign()))
     current_reward_model()
-    monkeypatch.setattr("labeling.tasks.loaded_rewarder", lambda _model: ScriptedRewarder(meanwhile=kill))
+    monkeypatch.setattr("labeling.tasks.scoring.loaded_rewarder", lambda _model: ScriptedRewarder(meanwhile=kill))
     for _beat in range(MOST_DEATHS):
         with pytest.raises(Killed):
-            labeling.tasks.score_completions()
-    labeling.tasks.score_completions()
+            labeling.tasks.scoring.score_completions()
+    labeling.tasks.scoring.score_completions()
     scores = RewardScore.objects.all()
     assert len(scores) == 4
     assert all(score.reward is None and "workers died" in score.problem for score in scores)
@@ -151,14 +151,14 @@ def test_a_model_that_kills_whoever_tries_it_and_a_file_that_kills_its_readers_f
 ) -> None:
     version = ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="candidate")
     check = check_again(version=version)
-    monkeypatch.setattr("labeling.tasks.loaded_sampler", lambda _model: kill())
-    assert deliver(labeling.tasks.sample_once, check.pk) == MOST_DEATHS
+    monkeypatch.setattr("labeling.tasks.model_versions.loaded_sampler", lambda _model: kill())
+    assert deliver(labeling.tasks.model_versions.sample_once, check.pk) == MOST_DEATHS
     check.refresh_from_db()
     assert (check.state, check.failure[:24]) == (CheckState.FAILED, "3 workers died at it (ki")
 
     brought = PromptImport.objects.create(campaign=make_campaign(), file_name="huge.jsonl")
     monkeypatch.setattr("labeling.imports.services.prompt_imports.run_pass", lambda **_: kill())
-    assert deliver(labeling.tasks.take_in_file, brought.pk) == MOST_DEATHS
+    assert deliver(labeling.tasks.imports_and_exports.take_in_file, brought.pk) == MOST_DEATHS
     brought.refresh_from_db()
     assert (brought.state, brought.error[:24]) == (ImportState.FAILED, "3 workers died at it (ki")
     assert not UnfinishedAttempt.objects.exists()
@@ -168,7 +168,7 @@ def test_what_is_read_anew_may_kill_as_often_again(monkeypatch: pytest.MonkeyPat
     brought = PromptImport.objects.create(campaign=make_campaign(), file_name="huge.jsonl")
     monkeypatch.setattr("labeling.imports.services.prompt_imports.run_pass", lambda **_: kill())
     with pytest.raises(Killed):
-        labeling.tasks.take_in_file(brought.pk)
+        labeling.tasks.imports_and_exports.take_in_file(brought.pk)
     stop_import(prompt_import=brought, user=User.objects.create_user("olga"))
     assert UnfinishedAttempt.objects.exists()
     monkeypatch.setattr("labeling.imports.services.prompt_imports.run_pass", lambda **_: None)
@@ -179,7 +179,7 @@ def test_what_is_read_anew_may_kill_as_often_again(monkeypatch: pytest.MonkeyPat
 def test_old_deaths_are_forgotten_by_beat() -> None:
     for row, age in ((1, FORGOTTEN_AFTER * 2), (2, FORGOTTEN_AFTER / 2)):
         UnfinishedAttempt.objects.create(task="any", row=row, began_at=timezone.now() - age)
-    labeling.tasks.forget_what_is_old()
+    labeling.tasks.upkeep.forget_what_is_old()
     assert UnfinishedAttempt.objects.get().row == 2
 
 

@@ -23,7 +23,7 @@ from labeling.imports.services.prompt_imports import Origin, begin_import, confi
 from labeling.imports.services.taking_in import preview
 from labeling.imports.services.uploads import keep_upload
 from labeling.models import Prompt, PromptImport
-from labeling.tasks import take_in_file
+from labeling.tasks.imports_and_exports import take_in_file
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign
 

@@ -94,7 +94,7 @@ class TestChoosing:
     ) -> None:
         choose_backend(version=version, backend=ModelBackend.VLLM, server=ADDRESS, served_name="policy")
         settings.SAMPLING_SERVERS = []
-        tasks.sample_once(ModelCheck.objects.get(state=CheckState.WAITING).pk)
+        tasks.model_versions.sample_once(ModelCheck.objects.get(state=CheckState.WAITING).pk)
         assert "no address of SAMPLING_SERVERS" in why_unusable(version)
 
 
@@ -109,33 +109,33 @@ def test_a_server_that_is_down_is_waited_for_and_goes_on_by_itself(version: Mode
         settings.SAMPLING_SERVER_API_KEY = "sk-secret"
         choose_backend(version=version, backend=ModelBackend.VLLM, server=server.address, served_name="policy")
         tried(version)
-        tasks.sample_completions([first])
+        tasks.sampling.sample_completions([first])
         assert RankingTask.objects.get(pk=first).state == TaskState.READY
         assert Completion.objects.filter(task=first).count() == 4
         assert server.keys == ["Bearer sk-secret"]
 
         server.answers[:] = [failing(503, "loading the weights", Retry_After="3600")]
-        tasks.sample_completions([second])
+        tasks.sampling.sample_completions([second])
         waiting = RankingTask.objects.get(pk=second)
         assert (waiting.state, waiting.dispatched_at) == (TaskState.SAMPLING, None)
         page = admin_browser().get(reverse("admin:labeling_modelversion_change", args=[version.pk])).text
         assert "loading the weights" in page
         assert "sk-secret" not in page
-        tasks.top_up_ready_queues()
+        tasks.sampling.top_up_ready_queues()
         assert RankingTask.objects.get(pk=second).dispatched_at is None  # nobody knocks at it meanwhile
 
         for _beat in range(3):  # an hour of it, in beats
             ModelCheck.objects.update(finished_at=timezone.now() - timedelta(minutes=6))
             check_broken_again()
-            tasks.sample_once(ModelCheck.objects.get(state=CheckState.WAITING).pk)
+            tasks.model_versions.sample_once(ModelCheck.objects.get(state=CheckState.WAITING).pk)
             assert why_unusable(version)
         asked = len(server.requests)
         server.answers[:] = [as_asked]
         ModelCheck.objects.update(finished_at=timezone.now() - timedelta(minutes=6))
         check_broken_again()
-        tasks.sample_once(ModelCheck.objects.get(state=CheckState.WAITING).pk)
+        tasks.model_versions.sample_once(ModelCheck.objects.get(state=CheckState.WAITING).pk)
         assert not why_unusable(version)
-        tasks.sample_completions([second])
+        tasks.sampling.sample_completions([second])
     assert RankingTask.objects.get(pk=second).state == TaskState.READY
     assert len(server.requests) == asked + 2  # the check and the task
     assert not RankingTask.objects.filter(state=TaskState.SET_ASIDE).exists()

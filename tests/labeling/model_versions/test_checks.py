@@ -83,7 +83,7 @@ class TestRegistering:
         address = reverse("admin:labeling_modelversion_promote", args=[version.pk])
         assert client.post(address, {"reason": "now"}).status_code == 422
 
-        tasks.sample_once(asked(version).pk)
+        tasks.model_versions.sample_once(asked(version).pk)
 
         check = asked(version)
         assert check.state == CheckState.PASSED
@@ -96,7 +96,7 @@ class TestRegistering:
     def test_a_reward_model_is_scored_with_and_then_promoted_if_that_was_asked(self, tmp_path: Path) -> None:
         version = register_model(kind=ModelKind.REWARD, name="tiny", path=make_tiny_reward_model(tmp_path))
         promote_when_checked(version=version, reason="it was trained well")
-        tasks.score_once(asked(version).pk)
+        tasks.model_versions.score_once(asked(version).pk)
         version.refresh_from_db()
         assert (version.state, version.state_reason) == (ModelState.CURRENT, "it was trained well")
         assert "“Go away.” →" in asked(version).result
@@ -117,7 +117,7 @@ class TestRegistering:
         model = without(make_tiny_model(tmp_path), "model.norm.weight")
         version = register_model(kind=ModelKind.SFT, name="tiny", path=model)
         promote_when_checked(version=version, reason="now")
-        tasks.sample_once(asked(version).pk)
+        tasks.model_versions.sample_once(asked(version).pk)
         version.refresh_from_db()
         assert version.state == ModelState.CANDIDATE
         assert "lack model.norm.weight" in asked(version).failure
@@ -176,14 +176,14 @@ class TestACurrentModelThatBreaks:
         task = RankingTask.objects.get()
         break_(version)
 
-        tasks.sample_completions([task.pk])
+        tasks.sampling.sample_completions([task.pk])
 
         task.refresh_from_db()
         assert (task.state, task.dispatched_at) == (TaskState.SAMPLING, None)
         assert "running code that lies in it" in why_unusable(version)
         (notice,) = [one for one in notices() if "can't be used" in one.text]
         assert "running code that lies in it" in notice.detail
-        tasks.top_up_ready_queues()
+        tasks.sampling.top_up_ready_queues()
         task.refresh_from_db()
         assert task.dispatched_at is None  # no worker is asked to do what can't be done
 
@@ -200,7 +200,7 @@ class TestACurrentModelThatBreaks:
         promoted(make_tiny_model(tmp_path / "second"))
         check = check_again(version=first)
         break_(first)
-        tasks.sample_once(check.pk)
+        tasks.model_versions.sample_once(check.pk)
         with pytest.raises(ModelRefused, match="the worker that tried it failed"):
             roll_back(kind=ModelKind.SFT)
         assert ModelVersion.objects.get(name="second").state == ModelState.CURRENT
@@ -209,7 +209,7 @@ class TestACurrentModelThatBreaks:
         version = promoted(make_tiny_reward_model(tmp_path / "rm"), kind=ModelKind.REWARD)
         make_ready_task(make_prompt(make_campaign()))
         without(Path(version.path), "score.weight")
-        tasks.score_completions()
+        tasks.scoring.score_completions()
         assert "lack score.weight" in why_unusable(version)
 
     def test_programs_are_told_why_instead_of_waiting(self, tmp_path: Path) -> None:
@@ -219,13 +219,13 @@ class TestACurrentModelThatBreaks:
         waiting = request_scores(user=petra, items=[item], per_minute=10)
         without(Path(version.path), "score.weight")
 
-        tasks.score_request(waiting.pk)
+        tasks.scoring.score_request(waiting.pk)
 
         waiting.refresh_from_db()
         assert waiting.state == "failed"
         assert "lack score.weight" in waiting.failure
         make_ready_task(make_prompt(make_campaign()))
-        tasks.score_completions()  # nothing is loaded for what can wait
+        tasks.scoring.score_completions()  # nothing is loaded for what can wait
         with pytest.raises(NoRewardModel, match=r"can't be used: .*lack score\.weight"):
             request_scores(user=petra, items=[item], per_minute=10)
 

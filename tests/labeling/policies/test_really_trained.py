@@ -10,7 +10,7 @@ from labeling.model_versions.services.promotion import promote
 from labeling.models import PolicyRun
 from labeling.policies.rules.options import Options
 from labeling.policies.services.recipes import change_recipe
-from labeling.tasks import train_policy
+from labeling.tasks.training import train_policy
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
 from tests.labeling.models_in_use import promoted, tried

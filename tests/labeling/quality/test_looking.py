@@ -16,7 +16,7 @@ from labeling.quality.bias.services.looking import look_at_habits
 from labeling.quality.bias.services.near_copies import find_near_copies
 from labeling.ranking_tasks.rules import GivenCompletion
 from labeling.ranking_tasks.services.tasks import make_task_of_given
-from labeling.tasks import look_at_labelers
+from labeling.tasks.quality import look_at_labelers
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write

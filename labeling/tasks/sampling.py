@@ -1,0 +1,72 @@
+"""Completions of ranking tasks, and suggestions for labelers at work."""
+
+from functools import partial
+
+from celery import shared_task
+from django.conf import settings
+
+from labeling.base.states import CampaignState
+from labeling.console.queries.pace import paces
+from labeling.console.queries.work import work_by_day
+from labeling.model_versions.queries import current_sft_model, why_unusable
+from labeling.model_versions.services import trying
+from labeling.models import Campaign
+from labeling.ranking_tasks.queries import sampled_models
+from labeling.ranking_tasks.services import sampling, tasks
+from labeling.worker_models import current_rewarder, loaded_sampler, usable
+from labeling.writing.suggestions.services import SUGGESTION_ATTEMPTS, SUGGESTION_REQUESTS, answer_request, fail_request
+from sampler.protocol import CannotSample
+
+
+@shared_task
+def top_up_ready_queues() -> None:
+    """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
+    known = paces(work_by_day(8))
+    for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-priority", "pk"):
+        tasks.top_up(campaign=campaign, paces=known)
+    if any(not why_unusable(model) for model in sampled_models()):
+        sampling.send_unsampled()
+
+
+@shared_task
+def sample_completions(task_ids: list[int]) -> None:
+    """Samples what the tasks still lack, from the models that their campaigns say."""
+    current = current_sft_model()
+    if current is None:
+        sampling.put_back_unsampled(task_ids)
+        return
+    sources = sampling.Sources(
+        current=current, sampler_of=partial(usable, load=loaded_sampler), rewarder=current_rewarder
+    )
+
+    def work(ids: list[int]) -> None:
+        sampling.sample_tasks(task_ids=ids, sources=sources, resample_limit=settings.SAMPLING_RESAMPLE_LIMIT)
+
+    sampling.SAMPLING_ATTEMPTS.work_at(task_ids, work)
+
+
+@shared_task
+def sample_suggestions(request_id: int) -> None:
+    """Samples what a labeler at work waits for, with the model that is current now."""
+    model = current_sft_model()
+    if model is None:
+        SUGGESTION_REQUESTS.put_back([request_id])
+        return
+
+    def work(_ids: list[int]) -> None:
+        if sampler := usable(model, loaded_sampler):
+            try:
+                answer_request(request_id=request_id, model=model, sampler=sampler)
+            except CannotSample as failure:
+                trying.note_unusable(version=model, failure=failure)
+        else:
+            fail_request(request_id=request_id, note=why_unusable(model))
+
+    SUGGESTION_ATTEMPTS.work_at([request_id], work)
+
+
+@shared_task
+def answer_waiting_labelers() -> None:
+    """Beat: sends again what no worker answered, and ends visibly what was waited for too long."""
+    SUGGESTION_REQUESTS.give_up_late()
+    SUGGESTION_REQUESTS.send()
