@@ -17,8 +17,9 @@ from django.db.models.functions import Coalesce
 from labeling.base.language import in_language
 from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignState
-from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue, for_group_of, quota_reached
+from labeling.campaigns.models.versions import InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.people.models import Labeler
 

@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
 from labeling.campaigns.managers.queries import campaigns_of
-from labeling.campaigns.models.campaigns import InstructionVersion
+from labeling.campaigns.models.versions import InstructionVersion
 from labeling.campaigns.queries import has_read, instructions_of, own_campaigns
 from labeling.campaigns.services.campaigns import acknowledge
 from labeling.people.queries import labeler_of

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel
 from labeling.base.states import AssignmentKind, AssignmentState, LabelerGroup, RevisionState, SkipReason
-from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.versions import InstructionVersion, RubricVersion
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models import RankingTask
 

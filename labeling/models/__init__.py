@@ -2,9 +2,10 @@ from labeling.alerts.models import Incident, Silence, WorkerSign
 from labeling.api.models import IdempotentRequest, Webhook, WebhookDelivery
 from labeling.base.attempts import UnfinishedAttempt
 from labeling.base.trail.models import Change
-from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import PROMPTS_PER_SUBMITTER, Prompt, PromptOpening, Submitter
 from labeling.campaigns.models.queues import QueueProgress, WorkQueue
+from labeling.campaigns.models.versions import InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.console.models import DailyWork, KeptFigure
 from labeling.conversations.models import Consent, HarvestRule, ServedConversation, ServedTurn, Withdrawal
 from labeling.desk.demonstrating.models import Demonstration

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import CompositionKind, CompositionState
-from labeling.campaigns.models.campaigns import Campaign, InstructionVersion
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.versions import InstructionVersion
 from labeling.campaigns.rules.use_cases import statements_in
 from labeling.desk.models import HeldWork
 from labeling.model_versions.models import ModelVersion

@@ -30,8 +30,9 @@ from labeling.base.states import CampaignStage, CampaignState, legal_moves
 from labeling.campaigns.admin.campaign_forms import FIELDSETS, NEW_FIELDSETS, CampaignForm, NewCampaignForm
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, InstructionsForm, PublishRubricForm, written_bodies
 from labeling.campaigns.managers.admin import OfCampaigns
-from labeling.campaigns.models.campaigns import Campaign, InstructionVersion, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.versions import InstructionVersion, RubricVersion
 from labeling.campaigns.queries import flags_of
 from labeling.campaigns.services.campaigns import (
     change_campaign,

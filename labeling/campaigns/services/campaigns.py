@@ -15,7 +15,8 @@ from django.db.models import Max
 from labeling.base.language import checked_languages
 from labeling.base.refusals import CampaignRefused
 from labeling.base.states import AssignmentState, CampaignState, check_move
-from labeling.campaigns.models.campaigns import Campaign, InstructionAcknowledgement, InstructionVersion, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.versions import InstructionAcknowledgement, InstructionVersion, RubricVersion
 from labeling.campaigns.rules.rubric import RubricFlag, check_flags
 from labeling.model_versions.models import RewardModel
 from labeling.model_versions.services.reward_models import default_reward_model

@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.states import CampaignStage, LabelerGroup
-from labeling.campaigns.models.campaigns import InstructionVersion
 from labeling.campaigns.models.prompts import Prompt
+from labeling.campaigns.models.versions import InstructionVersion
 from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler

@@ -9,7 +9,7 @@ from django_stubs_ext import StrPromise
 
 from labeling.base.constraints import one_of
 from labeling.base.states import CampaignStage, LabelerGroup, Strength
-from labeling.campaigns.models.campaigns import InstructionVersion, RubricVersion
+from labeling.campaigns.models.versions import InstructionVersion, RubricVersion
 from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler

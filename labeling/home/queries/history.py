@@ -11,7 +11,8 @@ from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, 
 from django.db.models.functions import Cast
 
 from labeling.base.states import AssignmentKind, AssignmentState, CompositionKind, CompositionState
-from labeling.campaigns.models.campaigns import Campaign, RubricVersion
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.versions import RubricVersion
 from labeling.campaigns.queries import flags_of
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment

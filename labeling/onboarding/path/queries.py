@@ -13,7 +13,8 @@ from labeling.base.states import (
     LabelerState,
     ScreeningOutcome,
 )
-from labeling.campaigns.models.campaigns import Campaign, InstructionVersion
+from labeling.campaigns.models.campaigns import Campaign
+from labeling.campaigns.models.versions import InstructionVersion
 from labeling.campaigns.queries import has_read
 from labeling.desk.models import Assignment
 from labeling.onboarding.screening.models import Candidate, ScreeningDecision, SelfAssessment

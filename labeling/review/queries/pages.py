@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from labeling.base.language import in_language
 from labeling.base.markdown import TEXT_HEADINGS_FROM, raw_text, render_markdown
 from labeling.base.messages import Turn, turns_of
-from labeling.campaigns.models.campaigns import InstructionVersion
+from labeling.campaigns.models.versions import InstructionVersion
 from labeling.campaigns.queries import flags_of
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import RankedCompletion, Ranking

@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from labeling.base.language import in_language
-from labeling.campaigns.models.campaigns import RubricVersion
+from labeling.campaigns.models.versions import RubricVersion
 from labeling.quality.agreement.models import CompletionAgreement, Partner, RankingAgreement
 
 RESEARCHER = "researcher"
