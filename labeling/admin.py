@@ -57,7 +57,7 @@ from labeling.quality.gold.admin import checks as gold_checks
 from labeling.quality.gold.admin import items as gold_items
 from labeling.quality.gold.admin import making as gold
 from labeling.ranking_tasks import admin as ranking_tasks
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.review.admin import reviews, threads
 from labeling.rewards import admin as rewards
 from labeling.serving import admin as serving

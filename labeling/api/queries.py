@@ -14,7 +14,7 @@ from labeling.evaluations.models import Evaluation
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.policies.models import PolicyRun
-from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
+from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.training.models import Run, TrainingRun
 from lm.snapshot.manifest import utc_text
 

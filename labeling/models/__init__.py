@@ -30,7 +30,9 @@ from labeling.policies.models import PolicyLook, PolicyPoint, PolicyRecipe, Poli
 from labeling.quality.agreement.models import CompletionAgreement, RankingAgreement
 from labeling.quality.bias.models import LabelerHabits, NearCopyFound, Sentinel
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
-from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplerReport, SamplingRun
+from labeling.ranking_tasks.models.completions import Completion, RenderedCompletion
+from labeling.ranking_tasks.models.sampling import SamplerReport, SamplingRun
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest

@@ -23,7 +23,7 @@ from labeling.base.states import CampaignStage, CampaignState, TaskState
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.campaigns import EVERYBODY, Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
+from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.services.amounts import amounts_of, apply_to_existing
 from labeling.ranking_tasks.services.setting_aside import (
     restore_prompt,

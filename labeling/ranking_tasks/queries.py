@@ -11,7 +11,7 @@ from labeling.campaigns.queries import counted_in
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
+from labeling.ranking_tasks.models.tasks import HAS_A_FREE_PLACE, RankingTask
 
 
 def sampled_models() -> list[ModelVersion]:

@@ -32,7 +32,7 @@ from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.desk.ranking.models import RankedCompletion
 from labeling.model_versions.queries import current_reward_model
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.services.tasks import ask_for_another_ranking
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.rewards.queries import doubtful, scores_of_task

@@ -11,7 +11,7 @@ from labeling.base.moves import StatefulModel
 from labeling.base.states import ScoringState
 from labeling.desk.ranking.models import Ranking
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import Completion
+from labeling.ranking_tasks.models.completions import Completion
 
 
 class RewardScore(models.Model):

@@ -18,7 +18,8 @@ from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.ranking.models import Ranking
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_models
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
 from labeling.writing.suggestions.models import SuggestionRequest
 

@@ -26,7 +26,7 @@ from labeling.desk.ranking.services import Judgement, submit_ranking
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
 from labeling.people.models import Labeler
 from labeling.people.services import create_labeler
-from labeling.ranking_tasks.models import Completion
+from labeling.ranking_tasks.models.completions import Completion
 from labeling.simulation.rules.behaviours import Behaviour, Planted
 from labeling.simulation.rules.preferences import Score, mislead
 from labeling.simulation.rules.ranking import Page, hand_in

@@ -14,7 +14,7 @@ from labeling.campaigns.models.campaigns import TAKES_HELD_WORK
 from labeling.desk.models import Assignment
 from labeling.desk.rules.drafts import as_lists
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.writing.models import Composition, Conversation, Message
 
 BEGUN_SHOWN = 12

@@ -37,7 +37,8 @@ from labeling.onboarding.screening.queries import waiting_for_decision
 from labeling.people.models import Labeler
 from labeling.policies.models import PolicyRun
 from labeling.quality.gold.models import Check
-from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, NOT_A_COPY, RankingTask, SamplingRun
+from labeling.ranking_tasks.models.sampling import SamplingRun
+from labeling.ranking_tasks.models.tasks import HAS_A_FREE_PLACE, NOT_A_COPY, RankingTask
 from labeling.rewards.models import ScoringRequest
 from labeling.training.models import Run, TrainingRun
 from labeling.writing.suggestions.models import SuggestionRequest

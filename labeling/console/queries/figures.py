@@ -17,7 +17,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import BY_PEOPLE
 from labeling.quality.agreement.queries.cuts import Cut
 from labeling.quality.agreement.queries.figures import parts_of
-from labeling.ranking_tasks.models import FREE_PLACES, NOT_A_COPY, RankingTask
+from labeling.ranking_tasks.models.tasks import FREE_PLACES, NOT_A_COPY, RankingTask
 
 QUICK_SECONDS = 0.03
 """What beat counted in less, a page counts anew, so that it shows what is true now."""

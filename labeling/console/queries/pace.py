@@ -18,7 +18,7 @@ from labeling.console.queries.depth import seconds_per_ranking
 from labeling.console.queries.work import Handed
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
-from labeling.ranking_tasks.models import SamplerReport, SamplingRun
+from labeling.ranking_tasks.models.sampling import SamplerReport, SamplingRun
 from labeling.ranking_tasks.planning.rules import FASTEST_SECONDS, USUAL_SECONDS, Pace, Supply, Verdict, verdict_of
 from labeling.ranking_tasks.services.tasks import Paces
 

@@ -14,7 +14,7 @@ from labeling.console.queries.figures import Figures, WorkCounts
 from labeling.console.queries.work import Work
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import SamplingRun
+from labeling.ranking_tasks.models.sampling import SamplingRun
 from labeling.training.models import TrainingPoint, TrainingRun
 
 

@@ -24,7 +24,7 @@ from labeling.base.states import (
 from labeling.exports.models import SnapshotRequest
 from labeling.imports.models import PromptImport
 from labeling.policies.models import PolicyRun
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.rewards.models import ScoringRequest
 from labeling.training.models import TrainingRun
 from labeling.writing.suggestions.models import SuggestionRequest

@@ -17,7 +17,7 @@ from labeling.exports.queries import exclusion_of
 from labeling.exports.services.exclusions import leave_out
 from labeling.exports.services.lineage import models_that_saw, snapshots_with
 from labeling.imports.services.undoing import delete_prompts
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from labeling.rewards.models import RewardScore
 

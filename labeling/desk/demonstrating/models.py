@@ -12,7 +12,7 @@ from labeling.campaigns.models.versions import InstructionVersion
 from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import Completion
+from labeling.ranking_tasks.models.completions import Completion
 
 DEMONSTRATION_SOURCES = ("labeler", "import", "edit", "dialogue")
 

@@ -12,7 +12,7 @@ from labeling.campaigns.models.queues import WorkQueue, for_group_of
 from labeling.campaigns.queries import counted_in
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 
 COUNTED_AT_MOST = 100
 """So many of a campaign are counted, and then "100+" is said: a million would be counted anew for each page."""

@@ -26,7 +26,7 @@ from labeling.desk.models import Assignment
 from labeling.desk.queries.available import COUNTED_AT_MOST, being_sampled_for, open_campaigns
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
+from labeling.ranking_tasks.models.tasks import HAS_A_FREE_PLACE, RankingTask
 
 
 def _for_people(stage: CampaignStage | None) -> Q:

@@ -16,7 +16,7 @@ from labeling.campaigns.queries import instruction_version, rubric_version
 from labeling.desk.models import Assignment, HeldWork, Revision, WorkingTime
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today
-from labeling.ranking_tasks.models import HAS_A_FREE_PLACE, RankingTask
+from labeling.ranking_tasks.models.tasks import HAS_A_FREE_PLACE, RankingTask
 
 JUST_CLAIMED = timedelta(seconds=2)
 

@@ -18,7 +18,7 @@ from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.queries import flags_of
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.ranking.rules.pairs import usable_pairs
-from labeling.ranking_tasks.models import SamplingRun
+from labeling.ranking_tasks.models.sampling import SamplingRun
 
 
 class RankingAdmin(OfCampaigns, RecordAdmin):

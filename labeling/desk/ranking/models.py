@@ -13,7 +13,8 @@ from labeling.campaigns.models.versions import InstructionVersion, RubricVersion
 from labeling.desk.models import Assignment, LabelQuerySet
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST, STRENGTHS
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.tasks import RankingTask
 from lm.snapshot.records import RANKED_HIGHEST
 
 

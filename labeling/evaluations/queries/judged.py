@@ -10,7 +10,9 @@ from labeling.base.states import TaskState
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.evaluations.models import Evaluation
 from labeling.exports.queries import KEPT, rankings_with_exclusion
-from labeling.ranking_tasks.models import ALL_THE_SAME, Completion, RankingTask, SamplingRun
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.sampling import SamplingRun
+from labeling.ranking_tasks.models.tasks import ALL_THE_SAME, RankingTask
 
 DEMONSTRATIONS = 0
 """Stands for human demonstrations where a model version's id names who answered."""

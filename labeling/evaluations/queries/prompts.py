@@ -11,7 +11,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.evaluations.models import Evaluation
 from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import ALL_THE_SAME, RankingTask
+from labeling.ranking_tasks.models.tasks import ALL_THE_SAME, RankingTask
 from labeling.ranking_tasks.rules import drawn
 
 

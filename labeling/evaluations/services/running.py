@@ -27,7 +27,7 @@ from labeling.evaluations.services.promoting import lock, promote_or_say_why_not
 from labeling.pay.models import PAID_KINDS, PayPeriod
 from labeling.pay.queries.terms import terms_now
 from labeling.pay.services import set_pay_terms
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.services.tasks import make_task
 
 RATES = ("per_hour", *(f"per_{kind}" for kind in PAID_KINDS))

@@ -12,7 +12,9 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.imports.models import PromptImport
 from labeling.quality.gold.models import GoldItem
-from labeling.ranking_tasks.models import Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models.completions import Completion, RenderedCompletion
+from labeling.ranking_tasks.models.sampling import SamplingRun
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 
 

@@ -16,7 +16,7 @@ from labeling.desk.rules.drafts import letter_of
 from labeling.desk.services.revisions import REVISABLE
 from labeling.pay.rules.disagreements import opposed_pairs
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 
 TASKS_LOOKED_AT = 200
 """The last ones that can't be revised any more."""

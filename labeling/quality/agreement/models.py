@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.tasks import RankingTask
 
 
 class Partner(models.TextChoices):

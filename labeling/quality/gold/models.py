@@ -17,7 +17,7 @@ from labeling.base.states import CheckKind, GoldState
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 
 
 class GoldAnswer(TypedDict):

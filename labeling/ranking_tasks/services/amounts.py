@@ -12,7 +12,7 @@ from labeling.base.moves import StatefulQuerySet
 from labeling.base.states import TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
+from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,8 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import why_unusable
 from labeling.model_versions.services.trying import note_unusable, sample_once
-from labeling.ranking_tasks.models import ALL_THE_SAME, RankingTask, SamplingRun
+from labeling.ranking_tasks.models.sampling import SamplingRun
+from labeling.ranking_tasks.models.tasks import ALL_THE_SAME, RankingTask
 from labeling.ranking_tasks.planning.rules import in_flight
 from labeling.ranking_tasks.services.sampling_runs import (
     Picker,

@@ -14,7 +14,9 @@ from django.utils import timezone
 from labeling.base.states import SamplingFailure, SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_answer
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import Completion, RankingTask, SamplerReport, SamplingRun
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.sampling import SamplerReport, SamplingRun
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.rules import near_key, text_key
 from labeling.ranking_tasks.services.slots import Slot
 from lm.errors import UnusablePrompt

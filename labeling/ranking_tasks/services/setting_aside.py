@@ -8,7 +8,7 @@ from django.db import transaction
 from labeling.base.refusals import NotSetAside, ReasonMissing
 from labeling.base.states import TaskState
 from labeling.campaigns.models.prompts import Prompt
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.snapshot.records import RANKED_LOWEST
 

@@ -12,7 +12,9 @@ from labeling.base.states import LabelerGroup, SamplingState, TaskState
 from labeling.base.text import clean_answer
 from labeling.campaigns.mixture.rules import WHOLE, MixturePart, slots_of
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.sampling import SamplingRun
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.rules import drawn, text_key
 
 

@@ -18,7 +18,9 @@ from labeling.base.states import AssignmentState, CampaignState, LabelerState, S
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import NOT_A_COPY, Completion, RankingTask, RenderedCompletion, SamplingRun
+from labeling.ranking_tasks.models.completions import Completion, RenderedCompletion
+from labeling.ranking_tasks.models.sampling import SamplingRun
+from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.planning.rules import UNKNOWN, Pace, tasks_ahead_wanted
 from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, tasks_ahead
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key

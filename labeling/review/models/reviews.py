@@ -13,7 +13,8 @@ from labeling.base.moves import StatefulModel
 from labeling.base.states import ReviewReason, ReviewState
 from labeling.campaigns.models.prompts import Prompt
 from labeling.desk.models import Assignment
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.writing.models import Composition
 
 Work = Assignment | Composition

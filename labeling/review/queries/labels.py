@@ -9,7 +9,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.quality.consensus.rules import Consensus, ranked_pairs
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.review.models.reviews import Work
 from labeling.writing.answers import queries as answers
 from labeling.writing.models import Composition

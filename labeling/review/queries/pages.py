@@ -18,7 +18,7 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.desk.rules.drafts import letter_of
 from labeling.quality.consensus.rules import PairVote
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.review.models.reviews import Review
 from labeling.review.queries.labels import TaskRankings, all_of_task
 from labeling.review.queries.queue import seen_by

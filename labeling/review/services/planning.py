@@ -15,7 +15,7 @@ from labeling.base.export_lock import settled_now
 from labeling.base.states import AssignmentState, CampaignStage, CompositionState, ReviewReason, ReviewState
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.review.models.reviews import Review, ReviewProgress, Work
 from labeling.review.queries.labels import Label, rankings_of, ranks_of
 from labeling.review.queries.queue import REVIEWED_WRITING

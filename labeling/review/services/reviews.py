@@ -16,7 +16,7 @@ from labeling.base.states import CompositionState, ReviewReason, ReviewState
 from labeling.campaigns.managers.queries import within_campaigns_of
 from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.review.models.reviews import Review, Work
 from labeling.review.queries.labels import Label, revision_of
 from labeling.review.queries.queue import Sought, free_for, waiting_for

@@ -16,7 +16,8 @@ from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.services.selected import rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models import NOT_A_COPY, Completion, RankingTask
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.rewards.models import PreferenceMargin, RewardScore
 from lm.snapshot.records import TRAIN
 from rm_trainer.protocol import Item, Rewarder

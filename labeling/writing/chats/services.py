@@ -12,7 +12,9 @@ from labeling.campaigns.services.prompts import add_prompt
 from labeling.desk.rules.drafts import SentDraft
 from labeling.desk.services.drafts import check_builds_on
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models import Completion, RankingTask, SamplingRun
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.sampling import SamplingRun
+from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.rules import text_key
 from labeling.ranking_tasks.services.tasks import make_task
 from labeling.writing.models import Composition, Conversation, Message

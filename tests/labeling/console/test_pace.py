@@ -12,7 +12,7 @@ from labeling.console.queries.pace import paces, sampling_now
 from labeling.console.queries.work import work_by_day
 from labeling.desk.services.assignments import claim_ranking
 from labeling.models import Campaign, Labeler, ModelVersion, RankingTask, SamplingRun
-from labeling.ranking_tasks.models import HAS_A_FREE_PLACE
+from labeling.ranking_tasks.models.tasks import HAS_A_FREE_PLACE
 from labeling.ranking_tasks.services.sampling import OTHER_TASKS
 from labeling.ranking_tasks.services.tasks import Paces, make_task, top_up
 from tests.labeling.admin_cast import admin_browser

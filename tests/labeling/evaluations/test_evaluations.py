@@ -43,7 +43,7 @@ from labeling.models import (
     Snapshot,
 )
 from labeling.pay.services import open_period, set_pay_terms
-from labeling.ranking_tasks.models import ALL_THE_SAME
+from labeling.ranking_tasks.models.tasks import ALL_THE_SAME
 from labeling.ranking_tasks.services.setting_aside import set_prompt_aside
 from tests.labeling.admin_cast import admin_browser, texts_of
 from tests.labeling.cast import browser_of, have_read, make_campaign, make_labeler, make_prompt, ranking_form_data

@@ -12,7 +12,7 @@ from labeling.base.admin.tables import Cell, Table, named_table, number
 from labeling.base.states import SamplingFailure
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
-from labeling.ranking_tasks.models import SamplerReport
+from labeling.ranking_tasks.models.sampling import SamplerReport
 from sampler.protocol import SamplerSight
 
 

@@ -8,7 +8,7 @@ from labeling.desk.ranking.models import Ranking
 from labeling.quality.agreement.rules.rows import CountedRanking
 from labeling.quality.gold.models import Check
 from labeling.quality.gold.rules import ranks_of
-from labeling.ranking_tasks.models import Completion
+from labeling.ranking_tasks.models.completions import Completion
 
 
 def counted_rankings(task_ids: Collection[int]) -> dict[int, list[CountedRanking]]:

@@ -17,7 +17,7 @@ from labeling.quality.agreement.models import CompletionAgreement, RankingAgreem
 from labeling.quality.agreement.queries.rankings import counted_rankings, held_against
 from labeling.quality.agreement.rules.rows import Kind, RankingAgreementRow, completion_rows, row_of, rows_between
 from labeling.quality.gold.models import Check
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 
 TASKS_AT_ONCE = 500
 """Of a rebuild: its memory and the time for which rows are locked don't grow with the database."""

@@ -8,7 +8,7 @@ from django.db.models.functions import Length
 
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.quality.bias.rules.observed import Ranked, RankedTask
-from labeling.ranking_tasks.models import Completion
+from labeling.ranking_tasks.models.completions import Completion
 
 LAST_RANKINGS = 400
 """Of each labeler: enough to see a habit, and few enough to see that it went."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from labeling.quality.bias.models import Sentinel
 from labeling.quality.bias.rules.length_control import Controlled, controlled
 from labeling.quality.bias.rules.sentinel import Look, Period, looks
-from labeling.ranking_tasks.models import SamplingRun
+from labeling.ranking_tasks.models.sampling import SamplingRun
 
 # Pairs of a completion of each source that one ranking puts in an order; revisions that count, by people.
 PAIRS = """

@@ -9,7 +9,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import BY_PEOPLE
 from labeling.quality.bias.models import NearCopyFound
 from labeling.quality.bias.rules.near_copies import near_copy_of
-from labeling.ranking_tasks.models import Completion
+from labeling.ranking_tasks.models.completions import Completion
 from labeling.writing.suggestions.models import Suggestion
 
 LOOKED_AT_FOR = timedelta(days=2)

@@ -30,7 +30,8 @@ from labeling.desk.rules.drafts import letter_of
 from labeling.quality.gold.models import GoldItem
 from labeling.quality.gold.rules import tied_of
 from labeling.quality.gold.services.items import RightAnswer, make_gold
-from labeling.ranking_tasks.models import Completion, RankingTask
+from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.tasks import RankingTask
 
 USUALLY_APART = 2
 """Neighbours are often a matter of taste; two ranks apart, careful people agree."""

@@ -12,7 +12,7 @@ from labeling.base.refusals import GoldRefused
 from labeling.base.states import CampaignStage, GoldState, TaskState
 from labeling.quality.gold.models import GoldAnswer, GoldItem, GoldVersion
 from labeling.quality.gold.rules import Pair, Ranks, pairs_to_hold, tied_of, tiers_of
-from labeling.ranking_tasks.models import RankingTask
+from labeling.ranking_tasks.models.tasks import RankingTask
 
 
 @dataclass(frozen=True, kw_only=True)

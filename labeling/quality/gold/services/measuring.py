@@ -9,7 +9,7 @@ from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check, GoldItem, GoldVersion
 from labeling.quality.gold.rules import Flagged, Ranks, measure, ordered_pairs, ranks_of
-from labeling.ranking_tasks.models import Completion
+from labeling.ranking_tasks.models.completions import Completion
 
 AT_ONCE = 500
 

@@ -26,7 +26,7 @@ from labeling.desk.models import Assignment
 from labeling.desk.ranking.models import Ranking
 from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check, GoldItem
-from labeling.ranking_tasks.models import NOT_A_COPY, RankingTask
+from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.rules import drawn
 from labeling.ranking_tasks.services.tasks import copy_task, set_aside
 

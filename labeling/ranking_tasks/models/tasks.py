@@ -1,4 +1,3 @@
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext
@@ -6,11 +5,10 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import AssignmentKind, CampaignState, SamplingFailure, SamplingState, TaskState
+from labeling.base.states import AssignmentKind, CampaignState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.models.queues import HAS_MET, WorkQueue, for_group_of, quota_reached
-from labeling.model_versions.models import ModelVersion
 from labeling.people.models import Labeler
 from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
@@ -18,6 +16,8 @@ HAS_A_FREE_PLACE = Q(state=TaskState.READY.value, rankings_needed__gt=F("ranking
 """A task that wants a ranking which nobody is making yet."""
 NOT_A_COPY = Q(copy_of=None)
 """A task of its own: not one that shows the completions of another again, as a check of one labeler."""
+ALL_THE_SAME = "All models that are compared gave the same answer, so there is nothing to rank: they tie."
+"""Why such a task is set aside. It counts as a tie (labeling/evaluations)."""
 FREE_PLACES = F("rankings_needed") - F("rankings_open") - F("rankings_done")
 """Of a ready task: how many rankings could be begun."""
 
@@ -167,167 +167,3 @@ class RankingTask(StatefulModel):
 
     def __str__(self) -> str:
         return gettext("Ranking task %(number)s") % {"number": self.pk}
-
-
-ALL_THE_SAME = "All models that are compared gave the same answer, so there is nothing to rank: they tie."
-"""Why such a task is set aside. It counts as a tie (labeling/evaluations)."""
-FINISH_REASONS = ("stop", "length", "imported", "written")
-"""WRITTEN: a labeler's demonstration."""
-
-
-class SamplingRun(StatefulModel):
-    """One request for completions of a task, with all that is needed to sample them again."""
-
-    task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="sampling_runs")
-    model_version = models.ForeignKey(
-        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="sampling_runs"
-    )
-    imported_model_name = models.CharField(max_length=200, blank=True, help_text="For completions that came in a file.")
-    requested = models.PositiveSmallIntegerField()
-    temperature = models.FloatField(null=True, blank=True)
-    top_p = models.FloatField(null=True, blank=True)
-    max_new_tokens = models.PositiveIntegerField(null=True, blank=True)
-    seed = models.BigIntegerField(null=True, blank=True)
-    state = models.CharField(max_length=16, choices=SamplingState.choices, default=SamplingState.RUNNING)
-    error = models.TextField(blank=True)
-    failure = models.CharField(max_length=16, blank=True, choices=SamplingFailure.choices)
-    worker = models.CharField(max_length=200, blank=True)
-    duplicates_dropped = models.PositiveSmallIntegerField(default=0)
-    repeated_key = models.CharField(
-        max_length=64,
-        blank=True,
-        db_default="",
-        help_text="text_key of the completion that it gave again, where models are compared: they tie.",
-    )
-    best_of = models.PositiveSmallIntegerField(
-        default=1, help_text="Each completion was picked among so many samples. 1: none was."
-    )
-    picked_by = models.ForeignKey(
-        ModelVersion,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        help_text="The reward model that picked them.",
-    )
-    demonstration = models.ForeignKey(
-        "labeling.Demonstration",  # of labeling/desk, which comes later
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        help_text="The ideal answer that is its completion; then no model was asked.",
-    )
-    new_tokens = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Sampled, those of samples that were not kept among them."
-    )
-    seconds = models.FloatField(
-        null=True, blank=True, help_text="Its share, by tokens, of the time that its worker took."
-    )
-    started_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("sampling run")
-        verbose_name_plural = _("sampling runs")
-        ordering = ["-id"]
-        constraints = [
-            one_of("state", SamplingState, name="sampling_state_known"),
-            one_of("failure", ["", *SamplingFailure], name="sampling_failure_known"),
-            models.CheckConstraint(
-                condition=Q(imported_model_name="", model_version__isnull=False, seed__isnull=False, demonstration=None)
-                | Q(model_version=None, seed=None, demonstration=None) & ~Q(imported_model_name="")
-                | Q(model_version=None, seed=None, imported_model_name="", demonstration__isnull=False),
-                name="sampling_run_names_its_model",
-            ),
-            models.CheckConstraint(
-                condition=Q(best_of=1, picked_by=None) | Q(best_of__gte=2, picked_by__isnull=False),
-                name="sampling_run_names_what_picked",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["started_at"], condition=Q(state="running"), name="sampling_run_running"),
-            # Whether the last ones failed, and how many there were within the hour (the front page).
-            models.Index(fields=["finished_at"], condition=Q(imported_model_name=""), name="sampling_run_finished"),
-        ]
-
-    def __str__(self) -> str:
-        return gettext("Sampling run %(number)s") % {"number": self.pk}
-
-    def model_name(self) -> str:
-        """In the admin, in the reader's language where no model wrote it."""
-        if self.demonstration_id is not None:
-            return gettext("Demonstration")
-        return self.imported_model_name or str(self.model_version)
-
-
-class SamplerReport(models.Model):
-    """What the sampler in a worker's memory has done and holds, as the worker said it last."""
-
-    worker = models.CharField(max_length=255, unique=True)
-    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
-    sight = models.JSONField(help_text="SamplerSight of sampler/protocol.py.")
-    at = models.DateTimeField()
-
-    class Meta:
-        verbose_name = _("sampler report")
-        verbose_name_plural = _("sampler reports")
-        ordering = ["worker"]
-
-    def __str__(self) -> str:
-        return f"{self.worker}: {self.model_version}"
-
-
-class Completion(models.Model):
-    """One sampled answer. It never changes (a trigger refuses)."""
-
-    task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="completions")
-    run = models.ForeignKey(SamplingRun, on_delete=models.PROTECT, related_name="completions")
-    text = models.TextField()
-    text_key = models.CharField(max_length=64, help_text="sha256 of the normalised text: distinct within a task.")
-    token_count = models.PositiveIntegerField(null=True, blank=True)
-    finish_reason = models.CharField(max_length=16)
-    mean_logprob = models.FloatField(null=True, blank=True, help_text="Per token, natural logarithm, untempered.")
-    seed = models.BigIntegerField(null=True, blank=True)
-    token_ids = ArrayField(
-        models.IntegerField(),
-        null=True,
-        blank=True,
-        editable=False,
-        help_text="What was drawn: in bfloat16 the same seed beside other completions can draw another token.",
-    )
-    logprobs = ArrayField(
-        models.FloatField(), null=True, blank=True, editable=False, help_text="Of each token, as the mean is."
-    )
-
-    class Meta:
-        verbose_name = _("completion")
-        verbose_name_plural = _("completions")
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["task", "text_key"], name="completion_distinct_within_task"),
-            one_of("finish_reason", FINISH_REASONS, name="completion_finish_reason_known"),
-        ]
-
-    def __str__(self) -> str:
-        return self.text[:60]
-
-
-class RenderedCompletion(models.Model):
-    """A completion as safe HTML, made when its task became ready, so that no labeler waits for a parser.
-
-    Saves 8.2 ± 1.2 ms of processor time an operation, which takes 16.8 ms with it (docs/architecture.md, Speed).
-    Derived: rows may be deleted at any time, and those of another renderer than today's are passed over.
-    """
-
-    completion = models.OneToOneField(Completion, primary_key=True, on_delete=models.CASCADE, related_name="rendered")
-    renderer = models.CharField(max_length=16, help_text="RENDERER of labeling/markdown.py when it was made.")
-    html = models.TextField()
-    raw = models.TextField(help_text="As it was written, every character shown.")
-
-    class Meta:
-        verbose_name = _("rendered completion")
-        verbose_name_plural = _("rendered completions")
-
-    def __str__(self) -> str:
-        return f"HTML of completion {self.pk}"
