@@ -190,7 +190,7 @@ class SnapshotFilter(DropdownFilter):
     title = lazy("snapshot")
     parameter_name = "snapshot"
     labels_of: Any
-    """Selection → the labels that it holds (services/records.py)."""
+    """Selection → the labels that it holds (services/selected.py)."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
         return [(str(snapshot.pk), str(snapshot)) for snapshot in Snapshot.objects.order_by("-id")[:SNAPSHOTS_OFFERED]]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from statistics import median_low
 
-from labeling.exports.services.records import Edit, records_with_edits, with_edit
+from labeling.exports.services.records.rankings import Edit, records_with_edits, with_edit
 from labeling.exports.services.selection import Selection
 from labeling.quality.consensus.rules import Consensus, ranked_pairs
 from labeling.review.models.reviews import Adjudication

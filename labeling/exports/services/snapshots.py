@@ -16,7 +16,10 @@ from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.models import Snapshot
 from labeling.exports.services.consensus import combined_records
 from labeling.exports.services.imported_rankings import imported_ranking_records
-from labeling.exports.services.records import demonstration_records, pair_records, prompt_records, ranking_records
+from labeling.exports.services.records.demonstrations import demonstration_records
+from labeling.exports.services.records.pairs import pair_records
+from labeling.exports.services.records.prompts import prompt_records
+from labeling.exports.services.records.rankings import ranking_records
 from labeling.exports.services.selected import left_out_of
 from labeling.exports.services.selection import LABELS, Selection, select
 from lm.atomic_files import atomic_directory

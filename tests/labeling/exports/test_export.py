@@ -18,7 +18,7 @@ from labeling.campaigns.rules.splits import split_of
 from labeling.desk.demonstrating.services import import_demonstrations, revise_demonstration
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.desk.ranking.services import revise_ranking
-from labeling.exports.services.records import pair_records
+from labeling.exports.services.records.pairs import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Completion, Labeler, Prompt, Ranking, SamplingRun, Submitter
 from labeling.ranking_tasks.services.tasks import make_task, mark_ready

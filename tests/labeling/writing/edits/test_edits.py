@@ -10,7 +10,7 @@ from django.test import Client
 from labeling.base.refusals import AlreadySubmitted
 from labeling.desk.ranking.services import revise_ranking
 from labeling.desk.services.leases import close_campaign
-from labeling.exports.services.records import pair_records
+from labeling.exports.services.records.pairs import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
 from labeling.writing.edits.services import offer_edit, submit_edit
