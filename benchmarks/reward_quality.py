@@ -34,7 +34,7 @@ from benchmarks.training.side import PEERS_PYTHON, ask
 from lm.errors import Refused
 from lm.prompt_format import Message
 from lm.rendering import Renderer
-from lm.snapshot.records import Ranking, parse_ranking
+from lm.snapshot.records.rankings import Ranking, parse_ranking
 from rm_trainer.evaluate import read_outcomes
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare

@@ -20,7 +20,7 @@ from lm.errors import Refused
 from lm.progress import Progress
 from lm.prompt_format import Message
 from lm.snapshot.reading import Snapshot, open_snapshot
-from lm.snapshot.records import DemonstrationRecord
+from lm.snapshot.records.written import DemonstrationRecord
 from lm.snapshot.writing import SnapshotWriter
 from lm.training.processes import ALONE, Processes
 from lm.training.runtime import prepare_runtime

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lm.prompt_format import Message
 from lm.snapshot.reading import Snapshot
-from lm.snapshot.records import Demonstration
+from lm.snapshot.records.demonstrations import Demonstration
 from policy_trainer.few_shot import with_other_sets
 from policy_trainer.model import Policy
 from rm_trainer.usable import Remarking, Remarks, in_words, usable_part

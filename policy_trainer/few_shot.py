@@ -9,7 +9,7 @@ from itertools import chain
 from random import Random
 
 from lm.prompt_format import Message
-from lm.snapshot.records import Demonstration
+from lm.snapshot.records.demonstrations import Demonstration
 
 TRIES = 20
 """Of few pairs there are few sets, and a draw may come up again."""

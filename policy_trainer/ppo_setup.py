@@ -14,7 +14,7 @@ from lm.errors import Refused
 from lm.layers import freeze, recompute_activations
 from lm.progress import Progress, Sample
 from lm.snapshot.reading import Snapshot, open_snapshot
-from lm.snapshot.records import TRAIN
+from lm.snapshot.records.constants import TRAIN
 from lm.training.batches import endless_numbers
 from lm.training.energy import EnergyMeter
 from lm.training.lora import add_adapters

@@ -15,7 +15,7 @@ from lm.errors import Refused
 from lm.prompt_format import Message
 from lm.snapshot.openings import normalise
 from lm.snapshot.reading import Snapshot
-from lm.snapshot.records import TEST, VALID
+from lm.snapshot.records.constants import TEST, VALID
 from lm.training.batches import endless_numbers
 from policy_trainer.model import Policy
 

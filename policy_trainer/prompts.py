@@ -9,7 +9,7 @@ from lm.json_lines import object_of
 from lm.prompt_format import Message
 from lm.snapshot.openings import opening_key
 from lm.snapshot.reading import Snapshot
-from lm.snapshot.records import HELD_OUT, TEST, TRAIN, VALID
+from lm.snapshot.records.constants import HELD_OUT, TEST, TRAIN, VALID
 from policy_trainer.model import Policy
 from policy_trainer.rollout import Prompt, prompt_of
 

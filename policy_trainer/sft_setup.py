@@ -14,7 +14,7 @@ from lm.errors import Refused
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.progress import Progress
 from lm.snapshot.reading import Snapshot, open_snapshot
-from lm.snapshot.records import TRAIN, VALID
+from lm.snapshot.records.constants import TRAIN, VALID
 from lm.training.batches import shuffled_batches
 from lm.training.dealing import own_parts
 from lm.training.energy import EnergyMeter

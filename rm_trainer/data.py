@@ -10,7 +10,7 @@ from lm.errors import Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.rendering import Renderer
 from lm.snapshot.reading import Snapshot, open_snapshot
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 from rm_trainer.dataset import TokenDataset, shortened, tokenized_demonstrations, tokenized_rankings, with_pairs
 from rm_trainer.token_cache import default_cache, forget_unused
 from rm_trainer.token_file import TokenizedRanking

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from lm.snapshot.records import STRONGEST
+from lm.snapshot.records.constants import STRONGEST
 
 Strength = Literal["none", "margin", "scale"]
 

@@ -19,7 +19,7 @@ from lm.atomic_files import write_text_file
 from lm.errors import Refused
 from lm.json_lines import object_of
 from lm.progress import Progress
-from lm.snapshot.records import parse_prompt_and_completion
+from lm.snapshot.records.prompts import parse_prompt_and_completion
 from rm_trainer.arguments import ScoreArguments
 from rm_trainer.protocol import Item, Scored
 from rm_trainer.scorer import Scorer

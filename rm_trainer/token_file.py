@@ -25,7 +25,9 @@ from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.rendering import Renderer
 from lm.snapshot.openings import opening_key
 from lm.snapshot.reading import Place, Shard
-from lm.snapshot.records import K_HIGHEST, Ranking, parse_demonstration, parse_ranking
+from lm.snapshot.records.constants import K_HIGHEST
+from lm.snapshot.records.demonstrations import parse_demonstration
+from lm.snapshot.records.rankings import Ranking, parse_ranking
 from rm_trainer.loss import pair_strengths, usable_pairs
 from rm_trainer.usable import Remarking, Remarks, usable_part
 

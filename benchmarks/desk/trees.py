@@ -21,7 +21,7 @@ from labeling.imports.rules.reading import read_prompts
 from labeling.imports.services.taking_in import import_rows
 from labeling.models import Assignment, Campaign, Completion, Labeler
 from labeling.people.services import create_labeler
-from lm.snapshot.records import RANKED_LOWEST
+from lm.snapshot.records.constants import RANKED_LOWEST
 
 Ranks = Mapping[tuple[str, ...], int]
 

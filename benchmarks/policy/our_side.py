@@ -15,7 +15,8 @@ from benchmarks.policy.shape import Work, demonstrations, write_models
 from benchmarks.training.side import peak_memory
 from lm.prefix_sharing.strategy import choose_strategy
 from lm.prompt_format import Message
-from lm.snapshot.records import Demonstration, Ranking
+from lm.snapshot.records.demonstrations import Demonstration
+from lm.snapshot.records.rankings import Ranking
 from lm.training.optimizer import make_optimizer, optimizer_of, trainable
 from lm.training.runtime import Runtime
 from policy_trainer.arguments import DpoArguments, PpoArguments, SftArguments

@@ -19,7 +19,7 @@ from lm.layers import recompute_activations
 from lm.prefix_sharing.attention import use_row_attention
 from lm.prefix_sharing.shared_prompt import share_prefix
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
-from lm.snapshot.records import Ranking
+from lm.snapshot.records.rankings import Ranking
 from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments

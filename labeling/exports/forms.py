@@ -15,7 +15,7 @@ from labeling.exports.rules import moment_of
 from labeling.exports.services.selection import KINDS
 from labeling.exports.services.snapshots import SnapshotOptions
 from labeling.model_versions.models import RewardModel
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 EVERYTHING = ("", lazy("all of them"))
 

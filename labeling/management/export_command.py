@@ -13,7 +13,7 @@ from labeling.base.states import LabelsChosen
 from labeling.exports.rules import moment_of
 from labeling.exports.services.snapshots import make_snapshot
 from lm.snapshot.manifest import Manifest, utc_text
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 
 def moment(text: str) -> datetime:

@@ -11,7 +11,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.policies.models import PolicyLook, PolicyRun
 from lm.progress import Sample
 from lm.prompt_format import Message
-from lm.snapshot.records import TEST, VALID
+from lm.snapshot.records.constants import TEST, VALID
 
 
 @dataclass(frozen=True)

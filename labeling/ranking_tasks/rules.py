@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from labeling.base.refusals import InvalidCompletions
 from labeling.base.text import UnstorableText, clean_text
-from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
+from lm.snapshot.records.constants import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 from lm.white_space import comparable, kept_answer
 
 

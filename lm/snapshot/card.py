@@ -11,7 +11,7 @@ from typing import Any
 
 from lm.snapshot.features import Feature, ListOf, Struct, features_of
 from lm.snapshot.manifest import Counts, FileEntry, utc_text
-from lm.snapshot.records import SPLITS, VALID
+from lm.snapshot.records.constants import SPLITS, VALID
 
 CARD_NAME = "README.md"
 CARD = "card"

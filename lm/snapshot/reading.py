@@ -13,7 +13,9 @@ from lm.errors import Refused
 from lm.json_lines import object_of
 from lm.prompt_format import Message
 from lm.snapshot.manifest import Manifest, check_files
-from lm.snapshot.records import Demonstration, Ranking, parse_demonstration, parse_prompt, parse_ranking
+from lm.snapshot.records.demonstrations import Demonstration, parse_demonstration
+from lm.snapshot.records.prompts import parse_prompt
+from lm.snapshot.records.rankings import Ranking, parse_ranking
 
 T = TypeVar("T")
 Kind = Literal["rankings", "demonstrations", "prompts"]

@@ -15,7 +15,7 @@ from lm.snapshot.card import CARD, CARD_NAME, dataset_card
 from lm.snapshot.features import features_of
 from lm.snapshot.manifest import MANIFEST_NAME, Counts, FileEntry, LeftOut, Manifest
 from lm.snapshot.parquet import PARQUET, write_parquet
-from lm.snapshot.records import DemonstrationRecord, PairRecord, PromptRecord, RankingRecord
+from lm.snapshot.records.written import DemonstrationRecord, PairRecord, PromptRecord, RankingRecord
 
 Record = RankingRecord | PairRecord | DemonstrationRecord | PromptRecord
 

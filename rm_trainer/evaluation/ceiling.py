@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 from rm_trainer.evaluation.bootstrap import RESAMPLES, interval, places, resampled, sums
 from rm_trainer.evaluation.figures import Ceiling
 from rm_trainer.evaluation.metrics import Outcome, summarise

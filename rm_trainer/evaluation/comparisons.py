@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.snapshot.records import STRONGEST
+from lm.snapshot.records.constants import STRONGEST
 from rm_trainer.evaluation.bootstrap import Floats, Places, places
 from rm_trainer.evaluation.metrics import Outcome
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from lm.errors import Refused
-from lm.snapshot.records import TEST, VALID
+from lm.snapshot.records.constants import TEST, VALID
 from rm_trainer.evaluation.metrics import Outcome, summarise
 from rm_trainer.evaluation.paired import compare
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lm.atomic_files import atomic_directory
 from lm.snapshot.reading import Snapshot
-from lm.snapshot.records import TRAIN, VALID
+from lm.snapshot.records.constants import TRAIN, VALID
 from lm.snapshot.writing import SnapshotWriter
 
 SPLITS = (TRAIN, VALID)

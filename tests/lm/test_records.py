@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lm.errors import Refused
-from lm.snapshot.records import parse_ranking
+from lm.snapshot.records.rankings import parse_ranking
 from tests.lm.snapshots import ranking
 
 

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 from lm.conversation_tokens import ConversationTokens
 from lm.prompt_format import Message
 from lm.snapshot.manifest import verify_snapshot
-from lm.snapshot.records import DemonstrationRecord
+from lm.snapshot.records.written import DemonstrationRecord
 from lm.snapshot.writing import SnapshotWriter
 from tests.processes import ROOT
 from tests.tiny_models import make_tiny_model

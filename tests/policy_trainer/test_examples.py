@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lm.prompt_format import Message
-from lm.snapshot.records import Demonstration
+from lm.snapshot.records.demonstrations import Demonstration
 from policy_trainer.examples import Example, example_of
 from policy_trainer.few_shot import with_other_sets
 from policy_trainer.model import Policy, load_policy

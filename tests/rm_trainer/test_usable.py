@@ -13,7 +13,8 @@ from lm.conversation_tokens import unread_messages
 from lm.prompt_format import Message
 from lm.rendering import Renderer
 from lm.snapshot.reading import open_snapshot
-from lm.snapshot.records import STRONGEST, Ranking, parse_ranking
+from lm.snapshot.records.constants import STRONGEST
+from lm.snapshot.records.rankings import Ranking, parse_ranking
 from rm_trainer.dataset import tokenized_rankings, with_pairs
 from rm_trainer.loss import pair_strengths
 from rm_trainer.model import load_base_model

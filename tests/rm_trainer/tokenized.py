@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lm.rendering import Renderer
-from lm.snapshot.records import parse_ranking
+from lm.snapshot.records.rankings import parse_ranking
 from rm_trainer.token_file import TokenizedRanking
 from tests.lm.snapshots import Record
 

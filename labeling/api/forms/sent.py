@@ -22,7 +22,7 @@ from labeling.campaigns.models.prompts import Prompt
 from labeling.exports.models import SnapshotRequest
 from labeling.exports.services.selection import KINDS
 from labeling.rewards.services.scoring_requests import MOST_COMPLETIONS
-from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST, SPLITS
+from lm.snapshot.records.constants import RANKED_HIGHEST, RANKED_LOWEST, SPLITS
 
 MOST_PROMPTS = 100
 """Of one request; larger ones are files, which the admin imports."""

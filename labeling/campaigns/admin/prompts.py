@@ -26,7 +26,7 @@ from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.prompts import WANTS_DEMONSTRATION, WANTS_RANKING_TASK, Prompt, Submitter
 from labeling.campaigns.services.prompts import ask_for_skills, warn_of_content
 from labeling.people.skills.queries import named_skills, names_of_skills
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 
 class SplitFilter(DropdownFilter):

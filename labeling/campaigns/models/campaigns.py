@@ -14,7 +14,7 @@ from labeling.base.moves import StatefulModel
 from labeling.base.states import WORKS_IN, CampaignStage, CampaignState, CampaignUse, CompositionKind, LabelerState
 from labeling.campaigns.mixture.rules import BEST_OF_RANGE
 from labeling.model_versions.models import RewardModel
-from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
+from lm.snapshot.records.constants import RANKED_HIGHEST, RANKED_LOWEST
 
 TAKES_HELD_WORK = ~Q(campaign__state=CampaignState.CLOSED.value) | Q(campaign__held_work_until__gt=Now())
 """Of held work: its campaign would take it (Campaign.takes_held_work)."""

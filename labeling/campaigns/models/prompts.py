@@ -8,7 +8,7 @@ from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, 
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.queues import HAS_MET, WorkQueue, for_group_of, quota_reached
 from labeling.people.models import Labeler
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 PROMPTS_PER_SUBMITTER = 200
 """InstructGPT §3.2: at most 200 prompts per user id, so that no customer dominates."""

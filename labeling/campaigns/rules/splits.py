@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 
-from lm.snapshot.records import TEST, TRAIN, VALID
+from lm.snapshot.records.constants import TEST, TRAIN, VALID
 
 TRAIN_PERCENT, VALID_PERCENT = 80, 10
 

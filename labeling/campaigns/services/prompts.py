@@ -19,7 +19,7 @@ from labeling.people.models import Labeler
 from labeling.people.skills.services import checked_skills
 from lm.prompt_format import Message
 from lm.snapshot.openings import opening_key
-from lm.snapshot.records import TEST
+from lm.snapshot.records.constants import TEST
 
 Refused = PromptRefused | SkillRefused | UnstorableText
 

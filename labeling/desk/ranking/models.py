@@ -15,7 +15,7 @@ from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWE
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.models.completions import Completion
 from labeling.ranking_tasks.models.tasks import RankingTask
-from lm.snapshot.records import RANKED_HIGHEST
+from lm.snapshot.records.constants import RANKED_HIGHEST
 
 
 class RankingQuerySet(LabelQuerySet["Ranking"]):

@@ -14,7 +14,7 @@ from labeling.evaluations.models import SPLITS, Evaluation
 from labeling.evaluations.queries.prompts import held_out_prompts, learned_from_split
 from labeling.evaluations.rules.planning import prompts_needed
 from labeling.model_versions.models import ModelVersion
-from lm.snapshot.records import TRAIN
+from lm.snapshot.records.constants import TRAIN
 
 
 @transaction.atomic

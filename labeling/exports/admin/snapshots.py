@@ -30,7 +30,7 @@ from labeling.exports.services.requests import SNAPSHOT_REQUESTS, request_snapsh
 from labeling.exports.services.selected import demonstrations_of, rankings_of
 from labeling.exports.services.selection import Selection
 from lm.snapshot.manifest import LeftOut
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 KIND_WORDS: dict[str, StrOrPromise] = {
     "rankings": lazy("Rankings"),

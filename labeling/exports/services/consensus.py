@@ -14,15 +14,8 @@ from labeling.exports.services.selection import Selection
 from labeling.quality.consensus.rules import Consensus, ranked_pairs
 from labeling.review.models.reviews import Adjudication
 from lm.snapshot.manifest import utc_text
-from lm.snapshot.records import (
-    ADJUDICATED,
-    ADJUDICATED_FROM,
-    CONSENSUS,
-    CONSENSUS_FROM,
-    CompletionRecord,
-    ConsensusRecord,
-    RankingRecord,
-)
+from lm.snapshot.records.constants import ADJUDICATED, ADJUDICATED_FROM, CONSENSUS, CONSENSUS_FROM
+from lm.snapshot.records.written import CompletionRecord, ConsensusRecord, RankingRecord
 
 TASKS_AT_ONCE = 200
 OfTask = list[tuple[RankingRecord, Edit | None]]

@@ -7,7 +7,8 @@ from labeling.exports.services.selected import imported_rankings_of
 from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import IMPORTED_FROM, LABELER, MOST_IMPORTED, CompletionRecord, RankingRecord
+from lm.snapshot.records.constants import IMPORTED_FROM, LABELER, MOST_IMPORTED
+from lm.snapshot.records.written import CompletionRecord, RankingRecord
 
 AT_ONCE = 500
 

@@ -20,7 +20,7 @@ from labeling.exports.services.selection import Selection
 from labeling.imports.models import ImportedRanking
 from labeling.review.models.reviews import Adjudication
 from lm.snapshot.manifest import LeftOut
-from lm.snapshot.records import TRAIN
+from lm.snapshot.records.constants import TRAIN
 
 L = TypeVar("L", RankingQuerySet, DemonstrationQuerySet)
 Labels = TypeVar("Labels", bound=QuerySet[Any])

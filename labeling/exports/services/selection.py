@@ -11,7 +11,7 @@ from labeling.base.states import CampaignStage, CampaignUse, LabelsChosen
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.queries import reward_model_named
 from lm.snapshot.manifest import utc_text
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 LABELS = ("demonstrations", "pairs", "rankings")
 """What labelers made: what a snapshot holds where nobody says what."""

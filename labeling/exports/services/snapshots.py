@@ -25,7 +25,7 @@ from labeling.exports.services.selection import LABELS, Selection, select
 from lm.atomic_files import atomic_directory
 from lm.errors import Failed, Refused
 from lm.snapshot.manifest import Counts, LeftOut, Manifest, utc_text
-from lm.snapshot.records import DemonstrationRecord, PromptRecord, RankingRecord
+from lm.snapshot.records.written import DemonstrationRecord, PromptRecord, RankingRecord
 from lm.snapshot.writing import SnapshotWriter
 
 

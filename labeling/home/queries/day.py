@@ -15,7 +15,7 @@ from labeling.home.queries.work_done import pieces_done
 from labeling.people.models import Labeler
 from labeling.people.queries import beginning_of_today, zone_of
 from labeling.quality.agreement.rules.pairs import Agreement, agreement_of
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 
 DAYS_SHOWN = 14
 COUNTED_AS: dict[str, str] = {AssignmentKind.RANKING: "rankings", AssignmentKind.DEMONSTRATION: "demonstrations"}

@@ -8,7 +8,7 @@ from labeling.imports.rules.fields import list_of, storable
 from labeling.imports.rules.formats.shape import Record
 from labeling.imports.rules.rows import Comparison, FieldRefused, RankedText, Take
 from labeling.ranking_tasks.rules import GivenCompletion, text_key
-from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST, STRONGEST
+from lm.snapshot.records.constants import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST, STRONGEST
 from lm.white_space import kept_answer
 
 HUMAN = "human"

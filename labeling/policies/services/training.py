@@ -25,7 +25,7 @@ from lm.snapshot.manifest import verify_snapshot
 from lm.snapshot.openings import opening_key
 from lm.snapshot.reading import Snapshot as SnapshotFiles
 from lm.snapshot.reading import open_snapshot
-from lm.snapshot.records import HELD_OUT, TEST, TRAIN, VALID
+from lm.snapshot.records.constants import HELD_OUT, TEST, TRAIN, VALID
 from policy_trainer.metrics import Metrics
 
 KEPT = "Kept as candidate: a policy is promoted by hand, or by an evaluation with people."

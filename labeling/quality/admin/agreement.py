@@ -39,7 +39,7 @@ from labeling.quality.agreement.queries.figures import (
 )
 from labeling.quality.agreement.rules.alpha import Alpha
 from labeling.quality.agreement.rules.intervals import FEWEST_PROMPTS, Share
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 
 SCALE = ("0%", "50%", "100%")
 PART_NAMES: dict[str, StrOrPromise] = {

@@ -15,7 +15,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.people.models import Labeler
 from labeling.quality.agreement.models import Partner, RankingAgreement
 from labeling.quality.agreement.queries.cuts import RESEARCHER, Cut, flag_names
-from lm.snapshot.records import RANKED_HIGHEST, RANKED_LOWEST
+from lm.snapshot.records.constants import RANKED_HIGHEST, RANKED_LOWEST
 
 ALL = [("", _("all"))]
 

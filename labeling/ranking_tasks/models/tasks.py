@@ -10,7 +10,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.campaigns.models.queues import HAS_MET, WorkQueue, for_group_of, quota_reached
 from labeling.people.models import Labeler
-from lm.snapshot.records import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
+from lm.snapshot.records.constants import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
 HAS_A_FREE_PLACE = Q(state=TaskState.READY.value, rankings_needed__gt=F("rankings_open") + F("rankings_done"))
 """A task that wants a ranking which nobody is making yet."""

@@ -37,7 +37,7 @@ from labeling.ranking_tasks.services.sampling_runs import (
 from labeling.ranking_tasks.services.slots import Slot, add_demonstration, missing_slots, versions_of
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
 from lm.errors import UnusablePrompt
-from lm.snapshot.records import DISTINCT_LOWEST, RANKED_LOWEST
+from lm.snapshot.records.constants import DISTINCT_LOWEST, RANKED_LOWEST
 from rm_trainer.protocol import Rewarder
 from sampler.protocol import CannotSample, ModelFault, Sampler
 

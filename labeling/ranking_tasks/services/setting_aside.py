@@ -10,7 +10,7 @@ from labeling.base.states import TaskState
 from labeling.campaigns.models.prompts import Prompt
 from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.services.tasks import mark_ready, set_aside
-from lm.snapshot.records import RANKED_LOWEST
+from lm.snapshot.records.constants import RANKED_LOWEST
 
 
 @transaction.atomic

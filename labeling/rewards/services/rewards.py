@@ -19,7 +19,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models.completions import Completion
 from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.rewards.models import PreferenceMargin, RewardScore
-from lm.snapshot.records import TRAIN
+from lm.snapshot.records.constants import TRAIN
 from rm_trainer.protocol import Item, Rewarder
 
 TASKS_AT_ONCE = 8

@@ -10,7 +10,7 @@ from labeling.campaigns.rules.near_duplicates import prompt_key
 from labeling.campaigns.rules.splits import split_of
 from labeling.desk.ranking.rules.judgements import InvalidRanking, check_covers, check_quality
 from labeling.desk.ranking.rules.pairs import densify, usable_pairs
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 ranks = st.lists(st.integers(1, 9), min_size=1, max_size=9)
 

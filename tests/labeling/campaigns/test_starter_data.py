@@ -14,7 +14,7 @@ from labeling.campaigns.rules.near_duplicates import prefix, prompt_key
 from labeling.campaigns.rules.splits import split_of
 from labeling.desk.ranking.rules.judgements import QUALITY_HIGHEST, QUALITY_LOWEST
 from lm.snapshot.openings import normalise
-from lm.snapshot.records import SPLITS
+from lm.snapshot.records.constants import SPLITS
 
 STARTER = Path(__file__).parents[3] / "labeling" / "campaigns" / "starter_campaign"
 INSTRUCTIONS = {"en": "instructions.en.md", "zh-hans": "instructions.zh.md"}

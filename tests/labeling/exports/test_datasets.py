@@ -13,7 +13,13 @@ from labeling.ranking_tasks.services.tasks import make_task, mark_ready
 from labeling.writing.edits.services import offer_edit, submit_edit
 from lm.snapshot.features import features_of
 from lm.snapshot.manifest import verify_snapshot
-from lm.snapshot.records import CompletionRecord, DemonstrationRecord, PairRecord, RankingRecord, SuggestionRecord
+from lm.snapshot.records.written import (
+    CompletionRecord,
+    DemonstrationRecord,
+    PairRecord,
+    RankingRecord,
+    SuggestionRecord,
+)
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, in_split, lines, rank, talk, write
 

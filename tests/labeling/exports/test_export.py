@@ -24,7 +24,7 @@ from labeling.models import Completion, Labeler, Prompt, Ranking, SamplingRun, S
 from labeling.ranking_tasks.services.tasks import make_task, mark_ready
 from lm.snapshot.manifest import verify_snapshot
 from lm.snapshot.reading import open_snapshot
-from lm.snapshot.records import RankingRecord
+from lm.snapshot.records.written import RankingRecord
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import a_task, bytes_of, in_split, judgements, lines, rank, reopened, talk, write
 

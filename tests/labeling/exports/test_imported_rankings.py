@@ -17,7 +17,7 @@ from labeling.exports.services.snapshots import SnapshotOptions, register_snapsh
 from labeling.imports.services.undoing import undo_import
 from labeling.models import Demonstration, Prompt, PromptImport, Ranking
 from lm.snapshot.reading import open_snapshot
-from lm.snapshot.records import IMPORTED_FROM
+from lm.snapshot.records.constants import IMPORTED_FROM
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank

@@ -18,7 +18,7 @@ from labeling.home.queries.day import day_of
 from labeling.models import Assignment, Labeler
 from labeling.people.queries import beginning_of_today
 from labeling.people.services import change_preferences
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task
 from tests.labeling.markup import compact
 

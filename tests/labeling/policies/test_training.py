@@ -18,7 +18,7 @@ from labeling.training.services.leavings import KEEP_FAILED, clear_leavings
 from labeling.training.services.runs import SILENT_AFTER, claim_run, fail_run, put_back_silent_runs
 from labeling.training.services.trainer_process import TrainerFailed, TrainerInterrupted
 from lm.snapshot.reading import open_snapshot
-from lm.snapshot.records import TRAIN
+from lm.snapshot.records.constants import TRAIN
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
 from tests.labeling.policies.scripted_trainer import PPO_EVENTS, ScriptedTrainer, asked, done, named, samples, step

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from labeling.campaigns.rules.text_changes import Change, changed_lines
 from labeling.quality.agreement.rules.pairs import Agreement, agreement_of
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 
 RANKS = st.lists(st.integers(1, 9), min_size=2, max_size=9).map(lambda ranks: dict(enumerate(ranks)))
 

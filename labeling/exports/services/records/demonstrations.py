@@ -7,7 +7,8 @@ from labeling.exports.services.records.fields import ROWS_AT_ONCE, answer, messa
 from labeling.exports.services.selected import demonstrations_of
 from labeling.exports.services.selection import Selection
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import HELD_OUT, DemonstrationRecord
+from lm.snapshot.records.constants import HELD_OUT
+from lm.snapshot.records.written import DemonstrationRecord
 
 
 def demonstration_records(selection: Selection) -> Iterator[DemonstrationRecord]:

@@ -2,7 +2,8 @@
 
 from labeling.desk.ranking.rules.pairs import usable_pairs
 from labeling.exports.services.records.fields import answer
-from lm.snapshot.records import STRONGEST, CompletionRecord, PairRecord, RankingRecord
+from lm.snapshot.records.constants import STRONGEST
+from lm.snapshot.records.written import CompletionRecord, PairRecord, RankingRecord
 
 
 def pair_records(ranking: RankingRecord, *, margins: bool = False) -> list[PairRecord]:

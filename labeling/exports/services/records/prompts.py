@@ -7,7 +7,7 @@ from labeling.exports.services.records.fields import ROWS_AT_ONCE, messages_of
 from labeling.exports.services.selected import prompts_of
 from labeling.exports.services.selection import Selection
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import PromptRecord
+from lm.snapshot.records.written import PromptRecord
 
 
 def prompt_records(selection: Selection) -> Iterator[PromptRecord]:

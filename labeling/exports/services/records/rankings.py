@@ -16,7 +16,8 @@ from labeling.exports.services.records.fields import ROWS_AT_ONCE, messages_of, 
 from labeling.exports.services.selected import rankings_of
 from labeling.exports.services.selection import Selection
 from lm.snapshot.manifest import SCHEMA, utc_text
-from lm.snapshot.records import HELD_OUT, LABELER, CompletionRecord, RankingRecord
+from lm.snapshot.records.constants import HELD_OUT, LABELER
+from lm.snapshot.records.written import CompletionRecord, RankingRecord
 
 T = TypeVar("T")
 Edit = tuple[int, str]

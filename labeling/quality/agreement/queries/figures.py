@@ -20,7 +20,7 @@ from labeling.quality.agreement.rules.alpha import Alpha, nominal_alpha, ordinal
 from labeling.quality.agreement.rules.intervals import FEWEST_PROMPTS, Share, Z, share_of, student_quantile
 from labeling.quality.agreement.rules.ratings import Rating, RatingSums, rating_of
 from labeling.quality.agreement.rules.ratios import Sums, pooled, share_of_sums
-from lm.snapshot.records import STRONGEST
+from lm.snapshot.records.constants import STRONGEST
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 
 FEWEST_PROMPTS = 10
 """An interval over fewer prompts says little, and says it wrongly."""

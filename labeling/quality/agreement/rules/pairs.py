@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from lm.snapshot.records import FEWEST_PAIRS, STRONGEST
+from lm.snapshot.records.constants import FEWEST_PAIRS, STRONGEST
 
 Ranks = Mapping[int, int]
 """Completion id → rank, 1 is best."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 
 
 @dataclass(kw_only=True)

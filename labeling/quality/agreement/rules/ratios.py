@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from labeling.quality.agreement.rules.intervals import FEWEST_PROMPTS, Share, Z, student_quantile, wilson
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 
 Who = TypeVar("Who", bound=Hashable)
 

@@ -18,7 +18,7 @@ from labeling.quality.bias.rules.observed import (
     ties_by_place,
 )
 from labeling.quality.bias.rules.outliers import Estimate, Habit
-from lm.snapshot.records import RANKED_HIGHEST
+from lm.snapshot.records.constants import RANKED_HIGHEST
 
 BY_MERIT = 0.7
 """How much of what others say of the earlier ones is taken off one's own preference for them (a control variate:

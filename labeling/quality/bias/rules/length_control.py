@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labeling.quality.agreement.rules.intervals import Z
-from lm.snapshot.records import FEWEST_PAIRS
+from lm.snapshot.records.constants import FEWEST_PAIRS
 
 Outcome = tuple[bool, int, int]
 """(the first one is preferred, its length, the other one's length)."""

@@ -14,7 +14,8 @@ from labeling.exports.services.records.pairs import pair_records
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Composition, Demonstration, Labeler, Ranking
 from labeling.writing.edits.services import offer_edit, submit_edit
-from lm.snapshot.records import RankingRecord, parse_ranking
+from lm.snapshot.records.rankings import parse_ranking
+from lm.snapshot.records.written import RankingRecord
 from tests.labeling.cast import browser_of, make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.handed_in import judgements, lines, reopened
 
