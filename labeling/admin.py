@@ -52,7 +52,8 @@ from labeling.people.tokens.models import ApiToken
 from labeling.policies.admin import policy_runs
 from labeling.policies.admin import recipes as policy_recipes
 from labeling.policies.admin.model_versions import PolicyOrigin
-from labeling.quality.admin import agreement, habits, sentinels
+from labeling.quality.admin import habits, sentinels
+from labeling.quality.admin.agreement import page as agreement
 from labeling.quality.gold.admin import checks as gold_checks
 from labeling.quality.gold.admin import items as gold_items
 from labeling.quality.gold.admin import making as gold
