@@ -12,6 +12,7 @@ from labeling.alerts import admin as alerts
 from labeling.api import admin as webhooks
 from labeling.base.trail import admin as trail
 from labeling.campaigns.admin import campaigns, prompts
+from labeling.campaigns.admin import versions as published_versions
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt, Submitter
 from labeling.conversations.admin import kept as kept_conversations
@@ -52,8 +53,10 @@ from labeling.people.tokens.models import ApiToken
 from labeling.policies.admin import policy_runs
 from labeling.policies.admin import recipes as policy_recipes
 from labeling.policies.admin.model_versions import PolicyOrigin
-from labeling.quality.admin import habits, sentinels
+from labeling.quality.admin import sentinels
 from labeling.quality.admin.agreement import page as agreement
+from labeling.quality.admin.habits import marks
+from labeling.quality.admin.habits import page as habits
 from labeling.quality.gold.admin import checks as gold_checks
 from labeling.quality.gold.admin import items as gold_items
 from labeling.quality.gold.admin import making as gold
@@ -77,12 +80,14 @@ __all__ = [
     "evaluations",
     "gold_checks",
     "gold_items",
+    "habits",
     "invitations",
     "kept_conversations",
     "loops",
     "periods",
     "policy_recipes",
     "policy_runs",
+    "published_versions",
     "reviews",
     "revisions",
     "screening",
@@ -108,12 +113,12 @@ class LabelerAdmin(
     Suspending,
     exclusions.LeavingOut,
     LabelerPay,
-    habits.MarkedLabelers,
+    marks.MarkedLabelers,
     labelers.LabelerWork,
     people.LabelerAdmin,
 ):
     list_display = (*people.LabelerAdmin.list_display, "is_given_work", *labelers.WORK, "marked")
-    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, habits.MarkedFilter)
+    list_filter = (*people.LabelerAdmin.list_filter, labelers.GetsWorkFilter, marks.MarkedFilter)
     list_select_related = ("user", "habits")
     fieldsets = (*people.LabelerAdmin.fieldsets, *labelers.WORK_FIELDSETS, *PAY_FIELDSETS, *IN_TRAINING)
     readonly_fields = (*people.LabelerAdmin.readonly_fields, *labelers.WORK, *PAID_WORK, "in_training")

@@ -5,15 +5,11 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django_stubs_ext import StrOrPromise
@@ -22,18 +18,15 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from labeling.base.admin.columns import bar, measured_per
 from labeling.base.admin.confirmation import Confirmation, confirm
 from labeling.base.admin.filters import by_choice, yes_or_no
-from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
+from labeling.base.admin.model_admins import button, column, shown
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
 from labeling.base.language import names_of
-from labeling.base.markdown import render_markdown
 from labeling.base.states import CampaignStage, CampaignState, legal_moves
 from labeling.campaigns.admin.campaign_forms import FIELDSETS, NEW_FIELDSETS, CampaignForm, NewCampaignForm
 from labeling.campaigns.admin.version_forms import BODY_FIELDS, InstructionsForm, PublishRubricForm, written_bodies
 from labeling.campaigns.managers.admin import OfCampaigns
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.versions import InstructionVersion, RubricVersion
-from labeling.campaigns.queries import flags_of
 from labeling.campaigns.services.campaigns import (
     change_campaign,
     change_campaign_state,
@@ -275,36 +268,3 @@ class CampaignAdmin(OfCampaigns):
             form=partial(PublishRubricForm, initial={"flags": latest.flags if latest else []}),
         )
         return confirm(self, request, confirmation, act)
-
-
-@admin.register(InstructionVersion)
-class InstructionVersionAdmin(OfCampaigns, RecordAdmin):
-    list_display = ("__str__", shown("campaign", lazy("Campaign")), shown("published_at", lazy("Published")))
-    list_select_related = ("campaign",)
-    fields = ("campaign", "version", "published_at", "text_en", "text_zh")
-    readonly_fields = ("text_en", "text_zh")
-
-    @column("English")
-    def text_en(self, version: InstructionVersion) -> str:
-        return _prose(version.body.get("en", ""))
-
-    @column("简体中文")
-    def text_zh(self, version: InstructionVersion) -> str:
-        return _prose(version.body.get("zh-hans", ""))
-
-
-@admin.register(RubricVersion)
-class RubricVersionAdmin(OfCampaigns, RecordAdmin):
-    list_display = ("__str__", shown("campaign", lazy("Campaign")), shown("published_at", lazy("Published")))
-    list_select_related = ("campaign",)
-    fields = ("campaign", "version", "published_at", "flag_list")
-    readonly_fields = ("flag_list",)
-
-    @column(lazy("Flags"))
-    def flag_list(self, version: RubricVersion) -> str:
-        flags = flags_of(version, get_language() or "en")
-        return render_to_string("desk/ranking/admin/flags.html", {"flags": flags})
-
-
-def _prose(markdown: str) -> str:
-    return format_html('<div class="cc-prose">{}</div>', mark_safe(render_markdown(markdown, headings_from=3)))  # noqa: S308

@@ -12,7 +12,7 @@ from labeling.console.queries.figures import EVERYWHERE, WeekOfAgreement
 from labeling.console.queries.labelers import LabelerAtAGlance, labelers_at_a_glance
 from labeling.console.queries.versions import MeasuredVersion, measured_versions
 from labeling.console.views.room import Room
-from labeling.quality.admin.habits import marks_in_words, why
+from labeling.quality.admin.habits.marks import marks_in_words, why
 from labeling.quality.bias.models import LabelerHabits
 
 
