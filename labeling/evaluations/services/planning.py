@@ -45,10 +45,7 @@ def plan_evaluation(
     demonstrations = demonstrations or baseline is None
     _check_versions(versions, answers=len(versions) + demonstrations)
     _check_prompts(source, versions, split=split, demonstrations=demonstrations)
-    if not margin and not gain:
-        raise EvaluationRefused(
-            "With a margin of 0 the candidate has to be better; say by how much it is expected to win, more than 50%."
-        )
+    _check_gain(margin=margin, gain=gain)
     evaluation = Evaluation(
         name=name.strip(),
         source=source,
@@ -66,12 +63,9 @@ def plan_evaluation(
         promote_automatically=promote_automatically,
         planned_by=by,
     )
-    try:
-        evaluation.full_clean()
-    except ValidationError as wrong:
-        raise EvaluationRefused(" ".join(wrong.messages)) from wrong
-    there = held_out_prompts(source, split=split, demonstrations=demonstrations).count()
-    evaluation.size = min(there, prompts_needed(evaluation.rule))
+    _check_fields(evaluation)
+    prompts = held_out_prompts(source, split=split, demonstrations=demonstrations)
+    evaluation.size = min(prompts.count(), prompts_needed(evaluation.rule))
     evaluation.save()
     evaluation.others.set(others)
     return evaluation
@@ -110,3 +104,17 @@ def _check_prompts(source: Campaign, versions: Sequence[ModelVersion], *, split:
             f"“{source}” has no prompt of the split {split}{with_one}. Add prompts of further submitters (about one "
             "submitter in ten is in each of valid and test), or choose another split or campaign."
         )
+
+
+def _check_gain(*, margin: float, gain: float) -> None:
+    if not margin and not gain:
+        raise EvaluationRefused(
+            "With a margin of 0 the candidate has to be better; say by how much it is expected to win, more than 50%."
+        )
+
+
+def _check_fields(evaluation: Evaluation) -> None:
+    try:
+        evaluation.full_clean()
+    except ValidationError as wrong:
+        raise EvaluationRefused(" ".join(wrong.messages)) from wrong
