@@ -33,7 +33,7 @@ from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import WANTS_RANKING_TASK, Prompt
 from labeling.desk.queries.idle import Stuck, labelers_without_work, stuck_in, waiting_queues
 from labeling.model_versions.models import ModelCheck, ModelVersion
-from labeling.onboarding.screening.queries import waiting_for_decision
+from labeling.onboarding.screening.queries.candidates import waiting_for_decision
 from labeling.people.models import Labeler
 from labeling.policies.models import PolicyRun
 from labeling.quality.gold.models import Check

@@ -18,7 +18,7 @@ from labeling.campaigns.models.versions import InstructionVersion
 from labeling.campaigns.queries import has_read
 from labeling.desk.models import Assignment
 from labeling.onboarding.screening.models import Candidate, ScreeningDecision, SelfAssessment
-from labeling.onboarding.screening.queries import decision_of
+from labeling.onboarding.screening.queries.candidates import decision_of
 from labeling.onboarding.stages.queries import Practice, PractisedItem, Progress, practice_of, practised, progress_in
 from labeling.people.models import Labeler
 

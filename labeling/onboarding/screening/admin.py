@@ -19,7 +19,8 @@ from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.states import CampaignStage, CampaignState, LabelerState, ScreeningOutcome, SensitiveTopic
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.onboarding.screening.models import Candidate
-from labeling.onboarding.screening.queries import Evidence, evidence_of, is_through, waiting_for_decision, with_results
+from labeling.onboarding.screening.queries.candidates import is_through, waiting_for_decision, with_results
+from labeling.onboarding.screening.queries.evidence import Evidence, evidence_of
 from labeling.onboarding.screening.services import decide
 from labeling.onboarding.stages.rules import percent_of
 

@@ -11,13 +11,9 @@ from labeling.base.states import LabelerState, ScreeningOutcome, SensitiveTopic
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.services.leases import suspend_labeler
 from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
-from labeling.onboarding.screening.queries import (
-    Evidence,
-    evidence_of,
-    gradable_by,
-    numbers_taken,
-    screened_without_number,
-)
+from labeling.onboarding.screening.queries.candidates import numbers_taken, screened_without_number
+from labeling.onboarding.screening.queries.evidence import Evidence, evidence_of
+from labeling.onboarding.screening.queries.grading import gradable_by
 from labeling.people.models import Labeler
 from labeling.people.roles.queries import may_review
 from labeling.people.services import change_labeler_state

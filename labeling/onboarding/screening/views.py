@@ -20,7 +20,7 @@ from labeling.base.refusals import ScreeningRefused
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.onboarding.screening.forms import AboutYouForm, GradeForm
 from labeling.onboarding.screening.models import HIGHEST_GRADE, LOWEST_GRADE, SelfAssessment
-from labeling.onboarding.screening.queries import gradable_by, to_grade, ungraded_by
+from labeling.onboarding.screening.queries.grading import gradable_by, to_grade, ungraded_by
 from labeling.onboarding.screening.services import assess_oneself, grade_demonstration
 from labeling.people.roles.queries import may_review
 from labeling.people.views.access import LabelerRequest, labeler_page

@@ -13,7 +13,8 @@ from labeling.desk.services.leases import release_expired_leases
 from labeling.desk.services.revisions import start_revision
 from labeling.models import Assignment, Candidate, Demonstration, Grade, Labeler, ScreeningDecision, SelfAssessment
 from labeling.onboarding.path.queries import Step, path_of
-from labeling.onboarding.screening.queries import evidence_of, is_through
+from labeling.onboarding.screening.queries.candidates import is_through
+from labeling.onboarding.screening.queries.evidence import evidence_of
 from labeling.onboarding.screening.services import (
     assess_oneself,
     decide,

@@ -1,32 +1,15 @@
-"""What a candidate did, held against the right answers and the cutoffs; demonstrations that wait for a grade."""
+"""What a candidate did, held against the right answers and the cutoffs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from django.contrib.auth.models import User
-from django.db.models import Avg, Count, Exists, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Cast, Coalesce
-
-from labeling.base.language import in_language
-from labeling.base.messages import Turn, turns_of
-from labeling.base.states import (
-    AssignmentKind,
-    AssignmentState,
-    CampaignStage,
-    CampaignState,
-    CheckKind,
-    GoldState,
-    LabelerState,
-)
-from labeling.campaigns.managers.queries import within_campaigns_of
+from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, GoldState
 from labeling.campaigns.queries import flags_of
-from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
-from labeling.desk.queries.idle import with_work
 from labeling.desk.ranking.models import Ranking
-from labeling.onboarding.screening.models import Candidate, Grade, ScreeningDecision, SelfAssessment
+from labeling.onboarding.screening.models import Grade, ScreeningDecision, SelfAssessment
+from labeling.onboarding.screening.queries.candidates import checks_of_screening, demonstrations_of_screening
 from labeling.onboarding.screening.rules import Measure, mean_of, strictest
 from labeling.onboarding.stages.models import StageSettings
 from labeling.onboarding.stages.queries import Progress, progress_in
@@ -35,7 +18,6 @@ from labeling.people.models import Labeler
 from labeling.quality.gold.models import Check
 from labeling.quality.gold.rules import ranks_of
 
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 EXCERPT = 400
 """Characters of each text on the page of a decision; the whole is on the page of the gold item."""
 
@@ -108,76 +90,6 @@ class Evidence:
     def is_complete(self) -> bool:
         """Nothing is left for the candidate to do, nor for reviewers."""
         return not self.left and bool(self.items) and self.assessment is not None and not self.ungraded
-
-
-def checks_of_screening() -> QuerySet[Check]:
-    """What was measured of gold items in screening."""
-    return Check.objects.filter(
-        kind=CheckKind.GOLD, ranking__isnull=False, task__campaign__stage=CampaignStage.SCREENING
-    )
-
-
-def demonstrations_of_screening() -> QuerySet[Demonstration]:
-    """As they count now: the last revision of each."""
-    return Demonstration.objects.last_revisions().filter(
-        prompt__campaign__stage=CampaignStage.SCREENING, labeler__isnull=False
-    )
-
-
-def decision_of(labeler: Labeler) -> ScreeningDecision | None:
-    """The last one about them."""
-    return ScreeningDecision.objects.filter(candidate__labeler=labeler).order_by("-pk").first()
-
-
-def is_through(labeler: Labeler) -> bool:
-    """Whether the candidate did all that there is for them, so that others have to act."""
-    ranking = progress_in(labeler, CampaignStage.SCREENING, AssignmentKind.RANKING)
-    writing = progress_in(labeler, CampaignStage.SCREENING, AssignmentKind.DEMONSTRATION)
-    assessed = SelfAssessment.objects.filter(labeler=labeler).exists()
-    return assessed and bool(ranking.done + writing.done) and not ranking.left + writing.left
-
-
-def waiting_for_decision() -> QuerySet[Candidate]:
-    """Those for whom nothing is left to do, and who did something since the last decision; in one query."""
-    of_screening = Assignment.objects.filter(labeler=OuterRef("pk"), campaign__stage=CampaignStage.SCREENING)
-    unfinished = of_screening.filter(
-        state=AssignmentState.LAPSED, draft_version__gt=0, campaign__state=CampaignState.ACTIVE
-    )
-    decided = ScreeningDecision.objects.filter(candidate__labeler=OuterRef("labeler")).order_by("-pk")
-    since = Coalesce(Subquery(decided.values("at")[:1]), LONG_AGO)
-    done = of_screening.filter(state=AssignmentState.SUBMITTED, closed_at__gt=since)
-    screened = Labeler.objects.filter(state=LabelerState.SCREENING, simulated=False)
-    through = with_work(screened, stage=CampaignStage.SCREENING).filter(
-        ~Exists(unfinished),
-        Exists(done),
-        Exists(SelfAssessment.objects.filter(labeler=OuterRef("pk"))),
-        gets_work=False,
-    )
-    return Candidate.objects.filter(labeler__in=through.values("pk"))
-
-
-def with_results(candidates: QuerySet[Candidate]) -> QuerySet[Candidate]:
-    """Each with `pairs`, `pairs_held`, `flags`, `flags_agreed`, `items`, `grade_mean` and `decided`, in one query."""
-    checks = checks_of_screening().filter(labeler=OuterRef("labeler")).order_by().values("labeler")
-    demonstrations = demonstrations_of_screening().filter(labeler=OuterRef(OuterRef("labeler"))).values("pk")
-    grades = Grade.objects.filter(demonstration__in=demonstrations).order_by()
-    last = ScreeningDecision.objects.filter(candidate=OuterRef("pk")).order_by("-pk")
-    sums = {
-        name: Subquery(checks.annotate(sum=Sum(name)).values("sum"), output_field=IntegerField())
-        for name in ("pairs", "pairs_held", "flags", "flags_agreed")
-    }
-    return candidates.annotate(
-        **sums,
-        items=Subquery(checks.annotate(count=Count("pk")).values("count"), output_field=IntegerField()),
-        grade_mean=Subquery(
-            grades.annotate(writer=F("demonstration__labeler"))
-            .values("writer")
-            .annotate(mean=Avg(Cast("grade", FloatField())))
-            .values("mean"),
-            output_field=FloatField(),
-        ),
-        decided=Subquery(last.values("outcome")[:1]),
-    )
 
 
 def evidence_of(labeler: Labeler, *, interface_language: str) -> Evidence:
@@ -279,52 +191,3 @@ def _asked(messages: Sequence[Mapping[str, object]]) -> str:
 def _cut(text: str) -> str:
     """With an ellipsis where something is left out."""
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToGrade:
-    """A demonstration without its author."""
-
-    pk: int
-    campaign: str
-    language: str
-    turns: list[Turn]
-    text: str
-    instructions: str
-    """Markdown, in the reader's language: what whoever wrote it was told."""
-    grade: Grade | None
-    """The reader's own, given before."""
-
-
-def gradable_by(reviewer: User) -> QuerySet[Demonstration]:
-    """Demonstrations of those who are screened now, in the campaigns that the reviewer sees; never their own."""
-    written = demonstrations_of_screening().filter(labeler__state=LabelerState.SCREENING, source="labeler")
-    return within_campaigns_of(reviewer, written.exclude(labeler__user=reviewer), "prompt__campaign")
-
-
-def ungraded_by(reviewer: User) -> QuerySet[Demonstration]:
-    """What the reviewer has not graded, first what fewest have, then the oldest."""
-    own = Grade.objects.filter(demonstration=OuterRef("pk"), reviewer=reviewer)
-    waiting = gradable_by(reviewer).filter(~Exists(own)).annotate(graded=Count("grades"))
-    return waiting.order_by("graded", "submitted_at", "pk")
-
-
-def to_grade(demonstration: Demonstration, reviewer: User, *, interface_language: str) -> ToGrade:
-    instructions = demonstration.instruction_version
-    return ToGrade(
-        pk=demonstration.pk,
-        campaign=demonstration.prompt.campaign.name,
-        language=demonstration.prompt.language,
-        turns=turns_of(demonstration.prompt.messages),
-        text=demonstration.text,
-        instructions=in_language(instructions.body, interface_language) if instructions else "",
-        grade=Grade.objects.filter(demonstration=demonstration, reviewer=reviewer).first(),
-    )
-
-
-def screened_without_number() -> QuerySet[Labeler]:
-    return Labeler.objects.filter(Q(candidate=None), state=LabelerState.SCREENING)
-
-
-def numbers_taken(numbers: Iterable[int]) -> set[int]:
-    return set(Candidate.objects.filter(number__in=numbers).values_list("number", flat=True))
