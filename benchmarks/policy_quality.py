@@ -19,7 +19,7 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from benchmarks.harness import command
 from benchmarks.harness.measure import Measure

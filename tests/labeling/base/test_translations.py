@@ -64,7 +64,7 @@ def is_translated(text: str) -> bool:
     entry = catalogue().get(text)
     if entry is None or entry.fuzzy or not translation(entry).strip():
         return False
-    return text in SAME_IN_CHINESE or bool(re.search(r"[\u4e00-\u9fff]", translation(entry)))
+    return text in SAME_IN_CHINESE or bool(re.search(r"[\u4e00-\u9fff\uff01-\uff5e]", translation(entry)))
 
 
 def test_each_text_is_translated() -> None:
