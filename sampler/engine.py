@@ -252,7 +252,11 @@ class Engine:
             places.setdefault(id(row.job), []).append(place)
         return LivePass(
             groups=[
-                Group(self.live[of_job[0]].job.keys, torch.tensor(of_job, device=self.device))
+                Group(
+                    self.live[of_job[0]].job.keys,
+                    torch.tensor(of_job, device=self.device),
+                    is_all=len(of_job) == len(self.live),
+                )
                 for of_job in places.values()
             ],
             written=torch.tensor([len(row.tokens) - 1 for row in self.live], device=self.device),

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,12 @@ class Group:
     prompt: PromptKeys
     rows: Tensor
     """int64 [k]: where they stand among the live rows."""
+    is_all: bool = False
+    """Whether they are all live rows, in order."""
+
+    def of(self, every: Tensor) -> Tensor:
+        """Of a tensor [rows, …] the group's: [k, …]."""
+        return every if self.is_all else every[self.rows]
 
 
 class Writing:
@@ -95,65 +101,57 @@ class Writing:
         queries = query[0].transpose(0, 1).reshape(rows, key_heads, -1, query.shape[3])  # [rows, Hk, H / Hk, D]
         own = slice(0, rows), slice(None), slice(0, self.longest)
         hidden = self.hidden if window is None else self.hidden | self._own_out_of(window)
-        written = _weighed(
-            queries, self.own.keys[layer][own], self.own.values[layer][own], scale, hidden[:, None, None]
-        )
-        read = _Weighed(*(torch.zeros_like(part) for part in written))  # of rows without a prompt: nothing
+        scores = _product(queries, self.own.keys[layer][own].transpose(-1, -2)) * scale  # [rows, Hk, H / Hk, longest]
+        scores.masked_fill_(hidden[:, None, None], -math.inf)
+        weights, read = torch.zeros_like(scores), torch.zeros_like(queries)  # of rows without a prompt: nothing
         for group in self.groups:
-            seen = self._of_prompt(group, layer, queries, scale, window)
-            for part, of_group in zip(read, seen, strict=True):
-                part[group.rows] = of_group
-        return _together(read, written).to(value.dtype).reshape(rows, -1, query.shape[3])
+            of_own, of_prompt = self._weighed(group, layer, queries, scores, scale, window)
+            if group.is_all:
+                weights, read = of_own, of_prompt
+            else:
+                weights[group.rows], read[group.rows] = of_own, of_prompt
+        written = _product(weights, self.own.values[layer][own])
+        return (read + written).to(value.dtype).reshape(rows, -1, query.shape[3])
 
-    def _of_prompt(self, group: Group, layer: int, queries: Tensor, scale: float, window: int | None) -> "_Weighed":
-        """What the group's rows see of their prompt: its keys are one matrix for all of them."""
+    def _weighed(
+        self, group: Group, layer: int, queries: Tensor, scores: Tensor, scale: float, window: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """The softmax over what the group's rows see of their prompt, whose keys are one matrix for all of them, and of
+        their own: the weights of their own [k, Hk, G, longest], and the prompt's values by its weights [k, Hk, G, D].
+        """
         keys, values = group.prompt.keys[layer], group.prompt.values[layer]  # [Hk, P, D]
-        asked = queries[group.rows]  # [k, Hk, G, D]
-        count, key_heads, columns, size = asked.shape
-        # [k, P]: how far back each row's token looks
-        hidden = None
-        if window is not None and len(group.prompt) + self.longest > window:
-            back = self._back(group.rows, len(group.prompt))
-            hidden = (back >= window)[None, :, None, :].expand(1, count, columns, -1).reshape(1, count * columns, -1)
-        column = asked.transpose(0, 1).reshape(key_heads, count * columns, size)
-        weighed = _weighed(column, keys, values, scale, hidden)
-        return _Weighed(*(part.reshape(key_heads, count, columns, -1).transpose(0, 1) for part in weighed))
+        asked, own = group.of(queries), group.of(scores)
+        count, key_heads, columns, _ = asked.shape
 
-    def _back(self, rows: Tensor, length: int) -> Tensor:
-        places = torch.arange(length, device=rows.device)
-        return length + self.written[rows][:, None] - places[None, :]
+        def column(of_rows: Tensor) -> Tensor:  # [k, Hk, G, N] → [Hk, k · G, N]
+            return of_rows.transpose(0, 1).reshape(key_heads, count * columns, -1)
+
+        def by_row(of_column: Tensor) -> Tensor:
+            return of_column.reshape(key_heads, count, columns, -1).transpose(0, 1)
+
+        read = torch.matmul(column(asked), keys.transpose(-1, -2)).float() * scale
+        if window is not None and len(group.prompt) + self.longest > window:
+            out = self._back(group, len(group.prompt)) >= window  # [k, P]
+            read.masked_fill_(out[None].repeat_interleave(columns, dim=1), -math.inf)
+        weights = torch.cat([read, column(own)], dim=-1).softmax(dim=-1)
+        of_prompt, of_own = weights.split([keys.shape[1], self.longest], dim=-1)
+        return by_row(of_own), by_row(torch.matmul(of_prompt.to(values.dtype), values))
+
+    def _back(self, group: Group, length: int) -> Tensor:
+        """[k, P]: how far back each row's token looks."""
+        places = torch.arange(length, device=self.written.device)
+        return length + group.of(self.written)[:, None] - places[None, :]
 
     def _own_out_of(self, window: int) -> Tensor:
         places = torch.arange(self.longest, device=self.written.device)
         return self.written[:, None] - places[None, :] >= window
 
 
-class _Weighed(NamedTuple):
-    """Part of a softmax over values, such that two parts can be put together. Float32."""
-
-    values: Tensor
-    """[…, D]: summed by e^(score − highest)."""
-    weights: Tensor
-    """[…, 1]: the sum of e^(score − highest)."""
-    highest: Tensor
-    """[…, 1]."""
-
-
-def _weighed(query: Tensor, keys: Tensor, values: Tensor, scale: float, hidden: Tensor | None) -> _Weighed:
-    """[…, queries, D] over […, keys, D]; `hidden` is true where a query may not look."""
-    scores = torch.matmul(query, keys.transpose(-1, -2)).float() * scale
-    if hidden is not None:
-        scores = scores.masked_fill(hidden, -math.inf)
-    highest = scores.amax(dim=-1, keepdim=True).clamp(min=torch.finfo(torch.float32).min)  # of nothing seen: finite
-    weights = (scores - highest).exp_()
-    return _Weighed(torch.matmul(weights.to(values.dtype), values).float(), weights.sum(dim=-1, keepdim=True), highest)
-
-
-def _together(one: _Weighed, other: _Weighed) -> Tensor:
-    """The softmax over both parts, applied to their values."""
-    highest = torch.maximum(one.highest, other.highest)
-    first, second = (one.highest - highest).exp(), (other.highest - highest).exp()
-    return (one.values * first + other.values * second) / (one.weights * first + other.weights * second)
+def _product(one: Tensor, other: Tensor) -> Tensor:
+    """Float32, of many small matrices, which a processor multiplies in float32 several times as fast as in bfloat16."""
+    if one.device.type == "cpu":
+        return torch.matmul(one.float(), other.float())
+    return torch.matmul(one.to(other.dtype), other).float()
 
 
 class EngineAttention:
