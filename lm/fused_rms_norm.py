@@ -26,6 +26,31 @@ def fuse_rms_norms(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
+def fix_rms_norms(model: nn.Module) -> None:
+    """Changes the norms that are known, in place, on a processor where weights stay as they are: what samples. Of each
+    its scale is computed once. Llama's are rounded once, where the library rounds twice.
+    """
+    for module in model.modules():
+        if type(module) in FUSED and module.weight.device.type == "cpu":  # type: ignore[union-attr]
+            module.forward = MethodType(_fixed(module), module)
+
+
+def _fixed(module: Any) -> Callable[[nn.Module, Tensor], Tensor]:
+    """y = x · s√d / √(Σx² + d·ε) with the scale s: what `_RootMeanSquare` computes, in the fewest steps."""
+    weight = module.weight.detach().float()
+    is_gemma = type(module) is Gemma3RMSNorm
+    size = len(weight)
+    scale = (weight + 1.0 if is_gemma else weight) * size**0.5
+    epsilon = size * (module.eps if is_gemma else module.variance_epsilon)
+
+    def forward(_module: nn.Module, hidden: Tensor) -> Tensor:
+        wide = hidden.to(torch.float32, copy=True)
+        length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+        return wide.mul_(length.square_().add_(epsilon).rsqrt_()).mul_(scale).to(hidden.dtype)
+
+    return forward
+
+
 def _on_cpu(
     fused: Callable[[Any, Tensor], Tensor], stock: Callable[[Any, Tensor], Tensor]
 ) -> Callable[[Any, Tensor], Tensor]:

@@ -32,20 +32,21 @@ class Draw:
         self._most_likeliest = max(request.likeliest for request in requests)
 
     def __call__(self, logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [rows, vocabulary] and float64 [rows] in [0, 1) → tokens int64 [rows], and their log-probabilities
+        """[rows, vocabulary] and float64 [rows] in [0, 1) → tokens int64 [rows], and their log-probabilities float32
         under the model as it is: temperature 1, nothing added, nothing filtered."""
-        likeliest = logits.amax(dim=-1, keepdim=True)
-        untempered = (logits - likeliest).exp_()  # [rows, vocabulary]
-        scores = self._with_end_logits(logits) if self._any_end_logit else logits
+        likeliest = logits.amax(dim=-1, keepdim=True).float()
+        untempered = logits.to(torch.float32, copy=True).sub_(likeliest).exp_()  # [rows, vocabulary]
+        scores = self._with_end_logits(logits.float()) if self._any_end_logit else logits
         if self._any_divided or self._any_end_logit:
-            weights = ((scores - scores.amax(dim=-1, keepdim=True)) / self._divisors).exp_()
+            scores = scores.float()
+            weights = (scores - scores.amax(dim=-1, keepdim=True)).div_(self._divisors).exp_()
         else:
             weights = untempered
         weights = self._filtered(weights)
         tokens = draw_tokens(weights, uniforms)
         if self._any_greedy:
             tokens = torch.where(self._greedy, scores.argmax(dim=-1), tokens)
-        chosen = logits.gather(1, tokens[:, None]) - likeliest
+        chosen = logits.gather(1, tokens[:, None]).float() - likeliest
         return tokens, (chosen - untempered.sum(dim=-1, keepdim=True).log())[:, 0]
 
     def likeliest(self, logits: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -53,6 +54,7 @@ class Draw:
         log-probabilities under the model as it is. None, at no cost, where no row asks."""
         if not self._most_likeliest:
             return None
+        logits = logits.float()
         highest = logits.topk(min(self._most_likeliest, logits.shape[-1]))
         return highest.indices, highest.values - logits.logsumexp(dim=-1, keepdim=True)
 

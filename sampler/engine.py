@@ -266,7 +266,7 @@ class Engine:
         )
 
     def _network(self, of_pass: Pass, ids: Tensor, positions: Tensor, *, only_last: bool = False) -> Tensor:
-        """int64 [1, T] and [1, T] → float32 logits [T, vocabulary], or [1, vocabulary]."""
+        """int64 [1, T] and [1, T] → logits [T, vocabulary], or [1, vocabulary], in the model's precision."""
         self._attention.current = of_pass
         try:
             output = self.model(
@@ -278,7 +278,7 @@ class Engine:
             )
         finally:
             self._attention.current = None
-        return output.logits[0].float()  # type: ignore[no-any-return]
+        return output.logits[0]  # type: ignore[no-any-return]
 
     def _take(
         self, rows: Sequence[LiveRow], tokens: Tensor, logprobs: Tensor, likeliest: tuple[Tensor, Tensor] | None

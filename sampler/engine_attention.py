@@ -89,29 +89,36 @@ class Writing:
         self.own = own
         self.written = written
         self.longest = longest
+        self._rows = torch.arange(len(written), device=written.device)
         places = torch.arange(longest, device=written.device)
-        self.hidden = places[None, :] > written[:, None]  # [rows, longest]: nothing of this row stands there yet
+        self._back = written[:, None] - places[None, :]  # [rows, longest]: how far each of a row's own tokens is behind
+        self._hidden: dict[int | None, Tensor] = {}
 
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int | None
     ) -> Tensor:
         rows, key_heads = query.shape[2], key.shape[1]
-        self.own.put(layer, self.written, key[0].transpose(0, 1), value[0].transpose(0, 1))
+        self.own.put(layer, self._rows, self.written, key[0].transpose(0, 1), value[0].transpose(0, 1))
         # Query heads that share a key head stand in one column, so that no key is copied for each.
         queries = query[0].transpose(0, 1).reshape(rows, key_heads, -1, query.shape[3])  # [rows, Hk, H / Hk, D]
         own = slice(0, rows), slice(None), slice(0, self.longest)
-        hidden = self.hidden if window is None else self.hidden | self._own_out_of(window)
         scores = _product(queries, self.own.keys[layer][own].transpose(-1, -2)) * scale  # [rows, Hk, H / Hk, longest]
-        scores.masked_fill_(hidden[:, None, None], -math.inf)
+        scores.masked_fill_(self._hidden_own(window), -math.inf)
+        weights, read = self._of_prompts(layer, queries, scores, scale, window)
+        written = _product(weights, self.own.values[layer][own])
+        return (read + written).to(value.dtype).reshape(rows, -1, query.shape[3])
+
+    def _of_prompts(
+        self, layer: int, queries: Tensor, scores: Tensor, scale: float, window: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """As `_weighed`, of all rows."""
+        if len(self.groups) == 1 and self.groups[0].is_all:
+            return self._weighed(self.groups[0], layer, queries, scores, scale, window)
         weights, read = torch.zeros_like(scores), torch.zeros_like(queries)  # of rows without a prompt: nothing
         for group in self.groups:
             of_own, of_prompt = self._weighed(group, layer, queries, scores, scale, window)
-            if group.is_all:
-                weights, read = of_own, of_prompt
-            else:
-                weights[group.rows], read[group.rows] = of_own, of_prompt
-        written = _product(weights, self.own.values[layer][own])
-        return (read + written).to(value.dtype).reshape(rows, -1, query.shape[3])
+            weights[group.rows], read[group.rows] = of_own, of_prompt
+        return weights, read
 
     def _weighed(
         self, group: Group, layer: int, queries: Tensor, scores: Tensor, scale: float, window: int | None
@@ -131,20 +138,19 @@ class Writing:
 
         read = torch.matmul(column(asked), keys.transpose(-1, -2)).float() * scale
         if window is not None and len(group.prompt) + self.longest > window:
-            out = self._back(group, len(group.prompt)) >= window  # [k, P]
-            read.masked_fill_(out[None].repeat_interleave(columns, dim=1), -math.inf)
+            places = torch.arange(-len(group.prompt), 0, device=self.written.device)
+            behind = group.of(self.written)[:, None] - places[None, :] >= window  # [k, P]
+            read.masked_fill_(behind[None].repeat_interleave(columns, dim=1), -math.inf)
         weights = torch.cat([read, column(own)], dim=-1).softmax(dim=-1)
         of_prompt, of_own = weights.split([keys.shape[1], self.longest], dim=-1)
         return by_row(of_own), by_row(torch.matmul(of_prompt.to(values.dtype), values))
 
-    def _back(self, group: Group, length: int) -> Tensor:
-        """[k, P]: how far back each row's token looks."""
-        places = torch.arange(length, device=self.written.device)
-        return length + group.of(self.written)[:, None] - places[None, :]
-
-    def _own_out_of(self, window: int) -> Tensor:
-        places = torch.arange(self.longest, device=self.written.device)
-        return self.written[:, None] - places[None, :] >= window
+    def _hidden_own(self, window: int | None) -> Tensor:
+        """[rows, 1, 1, longest]: where a row has nothing yet, and what lies behind the window. Once a pass."""
+        if window not in self._hidden:
+            hidden = self._back < 0 if window is None else (self._back < 0) | (self._back >= window)
+            self._hidden[window] = hidden[:, None, None]
+        return self._hidden[window]
 
 
 def _product(one: Tensor, other: Tensor) -> Tensor:

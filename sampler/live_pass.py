@@ -20,7 +20,7 @@ WORTH_RECORDING = 3
 """After so many steps of the same rows. A recording takes about the time of three."""
 
 Network = Callable[[Writing, Tensor, Tensor], Tensor]
-"""A pass, token ids int64 [1, T], positions int64 [1, T] → float32 logits [T, vocabulary]."""
+"""A pass, token ids int64 [1, T], positions int64 [1, T] → logits [T, vocabulary]."""
 logger = logging.getLogger(__name__)
 
 
@@ -93,7 +93,7 @@ class Recording:
         return fits
 
     def __call__(self, tokens: Tensor, positions: Tensor, written: Tensor) -> Tensor:
-        """Each int64 [rows] → float32 logits [rows, vocabulary], which the next call overwrites."""
+        """Each int64 [rows] → logits [rows, vocabulary], which the next call overwrites."""
         rows = len(tokens)
         for kept, given in ((self._tokens[0], tokens), (self._positions[0], positions), (self._written, written)):
             kept.zero_()

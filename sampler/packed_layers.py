@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lm.fused_rms_norm import fix_rms_norms
+
 SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Linear layers by their names in one module, which calls them one after the other with the same tensor."""
 ROWS = 16
@@ -23,6 +25,7 @@ def pack_linear_layers(model: nn.Module) -> None:
     The weights as they were are let go of, but for those that an embedding shares: the model can sample and no longer
     be trained or saved.
     """
+    fix_rms_norms(model)
     weights = [module.weight for module in model.modules() if type(module) is nn.Linear]
     if not weights or not _can_pack(weights[0]):
         return

@@ -59,9 +59,8 @@ class OwnKeys:
     keys: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
 
-    def put(self, layer: int, places: Tensor, keys: Tensor, values: Tensor) -> None:
-        """Writes one token of every row, [rows, key heads, size], at `places` [rows]."""
-        rows = torch.arange(len(places), device=places.device)
+    def put(self, layer: int, rows: Tensor, places: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Writes one token of each of `rows` [n], [n, key heads, size], at its place of `places` [n]."""
         self.keys[layer][rows, :, places] = keys
         self.values[layer][rows, :, places] = values
 
