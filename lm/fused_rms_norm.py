@@ -31,7 +31,7 @@ def fix_rms_norms(model: nn.Module) -> None:
     its scale is computed once. Llama's are rounded once, where the library rounds twice.
     """
     for module in model.modules():
-        if type(module) in FUSED and module.weight.device.type == "cpu":  # type: ignore[union-attr]
+        if type(module) in FUSED and module.weight.device.type == "cpu":
             module.forward = MethodType(_fixed(module), module)
 
 

@@ -142,7 +142,8 @@ class Writing:
             behind = group.of(self.written)[:, None] - places[None, :] >= window  # [k, P]
             read.masked_fill_(behind[None].repeat_interleave(columns, dim=1), -math.inf)
         weights = torch.cat([read, column(own)], dim=-1).softmax(dim=-1)
-        of_prompt, of_own = weights.split([keys.shape[1], self.longest], dim=-1)
+        length = keys.shape[1]
+        of_prompt, of_own = weights[..., :length], weights[..., length:]
         return by_row(of_own), by_row(torch.matmul(of_prompt.to(values.dtype), values))
 
     def _hidden_own(self, window: int | None) -> Tensor:
