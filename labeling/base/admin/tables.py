@@ -1,7 +1,8 @@
 """Tables of figures: shown on a page, and the same rows as a CSV file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpResponse
 from django.utils.formats import number_format
@@ -48,6 +49,20 @@ class Row:
     bar: Bar | None = None
 
 
+class MadeWhenRead(Sequence[Any]):
+    """What `make` makes of each item, made whenever it is read: of 200 labelers a page shows ROWS_SHOWN."""
+
+    def __init__(self, make: Callable[[Any], Any], items: Sequence[Any]) -> None:
+        self._make = make
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, at: Any) -> Any:
+        return [self._make(item) for item in self._items[at]] if isinstance(at, slice) else self._make(self._items[at])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """`key`: its name in the address of its CSV; empty: it has none. `names`: the columns' names in that file; empty:
@@ -91,7 +106,7 @@ def named_table(
         title=title,
         columns=[heading for _name, heading in columns],
         names=[name for name, _heading in columns],
-        rows=[Row(cells=row) for row in rows],
+        rows=MadeWhenRead(lambda cells: Row(cells=cells), rows),
         note=note,
         empty=empty,
         shown=ROWS_SHOWN,

@@ -18,7 +18,7 @@ from labeling.base.states import AlertKind, CampaignState, ModelKind
 from labeling.console.queries.activity import Day, holders, throughput
 from labeling.console.queries.figures import WeekOfAgreement
 from labeling.console.queries.pipeline import Pipeline, pipeline
-from labeling.console.queries.versions import MeasuredVersion, measured_versions
+from labeling.console.queries.versions import MeasuredVersion
 from labeling.console.views.room import Room, look_of, may_look
 from labeling.console.views.tables.names import OF_THE_WHOLE, TABLES
 from labeling.console.views.tables.quality import agreement_weeks
@@ -49,7 +49,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "tables": shown,
         "chart": _chart(days),
         "agreement_chart": _agreement(agreement_weeks(room)),
-        "accuracy_chart": _accuracy(measured_versions()) if look.whole else None,
+        "accuracy_chart": _accuracy(room.versions) if look.whole else None,
         "holders": at_work,
         "held": held,
         "notices": told(notices()) if look.whole else [],

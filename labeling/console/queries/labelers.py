@@ -1,9 +1,10 @@
 """Labelers at a glance: what each did in the days that are shown."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from labeling.alerts.rules import fails_gold
 from labeling.base.states import AssignmentKind, CheckKind
 from labeling.console.queries.work import Work, midnight_of
 from labeling.people.models import Labeler
-from labeling.quality.bias.models import LabelerHabits
+from labeling.quality.bias.models import FindingFigure, ShareFigure
 from labeling.quality.gold.models import Check
 
 
@@ -27,8 +28,10 @@ class LabelerAtAGlance:
     gold: int
     gold_passed: int
     fails_gold: bool
-    habits: LabelerHabits | None
-    """What quality found out at its last look."""
+    agreement: ShareFigure | None
+    outlier: Sequence[str]
+    findings: Sequence[FindingFigure]
+    """These three are what quality found out at its last look (LabelerHabits)."""
 
 
 @dataclass
@@ -45,17 +48,21 @@ def labelers_at_a_glance(work: Work, *, campaigns: Collection[int], days: int) -
             sums[row.labeler].count[row.kind] += row.count
             sums[row.labeler].seconds[row.kind] += row.active_seconds
     gold = _gold(campaigns, days=days)
-    people = Labeler.objects.filter(pk__in=sums).select_related("user", "habits")
-    found = [_at_a_glance(labeler, sums[labeler.pk], gold[labeler.pk]) for labeler in people]
+    people = Labeler.objects.filter(pk__in=sums).order_by()
+    shown = people.values_list(
+        "pk", "user__username", "simulated", "habits__agreement", "habits__outlier", "habits__findings"
+    )
+    found = [_at_a_glance(row, sums[row[0]], gold[row[0]]) for row in shown]
     return sorted(found, key=lambda each: (-each.rankings, -each.demonstrations, each.name))
 
 
-def _at_a_glance(labeler: Labeler, sums: _Sums, gold: list[bool]) -> LabelerAtAGlance:
+def _at_a_glance(row: tuple[Any, ...], sums: _Sums, gold: list[bool]) -> LabelerAtAGlance:
+    labeler, name, simulated, agreement, outlier, findings = row
     rankings = sums.count[AssignmentKind.RANKING]
     return LabelerAtAGlance(
-        labeler=labeler.pk,
-        name=str(labeler),
-        simulated=labeler.simulated,
+        labeler=labeler,
+        name=name,
+        simulated=simulated,
         rankings=rankings,
         demonstrations=sums.count[AssignmentKind.DEMONSTRATION],
         active_seconds=sum(sums.seconds.values()),
@@ -63,7 +70,9 @@ def _at_a_glance(labeler: Labeler, sums: _Sums, gold: list[bool]) -> LabelerAtAG
         gold=len(gold),
         gold_passed=gold.count(True),
         fails_gold=fails_gold(gold),
-        habits=getattr(labeler, "habits", None),
+        agreement=agreement,
+        outlier=outlier or [],
+        findings=findings or [],
     )
 
 

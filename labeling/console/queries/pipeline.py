@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum, Window
 from django.utils import timezone
 
-from labeling.base.states import AssignmentKind, CampaignStage, CampaignState, ModelState, RunState, SamplingState
+from labeling.base.fast_paths.built_once import BuiltOnce
+from labeling.base.states import AssignmentKind, CampaignStage, CampaignState, RunState, SamplingState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.console.queries.figures import Figures, WorkCounts
 from labeling.console.queries.work import Work
@@ -73,24 +75,29 @@ class Pipeline:
     runs: RunCounts
     current: list[ModelVersion]
     """The SFT model, and the version of each reward model that has one."""
-    candidates: int
     counted_at: datetime
     """As of when prompts and tasks are counted."""
 
 
 def pipeline(*, campaigns: dict[int, Campaign], figures: Figures, work: Work) -> Pipeline:
     """`campaigns`: those that are looked at, by id; `work`: of a week at least."""
+    snapshot: Any = next(iter(_last_snapshot.instances()), None)
     return Pipeline(
         prompts=_prompts(figures, campaigns),
         tasks=_tasks(figures.work, campaigns),
         rankings=_rankings(work, campaigns),
-        snapshots=Snapshot.objects.count(),
-        last_snapshot=Snapshot.objects.order_by("-id").first(),
+        snapshots=snapshot.count if snapshot else 0,
+        last_snapshot=snapshot,
         runs=_runs(),
         current=list(ModelVersion.objects.current().select_related("reward_model", "snapshot")),
-        candidates=ModelVersion.objects.filter(state=ModelState.CANDIDATE).count(),
         counted_at=figures.counted_at,
     )
+
+
+@BuiltOnce
+def _last_snapshot() -> QuerySet[Any]:
+    """With how many there are."""
+    return Snapshot.objects.order_by("-id").annotate(count=Window(Count("pk")))[:1]
 
 
 def of_people(campaign: Campaign | None) -> bool:
@@ -140,14 +147,24 @@ def _rankings(work: Work, campaigns: dict[int, Campaign]) -> RankingCounts:
 
 
 def _runs() -> RunCounts:
-    states = Counter(dict(TrainingRun.objects.order_by().values_list("state").annotate(count=Count("pk"))))
-    active = TrainingRun.objects.active().first()
+    states = Counter(dict(_runs_by_state.rows()))
+    active = next(iter(_active_run.instances()), None)
     return RunCounts(
         done=states[RunState.DONE],
         failed=states[RunState.FAILED],
         active=active,
         active_step=last_step(active) if active else None,
     )
+
+
+@BuiltOnce
+def _runs_by_state() -> QuerySet[TrainingRun, Any]:
+    return TrainingRun.objects.order_by().values_list("state").annotate(count=Count("pk"))
+
+
+@BuiltOnce
+def _active_run() -> QuerySet[TrainingRun]:
+    return TrainingRun.objects.active()[:1]
 
 
 def last_step(run: TrainingRun) -> int | None:

@@ -1,9 +1,9 @@
 """What was handed in: days that are over as beat counted them, and what came since as it is."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from operator import attrgetter
 from typing import Any, TypedDict
 
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
@@ -83,20 +83,20 @@ def work_of(*, shown: int, days: int) -> Work:
 
     In a fixed number of queries, none of which reads more than what a day brings and what beat counted.
     """
-    first_shown = _first_of(shown)
-    fresh, counted = _fresh(), DailyWork.objects.filter(REAL_WORK).order_by()
+    first_shown, real = _first_of(shown), _real_campaigns()
+    fresh, counted = _fresh(real), DailyWork.objects.filter(REAL_WORK).order_by()
     return Work(
         by_day=_by_day(fresh, days),
         by_labeler=_added(
             counted.filter(day__gte=first_shown), _since(fresh, first_shown), ("labeler", "campaign", "kind")
         ),
-        ever=_ever(fresh),
+        ever=_ever(fresh, real),
     )
 
 
 def work_by_day(days: int) -> list[Handed]:
     """The last `days` days, today last, by day, campaign and language: what `work_of` has of them, without the rest."""
-    return _by_day(_fresh(), days)
+    return _by_day(_fresh(_real_campaigns()), days)
 
 
 EVER = "ever"
@@ -117,8 +117,8 @@ def count_ever() -> KeptEver:
     return {"until": until.isoformat(), "rows": list(_rows(counted, EVER_BY))}
 
 
-def _ever(fresh: Sequence[Handed]) -> list[Handed]:
-    counted, real = DailyWork.objects.filter(REAL_WORK).order_by(), _real_campaigns()
+def _ever(fresh: Sequence[Handed], real: Collection[int]) -> list[Handed]:
+    counted = DailyWork.objects.filter(REAL_WORK).order_by()
     kept: KeptEver | None = KeptFigure.objects.filter(pk=EVER).values_list("value", flat=True).first()
     if kept is None:
         return _added(counted, fresh, EVER_BY)
@@ -134,9 +134,8 @@ def _first_of(days: int) -> date:
     return timezone.localdate() - timedelta(days=days - 1)
 
 
-def _fresh() -> list[Handed]:
-    """What beat has not counted yet."""
-    real = _real_campaigns()
+def _fresh(real: Collection[int]) -> list[Handed]:
+    """What beat has not counted yet, in these campaigns."""
     rows = [(kind, row) for kind, rows in handed_in(since=uncounted_since()).items() for row in rows]
     return [each for kind, row in rows if (each := _handed(kind, row)).campaign in real]
 
@@ -161,26 +160,23 @@ def _handed(kind: AssignmentKind, row: dict[str, Any]) -> Handed:
 
 def _added(counted: QuerySet[DailyWork], fresh: Sequence[Handed], keys: tuple[str, ...]) -> list[Handed]:
     """Both together, grouped by the keys."""
-    sums: defaultdict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0, 0.0])
-    for *key, count, seconds in _rows(counted, keys):
-        _add(sums[tuple(key)], count, seconds)
+    sums: dict[tuple[Any, ...], tuple[int, float]] = {
+        tuple(key): (count, seconds) for *key, count, seconds in _rows(counted, keys)
+    }
+    key_of = attrgetter(*keys)
     for each in fresh:
-        _add(sums[tuple(getattr(each, name) for name in keys)], each.count, each.active_seconds)
+        count, seconds = sums.get(key := key_of(each), (0, 0.0))
+        sums[key] = count + each.count, seconds + each.active_seconds
+    place = keys.index("kind")
     return [
-        Handed(**_named(keys, key), count=int(count), active_seconds=seconds) for key, (count, seconds) in sums.items()
+        Handed(**dict(zip(keys, key, strict=True)) | {"kind": KINDS[key[place]]}, count=count, active_seconds=seconds)
+        for key, (count, seconds) in sums.items()
     ]
 
 
-def _named(keys: tuple[str, ...], key: tuple[Any, ...]) -> dict[str, Any]:
-    named = dict(zip(keys, key, strict=True))
-    return named | {"kind": AssignmentKind(named["kind"])}
+KINDS = {kind.value: kind for kind in AssignmentKind}
 
 
 def _rows(counted: QuerySet[DailyWork], keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     grouped = counted.values(*keys).annotate(total=Sum("count"), seconds=Sum("active_seconds"))
     yield from grouped.values_list(*keys, "total", "seconds")
-
-
-def _add(sums: list[float], count: int, seconds: float) -> None:
-    sums[0] += count
-    sums[1] += seconds

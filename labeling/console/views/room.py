@@ -13,6 +13,7 @@ from labeling.console.forms import DAYS_SHOWN, LookForm
 from labeling.console.queries.depth import FORECAST_DAYS
 from labeling.console.queries.figures import Figures, figures
 from labeling.console.queries.pace import Sampling, paces, sampling_now
+from labeling.console.queries.versions import MeasuredVersion, measured_versions
 from labeling.console.queries.work import Work, work_of
 from labeling.people.roles.queries import sees_every_campaign
 from labeling.ranking_tasks.services.tasks import Paces
@@ -53,6 +54,10 @@ class Room:
     @cached_property
     def sampling(self) -> Sampling:
         return sampling_now(self.paces)
+
+    @cached_property
+    def versions(self) -> list[MeasuredVersion]:
+        return measured_versions()
 
     @cached_property
     def work(self) -> Work:

@@ -4,12 +4,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    prefetch_related_objects,
+)
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
+from labeling.base.fast_paths.built_once import BuiltOnce
 from labeling.base.states import (
     AssignmentKind,
     AssignmentState,
@@ -227,6 +241,15 @@ def labelers_without_work() -> QuerySet[Any]:
     return with_work(people_at_work()).filter(gets_work=False)
 
 
+def count_labelers_without_work() -> int:
+    return len(_keys_without_work.rows())
+
+
+@BuiltOnce
+def _keys_without_work() -> QuerySet[Any, Any]:
+    return labelers_without_work().order_by().values_list("pk")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stuck:
     """Work of an open campaign that no active labeler may be given, and why."""
@@ -238,15 +261,16 @@ class Stuck:
 
 def waiting_queues() -> list[Any]:
     """The queues of open campaigns in which something waits, as _queues_with_takers has them."""
-    return [queue for kind in AssignmentKind for queue in _queues_with_takers(kind) if queue.waiting]
+    return [queue for queues in _QUEUES_WITH_TAKERS for queue in queues.instances() if queue.waiting]
 
 
 def stuck_in(queues: Iterable[Any]) -> list[Stuck]:
     """What waits while every active labeler is kept from it, by campaign and kind; of `waiting_queues`."""
+    without_taker = [queue for queue in queues if not queue.has_taker]
+    prefetch_related_objects(without_taker, "campaign")
     stuck: dict[tuple[Campaign, str], list[tuple[WorkQueue, int]]] = {}
-    for queue in queues:
-        if not queue.has_taker:
-            stuck.setdefault((queue.campaign, queue.kind), []).append((queue, queue.waiting))
+    for queue in without_taker:
+        stuck.setdefault((queue.campaign, queue.kind), []).append((queue, queue.waiting))
     return [
         Stuck(campaign=campaign, kind=AssignmentKind(kind), hindrances=_by_cause(kept, _cause_for_all))
         for (campaign, kind), kept in stuck.items()
@@ -273,7 +297,7 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
         queue_place__gt=OuterRef("passed"),
     )
     takers = willing.annotate(passed=Coalesce(passed, 0)).filter(Exists(theirs))
-    queues = WorkQueue.objects.filter(FOR_PEOPLE, kind=kind).select_related("campaign")
+    queues = WorkQueue.objects.filter(FOR_PEOPLE, kind=kind)
     counted: QuerySet[Any] = counted_in(queues, _rows_of(kind), at_most=COUNTED_AT_MOST)
     queues_with_takers: QuerySet[Any] = counted.annotate(
         has_speaker=Exists(speakers),
@@ -283,6 +307,9 @@ def _queues_with_takers(kind: AssignmentKind) -> QuerySet[Any]:
         has_taker=Exists(takers),
     )
     return queues_with_takers
+
+
+_QUEUES_WITH_TAKERS = [BuiltOnce(partial(_queues_with_takers, kind)) for kind in AssignmentKind]
 
 
 def _cause_for_all(queue: Any) -> Cause:

@@ -7,13 +7,12 @@ from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from labeling.base.admin.tables import Cell, Table, named_table, number, percent
+from labeling.base.admin.tables import Cell, MadeWhenRead, Table, named_table, number, percent
 from labeling.console.queries.figures import EVERYWHERE, WeekOfAgreement
 from labeling.console.queries.labelers import LabelerAtAGlance, labelers_at_a_glance
-from labeling.console.queries.versions import MeasuredVersion, measured_versions
+from labeling.console.queries.versions import MeasuredVersion
 from labeling.console.views.room import Room
 from labeling.quality.admin.habits.marks import marks_in_words, why
-from labeling.quality.bias.models import LabelerHabits
 
 
 def labelers(room: Room) -> Table:
@@ -32,14 +31,14 @@ def labelers(room: Room) -> Table:
             ("agreement", _("Agreement")),
             ("marked", _("Marked")),
         ],
-        rows=[_labeler(each) for each in found],
+        rows=MadeWhenRead(_labeler, found),
         empty=_("Nobody handed anything in."),
     )
 
 
 def _labeler(each: LabelerAtAGlance) -> list[Cell]:
     page = reverse("admin:labeling_labeler_change", args=[each.labeler])
-    hours = each.active_seconds / 3600
+    hours, share = each.active_seconds / 3600, each.agreement
     pace = (
         Cell(text="–", value="")
         if each.seconds_per_ranking is None
@@ -62,8 +61,8 @@ def _labeler(each: LabelerAtAGlance) -> list[Cell]:
         pace,
         gold,
         number(each.gold),
-        _agreement_of(each.habits),
-        _marks(each.habits),
+        percent(None) if share is None else percent(share["value"], (share["low"], share["high"])),
+        _marks(each),
     ]
 
 
@@ -103,20 +102,15 @@ def _week(each: WeekOfAgreement) -> list[Cell]:
     return [*begun, percent(each["value"]), percent(each["low"]), percent(each["high"]), number(each["pairs"])]
 
 
-def _agreement_of(habits: LabelerHabits | None) -> Cell:
-    share = habits.agreement if habits else None
-    return percent(share["value"], (share["low"], share["high"])) if share else percent(None)
-
-
-def _marks(habits: LabelerHabits | None) -> Cell:
+def _marks(each: LabelerAtAGlance) -> Cell:
     """The marks of quality's last look (labeling/quality/bias): in what the labeler differs, and what was seen."""
-    if habits is None or not habits.outlier:
+    if not each.outlier:
         return Cell(text="–", value="")
-    seen = " ".join(why(each) + "." for each in habits.findings if each["habit"] in habits.outlier)
-    return Cell(text=marks_in_words(habits.outlier), value=",".join(habits.outlier), note=seen, bad=True)
+    seen = " ".join(why(finding) + "." for finding in each.findings if finding["habit"] in each.outlier)
+    return Cell(text=marks_in_words(each.outlier), value=",".join(each.outlier), note=seen, bad=True)
 
 
-def accuracy(_room: Room) -> Table:
+def accuracy(room: Room) -> Table:
     return named_table(
         key="accuracy",
         title=_("Reward models against their labelers"),
@@ -127,7 +121,7 @@ def accuracy(_room: Room) -> Table:
             ("labelers_agree", _("Labelers agree with each other")),
             ("rankings", _("Rankings")),
         ],
-        rows=[_version(each) for each in measured_versions()],
+        rows=[_version(each) for each in room.versions],
         note=_(
             "A reward model can hardly agree with labelers more than they agree with each other: beside its accuracy "
             "stands their agreement on the same split, where several ranked the same tasks."

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import Avg, Count, Exists, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Cast, Coalesce
 
+from labeling.base.fast_paths.built_once import BuiltOnce
 from labeling.base.states import AssignmentKind, AssignmentState, CampaignStage, CampaignState, CheckKind, LabelerState
 from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.models import Assignment
@@ -62,6 +64,15 @@ def waiting_for_decision() -> QuerySet[Candidate]:
         gets_work=False,
     )
     return Candidate.objects.filter(labeler__in=through.values("pk"))
+
+
+def count_waiting_for_decision() -> int:
+    return len(_keys_waiting_for_decision.rows())
+
+
+@BuiltOnce
+def _keys_waiting_for_decision() -> QuerySet[Candidate, Any]:
+    return waiting_for_decision().order_by().values_list("pk")
 
 
 def with_results(candidates: QuerySet[Candidate]) -> QuerySet[Candidate]:
