@@ -41,12 +41,12 @@ def _fixed(module: Any) -> Callable[[nn.Module, Tensor], Tensor]:
     is_gemma = type(module) is Gemma3RMSNorm
     size = len(weight)
     scale = (weight + 1.0 if is_gemma else weight) * size**0.5
-    epsilon = size * (module.eps if is_gemma else module.variance_epsilon)
+    epsilon = torch.tensor(size * (module.eps if is_gemma else module.variance_epsilon))
 
     def forward(_module: nn.Module, hidden: Tensor) -> Tensor:
-        wide = hidden.to(torch.float32, copy=True)
+        wide = hidden.float()
         length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-        return wide.mul_(length.square_().add_(epsilon).rsqrt_()).mul_(scale).to(hidden.dtype)
+        return (wide * torch.addcmul(epsilon, length, length).rsqrt_()).mul_(scale).to(hidden.dtype)
 
     return forward
 

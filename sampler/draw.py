@@ -34,8 +34,9 @@ class Draw:
     def __call__(self, logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """[rows, vocabulary] and float64 [rows] in [0, 1) → tokens int64 [rows], and their log-probabilities float32
         under the model as it is: temperature 1, nothing added, nothing filtered."""
-        likeliest = logits.amax(dim=-1, keepdim=True).float()
-        untempered = logits.to(torch.float32, copy=True).sub_(likeliest).exp_()  # [rows, vocabulary]
+        untempered = logits.to(torch.float32, copy=True)  # [rows, vocabulary]
+        likeliest = untempered.amax(dim=-1, keepdim=True)
+        untempered.sub_(likeliest).exp_()
         scores = self._with_end_logits(logits.float()) if self._any_end_logit else logits
         if self._any_divided or self._any_end_logit:
             scores = scores.float()
