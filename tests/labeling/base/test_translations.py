@@ -60,11 +60,16 @@ def translation(entry: polib.POEntry | polib.MOEntry) -> str:
     return str(entry.msgstr_plural[0] if entry.msgid_plural else entry.msgstr)
 
 
+def is_chinese(text: str) -> bool:
+    """Whether it has a character, or a mark of punctuation, that is Chinese."""
+    return bool(re.search(r"[\u4e00-\u9fff\uff01-\uff5e]", text))
+
+
 def is_translated(text: str) -> bool:
     entry = catalogue().get(text)
     if entry is None or entry.fuzzy or not translation(entry).strip():
         return False
-    return text in SAME_IN_CHINESE or bool(re.search(r"[\u4e00-\u9fff\uff01-\uff5e]", translation(entry)))
+    return text in SAME_IN_CHINESE or is_chinese(translation(entry))
 
 
 def test_each_text_is_translated() -> None:
