@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
@@ -122,10 +123,17 @@ class ServerStream:
                 if alive:
                     yield None
             elif line == "data: [DONE]":
+                self._read_to_the_end()
                 return
             elif line.startswith("data: "):
                 yield self._read(_whole(line[6:]))
         raise _down("it ended its answer in the middle")
+
+    def _read_to_the_end(self) -> None:
+        """Has the connection serve the next question, too: what is closed before its end is never used again."""
+        with suppress(httpx2.HTTPError):
+            for _line in self._lines:
+                pass
 
 
 def _whole(data: str) -> Any:
@@ -203,6 +211,10 @@ def _secret() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _client(_process: int) -> httpx2.Client:
-    """One a process: connections are kept open, and none is another process's."""
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=16)
+    """One a process: connections are kept open, and none is another process's.
+
+    They are given up before the server does so, which would lose a question that is sent at that moment: uvicorn, under
+    which our server and vLLM run, hangs up after five idle seconds.
+    """
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=16, keepalive_expiry=3.0)
     return httpx2.Client(timeout=TIMEOUT, limits=limits, trust_env=False)
