@@ -8,7 +8,7 @@ from config.connections import django_database
 from config.process_name import process_name
 from config.settings.environment import BASE_DIR, HAS_LAPTOP
 from config.settings.places import STATIC_DIR
-from config.settings.required import DATABASE_URL, REDIS_URL
+from config.settings.required import DATABASE_URL
 from config.settings.web import (
     BEHIND_PROXY,
     DEBUG,
@@ -144,16 +144,6 @@ X_FRAME_OPTIONS = "DENY"
 # More than any draft may hold (labeling/desk/rules/drafts.py) in four bytes a character, escaped for a form: what is
 # too long is to be refused by the form that states the limit and keeps the text, not by a bare page before it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
-
-# For limits that hold across processes: how often an account may ask the API.
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "concord",
-        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
-    }
-}
 
 LOGGING = {
     "version": 1,
