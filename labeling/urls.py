@@ -34,6 +34,7 @@ ALL = {"kinds": KINDS}
 TABLES = {"tables": {pages.page: pages.table for pages in PAGES}}
 
 urlpatterns = [
+    path("", include(policy)),  # first: looking through the hundred others takes 0.1 of the gateway's 5 ms
     path("", overview, ALL, name="overview"),
     path("favicon.ico", favicon, name="favicon"),
     path("metrics", metrics, name="metrics"),
@@ -61,7 +62,6 @@ urlpatterns = [
     path("drafts/<uuid:token>/<int:number>/restore/", restore, TABLES, name="drafts_restore"),
     path("preview/", PreviewView.as_view(), name="preview"),
     path("", include(addresses)),
-    path("", include(policy)),
     path("campaign/first/", first_campaign, name="first_campaign"),
     path("day/", day, name="day"),
     path("me/", me, name="me"),

@@ -154,5 +154,6 @@ LOGGING = {
     "loggers": {
         "torchao": {"level": "ERROR"},  # where it is installed, it warns of each kernel for other machines
         "axes": {"level": "WARNING"},  # wrong passwords; not every log-in
+        "httpx2": {"level": "WARNING"},  # not every request to a server of language models
     },
 }

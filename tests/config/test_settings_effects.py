@@ -210,6 +210,7 @@ def test_the_log_level_is_that_of_every_logger(tmp_path: Path, monkeypatch: pyte
     assert {name: logger["level"] for name, logger in logging["loggers"].items()} == {
         "torchao": "ERROR",
         "axes": "WARNING",
+        "httpx2": "WARNING",
     }
 
 
