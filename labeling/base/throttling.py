@@ -13,8 +13,8 @@ from rest_framework.throttling import SimpleRateThrottle
 
 # KEYS[1]: the requests that were let through, by when they came. ARGV: now, for how many seconds they count, how many
 # may, and this one's name. What it returns: nothing where this one is let through, or when the one came that has to
-# stop counting first. One round trip, where the library's own takes two with all requests in them, and lets two through
-# that look at the same moment: saves 0.6 of 3.8 ms of processor time that the gateway takes.
+# stop counting first. The library's own takes two round trips with all requests in them, 0.3 ms of processor time more,
+# and lets through what comes at the same moment.
 LET_THROUGH = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1] - ARGV[2])
 local over = redis.call('ZCARD', KEYS[1]) - ARGV[3]

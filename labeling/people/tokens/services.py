@@ -38,7 +38,7 @@ def make_token(
         user=user,
         name=name,
         beginning=secret[:BEGINNING],
-        digest=_digest(secret),
+        digest=digest_of(secret),
         scopes=scopes,
         expires_at=expires_at,
         tokens_per_day=tokens_per_day,
@@ -48,13 +48,18 @@ def make_token(
 
 def find_token(secret: str) -> ApiToken | None:
     """The token that was sent, with its user, if both still open anything; notes that it was used."""
-    token = ApiToken.objects.select_related("user").filter(digest=_digest(secret)).first()
-    if token is None or not token.works() or not token.user.is_active:
-        return None
+    token = ApiToken.objects.select_related("user").filter(digest=digest_of(secret)).first()
+    return token if token is not None and use_token(token) else None
+
+
+def use_token(token: ApiToken) -> bool:
+    """Returns whether the token and its account still open anything; notes that it was used."""
+    if not token.works() or not token.user.is_active:
+        return False
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at < now - USED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token
+    return True
 
 
 def revoke_token(token: ApiToken) -> None:
@@ -65,6 +70,6 @@ def revoke_tokens_of(user: User) -> None:
     ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
     """A token is random and long, so that a plain digest can't be searched; it is looked up by it."""
     return sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

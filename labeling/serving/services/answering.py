@@ -40,7 +40,9 @@ class Left(Exception):
 
 @dataclass
 class Passing:
-    """One request on its way; `events` or `whole`, once. However it ends, it is counted and the server is let go of."""
+    """One request on its way: `events`, or `whole` and then `end`, once. However it ends, it is counted, when whoever
+    asked has the answer, and the server is let go of.
+    """
 
     token: ApiToken
     asked: ChatRequest
@@ -88,30 +90,28 @@ class Passing:
                 if self.asked.include_usage:  # OpenAI's has null in all but the last one
                     chunk["usage"] = used if not chunk["choices"] or self.asked.continuous_usage else None
                 yield event(chunk)
+            yield DONE
         except ServingUnavailable as broken:
             yield event(ContractError(str(broken), status=503).body)
+            yield DONE
         finally:
             self.end()
-        yield DONE
 
     def whole(self, has_left: Callable[[], bool]) -> Answer:
-        """The answer in one piece. Raises ServingUnavailable, and Left."""
+        """The answer in one piece. Raises ServingUnavailable, and Left. `end` is for the caller, in any case."""
         texts: dict[int, str] = {}
         logprobs: dict[int, list[TokenLogprob]] = {}
         ends: dict[int, str] = {}
         last: Chunk | None = None
-        try:
-            for chunk in self._chunks():
-                if has_left():
-                    raise Left
-                for one in chunk["choices"] if chunk else ():
-                    index = one["index"]
-                    texts[index] = texts.get(index, "") + one["delta"].get("content", "")
-                    logprobs.setdefault(index, []).extend(one["logprobs"]["content"] if one["logprobs"] else ())
-                    ends[index] = one["finish_reason"] or ends.get(index, "")
-                last = chunk or last
-        finally:
-            self.end()
+        for chunk in self._chunks():
+            if has_left():
+                raise Left
+            for one in chunk["choices"] if chunk else ():
+                index = one["index"]
+                texts[index] = texts.get(index, "") + one["delta"].get("content", "")
+                logprobs.setdefault(index, []).extend(one["logprobs"]["content"] if one["logprobs"] else ())
+                ends[index] = one["finish_reason"] or ends.get(index, "")
+            last = chunk or last
         assert last is not None  # a stream begins with a chunk
         choices: list[Choice] = [
             choice(index, texts[index], ends[index], logprobs[index] if self.asked.logprobs else None)
@@ -120,6 +120,7 @@ class Passing:
         return answer(name=last["id"], created=last["created"], model=last["model"], choices=choices, used=self.used)
 
     def end(self) -> None:
+        """Lets go of the server, and writes down what was used, and the answer to a question that was kept."""
         self.server.close()
         note_usage(
             token=self.token,

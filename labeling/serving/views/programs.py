@@ -15,13 +15,12 @@ from labeling.base.json_parser import DEEPEST, TOO_DEEP, nests_at_most
 from labeling.base.refusals import ServingRefused, ServingUnavailable
 from labeling.base.states import ApiScope
 from labeling.base.throttling import Throttle
-from labeling.people.tokens.models import ApiToken
-from labeling.people.tokens.services import find_token
+from labeling.people.tokens.services import use_token
+from labeling.serving.queries import PERMISSION, Program, program_with
 from sampler.chat_contract.errors import ContractError
 
 log = logging.getLogger(__name__)
 
-PERMISSION = "labeling.add_chatusage"
 View = Callable[..., HttpResponseBase]
 
 
@@ -38,7 +37,7 @@ class PerAccount(Throttle):
 
 
 def for_programs(*methods: str) -> Callable[[View], View]:
-    """A view that takes the program's token as its second argument. What it raises becomes an answer."""
+    """A view that takes the program as its second argument. What it raises becomes an answer."""
 
     def decorate(view: View) -> View:
         @csrf_exempt
@@ -74,30 +73,30 @@ def refusal(error: ContractError) -> HttpResponse:
     return JsonResponse(error.body, status=error.status, headers=headers, json_dumps_params={"ensure_ascii": False})
 
 
-def program_of(request: HttpRequest) -> ApiToken:
+def program_of(request: HttpRequest) -> Program:
     """Raises ContractError: no token, a wrong one (401), one without the scope or the account's permission (403)."""
     scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
-    token = find_token(secret.strip()) if scheme.lower() == "bearer" else None
-    if token is None:
+    program = program_with(secret.strip()) if scheme.lower() == "bearer" else None
+    if program is None or not use_token(program.token):
         raise ContractError(
             "The API key is missing, not known, was revoked or has expired. Send a token of Concord as “Authorization: "
             "Bearer concord_…”; an admin makes one.",
             status=401,
             code="invalid_api_key",
         )
-    if ApiScope.CHAT not in token.scopes or not token.user.has_perm(PERMISSION):
+    if ApiScope.CHAT not in program.token.scopes or not program.may_ask:
         raise ContractError(
             f"This needs the scope {ApiScope.CHAT} of the token and the permission {PERMISSION} of its account. Ask an "
             "admin for both.",
             status=403,
             code="insufficient_permissions",
         )
-    return token
+    return program
 
 
-def check_rate(request: HttpRequest, token: ApiToken) -> None:
+def check_rate(request: HttpRequest, program: Program) -> None:
     """Raises ContractError."""
-    request.user = token.user
+    request.user = program.token.user
     throttle = PerAccount()
     if not throttle.allow_request(request, None):  # it looks at the account alone
         wait = int(throttle.wait() or 1) + 1

@@ -10,19 +10,24 @@ from typing import Any
 
 import httpx2
 import openai
+import psutil
 import pytest
-from django.contrib.auth.models import User
-from django.db import connection
-from django.test import Client
+import redis
+from django.contrib.auth.models import Group, Permission, User
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.base.refusals import ServingRefused, ServingUnavailable
 from labeling.base.states import ApiScope
 from labeling.conversations.services.consent import record_agreement
-from labeling.models import ChatUsage, ModelVersion, ServedConversation
-from labeling.people.tokens.services import make_token
+from labeling.models import ApiToken, ChatUsage, ModelVersion, ServedConversation
+from labeling.people.tokens.services import make_token, revoke_token
 from labeling.serving.services.following import follow_promotions
 from labeling.serving.services.server import ServerStream, question
 from labeling.serving.services.streaming import ChoiceEnded, Sampling, TextAdded, TokensUsed, stream_chat
@@ -127,6 +132,7 @@ def test_openai_s_client_works_unchanged(
     without = list(client.chat.completions.create(**settings_of, stream=True))
     assert all(chunk.usage is None and chunk.choices for chunk in without)
 
+    until(lambda: ChatUsage.objects.get(token=token).requests == 3)  # the last is counted when it has been sent
     used = ChatUsage.objects.get(token=token)
     assert (used.requests, used.prompt_tokens) == (3, 3 * said.usage.prompt_tokens)
     assert used.completion_tokens == 3 * said.usage.completion_tokens
@@ -166,6 +172,35 @@ def test_a_program_needs_scope_and_permission(current: ModelVersion) -> None:
     assert program(token_for()[1]).get("/v1/chat/completions").status_code == 405
 
 
+@pytest.mark.django_db
+def test_what_is_taken_from_a_program_is_gone_with_its_next_request() -> None:
+    def status(secret: str) -> int:
+        return program(secret).get("/v1/models").status_code
+
+    token, secret = token_for()
+    account = token.user
+    assert status(secret) == 200
+    account.user_permissions.clear()
+    assert status(secret) == 403
+    group = Group.objects.create(name="programs")
+    group.permissions.add(Permission.objects.get(codename=MAY_ASK[0]))
+    account.groups.add(group)
+    assert status(secret) == 200
+    account.groups.clear()
+    assert status(secret) == 403
+    User.objects.filter(pk=account.pk).update(is_superuser=True)
+    assert status(secret) == 200
+    User.objects.filter(pk=account.pk).update(is_active=False)
+    assert status(secret) == 401
+    User.objects.filter(pk=account.pk).update(is_active=True)
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+    assert status(secret) == 401
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=None)
+    assert status(secret) == 200
+    revoke_token(token)
+    assert status(secret) == 401
+
+
 def test_the_day_s_tokens_run_out_and_another_program_s_are_its_own(served: str, current: ModelVersion) -> None:
     _, first = token_for("petra", tokens_per_day=5)
     _, second = token_for("paul")
@@ -179,11 +214,108 @@ def test_the_day_s_tokens_run_out_and_another_program_s_are_its_own(served: str,
     assert [day["requests"] for day in said["data"]] == [1]
     assert said["tokens_per_day"] == 5
     assert "paul" not in json.dumps(said)
-    with CaptureQueriesContext(connection) as queries:
-        assert ask(program(second)).status_code == 200
-    assert len(queries) <= 10, [each["sql"] for each in queries]  # each is a part of what the gateway adds
+    assert ask(program(second)).status_code == 200
     assert program(first).get("/v1/usage").json() == said
     assert program(second).get("/v1/usage").json()["data"][0]["requests"] == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_costs_two_statements_one_round_trip_to_redis_and_no_connection(
+    served: str, serving: Serving, current: ModelVersion, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    """Each is a part of what the gateway adds: one before the answer, and one, the ledger's, behind it."""
+    token, secret = token_for()
+    client, read = program(secret), answered_in_one_piece if not stream else answered_in_pieces
+    read(client)
+    before = connected_from(serving.port)
+    commands = count_commands(monkeypatch)
+    with CaptureQueriesContext(connection) as queries:
+        read(client)
+    assert [each["sql"].split()[0] for each in queries] == ["SELECT", "INSERT"]
+    assert commands == ["EVAL"]
+    assert before
+    assert connected_from(serving.port) == before, "the connection to the server was used again"
+    assert ChatUsage.objects.get(token=token).requests == 2
+
+
+def test_a_request_that_is_kept_costs_a_bounded_number_of_statements(served: str, current: ModelVersion) -> None:
+    token, secret = token_for()
+    record_agreement(token=token, agreed=True, agreement="Signed by Petra.", by=User.objects.create_superuser("ada"))
+    client = program(secret)
+    answered_in_one_piece(client)
+    with CaptureQueriesContext(connection) as queries:
+        answered_in_one_piece(client)
+    assert len(queries) <= 14, [each["sql"] for each in queries]
+
+
+def count_commands(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What Redis is asked from now on."""
+    commands: list[Any] = []
+    execute: Any = redis.Redis.execute_command
+
+    def counted(client: redis.Redis, *command: Any, **options: Any) -> Any:
+        commands.append(command[0])
+        return execute(client, *command, **options)
+
+    monkeypatch.setattr(redis.Redis, "execute_command", counted)
+    return commands
+
+
+def answered_in_one_piece(client: Client) -> None:
+    assert ask(client).status_code == 200
+
+
+def answered_in_pieces(client: Client) -> None:
+    assert b"".join(ask(client, stream=True).streaming_content).endswith(b"data: [DONE]\n\n")
+
+
+def connected_from(port: int) -> set[int]:
+    """This process's own ports that are connected to another one's."""
+    found = psutil.Process().net_connections("tcp")
+    return {
+        each.laddr.port for each in found if each.raddr and each.raddr.port == port and each.status == "ESTABLISHED"
+    }
+
+
+@pytest.fixture
+def _connection_kept() -> Iterator[None]:
+    """As Django's test client has it: the end of a request would close the test's own connection to the database."""
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    yield
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("_connection_kept")
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_is_counted_once_it_is_sent_and_also_where_nobody_takes_it(
+    served: str, current: ModelVersion, stream: bool
+) -> None:
+    token, secret = token_for()
+    body = {"model": "policy", "messages": HELLO, "max_tokens": 4, "stream": stream}
+    requests = RequestFactory(headers={"authorization": f"Bearer {secret}"})
+
+    def begun() -> Any:
+        asked = requests.post("/v1/chat/completions", body, content_type="application/json")
+        application: Any = WSGIHandler()
+        return application(asked.environ, lambda *_: None)
+
+    response = begun()
+    pieces = iter(response)
+    sent = b""
+    while not sent.endswith(b"data: [DONE]\n\n" if stream else b"}"):
+        sent += next(pieces)
+    assert not ChatUsage.objects.exists()
+    assert next(pieces, None) is None
+    response.close()
+    assert ChatUsage.objects.get(token=token).requests == 1
+
+    left = begun()
+    if stream:
+        next(iter(left))
+    left.close()
+    until(lambda: ChatUsage.objects.get(token=token).requests == 2)
 
 
 def test_neither_tokens_nor_texts_are_logged(
