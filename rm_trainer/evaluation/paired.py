@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm.errors import Refused
-from rm_trainer.evaluation.bootstrap import interval
+from rm_trainer.evaluation.bootstrap import draws, interval
 from rm_trainer.evaluation.figures import Comparison
 from rm_trainer.evaluation.metrics import Outcome
 
@@ -58,9 +58,8 @@ def compare(
 
 
 def _means(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """[SAMPLES]; one draw in memory at a time, however many prompts there are."""
-    random, count = np.random.default_rng(seed), len(values)
-    return np.array([values[random.integers(count, size=count)].mean() for _ in range(SAMPLES)])
+    """[SAMPLES]: the mean of each draw."""
+    return np.concatenate([values[drawn].mean(axis=1) for drawn in draws(len(values), samples=SAMPLES, seed=seed)])
 
 
 def _judged_by_both(new: Sequence[Outcome], current: Sequence[Outcome]) -> tuple[Sequence[Outcome], Sequence[Outcome]]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rm_trainer.evaluation.bootstrap import interval, places, ratio, resampled, sums
+from rm_trainer.evaluation import bootstrap
+from rm_trainer.evaluation.bootstrap import draws, interval, places, ratio, resampled, sums
 
 
 def test_rows_are_added_up_by_prompt() -> None:
@@ -17,6 +18,17 @@ def test_a_draw_takes_as_many_prompts_as_there_are_and_whole_ones() -> None:
     drawn = resampled(np.array([[1.0], [10.0]]), samples=4000, seed=1)[:, 0]
     assert set(drawn) == {2, 11, 20}
     assert (drawn == 11).mean() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+def test_how_many_draws_come_at_once_changes_none(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = np.concatenate(list(draws(3, samples=20, seed=5)))
+    per_prompt = np.arange(12.0).reshape(3, 4) ** 2
+    added_up = resampled(per_prompt, samples=20, seed=5)
+    assert added_up == pytest.approx(np.stack([per_prompt[drawn].sum(axis=0) for drawn in together]))
+    monkeypatch.setattr(bootstrap, "AT_ONCE", at_once)
+    assert np.concatenate(list(draws(3, samples=20, seed=5))).tolist() == together.tolist()
+    assert resampled(per_prompt, samples=20, seed=5) == pytest.approx(added_up)
 
 
 def test_a_ratio_has_the_interval_of_its_prompts() -> None:
