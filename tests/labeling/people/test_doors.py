@@ -1,5 +1,6 @@
 """docs/roles.md, walked: every address of the program is in one of its tables, and every role tries every door."""
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ from labeling.people.roles.services import set_roles
 from tests.labeling.cast import make_labeler
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _refusals_unlogged(caplog: pytest.LogCaptureFixture) -> None:
+    """There are 1,600 here, and to write down the traceback of each takes a twentieth of the time."""
+    caplog.set_level(logging.CRITICAL, logger="django.request")
+
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "roles.md").read_text()
 ROLES = (Role.REVIEWER, Role.CAMPAIGN_MANAGER, Role.ML_ENGINEER, Role.ADMIN)
