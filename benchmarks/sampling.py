@@ -237,12 +237,15 @@ def many_prompts(sides: Sides, name: str, count: int, *, longest: int) -> list[M
     ]
     useful = sum(one.k * one.new for one in asked)
     spent, in_passes = with_time_in_passes(sides, asked)
+    print(f"{name}: {useful} tokens by the engine in {spent:.0f} s, {in_passes:.0f} s of them in passes", flush=True)
     alone = sorted(
         (Asked(one.prompt, 1, one.new) for one in asked for _ in range(one.k)),
         key=lambda one: (one.new, len(one.prompt)),
     )
     best = min(STATIC_BATCHES[sides.device.type], key=lambda size: static_seconds(sides, alone[::8], size))
-    peers = {f"static batches of {best} rows, generate": static_seconds(sides, alone, best)}
+    static = static_seconds(sides, alone, best)
+    print(f"{name}: in static batches of {best} rows in {static:.0f} s", flush=True)
+    peers = {f"static batches of {best} rows, generate": static}
     if sides.shape.has_generate_batch:
         peers["generate_batch"] = sides.by_generate_batch(asked)
     return [
