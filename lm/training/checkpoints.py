@@ -26,7 +26,7 @@ from lm.atomic_files import write_json_file
 from lm.errors import Failed, Refused, Terminated
 from lm.progress import Event
 from lm.training.arguments import OTHER_RUN
-from lm.training.interruption import Stop
+from lm.training.interruption import Stop, raise_what_was_lost
 from lm.training.output import checkpoints_of, shared_atomic_directory
 from lm.training.processes import ALONE, Processes
 
@@ -98,8 +98,9 @@ class Checkpoints(Generic[Result]):
         beside: Mapping[str, Tensor] | None = None,
     ) -> None:
         """After each step: saves behind each `every` of them (0: none), and where a stop was asked for, in any of the
-        processes. Raises Terminated then, and Failed as `save` does.
+        processes. Raises Terminated then, what a signal raised and Python lost, and Failed as `save` does.
         """
+        raise_what_was_lost()
         stopping = self.processes.any(stop.asked)
         if stopping or (every and len(done.results) % every == 0):
             self.save(model, optimizer, done, beside=beside)

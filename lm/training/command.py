@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from lm.errors import Failed, Refused, Terminated
 from lm.progress import Progress
-from lm.training.interruption import sigterm_at_once
+from lm.training.interruption import signals_at_once
 from lm.training.processes import Processes, joined, launched
 
 INTERRUPTED = 130
@@ -25,7 +25,7 @@ def run_command(work: Callable[[Processes], None], progress: Progress, processes
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        with sigterm_at_once():
+        with signals_at_once():
             return _run(work, progress, processes, device)
     except BrokenPipeError:
         _discard_stdout()

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType
 
@@ -19,15 +19,39 @@ class Stop:
     asked: bool = False
 
 
+_raised: list[BaseException] = []
+"""By a signal, since the run began."""
+
+
 @contextmanager
-def sigterm_at_once() -> Iterator[None]:
-    """Turns SIGTERM into Terminated, so that everything half-written is cleaned up on the way out."""
+def signals_at_once() -> Iterator[None]:
+    """Turns SIGTERM into Terminated, so that everything half-written is cleaned up on the way out; notes that, and a
+    KeyboardInterrupt, for `raise_what_was_lost`. SIGINT stays ignored where it is.
+    """
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Terminated
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        _raised.append(Terminated())
+        raise _raised[-1]
 
-    with _on_sigterm(stop):
-        yield
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        _raised.append(KeyboardInterrupt())
+        raise _raised[-1]
+
+    _raised.clear()
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    try:
+        with _on(signal.SIGTERM, terminate), _on(signal.SIGINT, interrupt) if interruptible else nullcontext():
+            yield
+    finally:
+        _raised.clear()
+
+
+def raise_what_was_lost() -> None:
+    """Raises again what a signal raised, after each step: inside a destructor or a callback of the collector, where
+    Python prints an exception and goes on, it would have ended nothing.
+    """
+    if _raised:
+        raise _raised[0]
 
 
 @contextmanager
@@ -41,7 +65,7 @@ def sigterm_after_the_step(*, enabled: bool) -> Iterator[Stop]:
     if not enabled:
         yield stop
         return
-    with _on_sigterm(ask):
+    with _on(signal.SIGTERM, ask):
         yield stop
 
 
@@ -57,12 +81,12 @@ def faults_told(what_is_kept: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def _on_sigterm(act: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, act)
+def _on(number: signal.Signals, act: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = signal.signal(number, act)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
 
 def _what_was_lost(error: RuntimeError) -> str:
