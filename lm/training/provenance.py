@@ -76,7 +76,7 @@ def write_manifest(directory: Path, facts: Mapping[str, object]) -> None:
 
 @cache
 def installed_packages() -> Mapping[str, str]:
-    """Returns each package's version. Read once a process, since hundreds of files take a fifth of a second; a package
+    """Returns each package's version. Read once a process, since hundreds of files take a tenth of a second; a package
     installed meanwhile is none that the process runs.
     """
     found = [one.metadata for one in distributions()]
