@@ -46,7 +46,8 @@ def worked(alice: Labeler, bob: Labeler) -> Campaign:
 
 
 def later(days: int) -> Any:
-    return timezone.now() + timedelta(days=days)
+    """At noon of a day that comes: a day is settled a while after its midnight."""
+    return (timezone.localtime() + timedelta(days=days)).replace(hour=12)
 
 
 def rows_of(response: Any) -> list[dict[str, str]]:
