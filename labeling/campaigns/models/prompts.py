@@ -4,9 +4,9 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
-from labeling.base.states import AssignmentKind, CampaignState, ContentWarning, PromptSource, UseCase
+from labeling.base.states import AssignmentKind, ContentWarning, PromptSource, UseCase
 from labeling.campaigns.models.campaigns import Campaign
-from labeling.campaigns.models.queues import HAS_MET, WorkQueue, for_group_of, quota_reached
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached, suits
 from labeling.people.models import Labeler
 from lm.snapshot.records.constants import SPLITS
 
@@ -69,13 +69,8 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
         met = labeler.assignments.filter(HAS_MET, prompt=OuterRef("pk"), kind=AssignmentKind.DEMONSTRATION)
         return self.filter(
             WANTS_DEMONSTRATION,
-            for_group_of(labeler),
+            suits(labeler),
             ~Exists(met),
-            campaign__state=CampaignState.ACTIVE,
-            campaign__stage=labeler.works_in,
-            campaign__simulated=labeler.simulated,
-            language__in=labeler.languages,
-            campaign__required_skills__contained_by=labeler.skills,
             required_skills__contained_by=labeler.skills,
         ).exclude(quota_reached(labeler) | Q(content_warnings__overlap=labeler.opt_outs))
 

@@ -59,21 +59,28 @@ def for_group_of(labeler: Labeler, *, campaign: str = "campaign__") -> Q:
     return Q() if labeler.group == LabelerGroup.HELD_OUT else Q(**{f"{campaign}held_out_only": False})
 
 
+def suits(labeler: Labeler) -> Q:
+    """Of rows of a campaign in a language: the campaign is open, of the labeler's stage, for their group, and asks for
+    no skills that they lack; the language is one of theirs. Simulated labelers have campaigns of their own.
+    """
+    return for_group_of(labeler) & Q(
+        campaign__state=CampaignState.ACTIVE,
+        campaign__stage=labeler.works_in,
+        campaign__simulated=labeler.simulated,
+        language__in=labeler.languages,
+        campaign__required_skills__contained_by=labeler.skills,
+    )
+
+
 class WorkQueueQuerySet(models.QuerySet["WorkQueue"]):
     def open_to(self, labeler: Labeler) -> "WorkQueueQuerySet":
         """The queues from which the labeler may be given work: those of open campaigns of their stage, in their
         languages, for which they have the skills, without the content that they opted out of, and until their quota is
         reached; held-out labelers have some of their own. Simulated labelers have campaigns of their own.
         """
-        return self.filter(
-            for_group_of(labeler),
-            campaign__state=CampaignState.ACTIVE,
-            campaign__stage=labeler.works_in,
-            campaign__simulated=labeler.simulated,
-            language__in=labeler.languages,
-            skills__contained_by=labeler.skills,
-            campaign__required_skills__contained_by=labeler.skills,
-        ).exclude(quota_reached(labeler) | Q(content_warnings__overlap=labeler.opt_outs))
+        return self.filter(suits(labeler), skills__contained_by=labeler.skills).exclude(
+            quota_reached(labeler) | Q(content_warnings__overlap=labeler.opt_outs)
+        )
 
 
 class WorkQueue(models.Model):

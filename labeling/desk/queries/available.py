@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from labeling.base.states import AssignmentKind, CampaignState, LabelerState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import WorkQueue, for_group_of
+from labeling.campaigns.models.queues import WorkQueue, for_group_of, suits
 from labeling.campaigns.queries import counted_in
 from labeling.model_versions.queries import current_sft_model
 from labeling.people.models import Labeler
@@ -97,13 +97,8 @@ def being_sampled_for(labeler: Labeler) -> int:
     """How many tasks that they could rank wait for completions, up to COUNTED_AT_MOST."""
     sampling = RankingTask.objects.filter(
         Q(reserved_for=None) | Q(reserved_for=labeler),
-        for_group_of(labeler),
+        suits(labeler),
         state=TaskState.SAMPLING,
-        campaign__state=CampaignState.ACTIVE,
-        campaign__stage=labeler.works_in,
-        campaign__simulated=labeler.simulated,
-        language__in=labeler.languages,
-        campaign__required_skills__contained_by=labeler.skills,
         prompt__required_skills__contained_by=labeler.skills,
     )
     if labeler.opt_outs:

@@ -5,10 +5,10 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import AssignmentKind, CampaignState, TaskState
+from labeling.base.states import AssignmentKind, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
-from labeling.campaigns.models.queues import HAS_MET, WorkQueue, for_group_of, quota_reached
+from labeling.campaigns.models.queues import HAS_MET, WorkQueue, quota_reached, suits
 from labeling.people.models import Labeler
 from lm.snapshot.records.constants import DISTINCT_LOWEST, RANKED_HIGHEST, RANKED_LOWEST
 
@@ -31,15 +31,10 @@ class RankingTaskQuerySet(StatefulQuerySet["RankingTask"]):
         met = labeler.assignments.filter(HAS_MET, task=OuterRef("pk"), kind=AssignmentKind.RANKING)
         tasks = self.filter(
             HAS_A_FREE_PLACE,
-            for_group_of(labeler),
+            suits(labeler),
             Q(reserved_for=None) | Q(reserved_for=labeler),
             Q(written_by=None) | ~Q(written_by=labeler),
             ~Exists(met),
-            campaign__state=CampaignState.ACTIVE,
-            campaign__stage=labeler.works_in,
-            campaign__simulated=labeler.simulated,
-            language__in=labeler.languages,
-            campaign__required_skills__contained_by=labeler.skills,
             prompt__required_skills__contained_by=labeler.skills,
         ).exclude(quota_reached(labeler))
         return tasks.exclude(prompt__content_warnings__overlap=labeler.opt_outs) if labeler.opt_outs else tasks
