@@ -5,16 +5,13 @@ it: what is kept is in PostgreSQL, and while Redis is down pages learn of it by 
 """
 
 import logging
-import os
 import re
 import secrets
-from functools import lru_cache
 from typing import Any, TypedDict
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from labeling.base.redis_client import redis_client
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +53,7 @@ class LiveText:
         if self._broken:
             return
         try:
-            pipeline = _client(os.getpid()).pipeline(transaction=False)
+            pipeline = _redis().pipeline(transaction=False)
             pipeline.xadd(self._key, {"kind": kind, "of": self._of, "add": text}, maxlen=MOST_ENTRIES, approximate=True)
             pipeline.expire(self._key, KEPT_SECONDS)
             pipeline.execute()
@@ -72,7 +69,7 @@ def read_live_text(name: str, *, after: str, wait: bool) -> list[Entry]:
     """
     start = after if ENTRY.fullmatch(after) else "0"
     block = int(BLOCK_SECONDS * 1000) if wait else None
-    found: Any = _client(os.getpid()).xread({_key(name): start}, count=500, block=block)
+    found: Any = _redis().xread({_key(name): start}, count=500, block=block)
     return [
         Entry(id=entry, kind=fields["kind"], of=fields["of"], add=fields["add"])
         for _stream, entries in found or ()
@@ -84,12 +81,5 @@ def _key(name: str) -> str:
     return f"live:{name}"
 
 
-@lru_cache(maxsize=1)
-def _client(_process: int) -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        decode_responses=True,
-        socket_connect_timeout=1.0,
-        socket_timeout=2 * BLOCK_SECONDS,
-        retry=Retry(NoBackoff(), 1),  # a connection that was idle may have been closed
-    )
+def _redis() -> redis.Redis:
+    return redis_client(connect_seconds=1.0, seconds=2 * BLOCK_SECONDS, decode_responses=True)

@@ -1,15 +1,12 @@
 """How often somebody may ask, counted in Redis for all web processes together."""
 
-import os
 import secrets
-from functools import lru_cache
 from typing import Any
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.throttling import SimpleRateThrottle
+
+from labeling.base.redis_client import redis_client
 
 # KEYS[1]: the requests that were let through, by when they came. ARGV: now, for how many seconds they count, how many
 # may, and this one's name. What it returns: nothing where this one is let through, or when the one came that has to
@@ -39,7 +36,7 @@ class Throttle(SimpleRateThrottle):
             return True
         now = self.timer()
         try:
-            found: Any = _client(os.getpid()).eval(
+            found: Any = redis_client(connect_seconds=0.5, seconds=0.5).eval(
                 LET_THROUGH, 1, key, repr(now), self.duration, self.num_requests, secrets.token_hex(8)
             )
         except (redis.RedisError, OSError):
@@ -51,13 +48,3 @@ class Throttle(SimpleRateThrottle):
     def wait(self) -> float:
         """Seconds until the next request is let through; after one that was not."""
         return self._wait
-
-
-@lru_cache(maxsize=1)
-def _client(_process: int) -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-        retry=Retry(NoBackoff(), 1),  # a connection that was idle may have been closed
-    )
