@@ -191,7 +191,7 @@ def _sft_model() -> QuerySet[ModelVersion, Any]:
 
 
 def _sft_model_tried() -> ModelVersion | None:
-    check = next(iter(_waiting_check.instances()), None)
+    check = _waiting_check.first()
     return check.model_version if check else None
 
 

@@ -46,6 +46,18 @@ class BuiltOnce:
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 
+    def count(self) -> int:
+        """How many rows it has."""
+        sql, values = self._kept
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM ({sql}) AS kept", values)  # noqa: S608  the SQL is Django's
+            (found,) = cursor.fetchone()
+        return int(found)
+
+    def first(self) -> Any | None:
+        """Its first row as an instance, of a query that asks for one."""
+        return next(iter(self.instances()), None)
+
     def instances(self) -> list[Any]:
         """Of a query without `select_related` and `values`: its rows, with what they are annotated with."""
         return list(self._model._default_manager.raw(*self._kept))  # noqa: SLF001  (Django documents it)

@@ -81,7 +81,7 @@ class Pipeline:
 
 def pipeline(*, campaigns: dict[int, Campaign], figures: Figures, work: Work) -> Pipeline:
     """`campaigns`: those that are looked at, by id; `work`: of a week at least."""
-    snapshot: Any = next(iter(_last_snapshot.instances()), None)
+    snapshot: Any = _last_snapshot.first()
     return Pipeline(
         prompts=_prompts(figures, campaigns),
         tasks=_tasks(figures.work, campaigns),
@@ -148,7 +148,7 @@ def _rankings(work: Work, campaigns: dict[int, Campaign]) -> RankingCounts:
 
 def _runs() -> RunCounts:
     states = Counter(dict(_runs_by_state.rows()))
-    active = next(iter(_active_run.instances()), None)
+    active = _active_run.first()
     return RunCounts(
         done=states[RunState.DONE],
         failed=states[RunState.FAILED],

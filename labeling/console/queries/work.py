@@ -17,6 +17,7 @@ from labeling.desk.demonstrating.models import Demonstration
 from labeling.desk.ranking.models import Ranking
 
 REAL_WORK = Q(campaign__stage=CampaignStage.WORK.value)
+KINDS = {kind.value: kind for kind in AssignmentKind}
 
 
 def midnight_of(moment: datetime) -> datetime:
@@ -172,9 +173,6 @@ def _added(counted: QuerySet[DailyWork], fresh: Sequence[Handed], keys: tuple[st
         Handed(**dict(zip(keys, key, strict=True)) | {"kind": KINDS[key[place]]}, count=count, active_seconds=seconds)
         for key, (count, seconds) in sums.items()
     ]
-
-
-KINDS = {kind.value: kind for kind in AssignmentKind}
 
 
 def _rows(counted: QuerySet[DailyWork], keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -242,11 +242,11 @@ def labelers_without_work() -> QuerySet[Any]:
 
 
 def count_labelers_without_work() -> int:
-    return len(_keys_without_work.rows())
+    return _without_work.count()
 
 
 @BuiltOnce
-def _keys_without_work() -> QuerySet[Any, Any]:
+def _without_work() -> QuerySet[Any, Any]:
     return labelers_without_work().order_by().values_list("pk")
 
 

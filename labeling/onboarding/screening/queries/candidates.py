@@ -67,11 +67,11 @@ def waiting_for_decision() -> QuerySet[Candidate]:
 
 
 def count_waiting_for_decision() -> int:
-    return len(_keys_waiting_for_decision.rows())
+    return _waiting_for_decision.count()
 
 
 @BuiltOnce
-def _keys_waiting_for_decision() -> QuerySet[Candidate, Any]:
+def _waiting_for_decision() -> QuerySet[Candidate, Any]:
     return waiting_for_decision().order_by().values_list("pk")
 
 
