@@ -11,6 +11,7 @@ import torch.distributed as dist
 
 from lm.errors import Failed, Terminated
 
+Handler = Callable[[int, FrameType | None], None]
 LOST = (torch.AcceleratorError, torch.OutOfMemoryError, dist.DistError)
 
 
@@ -29,18 +30,17 @@ def signals_at_once() -> Iterator[None]:
     KeyboardInterrupt, for `raise_what_was_lost`. SIGINT stays ignored where it is.
     """
 
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        _raised.append(Terminated())
-        raise _raised[-1]
+    def raising(kind: type[BaseException]) -> Handler:
+        def strike(_number: int, _frame: FrameType | None) -> None:
+            _raised.append(kind())
+            raise _raised[-1]
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        _raised.append(KeyboardInterrupt())
-        raise _raised[-1]
+        return strike
 
-    _raised.clear()
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ctrl_c = _on(signal.SIGINT, raising(KeyboardInterrupt)) if interruptible else nullcontext()
     try:
-        with _on(signal.SIGTERM, terminate), _on(signal.SIGINT, interrupt) if interruptible else nullcontext():
+        with _on(signal.SIGTERM, raising(Terminated)), ctrl_c:
             yield
     finally:
         _raised.clear()
@@ -81,7 +81,7 @@ def faults_told(what_is_kept: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def _on(number: signal.Signals, act: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def _on(number: signal.Signals, act: Handler) -> Iterator[None]:
     before = signal.signal(number, act)
     try:
         yield
