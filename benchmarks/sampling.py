@@ -31,7 +31,7 @@ from benchmarks.training.shape import GEMMA_3_270M, SMALL
 from lm.device import fastest_dtype, find_device
 from sampler.engine import Engine
 from sampler.memory_budget import tokens_that_fit
-from sampler.packed_layers import pack_linear_layers
+from sampler.packed_layers import pack_layers
 from sampler.protocol import SampleRequest
 from sampler.rows import Job
 
@@ -74,7 +74,7 @@ class Sides:
             model: Any = AutoModelForCausalLM.from_config(config, dtype=self.dtype).eval()  # type: ignore[no-untyped-call]
         self.library = model
         packed = deepcopy(model)
-        pack_linear_layers(packed)
+        pack_layers(packed)
         room = min(200_000, tokens_that_fit(config, self.dtype, device))
         self.engine = Engine(packed, end_tokens=[], max_tokens=room)
         self.vocabulary: int = config.vocab_size

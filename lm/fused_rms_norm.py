@@ -20,9 +20,8 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 def fuse_rms_norms(model: PreTrainedModel) -> PreTrainedModel:
     """Changes the norms that are known, in place; on other devices than a CPU they go on as the library has them."""
     for module in model.modules():
-        fused = FUSED.get(type(module))
-        if fused is not None:
-            module.forward = MethodType(_on_cpu(fused, type(module).forward), module)
+        if type(module) in FUSED:
+            module.forward = MethodType(_on_cpu(type(module).forward), module)
     return model
 
 
@@ -37,47 +36,44 @@ def fix_rms_norms(model: nn.Module) -> None:
 
 def _fixed(module: Any) -> Callable[[nn.Module, Tensor], Tensor]:
     """y = x · s√d / √(Σx² + d·ε) with the scale s: what `_RootMeanSquare` computes, in the fewest steps."""
-    weight = module.weight.detach().float()
-    is_gemma = type(module) is Gemma3RMSNorm
-    size = len(weight)
-    scale = (weight + 1.0 if is_gemma else weight) * size**0.5
-    epsilon = torch.tensor(size * (module.eps if is_gemma else module.variance_epsilon))
+    scale, epsilon = FUSED[type(module)](module)
+    size = len(scale)
+    scale = scale.detach().float() * size**0.5
+    smallest = torch.tensor(size * epsilon)
 
     def forward(_module: nn.Module, hidden: Tensor) -> Tensor:
         wide = hidden.float()
         length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-        return (wide * torch.addcmul(epsilon, length, length).rsqrt_()).mul_(scale).to(hidden.dtype)
+        return (wide * torch.addcmul(smallest, length, length).rsqrt_()).mul_(scale).to(hidden.dtype)
 
     return forward
 
 
-def _on_cpu(
-    fused: Callable[[Any, Tensor], Tensor], stock: Callable[[Any, Tensor], Tensor]
-) -> Callable[[Any, Tensor], Tensor]:
+def _on_cpu(stock: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor]:
     def forward(module: nn.Module, hidden: Tensor) -> Tensor:
-        return fused(module, hidden) if hidden.device.type == "cpu" else stock(module, hidden)
+        # In another precision than float32 Llama rounds before it multiplies; Gemma, and all in float32, after it.
+        if hidden.device.type != "cpu" or not (hidden.dtype is torch.float32 or type(module) is Gemma3RMSNorm):
+            return stock(module, hidden)
+        return _scaled(hidden, *FUSED[type(module)](module)).to(hidden.dtype)
 
     return forward
 
 
-def _gemma(module: Gemma3RMSNorm, hidden: Tensor) -> Tensor:
-    """Gemma keeps the scale's distance from 1 and multiplies before it rounds."""
-    return _scaled(hidden, 1.0 + module.weight.float(), module.eps).to(hidden.dtype)
+def _gemma(module: Any) -> tuple[Tensor, float]:
+    """Gemma keeps the scale's distance from 1."""
+    return 1.0 + module.weight.float(), module.eps
 
 
-def _llama(module: LlamaRMSNorm | Qwen2RMSNorm, hidden: Tensor) -> Tensor:
-    """Llama rounds to the input's precision before it multiplies, which matters only where that isn't float32."""
-    if hidden.dtype is torch.float32:
-        return _scaled(hidden, module.weight, module.variance_epsilon)
-    stock: Callable[[Any, Tensor], Tensor] = type(module).forward
-    return stock(module, hidden)
+def _llama(module: Any) -> tuple[Tensor, float]:
+    return module.weight, module.variance_epsilon
 
 
-FUSED: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
+FUSED: dict[type[nn.Module], Callable[[Any], tuple[Tensor, float]]] = {
     Gemma3RMSNorm: _gemma,
     LlamaRMSNorm: _llama,
     Qwen2RMSNorm: _llama,
 }
+"""Of each norm that is known: its scale [d] and its ε."""
 
 
 def _scaled(hidden: Tensor, scale: Tensor, epsilon: float) -> Tensor:

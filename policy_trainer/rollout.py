@@ -20,7 +20,7 @@ from lm.training.lora import merge_adapters
 from lm.training.runtime import Runtime
 from policy_trainer.model import Policy
 from sampler.engine import Engine, OutOfMemory
-from sampler.packed_layers import pack_linear_layers
+from sampler.packed_layers import pack_layers
 from sampler.protocol import SampleRequest
 from sampler.rows import Job
 
@@ -83,7 +83,7 @@ def sample(
     model = whole_copy(policy.model, runtime.device)
     merge_adapters(model)
     nn.Module.eval(model)  # layers that are computed again in the backward pass are in training mode
-    pack_linear_layers(nn.Module.to(model, runtime.dtype))
+    pack_layers(nn.Module.to(model, runtime.dtype))
     turn_end = policy.turn_end
     engine = Engine(
         model,

@@ -19,8 +19,9 @@ ROWS = 16
 """For how many rows oneDNN chooses the order; it is right for any."""
 
 
-def pack_linear_layers(model: nn.Module) -> None:
-    """Replaces the linear layers in place, where the model is on a processor that oneDNN packs its precision for.
+def pack_layers(model: nn.Module) -> None:
+    """Replaces the linear layers in place, where the model is on a processor that oneDNN packs its precision for, and
+    fixes the norms (lm/fused_rms_norm.py).
 
     The weights as they were are let go of, but for those that an embedding shares: the model can sample and no longer
     be trained or saved.

@@ -17,7 +17,7 @@ from lm.pretrained import load_model, load_tokenizer
 from lm.prompt_format import Message
 from sampler.engine import Engine
 from sampler.memory_budget import bytes_per_token, tokens_that_fit
-from sampler.packed_layers import pack_linear_layers
+from sampler.packed_layers import pack_layers
 from sampler.protocol import ModelFault, PromptTooLong, SampledCompletion, SampleRequest, SamplerSight
 from sampler.rows import Job, LiveRow
 from sampler.turn_end import TurnEnd, end_token_ids
@@ -60,7 +60,7 @@ class TransformersSampler:
         conversations = ConversationTokens.of(tokenizer)
         ends = end_token_ids(tokenizer, conversations, model.generation_config)
         model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
-        pack_linear_layers(model.to(placed).eval())
+        pack_layers(model.to(placed).eval())
         return cls(
             model=model,
             tokenizer=tokenizer,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from lm.fused_rms_norm import FUSED, fuse_rms_norms
+from lm.fused_rms_norm import FUSED, fix_rms_norms, fuse_rms_norms
 from rm_trainer.model import load_base_model
 from tests.lm.shared_prompts import base_model
 
@@ -38,6 +38,24 @@ def test_values_and_gradients_are_the_librarys(kind: type[nn.Module], dtype: tor
     for expected, found in zip(outcome(stock, hidden), outcome(fused[0], hidden), strict=True):
         assert found.dtype is expected.dtype
         torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", FUSED, ids=lambda kind: kind.__name__)
+def test_of_weights_that_stay_as_they_are_the_values_are_the_librarys(
+    kind: type[nn.Module], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    stock, fixed = kind(24).to(dtype), kind(24).to(dtype)
+    weight = torch.randn(24)
+    for norm in (stock, fixed):
+        next(norm.parameters()).data.copy_(weight)
+    fix_rms_norms(fixed)
+    hidden = torch.randn(3, 5, 24, dtype=dtype) * 3
+    before = hidden.clone()
+    tolerance = 1e-5 if dtype is torch.float32 else 2e-2
+    torch.testing.assert_close(fixed(hidden), stock(hidden), atol=tolerance, rtol=tolerance)
+    assert torch.equal(hidden, before)
 
 
 @pytest.mark.parametrize(("architecture", "norms"), [("llama", 5), ("qwen2", 5), ("gemma3", 13)])

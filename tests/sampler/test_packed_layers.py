@@ -9,7 +9,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from sampler import packed_layers
-from sampler.packed_layers import pack_linear_layers
+from sampler.packed_layers import pack_layers
 from tests.tiny_models import ARCHITECTURES, make_tiny_model
 
 
@@ -19,7 +19,7 @@ def test_a_packed_model_says_the_same(tmp_path: Path, architecture: str) -> None
     models: list[Any] = [AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32) for _ in range(2)]
     plain, packed = (model.eval() for model in models)
     embedding = packed.get_input_embeddings().weight.clone()
-    pack_linear_layers(packed)
+    pack_layers(packed)
     assert not [name for name, module in packed.named_modules() if type(module) is nn.Linear]
     for shape in ((1, 1), (1, 9), (3, 40)):
         tokens = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0))
@@ -34,7 +34,7 @@ def test_where_the_processor_cannot_they_stay(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(packed_layers, "_packed", refusing)
     model: Any = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path))
-    pack_linear_layers(model)
+    pack_layers(model)
     assert type(model.model.layers[0].self_attn.q_proj) is nn.Linear
 
 
