@@ -64,9 +64,10 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signa
 def _learn(side: str, learning: Learning, base: Path, reward: Path, output: Path) -> None:
     given = asdict(learning) | {"base": str(base), "output": str(output)}
     if side == "TRL":
-        ask("benchmarks.policy.trl_learning", given, python=PEERS_PYTHON)
+        said = ask("benchmarks.policy.trl_learning", given, python=PEERS_PYTHON)
     else:
-        ask("benchmarks.policy.our_learning", given | {"reward": str(reward), "advantage": side})
+        said = ask("benchmarks.policy.our_learning", given | {"reward": str(reward), "advantage": side})
+    print(f"{output.name}: learned in {said['seconds']:.0f} s", flush=True)
 
 
 def curve_of(learning: Learning, began: Policy, base: Path, output: Path) -> Curve:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 import torch
 from torch import nn
@@ -152,7 +151,7 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
         snapshot=snapshot,
         policy=policy,
         networks=networks,
-        optimizer=optimizer_of(_groups(networks, arguments), arguments),
+        optimizer=ppo_optimizer(networks, arguments),
         average=MovingAverage(policy.model, decay=arguments.ema_decay),
         door=door,
         watched=watched,
@@ -205,9 +204,11 @@ def warm(iteration: int, steps: int) -> float:
     return 1.0 if iteration > steps else 0.1 + 0.9 * (iteration - 1) / steps
 
 
-def _groups(networks: Networks, arguments: PpoArguments) -> list[dict[str, Any]]:
+def ppo_optimizer(networks: Networks, arguments: PpoArguments) -> torch.optim.Optimizer:
+    """Of policy and value function, each with its rate; `peak` is what `set_rates` takes a share of."""
     pairs = ((networks.policy, arguments.learning_rate), (networks.value, arguments.value_learning_rate))
-    return [{"params": trainable(model), "lr": rate, "peak": rate} for model, rate in pairs if model is not None]
+    groups = [{"params": trainable(model), "lr": rate, "peak": rate} for model, rate in pairs if model is not None]
+    return optimizer_of(groups, arguments)
 
 
 def _text(arguments: PpoArguments, policy: Policy, snapshot: Snapshot) -> PretrainingText | None:

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from benchmarks.policy.quality import BATCH, Learning, reward_of
-from lm.training.optimizer import optimizer_of, trainable
 from lm.training.runtime import Runtime
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import load_policy
 from policy_trainer.networks import Networks
 from policy_trainer.ppo import ppo_iterations
+from policy_trainer.ppo_setup import ppo_optimizer
 from policy_trainer.reward import RewardDoor, load_checked
 from policy_trainer.rollout import Rollout, Sampling, prompt_of, sample
 from rm_trainer.protocol import Item, Scored
@@ -40,8 +40,6 @@ def learn(learning: Learning, advantage: Any, base: Path, reward: Path, output: 
         advantage=advantage, advantage_scale="none", learning_rate=learning.rate, value_learning_rate=learning.rate,
         warmup_steps=0, beta=learning.beta, beta1=0.9, beta2=0.999, adam_epsilon=1e-8, missing_end_reward=0.0,
     )  # fmt: skip
-    models = [policy.model, *([value] if value is not None else [])]
-    groups = [{"params": trainable(model), "lr": learning.rate, "peak": learning.rate} for model in models]
     every = [prompt_of(policy, n, [{"role": "user", "content": text}]) for n, text in enumerate(learning.prompts(), 1)]
     size, sampling = learning.prompts_an_iteration, Sampling(completions=learning.k, max_new_tokens=learning.new)
 
@@ -51,7 +49,7 @@ def learn(learning: Learning, advantage: Any, base: Path, reward: Path, output: 
         return sample(policy, runtime, own, sampling, seed=seed, version=version)
 
     loop = ppo_iterations(
-        networks, optimizer_of(groups, arguments), MovingAverage(policy.model, decay=0.0), draw,
+        networks, ppo_optimizer(networks, arguments), MovingAverage(policy.model, decay=0.0), draw,
         RewardDoor(Rule(), "lower", 0.0), None, arguments, results=[],
     )  # fmt: skip
     seconds, began = 0.0, perf_counter()

@@ -17,7 +17,7 @@ from lm.prefix_sharing.strategy import choose_strategy
 from lm.prompt_format import Message
 from lm.snapshot.records.demonstrations import Demonstration
 from lm.snapshot.records.rankings import Ranking
-from lm.training.optimizer import make_optimizer, optimizer_of, trainable
+from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
 from policy_trainer.arguments import DpoArguments, PpoArguments, SftArguments
 from policy_trainer.dpo import dpo_steps
@@ -27,6 +27,7 @@ from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
 from policy_trainer.ppo import ppo_iterations
+from policy_trainer.ppo_setup import ppo_optimizer
 from policy_trainer.residual_dropout import ResidualDropout
 from policy_trainer.reward import RewardDoor, load_checked
 from policy_trainer.rollout import Rollout, Sampling, prompt_of, sample
@@ -84,10 +85,7 @@ def ppo(work: Work, policy: Policy, runtime: Runtime, reward: Path) -> dict[str,
         **PLACES, reward_model=reward, episodes=2 * episodes, batch=episodes, minibatch=episodes, completions=work.k,
         max_new_tokens=work.new, gamma=0.0, missing_end="lower",
     )  # fmt: skip
-    groups = [
-        {"params": trainable(model), "lr": rate, "peak": rate} for model, rate in ((policy.model, 5e-6), (value, 9e-6))
-    ]
-    optimizer = optimizer_of(groups, arguments)
+    optimizer = ppo_optimizer(networks, arguments)
     every = [
         prompt_of(policy, n, [{"role": "user", "content": text}])
         for n, text in enumerate(work.texts(work.prompts, work.prompt, seed=1), 1)
