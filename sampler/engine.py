@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from sampler.draw import Draw
-from sampler.engine_attention import Group, Pass, Reading, Writing, no_mask, use_engine_attention
-from sampler.live_pass import LivePass, Recorder
+from sampler.engine_attention import Pass, Reading, Writing, no_mask, use_engine_attention
+from sampler.live_pass import LivePass, Recorder, groups_of
 from sampler.prefixes import Prefixes
 from sampler.protocol import ModelFault
 from sampler.rows import Job, LiveRow, seeded
@@ -247,18 +247,9 @@ class Engine:
         self._take(rows, *drawn, likeliest)
 
     def _new_pass(self) -> LivePass:
-        places: dict[int, list[int]] = {}
-        for place, row in enumerate(self.live):
-            places.setdefault(id(row.job), []).append(place)
+        prompts = [row.job.keys for row in self.live]
         return LivePass(
-            groups=[
-                Group(
-                    self.live[of_job[0]].job.keys,
-                    torch.tensor(of_job, device=self.device),
-                    is_all=len(of_job) == len(self.live),
-                )
-                for of_job in places.values()
-            ],
+            groups=groups_of(prompts, self.device, together=not self._records),  # a recording knows each prompt
             written=torch.tensor([len(row.tokens) - 1 for row in self.live], device=self.device),
             lengths=torch.tensor([len(row.job.prompt) for row in self.live], device=self.device),
             longest=max(len(row.tokens) for row in self.live),

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from transformers.models.gptj.modeling_gptj import GPTJAttention
 
 from lm.errors import UnusableModel
 from lm.prefix_sharing.attention import visible
-from sampler.shared_keys import OwnKeys, PromptKeys
+from sampler.shared_keys import OwnKeys, PromptKeys, one_block
 
 NAME = "engine"
 """By which models know this attention; outside of a pass it is the library's `sdpa`."""
@@ -67,17 +67,45 @@ class Reading:
 
 @dataclass(frozen=True)
 class Group:
-    """The live rows that continue one prompt."""
+    """Live rows that look back at their prompts in one product: all who continue one prompt, or several who continue
+    one each."""
 
-    prompt: PromptKeys
+    prompts: tuple[PromptKeys, ...]
     rows: Tensor
-    """int64 [k]: where they stand among the live rows."""
+    """int64 [n]: where they stand among the live rows, as many of each prompt, in the prompts' order."""
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
+    """By layer: [prompts, key heads, tokens of the longest, size], each prompt's at the end."""
     is_all: bool = False
     """Whether they are all live rows, in order."""
 
+    @classmethod
+    def of_one(cls, prompt: PromptKeys, rows: Tensor, *, is_all: bool) -> Self:
+        keys, values = ([each[None] for each in by_layer] for by_layer in (prompt.keys, prompt.values))
+        return cls((prompt,), rows, keys, values, is_all)
+
+    @classmethod
+    def of_each(cls, prompts: Sequence[PromptKeys], rows: Tensor, *, is_all: bool) -> Self:
+        return cls(tuple(prompts), rows, *one_block(prompts), is_all)
+
     def of(self, every: Tensor) -> Tensor:
-        """Of a tensor [rows, …] the group's: [k, …]."""
+        """Of a tensor [rows, …] the group's: [n, …]."""
         return every if self.is_all else every[self.rows]
+
+    def hidden(self, written: Tensor, window: int | None, *, longest: int) -> Tensor | None:
+        """Bool [prompts, 1, rows of each, 1, tokens]: what is no token of the prompt, and what lies behind the window
+        of a row that has `written` [rows], fewer than `longest`, of its own. None: nothing."""
+        lengths = [len(prompt) for prompt in self.prompts]
+        most = max(lengths)
+        if min(lengths) == most and (window is None or most + longest <= window):
+            return None
+        places = torch.arange(-most, 0, device=written.device)
+        starts = torch.tensor(lengths, device=written.device).neg()[:, None, None]
+        hidden = (places < starts).expand(-1, len(self.rows) // len(lengths), -1)
+        if window is not None:
+            back = self.of(written)[:, None] - places  # [n, tokens]
+            hidden = hidden | (back >= window).view(hidden.shape)
+        return hidden[:, None, :, None]
 
 
 class Writing:
@@ -93,6 +121,7 @@ class Writing:
         places = torch.arange(longest, device=written.device)
         self._back = written[:, None] - places[None, :]  # [rows, longest]: how far each of a row's own tokens is behind
         self._hidden: dict[int | None, Tensor] = {}
+        self._hidden_prompts: dict[tuple[int, int | None], Tensor | None] = {}
 
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int | None
@@ -123,29 +152,38 @@ class Writing:
     def _weighed(
         self, group: Group, layer: int, queries: Tensor, scores: Tensor, scale: float, window: int | None
     ) -> tuple[Tensor, Tensor]:
-        """The softmax over what the group's rows see of their prompt, whose keys are one matrix for all of them, and of
-        their own: the weights of their own [k, Hk, G, longest], and the prompt's values by its weights [k, Hk, G, D].
+        """The softmax over what the group's rows see of their prompts, whose keys are one matrix for all who continue
+        them, and of their own: the weights of their own [n, Hk, G, longest], and the prompts' values by their weights
+        [n, Hk, G, D].
         """
-        keys, values = group.prompt.keys[layer], group.prompt.values[layer]  # [Hk, P, D]
+        keys, values = group.keys[layer], group.values[layer]  # [B, Hk, P, D]
         asked, own = group.of(queries), group.of(scores)
-        count, key_heads, columns, _ = asked.shape
+        prompts, key_heads, length, _ = keys.shape
+        columns = asked.shape[2]
 
-        def column(of_rows: Tensor) -> Tensor:  # [k, Hk, G, N] → [Hk, k · G, N]
-            return of_rows.transpose(0, 1).reshape(key_heads, count * columns, -1)
+        def column(of_rows: Tensor) -> Tensor:  # [n, Hk, G, N] → [B, Hk, n / B · G, N]
+            by_prompt = of_rows.reshape(prompts, -1, key_heads, columns, of_rows.shape[3])
+            return by_prompt.transpose(1, 2).reshape(prompts, key_heads, -1, of_rows.shape[3])
 
         def by_row(of_column: Tensor) -> Tensor:
-            return of_column.reshape(key_heads, count, columns, -1).transpose(0, 1)
+            by_prompt = of_column.reshape(prompts, key_heads, -1, columns, of_column.shape[3])
+            return by_prompt.transpose(1, 2).reshape(-1, key_heads, columns, of_column.shape[3])
 
         # The larger matrix first: a processor takes half as long.
         read = torch.matmul(keys, column(asked).transpose(-1, -2)).transpose(-1, -2).float() * scale
-        if window is not None and len(group.prompt) + self.longest > window:
-            places = torch.arange(-len(group.prompt), 0, device=self.written.device)
-            behind = group.of(self.written)[:, None] - places[None, :] >= window  # [k, P]
-            read.masked_fill_(behind[None].repeat_interleave(columns, dim=1), -math.inf)
+        hidden = self._hidden_of(group, window)
+        if hidden is not None:
+            read.view(prompts, key_heads, -1, columns, length).masked_fill_(hidden, -math.inf)
         weights = torch.cat([read, column(own)], dim=-1).softmax(dim=-1)
-        length = keys.shape[1]
         of_prompt, of_own = weights[..., :length], weights[..., length:]
         return by_row(of_own), by_row(torch.matmul(of_prompt.to(values.dtype), values))
+
+    def _hidden_of(self, group: Group, window: int | None) -> Tensor | None:
+        """Once a pass."""
+        name = id(group), window
+        if name not in self._hidden_prompts:
+            self._hidden_prompts[name] = group.hidden(self.written, window, longest=self.longest)
+        return self._hidden_prompts[name]
 
     def _hidden_own(self, window: int | None) -> Tensor:
         """[rows, 1, 1, longest]: where a row has nothing yet, and what lies behind the window. Once a pass."""

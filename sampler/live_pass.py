@@ -6,22 +6,54 @@ same prompts take their places; a new prompt, or more tokens than there is room 
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from sampler.draw import Draw
 from sampler.engine_attention import Group, Writing
-from sampler.shared_keys import OwnKeys
+from sampler.shared_keys import OwnKeys, PromptKeys
 
 WORTH_RECORDING = 3
 """After so many steps of the same rows. A recording takes about the time of three."""
+FILLED_UP = 64
+"""Tokens by which a prompt of any length may be filled up to another's."""
 
 Network = Callable[[Writing, Tensor, Tensor], Tensor]
 """A pass, token ids int64 [1, T], positions int64 [1, T] → logits [T, vocabulary]."""
 logger = logging.getLogger(__name__)
+
+
+def groups_of(prompts: Sequence[PromptKeys], device: torch.device, *, together: bool) -> list[Group]:
+    """Of the prompt of every live row, who looks back with whom: those of one prompt; `together`: those who are alone
+    on theirs, too, with others whose prompts are about as long."""
+    places: dict[PromptKeys, list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        places.setdefault(prompt, []).append(place)
+    gathered: list[list[PromptKeys]] = []
+    for prompt in sorted(places, key=len):
+        if together and gathered and _fits(prompt, gathered[-1], places):
+            gathered[-1].append(prompt)
+        else:
+            gathered.append([prompt])
+
+    def group(together: list[PromptKeys]) -> Group:
+        together.sort(key=places.__getitem__)
+        rows = [place for prompt in together for place in places[prompt]]
+        of_group, is_all = torch.tensor(rows, device=device), rows == list(range(len(prompts)))
+        if len(together) == 1:
+            return Group.of_one(together[0], of_group, is_all=is_all)
+        return Group.of_each(together, of_group, is_all=is_all)
+
+    return [group(together) for together in gathered]
+
+
+def _fits(prompt: PromptKeys, gathered: Sequence[PromptKeys], places: Mapping[PromptKeys, Sequence[int]]) -> bool:
+    """Whether it costs less to fill up the shorter prompts than to ask for another product."""
+    alone = len(places[prompt]) == len(places[gathered[0]]) == 1
+    return alone and len(prompt) <= 2 * len(gathered[0]) + FILLED_UP
 
 
 @dataclass
@@ -53,7 +85,7 @@ class Recording:
         rows, _, self._room, _ = own.keys[0].shape
         self._spare = rows - 1
         self._keys = own.keys[0]
-        self._groups = [Group(group.prompt, group.rows.clone()) for group in groups]
+        self._groups = [replace(group, rows=group.rows.clone(), is_all=False) for group in groups]
         self._tokens = torch.zeros((1, rows), dtype=torch.int64, device=device)
         self._positions = torch.zeros_like(self._tokens)
         # What is computed before the first call goes to the last place, which nobody has reached.
@@ -77,19 +109,19 @@ class Recording:
 
     def holds_for(self, live: LivePass, own: OwnKeys) -> bool:
         """Whether it can compute these rows; if so, the next call does."""
-        places = {id(group.prompt): group.rows for group in self._groups}
+        places = {group.prompts: group.rows for group in self._groups}
         fits = (
             bool(own.keys)
             and own.keys[0] is self._keys
             and own.count <= self._spare
             and live.longest <= self._room
-            and all(len(group.rows) <= len(places.get(id(group.prompt), ())) for group in live.groups)
+            and all(len(group.rows) <= len(places.get(group.prompts, ())) for group in live.groups)
         )
         if fits:
             for rows in places.values():
                 rows.fill_(self._spare)
             for group in live.groups:
-                places[id(group.prompt)][: len(group.rows)] = group.rows
+                places[group.prompts][: len(group.rows)] = group.rows
         return fits
 
     def __call__(self, tokens: Tensor, positions: Tensor, written: Tensor) -> Tensor:

@@ -47,6 +47,28 @@ class PromptKeys:
         return part
 
 
+def one_block(prompts: Sequence[PromptKeys]) -> tuple[list[Tensor], list[Tensor]]:
+    """The keys and the values of several prompts by layer, [prompts, key heads, tokens of the longest, size], each
+    prompt's at the end. From then on they are the prompts' own, so that nothing is held twice."""
+    longest = max(len(prompt) for prompt in prompts)
+
+    def block_of(parts: Sequence[Tensor]) -> Tensor:
+        heads, _, size = parts[0].shape
+        block = parts[0].new_zeros((len(parts), heads, longest, size))
+        for place, part in zip(block, parts, strict=True):
+            place[:, longest - part.shape[1] :] = part
+        return block
+
+    keys, values = [], []
+    for layer in range(len(prompts[0].keys)):
+        keys.append(block_of([prompt.keys[layer] for prompt in prompts]))
+        values.append(block_of([prompt.values[layer] for prompt in prompts]))
+        for prompt, of_keys, of_values in zip(prompts, keys[-1], values[-1], strict=True):
+            prompt.keys[layer] = of_keys[:, longest - len(prompt) :]
+            prompt.values[layer] = of_values[:, longest - len(prompt) :]
+    return keys, values
+
+
 @dataclass
 class OwnKeys:
     """What the live rows have written themselves, in one block a layer: [rows, key heads, room, size].

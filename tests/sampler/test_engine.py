@@ -123,6 +123,35 @@ def test_whoever_comes_when_gets_what_they_would_alone(sampler: TransformersSamp
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_who_is_alone_on_a_prompt_looks_back_in_one_product_with_others(
+    sampler_of: SamplerOf, architecture: str
+) -> None:
+    """Prompts of many lengths, one with three completions among them, some beyond gemma's window of 64: each row's
+    probabilities are those that it has alone."""
+    sampler = sampler_of(architecture)
+    texts = ["y", "x" * 20, "é" * 30, "z" * 45, "w" * 90, "x" * 150]
+    jobs = [
+        job_of(sampler, asking(text, k=3 if text[0] == "z" else 1, seed=seed, max_new_tokens=8 + 8 * seed))
+        for seed, text in enumerate(texts)
+    ]
+    alone = [job_of(sampler, job.request) for job in jobs]
+    for job in alone:
+        run(sampler.engine, job)
+    gathered = []
+    for job in jobs:
+        sampler.engine.submit(job)
+    while not all(job.is_done for job in jobs):
+        sampler.engine.step()
+        if sampler.engine._live_pass:
+            gathered.append([len(group.prompts) for group in sampler.engine._live_pass.groups])
+    assert max(max(groups) for groups in gathered) >= 3
+    for together, apart in zip(jobs, alone, strict=True):
+        assert tokens(together) == tokens(apart)
+        for index in range(together.request.num_completions):
+            assert together.done[index].logprobs == pytest.approx(apart.done[index].logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_recorded_step_serves_the_rows_of_its_prompts_while_others_leave(
     sampler_of: SamplerOf, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
