@@ -4,12 +4,13 @@ Logits are divided by the temperature before the softmax, in the policy and the 
 distribution that was sampled from.
 """
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.distributed.tensor import DTensor
+from torch.nn.functional import cross_entropy, linear
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
@@ -18,7 +19,9 @@ from lm.prefix_sharing.strategy import Strategy
 from policy_trainer.model import unembedding
 
 LOGITS_AT_ONCE = 2**27
-"""Numbers, half a gigabyte of float32. Where there are more, each part's logits are made again in the backward pass."""
+"""Numbers, half a gigabyte of float32."""
+IN_CACHE = 2**20
+"""Numbers that a processor does several things to before it takes the next ones."""
 
 
 def completion_log_probs(
@@ -36,10 +39,12 @@ def completion_entropies(
     with torch.no_grad():
         hidden = reading.predicting_states(model, prompts)
         tokens = completion_tokens(prompts).to(hidden.device)
-        head, found = unembedding(model), []
-        for states, own in _parts(head, hidden, tokens):
-            logs = (head(states).float() / temperature).log_softmax(dim=-1)  # [n, V]
-            found.append((logs.gather(1, own[:, None])[:, 0], -(logs.exp() * logs).sum(dim=-1)))
+        head = unembedding(model)
+        found = [
+            (logs.gather(1, own[:, None])[:, 0], -(logs.exp() * logs).sum(dim=-1))
+            for states, part in _parts(head, hidden, tokens)
+            for _, own, logs in _blocks(head(states), part, temperature)
+        ]
     log_probs, entropies = zip(*found, strict=True)
     return torch.cat(log_probs), torch.cat(entropies)
 
@@ -52,18 +57,95 @@ def completion_tokens(prompts: Sequence[SharedPrompt]) -> Tensor:
 def token_log_probs(head: nn.Module, hidden: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:
     """Log-probability of tokens [N] by the states [N, d] that predict them: [N] float32."""
     parts = _parts(head, hidden, tokens)
-    if len(parts) > 1 and torch.is_grad_enabled():
+    if not torch.is_grad_enabled():
+        found = [_of_blocks(head(states), own, temperature) for states, own in parts]
+    elif type(head) is nn.Linear and not isinstance(head.weight, DTensor):
+        return cast("Tensor", _TokenLogProbs.apply(hidden, head.weight, head.bias, tokens, temperature))  # type: ignore[no-untyped-call]
+    else:  # a head that is spread over processes comes together when it is called
         found = [checkpoint(_of_part, head, states, own, temperature, use_reentrant=False) for states, own in parts]
-    else:
-        found = [_of_part(head, states, own, temperature) for states, own in parts]
     return torch.cat(found)
 
 
-def _parts(head: nn.Module, hidden: Tensor, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
-    size = max(1, LOGITS_AT_ONCE // len(cast("Tensor", head.weight)))
-    return list(zip(torch.split(hidden, size), torch.split(tokens, size), strict=True))
+class _TokenLogProbs(torch.autograd.Function):
+    """The gradient of a token's log-probability by its state is (e − p) W / temperature, with e = 1 at the token and
+    the probabilities p, whatever is made of it later. So it is computed while the logits are there; only for a head
+    that learns they are made once more.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, temperature: float
+    ) -> Tensor:
+        kind = hidden.device.type
+        ctx.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+        found, slopes = [], []
+        rounded = weight.to(ctx.dtype)
+        for states, own in zip(*_split(weight, hidden, tokens), strict=True):
+            logits = _logits(states, rounded, bias)
+            found.append(_leave_slopes(logits, own, temperature))
+            slopes.append(torch.matmul(logits, rounded).float() / temperature)
+        ctx.save_for_backward(hidden, weight, bias, tokens, torch.cat(slopes))
+        ctx.temperature = temperature
+        return torch.cat(found)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, tokens, slopes = ctx.saved_tensors
+        of_hidden = (gradient[:, None] * slopes).to(hidden.dtype)
+        if not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2]):
+            return of_hidden, None, None, None, None
+        rounded = weight.to(ctx.dtype)
+        of_weight, of_bias = torch.zeros_like(weight), None if bias is None else torch.zeros_like(bias)
+        parts = _split(weight, hidden, tokens, gradient[:, None] / ctx.temperature)
+        for states, own, by_token in zip(*parts, strict=True):
+            logits = _logits(states, rounded, bias)
+            _leave_slopes(logits, own, ctx.temperature)
+            of_weight += logits.T @ (states * by_token).to(ctx.dtype)
+            if of_bias is not None:
+                of_bias += (logits * by_token).sum(dim=0)
+        return of_hidden, of_weight, of_bias, None, None
+
+
+def _logits(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """[n, V], in the weight's precision."""
+    return linear(states.to(weight.dtype), weight, None if bias is None else bias.to(weight.dtype))
+
+
+def _leave_slopes(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+    """Returns the tokens' log-probabilities [n], and leaves e − p where the logits [n, V] were."""
+    found = []
+    for block, own, logs in _blocks(logits, tokens, temperature):
+        found.append(logs.gather(1, own[:, None])[:, 0])
+        slopes = logs.exp_().neg_()
+        slopes[torch.arange(len(own), device=own.device), own] += 1
+        block.copy_(slopes)
+    return torch.cat(found)
+
+
+def _of_blocks(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+    """The tokens' log-probabilities [n] by the logits [n, V], without gradients."""
+    return torch.cat([logs.gather(1, own[:, None])[:, 0] for _, own, logs in _blocks(logits, tokens, temperature)])
 
 
 def _of_part(head: nn.Module, states: Tensor, tokens: Tensor, temperature: float) -> Tensor:
     logits = head(states).float()  # [n, V]
     return -cross_entropy(logits if temperature == 1 else logits / temperature, tokens, reduction="none")
+
+
+def _blocks(logits: Tensor, tokens: Tensor, temperature: float) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """A few rows at a time: their logits [k, V], their tokens [k], log-probabilities of all the vocabulary [k, V]
+    float32."""
+    rows = len(logits) if logits.device.type == "cuda" else max(1, IN_CACHE // logits.shape[1])
+    for block, own in zip(torch.split(logits, rows), torch.split(tokens, rows), strict=True):
+        wide = block.float()
+        yield block, own, (wide if temperature == 1 else wide / temperature).log_softmax(dim=-1)
+
+
+def _parts(head: nn.Module, hidden: Tensor, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
+    return list(zip(*_split(cast("Tensor", head.weight), hidden, tokens), strict=True))
+
+
+def _split(weight: Tensor, *by_token: Tensor) -> list[tuple[Tensor, ...]]:
+    """Each [N, …] into parts whose logits fit into memory."""
+    size = max(1, LOGITS_AT_ONCE // len(weight))
+    return [torch.split(each, size) for each in by_token]

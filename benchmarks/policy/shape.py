@@ -36,7 +36,7 @@ class Work:
     k: int = 4
     prompt: int = 256
     new: int = 32
-    demonstrations: int = 48
+    demonstrations: int = 24
     dtype: str = "bfloat16"
 
     @property

@@ -1,6 +1,6 @@
 """A prompt once for its answers, conversations in one row, parts of a batch: the same gradients as one by one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,6 +146,44 @@ def test_logits_made_in_parts_give_the_same_gradient(tiny_base: Path, monkeypatc
         torch.testing.assert_close(again, logs.detach())
         found.append((logs.detach(), entropies, gradient(model)))
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("learns", [True, False], ids=["head learns", "head is frozen"])
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+def test_gradients_that_are_made_beside_the_logits_are_autograds(
+    monkeypatch: pytest.MonkeyPatch,
+    bias: bool,
+    learns: bool,
+    dtype: torch.dtype,
+) -> None:
+    monkeypatch.setattr(log_probs, "LOGITS_AT_ONCE", 50 * 4)
+    monkeypatch.setattr(log_probs, "IN_CACHE", 50 * 3)
+    torch.manual_seed(0)
+    head = torch.nn.Linear(8, 50, bias=bias).requires_grad_(learns)
+    hidden, tokens, upstream = torch.randn(11, 8), torch.randint(50, (11,)), torch.randn(11)
+
+    def of(compute: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        states = hidden.clone().requires_grad_()
+        head.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+            found = compute(states)
+        found.backward(upstream)  # type: ignore[no-untyped-call]
+        gradients = [states.grad, *(one.grad for one in head.parameters())] if learns else [states.grad]
+        return [found.detach(), *(one for one in gradients if one is not None)]
+
+    ours = of(lambda states: log_probs.token_log_probs(head, states, tokens, 0.7))
+    plain = of(lambda states: of_plain(head, states, tokens))
+    tolerance = 1e-5 if dtype is torch.float32 else 3e-2
+    torch.testing.assert_close(ours, plain, atol=tolerance, rtol=tolerance)
+    assert len(ours) == (2 + learns + (learns and bias))
+    with torch.no_grad():
+        torch.testing.assert_close(log_probs.token_log_probs(head, hidden, tokens, 0.7), of_plain(head, hidden, tokens))
+
+
+def of_plain(head: torch.nn.Module, hidden: Tensor, tokens: Tensor) -> Tensor:
+    logs: Tensor = (head(hidden).float() / 0.7).log_softmax(dim=-1)
+    return logs.gather(1, tokens[:, None])[:, 0]
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
