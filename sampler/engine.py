@@ -91,6 +91,8 @@ class Engine:
         self.device = next(model.parameters()).device
         self.max_tokens = max_tokens
         self.max_rows = max_rows
+        """Fewer after memory ran out; with each new start from nothing one more."""
+        self._most_rows = max_rows
         self.sight = Sight()
         self.live: list[LiveRow] = []
         self._attention = use_engine_attention(model)
@@ -166,24 +168,30 @@ class Engine:
                     queue.popleft()
                 if queue:
                     job = queue[0]
-                    if not self._has_room(len(job.prompt) + job.request.max_new_tokens):
+                    if not self._has_room(job):
                         return
                     self._begun.append(queue.popleft())
                     job.keys = self._prefixes.longest(job.scope, job.prompt)
                     return
 
-    def _has_room(self, tokens: int) -> bool:
+    def _has_room(self, job: Job) -> bool:
         """Dialogues that may go on make room for those that do."""
-        free = self.max_tokens - self._held()
-        if tokens > free - self._prefixes.tokens:
-            self._prefixes.shrink_to(max(0, free - tokens))
-        return tokens <= free or not (self.live or self._begun)
+        if not (self.live or self._begun):
+            self.max_rows = min(self._most_rows, self.max_rows + 1)
+        wanted = len(job.prompt) + self._held(rows=1, new_tokens=job.request.max_new_tokens)
+        if wanted + self._prefixes.tokens > self.max_tokens:
+            self._prefixes.shrink_to(max(0, self.max_tokens - wanted))
+        return wanted <= self.max_tokens or not (self.live or self._begun)
 
-    def _held(self) -> int:
-        """Tokens that live rows and their prompts may come to hold."""
+    def _held(self, *, rows: int = 0, new_tokens: int = 0) -> int:
+        """Tokens that live rows and their prompts may come to hold, with so many more `rows` of at most `new_tokens`:
+        a row's own keys stand in one block with the others', which is as wide as its widest."""
         jobs = {id(row.job): row.job for row in self.live} | {id(job): job for job in self._begun}
         prompts = sum(len(job.prompt) for job in jobs.values())
-        return prompts + sum(row.job.request.max_new_tokens for row in self.live)
+        return prompts + (len(self.live) + rows) * max(self._widest(), new_tokens)
+
+    def _widest(self) -> int:
+        return max((row.job.request.max_new_tokens for row in self.live), default=0)
 
     def _read(self, job: Job) -> None:
         start = len(job.keys)
@@ -203,7 +211,7 @@ class Engine:
         are_first = len(job.waiting) == job.request.num_completions
         steps = job.request.max_new_tokens
         while job.waiting and len(self.live) + len(begun) < self.max_rows:
-            if (self.live or begun) and self._held() + (len(begun) + 1) * steps > self.max_tokens:
+            if (self.live or begun) and self._held(rows=len(begun) + 1, new_tokens=steps) > self.max_tokens:
                 break
             index = job.waiting.pop()
             begun.append(LiveRow(job=job, index=index, uniforms=seeded(job.request.seed + index, steps)))
@@ -214,8 +222,8 @@ class Engine:
         assert job.logits is not None
         draw = Draw([job.request] * len(begun), end_tokens=self._ends, device=self.device)
         uniforms = torch.stack([row.uniforms[0] for row in begun]).to(self.device)
-        self._own.make_room(rows=len(self.live) + len(begun) + self._records, tokens=1, like=job.keys)
         self.live += begun
+        self._make_room(tokens=1)
         self._own.count = len(self.live)
         self._changed()
         logits = job.logits.expand(len(begun), -1).clone()
@@ -230,7 +238,7 @@ class Engine:
         rows = list(self.live)
         live = self._live_pass or self._new_pass()
         self._live_pass = live
-        self._own.make_room(rows=len(rows) + self._records, tokens=live.longest, like=rows[0].job.keys)
+        self._make_room(tokens=live.longest)
         tokens = torch.tensor([row.tokens[-1] for row in rows], device=self.device)
         positions = live.lengths + live.written
         recording = self._recorder.recording_of(live, self._own) if self._records else None
@@ -245,6 +253,10 @@ class Engine:
         self.sight.steps += 1
         self.sight.rows_in_steps += len(rows)
         self._take(rows, *drawn, likeliest)
+
+    def _make_room(self, *, tokens: int) -> None:
+        rows, like = len(self.live) + self._records, self.live[0].job.keys
+        self._own.make_room(rows=rows, tokens=tokens, most_tokens=self._widest(), like=like)
 
     def _new_pass(self) -> LivePass:
         prompts = [row.job.keys for row in self.live]
@@ -329,12 +341,14 @@ class Engine:
         self._begun = [job for job in self._begun if not job.cancelled]
 
     def _halve(self, error: BaseException) -> None:
-        """The younger half of the rows begins again later, by the same seeds, and there will never be so many again."""
-        if len(self.live) <= 1:
+        """The younger half of the rows begins again later, by the same seeds; what is kept of dialogues goes."""
+        kept = self._prefixes.tokens
+        self._prefixes.shrink_to(0)
+        if len(self.live) <= 1 and not kept:
             raise OutOfMemory(f"Not even one completion fits into memory: {error}") from error
         self.sight.halvings += 1
-        self.max_rows = max(1, len(self.live) // 2)
-        self._prefixes.shrink_to(0)
+        if len(self.live) > 1:
+            self.max_rows = len(self.live) // 2
         for row in self.live[self.max_rows :][::-1]:
             self._remove(row)
             row.job.waiting.append(row.index)

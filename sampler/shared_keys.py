@@ -86,8 +86,9 @@ class OwnKeys:
         self.keys[layer][rows, :, places] = keys
         self.values[layer][rows, :, places] = values
 
-    def make_room(self, *, rows: int, tokens: int, like: PromptKeys) -> None:
-        """Holds at least so many rows of so many tokens from now on; `like` has the shapes of a layer."""
+    def make_room(self, *, rows: int, tokens: int, most_tokens: int, like: PromptKeys) -> None:
+        """Holds at least so many rows of so many tokens from now on, none of which will ever have more than
+        `most_tokens`; `like` has the shapes of a layer."""
         if not self.keys:
             for keys, values in zip(like.keys, like.values, strict=True):
                 self.keys.append(keys.new_zeros((0, keys.shape[0], 0, keys.shape[2])))
@@ -96,7 +97,9 @@ class OwnKeys:
         if rows <= has_rows and tokens <= has_tokens:
             return
         rows = has_rows if rows <= has_rows else max(rows, 2 * has_rows)
-        tokens = has_tokens if tokens <= has_tokens else max(tokens, 2 * has_tokens, 64)
+        if tokens > has_tokens:
+            tokens = max(tokens, min(most_tokens, 2 * has_tokens))
+        tokens = max(tokens, has_tokens, min(most_tokens, 64))
         for blocks in (self.keys, self.values):
             for layer, block in enumerate(blocks):
                 larger = block.new_zeros((rows, block.shape[1], tokens, block.shape[3]))

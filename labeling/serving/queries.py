@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from labeling.base.fast_paths.gateway import find_program
 from labeling.base.states import CheckState, ModelKind
@@ -70,8 +70,8 @@ def usage_of(token: ApiToken, days: int) -> list[ChatUsage]:
     return list(ChatUsage.objects.filter(token=token, day__gte=since).order_by("-day"))
 
 
-def servable_versions() -> list[ModelVersion]:
+def servable_versions() -> QuerySet[ModelVersion]:
     """The language models that a worker has tried and found to work, the newest first."""
     last = ModelCheck.objects.filter(model_version=OuterRef("pk")).order_by("-pk").values("state")[:1]
     found = ModelVersion.objects.filter(kind=ModelKind.SFT).annotate(checked=Subquery(last))
-    return list(found.filter(checked=CheckState.PASSED))
+    return found.filter(checked=CheckState.PASSED)

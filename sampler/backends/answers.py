@@ -24,13 +24,14 @@ def completions_of(answer: Any, *, seed: int) -> list[SampledCompletion]:
         raise ServerFault("The server's answer has no list of choices: it speaks another protocol than OpenAI's.")
     return [
         completion
-        for index, choice in enumerate(choices)
-        if (completion := _completion(choice, seed=seed + index)) is not None
+        for place, choice in enumerate(choices)
+        if (completion := _completion(choice, place, seed=seed)) is not None
     ]
 
 
-def _completion(choice: Any, *, seed: int) -> SampledCompletion | None:
+def _completion(choice: Any, place: int, *, seed: int) -> SampledCompletion | None:
     try:
+        index = int(choice.get("index", place))  # choices may come in any order
         reason: FinishReason | None = {"stop": "stop", "length": "length"}.get(choice.get("finish_reason"))  # type: ignore[assignment]
         text = choice["message"].get("content") or ""
         if reason is None:
@@ -42,7 +43,7 @@ def _completion(choice: Any, *, seed: int) -> SampledCompletion | None:
             token_count=len(logprobs),
             finish_reason=reason,
             mean_logprob=sum(logprobs) / len(logprobs) if logprobs else 0.0,
-            seed=seed,
+            seed=seed + index,
             token_ids=tuple(ids) if len(ids) == len(logprobs) else (),
             logprobs=logprobs,
         )

@@ -67,14 +67,13 @@ class ServerSampler:
     def _all_of(self, request: SampleRequest) -> list[SampledCompletion]:
         """A server that gives fewer choices than it was asked for is asked for the rest, under further seeds."""
         found: list[SampledCompletion] = []
-        empty = 0
+        empty, seed = 0, request.seed
         while (missing := request.num_completions - len(found)) and empty < EMPTY_ROUNDS:
-            seed = request.seed + len(found)
             payload = payload_of(
                 replace(request, num_completions=missing, seed=seed), model=self.model, dialect=self.dialect
             )
             some = completions_of(self.connection.ask(payload), seed=seed)[:missing]
-            empty = 0 if some else empty + 1
+            empty, seed = 0 if some else empty + 1, seed + missing  # those of what was broken off stay theirs
             found += some
         if missing:
             raise ServerDown(

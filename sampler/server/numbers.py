@@ -16,6 +16,10 @@ COUNTERS: dict[str, tuple[str, Read]] = {
         "Tokens of prompts that were read; those found in a prefix left out.",
         lambda hosted: hosted.sampler.engine.sight.prompt_tokens,
     ),
+    "sampler_prefix_tokens": (
+        "Tokens of prompts that were found in what an earlier turn left.",
+        lambda hosted: hosted.sampler.engine.prefix_tokens,
+    ),
     "sampler_new_tokens": ("Tokens that were drawn.", lambda hosted: hosted.sampler.engine.sight.new_tokens),
     "sampler_steps": ("Steps of all live rows together.", lambda hosted: hosted.sampler.engine.sight.steps),
     "sampler_rows_in_steps": (
@@ -29,6 +33,14 @@ GAUGES: dict[str, tuple[str, Read]] = {
     "sampler_requests_in_flight": ("Requests that are being answered.", lambda hosted: hosted.in_flight),
     "sampler_requests_waiting": ("Of these, without a token yet.", lambda hosted: hosted.waiting),
     "sampler_live_rows": ("Completions that are being written.", lambda hosted: len(hosted.sampler.engine.live)),
+    "sampler_cache_bytes": (
+        "Keys and values in memory, or with their room reserved.",
+        lambda hosted: hosted.sampler.sight()["cache_bytes"],
+    ),
+    "sampler_cache_limit_bytes": (
+        "The most that these may come to.",
+        lambda hosted: hosted.sampler.sight()["cache_limit_bytes"],
+    ),
 }
 
 

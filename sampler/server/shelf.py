@@ -14,7 +14,7 @@ from sampler.transformers_sampler import TransformersSampler
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 25.0
 """So long a request waits for a model that is being loaded."""
 
 

@@ -171,7 +171,7 @@ def test_a_recorded_step_serves_the_rows_of_its_prompts_while_others_leave(
     jobs = [job_of(sampler, request) for request in requests]
     run(recording, *jobs)
     assert [tokens(job) for job in jobs] == expected
-    assert [made[0]._room, made[-1]._room, len(made)] == [64, 128, 2]
+    assert [made[0]._room, made[-1]._room, len(made)] == [64, 70, 2]
     assert has_let_go_of_all(recording)
 
 
@@ -243,6 +243,59 @@ def test_where_not_even_one_row_fits_it_says_so(sampler: TransformersSampler, mo
     monkeypatch.setattr(sampler.model.model.layers[1], "forward", full)
     with pytest.raises(OutOfMemory, match="Not even one completion fits"):
         sampler.sample([asking()])
+
+
+def test_what_is_kept_of_dialogues_goes_before_anybody_is_turned_away(
+    sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = sampler.engine
+    run(engine, job_of(sampler, asking("How do swifts sleep?"), scope="alice"))
+    assert engine._prefixes.tokens > 0
+    forward, asked = sampler.model.model.layers[1].forward, 0
+
+    def once(*args: Any, **kwargs: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise torch.OutOfMemoryError
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(sampler.model.model.layers[1], "forward", once)
+    running, coming = job_of(sampler, asking()), job_of(sampler, asking("And terns?", seed=7))
+    engine.submit(running)
+    engine.step()
+    run(engine, coming)
+    finish(engine, running)
+    assert (engine.sight.halvings, engine._prefixes.tokens, engine.max_rows) == (1, 0, sampler.max_rows)
+    assert tokens(coming) == [list(sampler.sample([coming.request])[0][0].token_ids)]
+
+
+def test_after_a_shortage_there_is_room_for_one_more_with_each_new_start(sampler: TransformersSampler) -> None:
+    sampler.engine.max_rows = 2
+    for _ in range(3):
+        run(sampler.engine, job_of(sampler, asking()))
+    assert sampler.engine.max_rows == 5
+
+
+def test_short_completions_beside_a_long_one_are_admitted_by_the_room_that_they_take(
+    sampler: TransformersSampler,
+) -> None:
+    """Rows stand in one block, as wide as the widest of them."""
+    sampler = replace(sampler, max_batch_tokens=1000)
+    engine = sampler.engine
+    long = job_of(sampler, asking(max_new_tokens=90))
+    short = [job_of(sampler, asking(k=4, seed=10 * n, max_new_tokens=3)) for n in range(1, 9)]
+    for job in (long, *short):
+        engine.submit(job)
+    most = 0
+    while not all(job.is_done for job in (long, *short)):
+        engine.step()
+        if len(engine.live) > 1:
+            rows = len(engine.live) * max(row.job.request.max_new_tokens for row in engine.live)
+            assert rows + sum(len(job.prompt) for job in {row.job for row in engine.live}) <= 1000
+            assert engine._own.keys[0].shape[2] <= 90
+        most = max(most, len(engine.live))
+    assert most > 4
 
 
 def test_another_failure_is_no_lack_of_memory(sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,6 +283,8 @@ def test_numbers_are_there_for_prometheus(served: Served) -> None:
     assert sum(sight.first_tokens_within.values()) > 0
     assert 'sampler_new_tokens_total{model="one"}' in said
     assert 'sampler_requests_in_flight{model="one"} 0.0' in said
+    assert 'sampler_cache_bytes{model="one"}' in said
+    assert 'sampler_prefix_tokens_total{model="one"}' in said
     assert httpx2.get(f"{served.address}/health").json() == {"status": "ok", "ready": ["one"]}
 
 

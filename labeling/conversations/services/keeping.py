@@ -35,12 +35,15 @@ class Answered:
 def keep_of_person(
     *, user: User, version: ModelVersion, messages: Sequence[Message], store: bool | None = None
 ) -> ServedConversation | None:
-    """Keeps what a person is about to ask a model version; None where they did not agree to it for that version.
+    """Keeps what a person is about to ask a model version; None where they did not agree to it for that version, or
+    where the page brings back what was said before they agreed, or was withdrawn.
 
     Raises PromptRefused: the messages do not end with a user turn.
     """
     consent = consent_of_person(user, version)
     if consent is None or not may_be_kept(agreed=consent.agreed, store=store):
+        return None
+    if not _all_was_agreed_to(user, check_messages(messages)):
         return None
     return _keep(
         source=PromptSource.PLAYGROUND,
@@ -139,6 +142,21 @@ def _goes_on(earlier: QuerySet[ServedConversation], said: Sequence[Message]) -> 
         if known > 0 and (found := earlier.filter(digest=digest(said[:known])).order_by("-pk").first()):
             return found, known
     return None, 0
+
+
+def _all_was_agreed_to(user: User, said: Sequence[Message]) -> bool:
+    """Whether what stands before the last question, and the answer that it follows, is kept already."""
+    before = list(said[:-2])
+    if all(message["role"] != "user" for message in before):
+        return True
+    same = ServedConversation.objects.filter(
+        user=user,
+        source=PromptSource.PLAYGROUND,
+        turns__position=len(before),
+        turns__role=before[-1]["role"],
+        turns__content=before[-1]["content"],
+    )
+    return any(messages_of(conversation)[: len(before)] == before for conversation in same)
 
 
 def _touch(conversation: ServedConversation, said: Sequence[Message]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from labeling.base.refusals import ServingRefused, ServingUnavailable
-from labeling.base.states import ModelBackend, ModelKind
+from labeling.base.states import ModelBackend
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model
+from labeling.serving.queries import servable_versions
 from labeling.serving.services import server, version_server
 from labeling.serving.services.server import DOWN_SECONDS, LOADING_SECONDS, NotLoaded, ServerStream
 from lm.prompt_format import Message
@@ -143,7 +144,7 @@ def named(model: str) -> ModelVersion | None:
     """The version that a name stands for now. Raises ServingRefused for a name that stands for none."""
     if model == POLICY:
         return current_sft_model()
-    version = ModelVersion.objects.filter(name=model, kind=ModelKind.SFT).first()
+    version = servable_versions().filter(name=model).first()
     if version is None:
         said = f"There is no model {model[:200]!r}; GET /v1/models lists them."
         raise ServingRefused(said, param="model", code="model_not_found")

@@ -165,7 +165,7 @@ def _sampled(request: SuggestionRequest, seed: int, sampler: Sampler, live: Live
     wanted = _sample_request(request, seed)
     if not isinstance(sampler, StreamingSampler):
         return sampler.sample([wanted])[0][0]
-    growing = sampler.stream(wanted)
+    growing = sampler.stream(wanted, scope=f"composition-{request.composition_id}")
     looked = time.monotonic()
     try:
         while True:

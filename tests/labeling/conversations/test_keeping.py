@@ -5,6 +5,7 @@ import pytest
 from labeling.base.refusals import PromptRefused, ReasonMissing
 from labeling.conversations.services.consent import record_agreement
 from labeling.conversations.services.keeping import keep_of_person, keep_of_program, submitter_of_program
+from labeling.conversations.services.withdrawing import withdraw
 from labeling.models import Labeler, ServedConversation
 from tests.labeling.conversations.talks import agrees, asks, policy, program, turns
 
@@ -53,6 +54,24 @@ def test_an_answer_that_was_not_kept_comes_with_the_next_turn(alice: Labeler) ->
     assert said(first) == [("user", "Why?", None)]
     assert asks(alice.user, "Why?", "So, I think.", "And?", answer="No.") == first
     assert [text for _role, text, _model in said(first)] == ["Why?", "So, I think.", "And?", "No."]
+
+
+def test_what_was_said_before_a_yes_or_was_taken_back_never_comes_in_with_a_later_turn(alice: Labeler) -> None:
+    """The page sends its whole conversation with each question."""
+    agrees(alice.user, agreed=False)
+    assert asks(alice.user, "My name is Alice.") is None
+    agrees(alice.user)
+    assert asks(alice.user, "My name is Alice.", "Hi Alice.", "Who am I?") is None
+    assert asks(alice.user, "My name is Alice.", "Hi Alice.", "Who am I?", "Alice.", "Sure?") is None
+    agreed = asks(alice.user, "Why?", answer="So.")
+    agrees(alice.user, agreed=False)
+    asks(alice.user, "Why?", "So.", "A secret.")
+    agrees(alice.user)
+    assert asks(alice.user, "Why?", "So.", "A secret.", "I see.", "And now?") is None
+    assert asks(alice.user, "Why?", "So.", "And now?", answer="Yes.") == agreed
+    withdraw(user=alice.user, by=alice.user)
+    assert asks(alice.user, "Why?", "So.", "And now?", "Yes.", "Still?") is None
+    assert not ServedConversation.objects.exists()
 
 
 def test_nobody_goes_on_with_anothers_conversation(alice: Labeler, bob: Labeler) -> None:

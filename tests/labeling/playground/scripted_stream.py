@@ -60,5 +60,5 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ScriptedServer:
     """Serves every version that a test makes, without a worker that tried it."""
     scripted = ScriptedServer()
     monkeypatch.setattr(services, "stream_chat", scripted.stream_chat)
-    monkeypatch.setattr(queries, "servable_versions", lambda: list(ModelVersion.objects.filter(kind="sft")))
+    monkeypatch.setattr(queries, "servable_versions", lambda: ModelVersion.objects.filter(kind="sft"))
     return scripted

@@ -138,9 +138,11 @@ def test_openai_s_client_works_unchanged(
     assert used.completion_tokens == 3 * said.usage.completion_tokens
 
     create: Any = client.chat.completions.create
-    with pytest.raises(openai.NotFoundError) as missing:
-        create(model="gpt-9", messages=HELLO)
-    assert missing.value.code == "model_not_found"
+    ModelVersion.objects.create(kind="sft", name="untried", path="/nowhere")  # no worker has found it to work
+    for unknown in ("gpt-9", "untried"):
+        with pytest.raises(openai.NotFoundError) as missing:
+            create(model=unknown, messages=HELLO)
+        assert missing.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError) as wrong:
         create(model="policy", messages=HELLO, frequency_penalty=1)
     assert wrong.value.param == "frequency_penalty"

@@ -100,11 +100,12 @@ class TestWhatIsAsked:
     def test_fewer_choices_than_asked_are_asked_for_again_under_further_seeds(
         self, serving: Any, sampler_of: Any
     ) -> None:
-        one_broken = saying(choice("a"), choice("cut", reason="abort"))
+        """Never one of those that were asked already, whichever choice was broken off and in what order they come."""
+        one_broken = saying(choice("cut", reason="abort"), choice("c") | {"index": 2}, choice("b") | {"index": 1})
         server = serving(one_broken, as_asked)
         (completions,) = sampler_of(server).sample([REQUEST])
-        assert [each.text for each in completions] == ["a", "text 11", "text 12"]
-        assert [(each["n"], each["seed"]) for each in server.requests] == [(3, 10), (2, 11)]
+        assert [(each.text, each.seed) for each in completions] == [("c", 12), ("b", 11), ("text 13", 13)]
+        assert [(each["n"], each["seed"]) for each in server.requests] == [(3, 10), (1, 13)]
 
     def test_a_server_that_gives_nothing_is_not_asked_for_ever(self, serving: Any, sampler_of: Any) -> None:
         server = serving(saying(choice("a")), saying())
