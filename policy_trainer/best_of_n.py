@@ -20,6 +20,7 @@ from lm.errors import Refused
 from lm.progress import Progress
 from lm.prompt_format import Message
 from lm.snapshot.reading import Snapshot, open_snapshot
+from lm.snapshot.records.constants import TRAIN
 from lm.snapshot.records.written import DemonstrationRecord
 from lm.snapshot.writing import SnapshotWriter
 from lm.training.processes import ALONE, Processes
@@ -46,6 +47,7 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress, processes: Proces
     """Writes `output`, and `snapshot` where it is asked for. Raises Refused. Each of several processes answers some of
     the prompts by the whole policy, and holds a part of the reward models.
     """
+    _refuse_to_leak(arguments)
     with processes.in_turn():
         runtime = prepare_runtime(arguments, arguments.dtype, processes)
         snapshot = open_snapshot(arguments.data)
@@ -85,6 +87,15 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress, processes: Proces
         progress.note(f"best of {row['n']}: reward {row['reward']:+.3f}{said}, at most {row['kl']:.2f} nats")
 
 
+def _refuse_to_leak(arguments: BestOfNArguments) -> None:
+    """Raises Refused where answers to prompts that are measured on were to be tuned on."""
+    if arguments.snapshot is not None and arguments.split != TRAIN:
+        raise Refused(
+            f"--snapshot is for tuning on, and the prompts of the split {arguments.split} are measured on. Give "
+            "--split train, or leave --snapshot out."
+        )
+
+
 def _prompts(arguments: BestOfNArguments, snapshot: Snapshot, policy: Policy, progress: Progress) -> list[Prompt]:
     """The split's with room for an answer. Raises Refused where there are none."""
     conversations = list(snapshot.prompts(arguments.split))[: arguments.prompts or None]
@@ -122,17 +133,19 @@ def _write_snapshot(
     arguments: BestOfNArguments,
     of: Snapshot,
 ) -> None:
-    """The best answer to each prompt as a demonstration of the split train, but what is empty or can't be stored."""
-    best = [max(range(len(own)), key=own.__getitem__) for own in rewards]
+    """The best answer to each prompt, of those that ended by themselves, as a demonstration of the split train, but
+    what is empty or can't be stored: who learns from a cut one learns to stop in the middle.
+    """
     filters = {"best_of": arguments.n, "base": arguments.base, "snapshot_sha256": of.sha256, "split": arguments.split}
     with atomic_directory(directory) as partial, SnapshotWriter(partial) as files:
         count = 0
-        for one, place in zip(rollouts, best, strict=True):
-            if one.texts[place] and not unstorable_character(one.texts[place]):
+        for one, own in zip(rollouts, rewards, strict=True):
+            place = max((n for n, ended in enumerate(one.ended) if ended), key=own.__getitem__, default=None)
+            if place is not None and one.texts[place] and not unstorable_character(one.texts[place]):
                 count += 1
                 files.write("demonstrations", "train", _record(one, place))
         if not count:
-            raise Refused("All of the best answers are empty. There is nothing to tune on.")
+            raise Refused("All of the best answers are empty or were cut. There is nothing to tune on.")
         files.finish(as_of=datetime.now(UTC), filters=filters, counts={"train": {"demonstrations": count}})
 
 

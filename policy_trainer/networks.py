@@ -42,6 +42,7 @@ class Networks(nn.Module):
         runtime: Runtime,
         *,
         temperature: float = 1.0,
+        reward_scale: float = 1.0,
         readings: tuple[Strategy, Strategy] | None = None,
     ) -> None:
         """Makes the reference of the policy as it is now, both where the runtime has placed them; every process must
@@ -52,6 +53,7 @@ class Networks(nn.Module):
         self.value = value
         self._runtime = runtime
         self._temperature = temperature
+        self._reward_scale = reward_scale
         adapted = any("lora_" in name for name, _ in policy.named_parameters())
         reference = None if adapted else runtime.place(whole_copy(policy, runtime.device))
         if reference is not None:
@@ -92,11 +94,12 @@ class Networks(nn.Module):
             return completion_log_probs(reference, self.reading, prompts, temperature=self._temperature)
 
     def values(self, prompts: Sequence[SharedPrompt]) -> Tensor:
-        """What is expected before each token is drawn: read at the token before it, with the reward model's bias."""
+        """What is expected before each token is drawn: read at the token before it, with the reward model's bias, in
+        the rewards' scale."""
         assert self.value is not None
         with self._runtime.autocast():
             hidden = self._reading_values.predicting_states(self.value, prompts)  # [ΣC, d]
-        return score_hidden(self.value, hidden) + reward_bias(self.value)
+        return (score_hidden(self.value, hidden) + reward_bias(self.value)) / self._reward_scale
 
     @contextmanager
     def as_reference(self) -> Iterator[PreTrainedModel]:

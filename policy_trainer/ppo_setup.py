@@ -69,7 +69,11 @@ class Run:
     def decisive(self) -> dict[str, str]:
         """Returns all that decides the iterations of the run."""
         prompts = str([one.ids for one in self.prompts])
-        return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256, "prompts": prompts}
+        text = "" if self.text is None else self.text.sha256
+        return {
+            **self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256, "prompts": prompts,
+            "pretraining_sha256": text,
+        }  # fmt: skip
 
     def draw(self, iteration: int, version: int) -> list[Rollout]:
         """Answers to the iteration's prompts; they are a function of the weights, the seed and the iteration."""
@@ -140,7 +144,9 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
         _make_trainable(arguments, policy.model, value)
         _place(arguments, runtime, [model for model in (policy.model, value) if model is not None])
         door, watched = doors(arguments, policy, reward_model, value, runtime)
-    networks = Networks(policy.model, value, runtime, temperature=arguments.temperature)
+    networks = Networks(
+        policy.model, value, runtime, temperature=arguments.temperature, reward_scale=arguments.reward_scale
+    )
     if value is not None and value is not reward_model.model:
         share_frozen(reward_model.model, value)
     first = answers(policy, runtime, held_out, arguments) if held_out else []

@@ -4,8 +4,11 @@ Plain files of a directory, in the order of their names, become one stream of to
 each file; it is cut into rows of equal length. Which rows a step gets is a function of its number alone.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -15,12 +18,14 @@ from lm.errors import Refused
 from lm.prompt_format import Message
 from lm.snapshot.openings import normalise
 from lm.snapshot.reading import Snapshot
-from lm.snapshot.records.constants import TEST, VALID
 from lm.training.batches import endless_numbers
 from policy_trainer.model import Policy
+from policy_trainer.prompts import MEASURED_ON
 
 SAME_WORDS = 13
 """So many words in a row that a prompt and the text share make the prompt known (Brown et al. 2020, appendix C)."""
+_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class PretrainingText:
     rows: list[Tensor]
     source: str
     seed: int
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of all rows."""
+        return sha256(b"|".join(row.numpy().tobytes() for row in self.rows)).hexdigest()
 
     def take(self, *, first: int, size: int) -> list[Tensor]:
         """Rows `first` … `first + size − 1` of an endless sequence."""
@@ -72,8 +82,8 @@ def _read(path: Path) -> str:
 
 
 def _refuse_known(files: Sequence[Path], texts: Sequence[str], snapshot: Snapshot) -> None:
-    """Raises Refused where a file shares SAME_WORDS words in a row with a prompt of the splits valid and test."""
-    known = {run for split in (VALID, TEST) for prompt in snapshot.prompts(split) for run in _runs(_words(prompt))}
+    """Raises Refused where a file shares SAME_WORDS words in a row with a prompt that is measured on."""
+    known = {run for split in MEASURED_ON for prompt in snapshot.prompts(split) for run in _runs(_words(prompt))}
     found = [path for path, text in zip(files, texts, strict=True) if known and not known.isdisjoint(_runs(text))]
     if found:
         raise Refused(
@@ -87,6 +97,6 @@ def _words(prompt: Sequence[Message]) -> str:
 
 
 def _runs(text: str) -> set[int]:
-    """Hashes of all runs of SAME_WORDS words."""
-    words = normalise(text).split()
+    """Hashes of all runs of SAME_WORDS words; a character of a script without spaces is one."""
+    words = _WORD.findall(normalise(text))
     return {hash(tuple(words[start : start + SAME_WORDS])) for start in range(len(words) - SAME_WORDS + 1)}

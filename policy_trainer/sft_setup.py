@@ -78,7 +78,8 @@ class Run:
 
     def decisive(self) -> dict[str, str]:
         """Returns all that decides the steps of the run."""
-        return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256}
+        text = "" if self.text is None else self.text.sha256
+        return {**self.arguments.of_the_run(), "snapshot_sha256": self.snapshot.sha256, "pretraining_sha256": text}
 
     def batches(self, done: int) -> Iterator[list[Example]]:
         """The batches behind the first `done`; with pretraining text, its rows among the demonstrations."""

@@ -78,10 +78,13 @@ def test_best_of_n_gives_a_curve_and_a_snapshot_to_tune_on(
     tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
 ) -> None:
     options = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_reward_model), "--n", "4",
-               "--max-new-tokens", "6", "--split", "train", "--dtype", "float32")  # fmt: skip
+               "--max-new-tokens", "60", "--split", "train", "--dtype", "float32")  # fmt: skip
     best = tmp_path / "best"
     out = tmp_path / "curve.json"
     assert run("best-of-n", snapshot, tiny_base, out, *options, "--snapshot", str(best)) == 0
+    measured_on = ("--split", "valid", "--snapshot", str(tmp_path / "leaking"))
+    assert run("best-of-n", snapshot, tiny_base, tmp_path / "other.json", *options, *measured_on) != 0
+    assert not (tmp_path / "leaking").exists()
     rows = json.loads(out.read_text())["rows"]
     assert [row["n"] for row in rows] == [1, 2, 4]
     assert rows[0]["reward"] < rows[1]["reward"] < rows[2]["reward"]
@@ -90,5 +93,6 @@ def test_best_of_n_gives_a_curve_and_a_snapshot_to_tune_on(
     written = list(open_snapshot(best).demonstrations("train"))
     assert 0 < len(written) <= 8
     assert {one.source for one in written} == {"best_of_n"}
+    assert all(len(one.completion) < 60 for one in written)  # what has sixty tokens was cut
     assert train("sft", best, tiny_base, tmp_path / "tuned", "--epochs", "1") == 0  # rejection-sampling fine-tuning
     assert metrics(tmp_path / "tuned")["counts"]["train"]["demonstrations"] == len(written)

@@ -114,6 +114,18 @@ def test_an_update_is_the_same_however_it_is_parted(tiny_base: Path, scale: str)
     assert close(parted[1], whole[1])
 
 
+def test_values_begin_as_the_rewards_are_counted_bias_and_scale_included(tiny_base: Path) -> None:
+    """S14: of the reward model that the value function is made of."""
+    policy = load_policy(str(tiny_base), max_length=512).model
+    value = sharpened(load_base_model(str(tiny_base), max_length=512, seed=0)[0])
+    value.config.reward_bias = 3.0
+    prompts = [one.tokens for one in ROLLOUTS]
+    plain, scaled = (Networks(policy, value, CPU, reward_scale=scale).values(prompts) for scale in (1, 10))
+    torch.testing.assert_close(scaled * 10, plain)
+    value.config.reward_bias = 0.0
+    torch.testing.assert_close(Networks(policy, value, CPU).values(prompts) + 3, plain)
+
+
 def sft_gradient(model: PreTrainedModel, reading: Strategy, parts: Sequence[Sequence[Example]], count: int) -> Tensor:
     for part in parts:
         (-learned_log_probs(model, CPU, reading, part).sum() / count).backward()  # type: ignore[no-untyped-call]

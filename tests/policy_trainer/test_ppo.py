@@ -130,6 +130,23 @@ def test_a_run_that_ends_in_the_middle_goes_on_as_if_it_had_not_rollouts_include
     assert "## Held-out prompts" in (whole / "README.md").read_text()
 
 
+def test_a_checkpoint_of_other_pretraining_text_is_refused(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    text = tmp_path / "text"
+    text.mkdir()
+    (text / "a.txt").write_text("Swifts sleep in the air. " * 20)
+    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--gamma", "0.5", "--checkpoint-every", "2",
+               "--pretraining", str(text), "--pretraining-examples", "1", "--missing-end", "lower")  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(ppo_module, "refuse_broken_numbers", _stop_at(3))
+        assert train("ppo", snapshot, tiny_base, tmp_path / "out", *options) == 1
+    (text / "a.txt").write_text("Terns sleep on the ground. " * 20)
+    assert train("ppo", snapshot, tiny_base, tmp_path / "out", *options) != 0
+    assert "a run with other options or other data" in capsys.readouterr().err
+
+
 def _stop_at(iteration: int) -> object:
     seen = []
 

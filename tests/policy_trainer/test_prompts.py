@@ -9,7 +9,7 @@ from lm.errors import Refused
 from lm.snapshot.reading import open_snapshot
 from policy_trainer.model import Policy
 from policy_trainer.pretraining import read_pretraining
-from policy_trainer.prompts import held_out_prompts, training_prompts
+from policy_trainer.prompts import MEASURED_ON, held_out_prompts, training_prompts
 
 
 def written(path: Path, *lines: dict[str, object]) -> Path:
@@ -83,6 +83,20 @@ def test_pretraining_text_that_holds_prompts_to_be_measured_on_is_refused(
     (tmp_path / "a.txt").write_text("They said: valid show cat, and went.".replace(",", " "))
     opened = open_snapshot(snapshot)
     with pytest.raises(Refused, match="1 files of --pretraining hold 3 words in a row of prompts that are measured on"):
+        read_pretraining(tmp_path, policy, length=4, seed=0, instead=[], snapshot=opened)
+    held_out = "Warum?"
+    monkeypatch.setattr(
+        type(opened),
+        "prompts",
+        lambda _self, split: [[{"role": "user", "content": "天空为什么是蓝色的" if split == "test" else held_out}]],
+    )
+    (tmp_path / "a.txt").write_text("有人问：天空为什么总是蓝色的？")  # no spaces between its words
+    with pytest.raises(Refused, match="3 words in a row"):
+        read_pretraining(tmp_path, policy, length=4, seed=0, instead=[], snapshot=opened)
+    held_out = "Wer hat das gesagt?"
+    (tmp_path / "a.txt").write_text("Wer hat das Brot?")
+    assert MEASURED_ON == ("valid", "test", "held_out")
+    with pytest.raises(Refused, match="3 words in a row"):
         read_pretraining(tmp_path, policy, length=4, seed=0, instead=[], snapshot=opened)
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Refused, match="can't be read as UTF-8"):
