@@ -108,11 +108,11 @@ class WholeChoice:
                 self._reason = choice.get("finish_reason") or self._reason
 
     def completion(self, *, seed: int) -> SampledCompletion:
-        """Raises ServerFault where the server broke it off."""
+        """Raises ServerFault where the server broke it off, or gave no log-probabilities."""
         choice = {
             "message": {"content": self._text},
             "finish_reason": self._reason,
-            "logprobs": {"content": self._logprobs},
+            "logprobs": {"content": self._logprobs or (None if self._text else [])},
             "token_ids": self._ids,
         }
         found = completions_of({"choices": [choice]}, seed=seed)

@@ -40,11 +40,10 @@ def payload_of(request: SampleRequest, *, model: str, dialect: Dialect, stream: 
         "max_tokens": request.max_new_tokens,
         "seed": request.seed,
         "stream": stream,
+        "logprobs": True,
     }
-    if not stream:
-        payload["logprobs"] = True
-        # vLLM 0.10.2 and later give the ids of the tokens where they are asked for by this name.
-        payload |= {"return_token_ids": True} if dialect.token_ids else {}
+    # vLLM 0.10.2 and later give the ids of the tokens where they are asked for by this name.
+    payload |= {"return_token_ids": True} if dialect.token_ids else {}
     payload |= {"stop": list(request.stop)} if request.stop else {}
     payload |= {"top_k": request.top_k} if request.top_k else {}
     payload |= {"min_p": request.min_p} if request.min_p else {}

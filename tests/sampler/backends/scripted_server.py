@@ -117,5 +117,5 @@ def streaming(*events: str, stall: threading.Event | None = None) -> Answer:
     return answer
 
 
-def delta(text: str) -> str:
-    return "data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]})
+def delta(text: str, **more: Any) -> str:
+    return "data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}} | more]})

@@ -250,14 +250,20 @@ class TestStreams:
     def test_text_comes_as_the_server_writes_it(self, serving: Any, sampler_of: Any) -> None:
         usage = 'data: {"choices": [], "usage": {"completion_tokens": 3}}'
         end = 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}'
-        pieces = (delta(""), delta(" "), delta("Hel"), delta("lo "))
+        drawn = {"logprobs": {"content": [{"token": "x", "logprob": -0.5}]}, "token_ids": [7]}
+        pieces = (delta(""), delta(" ", **drawn), delta("Hel", **drawn), delta("lo ", **drawn))
         server = serving(streaming(": ping", *pieces, end, usage, "data: [DONE]"))
         growing = sampler_of(server).stream(replace(REQUEST, num_completions=1))
         assert [next(growing), next(growing)] == ["Hel", "lo "]
         with pytest.raises(StopIteration) as ended:
             next(growing)
-        assert (ended.value.value.text, ended.value.value.finish_reason) == ("Hello", "stop")
-        assert server.requests[0]["stream"] is True
+        found = ended.value.value
+        assert (found.text, found.finish_reason, found.token_count, found.mean_logprob) == ("Hello", "stop", 3, -0.5)
+        assert (found.token_ids, found.logprobs) == ((7, 7, 7), (-0.5,) * 3)
+        assert [server.requests[0][name] for name in ("stream", "logprobs", "return_token_ids")] == [True] * 3
+        without = sampler_of(serving(streaming(delta("Hello"), end, "data: [DONE]")))
+        with pytest.raises(ServerFault, match="gives no log-probabilities"):
+            list(without.stream(replace(REQUEST, num_completions=1)))
 
     def test_one_that_cannot_begin_is_asked_again_and_one_that_breaks_off_is_not(
         self, serving: Any, sampler_of: Any
