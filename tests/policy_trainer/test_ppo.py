@@ -26,6 +26,7 @@ from rm_trainer.protocol import Item, Scored
 from tests.policy_trainer.commands import events, metrics, train, weights
 from tests.policy_trainer.known_optimum.language import CPU, arguments
 from tests.policy_trainer.known_optimum.language import learned as counted
+from tests.tiny_models import make_tiny_reward_model
 
 pytestmark = pytest.mark.training
 
@@ -128,6 +129,30 @@ def test_a_run_that_ends_in_the_middle_goes_on_as_if_it_had_not_rollouts_include
     assert first["policy_norm"] != first["norm"]
     AutoModelForCausalLM.from_pretrained(whole)
     assert "## Held-out prompts" in (whole / "README.md").read_text()
+
+
+def test_what_is_written_is_the_best_by_the_watched_model_not_by_the_one_that_is_optimised(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S24: the two disagree about which look is the best."""
+    watched = make_tiny_reward_model(tmp_path / "watched", seed=8)
+    averages, right = [], MovingAverage.update
+
+    def remembering(self: MovingAverage) -> None:
+        right(self)
+        averages.append({name: one.clone() for name, one in self.averages.items()})
+
+    monkeypatch.setattr(MovingAverage, "update", remembering)
+    models = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(watched))
+    options = (*SHORT, *models, "--patience", "9", "--watch-every", "1", "--learning-rate", "0.01",
+               "--missing-end", "lower", "--dtype", "float32")  # fmt: skip
+    assert train("ppo", snapshot, tiny_base, tmp_path / "out", *options) == 0
+    found = metrics(tmp_path / "out")
+    best = {by: max(found["looks"], key=lambda look: look[by])["iteration"] for by in ("watched", "optimised")}
+    assert best["watched"] != best["optimised"], found["looks"]
+    assert found["chosen"] == best["watched"]
+    written, kept = load_file(tmp_path / "out" / "model.safetensors"), averages[2 * best["watched"] - 1]
+    assert all(torch.equal(written[name], kept[name]) for name in written if name in kept)
 
 
 def test_a_checkpoint_of_other_pretraining_text_is_refused(
