@@ -8,9 +8,43 @@ from torch import Tensor
 from sampler.protocol import SampleRequest
 from sampler.seeded_draw import draw_tokens, keep_nucleus
 
+_IN_CACHE = 2**19
+"""Logits: a processor goes over the weights of so many a few times where they still lie in its cache."""
+
 
 class Draw:
-    """The settings of the rows that are live, as tensors: made anew when rows come or go."""
+    """Draws a token of each live row, by the request that the row is of. Made anew when rows come or go."""
+
+    def __init__(
+        self, requests: Sequence[SampleRequest], *, vocabulary: int, end_tokens: Tensor, device: torch.device
+    ) -> None:
+        rows = len(requests) if device.type == "cuda" else max(1, _IN_CACHE // vocabulary)
+        self._blocks = [
+            _Block(requests[at : at + rows], end_tokens=end_tokens, device=device)
+            for at in range(0, len(requests), rows)
+        ]
+        self._rows = rows
+        self._most_likeliest = max(request.likeliest for request in requests)
+
+    def __call__(self, logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+        """[rows, vocabulary] and float64 [rows] in [0, 1) → tokens int64 [rows], and their log-probabilities float32
+        under the model as it is: temperature 1, nothing added, nothing filtered."""
+        of_blocks = zip(self._blocks, logits.split(self._rows), uniforms.split(self._rows), strict=True)
+        tokens, log_probs = zip(*(block(scores, drawn) for block, scores, drawn in of_blocks), strict=True)
+        return torch.cat(tokens), torch.cat(log_probs)
+
+    def likeliest(self, logits: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The tokens that the model finds likeliest, int64 [rows, most that a row asks for], likeliest first, and their
+        log-probabilities under the model as it is. None, at no cost, where no row asks."""
+        if not self._most_likeliest:
+            return None
+        logits = logits.float()
+        highest = logits.topk(min(self._most_likeliest, logits.shape[-1]))
+        return highest.indices, highest.values - logits.logsumexp(dim=-1, keepdim=True)
+
+
+class _Block:
+    """Rows whose weights are made together, and their settings as tensors."""
 
     def __init__(self, requests: Sequence[SampleRequest], *, end_tokens: Tensor, device: torch.device) -> None:
         def column(values: Sequence[float], dtype: torch.dtype = torch.float32) -> Tensor:
@@ -29,11 +63,8 @@ class Draw:
         self._end_logits = column([request.end_logit for request in requests])
         self._any_end_logit = bool((self._end_logits != 0).any()) and len(end_tokens) > 0
         self._end_tokens = end_tokens
-        self._most_likeliest = max(request.likeliest for request in requests)
 
     def __call__(self, logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
-        """[rows, vocabulary] and float64 [rows] in [0, 1) → tokens int64 [rows], and their log-probabilities float32
-        under the model as it is: temperature 1, nothing added, nothing filtered."""
         untempered = logits.to(torch.float32, copy=True)  # [rows, vocabulary]
         likeliest = untempered.amax(dim=-1, keepdim=True)
         untempered.sub_(likeliest).exp_()
@@ -49,15 +80,6 @@ class Draw:
             tokens = torch.where(self._greedy, scores.argmax(dim=-1), tokens)
         chosen = logits.gather(1, tokens[:, None]).float() - likeliest
         return tokens, (chosen - untempered.sum(dim=-1, keepdim=True).log())[:, 0]
-
-    def likeliest(self, logits: Tensor) -> tuple[Tensor, Tensor] | None:
-        """The tokens that the model finds likeliest, int64 [rows, most that a row asks for], likeliest first, and their
-        log-probabilities under the model as it is. None, at no cost, where no row asks."""
-        if not self._most_likeliest:
-            return None
-        logits = logits.float()
-        highest = logits.topk(min(self._most_likeliest, logits.shape[-1]))
-        return highest.indices, highest.values - logits.logsumexp(dim=-1, keepdim=True)
 
     def _with_end_logits(self, logits: Tensor) -> Tensor:
         added = self._end_logits.expand(-1, len(self._end_tokens))

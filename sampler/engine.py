@@ -220,7 +220,7 @@ class Engine:
         if not begun:
             return
         assert job.logits is not None
-        draw = Draw([job.request] * len(begun), end_tokens=self._ends, device=self.device)
+        draw = self._draw_of(begun)
         uniforms = torch.stack([row.uniforms[0] for row in begun]).to(self.device)
         self.live += begun
         self._make_room(tokens=1)
@@ -265,8 +265,12 @@ class Engine:
             written=torch.tensor([len(row.tokens) - 1 for row in self.live], device=self.device),
             lengths=torch.tensor([len(row.job.prompt) for row in self.live], device=self.device),
             longest=max(len(row.tokens) for row in self.live),
-            draw=Draw([row.job.request for row in self.live], end_tokens=self._ends, device=self.device),
+            draw=self._draw_of(self.live),
         )
+
+    def _draw_of(self, rows: Sequence[LiveRow]) -> Draw:
+        requests, vocabulary = [row.job.request for row in rows], self.model.config.get_text_config().vocab_size
+        return Draw(requests, vocabulary=vocabulary, end_tokens=self._ends, device=self.device)
 
     def _network(self, of_pass: Pass, ids: Tensor, positions: Tensor, *, only_last: bool = False) -> Tensor:
         """int64 [1, T] and [1, T] → logits [T, vocabulary], or [1, vocabulary], in the model's precision."""

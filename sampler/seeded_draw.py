@@ -7,8 +7,8 @@ from torch.nn.functional import pad
 _BLOCK = 512
 """Tokens whose weights are added up first: 512 blocks of 512 hold a vocabulary of 262,144."""
 
-_LIKELY = 1024
-"""So many of the likeliest tokens nearly always hold the nucleus, and are found much faster than all are sorted."""
+_LIKELIEST = (1024, 16384)
+"""So many of the likeliest tokens mostly hold the nucleus, and are found 30 and 5 times faster than all are sorted."""
 
 
 def draw_tokens(weights: Tensor, uniforms: Tensor) -> Tensor:
@@ -42,8 +42,11 @@ def keep_nucleus(weights: Tensor, top_ps: Tensor) -> Tensor:
     bfloat16 logits are often equal. A row whose top_p is 1 stays whole.
     """
     wanted = top_ps[:, None] * weights.sum(dim=-1, keepdim=True)
-    ordered = weights.topk(min(_LIKELY, weights.shape[-1])).values
-    if bool(((ordered.sum(dim=-1, keepdim=True) < wanted) & (top_ps[:, None] < 1)).any()):
+    for likeliest in _LIKELIEST:
+        ordered = weights.topk(min(likeliest, weights.shape[-1])).values
+        if bool(((ordered.sum(dim=-1, keepdim=True) >= wanted) | (top_ps[:, None] >= 1)).all()):
+            break
+    else:
         ordered = weights.sort(dim=-1, descending=True).values
     reached = ordered.cumsum(dim=-1) < wanted  # [rows, likely]: the tokens that do not reach it yet
     last = reached.sum(dim=-1, keepdim=True).clamp(max=ordered.shape[-1] - 1)

@@ -21,8 +21,9 @@ def asking(**settings: float) -> SampleRequest:
     return SampleRequest(messages=[{"role": "user", "content": "?"}], num_completions=1, seed=0, **settings)  # type: ignore[arg-type]
 
 
-def drawing(*requests: SampleRequest, ends: Sequence[int] = ()) -> Draw:
-    return Draw(requests, end_tokens=torch.tensor(ends, dtype=torch.int64), device=torch.device("cpu"))
+def drawing(*requests: SampleRequest, ends: Sequence[int] = (), vocabulary: int = 5) -> Draw:
+    ends_of = torch.tensor(ends, dtype=torch.int64)
+    return Draw(requests, vocabulary=vocabulary, end_tokens=ends_of, device=torch.device("cpu"))
 
 
 def frequencies(*, ends: Sequence[int] = (), **settings: float) -> Tensor:
@@ -141,3 +142,33 @@ def test_equally_likely_tokens_leave_the_nucleus_together() -> None:
 def test_a_seed_gives_the_same_numbers_however_many() -> None:
     assert not torch.equal(seeded(5, 9), seeded(6, 9))
     assert torch.equal(seeded(5, 9)[:4], seeded(5, 4))
+
+
+def test_rows_of_a_large_vocabulary_are_drawn_each_by_its_own_request() -> None:
+    """Few rows at a time, which no row may notice: the vocabulary is so large that these are three blocks."""
+    vocabulary = 2**18
+    settings = ({"temperature": 0.0}, {"temperature": 0.7}, {"top_p": 0.5}, {"top_k": 3}, {"end_logit": 30.0})
+    requests = [asking(**one) for one in settings]
+    logits = torch.randn(len(requests), vocabulary, generator=torch.Generator().manual_seed(0)) * 4
+    uniforms = torch.linspace(0.1, 0.9, len(requests), dtype=torch.float64)
+    together = drawing(*requests, ends=[7], vocabulary=vocabulary)(logits, uniforms)
+    alone = [
+        drawing(request, ends=[7], vocabulary=vocabulary)(logits[[row]], uniforms[[row]])
+        for row, request in enumerate(requests)
+    ]
+    for found, expected in zip(together, map(torch.cat, zip(*alone, strict=True)), strict=True):
+        assert torch.equal(found, expected)
+    assert together[0][0] == logits[0].argmax()
+    assert together[0][4] == 7
+
+
+def test_a_nucleus_of_many_tokens_is_whole() -> None:
+    """Of 20,000 equally likely tokens all stay, of steps down those that reach it: more than are looked at first."""
+    vocabulary = 20_000
+    weights = torch.linspace(2.0, 1.0, vocabulary)[None]
+    kept = keep_nucleus(weights, torch.tensor([0.9]))
+    wanted = int((weights.cumsum(-1) < 0.9 * weights.sum()).sum()) + 1
+    assert 16_384 < wanted < vocabulary
+    assert abs(int((kept > 0).sum()) - wanted) <= 1
+    fewer = keep_nucleus(weights, torch.tensor([0.5]))
+    assert 1024 < int((fewer > 0).sum()) == int((weights.cumsum(-1) < 0.5 * weights.sum()).sum()) + 1
