@@ -233,7 +233,7 @@ def test_a_request_costs_two_statements_one_round_trip_to_redis_and_no_connectio
     commands = count_commands(monkeypatch)
     with CaptureQueriesContext(connection) as queries:
         read(client)
-    assert [each["sql"].split()[0] for each in queries] == ["SELECT", "INSERT"]
+    assert [each["sql"].split()[0] for each in queries] == ["EXECUTE", "INSERT"]
     assert commands == ["EVAL"]
     assert before
     assert connected_from(serving.port) == before, "the connection to the server was used again"
