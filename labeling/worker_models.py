@@ -23,6 +23,7 @@ from sampler.backends.server import ServerSampler
 from sampler.protocol import StreamingSampler
 
 log = logging.getLogger(__name__)
+PROMPTS_ON_A_GPU = 16
 Loaded = TypeVar("Loaded")
 
 _warm_samplers: dict[str, StreamingSampler] = {}
@@ -58,6 +59,16 @@ def _server_sampler(backend: str, server: str, served_name: str, path: str) -> S
     return ServerSampler(connection=connection, dialect=DIALECTS[backend], model=served_name, path=Path(path))
 
 
+def prompts_at_once(model: ModelVersion) -> int:
+    """For how many prompts this worker samples together: a step of few rows leaves a GPU idle, and keeps a processor
+    busy."""
+    if settings.SAMPLING_PROMPTS_PER_BATCH:
+        return int(settings.SAMPLING_PROMPTS_PER_BATCH)
+    if model.backend != ModelBackend.LOCAL:
+        return int(settings.SAMPLING_SERVER_REQUESTS)
+    return PROMPTS_ON_A_GPU if _has_gpu() else 1
+
+
 def loaded_rewarder(model: ModelVersion) -> Rewarder:
     """The reward model of the version. Raises Refused."""
 
@@ -85,6 +96,14 @@ def current_rewarder() -> tuple[ModelVersion, Rewarder] | None:
 def _has_torch() -> bool:
     """A worker that samples from servers alone needs none."""
     return find_spec("torch") is not None
+
+
+def _has_gpu() -> bool:
+    if not _has_torch():
+        return False
+    import torch  # noqa: PLC0415  only sampling workers may load it
+
+    return torch.cuda.is_available()
 
 
 def usable(model: ModelVersion, load: Callable[[ModelVersion], Loaded]) -> Loaded | None:

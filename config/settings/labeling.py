@@ -29,7 +29,11 @@ SAMPLING_MAX_NEW_TOKENS = env.integer(
     "SAMPLING_MAX_NEW_TOKENS", 256, minimum=1, maximum=32768, about="Longest completion of new campaigns, in tokens."
 )
 SAMPLING_PROMPTS_PER_BATCH = env.integer(
-    "SAMPLING_PROMPTS_PER_BATCH", 1, minimum=1, maximum=1024, about="Prompts that one sampling task generates for."
+    "SAMPLING_PROMPTS_PER_BATCH",
+    0,
+    minimum=0,
+    maximum=1024,
+    about="Prompts that a worker samples for together. 0: 16 on a GPU or from a server, 1 on a processor.",
 )
 SAMPLING_MODELS_IN_MEMORY = env.integer(
     "SAMPLING_MODELS_IN_MEMORY",

@@ -78,8 +78,11 @@ class Outbox:
         return len(ids)
 
     @transaction.atomic
-    def take(self, *, now: datetime | None = None) -> list[int]:
-        """The ids of the rows to send, marked as sent. Two callers at once get none twice."""
+    def take(self, *, now: datetime | None = None, at_most: int | None = None) -> list[int]:
+        """The ids of the rows to send, marked as sent. Two callers at once get none twice.
+
+        `at_most`: a worker takes so many for itself, whatever is with others.
+        """
         now = now or timezone.now()
         unsent = Q(dispatched_at=None) | Q(dispatched_at__lt=now - self.send_again_after)
         rows = self._rows().select_for_update(skip_locked=True, no_key=True).filter(unsent)
@@ -88,7 +91,9 @@ class Outbox:
         if self.comes_first is not None:
             places, owners = self.comes_first(), dict(found)
             ids.sort(key=lambda pk: -places.get(owners[pk], 0))
-        if self.in_flight is not None:
+        if at_most is not None:
+            ids = ids[:at_most]
+        elif self.in_flight is not None:
             sent = self._rows().filter(dispatched_at__gte=now - IN_FLIGHT_FOR).count()
             ids = ids[: max(0, self.in_flight() - sent)]
         self.model._base_manager.filter(pk__in=ids).update(dispatched_at=now)  # noqa: SLF001

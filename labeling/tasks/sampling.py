@@ -13,7 +13,7 @@ from labeling.model_versions.services import trying
 from labeling.models import Campaign
 from labeling.ranking_tasks.queries import sampled_models
 from labeling.ranking_tasks.services import sampling, tasks
-from labeling.worker_models import current_rewarder, loaded_sampler, usable
+from labeling.worker_models import current_rewarder, loaded_sampler, prompts_at_once, usable
 from labeling.writing.suggestions.services import SUGGESTION_ATTEMPTS, SUGGESTION_REQUESTS, answer_request, fail_request
 from sampler.protocol import CannotSample
 
@@ -42,7 +42,7 @@ def sample_completions(task_ids: list[int]) -> None:
     def work(ids: list[int]) -> None:
         sampling.sample_tasks(task_ids=ids, sources=sources, resample_limit=settings.SAMPLING_RESAMPLE_LIMIT)
 
-    sampling.SAMPLING_ATTEMPTS.work_at(task_ids, work)
+    sampling.SAMPLING_ATTEMPTS.work_at(sampling.with_more(task_ids, prompts_at_once(current)), work)
 
 
 @shared_task

@@ -60,7 +60,7 @@ OTHER_TASKS = Outbox(
     waiting=Q(state=TaskState.SAMPLING, reserved_for=None),
     task=SAMPLE,
     send_again_after=SEND_AGAIN_AFTER,
-    rows_a_message=lambda: settings.SAMPLING_PROMPTS_PER_BATCH,
+    rows_a_message=lambda: settings.SAMPLING_PROMPTS_PER_BATCH or 1,
     takes_turns="campaign_id",
     comes_first=lambda: dict(Campaign.objects.exclude(priority=0).values_list("pk", "priority")),
     in_flight=lambda: in_flight(_ready_per_minute()),
@@ -77,6 +77,17 @@ def _ready_per_minute() -> float:
 def send_unsampled() -> int:
     """Asks workers for every task that waits to be sampled. Returns how many were sent."""
     return RESERVED_TASKS.send() + OTHER_TASKS.send()
+
+
+def with_more(task_ids: Sequence[int], at_once: int) -> list[int]:
+    """The tasks of a message, and of those that wait for any worker so many that they are `at_once`.
+
+    Nothing is added to a task that one labeler waits for.
+    """
+    lacking = at_once - len(task_ids)
+    if lacking <= 0 or RankingTask.objects.filter(pk__in=task_ids).exclude(reserved_for=None).exists():
+        return list(task_ids)
+    return list(dict.fromkeys([*task_ids, *OTHER_TASKS.take(at_most=lacking)]))
 
 
 def put_back_unsampled(task_ids: Sequence[int]) -> None:

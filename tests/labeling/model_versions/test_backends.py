@@ -104,6 +104,7 @@ def test_a_server_that_is_down_is_waited_for_and_goes_on_by_itself(version: Mode
     for _ in range(2):
         make_prompt(campaign)
     first, second = top_up(campaign=campaign)
+    settings.SAMPLING_PROMPTS_PER_BATCH = 1
     with scripted_server(as_asked) as server:
         settings.SAMPLING_SERVERS = [server.address]
         settings.SAMPLING_SERVER_API_KEY = "sk-secret"
