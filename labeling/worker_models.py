@@ -23,7 +23,6 @@ from sampler.backends.server import ServerSampler
 from sampler.protocol import StreamingSampler
 
 log = logging.getLogger(__name__)
-PROMPTS_ON_A_GPU = 16
 Loaded = TypeVar("Loaded")
 
 _warm_samplers: dict[str, StreamingSampler] = {}
@@ -60,13 +59,12 @@ def _server_sampler(backend: str, server: str, served_name: str, path: str) -> S
 
 
 def prompts_at_once(model: ModelVersion) -> int:
-    """For how many prompts this worker samples together: a step of few rows leaves a GPU idle, and keeps a processor
-    busy."""
+    """For how many prompts this worker samples together."""
     if settings.SAMPLING_PROMPTS_PER_BATCH:
         return int(settings.SAMPLING_PROMPTS_PER_BATCH)
     if model.backend != ModelBackend.LOCAL:
         return int(settings.SAMPLING_SERVER_REQUESTS)
-    return PROMPTS_ON_A_GPU if _has_gpu() else 1
+    return _prompts_of_this_machine()
 
 
 def loaded_rewarder(model: ModelVersion) -> Rewarder:
@@ -98,12 +96,12 @@ def _has_torch() -> bool:
     return find_spec("torch") is not None
 
 
-def _has_gpu() -> bool:
+def _prompts_of_this_machine() -> int:
     if not _has_torch():
-        return False
-    import torch  # noqa: PLC0415  only sampling workers may load it
+        return 1
+    from sampler.transformers_sampler import prompts_at_once  # noqa: PLC0415  as above
 
-    return torch.cuda.is_available()
+    return prompts_at_once()
 
 
 def usable(model: ModelVersion, load: Callable[[ModelVersion], Loaded]) -> Loaded | None:

@@ -24,6 +24,15 @@ from sampler.turn_end import TurnEnd, end_token_ids
 
 
 @dataclass(frozen=True, kw_only=True)
+PROMPTS_ON_A_GPU = 16
+
+
+def prompts_at_once() -> int:
+    """How many prompts to sample for together on this machine: a step of one prompt's rows leaves a GPU idle, and keeps
+    a processor busy."""
+    return PROMPTS_ON_A_GPU if torch.cuda.is_available() else 1
+
+
 class TransformersSampler:
     """Implements `sampler.protocol.Sampler`; make one with `load`.
 

@@ -35,7 +35,7 @@ def sampler(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> CountedSampler:
     promoted(make_tiny_model(tmp_path / "tiny"))
     made = CountedSampler()
     monkeypatch.setattr(sampling, "loaded_sampler", lambda _model: made)
-    monkeypatch.setattr(worker_models, "_has_gpu", lambda: True)
+    monkeypatch.setattr(worker_models, "_prompts_of_this_machine", lambda: 16)
     return made
 
 
@@ -76,7 +76,7 @@ def test_what_was_sent_to_another_worker_is_not_taken(sampler: CountedSampler, i
 def test_a_processor_takes_one(
     sampler: CountedSampler, ids: list[int], monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(worker_models, "_has_gpu", lambda: False)
+    monkeypatch.setattr(worker_models, "_prompts_of_this_machine", lambda: 1)
     sampling.sample_completions(ids[:1])
     settings.SAMPLING_PROMPTS_PER_BATCH = 3
     sampling.sample_completions(ids[:1])
