@@ -23,7 +23,6 @@ from sampler.rows import Job, LiveRow
 from sampler.turn_end import TurnEnd, end_token_ids
 
 
-@dataclass(frozen=True, kw_only=True)
 PROMPTS_ON_A_GPU = 16
 
 
@@ -33,6 +32,7 @@ def prompts_at_once() -> int:
     return PROMPTS_ON_A_GPU if torch.cuda.is_available() else 1
 
 
+@dataclass(frozen=True, kw_only=True)
 class TransformersSampler:
     """Implements `sampler.protocol.Sampler`; make one with `load`.
 
