@@ -22,7 +22,6 @@ from sampler.protocol import ModelFault, PromptTooLong, SampledCompletion, Sampl
 from sampler.rows import Job, LiveRow
 from sampler.turn_end import TurnEnd, end_token_ids
 
-
 PROMPTS_ON_A_GPU = 16
 
 
