@@ -21,6 +21,7 @@ workers = min(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity
 threads = 2
 worker_class = "labeling.base.fast_paths.web_worker.EvenWorker"
 keepalive = 30
+sendfile = False  # Python's waits without end for a client that takes nothing of a file
 loglevel = settings.LOG_LEVEL.lower()
 preload_app = True  # the processes share what was loaded; new code needs a restart
 

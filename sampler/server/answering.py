@@ -1,6 +1,7 @@
 """A request's completions as an answer in one piece, or as server-sent events."""
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -31,6 +32,8 @@ from sampler.chat_contract.answers import (
 from sampler.chat_contract.errors import ContractError
 from sampler.chat_contract.requests import ChatRequest
 from sampler.server.running import Growth, Running
+
+log = logging.getLogger(__name__)
 
 SLOWEST_SECONDS = 120.0
 """A reader that takes nothing for so long is let go of."""
@@ -123,8 +126,12 @@ class EventStream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         async def send_soon(message: Message) -> None:
-            async with asyncio.timeout(SLOWEST_SECONDS):
-                await send(message)
+            try:
+                async with asyncio.timeout(SLOWEST_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                log.warning("let go of a reader, who took nothing for %.0f seconds", SLOWEST_SECONDS)
+                raise
 
         try:
             with suppress(TimeoutError, OSError):

@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from sampler.protocol import SampleRequest
+from sampler.server import answering
 from sampler.server.app import MOST_BODY_BYTES, Server
 from sampler.server.command import main
 from sampler.server.hosted import Hosted
@@ -30,6 +31,8 @@ LONG = 400
 
 class Served:
     """The server, its address, and OpenAI's client of it."""
+
+    listener: Any
 
     def __init__(self, shelf: Shelf, server: Server, paths: dict[str, Path], port: int) -> None:
         self.shelf = shelf
@@ -69,6 +72,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     thread.start()
     until(lambda: running.started)
     made = Served(shelf, server, paths, port)
+    made.listener = running.servers[0].sockets[0]
     made.put("one", "policy")
     until(lambda: made.is_ready("one"))
     yield made
@@ -76,10 +80,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     thread.join()
 
 
-def raw(served: Served, **fields: Any) -> socket.socket:
-    """A request on a socket of its own, of which nothing is read."""
+def raw(served: Served, *, receives: int = 0, **fields: Any) -> socket.socket:
+    """A request on a socket of its own, of which nothing is read. `receives`: bytes that the kernel takes for it."""
     body = json.dumps({"model": "one", "messages": HELLO, "max_tokens": LONG, "seed": 1, **fields}).encode()
-    connection = socket.create_connection(("127.0.0.1", served.port))
+    connection = socket.socket()
+    if receives:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    connection.connect(("127.0.0.1", served.port))
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
     connection.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
     return connection
@@ -229,6 +236,22 @@ def test_who_reads_nothing_holds_nobody_up(served: Served) -> None:
         for connection in idle:
             connection.close()
     until(lambda: served.hosted("one").in_flight == 0)
+
+
+def test_who_takes_nothing_for_too_long_is_let_go_of(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though the connection stays open. Buffers are small, so that the answer is larger than they are."""
+    monkeypatch.setattr(answering, "SLOWEST_SECONDS", 0.5)
+    usual = served.listener.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    served.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # its connections take it over
+    try:
+        with raw(served, receives=4096, stream=True, n=4, logprobs=True, top_logprobs=20):
+            until(lambda: served.hosted("one").in_flight == 1)
+            until(lambda: served.hosted("one").in_flight == 0, seconds=15)
+    finally:
+        served.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, usual // 2)  # the kernel doubles it
+    assert "let go of a reader" in caplog.text
 
 
 def test_a_conversation_goes_on_where_it_was_and_nobody_else_s(served: Served) -> None:

@@ -1,10 +1,13 @@
-"""gunicorn's worker with threads, patched: which process takes a connection, and what lasting answers cost others.
+"""gunicorn's worker with threads, patched: which process takes a connection, what lasting answers cost others, and how
+long a client may take nothing of its own.
 
 What plain gunicorn does in its place: a request waits behind two long ones in one process while another process is
 idle, and a handful of streams is all that a host can serve (tests/config/test_gunicorn.py fails with
 `worker_class = "gthread"`).
 """
 
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,6 +22,9 @@ from labeling.base.lasting import FEW, ROOM
 
 MOST_LASTING = 100
 """Answers of one process that last. Each holds a thread that waits, and FEW of them a connection to the database."""
+SLOWEST_SECONDS = 60.0
+"""A client that takes nothing more of its answer, or sends nothing more of its request, is let go of after so long. It
+is less than the models' server waits (sampler/server/answering.py), so that this process writes down what was used."""
 
 Work = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
@@ -98,6 +104,7 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
     gunicorn's own takes whatever comes, and keeps it: of sixteen labelers thirteen can sit behind one process while
     another idles. Here whoever waits does so before all processes, and the first that is free takes who came first.
     Answers that last, and say so (labeling/base/lasting.py), have threads of their own and are not counted.
+    No client keeps a thread for longer than SLOWEST_SECONDS without taking or sending a byte.
     """
 
     in_hand = 0
@@ -136,6 +143,8 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
     def enqueue_req(self, conn: Any) -> None:
         self.in_hand += 1
         self.set_accept_enabled(True)
+        if not conn.initialized:
+            _wait_at_most(conn.sock, SLOWEST_SECONDS)
         super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -152,4 +161,23 @@ class EvenWorker(ThreadWorker):  # type: ignore[misc]
         self.here.conn = conn
         if self.in_hand >= self.cfg.threads:
             req.force_close()
-        return super().handle_request(req, conn)
+        try:
+            return super().handle_request(req, conn)  # which closes the answer first: what was used is written down
+        except BlockingIOError:
+            said = "let go of the reader of %s %s, who took nothing for %.0f seconds"
+            self.log.warning(said, req.method, req.path, SLOWEST_SECONDS)
+            # What is left is thrown away; gunicorn would wait in its only loop for the client to hang up.
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 0))
+            conn.sock.shutdown(socket.SHUT_RDWR)
+            return False
+
+
+def _wait_at_most(connected: socket.socket, seconds: float) -> None:
+    """Ends each wait of a blocking send or receive in BlockingIOError after `seconds`.
+
+    Python's own timeout would bound the sending of a whole piece, however steadily it is taken, and gunicorn removes it
+    before each request.
+    """
+    timeval = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+    for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        connected.setsockopt(socket.SOL_SOCKET, direction, timeval)
