@@ -294,9 +294,10 @@ class Engine:
         if likeliest is not None:
             for row, ids, values in zip(rows, *(each.tolist() for each in likeliest), strict=True):
                 row.likeliest.append(list(zip(ids, values, strict=True))[: row.job.request.likeliest])
-        for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
-            row.tokens.append(token)
-            row.logprobs.append(logprob)
+        drawn = zip(rows, tokens.tolist(), logprobs.tolist(), strict=True)
+        now = time.monotonic()
+        for row, token, logprob in drawn:
+            row.add(token, logprob, now)
             if not math.isfinite(logprob):
                 row.finish_reason = "fault"
             elif token in self._end_tokens or self._has_stopped(row):

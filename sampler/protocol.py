@@ -4,7 +4,7 @@ The labeling side and every sampler meet in these classes alone, so this module 
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypedDict, runtime_checkable
 
 from lm.errors import Failed, UnusablePrompt
@@ -88,6 +88,11 @@ class SampledCompletion:
     other completions can draw another token."""
     logprobs: tuple[float, ...] = ()
     """Of each of these tokens, as `mean_logprob`."""
+    first_token_seconds: float | None = field(default=None, compare=False)
+    """From when it was asked for until its first token, by the monotonic clock. None: nobody knows, since a server
+    answered in one piece."""
+    seconds: float | None = field(default=None, compare=False)
+    """From when it was asked for until its end; of a server's answer in one piece, until that was there."""
 
 
 class Sampler(Protocol):

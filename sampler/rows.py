@@ -63,10 +63,30 @@ class LiveRow:
     """What can be shown of it: whole characters, and nothing that may still turn out to be a stop."""
     finish_reason: str = ""
     """Empty while it goes on; `stop`, `length`, or `fault` where the model computed no usable probabilities."""
+    first_token_at: float = 0.0
+    last_token_at: float = 0.0
+    """By the monotonic clock, as the job's `submitted_at`."""
 
     @property
     def seed(self) -> int:
         return self.job.request.seed + self.index
+
+    @property
+    def first_token_seconds(self) -> float:
+        """Since the job was submitted."""
+        return self.first_token_at - self.job.submitted_at
+
+    @property
+    def seconds(self) -> float:
+        """Until its last token so far, since the job was submitted."""
+        return self.last_token_at - self.job.submitted_at
+
+    def add(self, token: int, logprob: float, at: float) -> None:
+        """Takes a token that was drawn `at` that moment of the monotonic clock."""
+        self.tokens.append(token)
+        self.logprobs.append(logprob)
+        self.first_token_at = self.first_token_at or at
+        self.last_token_at = at
 
 
 def seeded(seed: int, steps: int) -> Tensor:

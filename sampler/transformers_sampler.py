@@ -191,4 +191,6 @@ class TransformersSampler:
             seed=row.seed,
             token_ids=tuple(row.tokens),
             logprobs=tuple(row.logprobs),
+            first_token_seconds=row.first_token_seconds,
+            seconds=row.seconds,
         )

@@ -113,7 +113,7 @@ KEEP_COLUMNS = {
     "labeling_assignment": ("labeler_id", "kind", "prompt_id", "task_id", "shown_order"),
     "labeling_conversation": ("composition_id", "campaign_id", "labeler_id", "language"),
     "labeling_suggestionrequest": ("composition_id", "messages", "wanted", "seed"),
-    "labeling_suggestion": ("request_id", "number", "text", "model_version_id", "seed"),
+    "labeling_suggestion": ("request_id", "number", "text", "model_version_id", "seed", "token_ids", "logprobs"),
     "labeling_composition": ("labeler_id", "campaign_id", "kind", "ranking_id"),
     "labeling_labeler": ("simulated", "user_id"),
     "labeling_revision": ("assignment_id", "handed_in"),

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lm.white_space import kept_answer
@@ -13,9 +14,10 @@ class ServerFault(CannotSample):
     """The server answers, and with what can't be used; asking again gives the same."""
 
 
-def completions_of(answer: Any, *, seed: int) -> list[SampledCompletion]:
+def completions_of(answer: Any, *, seed: int, seconds: float) -> list[SampledCompletion]:
     """The whole choices of one answer, in order; those that were broken off (`finish_reason` abort and the like) are
     left out. `seed`: of the request; choice number i was drawn with seed + i where the server does so, as vLLM does.
+    `seconds`: after which the answer was there.
 
     Raises ServerFault.
     """
@@ -25,11 +27,11 @@ def completions_of(answer: Any, *, seed: int) -> list[SampledCompletion]:
     return [
         completion
         for place, choice in enumerate(choices)
-        if (completion := _completion(choice, place, seed=seed)) is not None
+        if (completion := _completion(choice, place, seed=seed, seconds=seconds)) is not None
     ]
 
 
-def _completion(choice: Any, place: int, *, seed: int) -> SampledCompletion | None:
+def _completion(choice: Any, place: int, *, seed: int, seconds: float) -> SampledCompletion | None:
     try:
         index = int(choice.get("index", place))  # choices may come in any order
         reason: FinishReason | None = {"stop": "stop", "length": "length"}.get(choice.get("finish_reason"))  # type: ignore[assignment]
@@ -46,6 +48,7 @@ def _completion(choice: Any, place: int, *, seed: int) -> SampledCompletion | No
             seed=seed + index,
             token_ids=tuple(ids) if len(ids) == len(logprobs) else (),
             logprobs=logprobs,
+            seconds=seconds,
         )
     except (AttributeError, LookupError, TypeError) as error:
         raise ServerFault(f"A choice of the server's answer is not as OpenAI's API describes it: {error!r}") from error
@@ -98,16 +101,20 @@ class WholeChoice:
         self._logprobs: list[Any] = []
         self._ids: list[int] = []
         self._reason: str | None = None
+        self._first_token_seconds: float | None = None
 
-    def add(self, event: Any) -> None:
+    def add(self, event: Any, *, after: float) -> None:
+        """`after`: seconds since it was asked for."""
         self._text += added_text(event)
         for choice in event.get("choices") or ():
             if not choice.get("index"):
                 self._logprobs += (choice.get("logprobs") or {}).get("content") or ()
                 self._ids += choice.get("token_ids") or ()
                 self._reason = choice.get("finish_reason") or self._reason
+        if self._first_token_seconds is None and (self._text or self._logprobs):
+            self._first_token_seconds = after
 
-    def completion(self, *, seed: int) -> SampledCompletion:
+    def completion(self, *, seed: int, seconds: float) -> SampledCompletion:
         """Raises ServerFault where the server broke it off, or gave no log-probabilities."""
         choice = {
             "message": {"content": self._text},
@@ -115,10 +122,10 @@ class WholeChoice:
             "logprobs": {"content": self._logprobs or (None if self._text else [])},
             "token_ids": self._ids,
         }
-        found = completions_of({"choices": [choice]}, seed=seed)
+        found = completions_of({"choices": [choice]}, seed=seed, seconds=seconds)
         if not found:
             raise ServerFault(f"The server broke its stream off ({self._reason or 'no reason'}).")
-        return found[0]
+        return replace(found[0], first_token_seconds=self._first_token_seconds)
 
 
 def said(body: Any) -> str:

@@ -1,5 +1,6 @@
 """Completions from an OpenAI-compatible server that holds the same weights: vLLM, SGLang and their like."""
 
+import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -48,15 +49,16 @@ class ServerSampler:
         payload = payload_of(request, model=self.model, dialect=self.dialect, stream=True)
         begun = False
         whole = WholeChoice()
+        asked = time.monotonic()
         for event in self.connection.stream(payload):
-            whole.add(event)
+            whole.add(event, after=time.monotonic() - asked)
             text = added_text(event)
             if not begun:  # white space before an answer is never kept
                 text = text.lstrip()
             if text:
                 begun = True
                 yield text
-        return whole.completion(seed=request.seed)
+        return whole.completion(seed=request.seed, seconds=time.monotonic() - asked)
 
     def _admit(self, request: SampleRequest) -> None:
         payload_of(request, model=self.model, dialect=self.dialect)
@@ -72,7 +74,9 @@ class ServerSampler:
             payload = payload_of(
                 replace(request, num_completions=missing, seed=seed), model=self.model, dialect=self.dialect
             )
-            some = completions_of(self.connection.ask(payload), seed=seed)[:missing]
+            asked = time.monotonic()
+            answer = self.connection.ask(payload)
+            some = completions_of(answer, seed=seed, seconds=time.monotonic() - asked)[:missing]
             empty, seed = 0 if some else empty + 1, seed + missing  # those of what was broken off stay theirs
             found += some
         if missing:

@@ -1,6 +1,7 @@
 """A sampler that says what the test wrote down for it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 
 from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
@@ -25,5 +26,12 @@ class ScriptedSampler:
         text = self.texts.pop(0) if self.texts else f"text {next(self.numbers)}"
         return SampledCompletion(
             text=text, token_count=3, finish_reason="stop", mean_logprob=-1.0, seed=request.seed, token_ids=(7, 8, 9),
-            logprobs=(-0.5, -1.0, -1.5),
+            logprobs=(-0.5, -1.0, -1.5), first_token_seconds=0.25, seconds=76.543,
         )  # fmt: skip
+
+
+class TellsLittle(ScriptedSampler):
+    """As a server that gives neither tokens nor the time of the first one."""
+
+    def _next(self, request: SampleRequest) -> SampledCompletion:
+        return replace(super()._next(request), token_ids=(), logprobs=(), first_token_seconds=None)

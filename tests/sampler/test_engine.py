@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +53,27 @@ def finish(engine: Engine, *jobs: Job) -> None:
 
 def tokens(job: Job) -> list[list[int]]:
     return [job.done[index].tokens for index in range(job.request.num_completions)]
+
+
+def test_each_row_knows_when_its_first_and_last_token_came(
+    sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since its job was submitted, by a clock that the test turns; the second waits for a place. A step begins a row
+    with two tokens and goes on with one."""
+    now = 100.0
+    monkeypatch.setattr("sampler.engine.time", SimpleNamespace(monotonic=lambda: now))
+    sampler = replace(sampler, max_rows=1)
+    job = job_of(sampler, asking(k=2, max_new_tokens=4))
+    sampler.engine.submit(job)
+    for _ in range(20):
+        now += 1.5
+        if not job.is_done:
+            sampler.engine.step()
+    assert job.is_done
+    first, second = (sampler.completion(job.done[index]) for index in (0, 1))
+    assert (first.first_token_seconds, first.seconds) == (1.5, 4.5)
+    assert (second.first_token_seconds, second.seconds) == (6.0, 9.0)
+    assert first == replace(first, seconds=0.0), "two that say the same are equal, however long they took"
 
 
 def has_let_go_of_all(engine: Engine) -> bool:

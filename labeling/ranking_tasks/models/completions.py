@@ -10,17 +10,15 @@ FINISH_REASONS = ("stop", "length", "imported", "written")
 """WRITTEN: a labeler's demonstration."""
 
 
-class Completion(models.Model):
-    """One sampled answer. It never changes (a trigger refuses)."""
+DRAWN = (
+    "token_count", "finish_reason", "mean_logprob", "seed", "token_ids", "logprobs", "first_token_seconds", "seconds",
+)  # fmt: skip
+"""Columns of a completion, and of a suggestion, that say how a model drew it."""
 
-    task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="completions")
-    run = models.ForeignKey(SamplingRun, on_delete=models.PROTECT, related_name="completions")
-    text = models.TextField()
-    text_key = models.CharField(max_length=64, help_text="sha256 of the normalised text: distinct within a task.")
-    token_count = models.PositiveIntegerField(null=True, blank=True)
-    finish_reason = models.CharField(max_length=16)
-    mean_logprob = models.FloatField(null=True, blank=True, help_text="Per token, natural logarithm, untempered.")
-    seed = models.BigIntegerField(null=True, blank=True)
+
+class Drawn(models.Model):
+    """What a sampler may tell of each token and of the time: null where it did not."""
+
     token_ids = ArrayField(
         models.IntegerField(),
         null=True,
@@ -31,6 +29,28 @@ class Completion(models.Model):
     logprobs = ArrayField(
         models.FloatField(), null=True, blank=True, editable=False, help_text="Of each token, as the mean is."
     )
+    first_token_seconds = models.FloatField(
+        null=True, blank=True, editable=False, help_text="From when it was asked for until its first token."
+    )
+    seconds = models.FloatField(
+        null=True, blank=True, editable=False, help_text="From when it was asked for until its end."
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Completion(Drawn):
+    """One sampled answer. It never changes (a trigger refuses)."""
+
+    task = models.ForeignKey(RankingTask, on_delete=models.PROTECT, related_name="completions")
+    run = models.ForeignKey(SamplingRun, on_delete=models.PROTECT, related_name="completions")
+    text = models.TextField()
+    text_key = models.CharField(max_length=64, help_text="sha256 of the normalised text: distinct within a task.")
+    token_count = models.PositiveIntegerField(null=True, blank=True)
+    finish_reason = models.CharField(max_length=16)
+    mean_logprob = models.FloatField(null=True, blank=True, help_text="Per token, natural logarithm, untempered.")
+    seed = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("completion")

@@ -59,6 +59,9 @@ class SamplingRun(StatefulModel):
     seconds = models.FloatField(
         null=True, blank=True, help_text="Its share, by tokens, of the time that its worker took."
     )
+    first_token_seconds = models.FloatField(
+        null=True, blank=True, help_text="Until the first token of the first of its samples, where the sampler tells."
+    )
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

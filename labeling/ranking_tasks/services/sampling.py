@@ -204,10 +204,13 @@ def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker) -> No
     except Exception as failure:
         fail_runs(runs, failure)
         raise
-    tokens = [sum(each.token_count for each in completions) for completions in sampled]
-    for slot, run, completions, count in zip(slots, runs, chosen, tokens, strict=True):
-        run.new_tokens, run.seconds = count, seconds * count / (sum(tokens) or 1)
-        keep(slot.task, run, completions)
+    all_tokens = sum(each.token_count for completions in sampled for each in completions) or 1
+    for slot, run, completions, kept in zip(slots, runs, sampled, chosen, strict=True):
+        run.new_tokens = sum(each.token_count for each in completions)
+        run.seconds = seconds * run.new_tokens / all_tokens
+        first_tokens = [each.first_token_seconds for each in completions if each.first_token_seconds is not None]
+        run.first_token_seconds = min(first_tokens, default=None)
+        keep(slot.task, run, kept)
 
 
 def _sample_alone(slots: Sequence[Slot], sampler: Sampler, picker: Picker, fault: UnusablePrompt | ModelFault) -> None:

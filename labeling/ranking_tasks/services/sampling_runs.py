@@ -6,6 +6,7 @@ import math
 import random
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 from celery import current_task
 from django.db import transaction
@@ -14,7 +15,7 @@ from django.utils import timezone
 from labeling.base.states import SamplingFailure, SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_answer
 from labeling.model_versions.models import ModelVersion
-from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.completions import DRAWN, Completion
 from labeling.ranking_tasks.models.sampling import SamplerReport, SamplingRun
 from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.rules import near_key, text_key
@@ -106,14 +107,15 @@ def _keep_one(task: RankingTask, run: SamplingRun, completion: SampledCompletion
         run=run,
         text=text,
         text_key=text_key(text),
-        token_count=completion.token_count,
-        finish_reason=completion.finish_reason,
-        mean_logprob=completion.mean_logprob,
-        seed=completion.seed,
-        token_ids=list(completion.token_ids) or None,
-        logprobs=list(completion.logprobs) or None,
+        **drawn(completion),
     )
     return 1
+
+
+def drawn(completion: SampledCompletion) -> dict[str, Any]:
+    """The columns DRAWN of a row with this completion."""
+    told = {name: getattr(completion, name) for name in DRAWN}
+    return told | {name: list(told[name]) or None for name in ("token_ids", "logprobs")}
 
 
 def finish_run(run: SamplingRun, state: SamplingState, *, duplicates_dropped: int = 0, **failed: str) -> None:
@@ -124,6 +126,7 @@ def finish_run(run: SamplingRun, state: SamplingState, *, duplicates_dropped: in
         repeated_key=run.repeated_key,
         new_tokens=run.new_tokens,
         seconds=run.seconds,
+        first_token_seconds=run.first_token_seconds,
         finished_at=timezone.now(),
         **failed,
     )
@@ -145,6 +148,7 @@ def _line(run: SamplingRun) -> dict[str, object]:
         "duplicates_dropped": run.duplicates_dropped,
         "tokens": run.new_tokens,
         "seconds": None if run.seconds is None else round(run.seconds, 3),
+        "first_token_seconds": None if run.first_token_seconds is None else round(run.first_token_seconds, 3),
         "tokens_per_second": round(run.new_tokens / run.seconds, 1) if run.new_tokens and run.seconds else None,
         "waited_seconds": round((run.started_at - run.task.created_at).total_seconds(), 1),
         "worker": run.worker,

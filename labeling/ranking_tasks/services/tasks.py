@@ -18,7 +18,7 @@ from labeling.base.states import AssignmentState, CampaignState, LabelerState, S
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.campaigns.models.prompts import Prompt
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models.completions import Completion, RenderedCompletion
+from labeling.ranking_tasks.models.completions import DRAWN, Completion, RenderedCompletion
 from labeling.ranking_tasks.models.sampling import SamplingRun
 from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.ranking_tasks.planning.rules import UNKNOWN, Pace, tasks_ahead_wanted
@@ -26,7 +26,7 @@ from labeling.ranking_tasks.queries import claimants_of, prompts_for_tasks, task
 from labeling.ranking_tasks.rules import GivenCompletion, checked_completions, text_key
 from labeling.ranking_tasks.services.sharing import Wanted, rankings_of
 
-COPIED = ("run_id", "text", "text_key", "token_count", "finish_reason", "mean_logprob", "seed", "token_ids", "logprobs")
+COPIED = ("run_id", "text", "text_key", *DRAWN)
 """Of a completion: what its copy has as well. By `text_key` one finds the other."""
 RESERVED_FOR = timedelta(days=3)
 """What a labeler's own chat left to be ranked waits so long for them, over a weekend; then anybody may rank it."""

@@ -12,7 +12,7 @@ from labeling.campaigns.services.prompts import add_prompt
 from labeling.desk.rules.drafts import SentDraft
 from labeling.desk.services.drafts import check_builds_on
 from labeling.people.models import Labeler
-from labeling.ranking_tasks.models.completions import Completion
+from labeling.ranking_tasks.models.completions import DRAWN, Completion
 from labeling.ranking_tasks.models.sampling import SamplingRun
 from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.ranking_tasks.rules import text_key
@@ -161,9 +161,6 @@ def _make_reserved_task(composition: Composition, prompt: Prompt, picked: Messag
         run=run,
         text=picked.content,
         text_key=text_key(picked.content),
-        token_count=suggestion.token_count,
-        finish_reason=suggestion.finish_reason,
-        mean_logprob=suggestion.mean_logprob,
-        seed=suggestion.seed,
+        **{name: getattr(suggestion, name) for name in DRAWN},
     )
     return task

@@ -10,6 +10,7 @@ from labeling.base.moves import StatefulModel
 from labeling.base.states import SuggestionFailure, SuggestionOutcome, SuggestionState
 from labeling.campaigns.models.campaigns import MOST_SUGGESTIONS
 from labeling.model_versions.models import ModelVersion
+from labeling.ranking_tasks.models.completions import Drawn
 from labeling.writing.models import Composition, Message
 
 
@@ -66,7 +67,7 @@ class SuggestionRequest(StatefulModel):
         return gettext("Suggestion request %(number)s") % {"number": self.pk}
 
 
-class Suggestion(models.Model):
+class Suggestion(Drawn):
     """One thing that the model suggested, and what became of it. Its text never changes (a trigger refuses)."""
 
     request = models.ForeignKey(SuggestionRequest, on_delete=models.PROTECT, related_name="suggestions")

@@ -31,6 +31,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model, why_unusable
 from labeling.people.models import Labeler
 from labeling.ranking_tasks.rules import text_key
+from labeling.ranking_tasks.services.sampling_runs import drawn
 from labeling.writing.models import Composition
 from labeling.writing.services import COMPOSITIONS, cancel_waiting, message_of
 from labeling.writing.suggestions.models import Suggestion, SuggestionRequest
@@ -239,10 +240,7 @@ def _keep(request_id: int, seed: int, sampled: SampledCompletion, model: ModelVe
         number=len(arrived) + 1,
         text=text,
         model_version=model,
-        seed=sampled.seed,
-        token_count=sampled.token_count,
-        finish_reason=sampled.finish_reason,
-        mean_logprob=sampled.mean_logprob,
+        **drawn(sampled),
     )
     if composition.kind == CompositionKind.CHAT:
         _say_it(composition, request, suggestion)

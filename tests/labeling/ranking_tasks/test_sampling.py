@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from labeling.base.states import TaskState
@@ -12,8 +13,10 @@ from labeling.models import ModelVersion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.sampling import OTHER_TASKS, one_source, sample_tasks
 from labeling.ranking_tasks.services.tasks import top_up
 from sampler.protocol import SampledCompletion, SampleRequest
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt
-from tests.labeling.scripted_sampler import ScriptedSampler
+from tests.labeling.markup import compact
+from tests.labeling.scripted_sampler import ScriptedSampler, TellsLittle
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +51,27 @@ def test_a_task_becomes_ready_with_its_completions_and_their_provenance(model: M
     assert [c.token_ids for c in task.completions.all()] == [[7, 8, 9]] * 4
     assert [c.logprobs for c in task.completions.all()] == [[-0.5, -1.0, -1.5]] * 4
     assert sampler.requests[0].messages == task.prompt.messages
+
+
+def test_how_long_each_took_is_kept_and_shown_to_admins(model: ModelVersion) -> None:
+    task = make_task()
+    sample(task, model, ScriptedSampler("a", "b", "c", "d"))
+    assert set(task.completions.values_list("first_token_seconds", "seconds")) == {(0.25, 76.543)}
+    assert task.sampling_runs.get().first_token_seconds == 0.25
+    shown = compact(admin_browser().get(reverse("admin:labeling_rankingtask_change", args=[task.pk])).text)
+    assert shown.count("76.54 s · first token after 0.25 s") == 4
+    assert "12 tokens in" in shown, "of the run"
+
+
+def test_what_a_server_does_not_tell_is_null(model: ModelVersion) -> None:
+    task = make_task()
+    sample(task, model, TellsLittle("a", "b", "c", "d"))
+    told = set(task.completions.values_list("first_token_seconds", "seconds", "token_ids", "logprobs"))
+    assert told == {(None, 76.543, None, None)}
+    assert task.sampling_runs.get().first_token_seconds is None
+    shown = admin_browser().get(reverse("admin:labeling_rankingtask_change", args=[task.pk])).text
+    assert "76.54 s" in shown
+    assert "first token after" not in shown
 
 
 def test_duplicates_and_what_only_looks_otherwise_are_resampled_with_another_seed(model: ModelVersion) -> None:

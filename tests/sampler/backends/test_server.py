@@ -4,7 +4,9 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,6 +68,13 @@ def sampler_of(model: Path, pauses: Pauses) -> Any:
 
 
 @pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second passes with each look at the clock."""
+    seconds = count()
+    monkeypatch.setattr("sampler.backends.server.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+
+
+@pytest.fixture
 def serving() -> Iterator[Any]:
     """`serving(answer, …)`: a server that gives these answers in turn."""
     opened: list[Any] = []
@@ -96,6 +105,12 @@ class TestWhatIsAsked:
         assert [each.seed for each in (first, second, third)] == [10, 11, 12]
         assert (second.finish_reason, second.token_count, second.token_ids) == ("length", 1, ())
         assert third.text == ""
+
+    def test_the_time_is_that_of_the_request_and_nobody_knows_when_the_first_token_came(
+        self, serving: Any, sampler_of: Any, ticking: None
+    ) -> None:
+        (completions,) = sampler_of(serving(as_asked)).sample([REQUEST])
+        assert [(each.first_token_seconds, each.seconds) for each in completions] == [(None, 1.0)] * 3
 
     def test_fewer_choices_than_asked_are_asked_for_again_under_further_seeds(
         self, serving: Any, sampler_of: Any
@@ -247,6 +262,18 @@ class TestErrors:
 
 
 class TestStreams:
+    def test_the_first_token_came_with_the_first_event_that_has_one(
+        self, serving: Any, sampler_of: Any, ticking: None
+    ) -> None:
+        drawn = {"logprobs": {"content": [{"token": "x", "logprob": -0.5}]}}
+        end = 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}'
+        server = serving(streaming(delta(""), delta(" ", **drawn), delta("Hello", **drawn), end, "data: [DONE]"))
+        growing = sampler_of(server).stream(replace(REQUEST, num_completions=1))
+        assert next(growing) == "Hello"
+        with pytest.raises(StopIteration) as ended:
+            next(growing)
+        assert (ended.value.value.first_token_seconds, ended.value.value.seconds) == (2.0, 5.0)
+
     def test_text_comes_as_the_server_writes_it(self, serving: Any, sampler_of: Any) -> None:
         usage = 'data: {"choices": [], "usage": {"completion_tokens": 3}}'
         end = 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}'

@@ -7,9 +7,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from labeling.models import Assignment, Labeler, RankingTask
+from labeling.models import Assignment, Completion, Labeler, ModelVersion, RankingTask
+from labeling.ranking_tasks.services.sampling import one_source, sample_tasks
+from labeling.ranking_tasks.services.tasks import top_up
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task, ranking_form_data
 from tests.labeling.markup import compact
+from tests.labeling.scripted_sampler import ScriptedSampler
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +48,18 @@ def test_the_page_is_blind(client: Client, task: RankingTask) -> None:
     names = set(re.findall(r'name="([^"]+)"', html))
     positions = {name.partition("-")[0] for name in names if re.match(r"\d", name)}
     assert positions == {"1", "2", "3", "4"}
+
+
+def test_the_page_does_not_say_how_long_a_model_took(client: Client) -> None:
+    campaign = make_campaign(k_min=4, k_max=4)
+    make_prompt(campaign)
+    model = ModelVersion.objects.create(kind="sft", name="tiny", path="/tiny", state="current")
+    task_ids = top_up(campaign=campaign)
+    sample_tasks(task_ids=task_ids, sources=one_source(model, ScriptedSampler(*TEXTS)), resample_limit=0)
+    assert set(Completion.objects.values_list("seconds", flat=True)) == {76.543}
+    html = client.get(f"/work/{claim(client).token}/").content.decode()
+    assert "The second answer." in html
+    assert not re.search(r"76[.,]5|first.token", html)
 
 
 def test_no_completion_id_reaches_the_page(client: Client) -> None:

@@ -136,6 +136,8 @@ def test_the_end_makes_a_task_of_a_model_written_message_and_what_came_before(
     assert [(each.text, each.run.model_version) for each in task.completions.all()] == [
         (picked.content, picked.model_version)
     ]
+    drawn = task.completions.values_list("token_ids", "logprobs", "first_token_seconds", "seconds").get()
+    assert drawn == ([7, 8, 9], [-0.5, -1.0, -1.5], 0.25, 76.543)
     task.prompt.refresh_from_db()
     assert (task.prompt.ranking_tasks_needed, task.prompt.ranking_tasks_made) == (1, 1)
     fill(task)

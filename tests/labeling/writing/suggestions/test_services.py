@@ -1,10 +1,12 @@
 """Suggestions: asked for, sampled one by one, late, lost, unwanted; and workers that die over them."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from labeling.base.refusals import AlreadyDiscarded, PromptRefused
@@ -21,8 +23,9 @@ from labeling.writing.suggestions.services import (
 )
 from lm.prompt_format import Message
 from sampler.protocol import SampledCompletion, SampleRequest
-from tests.labeling.cast import make_campaign, make_labeler
-from tests.labeling.scripted_sampler import ScriptedSampler
+from tests.labeling.admin_cast import admin_browser
+from tests.labeling.cast import browser_of, make_campaign, make_labeler
+from tests.labeling.scripted_sampler import ScriptedSampler, TellsLittle
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +53,22 @@ def answer(request: SuggestionRequest, model: ModelVersion, sampler: Any) -> lis
     answer_request(request_id=request.pk, model=model, sampler=sampler)
     request.refresh_from_db()
     return list(request.suggestions.order_by("number").values_list("text", flat=True))
+
+
+def test_suggestions_come_with_what_was_drawn_or_null(dialogue: Composition, model: ModelVersion) -> None:
+    request = ask(dialogue)
+    answer(request, model, ScriptedSampler("a", "b", "c"))
+    told = request.suggestions.values_list("token_ids", "logprobs", "first_token_seconds", "seconds")
+    assert list(told) == [([7, 8, 9], [-0.5, -1.0, -1.5], 0.25, 76.543)] * 3
+    shown = admin_browser().get(reverse("admin:labeling_suggestionrequest_change", args=[request.pk])).text
+    assert shown.count("first token after 0.25 s") == 3
+    page = browser_of(dialogue.labeler).get(f"/compose/{dialogue.token}/suggestions/{request.token}/")
+    assert "data-suggestion" in page.json()["html"]
+    assert not re.search(r"76[.,]5|first.token|logprob", page.text)
+    request = ask(dialogue)
+    answer(request, model, TellsLittle("d", "e", "f"))
+    told = request.suggestions.values_list("token_ids", "logprobs", "first_token_seconds", "seconds")
+    assert list(told) == [(None, None, None, 76.543)] * 3
 
 
 def test_suggestions_come_with_their_provenance(dialogue: Composition, model: ModelVersion) -> None:
