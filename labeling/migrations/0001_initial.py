@@ -782,6 +782,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ServerReport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('address', models.CharField(max_length=500, unique=True)),
+                ('answers', models.BooleanField()),
+                ('told', models.JSONField(default=dict, help_text='Of each model, by name: Told of sampler/server/shelf.py.')),
+                ('at', models.DateTimeField()),
+            ],
+            options={
+                'verbose_name': 'report of a model server',
+                'verbose_name_plural': 'reports of model servers',
+                'ordering': ['address'],
+            },
+        ),
+        migrations.CreateModel(
             name='ChatUsage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

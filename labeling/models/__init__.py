@@ -36,7 +36,7 @@ from labeling.ranking_tasks.models.tasks import RankingTask
 from labeling.review.models.reviews import AdjudicatedCompletion, Adjudication, Review, ReviewProgress
 from labeling.review.models.threads import BrokenTaskReport, Thread, ThreadMessage
 from labeling.rewards.models import PreferenceMargin, RewardScore, ScoringRequest
-from labeling.serving.models import ChatUsage
+from labeling.serving.models import ChatUsage, ServerReport
 from labeling.training.models import ModelComparison, TrainingPoint, TrainingRecipe, TrainingRun
 from labeling.writing.models import Composition, Conversation, Message
 from labeling.writing.own_prompts.models import OwnPrompt, OwnPromptExample
@@ -119,6 +119,7 @@ __all__ = [
     "Sentinel",
     "ServedConversation",
     "ServedTurn",
+    "ServerReport",
     "Silence",
     "Skill",
     "Snapshot",

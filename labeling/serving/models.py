@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -25,3 +27,22 @@ class ChatUsage(models.Model):
     @property
     def tokens(self) -> int:
         return int(self.prompt_tokens + self.completion_tokens)
+
+
+class ServerReport(models.Model):
+    """What our server of language models said of itself last, or that it did not: pages read it, and never wait."""
+
+    address = models.CharField(max_length=500, unique=True)
+    answers = models.BooleanField()
+    told: models.JSONField[dict[str, dict[str, Any]]] = models.JSONField(
+        default=dict, help_text="Of each model, by name: Told of sampler/server/shelf.py."
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("report of a model server")
+        verbose_name_plural = _("reports of model servers")
+        ordering = ["address"]
+
+    def __str__(self) -> str:
+        return self.address

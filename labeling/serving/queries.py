@@ -11,7 +11,7 @@ from labeling.base.states import CheckState, ModelKind
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.people.tokens.models import ApiToken
 from labeling.people.tokens.services import digest_of
-from labeling.serving.models import ChatUsage
+from labeling.serving.models import ChatUsage, ServerReport
 
 PERMISSION = "labeling.add_chatusage"
 """What the account of a program needs."""
@@ -75,3 +75,8 @@ def servable_versions() -> QuerySet[ModelVersion]:
     last = ModelCheck.objects.filter(model_version=OuterRef("pk")).order_by("-pk").values("state")[:1]
     found = ModelVersion.objects.filter(kind=ModelKind.SFT).annotate(checked=Subquery(last))
     return found.filter(checked=CheckState.PASSED)
+
+
+def server_reports() -> list[ServerReport]:
+    """What our server said of itself last; none where none is set up, or beat has not asked it yet."""
+    return list(ServerReport.objects.filter(address=settings.SERVING_URL or ""))

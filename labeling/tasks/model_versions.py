@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from labeling.model_versions.services import checks, trying
-from labeling.serving.services import following
+from labeling.serving.services import following, reports
 from labeling.tasks.sampling import top_up_ready_queues
 from labeling.worker_models import loaded_rewarder, loaded_sampler
 
@@ -31,5 +31,6 @@ def check_models() -> None:
 
 @shared_task
 def follow_promotions() -> None:
-    """Beat: the server of the language models has the one that is current."""
+    """Beat: the server of the language models has the one that is current, and says what it has."""
+    reports.report_server()
     following.follow_promotions()

@@ -26,6 +26,9 @@ class Told(TypedDict):
     failure: str
     aliases: list[str]
     in_flight: int
+    cache_bytes: int
+    cache_limit_bytes: int
+    """Of keys and values, and the most that they may come to; 0 while it is loaded."""
 
 
 @dataclass
@@ -152,10 +155,13 @@ class Shelf:
             self.retire(min(free, key=lambda hosted: hosted.used).name)
 
     def _told(self, name: str, place: Place) -> Told:
+        sight = place.hosted.sampler.sight() if place.hosted else None
         return {
             "path": place.path,
             "state": "ready" if place.hosted else "failed" if place.failure else "loading",
             "failure": place.failure,
             "aliases": sorted(alias for alias, stands_for in self.aliases.items() if stands_for == name),
             "in_flight": place.hosted.in_flight if place.hosted else 0,
+            "cache_bytes": sight["cache_bytes"] if sight else 0,
+            "cache_limit_bytes": sight["cache_limit_bytes"] if sight else 0,
         }

@@ -27,6 +27,8 @@ SCOPE = "X-Cache-Scope"
 """Names whose conversation it is: only prompts of one scope begin with keys that an earlier one left."""
 TIMEOUT = httpx2.Timeout(30.0, connect=2.0)
 """The server says every ten seconds that it is at work."""
+TOLD_SOON = httpx2.Timeout(5.0, connect=2.0)
+"""For what the server answers without a model."""
 LOADING_SECONDS = 5
 DOWN_SECONDS = 10
 """What Retry-After says."""
@@ -158,15 +160,15 @@ def retire(name: str) -> None:
 
 
 def models() -> dict[str, dict[str, Any]]:
-    """What the server has, by name: `path`, `state` (loading, ready, failed), `aliases`, `failure`. Raises
-    ServingUnavailable."""
+    """What the server has, by name, as `Told` of sampler/server/shelf.py says it. Raises ServingUnavailable."""
     found: dict[str, dict[str, Any]] = _ask("GET", "/models").json()["models"]
     return found
 
 
 def _ask(method: str, place: str, *, json: object = None) -> httpx2.Response:
     try:
-        response = _client(os.getpid()).request(method, f"{_address()}{place}", json=json, headers=_secret())
+        address = f"{_address()}{place}"
+        response = _client(os.getpid()).request(method, address, json=json, headers=_secret(), timeout=TOLD_SOON)
     except httpx2.HTTPError as failure:
         raise _down(failure) from failure
     if response.is_error:

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from labeling.alerts.services.signs import say_alive
 from labeling.base.states import CampaignStage, CampaignState
@@ -24,7 +25,7 @@ from labeling.console.services import count_days, count_figures
 from labeling.console.views.tables.names import TABLES
 from labeling.exports.services.exclusions import leave_out, take_in
 from labeling.model_versions.services.reward_models import default_reward_model
-from labeling.models import Campaign, Labeler, ModelVersion, PayTerms, Ranking
+from labeling.models import Campaign, Labeler, ModelVersion, PayTerms, Ranking, ServerReport
 from labeling.people.roles.rules import Role
 from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
@@ -161,11 +162,15 @@ def test_what_a_comparison_costs_counts_bonuses_and_leaves_out_what_is_of_no_use
     assert (row["comparisons"], row["per_comparison"]) == ("0", "")
 
 
-def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign) -> None:
+def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign, settings: Settings) -> None:
     other = make_campaign(name="=Other", shared_percent=0)
     make_ready_task(make_prompt(other, language="zh"))
     say_alive(name="celery@gpu-1", queues="sampling", gpus=[{"name": "H100", "memory_used": 1024, "memory_total": 81920,
                                                             "use": 7}])  # fmt: skip
+    settings.SERVING_URL = "http://models:8001"
+    place = {"path": "/p", "failure": "", "aliases": ["policy"], "in_flight": 3, "cache_bytes": 2**30}
+    told = {"p-1": place | {"state": "ready", "cache_limit_bytes": 2**32}}
+    ServerReport.objects.create(address="http://models:8001", answers=True, told=told, at=timezone.now())
     figures_of_it = {"prompt_accuracy": 0.66, "prompt_accuracy_interval": [0.6, 0.72], "rankings": 120}
     ceiling = {"ceiling": {"agreement": 0.73, "agreement_interval": [0.7, 0.76]}}
     metrics = {"valid": figures_of_it, "analysis": {"valid": ceiling}}
@@ -185,6 +190,10 @@ def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign) -> None:
     assert found["progress"][1]["rankings_done"] == "3"
     assert (found["accuracy"][0]["accuracy"], found["accuracy"][0]["labelers_agree"]) == ("0.66", "0.73")
     assert {row["worker"]: row["gpu"] for row in found["workers"]} == {"celery@gpu-1": "H100: 1 of 80 GiB, 7% busy"}
+    [models] = found["servers"]
+    assert (models["server"], models["state"], models["models"], models["requests"], models["cache_bytes"]) == (
+        "http://models:8001", "answers", "p-1 (policy): loaded", "3", str(2**30),
+    )  # fmt: skip
     assert {row["kind"]: row["waiting"] for row in found["waiting"]}["sampling"] == "0"
     of_one = rows_of(olga.get("/control/ready.csv", {"campaign": other.pk, "days": 7}))
     assert [row["language"] for row in of_one] == ["zh"]
@@ -194,6 +203,7 @@ def test_every_table_is_a_csv_file_of_the_same_look(worked: Campaign) -> None:
     }
     assert page.context["pipeline"].rankings.total == 3
     assert "alice" in page.text
+    assert "1.0 of 4.0 GiB" in page.text
 
 
 @pytest.mark.parametrize("query", [{"days": "13"}, {"campaign": "7777"}, {"campaign": "x", "days": "-1"}])
@@ -244,7 +254,7 @@ def test_the_front_page_has_a_fixed_number_of_queries(worked: Campaign) -> None:
         rank(labeler, [1, 2, 3, 4])
         say_alive(name=f"celery@{name}", queues="sampling")
     count_days(now=later(1))
-    assert queries() == before <= 56
+    assert queries() == before <= 57
 
 
 def test_metrics_are_for_this_machine_or_for_who_has_the_token(worked: Campaign, settings: Any) -> None:

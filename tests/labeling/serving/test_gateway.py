@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import openai
@@ -26,14 +27,17 @@ from pytest_django.live_server_helper import LiveServer
 from labeling.base.refusals import ServingRefused, ServingUnavailable
 from labeling.base.states import ApiScope
 from labeling.conversations.services.consent import record_agreement
-from labeling.models import ApiToken, ChatUsage, ModelVersion, ServedConversation
+from labeling.models import ApiToken, ChatUsage, ModelVersion, ServedConversation, ServerReport
 from labeling.people.tokens.services import make_token, revoke_token
 from labeling.serving.services.following import follow_promotions
+from labeling.serving.services.reports import report_server
 from labeling.serving.services.server import ServerStream, question
 from labeling.serving.services.streaming import ChoiceEnded, Sampling, TextAdded, TokensUsed, stream_chat
 from sampler.chat_contract import answers as written
 from sampler.chat_contract.requests import ChatRequest
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.api.programs import make_account
+from tests.labeling.console.test_control_room import rows_of
 from tests.labeling.models_in_use import promoted, registered
 from tests.labeling.serving.programs import HELLO, MAY_ASK, ask, program, token_for
 from tests.processes import Processes, free_port, processes, until
@@ -96,9 +100,14 @@ def current(db: None, models: dict[str, Path]) -> ModelVersion:
     return promoted(models["sft-1"])
 
 
-def in_flight(address: str) -> int:
+def models_of(address: str) -> dict[str, Any]:
     said = httpx2.get(f"{address}/models", headers={"Authorization": f"Bearer {SECRET}"}).json()
-    return sum(model["in_flight"] for model in said["models"].values())
+    models: dict[str, Any] = said["models"]
+    return models
+
+
+def in_flight(address: str) -> int:
+    return sum(model["in_flight"] for model in models_of(address).values())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -457,6 +466,36 @@ def test_without_a_model_or_a_server_programs_are_told_to_come_back(
     with pytest.raises(ServingUnavailable):
         stream_chat(version=None, messages=HELLO, sampling=Sampling(), scope="")
     assert ChatUsage.objects.count() == 0
+
+
+def test_admins_see_what_the_server_has_without_asking_it(
+    served: str, current: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beat asked it; the page does not. One that does not answer is a row, too, and one that was left is none."""
+    follow_promotions()
+    until(lambda: models_of(served)["sft-1"]["state"] == "ready")
+    left = "http://127.0.0.1:1"
+    ServerReport.objects.create(address=left, answers=True, at=timezone.now())
+    report_server()
+    monkeypatch.setattr("labeling.serving.services.server.models", Mock(side_effect=AssertionError("the page asked")))
+    admin = admin_browser()
+    [row] = rows_of(admin.get("/control/servers.csv"))
+    assert (row["server"], row["state"], row["models"]) == (served, "answers", "sft-1 (policy): loaded")
+    assert row["requests"] == "0"
+    assert float(row["cache_bytes"]) >= 0
+    page = admin.get("/admin/").text
+    assert served in page
+    assert left not in page
+
+    monkeypatch.undo()
+    settings.SERVING_URL = down = f"http://127.0.0.1:{free_port()}"
+    report_server()
+    [row] = rows_of(admin.get("/control/servers.csv"))
+    assert (row["server"], row["state"], row["models"], row["requests"]) == (down, "does not answer", "–", "")
+    settings.SERVING_URL = None
+    report_server()
+    assert rows_of(admin.get("/control/servers.csv")) == []
+    assert not ServerReport.objects.exists()
 
 
 @pytest.mark.django_db

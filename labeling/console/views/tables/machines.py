@@ -1,6 +1,8 @@
 """What waits for workers, and which are up."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -8,12 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labeling.alerts.models import Gpu
+from labeling.alerts.queries.causes import GONE_AFTER
 from labeling.base.admin.tables import Cell, Table, named_table, number
 from labeling.base.states import SamplingFailure
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
 from labeling.ranking_tasks.models.sampling import SamplerReport
+from labeling.serving.models import ServerReport
+from labeling.serving.queries import server_reports
 from sampler.protocol import SamplerSight
+
+GIB = 2**30
 
 
 def waiting(_room: Room) -> Table:
@@ -151,14 +158,56 @@ def workers_up(_room: Room) -> Table:
     )
 
 
+def _last_sign(at: datetime, *, up: bool) -> Cell:
+    return Cell(text=ago(timezone.now() - at), value=at.isoformat(), bad=not up, note="" if up else _("gone"))
+
+
 def _worker(each: Worker) -> list[Cell]:
-    at = each.sign.at
     return [
         Cell(text=each.sign.name),
         Cell(text=each.sign.queues.replace(",", ", ") or "–"),
-        Cell(text=ago(timezone.now() - at), value=at.isoformat(), bad=not each.up, note="" if each.up else _("gone")),
+        _last_sign(each.sign.at, up=each.up),
         Cell(text=" · ".join(map(_gpu, each.sign.gpus)) or "–"),
     ]
+
+
+def servers(_room: Room) -> Table:
+    """Our server of language models, as it said of itself last."""
+    return named_table(
+        key="servers",
+        title=_("Servers of models"),
+        columns=[
+            ("server", _("Server")),
+            ("state", _("State")),
+            ("models", _("Models")),
+            ("requests", _("Requests on their way")),
+            ("cache_bytes", _("Keys and values in memory")),
+            ("last_sign", _("Last sign")),
+        ],
+        rows=[_server(each) for each in server_reports()],
+        empty=_("None has been heard of. SERVING_URL says which one it is, and beat asks it."),
+    )
+
+
+def _server(each: ServerReport) -> list[Cell]:
+    up, told = each.answers, each.told.values()
+    held, most = (sum(model[name] for model in told) for name in ("cache_bytes", "cache_limit_bytes"))
+    cache = _("%(held).1f of %(most).1f GiB") % {"held": held / GIB, "most": most / GIB}
+    return [
+        Cell(text=each.address),
+        Cell(text=_("answers") if up else _("does not answer"), bad=not up),
+        Cell(text=" · ".join(_model(name, model) for name, model in sorted(each.told.items())) or "–"),
+        number(sum(model["in_flight"] for model in told)) if up else Cell(text="–", value=""),
+        Cell(text=cache, value=held) if up else Cell(text="–", value=""),
+        _last_sign(each.at, up=timezone.now() - each.at <= GONE_AFTER),
+    ]
+
+
+def _model(name: str, model: Mapping[str, Any]) -> str:
+    """`policy-3 (policy): loaded`."""
+    aliases = f" ({', '.join(model['aliases'])})" if model["aliases"] else ""
+    state = {"ready": _("loaded"), "loading": _("is being loaded"), "failed": _("could not be loaded")}[model["state"]]
+    return f"{name}{aliases}: {state}"
 
 
 def _gpu(gpu: Gpu) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from labeling.base.admin.tables import Table
 from labeling.console.views.room import Room
-from labeling.console.views.tables.machines import sampling, waiting, workers_up
+from labeling.console.views.tables.machines import sampling, servers, waiting, workers_up
 from labeling.console.views.tables.quality import accuracy, agreement, labelers
 from labeling.console.views.tables.work import cost, per_day, progress, ready_work
 
@@ -19,7 +19,8 @@ TABLES: Mapping[str, Callable[[Room], Table]] = {
     "sampling": sampling,
     "waiting": waiting,
     "workers": workers_up,
+    "servers": servers,
 }
 """By the name that is in the address."""
-OF_THE_WHOLE = frozenset({"accuracy", "sampling", "waiting", "workers"})
+OF_THE_WHOLE = frozenset({"accuracy", "sampling", "servers", "waiting", "workers"})
 """These are of no campaign: for those who see all of them."""
