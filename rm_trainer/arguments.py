@@ -12,6 +12,8 @@ from lm.training.arguments import Precision, RuntimeArguments, TrainingArguments
 from rm_trainer.evaluation.newest import parse_time
 from rm_trainer.loss import Strength
 
+Half = Literal["all", "first", "second"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainArguments(TrainingArguments):
@@ -29,6 +31,11 @@ class TrainArguments(TrainingArguments):
     cache_directory: Annotated[
         Path | None, "Where tokenised records are kept between runs; absent, ~/.cache/concord/tokens."
     ] = None
+    half: Annotated[
+        Half,
+        "Of the split train: all of it, or one half of its prompts. Two models of different halves share no prompt, so "
+        "that one can be optimised and the other watch (Bai et al. 2022, §4.2).",
+    ] = "all"
     epochs: Annotated[int, "Passes over the rankings. InstructGPT: 1; several overfit quickly."] = 1
     rankings_per_batch: Annotated[int, "Rankings (prompts) per optimizer step. InstructGPT: 64."] = 64
     learning_rate: Annotated[float, "Peak learning rate. InstructGPT: 9e-6, insensitive to ±50%."] = 9e-6

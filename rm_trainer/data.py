@@ -11,6 +11,7 @@ from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.rendering import Renderer
 from lm.snapshot.reading import Snapshot, open_snapshot
 from lm.snapshot.records.constants import SPLITS
+from rm_trainer.arguments import Half
 from rm_trainer.dataset import TokenDataset, shortened, tokenized_demonstrations, tokenized_rankings, with_pairs
 from rm_trainer.token_cache import default_cache, forget_unused
 from rm_trainer.token_file import TokenizedRanking
@@ -56,21 +57,35 @@ def read_records(data: Path, demonstrations: Path | None) -> Records:
     return Records(snapshot=snapshot, shown=shown, demonstrations_sha256=shown.sha256 if count else None)
 
 
-def render_records(records: Records, renderer: Renderer, cache: Path | None) -> TrainingData:
-    """Raises Refused when a record breaks the data contract, or no training ranking leaves a pair to learn from."""
+def render_records(
+    records: Records, renderer: Renderer, cache: Path | None, *, half: Half = "all"
+) -> TrainingData:
+    """`half`: of the split train; valid, test and the demonstrations are those of both halves.
+
+    Raises Refused when a record breaks the data contract, or no training ranking leaves a pair to learn from.
+    """
     cache = cache or default_cache()
     forget_unused(cache)
     rankings = {split: tokenized_rankings(records.snapshot, split, renderer, cache) for split in SPLITS}
+    whole = rankings["train"]
+    if not with_pairs(whole):
+        raise Refused(_nothing_to_learn(records.snapshot, whole))
+    rankings["train"] = in_half(whole, half)
     usable = {split: with_pairs(one) for split, one in rankings.items()}
     if not usable["train"]:
-        raise Refused(_nothing_to_learn(records.snapshot, rankings["train"]))
+        raise Refused(
+            f"No ranking to learn from in {records.snapshot.directory} is of the {half} half: its prompts are too few "
+            "to be parted. Rank more prompts, or give --half all."
+        )
     demonstrations = tokenized_demonstrations(records.shown, "train", renderer, cache)
+    counts = {split: _counts(one, rankings["train"]) for split, one in rankings.items()}
+    counts["train"]["other_half"] = len(whole) - len(rankings["train"])
     return TrainingData(
         train=usable["train"],
         valid=usable["valid"],
         test=usable["test"],
         demonstrations=demonstrations,
-        counts={split: _counts(one, rankings["train"]) for split, one in rankings.items()}
+        counts=counts
         | {
             DEMONSTRATIONS: {
                 "demonstrations": len(demonstrations),
@@ -82,10 +97,20 @@ def render_records(records: Records, renderer: Renderer, cache: Path | None) -> 
     )
 
 
+def in_half(rankings: TokenDataset[TokenizedRanking], half: Half) -> TokenDataset[TokenizedRanking]:
+    """Returns the rankings of the half. What begins alike is in one half, which hangs on a hash of the beginning alone:
+    a prompt is in the same half of every snapshot, however it grows.
+    """
+    if half == "all":
+        return rankings
+    return rankings.select(np.flatnonzero(rankings.column("opening") % 2 == (half == "second")))
+
+
 def _counts(rankings: TokenDataset[TokenizedRanking], train: TokenDataset[TokenizedRanking]) -> dict[str, int]:
     """`rankings`: all of the split. `tokens`: of K full sequences a ranking; `unique_tokens`: with what they begin with
     once. `also_in_train`: of another split the prompts that begin like one that is trained on, whatever their ids, so
-    that its figures say less than they seem to. The others as usable.COUNTED has them.
+    that its figures say less than they seem to. The others as usable.COUNTED has them; what can't be used is counted
+    for the whole split, of whichever half it is.
     """
     usable = with_pairs(rankings)
     completions, prefix = usable.column("completions"), usable.column("prefix")

@@ -24,6 +24,7 @@ COUNTED = {
     "left out": ("refused_records", "incomparable_rankings"),
     "completions left out": ("empty_completions", "too_long_completions", "same_tokens_completions"),
     "messages not read": ("unread_messages",),
+    "of the other half": ("other_half",),
     "prompts also in train": ("also_in_train",),
     "prompts shortened": ("shortened_prompts",),
     "tokens dropped": ("dropped_prompt_tokens",),
@@ -140,9 +141,11 @@ def _data(metrics: Metrics) -> str:
         if filters.get("include_simulated")
         else ""
     )
+    half = metrics["config"].get("half", "all")
+    of_half = "" if half == "all" else f"**Trained on the {half} half of the split train alone.**\n\n"
     return f"""## Data
 
-{simulated}Snapshot `{metrics["snapshot_sha256"]}`,
+{simulated}{of_half}Snapshot `{metrics["snapshot_sha256"]}`,
 everything handed in up to {snapshot["as_of"]} with the filters
 `{json.dumps(filters, ensure_ascii=False)}`.
 

@@ -48,6 +48,10 @@ def note_what_is_unusual(
             progress.note(f"{split}: {remark}")
         if counts.get("tied_rankings"):
             progress.note(f"{split}: {counts['tied_rankings']} rankings are one single tie and make no pair.")
+        if counts.get("other_half"):
+            progress.note(
+                f"{split}: of the {arguments.half} half; {counts['other_half']} rankings are left to the other one."
+            )
         if counts.get("also_in_train"):
             progress.note(
                 f"{split}: {counts['also_in_train']} of its prompts begin like one that is trained on as well; its "

@@ -213,7 +213,7 @@ def _prepare(arguments: TrainArguments, progress: Progress, processes: Processes
         runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
         records = read_records(arguments.data, arguments.demonstrations)
         model, renderer = load_base_model(arguments.base, max_length=arguments.max_length, seed=arguments.seed)
-        data = render_records(records, renderer, arguments.cache_directory)
+        data = render_records(records, renderer, arguments.cache_directory, half=arguments.half)
         optimizer = ready_to_train(model, arguments, runtime)
     run = Run(
         arguments=arguments,

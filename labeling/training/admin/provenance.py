@@ -50,6 +50,7 @@ LEFT_OUT = {
     "incomparable_rankings": lazy("rankings with nothing left to compare"),
     "unread_messages": lazy("messages that the chat template leaves out"),
     "shortened_prompts": lazy("prompts shortened"),
+    "other_half": lazy("rankings left to the other half"),
     "also_in_train": lazy("prompts that begin like one that was trained on"),
 }
 """What metrics.json counts by split beside what was learned and judged (docs/reward_model.md)."""
