@@ -216,7 +216,7 @@ class ModelVersionAdmin(PolicyOrigin, ModelMeasures, versions.ModelVersionAdmin)
 
 @admin.register(RewardModel)
 class RewardModelAdmin(TrainedByRecipes, reward_models.RewardModelAdmin):
-    actions_detail = ("change_recipe", *reward_models.RewardModelAdmin.actions_detail)
+    actions_detail = ("change_recipe", "have_watched", *reward_models.RewardModelAdmin.actions_detail)
 
 
 @admin.register(ApiToken)

@@ -57,9 +57,7 @@ def read_records(data: Path, demonstrations: Path | None) -> Records:
     return Records(snapshot=snapshot, shown=shown, demonstrations_sha256=shown.sha256 if count else None)
 
 
-def render_records(
-    records: Records, renderer: Renderer, cache: Path | None, *, half: Half = "all"
-) -> TrainingData:
+def render_records(records: Records, renderer: Renderer, cache: Path | None, *, half: Half = "all") -> TrainingData:
     """`half`: of the split train; valid, test and the demonstrations are those of both halves.
 
     Raises Refused when a record breaks the data contract, or no training ranking leaves a pair to learn from.
@@ -98,8 +96,8 @@ def render_records(
 
 
 def in_half(rankings: TokenDataset[TokenizedRanking], half: Half) -> TokenDataset[TokenizedRanking]:
-    """Returns the rankings of the half. What begins alike is in one half, which hangs on a hash of the beginning alone:
-    a prompt is in the same half of every snapshot, however it grows.
+    """Returns the rankings of the half (lm.snapshot.openings.HALVES). What begins alike is in one half, which hangs on
+    a hash of the beginning alone: a prompt is in the same half of every snapshot, however it grows.
     """
     if half == "all":
         return rankings

@@ -32,6 +32,7 @@ def note_what_is_unusual(
     data: TrainingData, renderer: Renderer, sharing: Strategy, arguments: TrainArguments, progress: Progress
 ) -> None:
     """Tells people before the first step what the run leaves out, so that nothing is dropped in silence."""
+    _note_half(data, arguments, progress)
     if sharing.fallback:
         progress.note(f"Every prompt is read once per completion, not once: {sharing.fallback}.")
     if renderer.max_length < arguments.max_length:
@@ -48,10 +49,6 @@ def note_what_is_unusual(
             progress.note(f"{split}: {remark}")
         if counts.get("tied_rankings"):
             progress.note(f"{split}: {counts['tied_rankings']} rankings are one single tie and make no pair.")
-        if counts.get("other_half"):
-            progress.note(
-                f"{split}: of the {arguments.half} half; {counts['other_half']} rankings are left to the other one."
-            )
         if counts.get("also_in_train"):
             progress.note(
                 f"{split}: {counts['also_in_train']} of its prompts begin like one that is trained on as well; its "
@@ -61,6 +58,12 @@ def note_what_is_unusual(
         progress.note("There is nothing to validate on, so metrics.json will have no validation metrics.")
     if not data.demonstrations:
         progress.note("There are no demonstrations, so the rewards have no bias: their level will mean nothing.")
+
+
+def _note_half(data: TrainingData, arguments: TrainArguments, progress: Progress) -> None:
+    if arguments.half != "all":
+        left = data.counts["train"]["other_half"]
+        progress.note(f"train: of the {arguments.half} half; {left} rankings are left to the other one.")
 
 
 def reading(sharing: Strategy, counts: dict[str, int], results: Sequence[StepResult], *, epochs: int) -> PromptReading:

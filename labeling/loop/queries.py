@@ -71,6 +71,11 @@ def not_worse(run: TrainingRun) -> bool:
     return bool(run.promotion.get("test", {}).get("holds"))
 
 
+def watching_run(turn: Turn) -> TrainingRun | None:
+    """The run of the reward model that watches the turn's, from the other half of the prompts."""
+    return getattr(turn.training_run, "watching", None)
+
+
 def why_not_again(turn: Turn) -> str:
     """A sentence; "" where the step in which the turn ended may be done again."""
     if turn.state != TurnState.ENDED:

@@ -90,7 +90,7 @@ KEEP_COLUMNS = {
     "labeling_campaign": ("slug", "simulated", "stage"),
     "labeling_submitter": ("name", "split"),
     "labeling_skill": ("slug",),
-    "labeling_rewardmodel": ("slug",),
+    "labeling_rewardmodel": ("slug", "watches_id"),
     "labeling_modelcomparison": ("first_id", "second_id", "snapshot_id", "split"),
     "labeling_exclusion": (
         "ranking_id", "demonstration_id", "labeler_id", "campaign_id", "prompt_import_id", "prompt_id", "since",
@@ -103,7 +103,7 @@ KEEP_COLUMNS = {
     "labeling_turn": ("loop_id", "number", "began_at"),
     "labeling_promotion": ("version_id", "before_id", "rolled_back", "reason", "began_at"),
     "labeling_modelversion": ("kind", "reward_model_id", "name", "path", "parent_id", "snapshot_id", "metrics",
-        "simulated", "rewarded_by_id", "watched_by_id",
+        "simulated", "half", "rewarded_by_id", "watched_by_id",
     ),
     "labeling_policyrun": ("stage", "recipe_id", "start_id", "rewarded_by_id", "watched_by_id"),
     "labeling_modelcheck": ("model_version_id",),

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import not_blank, one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import CheckState, ModelBackend, ModelKind, ModelState
+from labeling.base.states import CheckState, Half, ModelBackend, ModelKind, ModelState
 
 
 class RewardModel(models.Model):
@@ -32,6 +32,10 @@ class RewardModel(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Days after which even one new ranking starts a retraining. Empty: RETRAIN_AFTER_DAYS."),
     )
+    watches = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="watcher",
+        help_text="The reward model whose other half of the rankings it learns from, and which it watches in PPO.",
+    )  # fmt: skip
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -42,11 +46,19 @@ class RewardModel(models.Model):
             models.UniqueConstraint(
                 fields=["is_default"], condition=models.Q(is_default=True), name="reward_model_one_default"
             ),
+            models.CheckConstraint(
+                condition=Q(watches=None) | Q(is_default=False), name="reward_model_watcher_not_default"
+            ),
             not_blank("name", name="reward_model_name_not_blank"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def source(self) -> "RewardModel":
+        """The reward model whose campaigns it learns from: itself, or the one that it watches."""
+        return self.watches or self
 
 
 class ModelVersionQuerySet(StatefulQuerySet["ModelVersion"]):
@@ -83,6 +95,16 @@ class ModelVersion(StatefulModel):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="watched",
         help_text="The reward model's version by which the best of its checkpoints was kept.",
     )  # fmt: skip
+    ensemble = models.ManyToManyField(
+        "self", blank=True, symmetrical=False, related_name="rewarded_with",
+        help_text="The reward models' versions that it was optimised for together with `rewarded_by`.",
+    )  # fmt: skip
+    half = models.CharField(
+        max_length=8,
+        choices=Half.choices,
+        default=Half.ALL,
+        help_text="Of a reward model: which half of the split train of its snapshot it learned from.",
+    )
     snapshot = models.ForeignKey(
         "labeling.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="model_versions"
     )
@@ -115,6 +137,7 @@ class ModelVersion(StatefulModel):
             ),
             one_of("kind", ModelKind, name="model_kind_known"),
             one_of("state", ModelState, name="model_state_known"),
+            one_of("half", Half, name="model_half_known"),
             not_blank("path", name="model_path_not_blank"),
             one_of("backend", ModelBackend, name="model_backend_known"),
             models.CheckConstraint(

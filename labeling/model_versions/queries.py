@@ -40,6 +40,14 @@ def reward_model_named(slug: str) -> RewardModel:
     return found
 
 
+def watcher_of(reward_model: RewardModel) -> RewardModel | None:
+    """The reward model that learns from the other half of its rankings and watches it in PPO.
+
+    None where none was made for that, or where that one's retraining was switched off.
+    """
+    return RewardModel.objects.filter(watches=reward_model, retrains_itself=True).first()
+
+
 def promotions_of(kind: ModelKind, reward_model: RewardModel | None = None) -> QuerySet[Promotion]:
     """What was current when, of the SFT model or of one reward model; the latest first."""
     of_kind = Promotion.objects.filter(version__kind=kind, version__reward_model=reward_model)

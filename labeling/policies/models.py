@@ -35,7 +35,14 @@ class PolicyRecipe(models.Model):
     )  # fmt: skip
     watched_reward_model = models.ForeignKey(
         RewardModel, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
-        help_text=_("Its current version only watches. Best trained on other labels; empty: nobody watches."),
+        help_text=_(
+            "Its current version only watches. Best trained on other labels. Empty: the one that was made to watch the "
+            "reward model, where there is one."
+        ),
+    )  # fmt: skip
+    ensemble = models.ManyToManyField(
+        ModelVersion, blank=True, related_name="+",
+        help_text=_("Further versions of reward models, which PPO optimises together with it as one. Empty: it alone."),
     )  # fmt: skip
     starts_itself = models.BooleanField(
         default=False,
@@ -86,6 +93,11 @@ class PolicyRun(Run):
     watched_by = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
         help_text="The reward model that only watches PPO.",
+    )  # fmt: skip
+
+    ensemble = models.ManyToManyField(
+        ModelVersion, blank=True, related_name="+",
+        help_text="The reward models that PPO optimises together with `rewarded_by`.",
     )  # fmt: skip
 
     class Meta(Run.Meta):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from labeling.base.states import CampaignStage, ModelKind, ModelState
+from labeling.base.states import CampaignStage, Half, ModelKind, ModelState
 from labeling.campaigns.models.prompts import Prompt
 from labeling.model_versions.models import ModelVersion
 from labeling.policies.models import PolicyLook, PolicyRun
@@ -70,3 +70,28 @@ def versions_to_choose(kind: ModelKind) -> QuerySet[ModelVersion]:
     """
     of_kind = ModelVersion.objects.filter(kind=kind).order_by("-pk")
     return of_kind.exclude(state=ModelState.RETIRED) if kind == ModelKind.REWARD else of_kind
+
+
+def same_labels(run: PolicyRun) -> list[ModelVersion]:
+    """The reward models of the run that learned from what the watching one learned from, too: it likes what they like,
+    so that it will not see when the policy pleases them alone.
+    """
+    watching = run.watched_by
+    if watching is None:
+        return []
+    optimised = [one for one in (run.rewarded_by, *run.ensemble.order_by("pk")) if one is not None]
+    return [one for one in optimised if _share_labels(one, watching)]
+
+
+def _share_labels(one: ModelVersion, other: ModelVersion) -> bool:
+    """Whether they are known to. Two halves share no prompt, whatever their snapshots."""
+    if one.snapshot_id is None or other.snapshot_id is None or {one.half, other.half} == {Half.FIRST, Half.SECOND}:
+        return False
+    assert one.reward_model is not None  # a CHECK constraint: they are no SFT models
+    assert other.reward_model is not None
+    first, second = one.reward_model.source, other.reward_model.source
+    return (
+        one.snapshot_id == other.snapshot_id
+        or first == second
+        or first.campaigns.filter(pk__in=second.campaigns.values("pk")).exists()
+    )

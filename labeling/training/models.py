@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labeling.base.constraints import one_of
 from labeling.base.moves import StatefulModel, StatefulQuerySet
-from labeling.base.states import ACTIVE_RUN_STATES, ModelKind, RunState, ScoringState
+from labeling.base.states import ACTIVE_RUN_STATES, Half, ModelKind, RunState, ScoringState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion, RewardModel
 
@@ -56,6 +56,12 @@ class TrainingRecipe(models.Model):
         default="none",
         help_text=_("What it does in training how much better labelers say that a completion is."),
     )
+    half = models.CharField(
+        max_length=8,
+        choices=Half.choices,
+        default=Half.ALL,
+        help_text=_("Two reward models that learn from different halves share no prompt: one can watch the other."),
+    )
     label_smoothing = models.FloatField(
         default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(0.49)],
@@ -74,6 +80,7 @@ class TrainingRecipe(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["reward_model", "version"], name="training_recipe_version_unique"),
             models.CheckConstraint(condition=models.Q(version__gte=1), name="training_recipe_version_positive"),
+            one_of("half", Half, name="training_recipe_half_known"),
             one_of("strength", [value for value, _word in STRENGTHS], name="training_recipe_strength_known"),
         ]
 
@@ -188,6 +195,10 @@ class TrainingRun(Run):
     promote_simulated = models.BooleanField(
         default=False, help_text="What learned from simulated labelers may become current, if the rule says so."
     )
+    beside = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="watching",
+        help_text="The run of the reward model that this one's watches, which was asked for together with it.",
+    )  # fmt: skip
     compared_with = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="compared_in"
     )

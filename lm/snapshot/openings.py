@@ -6,6 +6,11 @@ from collections.abc import Sequence
 
 from lm.prompt_format import Message
 
+HALVES = {"first": "^.{15}[02468ace]", "second": "^.{15}[13579bdf]"}
+"""The keys of each half of a split, as patterns: those whose first 8 bytes are an even number, and an odd one. A prompt
+is in the same half of every snapshot.
+"""
+
 
 def normalise(text: str) -> str:
     """Unicode NFKC, case folded, every run of white space one blank."""

@@ -32,7 +32,7 @@ class ScriptedRewarder:
         return Scored(self._rewards.get(text, float(len(text))))
 
 
-def current_reward_model(*, snapshot: Snapshot | None = None) -> ModelVersion:
+def current_reward_model(*, snapshot: Snapshot | None = None, half: str = "all") -> ModelVersion:
     """One that is promoted; whatever was before it is retired."""
     ModelVersion.objects.filter(kind="reward", state="current").update(state="retired")
     number = next(_numbers)
@@ -43,4 +43,5 @@ def current_reward_model(*, snapshot: Snapshot | None = None) -> ModelVersion:
         path=f"/scripted/{number}",
         state="current",
         snapshot=snapshot,
+        half=half,
     )

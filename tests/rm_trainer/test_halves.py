@@ -1,10 +1,16 @@
 """Two reward models that saw no prompt in common: `--half first` and `--half second`."""
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lm.prompt_format import Message
 from lm.rendering import Renderer
+from lm.snapshot.openings import HALVES, opening_key
 from rm_trainer.arguments import Half
 from rm_trainer.data import TrainingData, read_records, render_records
 from rm_trainer.model import load_base_model
@@ -41,6 +47,13 @@ def rendered(data: Path, renderer: Renderer, cache: Path, half: Half) -> Trainin
     return render_records(read_records(data, None), renderer, cache, half=half)
 
 
+@given(st.text())
+def test_the_patterns_of_openings_are_the_halves_that_the_trainer_makes(text: str) -> None:
+    key = opening_key([Message(role="user", content=text)])
+    parity = int(key[:16], 16) % 2
+    assert [bool(re.match(HALVES[half], key)) for half in ("first", "second")] == [parity == 0, parity == 1]
+
+
 def learned(data: TrainingData) -> set[int]:
     ids = [int(one) for one in data.train.column("id")]
     assert len(ids) == len(set(ids))
@@ -48,7 +61,7 @@ def learned(data: TrainingData) -> set[int]:
 
 
 def test_the_halves_share_no_prompt_and_leave_none_out(data: Path, renderer: Renderer, tmp_path: Path) -> None:
-    whole, first, second = (rendered(data, renderer, tmp_path, half) for half in ("all", "first", "second"))
+    whole, first, second = (rendered(data, renderer, tmp_path, half) for half in get_args(Half))
     assert learned(whole) == {*range(1, 41), *range(101, 111)}
     assert learned(first) | learned(second) == learned(whole)
     assert not learned(first) & learned(second)
@@ -65,7 +78,8 @@ def test_the_halves_share_no_prompt_and_leave_none_out(data: Path, renderer: Ren
 
 def test_a_prompt_stays_in_its_half_when_the_snapshot_grows(data: Path, renderer: Renderer, tmp_path: Path) -> None:
     grown = write_snapshot(tmp_path / "grown", rankings={"train": about(range(60, 0, -1))})
-    for half, other in (("first", "second"), ("second", "first")):
+    halves: tuple[Half, Half] = ("first", "second")
+    for half, other in (halves, halves[::-1]):
         before = learned(rendered(data, renderer, tmp_path / "cache", half)) & set(range(1, 41))
         assert before == learned(rendered(grown, renderer, tmp_path / "cache", half)) & set(range(1, 41))
         assert not before & learned(rendered(grown, renderer, tmp_path / "cache", other))

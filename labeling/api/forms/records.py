@@ -72,8 +72,8 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     class Meta:
         model = ModelVersion
         fields = (
-            "id", "kind", "name", "path", "parent", "rewarded_by", "watched_by", "snapshot", "state", "state_reason",
-            "metrics", "created_at", "promoted_at",
+            "id", "kind", "name", "path", "parent", "rewarded_by", "ensemble", "watched_by", "snapshot", "half",
+            "state", "state_reason", "metrics", "created_at", "promoted_at",
         )  # fmt: skip
 
 
@@ -97,6 +97,9 @@ class PolicyRunSerializer(serializers.ModelSerializer[PolicyRun]):
     rewarded_by = serializers.IntegerField(
         source="rewarded_by_id", allow_null=True, help_text="PPO: the reward model's version that is optimised."
     )
+    ensemble = serializers.PrimaryKeyRelatedField[ModelVersion](
+        many=True, read_only=True, help_text="PPO: the versions that are optimised together with it."
+    )
     watched_by = serializers.IntegerField(
         source="watched_by_id", allow_null=True, help_text="PPO: the reward model's version that only watches."
     )
@@ -105,7 +108,8 @@ class PolicyRunSerializer(serializers.ModelSerializer[PolicyRun]):
         model = PolicyRun
         fields = (
             "id", "stage", "trigger", "trigger_note", "state", "failure", "config", "start", "rewarded_by",
-            "watched_by", "snapshot", "model_version", "decision", "steps_total", "created_at", "finished_at",
+            "ensemble", "watched_by", "snapshot", "model_version", "decision", "steps_total", "created_at",
+            "finished_at",
         )  # fmt: skip
 
 

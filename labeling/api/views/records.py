@@ -74,7 +74,7 @@ class ModelVersionsView(ApiView):
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """Model versions with their metrics, newest first; of one kind, in one state."""
         wanted = {name: value for name, value in self.query.items() if name in ("kind", "state")}
-        found = self.paginate_queryset(ModelVersion.objects.filter(**wanted))
+        found = self.paginate_queryset(ModelVersion.objects.filter(**wanted).prefetch_related("ensemble"))
         return self.get_paginated_response(ModelVersionSerializer(found, many=True).data)
 
 
@@ -118,7 +118,7 @@ class PolicyRunsView(ApiView):
     @extend_schema(operation_id="policy_runs_list", responses=PolicyRunSerializer(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """Training runs of policies (SFT, PPO, DPO), newest first."""
-        found = self.paginate_queryset(PolicyRun.objects.all())
+        found = self.paginate_queryset(PolicyRun.objects.prefetch_related("ensemble"))
         return self.get_paginated_response(PolicyRunSerializer(found, many=True).data)
 
 

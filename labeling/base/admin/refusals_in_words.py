@@ -155,6 +155,10 @@ SENTENCES = (
         "Training run %(number)s is under way; there is never more than one of “%(model)s”. Wait for it, or end it"
         " in the admin."
     ),
+    _("“%(model)s” watches “%(other)s” and can't be watched itself."),
+    _("“%(watcher)s” watches “%(model)s” already. While it retrains by itself, both are trained together."),
+    _("No watcher can be called %(slug)s: %(why)s"),
+    _("“%(model)s” watches “%(other)s” and is fed by no campaign of its own."),
     _("POLICY_PRESET can't be used: %(why)s"),
     _("--checkpoint-every is 0: a run that is interrupted could not be gone on with. Give 1."),
     _("There is no language model to begin from: register and promote one, or choose a version."),
@@ -164,6 +168,7 @@ SENTENCES = (
     ),
     _("“%(version)s” is a reward model. Choose a language model to begin from."),
     _("DPO learns from rankings and takes no reward model. Leave it out."),
+    _("Only PPO optimises several reward models together. Leave them out."),
     _("Only PPO is watched by a reward model. Leave it out."),
     _(
         "“%(version)s” can't watch while it is optimised: it would see what it likes. Choose a version that "

@@ -8,7 +8,7 @@ from labeling.base.states.campaigns import CampaignStage, CampaignState, Campaig
 from labeling.base.states.desk import AssignmentKind, AssignmentState, RevisionState, SkipReason, Strength
 from labeling.base.states.exports import ExportState, LabelsChosen
 from labeling.base.states.legal_moves import LEGAL_MOVES, IllegalMove, check_move, legal_moves, states_before
-from labeling.base.states.model_versions import CheckState, ModelBackend, ModelKind, ModelState
+from labeling.base.states.model_versions import CheckState, Half, ModelBackend, ModelKind, ModelState
 from labeling.base.states.pay import PayEntryKind, PayPeriodState, SurveyState
 from labeling.base.states.people import WORKS_IN, LabelerGroup, LabelerState, ScreeningOutcome, SensitiveTopic
 from labeling.base.states.programs import ApiScope, DeliveryState, ScoringState, WebhookEvent
@@ -62,6 +62,7 @@ __all__ = [
     "EvaluationState",
     "ExportState",
     "GoldState",
+    "Half",
     "IllegalMove",
     "ImportState",
     "LabelerGroup",

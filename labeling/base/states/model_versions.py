@@ -17,6 +17,14 @@ class ModelState(models.TextChoices):
     RETIRED = "retired", _("Retired")
 
 
+class Half(models.TextChoices):
+    """What of the split train a reward model learns from: `--half` of rm_trainer."""
+
+    ALL = "all", _("All rankings")
+    FIRST = "first", _("First half")
+    SECOND = "second", _("Second half")
+
+
 class ModelBackend(models.TextChoices):
     """Where a model version is sampled from. The values but the first are those of sampler/backends/dialects.py."""
 

@@ -215,6 +215,7 @@ class Campaign(StatefulModel):
         RewardModel,
         blank=True,
         related_name="campaigns",
+        limit_choices_to={"watches": None},  # a watcher learns from the campaigns of the one that it watches
         help_text=_("Which reward models learn from its labels and are measured on them."),
     )
     retrain_after_rankings = models.PositiveIntegerField(

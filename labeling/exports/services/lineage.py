@@ -1,6 +1,8 @@
 """Which snapshots hold a prompt or labels of it, and which model versions learned from them."""
 
 from collections.abc import Collection, Sequence
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q
 
@@ -21,7 +23,11 @@ def snapshots_with(prompts: Collection[Prompt]) -> list[Snapshot]:
 
 
 def models_that_saw(snapshots: Sequence[Snapshot]) -> list[ModelVersion]:
-    """Trained on one of them, or going back to a version that was: as its child, or rewarded or chosen by it."""
+    """Trained on one of them, or going back to a version that was: as its child, or rewarded or chosen by it.
+
+    A reward model of one half of a snapshot is named for prompts of the other half, too: the demonstrations that set
+    the level of its rewards, and what it was judged by, are those of both.
+    """
     found = {version.pk: version for version in ModelVersion.objects.filter(snapshot__in=snapshots)}
     while new := list(ModelVersion.objects.filter(_made_by(found)).exclude(pk__in=found)):
         found |= {version.pk: version for version in new}
@@ -29,7 +35,8 @@ def models_that_saw(snapshots: Sequence[Snapshot]) -> list[ModelVersion]:
 
 
 def _made_by(versions: Collection[int]) -> Q:
-    return Q(parent__in=versions) | Q(rewarded_by__in=versions) | Q(watched_by__in=versions)
+    origins = ("parent", "rewarded_by", "watched_by", "ensemble")
+    return reduce(or_, (Q(**{f"{name}__in": versions}) for name in origins))
 
 
 def _holds(snapshot: Snapshot, prompts: Collection[Prompt]) -> bool:

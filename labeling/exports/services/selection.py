@@ -177,7 +177,7 @@ def _campaigns_of(reward_model: str) -> tuple[str, ...]:
         found = reward_model_named(reward_model)
     except ModelRefused as refused:
         raise SnapshotRefused(str(refused)) from refused
-    return tuple(found.campaigns.order_by("slug").values_list("slug", flat=True))
+    return tuple(found.source.campaigns.order_by("slug").values_list("slug", flat=True))
 
 
 def _campaigns_with(use: CampaignUse) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from labeling.base.states import OPEN_TURN_STATES, TurnState
 from labeling.evaluations.rules.gate import Decision
 from labeling.loop.admin.words import said_in_words
 from labeling.loop.models import Loop, Turn
-from labeling.loop.queries import PolicyFigures, decision_of, figures_of_policy, new_rankings
+from labeling.loop.queries import PolicyFigures, decision_of, figures_of_policy, new_rankings, watching_run
 from labeling.model_versions.models import ModelVersion
 
 ORDER = [*OPEN_TURN_STATES, TurnState.PROMOTED]
@@ -65,7 +65,7 @@ def picture_of(loop: Loop) -> list[Drawn]:
 
 
 def _turns(loop: Loop) -> QuerySet[Turn]:
-    beside = ("training_run", "policy_run__model_version", "evaluation", "reward_before", "reward_after")
+    beside = ("training_run__watching", "policy_run__model_version", "evaluation", "reward_before", "reward_after")
     return loop.turns.select_related("loop", *beside, "policy_before", "policy_after").order_by("-number")
 
 
@@ -120,6 +120,9 @@ def _of_reward_model(turn: Turn) -> Content:
     lines = _changed(turn.reward_before, turn.reward_after)
     link = reverse("admin:labeling_trainingrun_change", args=[run.pk])
     lines.append(Line(text=_("Training run %(number)s") % {"number": run.pk}, link=link))
+    if watching := watching_run(turn):
+        link = reverse("admin:labeling_trainingrun_change", args=[watching.pk])
+        lines.append(Line(text=_("Watching: training run %(number)s") % {"number": watching.pk}, link=link))
     measured = run.evaluation.get("new")
     if not measured:
         return run.get_state_display(), lines, None

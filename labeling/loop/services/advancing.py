@@ -30,7 +30,7 @@ from labeling.evaluations.services.planning import plan_evaluation
 from labeling.evaluations.services.promoting import promote_candidate
 from labeling.evaluations.services.running import start_evaluation
 from labeling.loop.models import Loop, Turn
-from labeling.loop.queries import figures_of_policy, new_rankings, not_worse
+from labeling.loop.queries import figures_of_policy, new_rankings, not_worse, watching_run
 from labeling.loop.rules import policy_gate, reward_model_gate, with_policy
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_reward_model, current_sft_model
@@ -103,6 +103,9 @@ def _train_reward_model(turn: Turn) -> bool:
     if turn.training_run is None:
         return _begin_reward_model(turn)
     if (version := _outcome(turn, turn.training_run)) is None:
+        return turn.state == TurnState.ENDED
+    watching = watching_run(turn)
+    if watching is not None and _outcome(turn, watching) is None:
         return turn.state == TurnState.ENDED
     closed = reward_model_gate(
         gate=turn.loop.reward_gate,

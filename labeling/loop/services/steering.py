@@ -9,7 +9,7 @@ from labeling.base.refusals import LoopRefused
 from labeling.base.states import EvaluationState, RunState, TurnState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.loop.models import Loop, Turn
-from labeling.loop.queries import why_not_again
+from labeling.loop.queries import watching_run, why_not_again
 from labeling.loop.services.advancing import advance, lock, open_turn, pause
 from labeling.model_versions.models import RewardModel
 
@@ -82,7 +82,7 @@ def take_up_again(*, turn: Turn) -> Turn | None:
 def _begun_anew(turn: Turn) -> dict[str, None]:
     """The links to what failed, taken off."""
     failed: dict[str, None] = {}
-    if turn.training_run and turn.training_run.state == RunState.FAILED:
+    if any(run and run.state == RunState.FAILED for run in (turn.training_run, watching_run(turn))):
         failed["training_run"] = None
     if turn.policy_run and turn.policy_run.state == RunState.FAILED:
         failed["policy_run"] = None

@@ -7,10 +7,12 @@ from django.core.management.base import BaseCommand, CommandError
 from labeling.base.refusals import ModelRefused, RetrainingRefused
 from labeling.base.states import RunState
 from labeling.model_versions.queries import reward_model_named
+from labeling.model_versions.services.reward_models import default_reward_model
 from labeling.models import TrainingRun
 from labeling.training.services.requesting import QUEUED_RUNS, request_retraining
 from labeling.training.services.retraining import retrain
 from labeling.training.services.runs import claim_run
+from labeling.training.services.watching import have_watched
 
 
 class Command(BaseCommand):
@@ -21,6 +23,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reward-model", metavar="SLUG", help="Which one; the default one if left out.")
+        parser.add_argument(
+            "--halves",
+            action="store_true",
+            help="Train it on one half of the prompts and, to watch it in PPO, another reward model on the other half. "
+            "That holds from then on: later calls without --halves train both, too.",
+        )
         parser.add_argument("--now", action="store_true", help="Do it here and wait for the end.")
         parser.add_argument(
             "--include-simulated",
@@ -36,9 +44,11 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         try:
             slug = options["reward_model"]
-            run = request_retraining(
+            reward_model = default_reward_model() if slug is None else reward_model_named(slug)
+            ask = have_watched if options["halves"] and not hasattr(reward_model, "watcher") else request_retraining
+            run = ask(
                 trigger="manual",
-                reward_model=None if slug is None else reward_model_named(slug),
+                reward_model=reward_model,
                 note="manage.py retrain_reward_model",
                 include_simulated=options["include_simulated"],
                 promote_simulated=options["promote_simulated"],
@@ -47,6 +57,8 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from refused
         if options["now"]:
             self._do_here(run)
+            if watching := TrainingRun.objects.filter(beside=run).first():
+                self._do_here(watching)
         elif QUEUED_RUNS.send():
             self.stdout.write(f"Training run {run.pk} is queued; follow it in the admin.")
         else:

@@ -1,6 +1,7 @@
 import socket
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management import call_command
@@ -9,9 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from labeling.base.refusals import Refusal
 from labeling.base.states import CheckState, ModelKind, ModelState, PolicyStage, RunState
 from labeling.imports.services.starter import load_starter_demonstrations
-from labeling.model_versions.queries import current_reward_model, current_sft_model
+from labeling.model_versions.queries import current_reward_model, current_sft_model, watcher_of
 from labeling.model_versions.services.promotion import promote_when_checked
-from labeling.models import ModelCheck, ModelVersion, PolicyRun
+from labeling.model_versions.services.reward_models import default_reward_model
+from labeling.models import ModelCheck, ModelVersion, PolicyRun, RewardModel
 from labeling.policies.services.requesting import QUEUED_POLICY_RUNS, request_policy_run
 from labeling.policies.services.training import train_policy
 from labeling.training.services.runs import claim_run
@@ -33,6 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--start", metavar="VERSION", help="The language model to begin from; the current one.")
         parser.add_argument(
             "--rewarded-by", metavar="VERSION", help="The reward model's version; the current one if left out."
+        )
+        parser.add_argument(
+            "--together-with", metavar="VERSION", nargs="+", help="Further reward models, which ppo optimises as one."
         )
         parser.add_argument("--watched-by", metavar="VERSION", help="Another one, which only watches ppo.")
         parser.add_argument("--now", action="store_true", help="Do it here and wait for the end.")
@@ -66,7 +71,8 @@ class Command(BaseCommand):
                 note="manage.py train_policy",
                 start=_named(options["start"], ModelKind.SFT),
                 rewarded_by=self._rewarded_by(options),
-                watched_by=_named(options["watched_by"], ModelKind.REWARD),
+                ensemble=_all_named(options["together_with"]),
+                watched_by=self._watched_by(options),
                 include_simulated=options["include_simulated"],
             )
         except Refusal as refused:
@@ -94,14 +100,19 @@ class Command(BaseCommand):
             time.sleep(LOOK_SECONDS)
 
     def _rewarded_by(self, options: dict[str, Any]) -> ModelVersion | None:
-        """The one named; in a demo, where none is current yet, the latest one that learned from simulated labelers."""
-        named = _named(options["rewarded_by"], ModelKind.REWARD)
-        if named or options["stage"] != PolicyStage.PPO or not options["include_simulated"] or current_reward_model():
-            return named
-        latest = ModelVersion.objects.filter(kind=ModelKind.REWARD, simulated=True).exclude(state=ModelState.RETIRED)
-        found = latest.order_by("-pk").first()
+        return _named(options["rewarded_by"], ModelKind.REWARD) or self._candidate(default_reward_model(), options)
+
+    def _watched_by(self, options: dict[str, Any]) -> ModelVersion | None:
+        watcher = watcher_of(default_reward_model())
+        return _named(options["watched_by"], ModelKind.REWARD) or (watcher and self._candidate(watcher, options))
+
+    def _candidate(self, reward_model: RewardModel, options: dict[str, Any]) -> ModelVersion | None:
+        """In a demo, where no version is current yet, the latest one that learned from simulated labelers."""
+        if options["stage"] != PolicyStage.PPO or not options["include_simulated"] or current_reward_model(reward_model):
+            return None
+        found = reward_model.versions.filter(simulated=True).exclude(state=ModelState.RETIRED).order_by("-pk").first()
         if found is not None:
-            self.stdout.write(f"No reward model is current; the latest candidate is taken: “{found}”.")
+            self.stdout.write(f"No version of “{reward_model}” is current; the latest candidate is taken: “{found}”.")
         return found
 
     def _do_here(self, run: PolicyRun, options: dict[str, Any]) -> None:
@@ -152,3 +163,8 @@ def _named(name: str | None, kind: ModelKind) -> ModelVersion | None:
         known = ", ".join(ModelVersion.objects.filter(kind=kind).values_list("name", flat=True))
         raise CommandError(f"There is no {kind.label} model “{name}”; there are: {known or 'none yet'}.")
     return found
+
+
+def _all_named(names: Sequence[str] | None) -> list[ModelVersion] | None:
+    found = [_named(name, ModelKind.REWARD) for name in names or ()]
+    return [one for one in found if one is not None] or None

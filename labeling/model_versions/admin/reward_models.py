@@ -71,12 +71,12 @@ class RewardModelAdmin(BaseAdmin):
         }
 
     def buttons_for(self, row: RewardModel) -> Iterable[str]:
-        return ("roll_back",) if row.is_default else ("roll_back", "make_default")
+        return ("roll_back",) if row.is_default or row.watches else ("roll_back", "make_default")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RewardModel]:
         current = Prefetch("versions", ModelVersion.objects.current(), to_attr="current_versions")
         found: QuerySet[RewardModel] = super().get_queryset(request)
-        return found.prefetch_related(current, "campaigns")
+        return found.select_related("watches", "watcher").prefetch_related(current, "campaigns", "watches__campaigns")
 
     @column(lazy("Current version"))
     def current(self, reward_model: Any) -> str:
@@ -87,7 +87,7 @@ class RewardModelAdmin(BaseAdmin):
 
     @column(lazy("Fed by"))
     def fed_by(self, reward_model: RewardModel) -> str:
-        return ", ".join(str(campaign) for campaign in reward_model.campaigns.all()) or "–"
+        return ", ".join(str(campaign) for campaign in reward_model.source.campaigns.all()) or "–"
 
     @column(lazy("Default"), label={"default": "success"})
     def default(self, reward_model: RewardModel) -> tuple[str, str] | str:

@@ -20,7 +20,7 @@ from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.model_admins import RecordAdmin, as_json, button, column, shown
 from labeling.base.admin.notes_in_words import note_in_words
 from labeling.base.admin.state_labels import STATE_COLOURS, state_label
-from labeling.base.states import CheckState, ModelKind, ModelState, legal_moves
+from labeling.base.states import CheckState, Half, ModelKind, ModelState, legal_moves
 from labeling.model_versions.admin.backends import backend_page
 from labeling.model_versions.admin.rolling_back import EFFECT, roll_back_page
 from labeling.model_versions.models import ModelVersion, RewardModel
@@ -80,7 +80,7 @@ class ModelVersionAdmin(RecordAdmin):
     search_fields = ("name", "path")
     fields = (
         "kind", "reward_model", "name", "path", "backend", "server", "served_name", "state",
-        "checks_text", "parent", "rewarded_by", "watched_by", "snapshot",
+        "checks_text", "parent", "rewarded_by", "ensemble", "watched_by", "snapshot", "half",
         "created_at", "simulated", "promoted_at", "metrics_text",
     )  # fmt: skip
     readonly_fields = ("checks_text", "metrics_text")
@@ -135,7 +135,8 @@ class ModelVersionAdmin(RecordAdmin):
         if version.snapshot is None:
             return ""
         link = reverse("admin:labeling_snapshot_change", args=[version.snapshot_id])
-        return format_html('<a href="{}">{}</a>', link, _("Snapshot %(number)d") % {"number": version.snapshot_id})
+        snapshot = format_html('<a href="{}">{}</a>', link, _("Snapshot %(number)d") % {"number": version.snapshot_id})
+        return snapshot if version.half == Half.ALL else format_html("{}, {}", snapshot, version.get_half_display())
 
     @column(lazy("Metrics"))
     def metrics_text(self, version: ModelVersion) -> str:

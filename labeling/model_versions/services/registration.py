@@ -1,13 +1,14 @@
 """Registers versions: whose files look whole are candidates, which wait for a worker to try them."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.refusals import ModelRefused
-from labeling.base.states import CheckState, ModelKind
+from labeling.base.states import CheckState, Half, ModelKind
 from labeling.model_versions.models import ModelCheck, ModelVersion, RewardModel
 from labeling.model_versions.services.checks import check_again
 from labeling.model_versions.services.reward_models import default_reward_model
@@ -31,6 +32,7 @@ def register_model(
     parent: ModelVersion | None = None,
     rewarded_by: ModelVersion | None = None,
     watched_by: ModelVersion | None = None,
+    ensemble: Iterable[ModelVersion] = (),
     snapshot_id: int | None = None,
     metrics: Metrics | PolicyMetrics | None = None,
     simulated: bool = False,
@@ -39,9 +41,10 @@ def register_model(
     """A new candidate, which waits for a worker to try it. The directory must hold a safetensors checkpoint of that
     kind, with its tokenizer. `used`: what a worker has done with it already, where nobody needs to try it again.
 
-    `reward_model`: which one it is a version of; of the default one unless it is named. `rewarded_by`, `watched_by`: of
-    a policy, the reward models' versions that it comes of. `simulated`: it learned from
-    simulated labelers, as its own metrics.json may say, too. Raises ModelRefused.
+    `reward_model`: which one it is a version of; of the default one unless it is named. `rewarded_by`, `watched_by`,
+    `ensemble`: of a policy, the reward models' versions that it comes of. `simulated`: it learned from simulated
+    labelers, as its own metrics.json may say, too, which also says of which half of the rankings it is. Raises
+    ModelRefused.
     """
     try:
         CHECK_FILES[kind](path)
@@ -64,7 +67,9 @@ def register_model(
         snapshot_id=snapshot_id,
         metrics=metrics or {},
         simulated=simulated or _says_simulated(path),
+        half=_half_in(path),
     )
+    version.ensemble.set(ensemble)
     if used:
         ModelCheck.objects.create(
             model_version=version, state=CheckState.PASSED, result=used, finished_at=timezone.now()
@@ -81,6 +86,14 @@ def _says_simulated(path: Path) -> bool:
         return has_simulated(counts)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
+
+
+def _half_in(path: Path) -> Half:
+    """Which half of the split train the trainer says that it learned from."""
+    try:
+        return Half(json.loads((path / "metrics.json").read_text(encoding="utf-8"))["config"]["half"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return Half.ALL
 
 
 def has_simulated(counts: Counts) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
+from labeling.base.refusals import ModelRefused
 from labeling.model_versions.models import RewardModel
 
 
@@ -37,7 +38,12 @@ def change_reward_model(*, reward_model: RewardModel, **fields: Any) -> None:
 
 @transaction.atomic
 def make_default(*, reward_model: RewardModel) -> None:
-    """From now on new campaigns feed it, and programs that name none get its rewards."""
+    """From now on new campaigns feed it, and programs that name none get its rewards.
+
+    Raises ModelRefused for one that watches another: no campaign feeds it.
+    """
+    if reward_model.watches is not None:
+        raise ModelRefused(f"“{reward_model}” watches “{reward_model.watches}” and is fed by no campaign of its own.")
     list(RewardModel.objects.select_for_update().order_by("pk"))
     RewardModel.objects.filter(is_default=True).update(is_default=False)
     RewardModel.objects.filter(pk=reward_model.pk).update(is_default=True)

@@ -52,6 +52,8 @@ LABELS: Mapping[str, StrPromise] = {
     "entropy_floor": _("Stop below this part of the first entropy"),
     "length_floor": _("Stop below this part of the first length"),
     "patience": _("Looks of over-optimisation until it stops"),
+    "ensemble_rule": _("Reward models together by"),
+    "ensemble_penalty": _("λ, what a deviation between reward models costs"),
     "leave_out_long_prompts": _("Leave out prompts that are too long"),
     "rankings_per_batch": _("Rankings per batch"),
     "label_smoothing": _("Label smoothing"),

@@ -3,14 +3,14 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import choice, long_text, switch
+from labeling.base.admin.fields import choice, long_text, several, switch
 from labeling.base.admin.filters import by_choice, yes_or_no
 from labeling.base.admin.model_admins import button, shown
 from labeling.base.states import ModelKind, PolicyStage
@@ -19,8 +19,9 @@ from labeling.model_versions.models import ModelVersion
 from labeling.policies.admin.curves import curves_of
 from labeling.policies.admin.option_labels import LABELS
 from labeling.policies.admin.sentences import FAILURES, decision_in_words
+from labeling.policies.admin.version_choices import reward_versions, versions_by_id
 from labeling.policies.models import PolicyRun
-from labeling.policies.queries import side_by_side, versions_to_choose
+from labeling.policies.queries import same_labels, side_by_side
 from labeling.policies.services.requesting import QUEUED_POLICY_RUNS, request_policy_run
 from labeling.training.admin.provenance import evaluation_context
 from labeling.training.admin.runs import WHILE_IT_GOES_ON, Curve, RunAdmin
@@ -30,8 +31,7 @@ SNAPSHOTS_SHOWN = 50
 
 
 def _versions(kind: ModelKind) -> list[tuple[str, str]]:
-    found = [(str(one.pk), f"{one} ({one.get_state_display()})") for one in versions_to_choose(kind)]
-    return [("", _("The current one, or what the recipe says")), *found]
+    return [("", _("The current one, or what the recipe says")), *versions_by_id(kind)]
 
 
 def _language_models() -> list[tuple[str, str]]:
@@ -56,11 +56,19 @@ class TrainPolicyForm(forms.Form):
         required=False,
         help_text=lazy("PPO optimises it. SFT only chooses its epoch by one that is named here. DPO has none."),
     )
+    ensemble = several(
+        lazy("Together with"),
+        reward_versions,
+        help_text=lazy("PPO alone: further reward models, optimised as one. Empty: those of the recipe."),
+    )
     watched_by = choice(
         lazy("Watched by"),
         _reward_models,
         required=False,
-        help_text=lazy("PPO alone: another reward model that sees when the policy pleases its own alone."),
+        help_text=lazy(
+            "PPO alone: another reward model that sees when the policy pleases its own alone. Best of the other half, "
+            "or of other campaigns: one that learned from the same labels likes the same mistakes."
+        ),
     )
     snapshot = choice(lazy("Snapshot"), _snapshots, required=False)
     note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
@@ -90,15 +98,16 @@ class PolicyRunAdmin(RunAdmin):
     change_form_outer_before_template = "policies/admin/policy_run.html"
     progress_template = "policies/admin/policy_progress.html"
     fields = (
-        "stage", "recipe", "show_trigger", "why_asked", "include_simulated", "start", "rewarded_by", "watched_by",
-        "snapshot", "base", "model_version", *WHILE_IT_GOES_ON,
+        "stage", "recipe", "show_trigger", "why_asked", "include_simulated", "start", "rewarded_by", "ensemble",
+        "watched_by", "snapshot", "base", "model_version", *WHILE_IT_GOES_ON,
     )  # fmt: skip
     actions_list = ("train_a_policy",)
     failures = FAILURES
     option_names = LABELS
 
     def page_context(self, request: HttpRequest, run: PolicyRun) -> dict[str, Any]:
-        return super().page_context(request, run) | evaluation_context(run.model_version)
+        context = super().page_context(request, run) | evaluation_context(run.model_version)
+        return context | {"same_labels": _same_labels(run)}
 
     def live_context(self, request: HttpRequest, run: PolicyRun) -> dict[str, Any]:
         asked = request.GET.get("look", "")
@@ -123,11 +132,14 @@ class PolicyRunAdmin(RunAdmin):
                 note=cleaned["note"],
                 start=_version(cleaned["start"]),
                 rewarded_by=_version(cleaned["rewarded_by"]),
+                ensemble=list(ModelVersion.objects.filter(pk__in=cleaned["ensemble"])) or None,
                 watched_by=_version(cleaned["watched_by"]),
                 snapshot=Snapshot.objects.filter(pk=cleaned["snapshot"]).first() if cleaned["snapshot"] else None,
                 include_simulated=cleaned["include_simulated"],
             )
             self.log_addition(request, run, [{"added": {}}])
+            if same := _same_labels(run):
+                messages.warning(request, same)
             if QUEUED_POLICY_RUNS.send():
                 return _("%(run)s is on its way to a training worker.") % {"run": self.title_of(run)}
             return _("%(run)s waits: Redis can't be reached, beat sends it later.") % {"run": self.title_of(run)}
@@ -145,6 +157,18 @@ class PolicyRunAdmin(RunAdmin):
             form=TrainPolicyForm,
         )  # fmt: skip
         return confirm(self, request, confirmation, act)
+
+
+def _same_labels(run: PolicyRun) -> str:
+    """Warns of a watching model that is of the same labels as what it watches; "" where it is not known to be."""
+    same = same_labels(run)
+    if not same:
+        return ""
+    return _(
+        "“%(watching)s” learned from the same labels as “%(optimised)s” and likes the same mistakes, so it will hardly "
+        "see when the policy makes them. Have the reward model watched on its own page: two are trained then, of one "
+        "half of the prompts each."
+    ) % {"watching": run.watched_by, "optimised": "”, “".join(map(str, same))}
 
 
 def _version(pk: str) -> ModelVersion | None:

@@ -14,14 +14,15 @@ from django.utils.translation import gettext_lazy as lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import choice, long_text, switch, text
+from labeling.base.admin.fields import choice, long_text, several, switch, text
 from labeling.base.admin.filters import by_choice
 from labeling.base.admin.model_admins import RecordAdmin, button, column, shown
 from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import PolicyRefused
 from labeling.base.states import PolicyStage
-from labeling.model_versions.models import RewardModel
+from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.policies.admin.option_labels import LABELS
+from labeling.policies.admin.version_choices import reward_versions
 from labeling.policies.models import PolicyRecipe
 from labeling.policies.rules.options import Value, decided, kind_of
 from labeling.policies.services.recipes import change_recipe, current_recipe
@@ -45,8 +46,8 @@ class PolicyRecipeAdmin(RecordAdmin):
     list_select_related = ("created_by",)
     change_form_outer_before_template = "policies/admin/policy_recipe.html"
     fields = (
-        "stage", "version", "base", "reward_model", "watched_reward_model", "starts_itself", "after_labels", "note",
-        "created_by", "created_at",
+        "stage", "version", "base", "reward_model", "ensemble", "watched_reward_model", "starts_itself",
+        "after_labels", "note", "created_by", "created_at",
     )  # fmt: skip
     actions_list = ("change_sft", "change_ppo", "change_dpo")
 
@@ -87,6 +88,8 @@ class PolicyRecipeAdmin(RecordAdmin):
                 for name in ("reward_model", "watched_reward_model")
                 if name in cleaned
             }
+            if "ensemble" in cleaned:
+                models["ensemble"] = ModelVersion.objects.filter(pk__in=cleaned.pop("ensemble"))
             entered = {name: cleaned.pop(name) for name in decided(stage)}
             options = {name: None if value == "" else value for name, value in entered.items()}
             recipe = change_recipe(stage=stage, options=options, by=request.user, **models, **cleaned)
@@ -124,6 +127,9 @@ def _form_of(recipe: PolicyRecipe) -> Callable[..., forms.Form]:
     if stage == PolicyStage.PPO:
         for name, label in (("reward_model", lazy("Reward model")), ("watched_reward_model", lazy("Watched by"))):
             fields[name] = choice(label, _reward_models, required=False, help_text=_help(name))
+        fields["ensemble"] = several(
+            lazy("Together with"), partial(reward_versions, recipe.ensemble.all()), help_text=_help("ensemble")
+        )
     for name in decided(stage):
         fields[name] = _field(name, kind_of(stage, name))
     fields["starts_itself"] = switch(lazy("Starts by itself"), help_text=_help("starts_itself"))
@@ -141,6 +147,8 @@ def _form_of(recipe: PolicyRecipe) -> Callable[..., forms.Form]:
 def _initial(recipe: PolicyRecipe, name: str) -> object:
     if name in recipe.options:
         return recipe.options[name]
+    if name == "ensemble":
+        return [str(pk) for pk in recipe.ensemble.values_list("pk", flat=True)]
     value = getattr(recipe, name)
     return value.slug if isinstance(value, RewardModel) else value
 

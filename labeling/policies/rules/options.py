@@ -37,7 +37,7 @@ OF_STAGE: Mapping[str, tuple[str, ...]] = {
         "warmup_steps", "beta", "kl_place", "gamma", "pretraining", "pretraining_examples", "pretraining_length",
         "advantage", "advantage_scale", "gae_decay", "clip_ratio", "clip_value", "temperature", "missing_end",
         "missing_end_reward", "reward_scale", "ema_decay", "watch_every", "watch_prompts", "kl_budget",
-        "entropy_floor", "length_floor", "patience", "leave_out_long_prompts",
+        "entropy_floor", "length_floor", "patience", "leave_out_long_prompts", "ensemble_rule", "ensemble_penalty",
     ),
     PolicyStage.DPO: ("epochs", "rankings_per_batch", "warmup_steps", "beta", "label_smoothing"),
 }  # fmt: skip

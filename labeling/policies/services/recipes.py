@@ -1,5 +1,6 @@
 """How policies are trained: recipes, which an admin changes and every run keeps."""
 
+from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
 from django.conf import settings
@@ -7,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from labeling.base.refusals import PolicyRefused
-from labeling.base.states import PolicyStage
-from labeling.model_versions.models import RewardModel
+from labeling.base.states import ModelKind, PolicyStage
+from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.policies.models import PolicyRecipe
 from labeling.policies.rules.options import Options, check_options, first_options
 from lm.errors import Refused
@@ -48,9 +49,15 @@ def current_recipe(stage: PolicyStage) -> PolicyRecipe:
 
 @transaction.atomic
 def change_recipe(
-    *, stage: PolicyStage, options: Options, by: User | None = None, **changes: Unpack[RecipeChanges]
+    *,
+    stage: PolicyStage,
+    options: Options,
+    by: User | None = None,
+    ensemble: Sequence[ModelVersion] | None = None,
+    **changes: Unpack[RecipeChanges],
 ) -> PolicyRecipe:
-    """A new version of the recipe, by which the next run is trained. `options`: those that change.
+    """A new version of the recipe, by which the next run is trained. `options`: those that change. `ensemble`: further
+    versions of reward models that PPO optimises, in place of those of the latest version.
 
     Raises PolicyRefused for options that the trainer would refuse; ValidationError for another value.
     """
@@ -63,4 +70,8 @@ def change_recipe(
     )
     recipe.full_clean()
     recipe.save()
+    together = latest.ensemble.all() if ensemble is None else ensemble
+    if wrong := next((one for one in together if one.kind != ModelKind.REWARD), None):
+        raise PolicyRefused(f"“{wrong}” is no reward model. Choose one that gives rewards.")
+    recipe.ensemble.set(together)
     return recipe

@@ -1,5 +1,7 @@
 """A policy's training is asked for: by a person, beat, or a turn of the loop. Its models are settled here and kept."""
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -8,7 +10,7 @@ from labeling.base.refusals import PolicyRefused
 from labeling.base.states import ModelKind, ModelState, PolicyStage, RunState
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion, RewardModel
-from labeling.model_versions.queries import current_reward_model, current_sft_model, why_unusable
+from labeling.model_versions.queries import current_reward_model, current_sft_model, watcher_of, why_unusable
 from labeling.policies.models import PolicyRecipe, PolicyRun
 from labeling.policies.services.recipes import current_recipe
 from labeling.training.services.runs import SEND_AGAIN_AFTER
@@ -31,6 +33,7 @@ def request_policy_run(
     note: str = "",
     start: ModelVersion | None = None,
     rewarded_by: ModelVersion | None = None,
+    ensemble: Sequence[ModelVersion] | None = None,
     watched_by: ModelVersion | None = None,
     snapshot: Snapshot | None = None,
     include_simulated: bool = False,
@@ -39,7 +42,9 @@ def request_policy_run(
 
     `start`: the language model that it begins from; where it is left out, SFT begins from the recipe's base, and
     whatever has none from the SFT model that is current. `rewarded_by`, `watched_by`: reward models; for PPO the
-    current versions of the recipe's where left out. `snapshot`: what it learns from; a new one where left out.
+    current versions of the recipe's where left out, and where the recipe names nobody who watches, of the reward model
+    that was made to watch. `ensemble`: those that PPO optimises together with `rewarded_by`; the recipe's where left
+    out. `snapshot`: what it learns from; a new one where left out.
 
     The run keeps these versions whatever becomes of them: one that is retired meanwhile is on the disk as before.
 
@@ -50,13 +55,15 @@ def request_policy_run(
     start = start or _start_of(recipe)
     if stage == PolicyStage.PPO:
         rewarded_by = rewarded_by or _current_version(recipe.reward_model)
-        watched_by = watched_by or _current_watcher(recipe)
-    _check_models(stage, start, rewarded_by, watched_by)
+        watched_by = watched_by or _current_watcher(recipe, rewarded_by)
+        ensemble = list(recipe.ensemble.all()) if ensemble is None else ensemble
+    together = [one for one in ensemble or () if one != rewarded_by]
+    _check_models(stage, start, rewarded_by, together, watched_by)
     if snapshot is not None:
         _check_snapshot(stage, snapshot)
     try:
         with transaction.atomic():
-            return PolicyRun.objects.create(
+            run = PolicyRun.objects.create(
                 stage=stage,
                 recipe=recipe,
                 trigger=trigger,
@@ -67,6 +74,8 @@ def request_policy_run(
                 snapshot=snapshot,
                 include_simulated=include_simulated,
             )
+            run.ensemble.set(together)
+            return run
     except IntegrityError:
         active = PolicyRun.objects.active().filter(stage=stage).first()
         raise PolicyRefused(
@@ -95,28 +104,38 @@ def _current_version(reward_model: RewardModel | None) -> ModelVersion:
     return current
 
 
-def _current_watcher(recipe: PolicyRecipe) -> ModelVersion | None:
-    return None if recipe.watched_reward_model is None else _current_version(recipe.watched_reward_model)
+def _current_watcher(recipe: PolicyRecipe, rewarded_by: ModelVersion) -> ModelVersion | None:
+    watching = recipe.watched_reward_model
+    if watching is None and rewarded_by.reward_model is not None:
+        watching = watcher_of(rewarded_by.reward_model)
+    return None if watching is None else _current_version(watching)
 
 
 def _check_models(
-    stage: PolicyStage, start: ModelVersion | None, rewarded_by: ModelVersion | None, watched_by: ModelVersion | None
+    stage: PolicyStage,
+    start: ModelVersion | None,
+    rewarded_by: ModelVersion | None,
+    ensemble: Sequence[ModelVersion],
+    watched_by: ModelVersion | None,
 ) -> None:
     if start is not None and start.kind != ModelKind.SFT:
         raise PolicyRefused(f"“{start}” is a reward model. Choose a language model to begin from.")
-    for version in (rewarded_by, watched_by):
+    for version in (rewarded_by, *ensemble, watched_by):
         if version is not None and version.kind != ModelKind.REWARD:
             raise PolicyRefused(f"“{version}” is no reward model. Choose one that gives rewards.")
     if rewarded_by is not None and stage == PolicyStage.DPO:
         raise PolicyRefused("DPO learns from rankings and takes no reward model. Leave it out.")
     if watched_by is not None and stage != PolicyStage.PPO:
         raise PolicyRefused("Only PPO is watched by a reward model. Leave it out.")
-    if watched_by is not None and watched_by == rewarded_by:
+    if ensemble and stage != PolicyStage.PPO:
+        raise PolicyRefused("Only PPO optimises several reward models together. Leave them out.")
+    optimised = [one.path for one in (rewarded_by, *ensemble) if one is not None]
+    if watched_by is not None and watched_by.path in optimised:  # by whatever name it is on record
         raise PolicyRefused(
             f"“{watched_by}” can't watch while it is optimised: it would see what it likes. Choose a version that "
             "learned from other labels, or none."
         )
-    for version in (start, rewarded_by, watched_by):
+    for version in (start, rewarded_by, *ensemble, watched_by):
         if version is not None:
             _check_usable(version)
 

@@ -67,7 +67,7 @@ def _train(run: PolicyRun) -> None:
     )
     if not (output / "metrics.json").exists():
         program = Program(settings.POLICY_TRAIN_LAUNCHER, log_path, lambda event: note(run=run, event=event))
-        arguments = ["--data", snapshot.path, "--base", base, *_reward_models(run), *flags(options)]
+        arguments = ["--data", snapshot.path, "--base", base, *_reward_models(run, output), *flags(options)]
         program.run_from_checkpoint(run.stage, arguments, output=output)
     begin_evaluating(run=run)
     _register(run, snapshot, output, remarks)
@@ -86,9 +86,27 @@ def storable(samples: Sequence[Sample]) -> list[Sample]:
     return [{**sample, "text": sample["text"].replace("\0", "\N{REPLACEMENT CHARACTER}")} for sample in samples]
 
 
-def _reward_models(run: PolicyRun) -> list[str]:
+def _reward_models(run: PolicyRun, output: Path) -> list[str]:
     words = [] if run.rewarded_by is None else ["--reward-model", run.rewarded_by.path]
-    return words if run.watched_by is None else [*words, "--watched-reward-model", run.watched_by.path]
+    words += [] if run.watched_by is None else ["--watched-reward-model", run.watched_by.path]
+    further = list(run.ensemble.order_by("pk"))
+    return [*words, "--ensemble", str(_linked(further, output))] if further else words
+
+
+def _linked(versions: Sequence[ModelVersion], output: Path) -> Path:
+    """A directory beside the output with a link to each version, as --ensemble wants them."""
+    directory = output.with_name(f"{output.name}.ensemble")
+    directory.mkdir(parents=True, exist_ok=True)
+    for version in versions:
+        link = directory / f"{version.pk}"
+        link.unlink(missing_ok=True)  # an earlier worker may have made it
+        link.symlink_to(version.path)
+    return directory
+
+
+def _rewarding(run: PolicyRun) -> list[ModelVersion]:
+    """The reward models of the run, whatever their part in it."""
+    return [one for one in (run.rewarded_by, *run.ensemble.order_by("pk"), run.watched_by) if one is not None]
 
 
 def _export(run: PolicyRun) -> Snapshot:
@@ -115,9 +133,7 @@ def _refuse_measured_prompts(run: PolicyRun, snapshot: Snapshot) -> list[str]:
     """
     remarks = []
     trained_on = _openings(open_snapshot(Path(snapshot.path)), (TRAIN,))
-    for version in (run.rewarded_by, run.watched_by):
-        if version is None:
-            continue
+    for version in _rewarding(run):
         try:
             files = open_snapshot(Path(version.snapshot.path)) if version.snapshot else None
         except (Refused, Failed):
@@ -139,7 +155,7 @@ def _openings(files: SnapshotFiles, splits: tuple[str, ...]) -> set[str]:
 @transaction.atomic
 def _register(run: PolicyRun, snapshot: Snapshot, output: Path, remarks: list[str]) -> None:
     metrics: Metrics = json.loads((output / "metrics.json").read_text())
-    models = [version for version in (run.start, run.rewarded_by, run.watched_by) if version is not None]
+    models = [*([] if run.start is None else [run.start]), *_rewarding(run)]
     simulated = has_simulated(snapshot.counts) or any(version.simulated for version in models)
     version = register_model(
         kind=ModelKind.SFT,
@@ -148,6 +164,7 @@ def _register(run: PolicyRun, snapshot: Snapshot, output: Path, remarks: list[st
         parent=run.start,
         rewarded_by=run.rewarded_by,
         watched_by=run.watched_by,
+        ensemble=run.ensemble.all(),
         snapshot_id=snapshot.pk,
         metrics=metrics,
         simulated=simulated,

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
 
 from labeling.base.attempts import Attempts
-from labeling.base.states import TaskState
+from labeling.base.states import Half, TaskState
 from labeling.desk.ranking.models import RankedCompletion, Ranking
 from labeling.exports.services.selected import rankings_of
 from labeling.exports.services.selection import Selection
@@ -19,6 +19,7 @@ from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models.completions import Completion
 from labeling.ranking_tasks.models.tasks import NOT_A_COPY, RankingTask
 from labeling.rewards.models import PreferenceMargin, RewardScore
+from lm.snapshot.openings import HALVES
 from lm.snapshot.records.constants import TRAIN
 from rm_trainer.protocol import Item, Rewarder
 
@@ -177,4 +178,7 @@ def _trained_on(model: ModelVersion) -> Exists | Value:
     if snapshot is None:
         return Value(None, output_field=BooleanField(null=True))
     selection = replace(Selection.of_snapshot(as_of=snapshot.as_of, filters=snapshot.filters), split=TRAIN)
-    return Exists(rankings_of(selection).filter(assignment=OuterRef("assignment")))
+    learned = rankings_of(selection).filter(assignment=OuterRef("assignment"))
+    if model.half != Half.ALL:
+        learned = learned.filter(task__prompt__opening__key__regex=HALVES[model.half])
+    return Exists(learned)

@@ -18,11 +18,14 @@ from unfold.widgets import (
 )
 
 from labeling.base.admin.confirmation import Confirmation, confirm
+from labeling.base.admin.fields import long_text, switch
 from labeling.base.admin.model_admins import BaseAdmin, RecordAdmin, button, shown
 from labeling.model_versions.models import RewardModel
 from labeling.training.admin.sentences import promotions_in_words
 from labeling.training.models import TrainingRecipe
 from labeling.training.services.recipes import DECIDED, change_recipe, current_recipe
+from labeling.training.services.requesting import QUEUED_RUNS
+from labeling.training.services.watching import have_watched
 
 RUNS_SHOWN = 10
 
@@ -36,6 +39,7 @@ LABELS: dict[str, StrPromise] = {
     "lora_rank": lazy("Rank of the adapters"),
     "strength": lazy("How much better, in training"),
     "label_smoothing": lazy("Label smoothing"),
+    "half": lazy("Learns from"),
     "note": lazy("Note"),
 }
 
@@ -48,8 +52,23 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]  # only the stubs a
         widgets: ClassVar[dict[str, Any]] = {name: UnfoldAdminTextInputWidget() for name in DECIDED} | {
             "freeze_embeddings": UnfoldBooleanSwitchWidget(),
             "strength": UnfoldAdminSelectWidget(),
+            "half": UnfoldAdminSelectWidget(),
             "note": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         }
+
+
+class LearnsFromForm(forms.Form):
+    """What a training is asked for with."""
+
+    note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
+    include_simulated = switch(
+        lazy("Learn from simulated rankings too"),
+        help_text=lazy("For demos only: what comes of it follows a preset rule, not people. It stays a candidate."),
+    )
+    promote_simulated = switch(
+        lazy("Let it become current though it learns from simulated rankings"),
+        help_text=lazy("If the rule of promotion says so."),
+    )
 
 
 class TrainedByRecipes(BaseAdmin):
@@ -67,7 +86,37 @@ class TrainedByRecipes(BaseAdmin):
         }
 
     def buttons_for(self, row: RewardModel) -> Any:
-        return ["change_recipe", *super().buttons_for(row)]
+        alone = row.watches is None and not hasattr(row, "watcher")
+        return ["change_recipe", *(["have_watched"] if alone else []), *super().buttons_for(row)]
+
+    @button(lazy("Have it watched"), icon="visibility")
+    def have_watched(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        reward_model = self.find(request, object_id)
+
+        def act(cleaned: dict[str, Any]) -> str:
+            assert isinstance(request.user, User)  # the admin lets nobody else in
+            run = have_watched(reward_model=reward_model, by=request.user, trigger="manual", **cleaned)
+            QUEUED_RUNS.send()
+            return _("Training runs %(first)d and %(second)d were asked for, one of each half.") % {
+                "first": run.pk,
+                "second": run.watching.pk,
+            }
+
+        confirmation = Confirmation(
+            title=_("Have “%(reward_model)s” watched by a second model?") % {"reward_model": reward_model},
+            consequences=[
+                _("From now on it learns from one half of the prompts of the campaigns that feed it. A new reward "
+                  "model learns from the other half and watches: when PPO pleases the first one alone, it sees that."),
+                _("Both are trained now, and always together from then on. Each has its recipe, its versions and its "
+                  "current one. Half of the rankings are fewer rankings: expect a version that is a little less "
+                  "accurate."),
+            ],
+            button=_("Have it watched"),
+            back=self.page_of(reward_model),
+            about=[reward_model],
+            form=LearnsFromForm,
+        )  # fmt: skip
+        return confirm(self, request, confirmation, act)
 
     @button(lazy("Change the recipe"), icon="tune", primary=True)
     def change_recipe(self, request: HttpRequest, object_id: str) -> HttpResponse:

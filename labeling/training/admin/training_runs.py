@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -12,7 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from labeling.base.admin.charts import line_chart, smoothed
 from labeling.base.admin.confirmation import Confirmation, confirm
-from labeling.base.admin.fields import choice, long_text, switch
+from labeling.base.admin.fields import choice
 from labeling.base.admin.filters import by_choice, by_relation, yes_or_no
 from labeling.base.admin.model_admins import button, shown
 from labeling.model_versions.admin.versions import reward_models
@@ -21,24 +20,17 @@ from labeling.training.admin.decisions import decision_in_words
 from labeling.training.admin.measures import compared
 from labeling.training.admin.promotions import numbers_of
 from labeling.training.admin.provenance import evaluation_context
-from labeling.training.admin.reward_models import LABELS
+from labeling.training.admin.reward_models import LABELS, LearnsFromForm
 from labeling.training.admin.runs import WHILE_IT_GOES_ON, Curve, RunAdmin
 from labeling.training.models import TrainingRun
 from labeling.training.queries import Progress
 from labeling.training.services.requesting import QUEUED_RUNS, request_retraining
 
 
-class RetrainForm(forms.Form):
+class RetrainForm(LearnsFromForm):
     reward_model = choice(lazy("Reward model"), reward_models, required=False)
-    note = long_text(lazy("Note"), required=False, rows=2, help_text=lazy("Why now, for whoever looks at it later."))
-    include_simulated = switch(
-        lazy("Learn from simulated rankings too"),
-        help_text=lazy("For demos only: what comes of it follows a preset rule, not people. It stays a candidate."),
-    )
-    promote_simulated = switch(
-        lazy("Let it become current though it learns from simulated rankings"),
-        help_text=lazy("If the rule of promotion says so."),
-    )
+
+    field_order = ("reward_model",)
 
 
 @admin.register(TrainingRun)
@@ -58,8 +50,8 @@ class TrainingRunAdmin(RunAdmin):
     search_fields = ("trigger_note", "decision", "failure")
     change_form_outer_before_template = "training/admin/training_run.html"
     fields = (
-        "reward_model", "recipe", "show_trigger", "why_asked", "include_simulated", "promote_simulated", "snapshot",
-        "base", "model_version", "compared_with", *WHILE_IT_GOES_ON,
+        "reward_model", "recipe", "beside", "show_trigger", "why_asked", "include_simulated", "promote_simulated",
+        "snapshot", "base", "model_version", "compared_with", *WHILE_IT_GOES_ON,
     )  # fmt: skip
     actions_list = ("retrain_now",)
     option_names = LABELS
@@ -109,6 +101,7 @@ class TrainingRunAdmin(RunAdmin):
                 _("The rankings of the campaigns that feed it are exported, and a version is trained from them by its "
                   "latest recipe, in a process of its own. It and the current one are evaluated on the same test "
                   "rankings and the newest ones."),
+                _("Where another one watches it, that one is trained as well, from the other half of the prompts."),
                 _("It is promoted only if the rule says that it is better; otherwise it stays a candidate."),
             ],
             button=_("Retrain now"),

@@ -19,6 +19,7 @@ DECIDED = (
     "lora_rank",
     "strength",
     "label_smoothing",
+    "half",
 )
 """What a recipe decides, by the names of its columns; all but `base` are options of rm_trainer."""
 

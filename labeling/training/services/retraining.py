@@ -45,7 +45,7 @@ def retrain(run: TrainingRun) -> None:
 
 
 def _retrain(run: TrainingRun) -> None:
-    snapshot = run.snapshot or _export(run)
+    snapshot = run.snapshot or (run.beside.snapshot if run.beside else None) or _export(run)
     output, log_path = output_of(run, run.reward_model.slug), log_of(run)
     # What an earlier worker began is gone on with as it was begun, or its checkpoint would be another run's.
     base = run.base or _base_model(run.recipe)
@@ -165,6 +165,7 @@ def _training_options(recipe: TrainingRecipe) -> TrainingOptions:
         lora_rank=recipe.lora_rank,
         strength=recipe.strength,
         label_smoothing=recipe.label_smoothing,
+        half=recipe.half,
         checkpoint_every=settings.RM_CHECKPOINT_EVERY,
     )
 

@@ -20,7 +20,9 @@ from labeling.model_versions.queries import current_sft_model
 from labeling.model_versions.services.promotion import promote, retire
 from labeling.model_versions.services.trying import answer_check
 from labeling.models import Evaluation, Loop, ModelVersion, PolicyRun, TrainingRun, Turn
+from labeling.policies.queries import same_labels
 from labeling.training.services.requesting import request_retraining
+from labeling.training.services.watching import have_watched
 from tests.labeling.cast import make_labeler
 from tests.labeling.evaluations.people_judge import judge
 from tests.labeling.loop.turning import beat, failed, people_judge, policy_trained, ranked, reward_model_trained
@@ -270,6 +272,51 @@ def test_it_waits_for_runs_that_others_began(loop: Loop) -> None:
     assert f"Training run {other.pk} is under way" in turn.note
     failed(other)
     assert beat(loop).training_run is not None
+
+
+def test_a_watched_reward_model_is_trained_with_its_watcher_and_the_policy_gets_both(loop: Loop) -> None:
+    asked = have_watched(reward_model=loop.reward_model, trigger="manual")
+    for run in (asked.watching, asked):
+        failed(run)
+    ranked(loop, make_labeler())
+    turn = beat(loop)
+    assert turn.training_run is not None
+    watching = turn.training_run.watching
+    assert (watching.trigger, watching.recipe.half, turn.training_run.recipe.half) == ("loop", "second", "first")
+    optimised = reward_model_trained(turn)
+    turn = beat(loop)
+    assert (turn.state, PolicyRun.objects.count()) == (TurnState.REWARD_MODEL, 0)  # the other half is under way
+    failed(watching)
+    turn = beat(loop)
+    assert (turn.state, turn.reason) == (TurnState.ENDED, f"{watching} failed: The disk is full.")
+    assert loop.paused
+    again = take_up_again(turn=turn)  # the step is begun anew: both halves of the same rankings
+    assert again is not None
+    assert again.training_run not in (None, turn.training_run)
+    assert again.training_run is not None
+    optimised = reward_model_trained(again)
+    watcher = reward_model_trained(again, run=again.training_run.watching)
+    turn = beat(loop)
+    policy = PolicyRun.objects.get()
+    assert (turn.state, policy.rewarded_by, policy.watched_by) == (TurnState.POLICY, optimised, watcher)
+    assert same_labels(policy) == []
+
+
+def test_a_watcher_that_is_not_current_is_asked_for_in_words(loop: Loop) -> None:
+    asked = have_watched(reward_model=loop.reward_model, trigger="manual")
+    for run in (asked.watching, asked):
+        failed(run)
+    ranked(loop, make_labeler())
+    turn = beat(loop)
+    assert turn.training_run is not None
+    reward_model_trained(turn)
+    kept = reward_model_trained(turn, run=turn.training_run.watching, promoted=False)
+    turn = beat(loop)
+    assert turn.state == TurnState.ENDED
+    assert "No version of “Reward model, watching” is current" in turn.reason
+    ModelVersion.objects.filter(pk=kept.pk).update(state="current")
+    take_up_again(turn=turn)
+    assert PolicyRun.objects.get().watched_by == kept
 
 
 def test_a_policy_that_somebody_promoted_by_hand_is_the_turns_end(loop: Loop, checkpoint: Path) -> None:

@@ -36,15 +36,17 @@ def ranked(loop: Loop, labeler: Labeler, count: int = 2) -> None:
         rank(labeler, [1, 2, 3, 4])
 
 
-def reward_model_trained(turn: Turn, *, promoted: bool = True, not_worse: bool = True) -> ModelVersion:
-    """A training worker does the turn's run. The rule promotes its version, or keeps it as a candidate."""
-    run = _under_way(TrainingRun.objects.get(turn=turn))
+def reward_model_trained(
+    turn: Turn, *, run: TrainingRun | None = None, promoted: bool = True, not_worse: bool = True
+) -> ModelVersion:
+    """A training worker does the turn's run, or `run`. The rule promotes its version, or keeps it as a candidate."""
+    run = _under_way(run or TrainingRun.objects.get(turn=turn))
     current = ModelVersion.objects.filter(kind="reward", reward_model=run.reward_model, state="current")
     if promoted:
         current.update(state=ModelState.RETIRED)
     version = ModelVersion.objects.create(
         kind="reward", reward_model=run.reward_model, name=f"reward-{run.pk}", path=f"/reward-{run.pk}",
-        snapshot=run.snapshot, state=ModelState.CURRENT if promoted else ModelState.CANDIDATE,
+        snapshot=run.snapshot, half=run.recipe.half, state=ModelState.CURRENT if promoted else ModelState.CANDIDATE,
     )  # fmt: skip
     finish_run(
         run=run,

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from django.forms import Form
 from django.urls import reverse
+from django.utils import timezone
 
 from labeling.base.states import PolicyStage
-from labeling.models import ModelVersion, PolicyRecipe, PolicyRun
+from labeling.models import ModelVersion, PolicyRecipe, PolicyRun, Snapshot
 from labeling.policies.services.recipes import current_recipe
 from labeling.training.services.runs import begin_evaluating, finish_run
 from labeling.training.services.trainer_process import TrainerFailed
@@ -124,6 +125,61 @@ def test_an_admin_changes_a_recipe_and_each_run_keeps_its_own(run: PolicyRun) ->
         other = reverse(f"admin:labeling_policyrecipe_change_{stage}")
         client.post(other, sent(client.get(other).context["form"]) | {"after_labels": "7"})
         assert current_recipe(PolicyStage(stage)).after_labels == 7
+
+
+def test_a_run_is_asked_for_with_an_ensemble_and_a_watcher_of_the_same_labels_is_told_of() -> None:
+    client, reward = admin_browser(), current_reward_model(snapshot=snapshot_of())
+    named("sft", state="current")
+    assert reward.reward_model is not None
+    fields = {"kind": "reward", "reward_model": reward.reward_model, "snapshot": reward.snapshot}
+    further, half = named("further", **fields), named("half", **fields, half="second")
+    assert "half (Candidate, Second half)" in client.get(TRAIN).text
+    asking = {"stage": "ppo", "ensemble": [str(further.pk)], "watched_by": str(half.pk)}
+    twice = client.post(TRAIN, asking | {"ensemble": [str(further.pk), str(half.pk)]})
+    assert "“half” can&#x27;t watch while it is optimised" in twice.text
+    refused = client.post(TRAIN, asking | {"stage": "sft"}, headers={"accept-language": "zh-hans"})
+    assert refused.status_code == 422
+    assert "Only PPO" not in refused.text
+    said = texts_of(client.post(TRAIN, asking, follow=True))
+    warning = f"“half” learned from the same labels as “{reward}”, “further” and likes the same mistakes"
+    assert any(warning in words for words in said)
+    run = PolicyRun.objects.get()
+    assert (list(run.ensemble.all()), run.watched_by) == ([further], half)
+    text = client.get(page(run)).text
+    assert warning in text
+    assert "further" in text
+    chinese = client.get(page(run), headers={"accept-language": "zh-hans"}).text
+    assert "“half”" in chinese
+    assert "learned from the same labels" not in chinese
+    PolicyRun.objects.filter(pk=run.pk).update(state="failed", failure="ended")
+    client.post(TRAIN, {"stage": "ppo"}, follow=True)
+    assert "learned from the same labels" not in client.get(page(PolicyRun.objects.latest("pk"))).text
+
+
+def test_a_recipe_keeps_the_ensemble_that_was_chosen_though_one_is_retired() -> None:
+    client, address = admin_browser(), reverse("admin:labeling_policyrecipe_change_ppo")
+    reward = current_reward_model()
+    further = named("further", kind="reward", reward_model=reward.reward_model)
+    entered = sent(client.get(address).context["form"])
+    client.post(address, entered | {"ensemble": [str(further.pk)], "ensemble_rule": "worst", "ensemble_penalty": "0.7"})
+    recipe = current_recipe(PolicyStage.PPO)
+    assert (list(recipe.ensemble.all()), recipe.options["ensemble_rule"]) == ([further], "worst")
+    assert "further" in client.get(page(recipe)).text
+    ModelVersion.objects.filter(pk=further.pk).update(state="retired")
+    form = client.get(address)
+    assert "further (Retired)" in form.text
+    client.post(address, sent(form.context["form"]) | {"beta": "0.1"})
+    later = current_recipe(PolicyStage.PPO)
+    assert (later.version, list(later.ensemble.all()), later.options["ensemble_penalty"]) == (3, [further], 0.7)
+    version = named("ppo-1", rewarded_by=reward)
+    version.ensemble.set([further])
+    assert f'href="{page(further)}"' in client.get(page(version)).text
+
+
+def snapshot_of() -> Snapshot:
+    return Snapshot.objects.create(
+        path="/s", as_of=timezone.now(), filters={"kinds": []}, counts={}, sha256="0" * 64, bytes=1
+    )
 
 
 def test_those_who_only_look_start_nothing(run: PolicyRun) -> None:

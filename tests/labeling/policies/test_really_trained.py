@@ -13,7 +13,7 @@ from labeling.policies.services.recipes import change_recipe
 from labeling.tasks.training import train_policy
 from tests.labeling.cast import make_campaign, make_labeler, make_prompt, make_ready_task
 from tests.labeling.handed_in import rank, write
-from tests.labeling.models_in_use import promoted, tried
+from tests.labeling.models_in_use import promoted, registered, tried
 from tests.labeling.policies.scripted_trainer import asked
 from tests.tiny_models import make_tiny_model, make_tiny_reward_model
 
@@ -37,6 +37,10 @@ def test_sft_then_ppo_through_the_task(tmp_path: Path, settings: Settings) -> No
     rank(make_labeler("bob"), [1, 2, 3, 4])
     base = promoted(make_tiny_model(tmp_path / "base"))
     reward = promoted(make_tiny_reward_model(tmp_path / "reward"), kind=ModelKind.REWARD)
+    others = [
+        registered(make_tiny_reward_model(tmp_path / f"reward-{seed}", seed=seed), kind=ModelKind.REWARD)
+        for seed in (1, 2)
+    ]
     change_recipe(stage=PolicyStage.SFT, options={"epochs": 2, "max_new_tokens": 8})
     tiny: Options = {
         "episodes": 16,
@@ -45,8 +49,9 @@ def test_sft_then_ppo_through_the_task(tmp_path: Path, settings: Settings) -> No
         "watch_every": 1,
         "max_new_tokens": 8,
         "checkpoint_every": 1,
+        "ensemble_rule": "worst",
     }
-    change_recipe(stage=PolicyStage.PPO, options=tiny)
+    change_recipe(stage=PolicyStage.PPO, options=tiny, ensemble=others[:1])
 
     sft = trained(asked("sft"))
     assert sft.state == RunState.DONE, sft.failure
@@ -58,10 +63,13 @@ def test_sft_then_ppo_through_the_task(tmp_path: Path, settings: Settings) -> No
     assert [look.step for look in sft.looks.all()] == [1, 2]
 
     promote(version=tried(version), reason="It answers.")
-    ppo = trained(asked("ppo"))
+    ppo = trained(asked("ppo", watched_by=others[1]))
     assert ppo.state == RunState.DONE, ppo.failure
     assert ppo.model_version is not None
     assert (ppo.model_version.parent, ppo.model_version.rewarded_by) == (version, reward)
+    assert list(ppo.model_version.ensemble.all()) == others[:1]
+    together = Path(ppo.model_version.metrics["config"]["ensemble"])
+    assert [link.resolve() for link in together.iterdir()] == [Path(others[0].path)]
     assert [point.step for point in ppo.points.all()] == [1, 2]
     assert {"reward", "kl", "entropy", "length"} <= set(ppo.points.all()[0].figures)
     looks = list(ppo.looks.all())

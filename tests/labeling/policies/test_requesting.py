@@ -4,13 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from pytest_django import Settings
 
+from labeling.base.admin.refusals_in_words import refusal_in_words
 from labeling.base.refusals import PolicyRefused
 from labeling.base.states import CheckState, PolicyStage
-from labeling.model_versions.services.reward_models import create_reward_model, default_reward_model
+from labeling.model_versions.services.reward_models import (
+    change_reward_model,
+    create_reward_model,
+    default_reward_model,
+)
 from labeling.models import ModelCheck, ModelVersion, PolicyRecipe, PolicyRun, Snapshot
+from labeling.policies.queries import same_labels
 from labeling.policies.services.recipes import change_recipe, current_recipe
 from labeling.policies.services.schedule import request_policies_if_due
 from labeling.training.services.runs import claim_run, fail_run
@@ -53,6 +59,107 @@ def test_what_is_no_such_model_or_can_not_be_used_is_refused_in_words() -> None:
     now = timezone.now()
     ModelCheck.objects.create(model_version=reward, state=CheckState.FAILED, failure="No weights.", finished_at=now)
     assert "can't be used: No weights." in refused("ppo")
+
+
+def rewarding(name: str, **fields: Any) -> ModelVersion:
+    return named(name, kind="reward", **{"reward_model": default_reward_model()} | fields)
+
+
+def test_several_reward_models_are_optimised_together_by_the_recipe_or_the_run() -> None:
+    named("sft", state="current")
+    reward, further, watching = current_reward_model(), rewarding("further"), rewarding("watching")
+    assert "Only PPO optimises several" in refused("dpo", ensemble=[further])
+    assert "“sft” is no reward model" in refused("ppo", ensemble=[ModelVersion.objects.get(name="sft")])
+    assert "“further” can't watch while it is optimised" in refused("ppo", ensemble=[further], watched_by=further)
+    with pytest.raises(PolicyRefused, match="“sft” is no reward model"):
+        change_recipe(stage=PolicyStage.PPO, options={}, ensemble=[ModelVersion.objects.get(name="sft")])
+    options: Any = {"ensemble_rule": "worst", "ensemble_penalty": 1.0}
+    recipe = change_recipe(stage=PolicyStage.PPO, options=options, ensemble=[reward, further])
+    assert (recipe.options["ensemble_rule"], recipe.options["ensemble_penalty"]) == ("worst", 1.0)
+    later = change_recipe(stage=PolicyStage.PPO, options={"beta": 0.1})
+    assert list(later.ensemble.order_by("pk")) == [reward, further]
+    run = asked("ppo")
+    assert (run.rewarded_by, list(run.ensemble.all())) == (reward, [further])  # none is counted twice
+    fail_run(run=run, reason="ended")
+    other = asked("ppo", rewarded_by=further, ensemble=[watching])
+    assert (other.rewarded_by, list(other.ensemble.all())) == (further, [watching])
+    fail_run(run=other, reason="ended")
+    ModelVersion.objects.filter(pk=further.pk).update(state="retired")
+    assert "“further” is retired" in refused("ppo")
+    assert list(asked("ppo", ensemble=[]).ensemble.all()) == []
+    with pytest.raises(PolicyRefused, match="--ensemble-penalty is -1"):
+        change_recipe(stage=PolicyStage.PPO, options={"ensemble_penalty": -1.0})
+
+
+def test_the_same_weights_under_another_name_can_not_watch() -> None:
+    named("sft", state="current")
+    reward = current_reward_model()
+    twin = ModelVersion.objects.create(name="twin", kind="reward", reward_model=reward.reward_model, path=reward.path)
+    with pytest.raises(PolicyRefused, match="“twin” can't watch while it is optimised") as refusal:
+        asked("ppo", watched_by=twin)
+    with translation.override("zh-hans"):
+        assert refusal_in_words(refusal.value).startswith("“twin”")
+        assert refusal_in_words(refusal.value) != str(refusal.value)
+
+
+def test_the_watcher_of_a_reward_model_watches_where_the_recipe_names_nobody_else() -> None:
+    named("sft", state="current")
+    reward = current_reward_model()
+    watcher = create_reward_model(slug="watcher", name="Watcher", watches=reward.reward_model)
+    assert "No version of “Watcher” is current" in refused("ppo")
+    watching = rewarding("watching", reward_model=watcher, state="current")
+    run = asked("ppo")
+    assert run.watched_by == watching
+    fail_run(run=run, reason="ended")
+    safe = create_reward_model(slug="safe", name="Safe")
+    other = rewarding("safe-1", reward_model=safe, state="current")
+    change_recipe(stage=PolicyStage.PPO, options={}, watched_reward_model=safe)
+    run = asked("ppo")
+    assert run.watched_by == other
+    fail_run(run=run, reason="ended")
+    change_recipe(stage=PolicyStage.PPO, options={}, watched_reward_model=None)
+    change_reward_model(reward_model=watcher, retrains_itself=False)
+    assert asked("ppo").watched_by is None
+
+
+def test_reward_models_of_the_same_labels_are_known_and_those_of_two_halves_are_not() -> None:
+    named("sft", state="current")
+    reward, safe = current_reward_model(), create_reward_model(slug="safe", name="Safe")
+    assert reward.reward_model is not None
+    watcher = create_reward_model(slug="watcher", name="Watcher", watches=reward.reward_model)
+    monday, tuesday = snapshot(1), snapshot(2)
+
+    def same(one: dict[str, Any], other: dict[str, Any], *, together: bool = False) -> bool:
+        first, second = (
+            rewarding(f"a{ModelVersion.objects.count()}", **one),
+            rewarding(f"b{ModelVersion.objects.count()}", **other),
+        )
+        if together:
+            run = asked("ppo", rewarded_by=reward, ensemble=[first], watched_by=second)
+        else:
+            run = asked("ppo", rewarded_by=first, ensemble=[], watched_by=second)
+        fail_run(run=run, reason="ended")
+        assert same_labels(run) in ([], [first])
+        return same_labels(run) == [first]
+
+    first, second = {"half": "first"}, {"half": "second", "reward_model": watcher}
+    assert same({"snapshot": monday}, {"snapshot": monday})
+    assert same({"snapshot": monday}, {"snapshot": tuesday})  # of one reward model: the later one has the earlier's
+    assert same({"snapshot": monday}, {"snapshot": monday}, together=True)
+    assert same({"snapshot": monday}, second | {"snapshot": tuesday})  # all of it has the second half, too
+    assert same(first | {"snapshot": monday}, {"snapshot": tuesday, "half": "first", "reward_model": watcher})
+    assert not same(first | {"snapshot": monday}, second | {"snapshot": monday})
+    assert not same(first | {"snapshot": monday}, second | {"snapshot": tuesday})
+    assert not same({"snapshot": monday}, {"snapshot": tuesday, "reward_model": safe})
+    make_campaign().reward_models.set([reward.reward_model, safe])
+    assert same({"snapshot": monday}, {"snapshot": tuesday, "reward_model": safe})
+    assert not same({}, {})  # registered by hand: what they learned from is not known
+
+
+def snapshot(number: int) -> Snapshot:
+    return Snapshot.objects.create(
+        path=f"/s{number}", as_of=timezone.now(), filters={}, counts={}, sha256=f"{number}" * 64, bytes=1
+    )
 
 
 def test_a_snapshot_without_anything_to_learn_from_is_refused_by_its_counts() -> None:

@@ -91,6 +91,59 @@ def test_ppo_names_all_that_it_comes_from_and_keeps_its_curves_and_answers(
     assert "--hours" not in words  # a value that is not there is none
 
 
+def test_an_ensemble_is_given_to_the_trainer_and_each_of_it_is_on_record(
+    labels: Campaign, trainer: ScriptedTrainer, tmp_path: Path
+) -> None:
+    named("sft", state="current")
+    reward = current_reward_model()
+    seen, _ = make_snapshot(tmp_path / "seen", made_by="a test")
+    further = [
+        named(f"further-{one}", kind="reward", reward_model=reward.reward_model, snapshot=seen, simulated=one == 2)
+        for one in (1, 2)
+    ]
+    run = asked("ppo", ensemble=further)
+    retire(version=further[0], reason="It likes lists.")
+    trainer.says(PPO_EVENTS)
+    run = done(run)
+    assert run.state == RunState.DONE, run.failure
+    together = Path(trainer.heard[trainer.heard.index("--ensemble") + 1])
+    assert [str(link.readlink()) for link in sorted(together.iterdir())] == ["/further-1", "/further-2"]
+    assert trainer.heard[trainer.heard.index("--ensemble-rule") + 1] == "mean"
+    version = run.model_version
+    assert version is not None
+    assert list(version.ensemble.order_by("pk")) == further
+    assert version.simulated  # one of them comes of simulated labelers
+    assert "“further-1” was retired meanwhile" in run.decision
+    assert version in models_that_saw([seen])  # whoever withdraws what one of them saw is told of the policy
+
+
+def test_an_interrupted_run_goes_on_with_its_ensemble(labels: Campaign, trainer: ScriptedTrainer) -> None:
+    named("sft", state="current")
+    reward = current_reward_model()
+    further = named("further", kind="reward", reward_model=reward.reward_model)
+    trainer.says([], fails=TrainerInterrupted("The device failed."))
+    run = done(asked("ppo", ensemble=[further]))
+    assert run.state == RunState.QUEUED
+    before = trainer.heard
+    trainer.says(PPO_EVENTS)
+    run = done(run)
+    assert run.state == RunState.DONE, run.failure
+    assert trainer.heard == before
+
+
+def test_prompts_that_one_of_an_ensemble_is_measured_on_are_refused(trainer: ScriptedTrainer, tmp_path: Path) -> None:
+    make_ready_task(make_prompt(make_campaign(rankings_per_task=2)))
+    rank(make_labeler("alice"), [1, 2, 3, 4])
+    rank(make_labeler("hedi", group=LabelerGroup.HELD_OUT), [1, 2, 3, 4])
+    measured, _ = make_snapshot(tmp_path / "measured", made_by="a test", held_out=True)
+    named("sft", state="current")
+    reward = current_reward_model()
+    further = named("further", kind="reward", reward_model=reward.reward_model, snapshot=measured)
+    run = done(asked("ppo", ensemble=[further]))
+    assert run.state == RunState.FAILED
+    assert "begin like prompts that “further” is measured on" in run.failure
+
+
 def test_ppo_answers_prompts_that_nobody_has_labelled(trainer: ScriptedTrainer) -> None:
     bare = make_prompt(make_campaign())
     make_prompt(make_campaign(), submitter=IN_TEST)

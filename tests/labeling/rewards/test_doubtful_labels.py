@@ -58,6 +58,17 @@ def test_it_is_said_whether_the_model_was_trained_on_the_ranking(tmp_path: Path,
     assert "alice" not in not_trained
 
 
+def test_a_model_of_one_half_was_not_trained_on_the_rankings_of_the_other(tmp_path: Path) -> None:
+    make_ready_task(make_prompt(make_campaign(), submitter="submitter-0"), texts=["a", "bb", "ccc", "dddd"])
+    ranking = rank(make_labeler("alice"), [1, 2, 3, 4])
+    snapshot = snapshot_in(tmp_path / "snapshot")
+    even = int(ranking.task.prompt.opening.key[:16], 16) % 2 == 0  # as rm_trainer parts them
+    for half in ("first", "second"):
+        model = current_reward_model(snapshot=snapshot, half=half)
+        score_ahead(model=model, load=ScriptedRewarder, limit=100, somebody_waits=lambda: False)
+        assert PreferenceMargin.objects.get(model_version=model).trained_on == (even == (half == "first"))
+
+
 def test_somebody_else_is_asked_to_rank_it_as_well() -> None:
     margin, client = doubted(make_labeler("alice")), admin_browser()
     assert "without a word of the first ranking" in client.get(address_of(margin, "ask_again")).text

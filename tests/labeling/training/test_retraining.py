@@ -6,13 +6,17 @@ The trainer has a process of its own where that is the point: a fork, and where 
 import re
 import subprocess
 from collections.abc import Callable, Iterable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.urls import reverse
 from pytest_django import Settings
 
 from labeling.base.states import ModelKind, ModelState, RunState
-from labeling.models import ModelVersion, Snapshot, TrainingRun
+from labeling.exports.services.lineage import models_that_saw, snapshots_with
+from labeling.models import ModelVersion, Prompt, Snapshot, TrainingRun
 from labeling.simulation.rules.preferences import rule_named
 from labeling.simulation.services import SimulatedLabeler, rank_next, simulated_labelers
 from labeling.training.services import retraining, stopping, trainer
@@ -23,6 +27,7 @@ from labeling.training.services.runs import claim_run, note_progress
 from labeling.training.services.trainer import Trainer
 from lm.progress import AliveEvent, Event
 from lm.snapshot.manifest import utc_text
+from tests.labeling.admin_cast import admin_browser
 from tests.labeling.cast import make_campaign, make_prompt, make_ready_task
 from tests.labeling.models_in_use import promoted
 from tests.labeling.training.trainer_here import run_trainer_here
@@ -72,6 +77,39 @@ def retrained(*, include_simulated: bool = True, promote_simulated: bool = True)
     retrain(run)
     run.refresh_from_db()
     return run
+
+
+@pytest.mark.usefixtures("trainer_here", "sft")
+def test_a_reward_model_and_its_watcher_learn_from_the_two_halves_of_one_snapshot() -> None:
+    rank(range(1, 21))
+    call_command(
+        "retrain_reward_model", halves=True, now=True, include_simulated=True, promote_simulated=True, stdout=StringIO()
+    )
+    first, second = TrainingRun.objects.order_by("pk")
+    assert first.snapshot is not None
+    rankings = first.snapshot.counts["train"]["rankings"]
+    for run, half in ((first, "first"), (second, "second")):
+        assert run.state == RunState.DONE, run.failure
+        version = run.model_version
+        assert version is not None
+        assert (version.half, version.snapshot, version.reward_model) == (half, first.snapshot, run.reward_model)
+        assert version.metrics["config"]["half"] == half
+        assert version.metrics["train"]["rankings"] + version.metrics["counts"]["train"]["other_half"] == rankings
+    assert first.model_version is not None
+    assert second.model_version is not None
+    assert (
+        first.model_version.metrics["train"]["rankings"] + second.model_version.metrics["train"]["rankings"] == rankings
+    )
+    assert second.reward_model.watches == first.reward_model
+    # a withdrawal names both: the demonstrations that set their level are those of both halves
+    prompt = Prompt.objects.earliest("pk")
+    assert models_that_saw(snapshots_with([prompt])) == [first.model_version, second.model_version]
+    page = admin_browser().get(reverse("admin:labeling_modelversion_change", args=[second.model_version.pk])).text
+    assert "Second half" in page
+    assert "It learned from one half of the prompts alone." in page
+    again = StringIO()
+    call_command("retrain_reward_model", halves=True, include_simulated=True, stdout=again)
+    assert TrainingRun.objects.filter(state=RunState.QUEUED).count() == 2  # the watcher that there is
 
 
 @pytest.mark.usefixtures("trainer_here")
