@@ -108,7 +108,8 @@ class Command(BaseCommand):
 
     def _candidate(self, reward_model: RewardModel, options: dict[str, Any]) -> ModelVersion | None:
         """In a demo, where no version is current yet, the latest one that learned from simulated labelers."""
-        if options["stage"] != PolicyStage.PPO or not options["include_simulated"] or current_reward_model(reward_model):
+        demo = options["stage"] == PolicyStage.PPO and options["include_simulated"]
+        if not demo or current_reward_model(reward_model):
             return None
         found = reward_model.versions.filter(simulated=True).exclude(state=ModelState.RETIRED).order_by("-pk").first()
         if found is not None:

@@ -13,7 +13,7 @@ from labeling.base.states import CampaignState, CheckState, ModelKind, RunState
 from labeling.imports.services.starter import FILE, load_starter_demonstrations
 from labeling.model_versions.services.promotion import promote, promote_when_checked
 from labeling.model_versions.services.registration import register_model
-from labeling.model_versions.services.reward_models import default_reward_model
+from labeling.model_versions.services.reward_models import create_reward_model, default_reward_model
 from labeling.models import Campaign, Demonstration, ModelCheck, PolicyRun
 from labeling.policies.queries import held_out_prompts
 from labeling.policies.rules.tastes import compare
@@ -66,6 +66,8 @@ class TestCommands:
         with pytest.raises(CommandError, match="No version of the default reward model is current"):
             self.run("train_policy", "ppo", now=True)
         named("rm-sim", kind="reward", reward_model=default_reward_model(), simulated=True)
+        watcher = create_reward_model(slug="watcher", name="Watcher", watches=default_reward_model())
+        watching = named("rm-watching", kind="reward", reward_model=watcher, simulated=True)
         trainer.says([step(1, reward=1.0)])
 
         def sampler(version: Any) -> ScriptedSampler:
@@ -76,6 +78,7 @@ class TestCommands:
         assert "the latest candidate is taken: “rm-sim”" in said
         run = PolicyRun.objects.get(stage="ppo")
         assert run.state == RunState.DONE
+        assert run.watched_by == watching
         assert run.model_version is not None
         assert run.model_version.simulated  # its reward model learned from simulated labelers
         assert "prefers “ppo-" in said

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db
 SCHEDULE = Schedule(after_rankings=2, after_days=7, include_simulated=False)
 RECIPE = {
     "base": "", "learning_rate": "1e-5", "rankings_per_batch": "32", "epochs": "2", "max_length": "1024",
-    "lora_rank": "8", "strength": "margin", "label_smoothing": "0.1", "note": "A margin, as Llama 2 has it.",
+    "lora_rank": "8", "strength": "margin", "label_smoothing": "0.1", "half": "all",
+    "note": "A margin, as Llama 2 has it.",
 }  # fmt: skip
 
 
