@@ -103,8 +103,8 @@ class Command(BaseCommand):
         return _named(options["rewarded_by"], ModelKind.REWARD) or self._candidate(default_reward_model(), options)
 
     def _watched_by(self, options: dict[str, Any]) -> ModelVersion | None:
-        watcher = watcher_of(default_reward_model())
-        return _named(options["watched_by"], ModelKind.REWARD) or (watcher and self._candidate(watcher, options))
+        named, watcher = _named(options["watched_by"], ModelKind.REWARD), watcher_of(default_reward_model())
+        return named if named or watcher is None else self._candidate(watcher, options)
 
     def _candidate(self, reward_model: RewardModel, options: dict[str, Any]) -> ModelVersion | None:
         """In a demo, where no version is current yet, the latest one that learned from simulated labelers."""
