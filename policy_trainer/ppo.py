@@ -148,18 +148,16 @@ def _ppo(run: Run, curves: EventFiles, processes: Processes) -> None:
     ppo_report.begin(run, done)
     curves.replay(done.events, seconds=done.seconds)
     results, began = done.results, monotonic() - done.seconds
-    stopped = ""
+    # a run that had stopped by rule, and whose model could not be written, is not trained on
+    stopped = _judged(run, results, seconds=done.seconds) if results else ""
     with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
         loop = ppo_iterations(
             run.networks, run.optimizer, run.average, run.draw, run.door, run.text, arguments, results=results
         )
-        for iteration, result in enumerate(loop, start=len(results) + 1):
+        while not stopped and (result := next(loop, None)):
             # log, look at held-out prompts, keep the best, checkpoint
-            ppo_report.iteration(run, iteration, result, seconds=monotonic() - began)
-            stopped = _reason(run, results, iteration, seconds=monotonic() - began)
-            if stopped or run.due(iteration):
-                results[-1] = replace(result, look=run.look(iteration))
-                stopped = stopped or _reason(run, results, iteration, seconds=monotonic() - began)
+            ppo_report.iteration(run, len(results), result, seconds=monotonic() - began)
+            stopped = _judged(run, results, seconds=monotonic() - began)
             checkpoints.save_if_due(
                 run.networks,
                 run.optimizer,
@@ -168,19 +166,28 @@ def _ppo(run: Run, curves: EventFiles, processes: Processes) -> None:
                 stop=stop,
                 beside=run.average.averages,
             )
-            if stopped:
-                progress.note(f"Stopped after iteration {iteration}: {stopped}")
-                break
+    if stopped:
+        progress.note(f"Stopped after iteration {len(results)}: {stopped}")
     looks = [one.look for one in results if one.look is not None]
     ppo_report.write(run, results, best_look(looks), curves, processes, stopped=stopped, training=monotonic() - began)
     checkpoints.remove()
     progress.done(arguments.output)
 
 
-def _reason(run: Run, results: Sequence[IterationResult], iteration: int, *, seconds: float) -> str:
+def _judged(run: Run, results: list[IterationResult], *, seconds: float) -> str:
+    """Why the run stops after its last iteration, or "". Looks at held-out prompts first where that is due."""
+    iteration = len(results)
+    stopped = _reason(run, results, seconds=seconds)
+    if results[-1].look is None and (stopped or run.due(iteration)):
+        results[-1] = replace(results[-1], look=run.look(iteration))
+        stopped = stopped or _reason(run, results, seconds=seconds)
+    return stopped
+
+
+def _reason(run: Run, results: Sequence[IterationResult], *, seconds: float) -> str:
     looks = [one.look for one in results if one.look is not None]
     reason = reason_to_stop([one.seen for one in results], looks, run.arguments)
     hours = run.arguments.hours
     if not reason and hours is not None and run.runtime.processes.any(seconds > 3600 * hours):
-        return f"its {hours:g} hours are over, {iteration * run.arguments.batch:,} episodes."
+        return f"its {hours:g} hours are over, {len(results) * run.arguments.batch:,} episodes."
     return reason

@@ -217,6 +217,36 @@ def test_a_run_that_stops_by_rule_writes_what_it_has_and_says_why(
         assert weights(tmp_path / name) != weights(tiny_base)
 
 
+def test_a_run_that_had_stopped_by_rule_is_not_trained_on_when_it_is_written_at_last(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full when it was to be written. And one whose time is over before it goes on, without a look yet."""
+    whole, out, late = tmp_path / "whole", tmp_path / "out", tmp_path / "late"
+    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--watch-prompts", "1", "--samples", "1",
+               "--kl-budget", "0.01", "--learning-rate", "0.1", "--warmup-steps", "0", "--checkpoint-every", "1")  # fmt: skip
+    assert train("ppo", snapshot, tiny_base, whole, *options) == 0
+    assert len(events(whole, "step")) == 2
+    with monkeypatch.context() as patched:
+        patched.setattr("policy_trainer.ppo_report.write", _fail)
+        assert train("ppo", snapshot, tiny_base, out, *options) == 1
+    assert train("ppo", snapshot, tiny_base, out, *options) == 0
+    assert len(events(out, "step")) == 2
+    assert weights(out) == weights(whole)
+    for name in ("figures", "looks", "stopped"):
+        assert metrics(out)[name] == metrics(whole)[name]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ppo_module, "refuse_broken_numbers", _stop_at(2))
+        assert train("ppo", snapshot, tiny_base, late, *options) == 1
+    assert train("ppo", snapshot, tiny_base, late, *options, "--hours", "1e-9") == 0
+    assert metrics(late)["stopped"] == "its 1e-09 hours are over, 16 episodes."
+    assert [look["iteration"] for look in metrics(late)["looks"]] == [1]
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise Failed("The disk is full.")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
