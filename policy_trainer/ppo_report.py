@@ -14,7 +14,7 @@ from policy_trainer.arguments import PpoArguments
 from policy_trainer.metrics import LookRow, Metrics
 from policy_trainer.ppo_setup import Run
 from policy_trainer.ppo_step import IterationResult
-from policy_trainer.watch import Look, best_look
+from policy_trainer.watch import Look
 
 SAID = (
     "reward", "raw_reward", "kl", "entropy", "length", "ended", "policy_loss", "value_loss", "ptx_loss", "clipped",
@@ -46,8 +46,6 @@ def begin(run: Run, done: Done[IterationResult]) -> None:
     )
     if done.results:
         progress.note(f"Going on after iteration {len(done.results)}.")
-        best = best_look([one.look for one in done.results if one.look is not None])
-        run.kept.known(None if best is None else best.watched)
     counts = {"prompts": len(run.prompts), "held_out_prompts": len(run.held_out), "episodes": arguments.episodes}
     progress.say(
         {"event": "start", "steps": arguments.iterations, "counts": counts},
@@ -123,7 +121,7 @@ def write(
     }
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:
-            run.kept.move_into(directory)
+            run.kept.link_into(directory, model=metrics["chosen"])
             curves.move_into(directory)
             report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
     run.kept.remove()

@@ -96,11 +96,13 @@ class Run:
         every = self.arguments.watch_every
         return iteration == self.arguments.iterations or bool(every and iteration % every == 0)
 
-    def look(self, iteration: int) -> Look | None:
-        """How the averaged policy answers held-out prompts; None where there are none. The best so far is kept."""
+    def look(self, iteration: int, best: Look | None) -> Look | None:
+        """How the averaged policy answers held-out prompts; None where there are none. It is kept if it is better than
+        the best look before.
+        """
         with self.average.applied():
             if not self.held_out:
-                self.kept.best(self.policy, None)
+                self.kept.model(self.policy, iteration)
                 return None
             rollouts = answers(self.policy, self.runtime, self.held_out, self.arguments)
             optimised = [own[0] for own in self.door.rewards(rollouts)]
@@ -114,7 +116,8 @@ class Run:
                 length=sum(sum(one.tokens.completions) for one in rollouts) / len(rollouts),
                 ended=sum(one.ended[0] for one in rollouts) / len(rollouts),
             )
-            self.kept.best(self.policy, look.watched)
+            if best is None or look.watched > best.watched:
+                self.kept.model(self.policy, iteration)
         shown = samples_of(rollouts[: self.arguments.samples], optimised)
         figures = {name: float(getattr(look, name)) for name in LOOKED_AT}
         self.progress.say({"event": "samples", "step": iteration, "samples": shown, "figures": figures}, _seen(look))

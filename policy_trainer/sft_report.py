@@ -88,8 +88,8 @@ def write(
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:
             if arguments.keep_epochs:
-                run.kept.move_epochs_into(directory)
-            run.kept.move_into(directory, model=run.kept.epoch_directory(row["epoch"]))
+                run.kept.link_epochs_into(directory)
+            run.kept.link_into(directory, model=row["epoch"])
             curves.move_into(directory)
             report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
     run.kept.remove()

@@ -223,7 +223,8 @@ def test_a_run_that_had_stopped_by_rule_is_not_trained_on_when_it_is_written_at_
     """The disk was full when it was to be written. And one whose time is over before it goes on, without a look yet."""
     whole, out, late = tmp_path / "whole", tmp_path / "out", tmp_path / "late"
     options = (*SHORT, "--reward-model", str(tiny_reward_model), "--watch-prompts", "1", "--samples", "1",
-               "--kl-budget", "0.01", "--learning-rate", "0.1", "--warmup-steps", "0", "--checkpoint-every", "1")  # fmt: skip
+               "--kl-budget", "0.01", "--learning-rate", "0.1", "--warmup-steps", "0",
+               "--checkpoint-every", "1")  # fmt: skip
     assert train("ppo", snapshot, tiny_base, whole, *options) == 0
     assert len(events(whole, "step")) == 2
     with monkeypatch.context() as patched:
