@@ -37,7 +37,8 @@ class LookRow(TypedDict):
 
 class Metrics(RunFacts):
     """`chosen`: the step whose model was kept, and `chosen_by` what; `figures`: of the last step, by name. `epochs` is
-    for SFT and `looks` for PPO, else empty; `stopped`: why it ended early, or "".
+    for SFT and `looks` for PPO, else empty; `stopped`: why it ended early, or ""; `notes`: what the run told people of
+    itself.
     """
 
     schema: int
@@ -52,3 +53,4 @@ class Metrics(RunFacts):
     reward_model: str | None
     watched_reward_model: str | None
     prompt_reading: str
+    notes: list[str]

@@ -38,7 +38,8 @@ from policy_trainer.networks import Networks
 from policy_trainer.ppo_setup import Run, prepare, set_rates
 from policy_trainer.ppo_step import IterationResult, Tally, measured, ppo_losses
 from policy_trainer.pretraining import PretrainingText
-from policy_trainer.reward import RewardDoor, refuse_constant
+from policy_trainer.reward import RewardDoor
+from policy_trainer.reward_checks import refuse_constant
 from policy_trainer.rollout import Rollout
 from policy_trainer.watch import Look, best_look, reason_to_stop
 

@@ -14,6 +14,8 @@ from policy_trainer.arguments import PpoArguments
 from policy_trainer.metrics import LookRow, Metrics
 from policy_trainer.ppo_setup import Run
 from policy_trainer.ppo_step import IterationResult
+from policy_trainer.reward import optimised_models
+from policy_trainer.reward_checks import in_common
 from policy_trainer.watch import Look
 
 SAID = (
@@ -40,6 +42,10 @@ def begin(run: Run, done: Done[IterationResult]) -> None:
         progress.note("There are no held-out prompts, so nothing is watched and the last model is kept.")
     elif arguments.watched_reward_model is None:
         progress.note("No other reward model watches, so nobody sees when the policy pleases its reward model alone.")
+    else:
+        for shared in (in_common(arguments.watched_reward_model, one) for one in optimised_models(arguments)):
+            if shared:
+                progress.note(shared)
     progress.note(
         f"Rewards are the reward model's with its bias, divided by {arguments.reward_scale:g}; a nat of KL costs "
         f"{arguments.beta:g}."
@@ -75,7 +81,7 @@ def iteration(run: Run, number: int, result: IterationResult, *, seconds: float)
         f"iteration {number}/{run.arguments.iterations}  {told}  {seconds:.0f} s",
     )
     if run.arguments.temperature == 1 and result.decoder_gap > WIDE_GAP:
-        run.progress.note(f"Sampler and trainer differ by {result.decoder_gap:.3f} nats a token; it looks like KL.")
+        _note_once(run, "Sampler and trainer differ by", f"{result.decoder_gap:.3f} nats a token; it looks like KL.")
 
 
 def write(
@@ -118,6 +124,7 @@ def write(
         "reward_model": str(arguments.reward_model),
         "watched_reward_model": report.place(arguments.watched_reward_model),
         "prompt_reading": run.networks.reading.name,
+        "notes": list(run.progress.notes),
     }
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:
@@ -125,6 +132,11 @@ def write(
             curves.move_into(directory)
             report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
     run.kept.remove()
+
+
+def _note_once(run: Run, begin: str, end: str) -> None:
+    if not any(note.startswith(begin) for note in run.progress.notes):
+        run.progress.note(f"{begin} {end}")
 
 
 def _by(arguments: PpoArguments) -> str:

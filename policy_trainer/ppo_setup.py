@@ -29,7 +29,8 @@ from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks, share_frozen
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
-from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked
+from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked, optimised_models
+from policy_trainer.reward_checks import refuse_watching_itself
 from policy_trainer.rollout import Prompt, Rollout, Sampling, sample
 from policy_trainer.samples import samples_of
 from policy_trainer.watch import Look
@@ -128,6 +129,7 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
     """Raises Refused."""
     began = monotonic()
     with processes.in_turn():
+        refuse_watching_itself(arguments.watched_reward_model, optimised_models(arguments))
         runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
         snapshot = open_snapshot(arguments.data)
         policy = load_policy(arguments.base, max_length=arguments.max_length)

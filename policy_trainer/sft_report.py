@@ -65,7 +65,6 @@ def write(
 ) -> None:
     """Writes the chosen epoch's model with the whole table. The output appears whole."""
     row, by = chosen(rows)
-    run.progress.note(f"{table(rows)}\nEpoch {row['epoch']} is kept, by {by}.")
     arguments = run.arguments
     metrics: Metrics = {
         "schema": 1,
@@ -84,7 +83,9 @@ def write(
         "watched_reward_model": None,
         "reward_model": report.place(arguments.reward_model),
         "prompt_reading": run.reading.name,
+        "notes": list(run.progress.notes),
     }  # fmt: skip
+    run.progress.note(f"{table(rows)}\nEpoch {row['epoch']} is kept, by {by}.")
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:
             if arguments.keep_epochs:

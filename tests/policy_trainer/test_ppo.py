@@ -26,7 +26,6 @@ from rm_trainer.protocol import Item, Scored
 from tests.policy_trainer.commands import events, metrics, train, weights
 from tests.policy_trainer.known_optimum.language import CPU, arguments
 from tests.policy_trainer.known_optimum.language import learned as counted
-from tests.tiny_models import make_tiny_reward_model
 
 pytestmark = pytest.mark.training
 
@@ -132,10 +131,10 @@ def test_a_run_that_ends_in_the_middle_goes_on_as_if_it_had_not_rollouts_include
 
 
 def test_what_is_written_is_the_best_by_the_watched_model_not_by_the_one_that_is_optimised(
-    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, tiny_watched_reward_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """S24: the two disagree about which look is the best."""
-    watched = make_tiny_reward_model(tmp_path / "watched", seed=8)
     averages, right = [], MovingAverage.update
 
     def remembering(self: MovingAverage) -> None:
@@ -143,7 +142,7 @@ def test_what_is_written_is_the_best_by_the_watched_model_not_by_the_one_that_is
         averages.append({name: one.clone() for name, one in self.averages.items()})
 
     monkeypatch.setattr(MovingAverage, "update", remembering)
-    models = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(watched))
+    models = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_watched_reward_model))
     options = (*SHORT, *models, "--patience", "9", "--watch-every", "1", "--learning-rate", "0.01",
                "--missing-end", "lower", "--dtype", "float32")  # fmt: skip
     assert train("ppo", snapshot, tiny_base, tmp_path / "out", *options) == 0
@@ -184,13 +183,13 @@ def _stop_at(iteration: int) -> object:
 
 
 def test_with_adapters_reference_and_reward_model_are_the_networks_without_them(
-    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, tiny_watched_reward_model: Path
 ) -> None:
     """The same answers at first, so the same rewards and no KL; the written model has no adapters."""
     found = {}
     for name, options in (("adapters", ("--lora-rank", "4")), ("whole", ())):
         out = tmp_path / name
-        more = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_reward_model))
+        more = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_watched_reward_model))
         assert train("ppo", snapshot, tiny_base, out, *SHORT, *more, *options, "--episodes", "32") == 0
         found[name] = [event["figures"] for event in events(out, "step")]
     for figure in ("reward", "kl", "entropy", "length"):
