@@ -8,13 +8,14 @@ Method = Literal["sft", "ppo", "dpo"]
 
 
 class EpochRow(TypedDict):
-    """An epoch of SFT. Losses are means per learned token; the reward is the mean of samples on validation prompts,
-    with its standard error; None where there is nothing to measure it with or on.
+    """An epoch of SFT; epoch 0 is the base before training, which has no training loss. Losses are means per learned
+    token; the reward is the mean of samples on validation prompts, with its standard error; None where there is nothing
+    to measure it with or on.
     """
 
     epoch: int
     step: int
-    train_loss: float
+    train_loss: float | None
     valid_loss: float | None
     reward: float | None
     reward_error: float | None

@@ -97,7 +97,7 @@ def _epochs(metrics: Metrics) -> str:
     rows = [
         [
             f"{row['epoch']}",
-            f"{row['train_loss']:.4f}",
+            _number(row["train_loss"], ".4f"),
             _number(row["valid_loss"], ".4f"),
             f"{_number(row['reward'], '+.3f')} ± {_number(row['reward_error'], '.3f')}"
             if row["reward"] is not None

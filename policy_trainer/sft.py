@@ -43,13 +43,16 @@ from policy_trainer.sft_setup import Run, prepare
 
 @dataclass(frozen=True)
 class StepResult:
-    """One batch, measured before its step: the mean loss of its learned tokens. `row`: of an epoch's last step."""
+    """One batch, measured before its step: the mean loss of its learned tokens. `row`: of an epoch's last step;
+    `before`: of the first step, that of the base.
+    """
 
     loss: float
     learned: int
     tokens: int
     learning_rate: float
     row: EpochRow | None = None
+    before: EpochRow | None = None
 
 
 def sft_steps(
@@ -112,6 +115,7 @@ def _sft(run: Run, curves: EventFiles, processes: Processes) -> None:
     done = checkpoints.restore(model, run.optimizer)
     sft_report.begin(run, done)
     curves.replay(done.events, seconds=done.seconds)
+    before = done.results[0].before if done.results else run.before_training()
     results, began, saved = done.results, monotonic() - done.seconds, len(done.results)
     with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
         loop = sft_steps(
@@ -128,16 +132,18 @@ def _sft(run: Run, curves: EventFiles, processes: Processes) -> None:
         for step, result in enumerate(loop, start=len(results) + 1):
             # log; measure and keep an epoch's model; checkpoint
             sft_report.step(run, step, result.loss, result.learning_rate, result.tokens, seconds=monotonic() - began)
+            if step == 1:
+                results[-1] = replace(result, before=before)
             if step % run.steps_per_epoch == 0:
                 row = run.measure(step, [one.loss for one in results[-run.steps_per_epoch :]])
-                results[-1] = replace(result, row=row)
+                results[-1] = replace(results[-1], row=row)
                 _keep(run, _rows(results), saved=_rows(results[:saved]))
             state = Done(results=results, events=progress.events, seconds=monotonic() - began)
             if checkpoints.save_if_due(model, run.optimizer, state, every=arguments.checkpoint_every, stop=stop):
                 saved = step
     rows = _rows(results)
     tokens = sum(one.tokens for one in results)
-    sft_report.write(run, rows, curves, processes, tokens=tokens, training=monotonic() - began)
+    sft_report.write(run, before, rows, curves, processes, tokens=tokens, training=monotonic() - began)
     checkpoints.remove()
     progress.done(arguments.output)
 

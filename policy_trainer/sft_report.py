@@ -9,7 +9,7 @@ from lm.training.output import shared_atomic_directory
 from lm.training.processes import Processes
 from lm.training.tensorboard import EventFiles
 from policy_trainer import report
-from policy_trainer.choosing import chosen, table
+from policy_trainer.choosing import chosen, no_better, table
 from policy_trainer.metrics import EpochRow, Metrics
 from policy_trainer.sft_setup import Run
 
@@ -61,10 +61,22 @@ def step(run: Run, number: int, loss: float, rate: float, tokens: int, *, second
 
 
 def write(
-    run: Run, rows: Sequence[EpochRow], curves: EventFiles, processes: Processes, *, tokens: int, training: float
+    run: Run,
+    before: EpochRow | None,
+    rows: Sequence[EpochRow],
+    curves: EventFiles,
+    processes: Processes,
+    *,
+    tokens: int,
+    training: float,
 ) -> None:
     """Writes the chosen epoch's model with the whole table. The output appears whole."""
     row, by = chosen(rows)
+    whole = list(rows)
+    if before is not None:
+        whole = [before, *rows]
+        if worse := no_better(before, row):
+            run.progress.note(worse)
     arguments = run.arguments
     metrics: Metrics = {
         "schema": 1,
@@ -77,7 +89,7 @@ def write(
         "figures": {name: float(value) for name, value in row.items() if isinstance(value, float)},
         "chosen": row["step"],
         "chosen_by": by,
-        "epochs": list(rows),
+        "epochs": whole,
         "looks": [],
         "stopped": "",
         "watched_reward_model": None,
@@ -85,7 +97,7 @@ def write(
         "prompt_reading": run.reading.name,
         "notes": list(run.progress.notes),
     }  # fmt: skip
-    run.progress.note(f"{table(rows)}\nEpoch {row['epoch']} is kept, by {by}.")
+    run.progress.note(f"{table(whole)}\nEpoch {row['epoch']} is kept, by {by}.")
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:
             if arguments.keep_epochs:

@@ -92,18 +92,23 @@ class Run:
         for step, batch in islice(enumerate(numbers), done, None):
             yield [*(self.train.examples[number] for number in batch), *self._text(step)]
 
+    def before_training(self) -> EpochRow | None:
+        """The base's row; None where there is nothing to measure it with."""
+        return self.measure(0, []) if self.valid.examples or self.prompts else None
+
     def measure(self, step: int, losses: Sequence[float]) -> EpochRow:
-        """An epoch's row of the table; says it, and shows samples."""
+        """An epoch's row of the table, or with step 0 that of the base; says it, and shows samples."""
         valid_loss = self._valid_loss()
         found = self._sampled(step) if self.prompts else _Found(reward=None, reward_error=None, length=None, ended=None)
-        epoch = step // self.steps_per_epoch
-        row = EpochRow(epoch=epoch, step=step, train_loss=fmean(losses), valid_loss=valid_loss, **found)
+        epoch, train_loss = step // self.steps_per_epoch, fmean(losses) if losses else None
+        row = EpochRow(epoch=epoch, step=step, train_loss=train_loss, valid_loss=valid_loss, **found)
         if valid_loss is not None:
             figures = {} if row["reward"] is None else {"reward": row["reward"]}
             said = "" if row["reward"] is None else f", reward of samples {row['reward']:+.3f}"
+            when = f"after epoch {epoch}" if step else "before training"
             self.progress.say(
                 {"event": "valid", "step": step, "loss": valid_loss, "figures": figures},
-                f"valid after epoch {row['epoch']}: loss {valid_loss:.4f}{said}",
+                f"valid {when}: loss {valid_loss:.4f}{said}",
             )
         return row
 

@@ -61,7 +61,8 @@ def test_dpo_learns_an_order_and_goes_on_after_a_stop_as_if_there_had_been_none(
     steps = events(whole, "step")
     assert steps[0]["loss"] == pytest.approx(0.6931, abs=1e-3)  # the policy is the reference
     assert steps[-1]["loss"] < 0.4
-    assert [len(event["samples"]) for event in events(whole, "samples")] == [2]
+    shown = events(whole, "samples")
+    assert [(event["step"], len(event["samples"])) for event in shown] == [(0, 2), (8, 2)]
 
     def stop(number: int, *_: object, **__: object) -> None:
         if number == 7:
