@@ -14,8 +14,6 @@ from policy_trainer.arguments import PpoArguments
 from policy_trainer.metrics import LookRow, Metrics
 from policy_trainer.ppo_setup import Run
 from policy_trainer.ppo_step import IterationResult
-from policy_trainer.reward import optimised_models
-from policy_trainer.reward_checks import in_common
 from policy_trainer.watch import Look
 
 SAID = (
@@ -42,10 +40,8 @@ def begin(run: Run, done: Done[IterationResult]) -> None:
         progress.note("There are no held-out prompts, so nothing is watched and the last model is kept.")
     elif arguments.watched_reward_model is None:
         progress.note("No other reward model watches, so nobody sees when the policy pleases its reward model alone.")
-    else:
-        for shared in (in_common(arguments.watched_reward_model, one) for one in optimised_models(arguments)):
-            if shared:
-                progress.note(shared)
+    for remark in run.reward_remarks:
+        progress.note(remark)
     progress.note(
         f"Rewards are the reward model's with its bias, divided by {arguments.reward_scale:g}; a nat of KL costs "
         f"{arguments.beta:g}."

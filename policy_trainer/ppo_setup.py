@@ -30,7 +30,7 @@ from policy_trainer.networks import Networks, share_frozen
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
 from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked, optimised_models
-from policy_trainer.reward_checks import refuse_watching_itself
+from policy_trainer.reward_checks import in_common, measured_order, refuse_constant, refuse_watching_itself
 from policy_trainer.rollout import Prompt, Rollout, Sampling, sample
 from policy_trainer.samples import samples_of
 from policy_trainer.watch import Look
@@ -57,6 +57,7 @@ class Run:
     average: MovingAverage
     door: RewardDoor
     watched: RewardDoor
+    reward_remarks: Sequence[str]
     text: PretrainingText | None
     prompts: Sequence[Prompt]
     left_out: int
@@ -154,7 +155,10 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
     )
     if value is not None and value is not reward_model.model:
         share_frozen(reward_model.model, value)
+    reward_remarks = _reward_remarks(arguments, door, watched, snapshot)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
+    watched_rewards = watched.rewards(first)
+    refuse_constant(watched_rewards)
     return Run(
         arguments=arguments,
         progress=progress,
@@ -166,16 +170,27 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
         average=MovingAverage(policy.model, decay=arguments.ema_decay),
         door=door,
         watched=watched,
+        reward_remarks=reward_remarks,
         text=text,
         prompts=prompts,
         left_out=left_out,
         held_out=held_out,
-        sft_rewards=[own[0] for own in watched.rewards(first)],
+        sft_rewards=[own[0] for own in watched_rewards],
         sft_samples=samples_of(first[: arguments.samples], [own[0] for own in door.rewards(first)]),
         kept=Kept(arguments.output, keeps_rollouts=arguments.keep_rollouts, processes=processes),
         energy=EnergyMeter(runtime.device),
         began=began,
     )
+
+
+def _reward_remarks(arguments: PpoArguments, door: RewardDoor, watched: RewardDoor, snapshot: Snapshot) -> list[str]:
+    """What is not known of the reward models, or shared by them, in words. Every process must call it."""
+    optimised = optimised_models(arguments)
+    found = [measured_order(*one, snapshot) for one in zip(optimised, door.rewarders, strict=True)]
+    if arguments.watched_reward_model is not None:
+        found.append(measured_order(arguments.watched_reward_model, watched.rewarder, snapshot))
+        found += [in_common(arguments.watched_reward_model, one) for one in optimised]
+    return [one for one in found if one]
 
 
 def sampling_of(arguments: PpoArguments, completions: int) -> Sampling:

@@ -52,6 +52,11 @@ class RewardDoor:
         scored = iter(self.rewarder.score(items))
         return [[_reward(one, next(scored).reward) for _ in one.texts] for one in rollouts]
 
+    @property
+    def rewarders(self) -> Sequence[Rewarder]:
+        """Each of several by itself, in the order of `optimised_models`."""
+        return self.rewarder.rewarders if isinstance(self.rewarder, Ensemble) else [self.rewarder]
+
     def _worth(self, reward: float, ended: bool) -> float:  # noqa: FBT001  it is what the function is about
         if not ended:
             reward = self.missing_end_reward if self.missing_end == "replace" else reward + self.missing_end_reward

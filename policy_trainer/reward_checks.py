@@ -6,11 +6,23 @@ What is known of a reward model without running it is in the metrics.json that `
 import filecmp
 import json
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lm.errors import Failed, Refused
 from lm.rendering import Renderer
+from lm.snapshot.reading import Snapshot
+from lm.snapshot.records.constants import VALID
+from rm_trainer.loss import correct_pairs, pair_margins
+from rm_trainer.protocol import Item, Rewarder
+
+MEASURED = 64
+"""Rankings by which the order of a reward model without validation figures is measured."""
+ENOUGH = 50
+"""Pairs from which on an order worse than chance is no accident."""
 
 
 def refuse_other_tokens(directory: Path, renderer: Renderer, policys: Renderer) -> None:
@@ -29,11 +41,31 @@ def refuse_other_tokens(directory: Path, renderer: Renderer, policys: Renderer) 
 def refuse_inverted(directory: Path) -> None:
     """Raises Refused for a reward model that orders fewer than half of its validation pairs as the labelers did."""
     valid = _told(directory).get("valid")
-    if valid and valid["pair_accuracy"] < 0.5:
-        raise Refused(
-            f"{directory} orders {valid['pair_accuracy']:.0%} of {valid['pairs']} validation pairs as the labelers "
-            "did: worse than chance, so a policy would be trained against them. Train the reward model again."
+    if valid:
+        _refuse_worse_than_chance(directory, valid["pair_accuracy"], valid["pairs"])
+
+
+def measured_order(directory: Path, rewarder: Rewarder, snapshot: Snapshot) -> str:
+    """How a reward model without validation figures orders the snapshot's validation rankings, in words; "" for one
+    that has figures, which `refuse_inverted` reads.
+
+    Raises Refused where that is worse than chance, and Failed where all completions get one reward.
+    """
+    if _told(directory).get("valid"):
+        return ""
+    accuracy, pairs = _agreement(rewarder, snapshot)
+    if not pairs:
+        return (
+            f"{directory} has no validation figures and {snapshot.directory} no rankings in its split {VALID}, so "
+            "nobody knows whether it orders answers as the labelers did."
         )
+    if pairs >= ENOUGH:
+        _refuse_worse_than_chance(directory, accuracy, pairs)
+    few = "" if pairs >= ENOUGH else ", which are too few to tell whether it is inverted"
+    return (
+        f"{directory} has no validation figures. It orders {accuracy:.0%} of {pairs} pairs of the split {VALID} as the "
+        f"labelers did{few}."
+    )
 
 
 def refuse_constant(rewards: Sequence[Sequence[float]]) -> None:
@@ -75,6 +107,30 @@ def in_common(watched: Path, optimised: Path) -> str:
 def _vocabulary(renderer: Renderer) -> tuple[dict[str, int], str]:
     state = json.loads(renderer.conversations.tokenizer.to_str())
     return renderer.conversations.tokenizer.get_vocab(), json.dumps([state["model"].get("merges"), state["normalizer"]])
+
+
+def _refuse_worse_than_chance(directory: Path, accuracy: float, pairs: int) -> None:
+    if accuracy < 0.5:
+        raise Refused(
+            f"{directory} orders {accuracy:.0%} of {pairs} validation pairs as the labelers did: worse than chance, so "
+            "a policy would be trained against them. Train the reward model again."
+        )
+
+
+def _agreement(rewarder: Rewarder, snapshot: Snapshot) -> tuple[float, int]:
+    """The share of usable pairs that are ordered rightly, and how many there are."""
+    rankings = list(islice(snapshot.rankings(VALID), MEASURED))
+    scored = iter(rewarder.score([Item(one.prompt, text) for one in rankings for text in one.completions]))
+    rewards = [[next(scored).reward for _ in one.completions] for one in rankings]
+    read = [
+        (torch.tensor(own), torch.tensor(one.ranks))
+        for one, own in zip(rankings, rewards, strict=True)
+        if None not in own  # a completion is too long for it
+    ]
+    refuse_constant([own.tolist() for own, _ in read])
+    margins = [pair_margins(own, ranks) for own, ranks in read]
+    pairs = sum(own.numel() for own in margins)
+    return sum(float(correct_pairs(own)) for own in margins) / max(1, pairs), pairs
 
 
 def _told(directory: Path) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def begin(run: Run, done: Done[Any]) -> None:
         progress.note("There is one demonstration: the model will learn to say it.")
     if run.text is not None:
         progress.note(f"Pretraining text: {len(run.text.rows):,} rows of {run.text.source}.")
+    if run.reward_remark:
+        progress.note(run.reward_remark)
     if done.results:
         progress.note(f"Going on after step {len(done.results)}.")
     counts = {

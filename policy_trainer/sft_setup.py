@@ -31,6 +31,7 @@ from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts
 from policy_trainer.residual_dropout import ResidualDropout
 from policy_trainer.reward import RewardDoor, load_checked
+from policy_trainer.reward_checks import measured_order, refuse_constant
 from policy_trainer.rollout import Prompt, Sampling, sample
 from policy_trainer.samples import samples_of
 
@@ -64,6 +65,7 @@ class Run:
     text: PretrainingText | None
     prompts: Sequence[Prompt]
     door: RewardDoor | None
+    reward_remark: str
     kept: Kept
     energy: EnergyMeter
     began: float
@@ -144,6 +146,8 @@ class Run:
         )
         rollouts = sample(self.policy, self.runtime, self.prompts, sampling, seed=arguments.seed, version=step)
         rewards = None if self.door is None else [own[0] for own in self.door.rewards(rollouts)]
+        if rewards is not None and not step:
+            refuse_constant([rewards])
         shown = rollouts[: arguments.samples]
         found = _Found(
             reward=None if rewards is None else fmean(rewards),
@@ -179,6 +183,9 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
         model = policy.model
         dropout = ResidualDropout(model, arguments.residual_dropout)
         optimizer = ready_to_train(model, arguments, runtime, train_heads=False)
+    reward_remark = ""
+    if door is not None and arguments.reward_model is not None:
+        reward_remark = measured_order(arguments.reward_model, door.rewarder, snapshot)
     return Run(
         arguments=arguments,
         progress=progress,
@@ -193,6 +200,7 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
         text=text,
         prompts=prompts,
         door=door,
+        reward_remark=reward_remark,
         kept=Kept(arguments.output, processes=processes),
         energy=EnergyMeter(runtime.device),
         began=began,
