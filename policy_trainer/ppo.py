@@ -73,7 +73,7 @@ def ppo_iterations(
 
         # read: log-probabilities by the network that will be updated, so that the first ratio is 1
         experience = collect(networks, rollouts, door.scores(rollouts, raw), arguments, version=version)
-        refuse_unlike(experience, arguments)
+        refuse_unlike(experience)
         scale = _scale(arguments, results, torch.cat([one.advantages for one in experience]))
         result = measured(experience, raw, gap=decoder_gap(experience), scale=scale.value)
         experience = scaled(experience, scale)

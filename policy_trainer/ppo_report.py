@@ -20,7 +20,7 @@ SAID = (
     "reward", "raw_reward", "kl", "entropy", "length", "ended", "policy_loss", "value_loss", "ptx_loss", "clipped",
     "approximate_kl", "squared_ratio", "policy_norm", "norm", "explained_variance", "decoder_gap", "equal_groups",
 )  # fmt: skip
-"""Figures of every iteration's event."""
+"""Figures of every iteration's event. One answer is no group, so with --completions 1 `equal_groups` is left out."""
 TOLD = ("reward", "kl", "entropy", "length", "ended")
 """Of these the ones that a sentence holds."""
 WIDE_GAP = 0.1
@@ -61,7 +61,7 @@ def begin(run: Run, done: Done[IterationResult]) -> None:
 
 
 def iteration(run: Run, number: int, result: IterationResult, *, seconds: float) -> None:
-    figures = {name: float(getattr(result, name)) for name in SAID}
+    figures = _figures(result, run.arguments)
     told = report.figures_in_words({name: figures[name] for name in TOLD})
     run.progress.say(
         {
@@ -76,7 +76,7 @@ def iteration(run: Run, number: int, result: IterationResult, *, seconds: float)
         },
         f"iteration {number}/{run.arguments.iterations}  {told}  {seconds:.0f} s",
     )
-    if run.arguments.temperature == 1 and result.decoder_gap > WIDE_GAP:
+    if result.decoder_gap > WIDE_GAP:
         _note_once(run, "Sampler and trainer differ by", f"{result.decoder_gap:.3f} nats a token; it looks like KL.")
 
 
@@ -111,7 +111,7 @@ def write(
             "prompts": {"train": len(run.prompts), "held_out": len(run.held_out), "left_out": run.left_out},
             "episodes": {"train": len(results) * arguments.batch},
         },
-        "figures": {name: float(getattr(last, name)) for name in SAID},
+        "figures": _figures(last, arguments),
         "chosen": len(results) if best is None else best.iteration,
         "chosen_by": "being the last, as there were no held-out prompts" if best is None else _by(arguments),
         "epochs": [],
@@ -128,6 +128,11 @@ def write(
             curves.move_into(directory)
             report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
     run.kept.remove()
+
+
+def _figures(result: IterationResult, arguments: PpoArguments) -> dict[str, float]:
+    names = [name for name in SAID if name != "equal_groups" or arguments.completions > 1]
+    return {name: float(getattr(result, name)) for name in names}
 
 
 def _note_once(run: Run, begin: str, end: str) -> None:

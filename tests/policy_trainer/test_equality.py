@@ -154,8 +154,9 @@ def test_logits_made_in_parts_give_the_same_gradient(tiny_base: Path, monkeypatc
         monkeypatch.setattr(log_probs, "LOGITS_AT_ONCE", at_once)
         logs = log_probs.completion_log_probs(model, FULL, prompts, temperature=0.7)
         logs.square().sum().backward()  # type: ignore[no-untyped-call]
-        again, entropies = log_probs.completion_entropies(model, FULL, prompts, temperature=0.7)
+        again, entropies, plain = log_probs.completion_entropies(model, FULL, prompts, temperature=0.7)
         torch.testing.assert_close(again, logs.detach())
+        torch.testing.assert_close(plain, log_probs.completion_log_probs(model, FULL, prompts).detach())
         found.append((logs.detach(), entropies, gradient(model)))
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
 

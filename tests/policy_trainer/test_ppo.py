@@ -40,10 +40,11 @@ class CountsLetters:
 
 
 def learned(policy: Policy, **options: Any) -> list[IterationResult]:
-    given = arguments(
-        episodes=16 * 64, batch=64, minibatch=32, completions=8, max_new_tokens=6, advantage="leave-one-out",
-        learning_rate=0.02, beta=0.02, beta1=0.9, clip=1.0, adam_epsilon=1e-8, **options,
-    )  # fmt: skip
+    given = arguments(**{
+        "episodes": 16 * 64, "batch": 64, "minibatch": 32, "completions": 8, "max_new_tokens": 6,
+        "advantage": "leave-one-out", "learning_rate": 0.02, "beta": 0.02, "beta1": 0.9, "clip": 1.0,
+        "adam_epsilon": 1e-8, **options,
+    })  # fmt: skip
     prompts = [prompt_of(policy, n, [{"role": "user", "content": "ABCDEFGH"[n]}]) for n in range(8)]
     sampling = Sampling(completions=8, max_new_tokens=6)
     networks = Networks(policy.model, None, CPU)
@@ -278,6 +279,44 @@ def test_every_knob_changes_what_two_iterations_come_to(change: dict[str, Any]) 
     """S19, on the language whose texts are counted."""
     plain: PpoArguments = arguments(episodes=80, clip_ratio=0.2, inner_epochs=change.get("inner_epochs", 1))
     assert not torch.equal(counted(plain)[0], counted(replace(plain, **change))[0])
+
+
+@pytest.mark.parametrize("options", [{"advantage": "group", "advantage_scale": "batch"}, {}], ids=str)
+def test_groups_of_equal_rewards_are_counted_and_teach_nothing(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """S26: the reward tells prompts apart and no two answers to one; in the second run it does to half of them."""
+    monkeypatch.setattr(CountsLetters, "score", lambda self, items: [Scored(float(ord(_asked(one)))) for one in items])
+    before = {name: one.clone() for name, one in policy.model.named_parameters()}
+    (result,) = learned(policy, episodes=64, beta=0.0, **options)
+    assert result.equal_groups == 1
+    assert result.policy_loss == 0
+    assert result.norm == 0
+    # a first step of AdamW is the whole rate, 0.02, however small the gradient
+    assert all(torch.allclose(one, before[name], atol=1e-3) for name, one in policy.model.named_parameters())
+    monkeypatch.setattr(CountsLetters, "score", _by_length_of_half)
+    (result,) = learned(policy, episodes=64, beta=0.0, **options)
+    assert result.equal_groups == 0.5
+    assert result.norm > 0
+
+
+def _by_length_of_half(_self: CountsLetters, items: Sequence[Item]) -> list[Scored]:
+    return [Scored(float(len(one.completion)) if _asked(one) in "ABCD" else 0.5) for one in items]
+
+
+def _asked(item: Item) -> str:
+    return item.prompt[-1]["content"]
+
+
+def test_one_answer_a_prompt_is_no_group(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
+) -> None:
+    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--episodes", "16")
+    for completions in ("1", "2"):
+        out = tmp_path / completions
+        assert train("ppo", snapshot, tiny_base, out, *options, "--completions", completions) == 0
+        assert ("equal_groups" in events(out, "step")[0]["figures"]) == (completions == "2")
+        assert ("equal_groups" in metrics(out)["figures"]) == (completions == "2")
 
 
 def test_a_reward_that_tells_nothing_apart_ends_the_run(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:

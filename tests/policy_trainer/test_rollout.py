@@ -39,7 +39,7 @@ def test_sampler_and_trainer_agree_also_after_an_update_and_stale_answers_are_re
         rollouts = sample(policy, CPU, prompts(policy), SAMPLING, seed=7, version=version)
         experience = collect(networks, rollouts, [torch.zeros(3)] * 2, GIVEN, version=version)
         assert decoder_gap(experience) < 1e-5
-        refuse_unlike(experience, GIVEN)
+        refuse_unlike(experience)
         drawn.append([one.tokens.ids.tolist() for one in rollouts])
         networks.log_probs([one.tokens for one in rollouts]).sum().backward()  # type: ignore[no-untyped-call]
         before = [one.clone() for one in policy.model.parameters()]
@@ -52,7 +52,20 @@ def test_sampler_and_trainer_agree_also_after_an_update_and_stale_answers_are_re
         collect(networks, rollouts, [torch.zeros(3)] * 2, GIVEN, version=2)
     other = [replace(one, engine_log_probs=one.engine_log_probs + 2) for one in rollouts]
     with pytest.raises(Failed, match=r"differ by \d\.\d+ nats a token"):
-        refuse_unlike(collect(networks, other, [torch.zeros(3)] * 2, GIVEN, version=1), GIVEN)
+        refuse_unlike(collect(networks, other, [torch.zeros(3)] * 2, GIVEN, version=1))
+
+
+def test_the_gap_between_sampler_and_trainer_is_that_of_the_model_whatever_the_temperature(policy: Policy) -> None:
+    """S21."""
+    given = replace(GIVEN, temperature=0.5)
+    networks = Networks(policy.model, None, CPU, temperature=0.5)
+    rollouts = sample(policy, CPU, prompts(policy), replace(SAMPLING, temperature=0.5), seed=7, version=0)
+    experience = collect(networks, rollouts, [torch.zeros(3)] * 2, given, version=0)
+    assert decoder_gap(experience) < 1e-5
+    assert all((one.log_probs - one.plain_log_probs).abs().mean() > 1e-3 for one in experience)
+    other = [replace(one, engine_log_probs=one.engine_log_probs + 2) for one in rollouts]
+    with pytest.raises(Failed, match=r"differ by 2\.00 nats a token"):
+        refuse_unlike(collect(networks, other, [torch.zeros(3)] * 2, given, version=0))
 
 
 def test_an_answer_has_its_own_seed_and_a_prompt_is_the_samplers(policy: Policy) -> None:

@@ -40,6 +40,7 @@ def test_with_kl_the_loop_ends_at_the_reference_times_exp_of_the_reward(options:
     probabilities, results = learned(given)
     assert distance(probabilities, optimum(given)) < RIGHT
     assert results[0].kl == pytest.approx(0, abs=1e-6)
+    assert all(one.decoder_gap < 1e-6 for one in results)
     assert results[0].approximate_kl == pytest.approx(0, abs=1e-9)  # the first ratio is 1
 
 
