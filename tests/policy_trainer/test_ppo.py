@@ -271,7 +271,8 @@ def test_contradictions_are_refused_before_anything_is_read(
     [
         {"clip": 1e-4}, {"beta": 1.0}, {"clip_ratio": 1e-3, "inner_epochs": 3}, {"warmup_steps": 5},
         {"temperature": 0.5}, {"kl_place": "loss", "beta": 1.0}, {"advantage_scale": "frozen"},
-        {"adam_epsilon": 1.0}, {"missing_end": "replace"},
+        {"adam_epsilon": 1.0}, {"missing_end": "replace"}, {"gae_decay": 0.1}, {"value_learning_rate": 1e-4},
+        {"clip_value": 1e-4, "inner_epochs": 3}, {"discount": 0.5},
     ],
     ids=str,
 )  # fmt: skip
