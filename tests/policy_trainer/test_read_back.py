@@ -1,0 +1,65 @@
+"""What a run leaves for other programs, read back: the manifest, and TensorBoard's event files."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.policy_trainer.commands import events, metrics, train
+
+pytestmark = pytest.mark.training
+
+RUNS = {
+    "sft": ("--epochs", "2", "--batch-size", "2", "--max-new-tokens", "4"),
+    "dpo": ("--epochs", "2", "--rankings-per-batch", "2", "--max-new-tokens", "4"),
+    "ppo": ("--episodes", "32", "--batch", "16", "--minibatch", "16", "--max-new-tokens", "4", "--watch-every", "1"),
+}
+
+
+def curves(directory: Path) -> dict[str, dict[int, float]]:
+    """Of one of TensorBoard's runs: by tag the value of each step."""
+    read = EventAccumulator(str(directory))  # type: ignore[no-untyped-call]
+    read.Reload()  # type: ignore[no-untyped-call]
+    return {
+        tag: {one.step: one.value for one in read.Scalars(tag)}  # type: ignore[no-untyped-call]
+        for tag in read.Tags()["scalars"]  # type: ignore[no-untyped-call]
+    }
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_manifest_and_curves_say_what_the_report_says(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, command: str
+) -> None:
+    out = tmp_path / "out"
+    more = () if command == "dpo" else ("--reward-model", str(tiny_reward_model))
+    assert train(command, snapshot, tiny_base, out, *RUNS[command], *more) == 0
+    told = metrics(out)
+
+    manifest = json.loads((out / "manifest.json").read_text())
+    for name in ("method", "base", "snapshot_sha256", "config", "schedule", "tokens", "reward_model", "code"):
+        assert manifest[name] == told[name], name
+    files = {path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_file()}
+    assert set(manifest["files"]) == set(files) - {"manifest.json"}
+    for name, sha256 in manifest["files"].items():
+        assert hashlib.sha256(files[name].read_bytes()).hexdigest() == sha256, name
+
+    steps = events(out, "step")
+    train_curves = curves(out / "tensorboard" / "train")
+    for figure in ("loss", "learning_rate", "tokens"):
+        assert train_curves[figure] == pytest.approx({one["step"]: one[figure] for one in steps}), figure
+    assert sum(train_curves["tokens"].values()) == told["tokens"]["trained"]
+    if command == "ppo":
+        for figure, value in told["figures"].items():
+            assert train_curves[figure][len(steps)] == pytest.approx(value, rel=1e-6, abs=1e-9), figure
+        watched = {look["iteration"]: look["watched"] for look in told["looks"]}
+        assert curves(out / "tensorboard" / "samples")["watched"] == pytest.approx(watched)
+    elif command == "sft":
+        valid = curves(out / "tensorboard" / "valid")
+        for figure, name in (("loss", "valid_loss"), ("reward", "reward")):
+            assert valid[figure] == pytest.approx({row["step"]: row[name] for row in told["epochs"]})
+    else:
+        valid = curves(out / "tensorboard" / "valid")
+        assert valid["loss"][len(steps)] == pytest.approx(told["figures"]["valid_loss"])
+        assert valid["accuracy"][len(steps)] == pytest.approx(told["figures"]["valid_accuracy"])
