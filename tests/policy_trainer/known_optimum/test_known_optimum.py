@@ -29,6 +29,7 @@ CLOSER: dict[str, Any] = {"learning_rate": 0.2, "value_learning_rate": 0.2}
     [
         {},
         {"advantage": "group"},
+        {"advantage": "leave-one-out"},
         {"kl_place": "loss"},
         {"temperature": 0.7},
         {"advantage_scale": "frozen"},
