@@ -166,6 +166,40 @@ def test_whatever_ends_a_run_the_same_command_goes_on_to_the_same_model_rollouts
     assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
 
 
+@pytest.mark.parametrize("command", ["sft", "dpo"])
+def test_killed_in_a_step_and_in_a_checkpoint_sft_and_dpo_go_on_to_the_same_model(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, command: str, monkeypatch: Patch
+) -> None:
+    """In the second step's update, and in the third's checkpoint."""
+    size = {"sft": ("--batch-size", "2", "--residual-dropout", "0.2"), "dpo": ("--rankings-per-batch", "2")}
+    options = (*size[command], "--epochs", "2", "--max-new-tokens", "4", "--checkpoint-every", "1")
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert train(command, snapshot, tiny_base, whole, *options) == 0
+
+    def go_on() -> int:
+        return train(command, snapshot, tiny_base, out, *options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"policy_trainer.{command}.refuse_broken_numbers", lambda step, *_, **__: step == 2 and kill())
+        killed(go_on)
+    with monkeypatch.context() as patch:
+        right = Checkpoints._write
+
+        def write(self: Checkpoints[Any], directory: Path, *given: Any) -> None:
+            right(self, directory, *given)
+            if "step-00000003" in directory.name:
+                kill()
+
+        patch.setattr(Checkpoints, "_write", write)
+        killed(go_on)
+    assert {path.name for path in (tmp_path / ".out.checkpoints").glob("step-*")} == {"step-00000002"}
+    assert go_on() == 0
+    assert weights(out) == weights(whole)
+    for name in ("figures", "epochs"):
+        assert metrics(out)[name] == metrics(whole)[name]
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+
+
 def test_the_best_epoch_of_a_checkpoint_stays_until_the_next_checkpoint_is_written(
     tmp_path: Path, snapshot: Path, tiny_base: Path, monkeypatch: Patch
 ) -> None:
