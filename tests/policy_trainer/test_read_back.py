@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.lm.snapshots import demonstration, write_snapshot
 from tests.policy_trainer.commands import events, metrics, train
 
 pytestmark = pytest.mark.training
@@ -63,3 +64,27 @@ def test_manifest_and_curves_say_what_the_report_says(
         valid = curves(out / "tensorboard" / "valid")
         assert valid["loss"][len(steps)] == pytest.approx(told["figures"]["valid_loss"])
         assert valid["accuracy"][len(steps)] == pytest.approx(told["figures"]["valid_accuracy"])
+
+
+def test_what_is_unusual_of_a_run_is_in_its_report(tmp_path: Path, tiny_base: Path, tiny_reward_model: Path) -> None:
+    """One demonstration, the demonstrations' own texts as pretraining text, and nothing to watch by or on."""
+    data = write_snapshot(tmp_path / "data", demonstrations={"train": [demonstration(1, "a zebra")]})
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.txt").write_text("Swifts sleep in the air. " * 20)
+    reward = ("--reward-model", str(tiny_reward_model))
+    for command, options, sentences in (
+        ("sft", ("--pretraining", str(tmp_path / "text"), "--epochs", "1"), (
+            "There is one demonstration: the model will learn to say it.", f" rows of {tmp_path / 'text'}.",
+        )),
+        ("ppo", (*RUNS["ppo"], *reward, "--gamma", "0.5", "--pretraining-examples", "1"), (
+            "rows of the demonstrations' own texts, since no --pretraining was given.",
+            "There are no held-out prompts, so nothing is watched and the last model is kept.",
+            "Rewards are the reward model's with its bias, divided by 1;",
+        )),
+    ):  # fmt: skip
+        assert train(command, data, tiny_base, tmp_path / command, *options) == 0
+        notes = metrics(tmp_path / command)["notes"]
+        card = (tmp_path / command / "README.md").read_text()
+        for sentence in sentences:
+            (note,) = [one for one in notes if sentence in one]
+            assert f"* {note}" in card
