@@ -179,8 +179,12 @@ def test_killed_in_a_step_and_in_a_checkpoint_sft_and_dpo_go_on_to_the_same_mode
     def go_on() -> int:
         return train(command, snapshot, tiny_base, out, *options)
 
+    def kill_in_the_second(step: int, *_: Any, **__: Any) -> None:
+        if step == 2:
+            kill()
+
     with monkeypatch.context() as patch:
-        patch.setattr(f"policy_trainer.{command}.refuse_broken_numbers", lambda step, *_, **__: step == 2 and kill())
+        patch.setattr(f"policy_trainer.{command}.refuse_broken_numbers", kill_in_the_second)
         killed(go_on)
     with monkeypatch.context() as patch:
         right = Checkpoints._write

@@ -21,12 +21,9 @@ RUNS = {
 
 def curves(directory: Path) -> dict[str, dict[int, float]]:
     """Of one of TensorBoard's runs: by tag the value of each step."""
-    read = EventAccumulator(str(directory))  # type: ignore[no-untyped-call]
-    read.Reload()  # type: ignore[no-untyped-call]
-    return {
-        tag: {one.step: one.value for one in read.Scalars(tag)}  # type: ignore[no-untyped-call]
-        for tag in read.Tags()["scalars"]  # type: ignore[no-untyped-call]
-    }
+    read = EventAccumulator(str(directory))
+    read.Reload()
+    return {tag: {one.step: one.value for one in read.Scalars(tag)} for tag in read.Tags()["scalars"]}
 
 
 @pytest.mark.parametrize("command", RUNS)

@@ -139,7 +139,7 @@ def test_a_constant_reward_model_ends_a_run_whether_it_has_figures_or_not(
     save_file(tensors, constant / "model.safetensors", metadata={"format": "pt"})
     if figures:
         (constant / "metrics.json").write_text(json.dumps({"valid": {"pair_accuracy": 0.5, "pairs": 40}}))
-    options = ("--reward-model", str(constant), "--max-new-tokens", "4")
+    options: tuple[str, ...] = ("--reward-model", str(constant), "--max-new-tokens", "4")
     if command == "ppo":
         options = (*SHORT, "--reward-model", str(tiny_reward_model), WATCHED, str(constant))
     assert train(command, snapshot, tiny_base, tmp_path / "out", *options) == 1
