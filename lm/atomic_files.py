@@ -32,7 +32,7 @@ def atomic_directory(directory: Path) -> Iterator[Path]:
             yield partial
             _sync_all(partial)
             partial.rename(directory)
-            _sync(directory.absolute().parent)
+            sync(directory.absolute().parent)
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def write_text_file(path: Path, pieces: Iterable[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)
-        _sync(path.absolute().parent)
+        sync(path.absolute().parent)
     except OSError as error:
         raise Failed(f"{path} could not be written: {error}.") from error
     finally:
@@ -111,11 +111,11 @@ def _remove_unlocked(partial: Path) -> None:
 def _sync_all(directory: Path) -> None:
     for folder, _, files in os.walk(directory, topdown=False):
         for name in files:
-            _sync(Path(folder, name))
-        _sync(Path(folder))
+            sync(Path(folder, name))
+        sync(Path(folder))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Files and directories both: a name is on the disk only when its directory is."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

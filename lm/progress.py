@@ -117,6 +117,7 @@ class Progress:
         self.listeners: list[Callable[[Event], None]] = []
         """Called with every event after it was said."""
         self.events: list[Event] = []
+        self.notes: list[str] = []
 
     def start(self, *, steps: int, train_rankings: int, train_pairs: int, valid_rankings: int) -> None:
         self.say(
@@ -173,7 +174,7 @@ class Progress:
         if self.style == "jsonl":
             print(json.dumps(event, ensure_ascii=False), flush=True)
         else:
-            self.note(sentence)
+            self._tell(sentence)
         for listener in self.listeners:
             listener(event)
 
@@ -185,6 +186,10 @@ class Progress:
             print(json.dumps(event, ensure_ascii=False), flush=True)
 
     def note(self, message: str) -> None:
-        """A remark for people, in neither the events nor the log."""
+        """A remark for people, in neither the events nor the log. It is kept in `notes`, for the run's report."""
+        self.notes.append(message)
         if self.speak:
-            print(message, file=sys.stderr, flush=True)
+            self._tell(message)
+
+    def _tell(self, message: str) -> None:
+        print(message, file=sys.stderr, flush=True)

@@ -28,7 +28,8 @@ from lm.training.runtime import prepare_runtime
 from policy_trainer.arguments import BestOfNArguments
 from policy_trainer.maths.best_of_n import expected_best, kl_bound, mean_of_best
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.reward import RewardDoor, load_checked, refuse_constant
+from policy_trainer.reward import RewardDoor, load_checked
+from policy_trainer.reward_checks import in_common, measured_order, refuse_constant, refuse_watching_itself
 from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
 
 SOURCE = "best_of_n"
@@ -48,6 +49,7 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress, processes: Proces
     the prompts by the whole policy, and holds a part of the reward models.
     """
     _refuse_to_leak(arguments)
+    refuse_watching_itself(arguments.watched_reward_model, [arguments.reward_model])
     with processes.in_turn():
         runtime = prepare_runtime(arguments, arguments.dtype, processes)
         snapshot = open_snapshot(arguments.data)
@@ -56,6 +58,9 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress, processes: Proces
         watched = arguments.watched_reward_model
         watching = None if watched is None else RewardDoor(load_checked(watched, policy).scorer(runtime))
         prompts = _prompts(arguments, snapshot, policy, progress)
+    remarks = [measured_order(arguments.reward_model, door.rewarder, snapshot)]
+    if watched is not None and watching is not None:
+        remarks += [measured_order(watched, watching.rewarder, snapshot), in_common(watched, arguments.reward_model)]
     sampling = Sampling(
         completions=arguments.n, max_new_tokens=arguments.max_new_tokens, max_tokens=arguments.tokens_in_rollout
     )
@@ -82,6 +87,8 @@ def best_of_n(arguments: BestOfNArguments, progress: Progress, processes: Proces
             )
             if arguments.snapshot is not None:
                 _write_snapshot(arguments.snapshot, rollouts, rewards, arguments, snapshot)
+    for remark in filter(None, remarks):
+        progress.note(remark)
     for row in rows:
         said = "" if row["watched"] is None else f", watched {row['watched']:+.3f}"
         progress.note(f"best of {row['n']}: reward {row['reward']:+.3f}{said}, at most {row['kl']:.2f} nats")

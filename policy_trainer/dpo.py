@@ -124,6 +124,8 @@ def _dpo(run: Run, curves: EventFiles, processes: Processes) -> None:
     done = checkpoints.restore(model, run.optimizer)
     dpo_report.begin(run, done)
     curves.replay(done.events, seconds=done.seconds)
+    if not done.events:
+        run.show(0)
     results, began = done.results, monotonic() - done.seconds
     with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
         loop = dpo_steps(

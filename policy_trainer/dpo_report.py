@@ -72,6 +72,7 @@ def write(
         "reward_model": None,
         "watched_reward_model": None,
         "prompt_reading": run.reading.name,
+        "notes": list(run.progress.notes),
     }  # fmt: skip
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:

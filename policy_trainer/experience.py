@@ -25,11 +25,13 @@ UNLIKE = 1.0
 @dataclass(frozen=True)
 class Experience:
     """K answers to one prompt. Per token [ΣC], without gradients: `log_probs` under the policy that drew them,
-    `reference`, `entropies`, `values` (0 without a value function), `advantages`, `returns`; per answer [K]: `scores`.
+    `plain_log_probs` at temperature 1, `reference`, `entropies`, `values` (0 without a value function), `advantages`,
+    `returns`; per answer [K]: `scores`.
     """
 
     rollout: Rollout
     log_probs: Tensor
+    plain_log_probs: Tensor
     reference: Tensor
     entropies: Tensor
     values: Tensor
@@ -63,7 +65,7 @@ def collect(
     if stale:
         raise Failed(f"Answers of the weights after {stale[0]} updates are to be learned from after {version}.")
     lengths = [sum(one.tokens.completions) for one in rollouts]
-    found = torch.zeros(4, sum(lengths))  # log-probabilities, reference, entropies, values
+    found = torch.zeros(5, sum(lengths))  # as of _read
     places = torch.split(found, lengths, dim=1)
     sizes = [len(one.tokens.ids) for one in rollouts]
     for numbers, counts in own_parts(sizes, budget=arguments.tokens_per_microbatch, processes=networks.processes):
@@ -96,15 +98,17 @@ def minibatches(
 
 
 def decoder_gap(experience: Sequence[Experience]) -> float:
-    """Mean |log π(trainer) − log π(sampler)| of the drawn tokens, in nats: rounding, which looks like KL."""
-    gaps = [(one.log_probs.cpu() - one.rollout.engine_log_probs).abs() for one in experience]
+    """Mean |log π(trainer) − log π(sampler)| of the drawn tokens, in nats: rounding, which looks like KL. Both are at
+    temperature 1, whatever the tokens were drawn at.
+    """
+    gaps = [(one.plain_log_probs.cpu() - one.rollout.engine_log_probs).abs() for one in experience]
     return float(torch.cat(gaps).mean())
 
 
-def refuse_unlike(experience: Sequence[Experience], arguments: PpoArguments) -> None:
-    """Raises Failed when sampler and trainer are not the same model. At another temperature they can't be compared."""
+def refuse_unlike(experience: Sequence[Experience]) -> None:
+    """Raises Failed when sampler and trainer are not the same model."""
     gap = decoder_gap(experience)
-    if arguments.temperature == 1 and gap > UNLIKE:
+    if gap > UNLIKE:
         raise Failed(
             f"Sampler and trainer differ by {gap:.2f} nats a token, which is no rounding: one of them computes another "
             "model. Try --dtype float32; if that doesn't help, please report it with the model's config.json."
@@ -113,17 +117,18 @@ def refuse_unlike(experience: Sequence[Experience], arguments: PpoArguments) -> 
 
 @torch.no_grad()
 def _read(networks: Networks, prompts: Sequence[SharedPrompt]) -> Tensor:
-    """Log-probabilities, reference, entropies, values: [4, ΣC]."""
-    log_probs, entropies = networks.entropies(prompts)
+    """Log-probabilities, those at temperature 1, reference, entropies, values: [5, ΣC]."""
+    log_probs, entropies, plain = networks.entropies(prompts)
     reference = networks.reference_log_probs(prompts)
     values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
-    return torch.stack([log_probs, reference, entropies, values])
+    return torch.stack([log_probs, plain, reference, entropies, values])
 
 
 def _experience(
     rollout: Rollout,
     scores: Tensor,
     log_probs: Tensor,
+    plain_log_probs: Tensor,
     reference: Tensor,
     entropies: Tensor,
     values: Tensor,
@@ -142,4 +147,4 @@ def _experience(
         of_others = advantage.of_group if arguments.advantage == "group" else advantage.leave_one_out
         advantages = torch.repeat_interleave(of_others(totals), torch.tensor(lengths, device=totals.device))
         returns = torch.zeros_like(advantages)
-    return Experience(rollout, log_probs, reference, entropies, values, scores, advantages, returns)
+    return Experience(rollout, log_probs, plain_log_probs, reference, entropies, values, scores, advantages, returns)

@@ -1,15 +1,17 @@
-"""What a run keeps beside its output until that is written: the best model so far, other models, what was drawn."""
+"""What a run keeps beside its output until that is written: models of epochs or iterations, and what was drawn."""
 
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import torch
 from torch import Tensor
 
-from lm.atomic_files import write_text_file
+from lm.atomic_files import disk_errors_told, sync, write_text_file
 from lm.errors import Failed
 from lm.training.checkpoints import how_to_go_on
 from lm.training.fsdp import whole_copy, whole_weights
@@ -19,44 +21,40 @@ from lm.training.processes import ALONE, Processes
 from policy_trainer.model import Policy
 from policy_trainer.rollout import Rollout
 
-BEST, ROLLOUTS, EPOCHS = "best", "rollouts", "epochs"
+MODELS, ROLLOUTS, EPOCHS = "models", "rollouts", "epochs"
 
 
 class Kept:
-    """Beside OUTPUT: `.NAME.best/`, `.NAME.epochs/epoch-01/`, `.NAME.rollouts/`. All of it is gone with the run."""
+    """Beside OUTPUT: `.NAME.models/000001/`, `.NAME.rollouts/`. All of it is gone with the run."""
 
     def __init__(self, output: Path, *, keeps_rollouts: bool = False, processes: Processes = ALONE) -> None:
         self._output = output.absolute()
         self._keeps_rollouts = keeps_rollouts
         self._processes = processes
-        self._score: float | None = None
 
-    def best(self, policy: Policy, score: float | None) -> None:
-        """Writes the model where its score is the highest so far; of equals the earlier stays. None always replaces."""
-        if score is not None and self._score is not None and score <= self._score:
-            return
-        self._score = score
-        self._write(self._beside(BEST), policy)
-
-    def epoch(self, policy: Policy, epoch: int) -> None:
-        self._write(self.epoch_directory(epoch), policy)
-
-    def epoch_directory(self, epoch: int) -> Path:
-        return self._beside(EPOCHS) / f"epoch-{epoch:02d}"
-
-    def forget_epochs(self, *, but: int) -> None:
-        """Leaves one epoch's model of all."""
+    def model(self, policy: Policy, number: int) -> None:
+        """Writes the model of an epoch or an iteration, durably and whole or not at all."""
+        policy = self._without_adapters(policy)
+        weights = whole_weights(policy.model)
+        path = self._model(number)
+        fresh = path.with_name(f"{path.name}.new")
         if self._processes.first:
-            for path in self._beside(EPOCHS).glob("epoch-*"):
-                if path != self.epoch_directory(but):
-                    shutil.rmtree(path)
+            shutil.rmtree(fresh, ignore_errors=True)
+        with shared_atomic_directory(fresh, self._processes) as directory:
+            if self._processes.first:
+                policy.save(directory, weights)
+        if self._processes.first:
+            with disk_errors_told(path):
+                shutil.rmtree(path, ignore_errors=True)  # of steps that no checkpoint had, which were done again
+                fresh.rename(path)
+                sync(path.parent)
 
-    def known(self, score: float | None) -> None:
-        """Of a run that goes on: the highest score of its looks so far."""
-        self._score = score
-        earlier = _earlier(self._beside(BEST))
-        if self._processes.first and earlier.exists() and not self._beside(BEST).exists():
-            earlier.rename(self._beside(BEST))  # it ended between the two names of `_write`
+    def forget_models(self, *, but: Collection[int]) -> None:
+        """Leaves these models alone."""
+        if self._processes.first:
+            for path in self._beside(MODELS).glob("*"):
+                if path not in map(self._model, but):
+                    shutil.rmtree(path)
 
     def rollouts(self, iteration: int, rollouts: Sequence[Rollout]) -> None:
         """One JSON object a line: a prompt, its answers' tokens, log-probabilities and seeds, the weights' version."""
@@ -65,45 +63,28 @@ class Kept:
                 path = self._beside(ROLLOUTS) / f"iteration-{iteration:06d}.jsonl"
                 self._write_lines(path, rollouts)
 
-    def move_into(self, directory: Path, *, model: Path | None = None) -> None:
-        """Moves the best model, or another one's files, into the finished output, and the rollouts."""
-        source = model or self._beside(BEST)
+    def link_into(self, directory: Path, *, model: int) -> None:
+        """Puts the files of a model, and the rollouts, into the finished output; they stay here until `remove`."""
         if self._processes.first:
-            for path in sorted(source.iterdir()):
-                shutil.move(path, directory / path.name)
+            copytree(self._model(model), directory, copy_function=_link, dirs_exist_ok=True)
             if self._beside(ROLLOUTS).is_dir():
-                shutil.move(self._beside(ROLLOUTS), directory / ROLLOUTS)
+                copytree(self._beside(ROLLOUTS), directory / ROLLOUTS, copy_function=_link)
 
-    def move_epochs_into(self, directory: Path) -> None:
+    def link_epochs_into(self, directory: Path) -> None:
         if self._processes.first:
-            shutil.copytree(self._beside(EPOCHS), directory / EPOCHS)
+            for path in self._beside(MODELS).glob("[0-9]*[0-9]"):
+                copytree(path, directory / EPOCHS / f"epoch-{int(path.name):02d}", copy_function=_link)
 
     def remove(self) -> None:
         if self._processes.first:
-            for kind in (BEST, ROLLOUTS, EPOCHS):
-                for path in (self._beside(kind), _earlier(self._beside(kind))):
-                    shutil.rmtree(path, ignore_errors=True)
+            for kind in (MODELS, ROLLOUTS):
+                shutil.rmtree(self._beside(kind), ignore_errors=True)
 
     def _beside(self, kind: str) -> Path:
         return self._output.with_name(f".{self._output.name}.{kind}")
 
-    def _write(self, path: Path, policy: Policy) -> None:
-        """Whole or not at all; what was there before goes when the new one is whole."""
-        policy = self._without_adapters(policy)
-        weights = whole_weights(policy.model)
-        fresh = path.with_name(f"{path.name}.new")
-        if self._processes.first:
-            shutil.rmtree(fresh, ignore_errors=True)
-            if path.exists():
-                shutil.rmtree(_earlier(path), ignore_errors=True)
-        with shared_atomic_directory(fresh, self._processes) as directory:
-            if self._processes.first:
-                policy.save(directory, weights)
-        if self._processes.first:
-            if path.exists():
-                path.rename(_earlier(path))
-            fresh.rename(path)
-            shutil.rmtree(_earlier(path), ignore_errors=True)
+    def _model(self, number: int) -> Path:
+        return self._beside(MODELS) / f"{number:06d}"
 
     def _write_lines(self, path: Path, rollouts: Sequence[Rollout]) -> None:
         """Raises Failed where the disk refuses."""
@@ -121,9 +102,12 @@ class Kept:
         return replace(policy, model=model)
 
 
-def _earlier(path: Path) -> Path:
-    """Where the model lies that was there before, while a new one takes its place."""
-    return path.with_name(f"{path.name}.earlier")
+def _link(source: str, target: str) -> None:
+    """A second name for a file, or a copy where the file system has none."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _line(one: Rollout) -> dict[str, object]:

@@ -34,19 +34,21 @@ def completion_log_probs(
 
 def completion_entropies(
     model: PreTrainedModel, reading: Strategy, prompts: Sequence[SharedPrompt], *, temperature: float = 1.0
-) -> tuple[Tensor, Tensor]:
-    """Log-probabilities, and the entropy of what each token was drawn from, in nats: [ΣC], [ΣC]; without gradients."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probabilities, the entropy of what each token was drawn from, in nats, and log-probabilities at temperature
+    1, as the sampler has them: [ΣC] each, without gradients.
+    """
     with torch.no_grad():
         hidden = reading.predicting_states(model, prompts)
         tokens = completion_tokens(prompts).to(hidden.device)
         head = unembedding(model)
         found = [
-            (logs.gather(1, own[:, None])[:, 0], -(logs.exp() * logs).sum(dim=-1))
+            (_at(logs, own), -(logs.exp() * logs).sum(dim=-1), _at(_plain(block, logs, temperature), own))
             for states, part in _parts(head, hidden, tokens)
-            for _, own, logs in _blocks(head(states), part, temperature)
+            for block, own, logs in _blocks(head(states), part, temperature)
         ]
-    log_probs, entropies = zip(*found, strict=True)
-    return torch.cat(log_probs), torch.cat(entropies)
+    log_probs, entropies, plain = map(torch.cat, zip(*found, strict=True))
+    return log_probs, entropies, plain
 
 
 def completion_tokens(prompts: Sequence[SharedPrompt]) -> Tensor:
@@ -115,7 +117,7 @@ def _leave_slopes(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:
     """Returns the tokens' log-probabilities [n], and leaves e − p where the logits [n, V] were."""
     found = []
     for block, own, logs in _blocks(logits, tokens, temperature):
-        found.append(logs.gather(1, own[:, None])[:, 0])
+        found.append(_at(logs, own))
         slopes = logs.exp_().neg_()
         slopes[torch.arange(len(own), device=own.device), own] += 1
         block.copy_(slopes)
@@ -124,7 +126,16 @@ def _leave_slopes(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:
 
 def _of_blocks(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:
     """The tokens' log-probabilities [n] by the logits [n, V], without gradients."""
-    return torch.cat([logs.gather(1, own[:, None])[:, 0] for _, own, logs in _blocks(logits, tokens, temperature)])
+    return torch.cat([_at(logs, own) for _, own, logs in _blocks(logits, tokens, temperature)])
+
+
+def _at(logs: Tensor, tokens: Tensor) -> Tensor:
+    return logs.gather(1, tokens[:, None])[:, 0]
+
+
+def _plain(logits: Tensor, logs: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities at temperature 1 by the logits; `logs`: those at `temperature`."""
+    return logs if temperature == 1 else logits.float().log_softmax(dim=-1)
 
 
 def _of_part(head: nn.Module, states: Tensor, tokens: Tensor, temperature: float) -> Tensor:

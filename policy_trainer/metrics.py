@@ -8,13 +8,14 @@ Method = Literal["sft", "ppo", "dpo"]
 
 
 class EpochRow(TypedDict):
-    """An epoch of SFT. Losses are means per learned token; the reward is the mean of samples on validation prompts,
-    with its standard error; None where there is nothing to measure it with or on.
+    """An epoch of SFT; epoch 0 is the base before training, which has no training loss. Losses are means per learned
+    token; the reward is the mean of samples on validation prompts, with its standard error; None where there is nothing
+    to measure it with or on.
     """
 
     epoch: int
     step: int
-    train_loss: float
+    train_loss: float | None
     valid_loss: float | None
     reward: float | None
     reward_error: float | None
@@ -37,7 +38,8 @@ class LookRow(TypedDict):
 
 class Metrics(RunFacts):
     """`chosen`: the step whose model was kept, and `chosen_by` what; `figures`: of the last step, by name. `epochs` is
-    for SFT and `looks` for PPO, else empty; `stopped`: why it ended early, or "".
+    for SFT and `looks` for PPO, else empty; `stopped`: why it ended early, or ""; `notes`: what the run told people of
+    itself.
     """
 
     schema: int
@@ -52,3 +54,4 @@ class Metrics(RunFacts):
     reward_model: str | None
     watched_reward_model: str | None
     prompt_reading: str
+    notes: list[str]

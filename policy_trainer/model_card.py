@@ -27,6 +27,7 @@ def model_card(metrics: Metrics, *, name: str) -> str:
         _training(metrics),
         _epochs(metrics),
         _looks(metrics),
+        _notes(metrics),
         _limits(metrics),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -96,7 +97,7 @@ def _epochs(metrics: Metrics) -> str:
     rows = [
         [
             f"{row['epoch']}",
-            f"{row['train_loss']:.4f}",
+            _number(row["train_loss"], ".4f"),
             _number(row["valid_loss"], ".4f"),
             f"{_number(row['reward'], '+.3f')} ± {_number(row['reward_error'], '.3f')}"
             if row["reward"] is not None
@@ -123,6 +124,11 @@ def _looks(metrics: Metrics) -> str:
         for row in metrics["looks"]
     ]
     return f"## Held-out prompts\n\n{_table(head, rows)}" if rows else ""
+
+
+def _notes(metrics: Metrics) -> str:
+    lines = [f"* {note}" for note in metrics["notes"]]
+    return "## What the run said of itself\n\n" + "\n".join(lines) if lines else ""
 
 
 def _limits(metrics: Metrics) -> str:

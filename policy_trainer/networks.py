@@ -74,8 +74,8 @@ class Networks(nn.Module):
         with self._runtime.autocast():
             return completion_log_probs(self.policy, self.reading, prompts, temperature=self._temperature)
 
-    def entropies(self, prompts: Sequence[SharedPrompt]) -> tuple[Tensor, Tensor]:
-        """Log-probabilities and entropies, without gradients."""
+    def entropies(self, prompts: Sequence[SharedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probabilities, entropies, and log-probabilities at temperature 1, without gradients."""
         with self._runtime.autocast():
             return completion_entropies(self.policy, self.reading, prompts, temperature=self._temperature)
 

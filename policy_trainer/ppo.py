@@ -38,9 +38,10 @@ from policy_trainer.networks import Networks
 from policy_trainer.ppo_setup import Run, prepare, set_rates
 from policy_trainer.ppo_step import IterationResult, Tally, measured, ppo_losses
 from policy_trainer.pretraining import PretrainingText
-from policy_trainer.reward import RewardDoor, refuse_constant
+from policy_trainer.reward import RewardDoor
+from policy_trainer.reward_checks import refuse_constant
 from policy_trainer.rollout import Rollout
-from policy_trainer.watch import best_look, reason_to_stop
+from policy_trainer.watch import Look, best_look, reason_to_stop
 
 Draw = Callable[[int, int], Sequence[Rollout]]
 """The answers of an iteration, from 1, by weights that have so many updates behind them."""
@@ -72,7 +73,7 @@ def ppo_iterations(
 
         # read: log-probabilities by the network that will be updated, so that the first ratio is 1
         experience = collect(networks, rollouts, door.scores(rollouts, raw), arguments, version=version)
-        refuse_unlike(experience, arguments)
+        refuse_unlike(experience)
         scale = _scale(arguments, results, torch.cat([one.advantages for one in experience]))
         result = measured(experience, raw, gap=decoder_gap(experience), scale=scale.value)
         experience = scaled(experience, scale)
@@ -147,40 +148,60 @@ def _ppo(run: Run, curves: EventFiles, processes: Processes) -> None:
     done = checkpoints.restore(run.networks, run.optimizer, beside=run.average.averages)
     ppo_report.begin(run, done)
     curves.replay(done.events, seconds=done.seconds)
-    results, began = done.results, monotonic() - done.seconds
-    stopped = ""
+    results, began, saved = done.results, monotonic() - done.seconds, len(done.results)
+    # a run that had stopped by rule, and whose model could not be written, is not trained on
+    stopped = _judged(run, results, seconds=done.seconds) if results else ""
     with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
         loop = ppo_iterations(
             run.networks, run.optimizer, run.average, run.draw, run.door, run.text, arguments, results=results
         )
-        for iteration, result in enumerate(loop, start=len(results) + 1):
+        while not stopped and (result := next(loop, None)):
             # log, look at held-out prompts, keep the best, checkpoint
-            ppo_report.iteration(run, iteration, result, seconds=monotonic() - began)
-            stopped = _reason(run, results, iteration, seconds=monotonic() - began)
-            if stopped or run.due(iteration):
-                results[-1] = replace(result, look=run.look(iteration))
-                stopped = stopped or _reason(run, results, iteration, seconds=monotonic() - began)
-            checkpoints.save_if_due(
+            ppo_report.iteration(run, len(results), result, seconds=monotonic() - began)
+            stopped = _judged(run, results, seconds=monotonic() - began)
+            _forget(run, results, results[:saved])
+            if checkpoints.save_if_due(
                 run.networks,
                 run.optimizer,
                 Done(results=results, events=progress.events, seconds=monotonic() - began),
                 every=arguments.checkpoint_every,
                 stop=stop,
                 beside=run.average.averages,
-            )
-            if stopped:
-                progress.note(f"Stopped after iteration {iteration}: {stopped}")
-                break
-    looks = [one.look for one in results if one.look is not None]
-    ppo_report.write(run, results, best_look(looks), curves, processes, stopped=stopped, training=monotonic() - began)
+            ):
+                saved = len(results)
+    if stopped:
+        progress.note(f"Stopped after iteration {len(results)}: {stopped}")
+    best = best_look(_looks(results))
+    ppo_report.write(run, results, best, curves, processes, stopped=stopped, training=monotonic() - began)
     checkpoints.remove()
     progress.done(arguments.output)
 
 
-def _reason(run: Run, results: Sequence[IterationResult], iteration: int, *, seconds: float) -> str:
-    looks = [one.look for one in results if one.look is not None]
-    reason = reason_to_stop([one.seen for one in results], looks, run.arguments)
+def _judged(run: Run, results: list[IterationResult], *, seconds: float) -> str:
+    """Why the run stops after its last iteration, or "". Looks at held-out prompts first where that is due."""
+    iteration = len(results)
+    stopped = _reason(run, results, seconds=seconds)
+    if results[-1].look is None and (stopped or run.due(iteration)):
+        results[-1] = replace(results[-1], look=run.look(iteration, best_look(_looks(results))))
+        stopped = stopped or _reason(run, results, seconds=seconds)
+    return stopped
+
+
+def _forget(run: Run, *several: Sequence[IterationResult]) -> None:
+    """Leaves the model of the best look of these, and of those that the last checkpoint has: a run that is killed
+    before the next one goes on with it.
+    """
+    best = [best_look(_looks(results)) for results in several]
+    run.kept.forget_models(but=[len(several[0]) if one is None else one.iteration for one in best])
+
+
+def _looks(results: Sequence[IterationResult]) -> list[Look]:
+    return [one.look for one in results if one.look is not None]
+
+
+def _reason(run: Run, results: Sequence[IterationResult], *, seconds: float) -> str:
+    reason = reason_to_stop([one.seen for one in results], _looks(results), run.arguments)
     hours = run.arguments.hours
     if not reason and hours is not None and run.runtime.processes.any(seconds > 3600 * hours):
-        return f"its {hours:g} hours are over, {iteration * run.arguments.batch:,} episodes."
+        return f"its {hours:g} hours are over, {len(results) * run.arguments.batch:,} episodes."
     return reason

@@ -14,13 +14,13 @@ from policy_trainer.arguments import PpoArguments
 from policy_trainer.metrics import LookRow, Metrics
 from policy_trainer.ppo_setup import Run
 from policy_trainer.ppo_step import IterationResult
-from policy_trainer.watch import Look, best_look
+from policy_trainer.watch import Look
 
 SAID = (
     "reward", "raw_reward", "kl", "entropy", "length", "ended", "policy_loss", "value_loss", "ptx_loss", "clipped",
     "approximate_kl", "squared_ratio", "policy_norm", "norm", "explained_variance", "decoder_gap", "equal_groups",
 )  # fmt: skip
-"""Figures of every iteration's event."""
+"""Figures of every iteration's event. One answer is no group, so with --completions 1 `equal_groups` is left out."""
 TOLD = ("reward", "kl", "entropy", "length", "ended")
 """Of these the ones that a sentence holds."""
 WIDE_GAP = 0.1
@@ -40,14 +40,14 @@ def begin(run: Run, done: Done[IterationResult]) -> None:
         progress.note("There are no held-out prompts, so nothing is watched and the last model is kept.")
     elif arguments.watched_reward_model is None:
         progress.note("No other reward model watches, so nobody sees when the policy pleases its reward model alone.")
+    for remark in run.reward_remarks:
+        progress.note(remark)
     progress.note(
         f"Rewards are the reward model's with its bias, divided by {arguments.reward_scale:g}; a nat of KL costs "
         f"{arguments.beta:g}."
     )
     if done.results:
         progress.note(f"Going on after iteration {len(done.results)}.")
-        best = best_look([one.look for one in done.results if one.look is not None])
-        run.kept.known(None if best is None else best.watched)
     counts = {"prompts": len(run.prompts), "held_out_prompts": len(run.held_out), "episodes": arguments.episodes}
     progress.say(
         {"event": "start", "steps": arguments.iterations, "counts": counts},
@@ -61,7 +61,7 @@ def begin(run: Run, done: Done[IterationResult]) -> None:
 
 
 def iteration(run: Run, number: int, result: IterationResult, *, seconds: float) -> None:
-    figures = {name: float(getattr(result, name)) for name in SAID}
+    figures = _figures(result, run.arguments)
     told = report.figures_in_words({name: figures[name] for name in TOLD})
     run.progress.say(
         {
@@ -76,8 +76,8 @@ def iteration(run: Run, number: int, result: IterationResult, *, seconds: float)
         },
         f"iteration {number}/{run.arguments.iterations}  {told}  {seconds:.0f} s",
     )
-    if run.arguments.temperature == 1 and result.decoder_gap > WIDE_GAP:
-        run.progress.note(f"Sampler and trainer differ by {result.decoder_gap:.3f} nats a token; it looks like KL.")
+    if result.decoder_gap > WIDE_GAP:
+        _note_once(run, "Sampler and trainer differ by", f"{result.decoder_gap:.3f} nats a token; it looks like KL.")
 
 
 def write(
@@ -111,7 +111,7 @@ def write(
             "prompts": {"train": len(run.prompts), "held_out": len(run.held_out), "left_out": run.left_out},
             "episodes": {"train": len(results) * arguments.batch},
         },
-        "figures": {name: float(getattr(last, name)) for name in SAID},
+        "figures": _figures(last, arguments),
         "chosen": len(results) if best is None else best.iteration,
         "chosen_by": "being the last, as there were no held-out prompts" if best is None else _by(arguments),
         "epochs": [],
@@ -120,13 +120,24 @@ def write(
         "reward_model": str(arguments.reward_model),
         "watched_reward_model": report.place(arguments.watched_reward_model),
         "prompt_reading": run.networks.reading.name,
+        "notes": list(run.progress.notes),
     }
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:
-            run.kept.move_into(directory)
+            run.kept.link_into(directory, model=metrics["chosen"])
             curves.move_into(directory)
             report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
     run.kept.remove()
+
+
+def _figures(result: IterationResult, arguments: PpoArguments) -> dict[str, float]:
+    names = [name for name in SAID if name != "equal_groups" or arguments.completions > 1]
+    return {name: float(getattr(result, name)) for name in names}
+
+
+def _note_once(run: Run, begin: str, end: str) -> None:
+    if not any(note.startswith(begin) for note in run.progress.notes):
+        run.progress.note(f"{begin} {end}")
 
 
 def _by(arguments: PpoArguments) -> str:

@@ -29,7 +29,8 @@ from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks, share_frozen
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
-from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked
+from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked, optimised_models
+from policy_trainer.reward_checks import in_common, measured_order, refuse_constant, refuse_watching_itself
 from policy_trainer.rollout import Prompt, Rollout, Sampling, sample
 from policy_trainer.samples import samples_of
 from policy_trainer.watch import Look
@@ -56,6 +57,7 @@ class Run:
     average: MovingAverage
     door: RewardDoor
     watched: RewardDoor
+    reward_remarks: Sequence[str]
     text: PretrainingText | None
     prompts: Sequence[Prompt]
     left_out: int
@@ -96,11 +98,13 @@ class Run:
         every = self.arguments.watch_every
         return iteration == self.arguments.iterations or bool(every and iteration % every == 0)
 
-    def look(self, iteration: int) -> Look | None:
-        """How the averaged policy answers held-out prompts; None where there are none. The best so far is kept."""
+    def look(self, iteration: int, best: Look | None) -> Look | None:
+        """How the averaged policy answers held-out prompts; None where there are none. It is kept if it is better than
+        the best look before.
+        """
         with self.average.applied():
             if not self.held_out:
-                self.kept.best(self.policy, None)
+                self.kept.model(self.policy, iteration)
                 return None
             rollouts = answers(self.policy, self.runtime, self.held_out, self.arguments)
             optimised = [own[0] for own in self.door.rewards(rollouts)]
@@ -114,7 +118,8 @@ class Run:
                 length=sum(sum(one.tokens.completions) for one in rollouts) / len(rollouts),
                 ended=sum(one.ended[0] for one in rollouts) / len(rollouts),
             )
-            self.kept.best(self.policy, look.watched)
+            if best is None or look.watched > best.watched:
+                self.kept.model(self.policy, iteration)
         shown = samples_of(rollouts[: self.arguments.samples], optimised)
         figures = {name: float(getattr(look, name)) for name in LOOKED_AT}
         self.progress.say({"event": "samples", "step": iteration, "samples": shown, "figures": figures}, _seen(look))
@@ -125,6 +130,7 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
     """Raises Refused."""
     began = monotonic()
     with processes.in_turn():
+        refuse_watching_itself(arguments.watched_reward_model, optimised_models(arguments))
         runtime = prepare_runtime(arguments, arguments.dtype, processes, recomputes=arguments.recompute_activations)
         snapshot = open_snapshot(arguments.data)
         policy = load_policy(arguments.base, max_length=arguments.max_length)
@@ -149,7 +155,10 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
     )
     if value is not None and value is not reward_model.model:
         share_frozen(reward_model.model, value)
+    reward_remarks = _reward_remarks(arguments, door, watched, snapshot)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
+    watched_rewards = watched.rewards(first)
+    refuse_constant(watched_rewards)
     return Run(
         arguments=arguments,
         progress=progress,
@@ -161,16 +170,27 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
         average=MovingAverage(policy.model, decay=arguments.ema_decay),
         door=door,
         watched=watched,
+        reward_remarks=reward_remarks,
         text=text,
         prompts=prompts,
         left_out=left_out,
         held_out=held_out,
-        sft_rewards=[own[0] for own in watched.rewards(first)],
+        sft_rewards=[own[0] for own in watched_rewards],
         sft_samples=samples_of(first[: arguments.samples], [own[0] for own in door.rewards(first)]),
         kept=Kept(arguments.output, keeps_rollouts=arguments.keep_rollouts, processes=processes),
         energy=EnergyMeter(runtime.device),
         began=began,
     )
+
+
+def _reward_remarks(arguments: PpoArguments, door: RewardDoor, watched: RewardDoor, snapshot: Snapshot) -> list[str]:
+    """What is not known of the reward models, or shared by them, in words. Every process must call it."""
+    optimised = optimised_models(arguments)
+    found = [measured_order(*one, snapshot) for one in zip(optimised, door.rewarders, strict=True)]
+    if arguments.watched_reward_model is not None:
+        found.append(measured_order(arguments.watched_reward_model, watched.rewarder, snapshot))
+        found += [in_common(arguments.watched_reward_model, one) for one in optimised]
+    return [one for one in found if one]
 
 
 def sampling_of(arguments: PpoArguments, completions: int) -> Sampling:

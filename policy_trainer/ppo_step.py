@@ -45,7 +45,7 @@ class IterationResult:
     explained_variance: float = 0.0
     decoder_gap: float = 0.0
     equal_groups: float = 0.0
-    """Share of prompts all of whose answers got the same reward."""
+    """Share of prompts all of whose answers got the same reward, of those with several."""
     advantage_scale: float = 1.0
     learning_rate: float = 0.0
     tokens: int = 0
@@ -181,10 +181,15 @@ def measured(
         ended=mean(ended),
         explained_variance=explained_variance(values, returns),
         decoder_gap=gap,
-        equal_groups=sum(float(one.scores.max() == one.scores.min()) for one in experience) / len(experience),
+        equal_groups=_equal_groups(experience),
         advantage_scale=scale,
         tokens=sum(one.rollout.tokens.prefix * len(one.lengths) + sum(one.lengths) for one in experience),
     )
+
+
+def _equal_groups(experience: Sequence[Experience]) -> float:
+    groups = [one.scores for one in experience if len(one.scores) > 1]
+    return sum(float(own.max() == own.min()) for own in groups) / max(1, len(groups))
 
 
 def _whitened(experience: Sequence[Experience], whole: Sequence[Experience], arguments: PpoArguments) -> Tensor:

@@ -4,7 +4,6 @@ The reward model reads texts, rendered as it was trained on them (`rm_trainer.sc
 stored bias is in every reward, so that 0 is as good as the demonstrations.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from lm.training.lora import without_adapters
 from lm.training.runtime import Runtime
 from policy_trainer.arguments import EnsembleRule, MissingEnd, PpoArguments
 from policy_trainer.model import Policy
+from policy_trainer.reward_checks import refuse_inverted, refuse_other_tokens
 from policy_trainer.rollout import Rollout
 from rm_trainer.model import load_reward_model
 from rm_trainer.protocol import Item, Rewarder, Scored
@@ -51,6 +51,11 @@ class RewardDoor:
         items = [Item(one.prompt.messages, text) for one in rollouts for text in one.texts]
         scored = iter(self.rewarder.score(items))
         return [[_reward(one, next(scored).reward) for _ in one.texts] for one in rollouts]
+
+    @property
+    def rewarders(self) -> Sequence[Rewarder]:
+        """Each of several by itself, in the order of `optimised_models`."""
+        return self.rewarder.rewarders if isinstance(self.rewarder, Ensemble) else [self.rewarder]
 
     def _worth(self, reward: float, ended: bool) -> float:  # noqa: FBT001  it is what the function is about
         if not ended:
@@ -115,12 +120,17 @@ class Ensemble:
         return Scored(fmean(rewards) - self.penalty * pstdev(rewards))
 
 
-def further_models(directory: Path, policy: Policy) -> list[RewardModel]:
-    """The reward models in a directory's folders. Raises Refused."""
+def further_models(directory: Path) -> list[Path]:
+    """A directory's folders, of which each holds a reward model. Raises Refused."""
     folders = sorted(path for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
     if not folders:
         raise Refused(f"{directory} holds no reward models. Give --ensemble a directory with one in each folder.")
-    return [load_checked(folder, policy) for folder in folders]
+    return folders
+
+
+def optimised_models(arguments: PpoArguments) -> list[Path]:
+    """Where the reward models lie that are optimised together. Raises Refused."""
+    return [arguments.reward_model, *(further_models(arguments.ensemble) if arguments.ensemble is not None else [])]
 
 
 def load_checked(directory: Path, policy: Policy) -> RewardModel:
@@ -132,8 +142,8 @@ def load_checked(directory: Path, policy: Policy) -> RewardModel:
     if not directory.is_dir():
         raise Refused(f"{directory} is not a directory. Give a reward model as `python -m rm_trainer train` writes it.")
     model, renderer = load_reward_model(str(directory), max_length=None)
-    _refuse_other_tokens(directory, renderer, policy.renderer)
-    _refuse_inverted(directory)
+    refuse_other_tokens(directory, renderer, policy.renderer)
+    refuse_inverted(directory)
     return RewardModel(model, renderer)
 
 
@@ -148,22 +158,12 @@ def doors(
     scorer = reward_model.scorer(runtime)
     rewarder: Rewarder = Under(scorer, value) if arguments.lora_rank and value is not None else scorer
     if arguments.ensemble is not None:
-        every = [rewarder, *(one.scorer(runtime) for one in further_models(arguments.ensemble, policy))]
+        every = [rewarder, *(load_checked(one, policy).scorer(runtime) for one in further_models(arguments.ensemble))]
         rewarder = Ensemble(every, arguments.ensemble_rule, arguments.ensemble_penalty)
     door = _door(arguments, rewarder)
     if arguments.watched_reward_model is None:
         return door, door
     return door, _door(arguments, load_checked(arguments.watched_reward_model, policy).scorer(runtime))
-
-
-def refuse_constant(rewards: Sequence[Sequence[float]]) -> None:
-    """Raises Failed when all answers to all prompts get one and the same reward: there is nothing to learn."""
-    flat = [reward for own in rewards for reward in own]
-    if len(flat) > 1 and max(flat) - min(flat) < 1e-6:
-        raise Failed(
-            f"The reward model gives all of {len(flat)} answers the reward {flat[0]:.6f}. It tells nothing apart: "
-            "train it on more rankings, or look at its validation accuracy."
-        )
 
 
 def _door(arguments: PpoArguments, rewarder: Rewarder) -> RewardDoor:
@@ -173,33 +173,6 @@ def _door(arguments: PpoArguments, rewarder: Rewarder) -> RewardDoor:
         missing_end_reward=arguments.missing_end_reward,
         scale=arguments.reward_scale,
     )
-
-
-def _refuse_other_tokens(directory: Path, renderer: Renderer, policys: Renderer) -> None:
-    for what, own, other in (
-        ("tokenizer", _vocabulary(renderer), _vocabulary(policys)),
-        ("chat template", renderer.conversations.template.source, policys.conversations.template.source),
-    ):
-        if own != other:
-            raise Refused(
-                f"{directory} has another {what} than the policy, so its value function can't read the policy's "
-                f"tokens. Train a reward model from the policy's own base or SFT model."
-            )
-
-
-def _vocabulary(renderer: Renderer) -> tuple[dict[str, int], str]:
-    state = json.loads(renderer.conversations.tokenizer.to_str())
-    return renderer.conversations.tokenizer.get_vocab(), json.dumps([state["model"].get("merges"), state["normalizer"]])
-
-
-def _refuse_inverted(directory: Path) -> None:
-    path = directory / "metrics.json"
-    valid = json.loads(path.read_text(encoding="utf-8")).get("valid") if path.is_file() else None
-    if valid and valid["pair_accuracy"] < 0.5:
-        raise Refused(
-            f"{directory} orders {valid['pair_accuracy']:.0%} of {valid['pairs']} validation pairs as the labelers "
-            "did: worse than chance, so a policy would be trained against them. Train the reward model again."
-        )
 
 
 def _reward(rollout: Rollout, reward: float | None) -> float:

@@ -43,13 +43,16 @@ from policy_trainer.sft_setup import Run, prepare
 
 @dataclass(frozen=True)
 class StepResult:
-    """One batch, measured before its step: the mean loss of its learned tokens. `row`: of an epoch's last step."""
+    """One batch, measured before its step: the mean loss of its learned tokens. `row`: of an epoch's last step;
+    `before`: of the first step, that of the base.
+    """
 
     loss: float
     learned: int
     tokens: int
     learning_rate: float
     row: EpochRow | None = None
+    before: EpochRow | None = None
 
 
 def sft_steps(
@@ -112,7 +115,8 @@ def _sft(run: Run, curves: EventFiles, processes: Processes) -> None:
     done = checkpoints.restore(model, run.optimizer)
     sft_report.begin(run, done)
     curves.replay(done.events, seconds=done.seconds)
-    results, began = done.results, monotonic() - done.seconds
+    before = done.results[0].before if done.results else run.before_training()
+    results, began, saved = done.results, monotonic() - done.seconds, len(done.results)
     with sigterm_after_the_step(enabled=arguments.checkpoint_every > 0) as stop:
         loop = sft_steps(
             model,
@@ -128,23 +132,32 @@ def _sft(run: Run, curves: EventFiles, processes: Processes) -> None:
         for step, result in enumerate(loop, start=len(results) + 1):
             # log; measure and keep an epoch's model; checkpoint
             sft_report.step(run, step, result.loss, result.learning_rate, result.tokens, seconds=monotonic() - began)
+            if step == 1:
+                results[-1] = replace(result, before=before)
             if step % run.steps_per_epoch == 0:
                 row = run.measure(step, [one.loss for one in results[-run.steps_per_epoch :]])
-                results[-1] = replace(result, row=row)
-                _keep(run, [one.row for one in results if one.row is not None])
+                results[-1] = replace(results[-1], row=row)
+                _keep(run, _rows(results), saved=_rows(results[:saved]))
             state = Done(results=results, events=progress.events, seconds=monotonic() - began)
-            checkpoints.save_if_due(model, run.optimizer, state, every=arguments.checkpoint_every, stop=stop)
-    rows = [one.row for one in results if one.row is not None]
+            if checkpoints.save_if_due(model, run.optimizer, state, every=arguments.checkpoint_every, stop=stop):
+                saved = step
+    rows = _rows(results)
     tokens = sum(one.tokens for one in results)
-    sft_report.write(run, rows, curves, processes, tokens=tokens, training=monotonic() - began)
+    sft_report.write(run, before, rows, curves, processes, tokens=tokens, training=monotonic() - began)
     checkpoints.remove()
     progress.done(arguments.output)
 
 
-def _keep(run: Run, rows: Sequence[EpochRow]) -> None:
-    """Writes the epoch's model if it is the best so far, or all are asked for, and lets go of the one before."""
-    best = chosen(rows)[0]["epoch"]
-    if run.arguments.keep_epochs or best == len(rows):
-        run.kept.epoch(run.policy, len(rows))
+def _rows(results: Sequence[StepResult]) -> list[EpochRow]:
+    return [one.row for one in results if one.row is not None]
+
+
+def _keep(run: Run, rows: Sequence[EpochRow], *, saved: Sequence[EpochRow]) -> None:
+    """Writes the epoch's model if it is the best so far, or all are asked for. Of the others stays the best of the
+    epochs that the last checkpoint has, with which a run goes on that is killed before the next one.
+    """
+    best = {chosen(some)[0]["epoch"] for some in (rows, saved) if some}
+    if run.arguments.keep_epochs or len(rows) in best:
+        run.kept.model(run.policy, len(rows))
     if not run.arguments.keep_epochs:
-        run.kept.forget_epochs(but=best)
+        run.kept.forget_models(but=best)

@@ -9,7 +9,7 @@ from lm.training.output import shared_atomic_directory
 from lm.training.processes import Processes
 from lm.training.tensorboard import EventFiles
 from policy_trainer import report
-from policy_trainer.choosing import chosen, table
+from policy_trainer.choosing import chosen, no_better, table
 from policy_trainer.metrics import EpochRow, Metrics
 from policy_trainer.sft_setup import Run
 
@@ -32,6 +32,8 @@ def begin(run: Run, done: Done[Any]) -> None:
         progress.note("There is one demonstration: the model will learn to say it.")
     if run.text is not None:
         progress.note(f"Pretraining text: {len(run.text.rows):,} rows of {run.text.source}.")
+    if run.reward_remark:
+        progress.note(run.reward_remark)
     if done.results:
         progress.note(f"Going on after step {len(done.results)}.")
     counts = {
@@ -61,11 +63,22 @@ def step(run: Run, number: int, loss: float, rate: float, tokens: int, *, second
 
 
 def write(
-    run: Run, rows: Sequence[EpochRow], curves: EventFiles, processes: Processes, *, tokens: int, training: float
+    run: Run,
+    before: EpochRow | None,
+    rows: Sequence[EpochRow],
+    curves: EventFiles,
+    processes: Processes,
+    *,
+    tokens: int,
+    training: float,
 ) -> None:
     """Writes the chosen epoch's model with the whole table. The output appears whole."""
     row, by = chosen(rows)
-    run.progress.note(f"{table(rows)}\nEpoch {row['epoch']} is kept, by {by}.")
+    whole = list(rows)
+    if before is not None:
+        whole = [before, *rows]
+        if worse := no_better(before, row):
+            run.progress.note(worse)
     arguments = run.arguments
     metrics: Metrics = {
         "schema": 1,
@@ -78,18 +91,20 @@ def write(
         "figures": {name: float(value) for name, value in row.items() if isinstance(value, float)},
         "chosen": row["step"],
         "chosen_by": by,
-        "epochs": list(rows),
+        "epochs": whole,
         "looks": [],
         "stopped": "",
         "watched_reward_model": None,
         "reward_model": report.place(arguments.reward_model),
         "prompt_reading": run.reading.name,
+        "notes": list(run.progress.notes),
     }  # fmt: skip
+    run.progress.note(f"{table(whole)}\nEpoch {row['epoch']} is kept, by {by}.")
     with shared_atomic_directory(arguments.output, processes) as directory:
         if processes.first:
             if arguments.keep_epochs:
-                run.kept.move_epochs_into(directory)
-            run.kept.move_into(directory, model=run.kept.epoch_directory(row["epoch"]))
+                run.kept.link_epochs_into(directory)
+            run.kept.link_into(directory, model=row["epoch"])
             curves.move_into(directory)
             report.write(directory, metrics, run.progress, name=Path(arguments.output).name)
     run.kept.remove()

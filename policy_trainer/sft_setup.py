@@ -31,6 +31,7 @@ from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts
 from policy_trainer.residual_dropout import ResidualDropout
 from policy_trainer.reward import RewardDoor, load_checked
+from policy_trainer.reward_checks import measured_order, refuse_constant
 from policy_trainer.rollout import Prompt, Sampling, sample
 from policy_trainer.samples import samples_of
 
@@ -64,6 +65,7 @@ class Run:
     text: PretrainingText | None
     prompts: Sequence[Prompt]
     door: RewardDoor | None
+    reward_remark: str
     kept: Kept
     energy: EnergyMeter
     began: float
@@ -92,18 +94,23 @@ class Run:
         for step, batch in islice(enumerate(numbers), done, None):
             yield [*(self.train.examples[number] for number in batch), *self._text(step)]
 
+    def before_training(self) -> EpochRow | None:
+        """The base's row; None where there is nothing to measure it with."""
+        return self.measure(0, []) if self.valid.examples or self.prompts else None
+
     def measure(self, step: int, losses: Sequence[float]) -> EpochRow:
-        """An epoch's row of the table; says it, and shows samples."""
+        """An epoch's row of the table, or with step 0 that of the base; says it, and shows samples."""
         valid_loss = self._valid_loss()
         found = self._sampled(step) if self.prompts else _Found(reward=None, reward_error=None, length=None, ended=None)
-        epoch = step // self.steps_per_epoch
-        row = EpochRow(epoch=epoch, step=step, train_loss=fmean(losses), valid_loss=valid_loss, **found)
+        epoch, train_loss = step // self.steps_per_epoch, fmean(losses) if losses else None
+        row = EpochRow(epoch=epoch, step=step, train_loss=train_loss, valid_loss=valid_loss, **found)
         if valid_loss is not None:
             figures = {} if row["reward"] is None else {"reward": row["reward"]}
             said = "" if row["reward"] is None else f", reward of samples {row['reward']:+.3f}"
+            when = f"after epoch {epoch}" if step else "before training"
             self.progress.say(
                 {"event": "valid", "step": step, "loss": valid_loss, "figures": figures},
-                f"valid after epoch {row['epoch']}: loss {valid_loss:.4f}{said}",
+                f"valid {when}: loss {valid_loss:.4f}{said}",
             )
         return row
 
@@ -139,6 +146,8 @@ class Run:
         )
         rollouts = sample(self.policy, self.runtime, self.prompts, sampling, seed=arguments.seed, version=step)
         rewards = None if self.door is None else [own[0] for own in self.door.rewards(rollouts)]
+        if rewards is not None and not step:
+            refuse_constant([rewards])
         shown = rollouts[: arguments.samples]
         found = _Found(
             reward=None if rewards is None else fmean(rewards),
@@ -174,6 +183,9 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
         model = policy.model
         dropout = ResidualDropout(model, arguments.residual_dropout)
         optimizer = ready_to_train(model, arguments, runtime, train_heads=False)
+    reward_remark = ""
+    if door is not None and arguments.reward_model is not None:
+        reward_remark = measured_order(arguments.reward_model, door.rewarder, snapshot)
     return Run(
         arguments=arguments,
         progress=progress,
@@ -188,6 +200,7 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
         text=text,
         prompts=prompts,
         door=door,
+        reward_remark=reward_remark,
         kept=Kept(arguments.output, processes=processes),
         energy=EnergyMeter(runtime.device),
         began=began,

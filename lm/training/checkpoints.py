@@ -96,16 +96,19 @@ class Checkpoints(Generic[Result]):
         every: int,
         stop: Stop,
         beside: Mapping[str, Tensor] | None = None,
-    ) -> None:
+    ) -> bool:
         """After each step: saves behind each `every` of them (0: none), and where a stop was asked for, in any of the
-        processes. Raises Terminated then, what a signal raised and Python lost, and Failed as `save` does.
+        processes. Returns whether it saved. Raises Terminated where a stop was asked for, what a signal raised and
+        Python lost, and Failed as `save` does.
         """
         raise_what_was_lost()
         stopping = self.processes.any(stop.asked)
-        if stopping or (every and len(done.results) % every == 0):
+        due = stopping or (every > 0 and len(done.results) % every == 0)
+        if due:
             self.save(model, optimizer, done, beside=beside)
         if stopping:
             raise Terminated
+        return due
 
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, *, beside: Mapping[str, Tensor] | None = None

@@ -30,6 +30,11 @@ def tiny_reward_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_watched_reward_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_reward_model(tmp_path_factory.mktemp("watched"), seed=8)
+
+
+@pytest.fixture(scope="session")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four demonstrations and four rankings to train on, two and two to validate on, and one ranking to test on."""
     rankings = {

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lm.errors import Failed, Refused
+from lm.training.checkpoints import Checkpoints, Done
 from lm.training.output import sole_writer
 from policy_trainer.kept import Kept
 from policy_trainer.learned import learned_log_probs
@@ -22,6 +24,8 @@ from policy_trainer.model import Policy, load_policy
 from policy_trainer.ppo_setup import Run
 from policy_trainer.ppo_step import Losses
 from policy_trainer.rollout import Sampling, prompt_of, sample
+from policy_trainer.sft_setup import Run as SftRun
+from policy_trainer.watch import Look
 from sampler.engine import Engine
 from tests.policy_trainer.commands import metrics, train, weights
 from tests.policy_trainer.known_optimum.language import CPU, arguments, learned
@@ -75,6 +79,22 @@ def in_the_update(patch: Patch, iteration: int, act: Callable[[], None]) -> None
 def in_the_checkpoint(patch: Patch, act: Callable[[], None]) -> None:
     """In the next one, whose weights are written and whose last file isn't."""
     patch.setattr("lm.training.checkpoints.write_json_file", lambda *_: act())
+
+
+def in_the_second_checkpoint(patch: Patch) -> None:
+    """The disk is full."""
+    right = Checkpoints.save
+
+    def save(self: Checkpoints[Any], model: Any, optimizer: Any, done: Done[Any], **more: Any) -> None:
+        if len(done.results) == 2:
+            refuse()
+        right(self, model, optimizer, done, **more)
+
+    patch.setattr(Checkpoints, "save", save)
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise Failed("The disk is full.")
 
 
 def while_rollouts_are_written(patch: Patch) -> None:
@@ -146,18 +166,109 @@ def test_whatever_ends_a_run_the_same_command_goes_on_to_the_same_model_rollouts
     assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
 
 
-def test_a_run_that_is_killed_between_the_two_names_of_its_best_model_has_it_still(
-    tmp_path: Path, policy: Policy
+@pytest.mark.parametrize("command", ["sft", "dpo"])
+def test_killed_in_a_step_and_in_a_checkpoint_sft_and_dpo_go_on_to_the_same_model(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, command: str, monkeypatch: Patch
 ) -> None:
-    kept = Kept(tmp_path / "out")
-    kept.best(policy, 1.0)
-    best, earlier = tmp_path / ".out.best", tmp_path / ".out.best.earlier"
-    best.rename(earlier)  # and the new one, `.out.best.new`, has not got its name yet
-    again = Kept(tmp_path / "out")
-    again.known(1.0)
-    assert (best / "model.safetensors").exists()
-    again.best(policy, 2.0)
-    assert [path.name for path in tmp_path.iterdir()] == [".out.best"]
+    """In the second step's update, and in the third's checkpoint."""
+    size = {"sft": ("--batch-size", "2", "--residual-dropout", "0.2"), "dpo": ("--rankings-per-batch", "2")}
+    options = (*size[command], "--epochs", "2", "--max-new-tokens", "4", "--checkpoint-every", "1")
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert train(command, snapshot, tiny_base, whole, *options) == 0
+
+    def go_on() -> int:
+        return train(command, snapshot, tiny_base, out, *options)
+
+    def kill_in_the_second(step: int, *_: Any, **__: Any) -> None:
+        if step == 2:
+            kill()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"policy_trainer.{command}.refuse_broken_numbers", kill_in_the_second)
+        killed(go_on)
+    with monkeypatch.context() as patch:
+        right = Checkpoints._write
+
+        def write(self: Checkpoints[Any], directory: Path, *given: Any) -> None:
+            right(self, directory, *given)
+            if "step-00000003" in directory.name:
+                kill()
+
+        patch.setattr(Checkpoints, "_write", write)
+        killed(go_on)
+    assert {path.name for path in (tmp_path / ".out.checkpoints").glob("step-*")} == {"step-00000002"}
+    assert go_on() == 0
+    assert weights(out) == weights(whole)
+    for name in ("figures", "epochs"):
+        assert metrics(out)[name] == metrics(whole)[name]
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+
+
+def test_the_best_epoch_of_a_checkpoint_stays_until_the_next_checkpoint_is_written(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, monkeypatch: Patch
+) -> None:
+    """A device may add up otherwise when steps are done again: the second epoch is the best, its checkpoint can't be
+    written, and then it is not.
+    """
+    options = ("--epochs", "3", "--batch-size", "4", "--checkpoint-every", "1")
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert train("sft", snapshot, tiny_base, whole, *options, "--keep-epochs") == 0
+
+    def losing(losses: dict[int, float]) -> None:
+        right = SftRun.measure
+        monkeypatch.setattr(
+            SftRun, "measure", lambda run, step, of: {**right(run, step, of), "valid_loss": losses.get(step, 9.0)}
+        )
+
+    with monkeypatch.context() as patch:
+        in_the_second_checkpoint(patch)
+        losing({1: 1.0, 2: 0.5})
+        assert train("sft", snapshot, tiny_base, out, *options) == 1
+    losing({1: 1.0, 2: 2.0})
+    assert train("sft", snapshot, tiny_base, out, *options) == 0
+    assert metrics(out)["chosen"] == 1
+    assert weights(out) == weights(whole / "epochs" / "epoch-01")
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+
+
+def test_the_best_look_of_a_checkpoint_stays_until_the_next_checkpoint_is_written(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: Patch
+) -> None:
+    options = (*OPTIONS, "--reward-model", str(tiny_reward_model), "--watch-every", "1", "--patience", "0")
+    first, out = tmp_path / "first", tmp_path / "out"
+    assert train("ppo", snapshot, tiny_base, first, *options, "--episodes", "16") == 0
+
+    def seeing(watched: dict[int, float]) -> None:
+        right = Look.of
+        monkeypatch.setattr(
+            Look, "of", lambda number, *of, **more: replace(right(number, *of, **more), watched=watched.get(number, -9))
+        )
+
+    with monkeypatch.context() as patch:
+        in_the_second_checkpoint(patch)
+        seeing({1: 1.0, 2: 2.0})
+        assert train("ppo", snapshot, tiny_base, out, *options) == 1
+    seeing({1: 1.0, 2: 0.5})
+    assert train("ppo", snapshot, tiny_base, out, *options) == 0
+    assert metrics(out)["chosen"] == 1
+    assert weights(out) == weights(first)
+
+
+@pytest.mark.parametrize("command", ["sft", "ppo"])
+def test_a_run_that_ends_while_its_output_is_written_has_all_of_it_still(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, command: str, monkeypatch: Patch
+) -> None:
+    options: tuple[str, ...] = (*OPTIONS, "--reward-model", str(tiny_reward_model), "--episodes", "16")
+    if command == "sft":
+        options = ("--epochs", "1", "--keep-epochs", "--checkpoint-every", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr("policy_trainer.report.write", refuse)
+        assert train(command, snapshot, tiny_base, tmp_path / "out", *options) == 1
+    assert train(command, snapshot, tiny_base, tmp_path / "out", *options) == 0
+    load_policy(str(tmp_path / "out"), max_length=64)  # which refuses weights that are missing
+    assert len(list((tmp_path / "out").glob("epochs/epoch-01/*.safetensors"))) == (command == "sft")
+    assert len(list((tmp_path / "out").glob("rollouts/*"))) == (command == "ppo")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_out_of_memory_in_a_rollout_halves_it_and_changes_no_answer(policy: Policy, monkeypatch: Patch) -> None:

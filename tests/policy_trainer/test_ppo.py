@@ -26,7 +26,6 @@ from rm_trainer.protocol import Item, Scored
 from tests.policy_trainer.commands import events, metrics, train, weights
 from tests.policy_trainer.known_optimum.language import CPU, arguments
 from tests.policy_trainer.known_optimum.language import learned as counted
-from tests.tiny_models import make_tiny_reward_model
 
 pytestmark = pytest.mark.training
 
@@ -41,10 +40,11 @@ class CountsLetters:
 
 
 def learned(policy: Policy, **options: Any) -> list[IterationResult]:
-    given = arguments(
-        episodes=16 * 64, batch=64, minibatch=32, completions=8, max_new_tokens=6, advantage="leave-one-out",
-        learning_rate=0.02, beta=0.02, beta1=0.9, clip=1.0, adam_epsilon=1e-8, **options,
-    )  # fmt: skip
+    given = arguments(**{
+        "episodes": 16 * 64, "batch": 64, "minibatch": 32, "completions": 8, "max_new_tokens": 6,
+        "advantage": "leave-one-out", "learning_rate": 0.02, "beta": 0.02, "beta1": 0.9, "clip": 1.0,
+        "adam_epsilon": 1e-8, **options,
+    })  # fmt: skip
     prompts = [prompt_of(policy, n, [{"role": "user", "content": "ABCDEFGH"[n]}]) for n in range(8)]
     sampling = Sampling(completions=8, max_new_tokens=6)
     networks = Networks(policy.model, None, CPU)
@@ -132,10 +132,10 @@ def test_a_run_that_ends_in_the_middle_goes_on_as_if_it_had_not_rollouts_include
 
 
 def test_what_is_written_is_the_best_by_the_watched_model_not_by_the_one_that_is_optimised(
-    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, tiny_watched_reward_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """S24: the two disagree about which look is the best."""
-    watched = make_tiny_reward_model(tmp_path / "watched", seed=8)
     averages, right = [], MovingAverage.update
 
     def remembering(self: MovingAverage) -> None:
@@ -143,7 +143,7 @@ def test_what_is_written_is_the_best_by_the_watched_model_not_by_the_one_that_is
         averages.append({name: one.clone() for name, one in self.averages.items()})
 
     monkeypatch.setattr(MovingAverage, "update", remembering)
-    models = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(watched))
+    models = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_watched_reward_model))
     options = (*SHORT, *models, "--patience", "9", "--watch-every", "1", "--learning-rate", "0.01",
                "--missing-end", "lower", "--dtype", "float32")  # fmt: skip
     assert train("ppo", snapshot, tiny_base, tmp_path / "out", *options) == 0
@@ -184,13 +184,13 @@ def _stop_at(iteration: int) -> object:
 
 
 def test_with_adapters_reference_and_reward_model_are_the_networks_without_them(
-    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, tiny_watched_reward_model: Path
 ) -> None:
     """The same answers at first, so the same rewards and no KL; the written model has no adapters."""
     found = {}
     for name, options in (("adapters", ("--lora-rank", "4")), ("whole", ())):
         out = tmp_path / name
-        more = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_reward_model))
+        more = ("--reward-model", str(tiny_reward_model), "--watched-reward-model", str(tiny_watched_reward_model))
         assert train("ppo", snapshot, tiny_base, out, *SHORT, *more, *options, "--episodes", "32") == 0
         found[name] = [event["figures"] for event in events(out, "step")]
     for figure in ("reward", "kl", "entropy", "length"):
@@ -217,6 +217,37 @@ def test_a_run_that_stops_by_rule_writes_what_it_has_and_says_why(
         assert weights(tmp_path / name) != weights(tiny_base)
 
 
+def test_a_run_that_had_stopped_by_rule_is_not_trained_on_when_it_is_written_at_last(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full when it was to be written. And one whose time is over before it goes on, without a look yet."""
+    whole, out, late = tmp_path / "whole", tmp_path / "out", tmp_path / "late"
+    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--watch-prompts", "1", "--samples", "1",
+               "--kl-budget", "0.01", "--learning-rate", "0.1", "--warmup-steps", "0",
+               "--checkpoint-every", "1")  # fmt: skip
+    assert train("ppo", snapshot, tiny_base, whole, *options) == 0
+    assert len(events(whole, "step")) == 2
+    with monkeypatch.context() as patched:
+        patched.setattr("policy_trainer.ppo_report.write", _fail)
+        assert train("ppo", snapshot, tiny_base, out, *options) == 1
+    assert train("ppo", snapshot, tiny_base, out, *options) == 0
+    assert len(events(out, "step")) == 2
+    assert weights(out) == weights(whole)
+    for name in ("figures", "looks", "stopped"):
+        assert metrics(out)[name] == metrics(whole)[name]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ppo_module, "refuse_broken_numbers", _stop_at(2))
+        assert train("ppo", snapshot, tiny_base, late, *options) == 1
+    assert train("ppo", snapshot, tiny_base, late, *options, "--hours", "1e-9") == 0
+    assert metrics(late)["stopped"] == "its 1e-09 hours are over, 16 episodes."
+    assert [look["iteration"] for look in metrics(late)["looks"]] == [1]
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise Failed("The disk is full.")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -240,7 +271,8 @@ def test_contradictions_are_refused_before_anything_is_read(
     [
         {"clip": 1e-4}, {"beta": 1.0}, {"clip_ratio": 1e-3, "inner_epochs": 3}, {"warmup_steps": 5},
         {"temperature": 0.5}, {"kl_place": "loss", "beta": 1.0}, {"advantage_scale": "frozen"},
-        {"adam_epsilon": 1.0}, {"missing_end": "replace"},
+        {"adam_epsilon": 1.0}, {"missing_end": "replace"}, {"gae_decay": 0.1}, {"value_learning_rate": 1e-4},
+        {"clip_value": 1e-4, "inner_epochs": 3}, {"discount": 0.5},
     ],
     ids=str,
 )  # fmt: skip
@@ -248,6 +280,44 @@ def test_every_knob_changes_what_two_iterations_come_to(change: dict[str, Any]) 
     """S19, on the language whose texts are counted."""
     plain: PpoArguments = arguments(episodes=80, clip_ratio=0.2, inner_epochs=change.get("inner_epochs", 1))
     assert not torch.equal(counted(plain)[0], counted(replace(plain, **change))[0])
+
+
+@pytest.mark.parametrize("options", [{"advantage": "group", "advantage_scale": "batch"}, {}], ids=str)
+def test_groups_of_equal_rewards_are_counted_and_teach_nothing(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """S26: the reward tells prompts apart and no two answers to one; in the second run it does to half of them."""
+    monkeypatch.setattr(CountsLetters, "score", lambda self, items: [Scored(float(ord(_asked(one)))) for one in items])
+    before = {name: one.clone() for name, one in policy.model.named_parameters()}
+    (result,) = learned(policy, episodes=64, beta=0.0, **options)
+    assert result.equal_groups == 1
+    assert result.policy_loss == 0
+    assert result.norm == 0
+    # a first step of AdamW is the whole rate, 0.02, however small the gradient
+    assert all(torch.allclose(one, before[name], atol=1e-3) for name, one in policy.model.named_parameters())
+    monkeypatch.setattr(CountsLetters, "score", _by_length_of_half)
+    (result,) = learned(policy, episodes=64, beta=0.0, **options)
+    assert result.equal_groups == 0.5
+    assert result.norm > 0
+
+
+def _by_length_of_half(_self: CountsLetters, items: Sequence[Item]) -> list[Scored]:
+    return [Scored(float(len(one.completion)) if _asked(one) in "ABCD" else 0.5) for one in items]
+
+
+def _asked(item: Item) -> str:
+    return item.prompt[-1]["content"]
+
+
+def test_one_answer_a_prompt_is_no_group(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
+) -> None:
+    options = (*SHORT, "--reward-model", str(tiny_reward_model), "--episodes", "16")
+    for completions in ("1", "2"):
+        out = tmp_path / completions
+        assert train("ppo", snapshot, tiny_base, out, *options, "--completions", completions) == 0
+        assert ("equal_groups" in events(out, "step")[0]["figures"]) == (completions == "2")
+        assert ("equal_groups" in metrics(out)["figures"]) == (completions == "2")
 
 
 def test_a_reward_that_tells_nothing_apart_ends_the_run(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lm.errors import Failed
-from policy_trainer.choosing import chosen, table
+from policy_trainer.choosing import chosen, no_better, table
 from policy_trainer.metrics import EpochRow
 from policy_trainer.model import load_policy
 from policy_trainer.rollout import Sampling, prompt_of, sample
@@ -27,13 +27,15 @@ def test_a_model_learns_four_demonstrations_by_heart_and_stops_where_they_do(
     assert train("sft", snapshot, tiny_base, out, *options, "--max-new-tokens", "8") == 0
     found = metrics(out)
     rows = found["epochs"]
-    assert [row["epoch"] for row in rows] == list(range(1, 7))
-    best = max(rows, key=lambda row: (row["reward"], -row["epoch"]))
+    assert [row["epoch"] for row in rows] == list(range(7))
+    assert rows[0]["train_loss"] is None
+    best = max(rows[1:], key=lambda row: (row["reward"], -row["epoch"]))
     assert found["chosen"] == best["step"]
     assert "mean reward of its samples" in found["chosen_by"]
-    assert len(events(out, "samples")) == 6
+    assert [event["step"] for event in events(out, "samples")] == [row["step"] for row in rows] == list(range(7))
+    assert [event["loss"] for event in events(out, "valid")] == [row["valid_loss"] for row in rows]
     assert len(events(out, "samples")[0]["samples"]) == 4
-    assert rows[-1]["valid_loss"] < rows[0]["valid_loss"]
+    assert rows[-1]["valid_loss"] < rows[0]["valid_loss"]  # the base's
     assert "## Epochs" in (out / "README.md").read_text()
 
     by_loss = tmp_path / "by_loss"
@@ -125,3 +127,20 @@ def test_the_reward_chooses_before_the_loss_and_of_equals_the_earlier() -> None:
     assert chosen([row(1, 1.0, None), row(2, 0.9, None), row(3, 0.9, None)])[0]["epoch"] == 2
     assert chosen([row(1, None, None), row(2, None, None)])[0]["epoch"] == 2
     assert len(table(rows).splitlines()) == 4
+
+
+def test_it_is_said_where_no_epoch_is_better_than_the_model_was_before_training(
+    tmp_path: Path, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
+) -> None:
+    """A step that moves nothing; by the loss, and by the reward."""
+    still = ("--epochs", "1", "--learning-rate", "1e-30", "--max-new-tokens", "4")
+    for name, more in (("loss", ()), ("reward", ("--reward-model", str(tiny_reward_model)))):
+        out = tmp_path / name
+        assert train("sft", snapshot, tiny_base, out, *still, *more) == 0
+        before, after = metrics(out)["epochs"]
+        assert before["valid_loss"] == pytest.approx(after["valid_loss"])
+        (said,) = [note for note in metrics(out)["notes"] if note.startswith("No epoch is better")]
+        assert {"loss": "by its validation loss", "reward": "by its reward of samples"}[name] in said
+    better = row(1, 0.9, 0.2)
+    assert no_better(row(0, 1.0, 0.1), better) == no_better(row(0, 0.8, None), row(1, None, 0.2)) == ""
+    assert no_better(row(0, 0.8, 0.1), better) == ""  # chosen by the reward

@@ -32,7 +32,7 @@ RUNS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "ppo", "tied", (*PPO, "--gamma", "0.5", "--pretraining-examples", "1", "--ensemble", "ENSEMBLE",
                         "--checkpoint-every", "1"),
     ),
-    "ppo with adapters": ("ppo", "base", (*PPO, "--lora-rank", "4", "--watched-reward-model", "REWARD")),
+    "ppo with adapters": ("ppo", "base", (*PPO, "--lora-rank", "4", "--watched-reward-model", "WATCHED")),
     "ppo without a value function": (
         "ppo", "base", (*PPO, "--advantage", "leave-one-out", "--recompute-activations", "--episodes", "16"),
     ),
@@ -71,14 +71,18 @@ class Together(Made):
 
 @pytest.fixture(scope="module")
 def together(
-    tmp_path_factory: pytest.TempPathFactory, snapshot: Path, tiny_base: Path, tiny_reward_model: Path
-) -> Together:
+    tmp_path_factory: pytest.TempPathFactory, snapshot: Path, tiny_base: Path, tiny_reward_model: Path,
+    tiny_watched_reward_model: Path,
+) -> Together:  # fmt: skip
     tied = make_tiny_model(tmp_path_factory.mktemp("tied"), architecture="gemma3")
     text = tmp_path_factory.mktemp("text")
     (text / "a.txt").write_text("Once upon a time. " * 20)
     ensemble = tmp_path_factory.mktemp("ensemble")
     (ensemble / "first").symlink_to(tiny_reward_model)
-    places = {"base": tiny_base, "tied": tied, "REWARD": tiny_reward_model, "TEXT": text, "ENSEMBLE": ensemble}
+    places = {
+        "base": tiny_base, "tied": tied, "REWARD": tiny_reward_model, "WATCHED": tiny_watched_reward_model,
+        "TEXT": text, "ENSEMBLE": ensemble,
+    }  # fmt: skip
     return made_once(
         tmp_path_factory, "policy_trainer-together", lambda place: _run_together(Made(place, snapshot, places))
     )

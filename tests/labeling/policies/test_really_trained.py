@@ -60,7 +60,7 @@ def test_sft_then_ppo_through_the_task(tmp_path: Path, settings: Settings) -> No
     assert version.parent == base
     assert [point.step for point in sft.points.all()] == [1, 2]
     assert sft.points.exclude(valid_loss=None).count() == 2
-    assert [look.step for look in sft.looks.all()] == [1, 2]
+    assert [look.step for look in sft.looks.all()] == [0, 1, 2]
 
     promote(version=tried(version), reason="It answers.")
     ppo = trained(asked("ppo", watched_by=others[1]))

@@ -136,12 +136,12 @@ def learned(given: PpoArguments, *, filtered: float = 1.0) -> tuple[Tensor, list
             for group in optimizer.param_groups:
                 group["peak"] /= 10
         with torch.no_grad():
-            logs = networks.log_probs([ALL])
+            logs, _, plain = networks.entropies([ALL])
         likely = logs.new_zeros(len(TEXTS)).index_add(0, OWNER, logs).exp()
         kept = _nucleus(likely, filtered)
         return [
             Rollout(
-                prompt=PROMPT, tokens=ALL, engine_log_probs=logs, ended=tuple(text[-1] == END for text in TEXTS),
+                prompt=PROMPT, tokens=ALL, engine_log_probs=plain, ended=tuple(text[-1] == END for text in TEXTS),
                 texts=tuple(NAMES), seeds=(0,) * len(TEXTS), version=version, counts=tuple(kept.tolist()),
             )
         ]  # fmt: skip

@@ -29,6 +29,7 @@ CLOSER: dict[str, Any] = {"learning_rate": 0.2, "value_learning_rate": 0.2}
     [
         {},
         {"advantage": "group"},
+        {"advantage": "leave-one-out"},
         {"kl_place": "loss"},
         {"temperature": 0.7},
         {"advantage_scale": "frozen"},
@@ -40,6 +41,7 @@ def test_with_kl_the_loop_ends_at_the_reference_times_exp_of_the_reward(options:
     probabilities, results = learned(given)
     assert distance(probabilities, optimum(given)) < RIGHT
     assert results[0].kl == pytest.approx(0, abs=1e-6)
+    assert all(one.decoder_gap < 1e-6 for one in results)
     assert results[0].approximate_kl == pytest.approx(0, abs=1e-9)  # the first ratio is 1
 
 
