@@ -20,6 +20,9 @@ from trl.experimental.ppo import PPOConfig, PPOTrainer, ppo_trainer
 from benchmarks.policy.shape import ROWS_AT_ONCE, Work, write_models
 from benchmarks.training.side import peak_memory
 
+UPDATED_AT_ONCE = 4
+"""Sequences. The trainer has the logits of all of their places in float32: with 16 it takes more than 20 GiB."""
+
 
 class Clock(TrainerCallback):
     """Processor time of an iteration's beginning, its last drawn token, its last score and its end; the last stays."""
@@ -83,15 +86,17 @@ def ppo(work: Work, directory: str, base: Path, reward: Path) -> dict[str, float
     for trained in (policy, value):
         trained.get_input_embeddings().requires_grad_(False)
     batch = work.prompts * work.k
-    size = min(batch, ROWS_AT_ONCE)
     prompts = [tokenizer(text)["input_ids"] for text in work.texts(work.prompts, work.prompt, seed=1)]
+    # Accelerate ends the accumulation of gradients at the last batch of the data: of three, two are taken.
+    rows = [{"input_ids": ids} for ids in prompts for _ in range(3 * work.k)]
     clock = Clock()
     watch(clock, dtype)
     trainer = PPOTrainer(
         args=PPOConfig(
             output_dir=f"{directory}/out", bf16=work.dtype == "bfloat16", use_cpu=True, report_to="none",
-            save_strategy="no", logging_steps=1, disable_tqdm=True, per_device_train_batch_size=size,
-            gradient_accumulation_steps=batch // size, local_rollout_forward_batch_size=size, num_ppo_epochs=1,
+            save_strategy="no", logging_steps=1, disable_tqdm=True, per_device_train_batch_size=UPDATED_AT_ONCE,
+            gradient_accumulation_steps=batch // UPDATED_AT_ONCE,
+            local_rollout_forward_batch_size=min(batch, ROWS_AT_ONCE), num_ppo_epochs=1,
             total_episodes=2 * batch, response_length=work.new, temperature=1.0, gradient_checkpointing=False,
             learning_rate=5e-6, num_sample_generations=0, dataloader_pin_memory=False,
         ),
@@ -100,7 +105,7 @@ def ppo(work: Work, directory: str, base: Path, reward: Path) -> dict[str, float
         ref_model=AutoModelForCausalLM.from_pretrained(base, dtype=dtype),
         reward_model=AutoModelForSequenceClassification.from_pretrained(reward, num_labels=1, dtype=dtype),
         value_model=value,
-        train_dataset=Dataset.from_list([{"input_ids": ids} for ids in prompts for _ in range(work.k)]),
+        train_dataset=Dataset.from_list(rows),
         eval_dataset=Dataset.from_list([{"input_ids": prompts[0]}]),
         callbacks=[clock],
     )  # fmt: skip
