@@ -127,7 +127,7 @@ def prompts_of(work: Work, policy: Policy) -> list[Prompt]:
 def apart(rollout: Rollout) -> list[Rollout]:
     """The same answers, each with a prompt of its own."""
     tokens = rollout.tokens
-    said = torch.split(rollout.engine_log_probs, tokens.completions)
+    said = torch.split(rollout.engine_log_probs, list(tokens.completions))
     return [
         replace(
             rollout,
