@@ -12,10 +12,10 @@ SHELL := bash
 .PHONY: help demo test test-fast check check-types check-rest bench lock clean browser
 
 VENV := .venv
-BENCH_VENV := .venv-bench
+BENCH_VENVS := .venv-bench .venv-bench-ppo
 BIN := $(VENV)/bin
 PACKAGES := config laptop lm labeling sampler rm_trainer policy_trainer benchmarks tests manage.py
-LOCKS := base gpu laptop dev bench
+LOCKS := base gpu laptop dev bench bench-ppo
 # Collecting, downloading and installing, one line each: an installation that says nothing for minutes looks dead.
 PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off
 SHOW_PROGRESS = sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^ *Downloading \([^ ]*\) (\(.*\))/    downloading \2/p' \
@@ -46,7 +46,7 @@ check-rest: $(VENV)/.dev
 	@echo "== migrations" && $(BIN)/python manage.py makemigrations --check --dry-run
 	@echo "== imports and documentation" && $(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_templates.py
 
-bench: $(VENV)/.dev browser $(BENCH_VENV)/.bench
+bench: $(VENV)/.dev browser $(BENCH_VENVS:%=%/.bench)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 lock: $(VENV)/.dev
@@ -59,7 +59,7 @@ lock: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "var/ is left as it is: your database and models are there."
 
@@ -70,13 +70,14 @@ $(VENV)/.%: requirements/%.txt | $(BIN)/python
 	@$(BIN)/python $(PIP_INSTALL) -r $< | $(SHOW_PROGRESS)
 	@touch $@
 
-$(BENCH_VENV)/.bench: requirements/bench.txt | $(BENCH_VENV)/bin/python
-	@echo "Installing the peers that benchmarks compare with …"
-	@requirements/prefer_cpu_torch $(BENCH_VENV)/bin/python
-	@$(BENCH_VENV)/bin/python $(PIP_INSTALL) -r $< | $(SHOW_PROGRESS)
+# Peers that benchmarks compare with, in environments of their own: they need other versions of one another.
+$(BENCH_VENVS:%=%/.bench): .venv-%/.bench: requirements/%.txt | .venv-%/bin/python
+	@echo "Installing the peers of $< that benchmarks compare with …"
+	@requirements/prefer_cpu_torch $(@D)/bin/python
+	@$(@D)/bin/python $(PIP_INSTALL) -r $< | $(SHOW_PROGRESS)
 	@touch $@
 
-$(VENV)/bin/python $(BENCH_VENV)/bin/python:
+$(VENV)/bin/python $(BENCH_VENVS:%=%/bin/python):
 	@requirements/make_venv $(@D)/..
 
 browser: $(VENV)/.dev

@@ -13,6 +13,7 @@ The model's shape is that of Gemma 3 270M with frozen embeddings; with --quick i
 
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from pathlib import Path
 
 from benchmarks.harness import command
 from benchmarks.harness.measure import Measure
@@ -101,8 +102,8 @@ def _task(size: tuple[int, int, int, int], dtype: str, *, checkpointing: bool = 
     )
 
 
-def trl_version() -> str:
-    packages = PEERS_PYTHON.parent.parent.glob("lib/python*/site-packages")
+def trl_version(python: Path = PEERS_PYTHON) -> str:
+    packages = python.parent.parent.glob("lib/python*/site-packages")
     found = distributions(name="trl", path=[str(one) for one in packages])
     return next((one.version for one in found), "?")
 

@@ -13,17 +13,19 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from benchmarks import __main__ as everything
-from benchmarks import control_room, export, scale
-from benchmarks.desk import clients, mixes, stage
+from benchmarks import control_room, export, labelers, scale
+from benchmarks.desk import clients, mixes, shift, stage
 from benchmarks.desk.outcome import Load, Outcome, measures_of, percentile
 from benchmarks.desk.web import cpu_seconds
 from benchmarks.harness import command, machine
 from benchmarks.harness.measure import Measure, json_line, table
 from benchmarks.harness.page import last_run, with_figures
 from labeling.base.states import SkipReason
+from labeling.console.queries.pace import Sampling
 from labeling.desk.services.assignments import claim_ranking, skip
 from labeling.exports.services.snapshots import write_snapshot
 from labeling.models import Assignment, Prompt, Ranking, RankingTask
+from labeling.ranking_tasks.planning.rules import Supply, verdict_of
 from tests.labeling.handed_in import lines
 
 FAST = Measure(
@@ -299,6 +301,51 @@ class TestMixes:
             after = list(work.objects.order_by("pk").values_list("pk", "queue__language", "queue__kind"))
             assert [pk for pk, *_ in after] == [pk for pk, _ in before]
             assert {row[1:] for row in after} == {("en", "ranking" if work is RankingTask else "demonstration")}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestHumanSpeed:
+    def test_who_finds_the_queue_empty_is_counted_until_there_is_work_again(self) -> None:
+        """Two labelers, three tasks, about 100 s each: both hand in, one finds the third, the other nothing."""
+        set_up = stage.set_stage(tasks=3, labelers=0)
+        clock = [0.0]
+
+        def sleep(seconds: float) -> None:
+            clock[0] += seconds
+
+        people = shift.people_for(set_up.campaign, count=2)
+        found = shift.work(people, seconds=100, lasts=400, now=lambda: clock[0], sleep=sleep)
+        stage.check(set_up, [str(token) for token in Assignment.objects.values_list("token", flat=True)])
+        assert sum(map(len, found.handed_in.values())) == 3
+        assert found.warm is not None
+        first, second = sorted(found.empty, key=lambda each: each.since)
+        assert found.warm == first.since < second.since < second.until == first.until == 400
+        assert [places for _at, places in found.ready][:2] == [3, 1]
+        after = sum(at > found.warm for each in found.handed_in.values() for at in each)
+        assert after == 1
+
+    def test_a_wait_that_began_in_warm_up_counts_when_it_reaches_beyond(self) -> None:
+        """Warm after 100 s. Met at 10 and at 90, until 20 and 130; and at 300, for 5 s."""
+        met = [shift.Empty(since=since, until=until) for since, until in ((10, 20), (90, 130), (300, 305))]
+        worked = shift.Shift(handed_in={1: [60.0, 200.0], 2: [100.0]}, empty=met, ready=[(0, 8), (120, 16), (390, 24)])
+        supply = Supply(window_minutes=30, workers=1, tasks=10, busy_seconds=600)
+        verdict = verdict_of(supply, used_per_minute=4, rankings_per_task=1, seconds=60)
+        sampling = Sampling(supply=supply, tokens=6000, completions=70, verdict=verdict, failures={}, reports=[])
+        plan = labelers.Plan(labelers=2, seconds=60, lasts=400)
+        found = {
+            each.name.removeprefix("2 labelers, "): each.value for each in labelers.measures(plan, worked, sampling)
+        }
+        assert found["an empty queue was met after warm-up"] == 2
+        assert found["longest wait for a task after warm-up"] == 40
+        assert found["rankings handed in after warm-up"] == pytest.approx(0.2)
+        assert found["work ready for all of them after warm-up, least"] == 8
+        assert found["tasks that this machine sustains, says the planner"] == 1
+
+    def test_without_a_ranking_of_everybody_there_are_no_figures(self) -> None:
+        supply = Supply(window_minutes=30, workers=0, tasks=0, busy_seconds=0)
+        sampling = Sampling(supply=supply, tokens=0, completions=0, verdict=None, failures={}, reports=[])
+        with pytest.raises(labelers.NothingReady):
+            labelers.measures(labelers.Plan(), shift.Shift(handed_in={1: [], 2: [5.0]}), sampling)
 
 
 @pytest.mark.django_db

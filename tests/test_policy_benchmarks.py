@@ -1,13 +1,19 @@
 """What benchmarks of policies compute of curves, and that ours learns what it is measured by."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from benchmarks import policy_quality
+from benchmarks import policy_quality, policy_step
 from benchmarks.policy.our_learning import learn
+from benchmarks.policy.our_side import update
 from benchmarks.policy.quality import SHAPE, Learning, reward_of
-from benchmarks.policy.shape import write_models
+from benchmarks.policy.shape import Work, write_models
+from benchmarks.training.side import PeerMissing
+from lm.training.runtime import Runtime
 from policy_trainer.model import load_policy
 
 
@@ -30,6 +36,48 @@ class TestAtEqualKl:
 def test_the_rule_counts_even_words_and_no_others() -> None:
     assert reward_of("w2 w4 w7 w9 <pad>") == 0.5
     assert reward_of("") == 0
+
+
+class TestStep:
+    OURS = {"seconds": 2.0, "rollout": 0.5, "scoring": 0.5, "update": 1.0, "peak": 2.0**30, "loss": 0.3, "norm": 7.0}
+    RLOO = {"seconds": 6.0, "rollout_and_scoring": 2.0, "update": 4.0, "peak": 2.0**31}
+
+    def test_a_peer_that_is_not_installed_is_said_and_left_out(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def ask(module: str, _given: dict[str, Any], **_: Any) -> dict[str, float]:
+            if module == "benchmarks.policy.trl_ppo_side":
+                raise PeerMissing("make .venv-bench-ppo/.bench")
+            return self.OURS if module == policy_step.OURS else self.RLOO
+
+        monkeypatch.setattr(policy_step, "ask", ask)
+        found = policy_step.main(quick=True, only="PPO iteration")
+        assert [(one.value, one.peer_value) for one in found] == [(2, 6), (1, 2), (1, 2), (1, 4)]
+        assert all("RLOOTrainer" in one.name for one in found)
+        assert "PPOTrainer left out: make .venv-bench-ppo/.bench" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("figure", ["loss", "norm"])
+    def test_updates_that_did_other_work_are_not_compared(self, monkeypatch: pytest.MonkeyPatch, figure: str) -> None:
+        def ask(_module: str, given: dict[str, Any], **_: Any) -> dict[str, float]:
+            return self.OURS if given["shared"] else self.OURS | {figure: 1.1 * self.OURS[figure]}
+
+        monkeypatch.setattr(policy_step, "ask", ask)
+        with pytest.raises(RuntimeError, match=f"sides' {figure} differs"):
+            policy_step.main(quick=True, only="Shared prompts")
+
+    @pytest.mark.training
+    def test_an_update_is_the_same_whether_its_prompts_are_shared(self, tmp_path: Path) -> None:
+        work = Work("update", small=True, dtype="float32", prompt=24, new=6, prompts=2)
+        base, reward = write_models(tmp_path, work.shape)
+
+        def side(one: Work) -> dict[str, float]:
+            policy = load_policy(str(base), max_length=256)
+            return update(one, policy, Runtime(device=torch.device("cpu"), dtype=torch.float32), reward)
+
+        shared, apart = side(work), side(replace(work, shared=False))
+        assert shared["loss"] == pytest.approx(apart["loss"], rel=1e-3)
+        assert shared["norm"] == pytest.approx(apart["norm"], rel=1e-3)
+        assert shared["norm"] > 0
 
 
 @pytest.mark.training

@@ -1,4 +1,4 @@
-"""The web server as people run it: `manage.py up`, without workers, on a free port of this machine."""
+"""The web server as people run it: `manage.py up`, usually without workers, on a free port of this machine."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,17 @@ class Web:
 
 
 @contextmanager
-def running_web(directory: Path) -> Iterator[Web]:
-    """Answers at 127.0.0.1 until the block ends. Raises WebNotStarted."""
+def running_web(
+    directory: Path, *, arguments: Sequence[str] = ("--no-starter", "--no-workers"), model: str = "none"
+) -> Iterator[Web]:
+    """Answers at 127.0.0.1 until the block ends. Raises WebNotStarted.
+
+    Any `model`'s name keeps `up` from assembling the demo's; without workers nothing samples.
+    """
     port = free_port()
     log = directory / "up.log"
-    # Any model's name keeps `up` from assembling the demo's; nothing here samples.
-    environment = os.environ | {"SFT_MODEL_PATH": "none"}
-    command = [sys.executable, "manage.py", "up", "--port", str(port), "--no-starter", "--no-workers"]
+    environment = os.environ | {"SFT_MODEL_PATH": model}
+    command = [sys.executable, "manage.py", "up", "--port", str(port), *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 
 from benchmarks.policy.shape import Work, demonstrations, write_models
 from benchmarks.training.side import peak_memory
+from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import choose_strategy
 from lm.prompt_format import Message
 from lm.snapshot.records.demonstrations import Demonstration
@@ -26,11 +28,11 @@ from policy_trainer.examples import example_of
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
-from policy_trainer.ppo import ppo_iterations
+from policy_trainer.ppo import Draw, ppo_iterations
 from policy_trainer.ppo_setup import ppo_optimizer
 from policy_trainer.residual_dropout import ResidualDropout
-from policy_trainer.reward import RewardDoor, load_checked
-from policy_trainer.rollout import Rollout, Sampling, prompt_of, sample
+from policy_trainer.reward import RewardDoor, RewardModel, load_checked
+from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
 from policy_trainer.sft import sft_steps
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.usable import Remarking
@@ -76,20 +78,7 @@ class Timed:
 
 def ppo(work: Work, policy: Policy, runtime: Runtime, reward: Path) -> dict[str, float]:
     """The second iteration of two: answers, rewards and log-probabilities, one update."""
-    loaded = load_checked(reward, policy)
-    value = deepcopy(loaded.model)
-    value.get_input_embeddings().requires_grad_(False)
-    networks = Networks(policy.model, value, runtime)
-    episodes = work.prompts * work.k
-    arguments = PpoArguments(
-        **PLACES, reward_model=reward, episodes=2 * episodes, batch=episodes, minibatch=episodes, completions=work.k,
-        max_new_tokens=work.new, gamma=0.0, missing_end="lower",
-    )  # fmt: skip
-    optimizer = ppo_optimizer(networks, arguments)
-    every = [
-        prompt_of(policy, n, [{"role": "user", "content": text}])
-        for n, text in enumerate(work.texts(work.prompts, work.prompt, seed=1), 1)
-    ]
+    every = prompts_of(work, policy)
     sampling = Sampling(completions=work.k, max_new_tokens=work.new)
     timed = Timed()
 
@@ -101,18 +90,82 @@ def ppo(work: Work, policy: Policy, runtime: Runtime, reward: Path) -> dict[str,
         def rewards(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
             return timed.call("scoring", super().rewards, rollouts)  # type: ignore[no-any-return]
 
+    loaded = load_checked(reward, policy)
+    return _second(work, policy, runtime, loaded, draw, Door(loaded.scorer(runtime), "lower", 0.0), timed)
+
+
+def update(work: Work, policy: Policy, runtime: Runtime, reward: Path) -> dict[str, float]:
+    """The second of two updates from the same answers; scoring is what the networks say of them, without rewards."""
+    loaded = load_checked(reward, policy)
+    sampling = Sampling(completions=work.k, max_new_tokens=work.new)
+    drawn = sample(policy, runtime, prompts_of(work, policy), sampling, seed=100, version=0)
+    scorer = loaded.scorer(runtime)
+    rewards = RewardDoor(scorer).rewards(drawn)
+    if not work.shared:
+        drawn, rewards = [one for each in drawn for one in apart(each)], [[one] for own in rewards for one in own]
+
+    timed = Timed()
+
+    class Known(RewardDoor):
+        def rewards(self, rollouts: Sequence[Rollout]) -> list[list[float]]:  # noqa: ARG002
+            return rewards
+
+    def draw(_iteration: int, version: int) -> list[Rollout]:
+        timed.seconds.clear()
+        return [replace(one, version=version) for one in drawn]
+
+    return _second(work, policy, runtime, loaded, draw, Known(scorer, "lower", 0.0), timed)
+
+
+def prompts_of(work: Work, policy: Policy) -> list[Prompt]:
+    return [
+        prompt_of(policy, n, [{"role": "user", "content": text}])
+        for n, text in enumerate(work.texts(work.prompts, work.prompt, seed=1), 1)
+    ]
+
+
+def apart(rollout: Rollout) -> list[Rollout]:
+    """The same answers, each with a prompt of its own."""
+    tokens = rollout.tokens
+    said = torch.split(rollout.engine_log_probs, list(tokens.completions))
+    return [
+        replace(
+            rollout,
+            tokens=SharedPrompt(ids=ids, prefix=tokens.prefix, completions=(len(ids) - tokens.prefix,)),
+            engine_log_probs=said[k],
+            ended=rollout.ended[k : k + 1],
+            texts=rollout.texts[k : k + 1],
+            seeds=rollout.seeds[k : k + 1],
+        )
+        for k, ids in enumerate(tokens.sequences())
+    ]
+
+
+def _second(
+    work: Work, policy: Policy, runtime: Runtime, loaded: RewardModel, draw: Draw, door: RewardDoor, timed: Timed
+) -> dict[str, float]:
+    """The time of the second iteration of two; loss and gradient of the first, whose weights are everybody's."""
+    value = deepcopy(loaded.model)
+    value.get_input_embeddings().requires_grad_(False)
+    networks = Networks(policy.model, value, runtime)
+    episodes = work.prompts * work.k
+    arguments = PpoArguments(
+        **PLACES, reward_model=Path(), episodes=2 * episodes, batch=episodes, minibatch=episodes,
+        completions=work.k if work.shared else 1, max_new_tokens=work.new, gamma=0.0, missing_end="lower",
+    )  # fmt: skip
     for name in ("entropies", "reference_log_probs", "values"):
         own = getattr(networks, name)
         setattr(networks, name, lambda *given, own=own: _outside(timed, own, *given))
     loop = ppo_iterations(
-        networks, optimizer, MovingAverage(policy.model, decay=0.992), draw, Door(loaded.scorer(runtime), "lower", 0.0),
-        None, arguments, results=[],
+        networks, ppo_optimizer(networks, arguments), MovingAverage(policy.model, decay=0.992), draw, door, None,
+        arguments, results=[],
     )  # fmt: skip
-    next(loop)
+    first = next(loop)
     began = process_time()
     next(loop)
     whole = process_time() - began
-    return {"seconds": whole, **timed.seconds, "update": whole - sum(timed.seconds.values())}
+    of_update = whole - sum(timed.seconds.values())
+    return {"seconds": whole, **timed.seconds, "update": of_update, "loss": first.loss, "norm": first.norm}
 
 
 def _outside(timed: Timed, own: Any, *given: Any) -> Any:
@@ -149,8 +202,8 @@ def main(given: dict[str, Any]) -> None:
         base, reward = write_models(Path(directory), work.shape)
         policy = load_policy(str(base), max_length=2048)
         policy.model.get_input_embeddings().requires_grad_(False)
-        if work.kind == "ppo":
-            found = ppo(work, policy, runtime, reward)
+        if work.kind in {"ppo", "update"}:
+            found = (ppo if work.kind == "ppo" else update)(work, policy, runtime, reward)
         else:
             found = (sft if work.kind == "sft" else dpo)(work, policy, runtime)
     print(json.dumps(found | {"peak": peak_memory()}), flush=True)

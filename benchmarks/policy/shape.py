@@ -19,6 +19,8 @@ from transformers import (
 
 from benchmarks.training.shape import GEMMA_3_270M, SMALL
 
+ROWS_AT_ONCE = 16
+"""Of a peer's full sequences, more of which do not fit beside the logits of 262,144 tokens at all of their places."""
 SPECIAL = ("<pad>", "<eos>", "<end>")
 TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }} "
@@ -28,7 +30,9 @@ TEMPLATE = (
 
 @dataclass(frozen=True)
 class Work:
-    """`kind`: sft, ppo or dpo. `prompts` × `k` answers of `new` tokens to prompts of `prompt` tokens."""
+    """`kind`: sft, ppo, update (of PPO alone) or dpo. `prompts` × `k` answers of `new` tokens to prompts of `prompt`
+    tokens. `shared`: of an update, whether a prompt is read once for its answers, or each is a prompt of its own.
+    """
 
     kind: str
     small: bool
@@ -38,6 +42,7 @@ class Work:
     new: int = 32
     demonstrations: int = 24
     dtype: str = "bfloat16"
+    shared: bool = True
 
     @property
     def shape(self) -> dict[str, int]:

@@ -16,7 +16,7 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer, SFTConfig, SFTTrainer
 
-from benchmarks.policy.shape import Work, demonstrations, write_models
+from benchmarks.policy.shape import ROWS_AT_ONCE, Work, demonstrations, write_models
 from benchmarks.training.side import peak_memory
 
 
@@ -69,17 +69,19 @@ def sft(work: Work, directory: str, base: Path, way: str) -> dict[str, float]:
 
 
 def ppo(work: Work, directory: str, base: Path, reward: Path) -> dict[str, float]:
-    """RLOO, since TRL has no PPO any more: no value function. The second of two steps is timed."""
+    """RLOO, for TRL has no PPO any more: no value function. The second of two steps is timed."""
     tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
     judge = AutoModelForSequenceClassification.from_pretrained(reward, num_labels=1)
     clock = Clock()
     batch = work.prompts * work.k
+    size = min(batch, ROWS_AT_ONCE)
     trainer = RLOOTrainer(
         model=str(base),
         reward_funcs=judge,
         args=RLOOConfig(
-            **common(directory, work), per_device_train_batch_size=batch, num_generations=work.k, max_steps=2,
-            max_completion_length=work.new, gradient_checkpointing=False, learning_rate=5e-6, shuffle_dataset=False,
+            **common(directory, work), per_device_train_batch_size=size, num_generations=work.k, max_steps=2,
+            gradient_accumulation_steps=batch // size, max_completion_length=work.new, gradient_checkpointing=False,
+            learning_rate=5e-6, shuffle_dataset=False,
         ),
         train_dataset=Dataset.from_list(
             [{"prompt": text} for text in work.texts(2 * work.prompts, work.prompt, seed=1)]

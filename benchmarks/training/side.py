@@ -10,6 +10,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+PPO_PEERS_PYTHON = ROOT / ".venv-bench-ppo" / "bin" / "python"
+"""Of the last TRL that has PPO."""
 GIBIBYTE = 2**30
 PROMPTS_A_STEP = 64
 """InstructGPT's batch, and what `train` takes where nothing else is said."""
@@ -65,13 +67,14 @@ class Answer:
 
 
 class PeerMissing(RuntimeError):
-    """The peers' virtual environment isn't there; the message says how to make it."""
+    """A peer's virtual environment isn't there; the message says how to make it."""
 
 
 def ask(module: str, given: dict[str, Any], *, python: Path | str = sys.executable) -> dict[str, Any]:
     """Runs `python -m module JSON` from the root and returns the JSON object that its last line is."""
     if not Path(python).exists():
-        raise PeerMissing(f"{python} is missing: make .venv-bench/.bench installs what is compared with.")
+        environment = ".venv-bench-ppo" if Path(python) == PPO_PEERS_PYTHON else ".venv-bench"
+        raise PeerMissing(f"{python} is missing: make {environment}/.bench installs what is compared with.")
     command = [str(python), "-m", module, json.dumps(given)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -13,6 +13,7 @@ from tests.imports import graph_at_import, imports_of, modules_of, reached_at_im
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lm", "laptop", "config", "labeling", "sampler", "rm_trainer", "policy_trainer", "benchmarks", "tests")
 LAYERS = ("base", "gpu", "laptop", "dev")
+PEERS = ("bench", "bench-ppo")
 # Imported only where somebody installed it: the 8-bit optimizer, and what reads a card's energy.
 AT_WISH = {"torchao", "pynvml"}
 
@@ -66,7 +67,8 @@ def test_the_laptop_lock_installs_everything_that_is_not_a_test() -> None:
 
 def test_the_dev_lock_installs_what_tests_and_benchmarks_import() -> None:
     assert unlocked(imported_by("tests", "benchmarks"), "dev") == unlocked({"trl"}, "dev")
-    assert "trl" in locked("bench")  # the peers have an environment of their own
+    assert "trl" in locked("bench")  # the peers have environments of their own
+    assert locked("bench-ppo")["trl"] == "1.12.0"  # the last that has PPO
 
 
 @pytest.mark.parametrize(("smaller", "larger"), list(pairwise(LAYERS)))
@@ -74,7 +76,7 @@ def test_each_lock_contains_the_one_before_it_in_the_same_versions(smaller: str,
     assert locked(smaller).items() <= locked(larger).items()
 
 
-@pytest.mark.parametrize("name", [*LAYERS, "bench"])
+@pytest.mark.parametrize("name", [*LAYERS, *PEERS])
 def test_a_lock_names_no_index_no_path_and_no_local_build(name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
     pins = [line for line in lines if line and not line.lstrip().startswith("#")]
@@ -82,7 +84,7 @@ def test_a_lock_names_no_index_no_path_and_no_local_build(name: str) -> None:
     assert not any("/" in line for line in lines)
 
 
-@pytest.mark.parametrize("name", [*LAYERS, "bench"])
+@pytest.mark.parametrize("name", [*LAYERS, *PEERS])
 def test_every_wish_is_in_its_lock(name: str) -> None:
     wishes = (ROOT / "requirements" / f"{name}.in").read_text()
     named = {normal(wish) for wish in re.findall(r"^([A-Za-z][\w.-]*)", wishes, re.MULTILINE)}
