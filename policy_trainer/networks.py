@@ -22,11 +22,20 @@ from policy_trainer.model import unembedding
 from rm_trainer.model import reward_bias, score_hidden
 
 
-def share_frozen(copy: nn.Module, original: nn.Module) -> None:
-    """Gives what does not train, such as the embeddings of a small model's 262,144 tokens, one memory in both."""
-    for name, weight in original.named_parameters():
-        if not weight.requires_grad and not isinstance(weight, DTensor):  # of which every process has a part
-            copy.get_parameter(name).data = weight.data
+def share_frozen(*models: nn.Module) -> None:
+    """Gives weights that do not train, and are the same in several models by that name, one memory: such as the
+    embeddings of a small model's 262,144 tokens, which a reward model has from the policy's own base."""
+    known: dict[str, list[nn.Parameter]] = {}
+    for model in models:
+        for name, weight in model.named_parameters():
+            if weight.requires_grad or isinstance(weight, DTensor):  # of which every process has a part
+                continue
+            alike = known.setdefault(name, [])
+            same = next((one for one in alike if one.device == weight.device and torch.equal(one, weight)), None)
+            if same is None:
+                alike.append(weight)
+            else:
+                weight.data = same.data
 
 
 class Networks(nn.Module):
@@ -57,7 +66,7 @@ class Networks(nn.Module):
         adapted = any("lora_" in name for name, _ in policy.named_parameters())
         reference = None if adapted else runtime.place(whole_copy(policy, runtime.device))
         if reference is not None:
-            share_frozen(reference, policy)
+            share_frozen(policy, reference)
         self._reference = (reference,)  # in a tuple: no submodule
         own = readings or tuple(choose_strategy(one or policy, runtime.device) for one in (policy, value))
         self.reading, self._reading_values = own

@@ -153,8 +153,9 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
     networks = Networks(
         policy.model, value, runtime, temperature=arguments.temperature, reward_scale=arguments.reward_scale
     )
-    if value is not None and value is not reward_model.model:
-        share_frozen(reward_model.model, value)
+    if value is not reward_model.model:
+        reward_model.model.requires_grad_(requires_grad=False)
+    share_frozen(policy.model, *([] if value is None else [value]), reward_model.model)
     reward_remarks = _reward_remarks(arguments, door, watched, snapshot)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
     watched_rewards = watched.rewards(first)

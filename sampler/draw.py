@@ -29,7 +29,7 @@ class Draw:
     def __call__(self, logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """[rows, vocabulary] and float64 [rows] in [0, 1) → tokens int64 [rows], and their log-probabilities float32
         under the model as it is: temperature 1, nothing added, nothing filtered."""
-        of_blocks = zip(self._blocks, logits.split(self._rows), uniforms.split(self._rows), strict=True)
+        of_blocks = zip(self._blocks, torch.split(logits, self._rows), torch.split(uniforms, self._rows), strict=True)
         tokens, log_probs = zip(*(block(scores, drawn) for block, scores, drawn in of_blocks), strict=True)
         return torch.cat(tokens), torch.cat(log_probs)
 

@@ -27,7 +27,7 @@ from policy_trainer.dpo_setup import judged
 from policy_trainer.examples import example_of
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.networks import Networks
+from policy_trainer.networks import Networks, share_frozen
 from policy_trainer.ppo import Draw, ppo_iterations
 from policy_trainer.ppo_setup import ppo_optimizer
 from policy_trainer.residual_dropout import ResidualDropout
@@ -148,6 +148,7 @@ def _second(
     value = deepcopy(loaded.model)
     value.get_input_embeddings().requires_grad_(False)
     networks = Networks(policy.model, value, runtime)
+    share_frozen(policy.model, value, loaded.model.requires_grad_(requires_grad=False))
     episodes = work.prompts * work.k
     arguments = PpoArguments(
         **PLACES, reward_model=Path(), episodes=2 * episodes, batch=episodes, minibatch=episodes,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from transformers import AutoModelForCausalLM
 
 from lm.errors import Failed
@@ -17,7 +18,7 @@ from policy_trainer import ppo as ppo_module
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.networks import Networks
+from policy_trainer.networks import Networks, share_frozen
 from policy_trainer.ppo import ppo_iterations
 from policy_trainer.ppo_step import IterationResult
 from policy_trainer.reward import RewardDoor
@@ -324,3 +325,17 @@ def test_a_reward_that_tells_nothing_apart_ends_the_run(policy: Policy, monkeypa
     monkeypatch.setattr(CountsLetters, "score", lambda self, items: [Scored(0.25) for _ in items])
     with pytest.raises(Failed, match="It tells nothing apart"):
         learned(policy)
+
+
+def test_what_does_not_train_and_is_the_same_has_one_memory() -> None:
+    policy, reference, value, other = (nn.Sequential(nn.Embedding(5, 2), nn.Linear(2, 1)) for _ in range(4))
+    for model in (reference, value):
+        model.load_state_dict(policy.state_dict())
+    for model in (policy, reference, value, other):
+        model[0].requires_grad_(requires_grad=False)
+    value[0].requires_grad_(requires_grad=True)
+    share_frozen(policy, reference, value, other)
+    places = [model[0].weight.data_ptr() for model in (policy, reference, value, other)]
+    assert places[0] == places[1]
+    assert len(set(places)) == 3, "one trains its own, and one has others"
+    assert policy[1].weight.data_ptr() != reference[1].weight.data_ptr(), "these train"

@@ -9,6 +9,7 @@ from django.utils import timezone
 from labeling import worker_models
 from labeling.base.states import TaskState
 from labeling.models import Labeler, RankingTask
+from labeling.ranking_tasks.services.sampling import OTHER_TASKS
 from labeling.tasks import sampling
 from sampler.protocol import SampledCompletion, SampleRequest
 from tests.labeling.cast import make_campaign, make_prompt
@@ -66,7 +67,7 @@ def test_a_gpu_gets_what_waits_beside_the_task_of_the_message(sampler: CountedSa
 
 
 def test_what_was_sent_to_another_worker_is_not_taken(sampler: CountedSampler, ids: list[int]) -> None:
-    sent = sampling.sampling.OTHER_TASKS.take(at_most=17)
+    sent = OTHER_TASKS.take(at_most=17)
     (mine, *_others) = set(ids) - set(sent)
     sampling.sample_completions([mine])
     assert sampler.batches == [3]
