@@ -8,11 +8,11 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import Error, connection, models
 
-Row = TypeVar("Row", bound=models.Model)
+Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
 _held: ContextVar[int] = ContextVar("worker_lock", default=0)
 # A lock of one number of 64 bits lies in pg_locks as two halves of 32.
@@ -43,7 +43,7 @@ def held_lock() -> int:
     return _held.get()
 
 
-def of_dead_workers(rows: "models.QuerySet[Row]") -> "models.QuerySet[Row]":
+def of_dead_workers(rows: Rows) -> Rows:
     """Those of the rows, of a table with a column `worker_lock`, whose worker has died.
 
     The rows are read before the locks: whoever begins in between is not among them. Whoever ends in between has

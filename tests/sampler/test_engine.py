@@ -434,8 +434,8 @@ def test_first_tokens_are_drawn_from_the_models_own_distribution(sampler: Transf
     assert chi_square(drawn_at=0.1, expected_at=0.13) > 8
 
 
-TOGETHER = [asking(text, k=150, seed=10_000 * n) for n, text in enumerate(["Hi", "é" * 20, "w" * 70], start=1)]
-ALONE = [asking("abcdefghij"[n % 10] * (5 + n % 10), seed=100_000 + 10 * n) for n in range(250)]
+TOGETHER = [asking(text, k=120, seed=10_000 * n) for n, text in enumerate(["Hi", "é" * 20, "w" * 70], start=1)]
+ALONE = [asking("abcdefghij"[n % 10] * (5 + n % 10), seed=100_000 + 10 * n) for n in range(200)]
 
 
 def test_later_tokens_of_a_mixed_batch_are_drawn_from_the_models_own_distribution(
@@ -518,4 +518,5 @@ def places_of(
     own = chances.gather(-1, chosen)
     likelier = (chances * (chances > own)).sum(dim=-1, keepdim=True)
     uniform = torch.rand(own.shape, generator=torch.Generator().manual_seed(1), dtype=own.dtype)
-    return (likelier + uniform * own).flatten()
+    places: torch.Tensor = likelier + uniform * own
+    return places.flatten()
