@@ -1,7 +1,8 @@
 """Work that kills its workers is found out by counting, and ended visibly instead of being delivered for ever.
 
 A worker that is killed (out of memory, a fault of the GPU) can't say so, and its message comes back. So each attempt is
-written down before it begins and crossed out when it ends in good order; what is left over are the deaths.
+written down before it begins and crossed out when it ends in good order; what is left over of workers that are gone
+are the deaths.
 """
 
 import logging
@@ -13,6 +14,8 @@ from datetime import timedelta
 from celery import current_task
 from django.db import models
 from django.utils import timezone
+
+from labeling.base.worker_locks import of_dead_workers, worker_lock
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ class UnfinishedAttempt(models.Model):
     task = models.CharField(max_length=200, help_text="What is done: the Celery task, by its name.")
     row = models.BigIntegerField(help_text="The id of the row that it is about.")
     worker = models.CharField(max_length=200, blank=True)
+    worker_lock = models.BigIntegerField(db_default=0, help_text="Held by the worker as long as it lives.")
     began_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -43,34 +47,34 @@ class Attempts:
     task: str
     give_up: Callable[[int, str], object]
     """Ends the row visibly, with the reason, if it still waits."""
-    worker_died: Callable[[Sequence[int]], object] = lambda _rows: None
-    """Told of rows that a worker left unfinished, before they are tried again."""
 
     def work_at(self, rows: Sequence[int], work: Callable[[list[int]], object]) -> None:
         """Calls `work` with all rows at which no worker died, then with each of the others alone.
 
         So of a batch only the row that kills is given up, after MOST_DEATHS. What `work` raises is raised.
         """
-        for batch in self._batches(rows):
-            worker = current_task.request.hostname if current_task else ""
-            begun = UnfinishedAttempt.objects.bulk_create(
-                UnfinishedAttempt(task=self.task, row=row, worker=worker or "") for row in batch
-            )
-            try:
-                work(batch)
-            except BaseException:
-                UnfinishedAttempt.objects.filter(pk__in=[each.pk for each in begun]).delete()
-                raise
-            self._of(batch).delete()
+        with worker_lock() as lock:
+            for batch in self._batches(rows):
+                self._try(batch, work, lock)
+
+    def _try(self, batch: list[int], work: Callable[[list[int]], object], lock: int) -> None:
+        worker = (current_task.request.hostname if current_task else "") or ""
+        begun = UnfinishedAttempt.objects.bulk_create(
+            UnfinishedAttempt(task=self.task, row=row, worker=worker, worker_lock=lock) for row in batch
+        )
+        try:
+            work(batch)
+        except BaseException:
+            UnfinishedAttempt.objects.filter(pk__in=[each.pk for each in begun]).delete()
+            raise
+        self._of(batch).delete()
 
     def forget(self, row: int) -> None:
         """The row is begun anew by somebody: deaths before that don't count."""
         self._of([row]).delete()
 
     def _batches(self, rows: Sequence[int]) -> list[list[int]]:
-        deaths = Counter(self._of(rows).values_list("row", flat=True))
-        if deaths:
-            self.worker_died(list(deaths))
+        deaths = Counter(of_dead_workers(self._of(rows)).values_list("row", flat=True))
         for row, count in deaths.items():
             if count >= MOST_DEATHS:
                 reason = f"{count} workers died at it (killed, or out of memory). It is not tried again."

@@ -719,6 +719,7 @@ class Migration(migrations.Migration):
                 ('task', models.CharField(help_text='What is done: the Celery task, by its name.', max_length=200)),
                 ('row', models.BigIntegerField(help_text='The id of the row that it is about.')),
                 ('worker', models.CharField(blank=True, max_length=200)),
+                ('worker_lock', models.BigIntegerField(db_default=0, help_text='Held by the worker as long as it lives.')),
                 ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
@@ -1150,6 +1151,7 @@ class Migration(migrations.Migration):
                 ('error', models.TextField(blank=True)),
                 ('failure', models.CharField(blank=True, choices=[('prompt', 'The prompt does not fit the model'), ('model', 'The model computes nothing usable'), ('memory', 'Out of memory'), ('unreachable', "The model or its server can't be sampled from"), ('worker_died', 'The worker died'), ('other', 'Something else')], max_length=16)),
                 ('worker', models.CharField(blank=True, max_length=200)),
+                ('worker_lock', models.BigIntegerField(db_default=0, help_text='Held by the worker as long as it lives.')),
                 ('duplicates_dropped', models.PositiveSmallIntegerField(default=0)),
                 ('repeated_key', models.CharField(blank=True, db_default='', help_text='text_key of the completion that it gave again, where models are compared: they tie.', max_length=64)),
                 ('best_of', models.PositiveSmallIntegerField(default=1, help_text='Each completion was picked among so many samples. 1: none was.')),

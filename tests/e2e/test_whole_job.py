@@ -1,7 +1,8 @@
 """The main job on real input, as its people do it: `manage.py up`, a browser, and the model that ships as a package.
 
-A person logs in, writes a demonstration and ranks completions that the model sampled; an export comes out; a reward
-model is trained from it, evaluated, registered and promoted; the admin sees all of it.
+A person logs in, writes a demonstration, ranks completions that the model sampled and talks with it; a program asks it
+by OpenAI's own client; an export comes out; a reward model is trained from it, evaluated, registered and promoted; the
+admin sees all of it.
 """
 
 import json
@@ -10,7 +11,9 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import openai
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -22,7 +25,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 SETTINGS = {
     "SAMPLING_MAX_NEW_TOKENS": 8,
     "SAMPLING_PROMPTS_PER_BATCH": 8,  # which cost little more than one
-    "SERVING_URL": "http://127.0.0.1:9",  # nobody talks with the model here, so no server has to load it
     "READY_MINUTES": 6,  # three tasks in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
@@ -105,6 +107,33 @@ def rank_what_was_sampled(page: Page, address: str) -> None:
     expect(page.get_by_role("status").first).to_contain_text("saved")
 
 
+def ask_as_a_program(running: Processes, address: str) -> None:
+    """By OpenAI's own client, which waits for the model to be loaded as Retry-After says."""
+    secret = running.run("create_api_token", "admin", "--scope", "chat").strip()
+    with openai.OpenAI(base_url=f"{address}/v1", api_key=secret, max_retries=30) as client:
+        asked: Any = {"model": "policy", "messages": [{"role": "user", "content": "Name a color."}], "max_tokens": 8}
+        whole = client.chat.completions.create(**asked)
+        chunks = list(client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True}))
+    assert whole.usage is not None
+    assert whole.choices[0].message.content
+    assert 0 < whole.usage.completion_tokens <= 8
+    assert any(choice.delta.content for chunk in chunks for choice in chunk.choices)
+    used = chunks[-1].usage
+    assert used is not None
+    assert (used.prompt_tokens, 0 < used.completion_tokens <= 8) == (whole.usage.prompt_tokens, True)
+
+
+def talk_in_the_playground(page: Page, address: str) -> None:
+    """An answer is read while it grows, and stopped in the middle or read to its end."""
+    page.goto(f"{address}/playground/")
+    page.get_by_role("button", name="No, keep nothing").click()
+    page.get_by_label("Your turn").fill("Tell me a long story about the sea.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator(".of-assistant").last).to_contain_text(re.compile(r"\w{2,}\s+\w+"), timeout=60_000)
+    page.keyboard.press("Escape")
+    expect(page.locator(".turn")).to_have_count(2)
+
+
 def choose(page: Page, name: str, value: int) -> None:
     option = page.locator(f"input[name='{name}'][value='{value}']")
     page.locator("label").filter(has=option).click()
@@ -132,6 +161,8 @@ def test_from_a_persons_ranking_to_a_promoted_reward_model(
     running.wait_for("two tasks are sampled", lambda: ready_for(labeler, address) >= 2, seconds=240, every=1)
     rank_what_was_sampled(labeler, address)
     rank_what_was_sampled(labeler, address)
+    ask_as_a_program(running, address)
+    talk_in_the_playground(labeler, address)
     labeler.goto(f"{address}/history/")
     expect(labeler.get_by_role("main")).to_contain_text("Starter campaign")
 

@@ -1,8 +1,9 @@
 """Many completions together, each as if it were alone; and what the engine does while people come, go and wait."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,15 +11,18 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from lm.prompt_format import Message
+from sampler import engine_attention
 from sampler.engine import Engine, OutOfMemory
 from sampler.live_pass import Recording
 from sampler.protocol import SampledCompletion, SampleRequest
 from sampler.rows import Job, LiveRow
+from sampler.shared_keys import OwnKeys, PromptKeys, one_block
 from sampler.transformers_sampler import TransformersSampler
 from tests.sampler.conftest import SamplerOf
-from tests.tiny_models import ARCHITECTURES
+from tests.tiny_models import ARCHITECTURES, make_tiny_model
 
 
 def asking(text: str = "Hi", *, k: int = 1, seed: int = 1, **settings: Any) -> SampleRequest:
@@ -428,3 +432,91 @@ def test_first_tokens_are_drawn_from_the_models_own_distribution(sampler: Transf
 
     assert chi_square(drawn_at=0.1, expected_at=0.1) < 4
     assert chi_square(drawn_at=0.1, expected_at=0.13) > 8
+
+
+TOGETHER = [asking(text, k=120, seed=10_000 * n) for n, text in enumerate(["Hi", "é" * 20, "w" * 70], start=1)]
+ALONE = [asking("abcdefghij"[n % 10] * (5 + n % 10), seed=100_000 + 10 * n) for n in range(200)]
+
+
+def test_later_tokens_of_a_mixed_batch_are_drawn_from_the_models_own_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second and third token, given what the row drew before: of rows that continue one prompt together, and of
+    rows that are alone on theirs, gathered in one product; all of them at once.
+
+    A token's place in the cumulative distribution of its own condition, likelier tokens first, is uniform between 0 and
+    1 whatever the condition (the probability integral transform; within the token's own step a random number says
+    where). So all conditions go into one chi-square. Keys of another row or another prompt fail it by far.
+    """
+    put = OwnKeys.put
+
+    def into_the_next_row(own: OwnKeys, layer: int, rows: torch.Tensor, *given: torch.Tensor) -> None:
+        put(own, layer, rows.roll(1), *given)
+
+    def of_the_next_prompt(prompts: Sequence[PromptKeys]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        keys, values = one_block(prompts)
+        return [each.roll(1, dims=0) for each in keys], [each.roll(1, dims=0) for each in values]
+
+    sampler = looking_back(tmp_path)
+
+    def both(**fault: Any) -> tuple[float, float]:
+        with monkeypatch.context() as patch:
+            for name, faulty in fault.items():
+                patch.setattr(OwnKeys if name == "put" else engine_attention, name, faulty)
+            drawn = drawn_together(sampler)
+        return excess(sampler, drawn, TOGETHER), excess(sampler, drawn, ALONE)
+
+    together, alone = both()
+    assert max(together, alone) < 4
+    assert min(both(put=into_the_next_row)) > 8
+    faulty_together, faulty_alone = both(one_block=of_the_next_prompt)
+    assert (faulty_together, faulty_alone > 8) == (together, True)
+
+
+def looking_back(directory: Path) -> TransformersSampler:
+    """A tiny model that attends to what is far from its last token: of random weights attention changes next to
+    nothing."""
+    weights = make_tiny_model(directory) / "model.safetensors"
+    tensors = load_file(weights)
+    save_file(
+        {name: tensor * (30 if "self_attn" in name else 1) for name, tensor in tensors.items()}, weights,
+        metadata={"format": "pt"},
+    )  # fmt: skip
+    return replace(TransformersSampler.load(directory, device="cpu", dtype="float32"), end_tokens=[])
+
+
+Drawn = list[tuple[SampleRequest, Job]]
+
+
+def drawn_together(sampler: TransformersSampler) -> Drawn:
+    """Three tokens of every row, at a temperature that makes some tokens likely."""
+    requests = [replace(each, temperature=0.05, max_new_tokens=3) for each in (*TOGETHER, *ALONE)]
+    jobs = [job_of(sampler, each) for each in requests]
+    run(sampler.engine, *jobs)
+    return list(zip((*TOGETHER, *ALONE), jobs, strict=True))
+
+
+def excess(sampler: TransformersSampler, drawn: Drawn, of: list[SampleRequest], *, temperature: float = 0.05) -> float:
+    """How many standard deviations chi-square, of 20 bins, is above its mean."""
+    rows: dict[tuple[int, ...], list[list[int]]] = {}
+    for request, job in drawn:
+        if any(request is each for each in of):
+            rows.setdefault(tuple(job.prompt), []).extend(tokens(job))
+    places = torch.cat([places_of(sampler, prompt, of_prompt, temperature) for prompt, of_prompt in rows.items()])
+    counts, expected = torch.histc(places, bins=20, min=0, max=1), len(places) / 20
+    return (float(((counts - expected) ** 2 / expected).sum()) - 19) / math.sqrt(2 * 19)
+
+
+def places_of(
+    sampler: TransformersSampler, prompt: Sequence[int], drawn: list[list[int]], temperature: float
+) -> torch.Tensor:
+    """[2 · rows], between 0 and 1: of the second and third token of each row, by the library's own pass."""
+    with torch.inference_mode():
+        logits = sampler.model(torch.tensor([[*prompt, *row[:2]] for row in drawn])).logits[:, -2:]
+    chances = (logits / temperature).double().softmax(dim=-1)
+    chosen = torch.tensor([row[1:] for row in drawn])[..., None]
+    own = chances.gather(-1, chosen)
+    likelier = (chances * (chances > own)).sum(dim=-1, keepdim=True)
+    uniform = torch.rand(own.shape, generator=torch.Generator().manual_seed(1), dtype=own.dtype)
+    places: torch.Tensor = likelier + uniform * own
+    return places.flatten()

@@ -27,6 +27,7 @@ class SamplingRun(StatefulModel):
     error = models.TextField(blank=True)
     failure = models.CharField(max_length=16, blank=True, choices=SamplingFailure.choices)
     worker = models.CharField(max_length=200, blank=True)
+    worker_lock = models.BigIntegerField(db_default=0, help_text="Held by the worker as long as it lives.")
     duplicates_dropped = models.PositiveSmallIntegerField(default=0)
     repeated_key = models.CharField(
         max_length=64,

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from labeling.base.attempts import Attempts
 from labeling.base.outbox import PEOPLE_WAIT, Outbox
-from labeling.base.states import SamplingFailure, SamplingState, TaskState
+from labeling.base.states import SamplingState, TaskState
 from labeling.campaigns.models.campaigns import Campaign
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import why_unusable
@@ -236,15 +236,6 @@ def _check_that_it_works(sampler: Sampler, fault: Exception | None = None) -> No
         raise CannotSample(f"{fault or failure}") from failure
 
 
-def _end_runs_of_dead_workers(task_ids: Sequence[int]) -> None:
-    SamplingRun.objects.filter(task__in=task_ids).move(
-        to=SamplingState.FAILED,
-        error="Its worker died in the middle of it.",
-        failure=SamplingFailure.WORKER_DIED,
-        finished_at=timezone.now(),
-    )
-
-
 @transaction.atomic
 def _settle(task: RankingTask) -> None:
     """Ready with what it has, if that is at least 4, or one of each model compared; otherwise set aside."""
@@ -286,5 +277,4 @@ def _set_aside_if_sampling(task: RankingTask, *, reason: str) -> None:
 SAMPLING_ATTEMPTS = Attempts(
     task=SAMPLE,
     give_up=lambda task_id, reason: _set_aside_if_sampling(RankingTask(pk=task_id), reason=reason),
-    worker_died=_end_runs_of_dead_workers,
 )

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from labeling.base.states import SamplingFailure, SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_answer
+from labeling.base.worker_locks import held_lock, of_dead_workers
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models.completions import DRAWN, Completion
 from labeling.ranking_tasks.models.sampling import SamplerReport, SamplingRun
@@ -43,6 +44,7 @@ def start_run(slot: Slot, picker: Picker) -> SamplingRun:
         picked_by=picker[0] if picks and picker else None,
         seed=random.getrandbits(31),
         worker=socket.gethostname(),
+        worker_lock=held_lock(),
     )
 
 
@@ -159,6 +161,16 @@ def fail_runs(runs: Sequence[SamplingRun], failure: Exception) -> None:
     for run in runs:
         said = str(failure) if isinstance(failure, UnusablePrompt) else f"{type(failure).__name__}: {failure}"
         finish_run(run, SamplingState.FAILED, error=said[:LONGEST_ERROR], failure=_kind_of(failure))
+
+
+def end_runs_of_dead_workers() -> None:
+    """Ends what workers that were killed had begun, whatever became of its task since."""
+    of_dead_workers(SamplingRun.objects.filter(state=SamplingState.RUNNING)).move(
+        to=SamplingState.FAILED,
+        error="Its worker died in the middle of it.",
+        failure=SamplingFailure.WORKER_DIED,
+        finished_at=timezone.now(),
+    )
 
 
 def _kind_of(failure: Exception) -> SamplingFailure:

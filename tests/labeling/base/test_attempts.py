@@ -25,7 +25,7 @@ from labeling.models import (
     ScoringRequest,
     SuggestionRequest,
 )
-from labeling.ranking_tasks.services.tasks import top_up
+from labeling.ranking_tasks.services.tasks import make_task, top_up
 from labeling.rewards.services.scoring_requests import ScoringItem, request_scores
 from labeling.writing.services import start_composition
 from labeling.writing.suggestions.services import request_suggestions
@@ -93,6 +93,28 @@ def test_a_prompt_that_kills_samplers_is_set_aside_and_its_neighbours_are_sample
     assert "3 workers died at it" in states["poison"].set_aside_reason
     assert not SamplingRun.objects.filter(state="running").exists()
     assert not UnfinishedAttempt.objects.exists()
+
+
+def test_a_worker_that_is_only_slow_counts_as_no_death_and_ends_its_own_runs(
+    model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its message comes again and again meanwhile, each time to a worker that is quicker."""
+    prompt = make_prompt(make_campaign(k_min=4, k_max=4))
+    task = make_task(prompt=prompt, campaign=prompt.campaign)
+
+    class Slow(ScriptedSampler):
+        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+            if len(self.requests) < MOST_DEATHS + 1:
+                self.requests += requests
+                labeling.tasks.sampling.sample_completions([task.pk])
+            return super().sample(requests)
+
+    sampler = Slow()
+    monkeypatch.setattr("labeling.tasks.sampling.loaded_sampler", lambda _model: sampler)
+    labeling.tasks.sampling.sample_completions([task.pk])
+    task.refresh_from_db()
+    assert (task.state, task.k, task.set_aside_reason) == (TaskState.READY, 4, "")
+    assert list(SamplingRun.objects.values_list("state", flat=True)) == ["done"] * (MOST_DEATHS + 2)
 
 
 def test_a_model_that_kills_whoever_loads_it_is_not_loaded_for_ever(

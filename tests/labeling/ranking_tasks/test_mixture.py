@@ -1,21 +1,35 @@
 """Completions of several models under one prompt: each from where the campaign says, recorded, and not to be seen."""
 
+import re
 from collections import Counter
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from labeling.base.states import AssignmentKind, CheckState, LabelerGroup, TaskState
 from labeling.desk.demonstrating.services import submit_demonstration
 from labeling.desk.queries.available import available_by_campaign
 from labeling.desk.services.assignments import claim_demonstration, claim_ranking
-from labeling.models import Campaign, Demonstration, Labeler, ModelCheck, ModelVersion, Prompt, RankingTask
+from labeling.models import (
+    Assignment,
+    Campaign,
+    Completion,
+    Demonstration,
+    Labeler,
+    ModelCheck,
+    ModelVersion,
+    Prompt,
+    RankingTask,
+    SamplingRun,
+)
 from labeling.ranking_tasks.rules import near_key
 from labeling.ranking_tasks.services.sampling import Sources, sample_tasks
 from labeling.ranking_tasks.services.tasks import top_up
 from sampler.protocol import CannotSample, SampledCompletion, SampleRequest
-from tests.labeling.cast import browser_of, make_campaign, make_labeler, make_prompt
+from tests.labeling.cast import browser_of, have_read, make_campaign, make_labeler, make_prompt, ranking_form_data
 from tests.labeling.scripted_rewarder import ScriptedRewarder, current_reward_model
 from tests.labeling.scripted_sampler import ScriptedSampler
 
@@ -139,7 +153,7 @@ class TestDemonstrations:
         assert held is not None
         assert held.prompt == prompt
         submit_demonstration(labeler=labeler, token=str(held.token), text=text, active_seconds=1)
-        return Demonstration.objects.get()
+        return Demonstration.objects.latest("pk")
 
     def test_it_is_one_of_the_completions_and_its_author_is_not_offered_the_task(
         self, alice: Labeler, bob: Labeler, current: ModelVersion
@@ -201,6 +215,81 @@ def test_nothing_shows_a_labeler_which_is_which(current: ModelVersion, older: Mo
         assert taken is not None
         places.add(taken.shown_order.index(first.pk))
     assert len(places) >= 4  # of six; fewer once in 50,000 times
+
+
+def test_a_task_is_offered_when_all_its_completions_are_there_whichever_model_is_slow(
+    current: ModelVersion, older: ModelVersion, bob: Labeler
+) -> None:
+    campaign = make_campaign(k_min=4, k_max=4, mixture=[part(1), part(1, older)])
+    have_read(bob, campaign)
+    offered: list[tuple[int, Assignment | None]] = []
+
+    class Watched(Named):
+        def sample(self, requests: Any) -> Any:
+            offered.append((Completion.objects.count(), claim_ranking(labeler=bob)))
+            return super().sample(requests)
+
+    fill(campaign, current, policy_3=Watched("new"), policy_2=Watched("old"))
+    assert offered == [(0, None), (2, None)]
+    held = claim_ranking(labeler=bob)
+    assert held is not None
+    assert len(held.shown_order) == 4
+
+
+def test_no_answer_to_a_labeler_nor_the_work_that_it_takes_tells_where_completions_come_from(
+    current: ModelVersion, older: ModelVersion
+) -> None:
+    """All of one model, a mixture of which half is picked, and one with a demonstration: with texts, names and random
+    numbers taken out, claiming, the page, handing in and looking back are answered with the same bytes and headers,
+    after as many statements.
+    """
+    ways: list[dict[str, Any]] = [
+        {},
+        {"mixture": [part(1), part(1, older, 0.2)], "best_of_percent": 50, "best_of": 2},
+        {"include_demonstration": True},
+    ]
+    author = make_labeler("author")
+    answers = []
+    for number, way in enumerate(ways):
+        campaign = make_campaign(name="Everyday", k_min=4, k_max=4, **way)
+        prompt = make_prompt(campaign, text="Why is the sky blue?")
+        have_read(author, campaign)
+        TestDemonstrations().written(author, prompt, "text z")
+        (task_id,) = top_up(campaign=campaign)
+        new, old = (ScriptedSampler(*[f"text {letter}" for letter in letters]) for letters in ("abcdefgh", "ijklmnop"))
+        task = sample(task_id, current, ScriptedRewarder(), policy_3=new, policy_2=old)
+        assert task.state == TaskState.READY
+        answers.append(answers_to(make_labeler(f"bob-{number}"), task))
+    sources = SamplingRun.objects.values_list("task", "model_version", "temperature", "best_of", "demonstration")
+    assert len(set(sources)) >= 6
+    for one, mixed, written in zip(*answers, strict=True):
+        assert one == mixed == written
+
+
+def answers_to(labeler: Labeler, task: RankingTask) -> list[tuple[int, str, str, int]]:
+    """Status, headers, body and number of statements of each answer on the way through the task."""
+    client, found = browser_of(labeler), []
+
+    def note(send: Any, *given: Any) -> Any:
+        with CaptureQueriesContext(connection) as queries:
+            answer = send(*given)
+        found.append((answer.status_code, anonymous(str(dict(answer.headers))), anonymous(answer.text), len(queries)))
+        return answer
+
+    note(client.post, "/next/ranking/")
+    token = Assignment.objects.get(labeler=labeler, task=task).token
+    assert "text " in note(client.get, f"/work/{token}/").text
+    note(client.post, f"/work/{token}/submit/", ranking_form_data([1, 2, 3, 4]))
+    assert "text " in note(client.get, f"/history/{token}/").text
+    return found
+
+
+def anonymous(answer: str) -> str:
+    """Without names, random numbers, moments and the texts of completions."""
+    moment = r"\d{4}-\d\d-\d\dT[\d:.+]+|\d+:\d\d(?::\d\d)?(?: [ap]\.m\.)?"
+    for what in (r"[0-9a-f-]{32,36}", r"[\w+/=-]{20,}", r"bob-\d", r'data-labeler="\d+"', r"text [a-z]", moment):
+        answer = re.sub(what, "…", answer)
+    return answer
 
 
 @pytest.mark.parametrize(
