@@ -13,7 +13,6 @@ from labeling.model_versions.services import trying
 from labeling.models import Campaign
 from labeling.ranking_tasks.queries import sampled_models
 from labeling.ranking_tasks.services import sampling, tasks
-from labeling.ranking_tasks.services.sampling_runs import end_runs_of_dead_workers
 from labeling.worker_models import current_rewarder, loaded_sampler, prompts_at_once, usable
 from labeling.writing.suggestions.services import SUGGESTION_ATTEMPTS, SUGGESTION_REQUESTS, answer_request, fail_request
 from sampler.protocol import CannotSample
@@ -22,7 +21,7 @@ from sampler.protocol import CannotSample
 @shared_task
 def top_up_ready_queues() -> None:
     """Beat: makes tasks ahead of the labelers and sends every unsampled one to the workers."""
-    end_runs_of_dead_workers()
+    sampling.recover()
     known = paces(work_by_day(8))
     for campaign in Campaign.objects.filter(state=CampaignState.ACTIVE).order_by("-priority", "pk"):
         tasks.top_up(campaign=campaign, paces=known)
@@ -33,7 +32,7 @@ def top_up_ready_queues() -> None:
 @shared_task
 def sample_completions(task_ids: list[int]) -> None:
     """Samples what the tasks still lack, from the models that their campaigns say."""
-    end_runs_of_dead_workers()
+    sampling.recover()
     current = current_sft_model()
     if current is None:
         sampling.put_back_unsampled(task_ids)

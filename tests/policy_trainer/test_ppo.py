@@ -332,10 +332,10 @@ def test_what_does_not_train_and_is_the_same_has_one_memory() -> None:
     for model in (reference, value):
         model.load_state_dict(policy.state_dict())
     for model in (policy, reference, value, other):
-        model[0].requires_grad_(requires_grad=False)
-    value[0].requires_grad_(requires_grad=True)
+        model.get_submodule("0").requires_grad_(requires_grad=False)
+    value.get_submodule("0").requires_grad_(requires_grad=True)
     share_frozen(policy, reference, value, other)
-    places = [model[0].weight.data_ptr() for model in (policy, reference, value, other)]
+    places = [model.get_parameter("0.weight").data_ptr() for model in (policy, reference, value, other)]
     assert places[0] == places[1]
     assert len(set(places)) == 3, "one trains its own, and one has others"
-    assert policy[1].weight.data_ptr() != reference[1].weight.data_ptr(), "these train"
+    assert policy.get_parameter("1.weight").data_ptr() != reference.get_parameter("1.weight").data_ptr(), "these train"

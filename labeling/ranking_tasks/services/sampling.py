@@ -27,6 +27,7 @@ from labeling.ranking_tasks.models.tasks import ALL_THE_SAME, RankingTask
 from labeling.ranking_tasks.planning.rules import in_flight
 from labeling.ranking_tasks.services.sampling_runs import (
     Picker,
+    end_runs_of_dead_workers,
     fail_runs,
     keep,
     picked,
@@ -94,6 +95,11 @@ def put_back_unsampled(task_ids: Sequence[int]) -> None:
     """No worker samples them for now: they wait for the next round."""
     for outbox in (RESERVED_TASKS, OTHER_TASKS):
         outbox.put_back(task_ids)
+
+
+def recover() -> None:
+    """What workers that were killed had in hand waits for the next round."""
+    put_back_unsampled(end_runs_of_dead_workers())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,14 +163,17 @@ def fail_runs(runs: Sequence[SamplingRun], failure: Exception) -> None:
         finish_run(run, SamplingState.FAILED, error=said[:LONGEST_ERROR], failure=_kind_of(failure))
 
 
-def end_runs_of_dead_workers() -> None:
-    """Ends what workers that were killed had begun, whatever became of its task since."""
-    of_dead_workers(SamplingRun.objects.filter(state=SamplingState.RUNNING)).move(
+def end_runs_of_dead_workers() -> list[int]:
+    """Ends what workers that were killed had begun, whatever became of its task since. Returns the tasks' ids."""
+    dead = of_dead_workers(SamplingRun.objects.filter(state=SamplingState.RUNNING))
+    task_ids = list(dead.values_list("task_id", flat=True))
+    dead.move(
         to=SamplingState.FAILED,
         error="Its worker died in the middle of it.",
         failure=SamplingFailure.WORKER_DIED,
         finished_at=timezone.now(),
     )
+    return task_ids
 
 
 def _kind_of(failure: Exception) -> SamplingFailure:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from labeling import worker_models
 from labeling.base.states import TaskState
-from labeling.models import Labeler, RankingTask
+from labeling.models import Labeler, ModelVersion, RankingTask, SamplingRun
 from labeling.ranking_tasks.services.sampling import OTHER_TASKS
 from labeling.tasks import sampling
 from sampler.protocol import SampledCompletion, SampleRequest
@@ -90,3 +90,17 @@ def test_nobody_waits_for_the_prompts_of_others(sampler: CountedSampler, ids: li
     sampling.sample_completions(ids[:1])
     assert sampler.batches == [1]
     assert ready() == {ids[0]}
+
+
+def test_what_a_killed_worker_took_along_waits_again(sampler: CountedSampler, ids: list[int]) -> None:
+    """No message names it, which would come again."""
+    taken = OTHER_TASKS.take(at_most=16)
+    model = ModelVersion.objects.get()
+    for task_id in taken:
+        SamplingRun.objects.create(
+            task_id=task_id, model_version=model, requested=4, temperature=1.0, top_p=1.0, max_new_tokens=8, seed=1,
+            worker_lock=12345,
+        )  # fmt: skip
+    sampling.sample_completions(ids[16:17])
+    assert not SamplingRun.objects.filter(state="running").exists()
+    assert sampler.batches == [16]
