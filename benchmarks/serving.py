@@ -115,7 +115,7 @@ def gateway_seconds(direct: str, model: Path, *, requests: int) -> tuple[list[fl
                 )
                 for _ in range(requests + 5)
             ][5:]
-        own = own_seconds(key, requests=requests)
+        own = own_seconds(key, server=direct.removesuffix("/v1"), requests=requests)
     bare = median(seconds for seconds, _ in pairs)
     return [seconds - bare for _, seconds in pairs], own
 

@@ -32,14 +32,14 @@ class Clocked(ServerStream):
             yield chunk
 
 
-def own_seconds(key: str, *, requests: int) -> list[float]:
+def own_seconds(key: str, *, server: str, requests: int) -> list[float]:
     """Of each request, from the application's call until it is closed, all of it but the model's server.
 
     The application is called in this process, so that neither the web server nor a client runs beside it. Raises
     RuntimeError where a request is not answered.
     """
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415  (needs Django set up)
-    from django.test import RequestFactory  # noqa: PLC0415
+    from django.test import RequestFactory, override_settings  # noqa: PLC0415
 
     application, factory = get_wsgi_application(), RequestFactory()
     body = json.dumps({"model": "policy", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1})
@@ -62,7 +62,8 @@ def own_seconds(key: str, *, requests: int) -> list[float]:
         spent = time.perf_counter() - started
         return spent - (Clocked.seconds - waited)
 
-    with patch("labeling.serving.services.streaming.ServerStream", Clocked):
+    settings = override_settings(SERVING_URL=server, SERVING_REQUESTS_PER_MINUTE=1_000_000)
+    with settings, patch("labeling.serving.services.streaming.ServerStream", Clocked):
         found = [one() for _ in range(requests + 5)][5:]
     if set(statuses) != {"200 OK"}:
         raise RuntimeError(f"The gateway answered {sorted(set(statuses))}.")
