@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from unittest.mock import patch
 
+from labeling.base.lasting import ROOM
 from labeling.serving.services.server import Question, ServerStream
 from sampler.chat_contract.answers import Chunk
 
@@ -55,6 +56,7 @@ def own_seconds(key: str, *, server: str, requests: int) -> list[float]:
             SERVER_NAME="127.0.0.1",
         )  # fmt: skip
         waited, started = Clocked.seconds, time.perf_counter()
+        request.environ[ROOM] = lambda: 1  # as the web server says it of the only request
         answer = application(request.environ, begin)
         for _part in answer:
             pass
