@@ -46,7 +46,7 @@ def full_disk() -> Iterator[None]:
     """PostgreSQL reads as ever and refuses everything that takes room, as on a full disk."""
 
     def refuse(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
-        if re.search(r"INSERT INTO|CREATE TEMP|(?<!NO KEY )(?<!FOR )UPDATE|concord_", sql):
+        if re.search(r"INSERT INTO|CREATE TEMP|(?<!NO KEY )(?<!FOR )UPDATE|concord_|EXECUTE writing_", sql):
             raise DiskIsFull('could not extend file "base/5/16384": No space left on device')
         return execute(sql, params, many, context)
 

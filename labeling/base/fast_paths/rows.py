@@ -114,7 +114,8 @@ def _name_of(statement: str) -> str:
     if statement not in known:
         numbers = count(1)
         numbered = _PLACEHOLDER.sub(lambda _found: f"${next(numbers)}", statement)
-        name = f"concord_{next(_numbers)}"
+        kind = "writing" if re.search("INSERT INTO|concord_", statement) else "reading"
+        name = f"{kind}_{next(_numbers)}"
         with connection.connection.cursor() as cursor:
             cursor.execute(f"PREPARE {name} AS {numbered}")
         known[statement] = name

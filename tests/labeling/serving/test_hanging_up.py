@@ -95,10 +95,11 @@ def test_whoever_hangs_up_is_counted_the_model_stops_and_the_next_is_answered(we
     """More of them than there are threads, some in a stream and some before an answer in one piece."""
     for number, stream in enumerate([True, False] * THREADS, start=1):
         asked = web.ask(max_tokens=20_000, stream=stream)
+        connected = asked.sock  # a response after which the server hangs up takes it
         if stream:
             assert b"word" in asked.getresponse().readline()
         web.started.wait_for("the model talks", lambda number=number: len(web.server.requests) == number)  # type: ignore[misc]
-        asked.sock.shutdown(socket.SHUT_RDWR)
+        connected.shutdown(socket.SHUT_RDWR)
         asked.close()
         assert web.talker.hung_up.acquire(timeout=20)
         web.started.wait_for("it is counted", lambda number=number: requests_counted() == number)  # type: ignore[misc]
