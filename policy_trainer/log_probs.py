@@ -18,8 +18,8 @@ from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy
 from policy_trainer.model import unembedding
 
-LOGITS_AT_ONCE = 2**27
-"""Numbers, half a gigabyte of float32."""
+LOGITS_AT_ONCE = 2**25
+"""Numbers, 128 MB of float32."""
 IN_CACHE = 2**20
 """Numbers that a processor does several things to before it takes the next ones."""
 

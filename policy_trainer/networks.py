@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.training.frozen import keep_rounded, share_frozen
 from lm.training.fsdp import whole_copy
 from lm.training.lora import without_adapters
 from lm.training.processes import Processes
@@ -20,22 +20,6 @@ from lm.training.runtime import Runtime
 from policy_trainer.log_probs import completion_entropies, completion_log_probs, token_log_probs
 from policy_trainer.model import unembedding
 from rm_trainer.model import reward_bias, score_hidden
-
-
-def share_frozen(*models: nn.Module) -> None:
-    """Gives weights that do not train, and are the same in several models by that name, one memory: such as the
-    embeddings of a small model's 262,144 tokens, which a reward model has from the policy's own base."""
-    known: dict[str, list[nn.Parameter]] = {}
-    for model in models:
-        for name, weight in model.named_parameters():
-            if weight.requires_grad or isinstance(weight, DTensor):  # of which every process has a part
-                continue
-            alike = known.setdefault(name, [])
-            same = next((one for one in alike if one.device == weight.device and torch.equal(one, weight)), None)
-            if same is None:
-                alike.append(weight)
-            else:
-                weight.data = same.data
 
 
 class Networks(nn.Module):
@@ -66,7 +50,7 @@ class Networks(nn.Module):
         adapted = any("lora_" in name for name, _ in policy.named_parameters())
         reference = None if adapted else runtime.place(whole_copy(policy, runtime.device))
         if reference is not None:
-            share_frozen(policy, reference)
+            share_frozen(policy, keep_rounded(reference, runtime.dtype))
         self._reference = (reference,)  # in a tuple: no submodule
         own = readings or tuple(choose_strategy(one or policy, runtime.device) for one in (policy, value))
         self.reading, self._reading_values = own

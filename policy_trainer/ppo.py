@@ -36,7 +36,7 @@ from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.maths.ptx import Scale, language_model_loss
 from policy_trainer.networks import Networks
 from policy_trainer.ppo_setup import Run, prepare, set_rates
-from policy_trainer.ppo_step import IterationResult, Tally, measured, ppo_losses
+from policy_trainer.ppo_step import IterationResult, Tally, measured, policy_loss, value_loss
 from policy_trainer.pretraining import PretrainingText
 from policy_trainer.reward import RewardDoor
 from policy_trainer.reward_checks import refuse_constant
@@ -86,11 +86,15 @@ def ppo_iterations(
             budget = arguments.tokens_per_microbatch
             for numbers, counts in own_parts(sizes, budget=budget, processes=networks.processes):
                 part = [minibatch[number] for number in numbers]
-                losses = ppo_losses(networks, part, arguments, whole=minibatch).counted(counts)
-                losses.policy.backward()  # type: ignore[no-untyped-call]
-                if losses.value is not None:
-                    losses.value.backward()  # type: ignore[no-untyped-call]
-                tally.add(losses)
+                # the policy's activations are gone before the value function's come; a part that does not count is
+                # computed because every process has to take part
+                of_policy, sums = policy_loss(networks, part, arguments, whole=minibatch)
+                (of_policy * counts).backward()  # type: ignore[no-untyped-call]
+                tally.add_policy(of_policy.item() * counts, sums * counts)
+                if networks.value is not None:
+                    of_value = value_loss(networks, part, arguments, whole=minibatch) * counts
+                    of_value.backward()  # type: ignore[no-untyped-call]
+                    tally.add_value(of_value.item())
             policy_norm = whole(get_total_norm([one.grad for one in policy if one.grad is not None]))
             if text is not None:
                 _pretrain(networks, text, arguments, tally, update=update)

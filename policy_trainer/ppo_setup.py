@@ -16,6 +16,7 @@ from lm.snapshot.reading import Snapshot, open_snapshot
 from lm.snapshot.records.constants import TRAIN
 from lm.training.batches import endless_numbers
 from lm.training.energy import EnergyMeter
+from lm.training.frozen import share_frozen
 from lm.training.lora import add_adapters
 from lm.training.optimizer import optimizer_of, set_rate, trainable
 from lm.training.output import refuse_full_disk
@@ -26,7 +27,7 @@ from policy_trainer.examples import read_examples
 from policy_trainer.kept import Kept
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.networks import Networks, share_frozen
+from policy_trainer.networks import Networks
 from policy_trainer.pretraining import PretrainingText, read_pretraining
 from policy_trainer.prompts import held_out_prompts, training_prompts
 from policy_trainer.reward import RewardDoor, RewardModel, doors, load_checked, optimised_models
@@ -153,8 +154,6 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
     networks = Networks(
         policy.model, value, runtime, temperature=arguments.temperature, reward_scale=arguments.reward_scale
     )
-    if value is not reward_model.model:
-        reward_model.model.requires_grad_(requires_grad=False)
     share_frozen(policy.model, *([] if value is None else [value]), reward_model.model)
     reward_remarks = _reward_remarks(arguments, door, watched, snapshot)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
@@ -256,7 +255,7 @@ def _value_model(arguments: PpoArguments, reward_model: RewardModel) -> PreTrain
     """The reward model itself where adapters make it the value function, else a copy of it."""
     if arguments.advantage != "gae":
         return None
-    return reward_model.model if arguments.lora_rank else deepcopy(reward_model.model)
+    return reward_model.model if arguments.lora_rank else deepcopy(reward_model.model).requires_grad_()
 
 
 def _make_trainable(arguments: PpoArguments, policy: PreTrainedModel, value: PreTrainedModel | None) -> None:

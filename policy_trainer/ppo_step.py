@@ -66,70 +66,67 @@ class IterationResult:
         return Seen(kl=self.kl, entropy=self.entropy, length=self.length)
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Of some answers: what is to be minimised, and sums over their tokens for the report: clipped, ½ (log ρ)², ρ²."""
-
-    policy: Tensor
-    value: Tensor | None
-    sums: Tensor
-
-    def counted(self, counts: float) -> "Losses":
-        """0 times, where it is computed only because every process has to take part."""
-        return Losses(self.policy * counts, None if self.value is None else self.value * counts, self.sums * counts)
-
-
-def ppo_losses(
+def policy_loss(
     networks: Networks, experience: Sequence[Experience], arguments: PpoArguments, *, whole: Sequence[Experience]
-) -> Losses:
-    """Of a part of the minibatch `whole`: sums over tokens, divided by the whole's answers · --max-new-tokens.
+) -> tuple[Tensor, Tensor]:
+    """Of a part of the minibatch `whole`: a sum over tokens, divided by the whole's answers · --max-new-tokens; and for
+    the report the sums over tokens [3] of whether they were clipped, ½ (log ρ)² and ρ².
 
-    So neither padding, nor length, nor how the minibatch is parted enters, and the gradient of the policy's loss is
-    that of the expected reward of an answer, divided by a constant.
+    So neither padding, nor length, nor how the minibatch is parted enters, and the gradient is that of the expected
+    reward of an answer, divided by a constant.
     """
-    prompts = [one.rollout.tokens for one in experience]
-    old, advantages, weights, reference, old_values, returns = (
+    old, advantages, weights, reference = (
         torch.cat(each)
         for each in zip(
-            *(
-                (one.log_probs, one.advantages, one.token_weights, one.reference, one.values, one.returns)
-                for one in experience
-            ),
-            strict=True,
+            *((one.log_probs, one.advantages, one.token_weights, one.reference) for one in experience), strict=True
         )
     )
     if arguments.advantage_scale == "batch":
         advantages = _whitened(experience, whole, arguments)
-    divisor = float(sum(one.rollout.weights.sum() for one in whole)) * arguments.max_new_tokens
-    log_probs = networks.log_probs(prompts)
+    log_probs = networks.log_probs([one.rollout.tokens for one in experience])
     clipped = policy_losses(log_probs, old, advantages, clip=arguments.clip_ratio)
-    policy = (weights * clipped.losses).sum()
+    loss = (weights * clipped.losses).sum()
     if arguments.kl_place == "loss":
         lengths = [length for one in experience for length in one.lengths]
         counts = torch.cat([one.rollout.weights for one in experience]).to(weights)
-        policy = policy + arguments.beta * (counts * kl.loss_per_answer(log_probs, reference, lengths)).sum()
-    value = None
-    if networks.value is not None:
-        each = value_losses(networks.values(prompts), old_values, returns, clip=arguments.clip_value)
-        value = (weights * each).sum() / divisor
+        loss = loss + arguments.beta * (counts * kl.loss_per_answer(log_probs, reference, lengths)).sum()
     moved = (log_probs - old).detach()
     sums = torch.stack([clipped.held.float().sum(), moved.square().sum() / 2, clipped.ratios.square().sum()])
-    return Losses(policy / divisor, value, sums.double().cpu())
+    return loss / _divisor(whole, arguments), sums.double().cpu()
+
+
+def value_loss(
+    networks: Networks, experience: Sequence[Experience], arguments: PpoArguments, *, whole: Sequence[Experience]
+) -> Tensor:
+    """Of a part of the minibatch `whole`, divided as the policy's is."""
+    old, returns, weights = (
+        torch.cat(each)
+        for each in zip(*((one.values, one.returns, one.token_weights) for one in experience), strict=True)
+    )
+    values = networks.values([one.rollout.tokens for one in experience])
+    losses = value_losses(values, old, returns, clip=arguments.clip_value)
+    return (weights * losses).sum() / _divisor(whole, arguments)
+
+
+def _divisor(whole: Sequence[Experience], arguments: PpoArguments) -> float:
+    return float(sum(one.rollout.weights.sum() for one in whole)) * arguments.max_new_tokens
 
 
 class Tally:
     """Adds up an iteration's updates over their parts and the processes; losses are already divided."""
 
     def __init__(self) -> None:
-        self._update = torch.zeros(6, dtype=torch.float64)  # policy, value and ptx loss; sums as of Losses
+        self._update = torch.zeros(6, dtype=torch.float64)  # policy, value and ptx loss; sums as of policy_loss
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._figures: list[dict[str, float]] = []
         self._tokens = 0.0
 
-    def add(self, losses: Losses) -> None:
-        value = losses.value.item() if losses.value is not None else 0.0
-        self._update[:2] += torch.tensor([losses.policy.item(), value], dtype=torch.float64)
-        self._update[3:] += losses.sums
+    def add_policy(self, loss: float, sums: Tensor) -> None:
+        self._update[0] += loss
+        self._update[3:] += sums
+
+    def add_value(self, loss: float) -> None:
+        self._update[1] += loss
 
     def add_text(self, loss: float) -> None:
         """Of pretraining text."""

@@ -65,7 +65,7 @@ class RewardDoor:
 
 @dataclass(frozen=True)
 class RewardModel:
-    """A reward model on the CPU."""
+    """A reward model on the CPU, which does not train."""
 
     model: PreTrainedModel
     renderer: Renderer
@@ -144,7 +144,7 @@ def load_checked(directory: Path, policy: Policy) -> RewardModel:
     model, renderer = load_reward_model(str(directory), max_length=None)
     refuse_other_tokens(directory, renderer, policy.renderer)
     refuse_inverted(directory)
-    return RewardModel(model, renderer)
+    return RewardModel(model.requires_grad_(requires_grad=False), renderer)
 
 
 def doors(

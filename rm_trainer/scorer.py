@@ -12,6 +12,7 @@ from lm.prefix_sharing.strategy import choose_strategy
 from lm.rendering import Renderer
 from lm.training.arguments import Precision, RuntimeArguments
 from lm.training.batches import parts
+from lm.training.frozen import keep_rounded
 from lm.training.runtime import Runtime, prepare_runtime
 from rm_trainer.evaluate import rewards_of
 from rm_trainer.model import load_reward_model, reward_bias
@@ -29,7 +30,7 @@ class Scorer:
 
     def __init__(self, model: PreTrainedModel, renderer: Renderer, runtime: Runtime, *, batch_size: int) -> None:
         self.renderer = renderer
-        self._model = runtime.place(model)
+        self._model = keep_rounded(runtime.place(model), runtime.dtype)
         self._runtime = runtime
         self._sharing = choose_strategy(model, runtime.device)
         self._batch_size = batch_size
@@ -48,7 +49,7 @@ class Scorer:
         """Raises Refused when it is not a reward model. `max_length` None: what it was trained with."""
         prepared = prepare_runtime(runtime or RuntimeArguments(), dtype)
         model, renderer = load_reward_model(directory, max_length=max_length)
-        return cls(model, renderer, prepared, batch_size=batch_size)
+        return cls(model.requires_grad_(requires_grad=False), renderer, prepared, batch_size=batch_size)
 
     def score(self, items: Sequence[Item]) -> list[Scored]:
         """Returns the scores in order; what can't be scored says why. Raises Failed when a reward is not a finite

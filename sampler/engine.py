@@ -107,7 +107,7 @@ class Engine:
         """Jobs whose prompt is read or being read, and of which completions are still to be begun."""
         self._live_pass: LivePass | None = None
         self._records = self.device.type == "cuda" if records is None else records
-        self._recorder = Recorder(self._network, self.device)
+        self._recorder = Recorder(self.device)
 
     def submit(self, job: Job) -> None:
         """Once; what it asks for is done when `job.is_done`."""
@@ -241,7 +241,7 @@ class Engine:
         self._make_room(tokens=live.longest)
         tokens = torch.tensor([row.tokens[-1] for row in rows], device=self.device)
         positions = live.lengths + live.written
-        recording = self._recorder.recording_of(live, self._own) if self._records else None
+        recording = self._recorder.recording_of(live, self._own, self._network) if self._records else None
         if recording is not None:
             logits = recording(tokens, positions, live.written)
         else:
@@ -333,6 +333,8 @@ class Engine:
         if last is not row:
             self.live[place] = last
         self._changed()
+        if row.job.is_done:
+            row.job.let_go()
         if not self.live:
             self._recorder.forget()
             self._own.clear()
@@ -343,7 +345,9 @@ class Engine:
     def _drop_cancelled(self) -> None:
         for row in [row for row in self.live if row.job.cancelled]:
             self._remove(row)
-        self._begun = [job for job in self._begun if not job.cancelled]
+        for job in [job for job in self._begun if job.cancelled]:
+            self._begun.remove(job)
+            job.let_go()
 
     def _halve(self, error: BaseException) -> None:
         """The younger half of the rows begins again later, by the same seeds; what is kept of dialogues goes."""

@@ -82,6 +82,8 @@ class Recording:
     there."""
 
     def __init__(self, network: Network, groups: Sequence[Group], own: OwnKeys, device: torch.device) -> None:
+        self._network = network
+        self._own = own
         rows, _, self._room, _ = own.keys[0].shape
         self._spare = rows - 1
         self._keys = own.keys[0]
@@ -90,22 +92,20 @@ class Recording:
         self._positions = torch.zeros_like(self._tokens)
         # What is computed before the first call goes to the last place, which nobody has reached.
         self._written = torch.full((rows,), self._room - 1, device=device)
-
-        def compute() -> Tensor:
-            of_pass = Writing(self._groups, own, self._written, longest=self._room)
-            return network(of_pass, self._tokens, self._positions)
-
-        self._compute = compute
         self._graph: torch.cuda.CUDAGraph | None = None
         if device.type == "cuda":
             self._graph = torch.cuda.CUDAGraph()
             stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(stream):  # kernels are loaded at their first use, which no recording may do
-                compute()
+                self._compute()
             torch.cuda.current_stream(device).wait_stream(stream)
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-                self._logits = compute()  # noted down, not computed
+                self._logits = self._compute()  # noted down, not computed
+
+    def _compute(self) -> Tensor:
+        of_pass = Writing(self._groups, self._own, self._written, longest=self._room)
+        return self._network(of_pass, self._tokens, self._positions)
 
     def holds_for(self, live: LivePass, own: OwnKeys) -> bool:
         """Whether it can compute these rows; if so, the next call does."""
@@ -139,13 +139,12 @@ class Recording:
 class Recorder:
     """Keeps the recording that holds, and makes another where that is worth its time."""
 
-    def __init__(self, network: Network, device: torch.device) -> None:
-        self._network = network
+    def __init__(self, device: torch.device) -> None:
         self._device = device
         self._recording: Recording | None = None
         self._can_record = True
 
-    def recording_of(self, live: LivePass, own: OwnKeys) -> Recording | None:
+    def recording_of(self, live: LivePass, own: OwnKeys, network: Network) -> Recording | None:
         """None: compute the step as it is."""
         if self._recording is not None and self._recording.holds_for(live, own):
             return self._recording
@@ -153,7 +152,7 @@ class Recorder:
             return None
         self.forget()
         try:
-            self._recording = Recording(self._network, live.groups, own, self._device)
+            self._recording = Recording(network, live.groups, own, self._device)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # something in the model asks the GPU for a value in the middle of a pass

@@ -46,6 +46,10 @@ class Job:
         """Its rows leave before the next token; nobody is told of them any more."""
         self.cancelled = True
 
+    def let_go(self) -> None:
+        """Of what its rows needed, when there are none any more: whoever waits for it may keep it for long."""
+        self.keys, self.logits = PromptKeys(), None
+
 
 @dataclass(kw_only=True, eq=False)
 class LiveRow:

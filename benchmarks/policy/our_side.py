@@ -19,6 +19,7 @@ from lm.prefix_sharing.strategy import choose_strategy
 from lm.prompt_format import Message
 from lm.snapshot.records.demonstrations import Demonstration
 from lm.snapshot.records.rankings import Ranking
+from lm.training.frozen import share_frozen
 from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
 from policy_trainer.arguments import DpoArguments, PpoArguments, SftArguments
@@ -27,7 +28,7 @@ from policy_trainer.dpo_setup import judged
 from policy_trainer.examples import example_of
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.networks import Networks, share_frozen
+from policy_trainer.networks import Networks
 from policy_trainer.ppo import Draw, ppo_iterations
 from policy_trainer.ppo_setup import ppo_optimizer
 from policy_trainer.residual_dropout import ResidualDropout
@@ -145,10 +146,10 @@ def _second(
     work: Work, policy: Policy, runtime: Runtime, loaded: RewardModel, draw: Draw, door: RewardDoor, timed: Timed
 ) -> dict[str, float]:
     """The time of the second iteration of two; loss and gradient of the first, whose weights are everybody's."""
-    value = deepcopy(loaded.model)
+    value = deepcopy(loaded.model).requires_grad_()
     value.get_input_embeddings().requires_grad_(False)
     networks = Networks(policy.model, value, runtime)
-    share_frozen(policy.model, value, loaded.model.requires_grad_(requires_grad=False))
+    share_frozen(policy.model, value, loaded.model)
     episodes = work.prompts * work.k
     arguments = PpoArguments(
         **PLACES, reward_model=Path(), episodes=2 * episodes, batch=episodes, minibatch=episodes,

@@ -18,7 +18,7 @@ from policy_trainer.learned import learned_log_probs
 from policy_trainer.maths.ptx import language_model_loss
 from policy_trainer.model import load_policy
 from policy_trainer.networks import Networks
-from policy_trainer.ppo_step import ppo_losses
+from policy_trainer.ppo_step import policy_loss, value_loss
 from policy_trainer.residual_dropout import ResidualDropout
 from policy_trainer.rollout import Prompt, Rollout
 from rm_trainer.model import load_base_model
@@ -78,11 +78,9 @@ def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(tmp_
         scores = [torch.tensor([1.0, -1.0, 0.5])] * 2
         experience = collect(networks, ROLLOUTS, scores, given, version=0)
         moved = [replace(one, log_probs=one.log_probs + 0.1, values=one.values - 0.1) for one in experience]
-        losses = ppo_losses(networks, moved, given, whole=moved)
-        assert losses.value is not None
-        losses.policy.backward()  # type: ignore[no-untyped-call]
+        policy_loss(networks, moved, given, whole=moved)[0].backward()  # type: ignore[no-untyped-call]
         of_policy = gradient(policy)
-        losses.value.backward()  # type: ignore[no-untyped-call]
+        value_loss(networks, moved, given, whole=moved).backward()  # type: ignore[no-untyped-call]
         of_value = gradient(value)
         language_model_loss(networks.text_log_probs(rows), tokens=78).backward()  # type: ignore[no-untyped-call]
         flat = torch.cat([torch.cat([one.log_probs, one.values, one.advantages]) for one in experience])
@@ -104,10 +102,9 @@ def test_an_update_is_the_same_however_it_is_parted(tiny_base: Path, scale: str)
     for budget, parts in ((10_000, [[0, 1]]), (1, [[0], [1]])):
         experience = collect(networks, ROLLOUTS, scores, replace(given, tokens_per_microbatch=budget), version=0)
         for numbers in parts:
-            losses = ppo_losses(networks, [experience[one] for one in numbers], given, whole=experience)
-            losses.policy.backward()  # type: ignore[no-untyped-call]
-            assert losses.value is not None
-            losses.value.backward()  # type: ignore[no-untyped-call]
+            part = [experience[one] for one in numbers]
+            policy_loss(networks, part, given, whole=experience)[0].backward()  # type: ignore[no-untyped-call]
+            value_loss(networks, part, given, whole=experience).backward()  # type: ignore[no-untyped-call]
         found.append((gradient(policy), gradient(value)))
     whole, parted = found
     assert close(parted[0], whole[0])

@@ -22,7 +22,7 @@ from policy_trainer.kept import Kept
 from policy_trainer.learned import learned_log_probs
 from policy_trainer.model import Policy, load_policy
 from policy_trainer.ppo_setup import Run
-from policy_trainer.ppo_step import Losses
+from policy_trainer.ppo_step import value_loss
 from policy_trainer.rollout import Sampling, prompt_of, sample
 from policy_trainer.sft_setup import Run as SftRun
 from policy_trainer.watch import Look
@@ -316,8 +316,8 @@ def test_numbers_that_are_none_end_a_run_with_the_ids_of_their_batch(
     named = said.split("The demonstrations of this batch: ")[1].split(".")[0]
     assert sorted(named.split(", ")) == ["1", "2", "3", "4"]
 
-    right = Losses.counted
-    monkeypatch.setattr(Losses, "counted", lambda self, _: right(self, torch.nan))
+    right = value_loss
+    monkeypatch.setattr("policy_trainer.ppo.value_loss", lambda *given, **more: right(*given, **more) * torch.nan)
     with pytest.raises(Failed, match=r"Step 1: the loss is nan .* The prompts of this batch: 1\."):
         learned(arguments(episodes=40))
 

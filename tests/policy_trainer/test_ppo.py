@@ -14,11 +14,12 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from lm.errors import Failed
+from lm.training.frozen import share_frozen
 from policy_trainer import ppo as ppo_module
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
-from policy_trainer.networks import Networks, share_frozen
+from policy_trainer.networks import Networks
 from policy_trainer.ppo import ppo_iterations
 from policy_trainer.ppo_step import IterationResult
 from policy_trainer.reward import RewardDoor

@@ -1,6 +1,8 @@
 """Many completions together, each as if it were alone; and what the engine does while people come, go and wait."""
 
+import gc
 import math
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +84,42 @@ def test_each_row_knows_when_its_first_and_last_token_came(
 
 def has_let_go_of_all(engine: Engine) -> bool:
     return engine.is_idle and not engine._own.count and not engine._own.keys and not engine._begun
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_who_is_done_or_leaves_holds_no_keys_and_an_engine_that_nobody_has_is_gone(
+    sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: whoever submits many jobs keeps them until the last is done, and a rollout's copy of the weights stood
+    beside the update until Python next looked for cycles."""
+    done, leaving, half_read = (job_of(sampler, asking(k=2, seed=seed)) for seed in (1, 20, 40))
+    engine = Engine(sampler.model, end_tokens=[], has_stopped=lambda _: False, max_tokens=4096, records=True)
+    engine.submit(done)
+    engine.submit(leaving)
+    for _ in range(4):
+        engine.step()
+    assert {row.job for row in engine.live} == {done, leaving}
+    monkeypatch.setattr("sampler.engine.READ_AT_ONCE", 2)
+    engine.submit(half_read)
+    engine.step()
+    kept = [weakref.ref(job.keys) for job in (done, leaving, half_read)]
+    assert len(half_read.keys) == 2
+    leaving.cancel()
+    half_read.cancel()
+    finish(engine, done)
+    assert [keys() for keys in kept] == [None] * 3
+    assert [job.logits for job in (done, leaving, half_read)] == [None] * 3
+    assert len(tokens(done)[1]) == 12
+    nobodys = weakref.ref(engine)
+    del engine
+    assert nobodys() is None
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def test_a_prompt_is_read_once_for_all_its_completions(sampler: TransformersSampler) -> None:
