@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 from transformers import AutoModelForCausalLM
 
 from lm.errors import Failed
-from lm.training.frozen import share_frozen
 from policy_trainer import ppo as ppo_module
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.maths.ema import MovingAverage
@@ -326,17 +324,3 @@ def test_a_reward_that_tells_nothing_apart_ends_the_run(policy: Policy, monkeypa
     monkeypatch.setattr(CountsLetters, "score", lambda self, items: [Scored(0.25) for _ in items])
     with pytest.raises(Failed, match="It tells nothing apart"):
         learned(policy)
-
-
-def test_what_does_not_train_and_is_the_same_has_one_memory() -> None:
-    policy, reference, value, other = (nn.Sequential(nn.Embedding(5, 2), nn.Linear(2, 1)) for _ in range(4))
-    for model in (reference, value):
-        model.load_state_dict(policy.state_dict())
-    for model in (policy, reference, value, other):
-        model.get_submodule("0").requires_grad_(requires_grad=False)
-    value.get_submodule("0").requires_grad_(requires_grad=True)
-    share_frozen(policy, reference, value, other)
-    places = [model.get_parameter("0.weight").data_ptr() for model in (policy, reference, value, other)]
-    assert places[0] == places[1]
-    assert len(set(places)) == 3, "one trains its own, and one has others"
-    assert policy.get_parameter("1.weight").data_ptr() != reference.get_parameter("1.weight").data_ptr(), "these train"

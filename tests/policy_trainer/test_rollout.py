@@ -1,11 +1,15 @@
 """What is drawn, by which weights, and what the reward model is shown of it."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from lm.errors import Failed, Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
@@ -17,6 +21,7 @@ from policy_trainer.networks import Networks
 from policy_trainer.reward import Ensemble, RewardDoor, load_checked
 from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
 from rm_trainer.protocol import Item, Scored
+from sampler.engine import Engine
 from tests.policy_trainer.known_optimum.language import CPU, arguments
 from tests.tiny_models import make_tiny_model
 
@@ -53,6 +58,23 @@ def test_sampler_and_trainer_agree_also_after_an_update_and_stale_answers_are_re
     other = [replace(one, engine_log_probs=one.engine_log_probs + 2) for one in rollouts]
     with pytest.raises(Failed, match=r"differ by \d\.\d+ nats a token"):
         refuse_unlike(collect(networks, other, [torch.zeros(3)] * 2, GIVEN, version=1))
+
+
+def test_a_rollouts_copy_of_the_weights_is_gone_after_it(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, and not when Python next looks for cycles: the update needs the room."""
+    copies = []
+
+    def engine(model: PreTrainedModel, **more: Any) -> Engine:
+        copies.append(weakref.ref(model))
+        return Engine(model, **more)
+
+    monkeypatch.setattr("policy_trainer.rollout.Engine", engine)
+    gc.disable()
+    try:
+        sample(policy, CPU, prompts(policy), SAMPLING, seed=7, version=0)
+        assert [copy() for copy in copies] == [None]
+    finally:
+        gc.enable()
 
 
 def test_the_gap_between_sampler_and_trainer_is_that_of_the_model_whatever_the_temperature(policy: Policy) -> None:

@@ -59,6 +59,10 @@ class Table(nn.Module):
         self.score.weight.copy_(torch.eye(width))
         self.config = SimpleNamespace(reward_bias=0.0)
 
+    @property
+    def base_model(self) -> nn.Module:
+        return self
+
     def get_output_embeddings(self) -> nn.Module:
         return self.score
 
