@@ -24,6 +24,11 @@ from policy_trainer.rollout import Rollout
 MODELS, ROLLOUTS, EPOCHS = "models", "rollouts", "epochs"
 
 
+def most_models(*, checkpoints: bool) -> int:
+    """That lie there at a time: the best, the one that is being written, and the best that the last checkpoint has."""
+    return 3 if checkpoints else 2
+
+
 class Kept:
     """Beside OUTPUT: `.NAME.models/000001/`, `.NAME.rollouts/`. All of it is gone with the run."""
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from time import monotonic
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 
 from lm.errors import Refused
@@ -24,7 +23,7 @@ from lm.training.processes import Processes
 from lm.training.runtime import Runtime, prepare_runtime
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.examples import read_examples
-from policy_trainer.kept import Kept
+from policy_trainer.kept import Kept, most_models
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
@@ -276,8 +275,10 @@ def _place(arguments: PpoArguments, runtime: Runtime, trained: Sequence[PreTrain
     """Raises Refused where the disk has no room for what the run writes of them."""
     refuse_full_disk(
         arguments.output,
-        nn.ModuleList(trained),
+        *trained,
+        models=most_models(checkpoints=arguments.checkpoint_every > 0),
         checkpoints=arguments.checkpoint_every > 0,
+        averaged=True,
         optimizer=arguments.optimizer,
     )
     for model in trained:

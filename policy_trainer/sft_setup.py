@@ -23,7 +23,7 @@ from lm.training.runtime import Runtime, prepare_runtime
 from lm.training.set_up import ready_to_train
 from policy_trainer.arguments import SftArguments
 from policy_trainer.examples import Example, Examples, read_examples
-from policy_trainer.kept import Kept
+from policy_trainer.kept import Kept, most_models
 from policy_trainer.learned import learned_log_probs
 from policy_trainer.metrics import EpochRow
 from policy_trainer.model import Policy, load_policy
@@ -182,7 +182,8 @@ def prepare(arguments: SftArguments, progress: Progress, processes: Processes) -
         prompts, door = _sampled_prompts(arguments, policy, snapshot, runtime)
         model = policy.model
         dropout = ResidualDropout(model, arguments.residual_dropout)
-        optimizer = ready_to_train(model, arguments, runtime, train_heads=False)
+        models = arguments.epochs if arguments.keep_epochs else most_models(checkpoints=arguments.checkpoint_every > 0)
+        optimizer = ready_to_train(model, arguments, runtime, train_heads=False, models=models)
     reward_remark = ""
     if door is not None and arguments.reward_model is not None:
         reward_remark = measured_order(arguments.reward_model, door.rewarder, snapshot)

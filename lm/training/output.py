@@ -29,22 +29,38 @@ def refuse_used_output(output: Path) -> None:
         raise Refused(f"{output.parent} can't be made: {error.strerror}. Give another --output.") from error
 
 
-def refuse_full_disk(output: Path, model: nn.Module, *, checkpoints: bool, optimizer: Optimizer = "adamw") -> None:
-    """Raises Refused unless the weights fit, and with checkpoints two of them: what is trained, and its two moments.
+def refuse_full_disk(
+    output: Path,
+    model: nn.Module,
+    *further: nn.Module,
+    models: int = 1,
+    checkpoints: bool,
+    averaged: bool = False,
+    optimizer: Optimizer = "adamw",
+) -> None:
+    """Raises Refused unless there is room for so many `models` at a time and, with checkpoints, two of those: what is
+    trained of this and `further` models, its two moments and, if they are `averaged`, the model's averages.
 
-    The checkpoints of this very run, when it goes on, make room for the next ones.
+    What this very run left there, when it goes on, makes room for what comes.
     """
-    weights = sum(one.numel() * one.element_size() for one in model.parameters())
-    trained = sum(one.numel() * one.element_size() for one in model.parameters() if one.requires_grad)
+    trained = _size(model, *further, only_trained=True)
     moments = 2 * trained if optimizer == "adamw" else trained // 2  # of 4 bytes a weight, or of 1
-    needed = weights + (2 * (trained + moments) if checkpoints else 0)
-    held = sum(path.stat().st_size for path in checkpoints_of(output).rglob("*") if path.is_file())
+    checkpoint = trained + moments + (_size(model, only_trained=True) if averaged else 0)
+    needed = models * _size(model) + (2 * checkpoint if checkpoints else 0)
+    own = output.absolute().parent.glob(f".{output.name}.*")
+    held = sum(path.stat().st_size for one in own for path in one.rglob("*") if path.is_file())
     free = shutil.disk_usage(output.absolute().parent).free + held
     if free < needed:
         raise Refused(
             f"{output.absolute().parent} has {free / 2**30:.1f} GiB free and the run needs {needed / 2**30:.1f} GiB. "
             f"Make room, or give an --output elsewhere."
         )
+
+
+def _size(*models: nn.Module, only_trained: bool = False) -> int:
+    """Bytes."""
+    weights = (one for model in models for one in model.parameters() if one.requires_grad or not only_trained)
+    return sum(one.numel() * one.element_size() for one in weights)
 
 
 @contextmanager

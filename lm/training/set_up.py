@@ -32,16 +32,22 @@ def sole_run(arguments: TrainingArguments, processes: Processes = ALONE) -> Iter
 
 
 def ready_to_train(
-    model: PreTrainedModel, arguments: TrainingArguments, runtime: Runtime, *, train_heads: bool = True
+    model: PreTrainedModel, arguments: TrainingArguments, runtime: Runtime, *, train_heads: bool = True, models: int = 1
 ) -> torch.optim.Optimizer:
     """Adapters, what is frozen, recomputation, the device; returns the optimizer over what trains. `train_heads`: as
-    `add_adapters` says. Raises Refused, also where the disk has no room for what the run writes.
+    `add_adapters` says. `models`: how many lie on the disk at a time. Raises Refused, also where there is no room.
     """
     add_adapters(
         model, rank=arguments.lora_rank, alpha=arguments.lora_alpha, seed=arguments.seed, train_heads=train_heads
     )
     freeze(model, embeddings=arguments.freeze_embeddings, layers=arguments.freeze_layers)
-    refuse_full_disk(arguments.output, model, checkpoints=arguments.checkpoint_every > 0, optimizer=arguments.optimizer)
+    refuse_full_disk(
+        arguments.output,
+        model,
+        models=models,
+        checkpoints=arguments.checkpoint_every > 0,
+        optimizer=arguments.optimizer,
+    )
     if arguments.recompute_activations:
         recompute_activations(model)
     runtime.place(model)

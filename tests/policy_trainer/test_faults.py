@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -303,6 +304,29 @@ def test_two_runs_never_write_to_one_output(
     with sole_writer(tmp_path / "out"):
         assert train(command, snapshot, tiny_base, tmp_path / "out", *more) == 2
     assert "Another training writes to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "models"),
+    [("sft", (), 2), ("sft", ("--keep-epochs", "--epochs", "5"), 5), ("ppo", (), 2)],
+)
+def test_a_disk_without_room_for_every_model_that_lies_there_at_a_time_is_refused(
+    tmp_path: Path,
+    snapshot: Path,
+    tiny_base: Path,
+    tiny_reward_model: Path,
+    monkeypatch: Patch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    more: tuple[str, ...],
+    models: int,
+) -> None:
+    """The best one and the next, or each epoch's."""
+    size = sum(one.nbytes for one in load_policy(str(tiny_base), max_length=64).model.parameters())
+    monkeypatch.setattr("lm.training.output.shutil.disk_usage", lambda _: SimpleNamespace(free=models * size - 1))
+    given = ("--reward-model", str(tiny_reward_model)) if command == "ppo" else ()
+    assert train(command, snapshot, tiny_base, tmp_path / "out", "--checkpoint-every", "0", *given, *more) == 2
+    assert "GiB free and the run needs" in capsys.readouterr().err
 
 
 def test_numbers_that_are_none_end_a_run_with_the_ids_of_their_batch(

@@ -5,7 +5,9 @@ import resource
 import signal
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,6 +124,25 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(
     (tmp_path / ".out.checkpoints" / "step-00000001").mkdir(parents=True)
     (tmp_path / ".out.checkpoints" / "step-00000001" / "__0_0.distcp").write_bytes(b"1")
     refuse_full_disk(tmp_path / "out", model, checkpoints=True)
+
+
+def test_all_that_a_run_writes_at_a_time_is_counted(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of PPO: three models 3 W, and two checkpoints of policy, value function, their moments and the policy's
+    averages 2 (2 · 3 W + W) = 14 W. Its own earlier models count as room, another run's do not."""
+    model, _ = load_base_model(str(tiny_base), max_length=512, seed=0)
+    size = sum(parameter.numel() * 4 for parameter in model.parameters())
+    monkeypatch.setattr("lm.training.output.shutil.disk_usage", lambda _: SimpleNamespace(free=17 * size - 1))
+
+    def refuse() -> None:
+        refuse_full_disk(tmp_path / "out", model, model, models=3, checkpoints=True, averaged=True)
+
+    for place, refused in ((".output.models/000001", True), (".out.models/000001", False)):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "model.safetensors").write_bytes(b"1")
+        with pytest.raises(Refused, match="GiB free and the run needs") if refused else nullcontext():
+            refuse()
 
 
 def test_a_loss_that_jumps_stops_the_run() -> None:
