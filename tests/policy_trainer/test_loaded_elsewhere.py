@@ -4,10 +4,17 @@ import json
 import subprocess
 from math import log
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from lm.prefix_sharing.strategy import choose_strategy
+from lm.prompt_format import Message
+from policy_trainer.log_probs import completion_log_probs
+from policy_trainer.model import load_policy
 from tests.policy_trainer.commands import train
 from tests.processes import ROOT
 
@@ -36,6 +43,28 @@ def test_servers_find_the_tensors_of_the_architecture_that_the_configuration_nam
     assert {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"} <= {one.name for one in trained.iterdir()}
     ends = json.loads((trained / "generation_config.json").read_text())["eos_token_id"]
     assert set(ends) == {258, 260}  # <eos> and <|im_end|>
+
+
+def test_plain_transformers_reads_and_writes_as_ours_does(trained: Path, tiny_base: Path) -> None:
+    """Chat template and tokenizer give the ids that it was trained on, the model the log-probabilities that it was
+    trained to, and `generate` ends where the base's does."""
+    messages = [Message(role="user", content="Where? 哪里？ مرحبا"), Message(role="assistant", content="Here.")]
+    tokenizer: Any = AutoTokenizer.from_pretrained(trained)
+    model: Any = AutoModelForCausalLM.from_pretrained(trained).eval()
+    ours = load_policy(str(trained), max_length=512)
+    found = tokenizer.apply_chat_template(messages[:1], add_generation_prompt=True)["input_ids"]
+    assert found == ours.renderer.conversations.prompt_ids(messages[:1])
+    assert messages[0]["content"] in tokenizer.decode(found)
+    tokens = ours.renderer.render(messages[:1], [messages[1]["content"]])
+    whole = tokens.ids.long()
+    with torch.no_grad():
+        expected = model(whole[None]).logits[0, tokens.prefix - 1 : -1].log_softmax(-1)
+        said = completion_log_probs(ours.model, choose_strategy(ours.model, torch.device("cpu")), [tokens])
+    torch.testing.assert_close(said, expected.gather(1, whole[tokens.prefix :, None])[:, 0], atol=1e-5, rtol=1e-5)
+    ends_of_base: Any = GenerationConfig.from_pretrained(tiny_base)
+    assert model.generation_config.to_diff_dict() == ends_of_base.to_diff_dict()
+    written = model.generate(torch.tensor([found]), max_new_tokens=4, do_sample=False)
+    assert written.shape[1] > len(found)
 
 
 @pytest.mark.skipif(not list(PEERS.glob("lib/*/site-packages/trl")), reason="TRL is in .venv-bench, which isn't there")
