@@ -50,7 +50,7 @@ def test_plain_transformers_reads_and_writes_as_ours_does(trained: Path, tiny_ba
     trained to, and `generate` ends where the base's does."""
     messages = [Message(role="user", content="Where? 哪里？ مرحبا"), Message(role="assistant", content="Here.")]
     tokenizer: Any = AutoTokenizer.from_pretrained(trained)
-    model: Any = AutoModelForCausalLM.from_pretrained(trained).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(trained)
     ours = load_policy(str(trained), max_length=512)
     found = tokenizer.apply_chat_template(messages[:1], add_generation_prompt=True)["input_ids"]
     assert found == ours.renderer.conversations.prompt_ids(messages[:1])

@@ -6,6 +6,7 @@ A new refusal that an admin may meet gets its sentence here; a test finds those 
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.admin.model_sentences import MODEL_FILES
+from labeling.base.admin.option_sentences import OPTIONS
 from labeling.base.admin.told import told
 
 SENTENCES = (
@@ -240,4 +241,4 @@ SENTENCES = (
 
 
 def refusal_in_words(refusal: Exception) -> str:
-    return told(str(refusal), (*SENTENCES, *MODEL_FILES))
+    return told(str(refusal), (*SENTENCES, *OPTIONS, *MODEL_FILES))

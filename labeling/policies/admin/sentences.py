@@ -48,8 +48,8 @@ OF_THE_TRAINER = (
         "--max-new-tokens, or train the reward model with a larger --max-length."
     ),
     _(
-        "%(path)s has no prompts in its split valid for --reward-model to choose an epoch by. Export some, or leave "
-        "--reward-model out."
+        "%(path)s has no prompts in its split %(split)s for --reward-model to choose an epoch by. Export some, or "
+        "leave --reward-model out."
     ),
     _(
         "%(base)s has no token that ends a turn: its tokenizer names no end of sequence, and neither do its chat "
@@ -60,8 +60,43 @@ OF_THE_TRAINER = (
         "Where the residual branches of %(model)s end isn't known here, so --residual-dropout %(share)s can't be "
         "done. Give --residual-dropout 0."
     ),
+    _(
+        "--watched-reward-model %(path)s is optimised, too: it would see what it likes. Give one that learned from "
+        "other labels, or none."
+    ),
+    _(
+        "%(count)s prompts of %(path)s begin like prompts of the snapshot that are measured on (number %(numbers)s). "
+        "What a policy was trained on says nothing of it: take them out."
+    ),
+    _("Line %(number)s of %(path)s is of the split %(split)s, which is measured on. Take it out."),
+    _("%(path)s can't be read (%(words)s). Give a JSONL file as --prompts."),
+    _("There are no prompts to train on in %(path)s. Export a snapshot with a split %(split)s."),
+    _("%(path)s can't be read as UTF-8 text (%(words)s). Take it out of --pretraining."),
+    _(
+        "%(count)s files of --pretraining hold %(words)s words in a row of prompts that are measured on (first: "
+        "%(path)s). Take them out."
+    ),
+    _("%(path)s holds no reward models. Give --ensemble a directory with one in each folder."),
+    _("%(path)s is not a directory. Give a reward model as `python -m rm_trainer train` writes it."),
+    _("The logits of this %(kind)s are no finite numbers: its weights are broken. Give another model."),
+    _(
+        "%(kind)s does something to its logits behind the head, which this trainer doesn't know. Give a model of "
+        "another architecture."
+    ),
+    _("Nothing of the policy is left to train. Freeze less."),
+    _(
+        "The policy gives no usable probabilities at prompt %(number)s. Its weights are broken, or the precision is "
+        "too low: try --dtype float32."
+    ),
+    _(
+        "Sampler and trainer differ by %(gap)s nats a token, which is no rounding: one of them computes another model. "
+        "Try --dtype float32; if that doesn't help, please report it with the model's config.json."
+    ),
+    _("Answers of the weights after %(old)s updates are to be learned from after %(new)s."),
+    _("%(words)s Lower --max-new-tokens, or take a device with more memory."),
+    _("Prompt %(number)s can't be used: %(words)s."),
 )
-"""The refusals of policy_trainer that are met most; its page quotes the others."""
+"""The refusals of policy_trainer; its page quotes those of options that no recipe gives."""
 
 FAILURES = (
     *TRAINING_FAILURES,
@@ -80,6 +115,22 @@ FAILURES = (
     _(
         "%(count)s prompts of the split train of %(snapshot)s begin like prompts that “%(version)s” is measured on "
         "(%(other)s). A policy is trained on prompts of that split alone: choose another snapshot."
+    ),
+    _(
+        "Step %(step)s: the loss is %(loss)s and its gradient's norm %(norm)s. Nothing was written. The prompts of "
+        "this batch: %(numbers)s. A lower --learning-rate or --dtype float32 may help."
+    ),
+    _(
+        "Step %(step)s: the loss is %(loss)s and its gradient's norm %(norm)s. Nothing was written. The "
+        "demonstrations of this batch: %(numbers)s. A lower --learning-rate or --dtype float32 may help."
+    ),
+    _(
+        "Step %(step)s: the loss jumped to %(loss)s; %(usual)s was usual. Nothing was written. The prompts of this "
+        "batch: %(numbers)s. Look at them, lower --learning-rate, or raise --spike-factor."
+    ),
+    _(
+        "Step %(step)s: the loss jumped to %(loss)s; %(usual)s was usual. Nothing was written. The demonstrations of "
+        "this batch: %(numbers)s. Look at them, lower --learning-rate, or raise --spike-factor."
     ),
     *OF_THE_TRAINER,
 )

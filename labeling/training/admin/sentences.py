@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.utils.translation import gettext_lazy as _
 
 from labeling.base.admin.model_sentences import MODEL_FILES
+from labeling.base.admin.option_sentences import OPTIONS
 from labeling.base.admin.told import told
 from labeling.model_versions.models import Promotion
 
@@ -53,6 +54,12 @@ FAILURES = (
         "batch: %(rankings)s. Look at them, lower --learning-rate, or raise --spike-factor."
     ),
     _("The model gives a reward that is not a finite number. Its weights are broken, or the precision is too low."),
+    _(
+        "No ranking to learn from in %(path)s is of the %(half)s half: its prompts are too few to be parted. Rank more "
+        "prompts, or give --half all."
+    ),
+    _("The written model gives demonstrations the mean reward %(reward)s instead of 0, so it was discarded."),
+    *OPTIONS,
     *MODEL_FILES,
 )
 """Of a training run: `failure` and `interruption`."""

@@ -1,32 +1,58 @@
 """What the trainer says in English is read in the language of whoever looks."""
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.utils import translation
 
+from labeling.base.admin.option_sentences import OPTIONS
+from labeling.base.admin.refusals_in_words import refusal_in_words
+from labeling.base.admin.told import told
 from labeling.policies.admin.sentences import OF_THE_TRAINER, decision_in_words, failure_in_words
 from policy_trainer.arguments import PpoArguments
 from policy_trainer.watch import Look, Seen, reason_to_stop
+from tests.labeling.refusals_said import refusals_said
 
 ROOT = Path(__file__).resolve().parents[3]
+OF_THE_COMMAND_LINE = {
+    (
+        "--snapshot is for tuning on, and the prompts of the split 7 are measured on. Give --split train, or leave "
+        "--snapshot out."
+    ),
+    "7 has no prompts that can be answered in the split 7.",
+    "All of the best answers are empty or were cut. There is nothing to tune on.",
+}
+"""Of `best-of-n`, which no run of the product is."""
 
 
-def refusals() -> Iterator[str]:
-    """The sentences with which policy_trainer refuses and fails, with 7 for each of their parts."""
-    for file in (ROOT / "policy_trainer").glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Refused", "Failed") and node.args:
-                parts = node.args[0].values if isinstance(node.args[0], ast.JoinedStr) else [node.args[0]]
-                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in parts)
+def refusals(folder: str, **parts: str) -> set[str]:
+    """The sentences with which it refuses and fails, with 7 for each of their parts."""
+    return set(refusals_said(sorted((ROOT / folder).glob("*.py")), {"Refused", "Failed", "UnusableModel"}, parts))
 
 
-def test_each_refusal_that_is_translated_is_one_that_the_trainer_utters() -> None:
+def test_each_refusal_of_the_trainer_is_read_in_chinese_and_no_other_is_translated() -> None:
+    uttered = refusals("policy_trainer")
     with translation.override("zh-hans"):
-        told = [text for text in refusals() if failure_in_words(text) != text]
-    assert len(told) == len(OF_THE_TRAINER)
+        known = {text for text in uttered if failure_in_words(text) != text}
+        assert uttered - known == OF_THE_COMMAND_LINE
+        of_options = {text for text in known if told(text, OPTIONS) != text}
+    assert len(known - of_options) == len(OF_THE_TRAINER)
+
+
+@pytest.mark.parametrize("kind", ["rankings", "prompts", "demonstrations"])
+def test_numbers_that_are_none_are_read_in_chinese_with_what_the_batch_is_of(kind: str) -> None:
+    said = [text for text in refusals("lm/training", of=kind) if text.startswith("Step 7")]
+    assert len(said) == 2
+    with translation.override("zh-hans"):
+        assert [text for text in said if failure_in_words(text) == text] == []
+
+
+def test_the_options_that_every_trainer_refuses_are_read_in_chinese() -> None:
+    said = {text for text in refusals("lm/training") if text.startswith(("7 is 7; it must", "--lora"))}
+    assert len(said) == 5
+    with translation.override("zh-hans"):
+        assert {text for text in said if refusal_in_words(ValueError(f"--{text.removeprefix('--')}")) == text} == set()
 
 
 def stop(*, kl: float = 1.0, entropy: float = 2.0, length: float = 30.0, looks: list[Any] | None = None) -> str:
