@@ -15,7 +15,7 @@ from lm.atomic_files import disk_errors_told, sync, write_text_file
 from lm.errors import Failed
 from lm.training.checkpoints import how_to_go_on
 from lm.training.fsdp import whole_copy, whole_weights
-from lm.training.lora import merge_adapters
+from lm.training.lora import has_adapters, merge_adapters
 from lm.training.output import shared_atomic_directory
 from lm.training.processes import ALONE, Processes
 from policy_trainer.model import Policy
@@ -100,7 +100,7 @@ class Kept:
 
     def _without_adapters(self, policy: Policy) -> Policy:
         """With the adapters, if there are any, added into the weights of a copy: empty but in the first process."""
-        if not any("lora_" in name for name, _ in policy.model.named_parameters()):
+        if not has_adapters(policy.model):
             return policy
         model = whole_copy(policy.model, torch.device("cpu" if self._processes.first else "meta"))
         merge_adapters(model)

@@ -4,8 +4,8 @@ Logits are divided by the temperature before the softmax, in the policy and the 
 distribution that was sampled from.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
@@ -42,10 +42,11 @@ def completion_entropies(
         hidden = reading.predicting_states(model, prompts)
         tokens = completion_tokens(prompts).to(hidden.device)
         head = unembedding(model)
+        logits_of = _rounded_once(head)
         found = [
             (_at(logs, own), -(logs.exp() * logs).sum(dim=-1), _at(_plain(block, logs, temperature), own))
             for states, part in _parts(head, hidden, tokens)
-            for block, own, logs in _blocks(head(states), part, temperature)
+            for block, own, logs in _blocks(logits_of(states), part, temperature)
         ]
     log_probs, entropies, plain = map(torch.cat, zip(*found, strict=True))
     return log_probs, entropies, plain
@@ -60,10 +61,11 @@ def token_log_probs(head: nn.Module, hidden: Tensor, tokens: Tensor, temperature
     """Log-probability of tokens [N] by the states [N, d] that predict them: [N] float32."""
     parts = _parts(head, hidden, tokens)
     if not torch.is_grad_enabled():
-        found = [_of_blocks(head(states), own, temperature) for states, own in parts]
-    elif type(head) is nn.Linear and not isinstance(head.weight, DTensor):
+        logits_of = _rounded_once(head)
+        found = [_of_blocks(logits_of(states), own, temperature) for states, own in parts]
+    elif _is_whole(head):
         return cast("Tensor", _TokenLogProbs.apply(hidden, head.weight, head.bias, tokens, temperature))  # type: ignore[no-untyped-call]
-    else:  # a head that is spread over processes comes together when it is called
+    else:
         found = [checkpoint(_of_part, head, states, own, temperature, use_reentrant=False) for states, own in parts]
     return torch.cat(found)
 
@@ -78,8 +80,7 @@ class _TokenLogProbs(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, temperature: float
     ) -> Tensor:
-        kind = hidden.device.type
-        ctx.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+        ctx.dtype = _precision(weight)
         found, slopes = [], []
         rounded = weight.to(ctx.dtype)
         for states, own in zip(*_split(weight, hidden, tokens), strict=True):
@@ -106,6 +107,24 @@ class _TokenLogProbs(torch.autograd.Function):
             if of_bias is not None:
                 of_bias += (logits * by_token).sum(dim=0)
         return of_hidden, of_weight, of_bias, None, None
+
+
+def _rounded_once(head: nn.Module) -> Callable[[Tensor], Tensor]:
+    """What it computes, several times: autocast would round a weight that does not train each time."""
+    if not _is_whole(head):
+        return head
+    rounded, bias = head.weight.to(_precision(head.weight)), head.bias
+    return lambda states: _logits(states, rounded, bias)
+
+
+def _is_whole(head: nn.Module) -> TypeGuard[nn.Linear]:
+    """One that is spread over processes comes together when it is called."""
+    return type(head) is nn.Linear and not isinstance(head.weight, DTensor)
+
+
+def _precision(weight: Tensor) -> torch.dtype:
+    kind = weight.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
 
 
 def _logits(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -14,7 +14,7 @@ from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.training.frozen import keep_rounded, share_frozen
 from lm.training.fsdp import whole_copy
-from lm.training.lora import without_adapters
+from lm.training.lora import has_adapters, without_adapters
 from lm.training.processes import Processes
 from lm.training.runtime import Runtime
 from policy_trainer.log_probs import completion_entropies, completion_log_probs, token_log_probs
@@ -47,8 +47,7 @@ class Networks(nn.Module):
         self._runtime = runtime
         self._temperature = temperature
         self._reward_scale = reward_scale
-        adapted = any("lora_" in name for name, _ in policy.named_parameters())
-        reference = None if adapted else runtime.place(whole_copy(policy, runtime.device))
+        reference = None if has_adapters(policy) else runtime.place(whole_copy(policy, runtime.device))
         if reference is not None:
             share_frozen(policy, keep_rounded(reference, runtime.dtype))
         self._reference = (reference,)  # in a tuple: no submodule

@@ -15,8 +15,9 @@ from lm.errors import Failed, Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prompt_format import Message
 from lm.training.dealing import deal
+from lm.training.frozen import round_weights
 from lm.training.fsdp import whole_copy
-from lm.training.lora import merge_adapters
+from lm.training.lora import has_adapters, merge_adapters
 from lm.training.runtime import Runtime
 from policy_trainer.model import Policy
 from sampler.engine import Engine, OutOfMemory
@@ -80,10 +81,10 @@ def sample(
     seed + p · completions + k. Every process must call it. Raises Failed where not even one answer fits into memory.
     """
     processes = runtime.processes
-    model = whole_copy(policy.model, runtime.device)
-    merge_adapters(model)
+    model = whole_copy(policy.model, runtime.device, None if has_adapters(policy.model) else runtime.dtype)
+    merge_adapters(model)  # in the precision that they are trained in
     nn.Module.eval(model)  # layers that are computed again in the backward pass are in training mode
-    pack_layers(nn.Module.to(model, runtime.dtype))
+    pack_layers(round_weights(model, runtime.dtype))
     turn_end = policy.turn_end
     engine = Engine(
         model,

@@ -23,6 +23,13 @@ def keep_rounded(model: Model, dtype: torch.dtype) -> Model:
     return model
 
 
+def round_weights(model: Model, dtype: torch.dtype) -> Model:
+    """In place, buffers left alone (as `whole_copy` says)."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
+    return model
+
+
 def share_frozen(*models: nn.Module) -> None:
     """Gives weights that do not train, and are the same in several models by that name, one memory: such as the
     embeddings of a small model's 262,144 tokens, which a reward model has from the policy's own base."""

@@ -62,22 +62,19 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def whole_copy(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+def whole_copy(model: PreTrainedModel, device: torch.device, dtype: torch.dtype | None = None) -> PreTrainedModel:
     """Returns a copy for this process alone, with all weights on the device and none of them trained. Where they are
     spread every process must call it.
+
+    `dtype`: of the weights; None: as they are. Buffers keep theirs, as where a model is loaded: the frequencies of
+    rotary positions, rounded to bfloat16, put distant tokens elsewhere.
     """
-    if model not in SHELLS:
-        return nn.Module.to(deepcopy(model).requires_grad_(False), device)
     let_go(model)
-    copy = deepcopy(SHELLS[model])
-    weights = {
-        id(empty): nn.Parameter(whole(part.detach()).to(device), requires_grad=False)
-        for empty, part in zip(copy.parameters(), model.parameters(), strict=True)
+    copied: dict[int, object] = {
+        id(empty): nn.Parameter(whole(weight.detach()).to(device, dtype, copy=True), requires_grad=False)
+        for empty, weight in zip(SHELLS.get(model, model).parameters(), model.parameters(), strict=True)
     }
-    for module in copy.modules():
-        for name, empty in list(module.named_parameters(recurse=False)):
-            setattr(module, name, weights[id(empty)])
-    return nn.Module.to(copy, device)
+    return nn.Module.to(deepcopy(SHELLS.get(model, model), copied), device)
 
 
 def let_go(model: nn.Module) -> None:

@@ -41,6 +41,10 @@ def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, seed: int, 
     nn.Module.eval(model)  # new modules are made for training
 
 
+def has_adapters(model: nn.Module) -> bool:
+    return any("lora_" in name for name, _ in model.named_parameters())
+
+
 @contextmanager
 def without_adapters(model: PreTrainedModel) -> Iterator[None]:
     """Inside it the layers compute as the base does, whose weights are there as they were: a reference for nothing."""

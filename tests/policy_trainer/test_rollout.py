@@ -15,6 +15,7 @@ from lm.errors import Failed, Refused
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy
 from lm.prompt_format import Message
+from lm.training.lora import add_adapters
 from policy_trainer.experience import collect, decoder_gap, refuse_unlike
 from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
@@ -23,7 +24,7 @@ from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
 from rm_trainer.protocol import Item, Scored
 from sampler.engine import Engine
 from tests.policy_trainer.known_optimum.language import CPU, arguments
-from tests.tiny_models import make_tiny_model
+from tests.tiny_models import ARCHITECTURES, make_tiny_model
 
 pytestmark = pytest.mark.training
 
@@ -75,6 +76,31 @@ def test_a_rollouts_copy_of_the_weights_is_gone_after_it(policy: Policy, monkeyp
         assert [copy() for copy in copies] == [None]
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("lora_rank", [0, 2])
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_the_sampler_knows_positions_as_precisely_as_the_trainer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, lora_rank: int
+) -> None:
+    """Weights are rounded to bfloat16 and buffers are not: a frequency of rotary positions that is rounded is off by a
+    radian after a thousand tokens."""
+    policy = load_policy(str(make_tiny_model(tmp_path, architecture=architecture)), max_length=64)
+    buffers = {name: one.clone() for name, one in policy.model.named_buffers()}
+    add_adapters(policy.model, rank=lora_rank, alpha=4, seed=0, train_heads=False)
+    copies = []
+
+    def engine(model: PreTrainedModel, **more: Any) -> Engine:
+        copies.append(model)
+        return Engine(model, **more)
+
+    monkeypatch.setattr("policy_trainer.rollout.Engine", engine)
+    sample(policy, replace(CPU, dtype=torch.bfloat16), prompts(policy), SAMPLING, seed=7, version=0)
+    found = dict(copies[0].named_buffers())
+    assert found.keys() == buffers.keys()
+    assert all(one.dtype == torch.float32 and torch.equal(one, buffers[name]) for name, one in found.items())
+    assert {one.dtype for one in copies[0].parameters()} == {torch.bfloat16}
+    assert {one.dtype for one in policy.model.parameters()} == {torch.float32}
 
 
 def test_the_gap_between_sampler_and_trainer_is_that_of_the_model_whatever_the_temperature(policy: Policy) -> None:
