@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from celery import current_task
 from django.db import models
 from django.utils import timezone
 
-from labeling.base.worker_locks import of_dead_workers, worker_lock
+from labeling.base.worker_locks import of_dead_workers, worker_lock, worker_name
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class Attempts:
                 self._try(batch, work, lock)
 
     def _try(self, batch: list[int], work: Callable[[list[int]], object], lock: int) -> None:
-        worker = (current_task.request.hostname if current_task else "") or ""
+        worker = worker_name()
         begun = UnfinishedAttempt.objects.bulk_create(
             UnfinishedAttempt(task=self.task, row=row, worker=worker, worker_lock=lock) for row in batch
         )

@@ -1,15 +1,18 @@
-"""Whether the worker that wrote a row is alive: it holds an advisory lock of PostgreSQL, whose number is in the row.
+"""Who works, and whether the worker that wrote a row is alive: it holds an advisory lock of PostgreSQL, whose number is
+in the row.
 
 PostgreSQL gives the lock back when the worker's connection ends, so a kill -9 needs no word of the worker, and a worker
 that is only slow is never taken for a dead one.
 """
 
 import random
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from celery import current_task
 from django.db import Error, connection, models
 
 Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
@@ -21,6 +24,11 @@ SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND granted
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+
+def worker_name() -> str:
+    """Of the Celery worker that this is, `sampling@host`; a host may have several. Outside of one, the host's."""
+    return (current_task.request.hostname if current_task else None) or socket.gethostname()
 
 
 @contextmanager

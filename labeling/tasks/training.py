@@ -1,10 +1,9 @@
 """Training runs of reward models and policies, evaluations, and the loop that goes on by itself."""
 
-import socket
-
 from celery import shared_task
 from django.conf import settings
 
+from labeling.base.worker_locks import worker_name
 from labeling.evaluations.services import running
 from labeling.loop.services.advancing import advance_loops
 from labeling.models import PolicyRun, TrainingRun
@@ -43,7 +42,7 @@ def start_policies_if_due() -> None:
 @shared_task
 def train_reward_model(run_id: int) -> None:
     """Export, train, evaluate, register, promote or not."""
-    run = claim_run(run=TrainingRun.objects.get(pk=run_id), worker=socket.gethostname())
+    run = claim_run(run=TrainingRun.objects.get(pk=run_id), worker=worker_name())
     if run is not None:
         retrain(run)
 
@@ -51,7 +50,7 @@ def train_reward_model(run_id: int) -> None:
 @shared_task
 def train_policy(run_id: int) -> None:
     """Export, train, register; nothing is promoted."""
-    run = claim_run(run=PolicyRun.objects.get(pk=run_id), worker=socket.gethostname())
+    run = claim_run(run=PolicyRun.objects.get(pk=run_id), worker=worker_name())
     if run is not None:
         do_policy_run(run)
 

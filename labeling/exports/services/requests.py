@@ -4,7 +4,6 @@ A worker may die between any two lines: the row then still waits, beat sends it 
 taken as it is.
 """
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from labeling.base.outbox import Outbox
 from labeling.base.refusals import SnapshotRefused
 from labeling.base.states import ExportState
 from labeling.base.text import LONGEST_ERROR
+from labeling.base.worker_locks import worker_name
 from labeling.exports.models import Snapshot, SnapshotRequest
 from labeling.exports.services.snapshots import SnapshotOptions, make_snapshot, register_snapshot, selection_of
 from lm.errors import Refused
@@ -55,7 +55,7 @@ def answer_snapshot_request(*, request_id: int) -> None:
         request = waiting.select_related("asked_by").first() if alone else None
         if request is None:
             return
-        waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
+        waiting.update(dispatched_at=timezone.now(), worker=worker_name())
         try:
             snapshot = _made(request)
         except Exception as failure:

@@ -1,7 +1,6 @@
 """A worker loads a version and uses it once, and writes down what it gave or why it can't be used."""
 
 import logging
-import socket
 from collections.abc import Callable
 from math import isfinite
 
@@ -12,6 +11,7 @@ from labeling.base.attempts import Attempts
 from labeling.base.refusals import ModelRefused, Refusal
 from labeling.base.states import CheckState, IllegalMove
 from labeling.base.text import LONGEST_ERROR
+from labeling.base.worker_locks import worker_name
 from labeling.model_versions.models import ModelCheck, ModelVersion
 from labeling.model_versions.services.promotion import keep_as_candidate, promote
 from lm.errors import Failed, Refused
@@ -40,7 +40,7 @@ def answer_check(*, check_id: int, use: Callable[[ModelVersion], str]) -> None:
     `use` loads the model and returns what it gave, in words.
     """
     waiting = ModelCheck.objects.filter(pk=check_id, state=CheckState.WAITING)
-    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
+    waiting.update(dispatched_at=timezone.now(), worker=worker_name())
     check = waiting.select_related("model_version").first()
     if check is not None:
         CHECK_ATTEMPTS.work_at([check_id], lambda _ids: _answer(check, use))
@@ -103,7 +103,7 @@ def note_unusable(*, version: ModelVersion, failure: Exception) -> None:
             model_version=version,
             state=CheckState.FAILED,
             failure=_in_words(failure),
-            worker=socket.gethostname(),
+            worker=worker_name(),
             finished_at=timezone.now(),
         )
 

@@ -4,17 +4,15 @@ import json
 import logging
 import math
 import random
-import socket
 from collections.abc import Sequence
 from typing import Any
 
-from celery import current_task
 from django.db import transaction
 from django.utils import timezone
 
 from labeling.base.states import SamplingFailure, SamplingState, TaskState
 from labeling.base.text import LONGEST_ERROR, clean_answer
-from labeling.base.worker_locks import held_lock, of_dead_workers
+from labeling.base.worker_locks import held_lock, of_dead_workers, worker_name
 from labeling.model_versions.models import ModelVersion
 from labeling.ranking_tasks.models.completions import DRAWN, Completion
 from labeling.ranking_tasks.models.sampling import SamplerReport, SamplingRun
@@ -43,7 +41,7 @@ def start_run(slot: Slot, picker: Picker) -> SamplingRun:
         best_of=slot.best_of if picks else 1,
         picked_by=picker[0] if picks and picker else None,
         seed=random.getrandbits(31),
-        worker=socket.gethostname(),
+        worker=worker_name(),
         worker_lock=held_lock(),
     )
 
@@ -191,7 +189,6 @@ def report(version: ModelVersion, sampler: Sampler) -> None:
     sight = getattr(sampler, "sight", None)
     if sight is None:
         return
-    worker = (current_task.request.hostname if current_task else None) or socket.gethostname()
     SamplerReport.objects.update_or_create(
-        worker=worker, defaults={"model_version": version, "sight": sight(), "at": timezone.now()}
+        worker=worker_name(), defaults={"model_version": version, "sight": sight(), "at": timezone.now()}
     )

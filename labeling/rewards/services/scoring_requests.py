@@ -4,7 +4,6 @@ A worker may die between any two lines, and Redis may be down: the request stays
 again.
 """
 
-import socket
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
@@ -20,6 +19,7 @@ from labeling.base.outbox import GivingUp, Outbox
 from labeling.base.refusals import NoRewardModel, PromptRefused, ScoringRefused, TooManyRequests
 from labeling.base.states import ModelKind, ScoringState
 from labeling.base.text import LONGEST_ERROR, UnstorableText, clean_text
+from labeling.base.worker_locks import worker_name
 from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion, RewardModel
 from labeling.model_versions.queries import current_reward_model, why_unusable
@@ -158,7 +158,7 @@ def fail_scoring_request(*, request_id: int, failure: str) -> None:
 def answer_scoring_request(*, request_id: int, model: ModelVersion, rewarder: Rewarder) -> None:
     """Scores what is asked for, if somebody still waits for it. Safe to run again at any time."""
     waiting = ScoringRequest.objects.filter(pk=request_id, state=ScoringState.WAITING)
-    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
+    waiting.update(dispatched_at=timezone.now(), worker=worker_name())
     request = waiting.first()
     if request is None:
         return

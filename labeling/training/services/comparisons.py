@@ -1,6 +1,5 @@
 """Two reward models of somebody's choice on the same rankings, measured in a process of its own."""
 
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import TypedDict
@@ -13,6 +12,7 @@ from django.utils import timezone
 from labeling.base.outbox import Outbox
 from labeling.base.refusals import ComparisonRefused
 from labeling.base.states import ModelKind, ScoringState
+from labeling.base.worker_locks import worker_name
 from labeling.exports.models import Snapshot
 from labeling.model_versions.models import ModelVersion
 from labeling.training.models import ModelComparison
@@ -56,7 +56,7 @@ def request_comparison(
 def compare_models(*, comparison_id: int) -> None:
     """Measures both models, if nobody has yet. Safe to run again at any time."""
     waiting = ModelComparison.objects.filter(pk=comparison_id, state=ScoringState.WAITING)
-    waiting.update(worker=socket.gethostname(), dispatched_at=timezone.now())
+    waiting.update(worker=worker_name(), dispatched_at=timezone.now())
     asked = waiting.select_related("first", "second", "snapshot").first()
     if asked is None:
         return

@@ -5,7 +5,6 @@ and what waited for too long fails visibly. Lock order: composition, then reques
 """
 
 import random
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -26,6 +25,7 @@ from labeling.base.states import (
     SuggestionState,
 )
 from labeling.base.text import LONGEST_ERROR, clean_answer
+from labeling.base.worker_locks import worker_name
 from labeling.campaigns.rules.messages import check_messages
 from labeling.model_versions.models import ModelVersion
 from labeling.model_versions.queries import current_sft_model, why_unusable
@@ -194,7 +194,7 @@ def fail_request(*, request_id: int, note: str) -> None:
 def _wanted(request_id: int) -> SuggestionRequest | None:
     """The request, if somebody still waits for it; marked as being worked on now."""
     waiting = SuggestionRequest.objects.filter(pk=request_id, state=SuggestionState.WAITING)
-    waiting.update(dispatched_at=timezone.now(), worker=socket.gethostname())
+    waiting.update(dispatched_at=timezone.now(), worker=worker_name())
     return waiting.first()
 
 
