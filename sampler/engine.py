@@ -333,7 +333,7 @@ class Engine:
         if last is not row:
             self.live[place] = last
         self._changed()
-        if row.job.is_done:
+        if row.job.is_done and all(other.job is not row.job for other in self.live):
             row.job.let_go()
         if not self.live:
             self._recorder.forget()

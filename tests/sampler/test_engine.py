@@ -115,6 +115,21 @@ def test_who_is_done_or_leaves_holds_no_keys_and_an_engine_that_nobody_has_is_go
     assert nobodys() is None
 
 
+def test_who_hangs_up_while_the_last_tokens_are_drawn_takes_nothing_from_the_rows_that_are_left(
+    sampler: TransformersSampler,
+) -> None:
+    """Two rows end in one step, and the second still looks at the prompt's keys, to keep them for the next turn."""
+
+    def hang_up(row: LiveRow) -> None:
+        if len(row.tokens) == 12:
+            row.job.cancel()
+
+    dialogue = job_of(sampler, asking(k=2), scope="alice", on_token=hang_up)
+    run(sampler.engine, dialogue)
+    assert len(dialogue.done) == 2
+    assert has_let_go_of_all(sampler.engine)
+
+
 @pytest.fixture
 def no_collector() -> Iterator[None]:
     gc.disable()
