@@ -95,6 +95,7 @@ def _begin_anew(environment: dict[str, str] | None) -> None:
     sys.stdin = os.fdopen(0, encoding="utf-8")
     sys.stdout = os.fdopen(1, "w", encoding="utf-8")
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8")
+    gc.freeze()  # what the test's process threw away may wait for threads, which no fork gets, or crash without them
     gc.enable()  # Popen switches it off until the program would be executed
 
 

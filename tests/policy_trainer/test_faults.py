@@ -1,10 +1,10 @@
 """Whatever ends a run is said in words, and the same command goes on to the same model."""
 
 import errno
-import multiprocessing
 import os
 import resource
 import signal
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from policy_trainer.rollout import Sampling, prompt_of, sample
 from policy_trainer.sft_setup import Run as SftRun
 from policy_trainer.watch import Look
 from sampler.engine import Engine
+from tests.forks import fork
 from tests.policy_trainer.commands import metrics, train, weights
 from tests.policy_trainer.known_optimum.language import CPU, arguments, learned
 
@@ -110,10 +111,7 @@ def while_rollouts_are_written(patch: Patch) -> None:
 
 
 def killed(command: Callable[[], int]) -> None:
-    process = multiprocessing.get_context("fork").Process(target=command)
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    assert fork(command, stdout=subprocess.DEVNULL).wait(60) == -signal.SIGKILL
 
 
 def test_whatever_ends_a_run_the_same_command_goes_on_to_the_same_model_rollouts_included(
