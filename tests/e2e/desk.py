@@ -25,7 +25,6 @@ def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
 def scripts_listen(page: Page) -> None:
     """On a page of work that a button leads to: keys pressed any sooner are lost, on it or on the page before it."""
     expect(page.locator("form[data-autosave]")).to_be_visible()
-    page.wait_for_load_state("load")  # scripts that came have run, which a busy machine does after the network is idle
     page.wait_for_load_state("networkidle")
 
 
