@@ -45,16 +45,18 @@ function watch(box) {
   }
 
   async function ask(options) {
+    const { url } = box.dataset;
     try {
-      const response = await fetch(box.dataset.url, options);
-      return response.ok && !response.redirected ? await response.json() : null;
+      const response = await fetch(url, options);
+      const answer = response.ok && !response.redirected ? await response.json() : null;
+      return box.dataset.url === url ? answer : null; // else something else has been asked meanwhile
     } catch {
       return null; // the server can't be reached; the next look may find it
     }
   }
 
   function show(answer) {
-    if (!answer || (box.dataset.state !== answer.state && box.dataset.state === "" && answer.state === "")) return;
+    if (!answer) return;
     const focused = box.contains(document.activeElement) ? keyOf(document.activeElement) : null;
     const seconds = answer.html.match(/data-seconds="(\d+)"/)?.[1];
     if (seconds) began = performance.now() - Number(seconds) * 1000;

@@ -25,6 +25,7 @@ def log_in(page: Page, path: str = "/login/", *, name: str = "alice") -> Page:
 def scripts_listen(page: Page) -> None:
     """On a page of work that a button leads to: keys pressed any sooner are lost, on it or on the page before it."""
     expect(page.locator("form[data-autosave]")).to_be_visible()
+    page.wait_for_load_state()  # behind the modules: a quiet network alone says nothing on a busy machine
     page.wait_for_load_state("networkidle")
 
 

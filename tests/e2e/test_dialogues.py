@@ -295,6 +295,50 @@ def test_more_turns_than_the_page_has_come_back_from_the_browsers_storage(page: 
     assert Composition.objects.get().draft["3-text"] == ["Three and a half"]
 
 
+def test_suggestions_come_back_with_a_draft_that_the_server_has_not(page: Page, model: None) -> None:
+    begin_dialogue(page)
+    page.route("**/draft/", lambda route: route.abort())
+    text_of(page, 1).fill("How do bees find their way home?")
+    text_of(page, 2).fill("By the sun.")
+    page.get_by_role("button", name="Add a turn").click()
+    text_of(page, 3).fill("And at night?")
+    page.get_by_role("button", name="Add a turn").click()
+    for number in (2, 4):
+        ask(page, number)
+        expect(turn(page, number)).to_contain_text("Asking the model … 0 of 3")
+        waiting = SuggestionRequest.objects.get(position=number)
+        words = [f"{suggestion} for turn {number}" for suggestion in range(3)]
+        answer_request(request_id=waiting.pk, model=ModelVersion.objects.get(), sampler=ScriptedSampler(*words))
+    turn(page, 4).get_by_role("button", name="Use").nth(1).click()
+    says(page, "kept in this browser")
+    page.reload()
+    for number in (2, 4):
+        expect(turn(page, number).locator("[data-suggestion]")).to_have_count(3)
+        expect(turn(page, number).locator(".suggestions")).to_contain_text(f"0 for turn {number}")
+    expect(text_of(page, 4)).to_have_value("1 for turn 4")
+    expect(turn(page, 4).locator(".is-used")).to_have_count(1)
+    expect(turn(page, 2).locator(".is-used")).to_have_count(0)
+
+
+def test_turns_that_another_tab_removes_take_their_suggestions_along(
+    page: Page, context: BrowserContext, model: None
+) -> None:
+    begin_dialogue(page)
+    text_of(page, 1).fill("How do bees find their way home?")
+    ask(page, 2)
+    expect(turn(page, 2)).to_contain_text("Asking the model … 0 of 3")
+    waiting = SuggestionRequest.objects.get()
+    answer_request(request_id=waiting.pk, model=ModelVersion.objects.get(), sampler=ScriptedSampler("Sun.", "Smell."))
+    expect(turn(page, 2).locator("[data-suggestion]")).to_have_count(3)
+    says(page, "Saved on the server")
+    second = context.new_page()
+    second.goto(page.url)
+    scripts_listen(second)
+    second.get_by_role("button", name="Remove turn 1").click()
+    expect(text_of(page, 2)).to_have_count(0)
+    expect(turn(page, 1).locator("[data-suggestion]")).to_have_count(3)
+
+
 def test_a_dialogue_works_without_scripts(browser: Browser, live_server: LiveServer, alice: Labeler) -> None:
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False, locale="en")
     page = log_in(context.new_page())

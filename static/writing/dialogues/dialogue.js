@@ -18,7 +18,7 @@ if (form) {
   form.addEventListener("change", roleChanged);
   form.addEventListener("input", writtenAgain);
   form.addEventListener("draft-restoring", (event) => makeRoomFor(event.detail));
-  form.addEventListener("draft-restored", () => turns().forEach(mark));
+  form.addEventListener("draft-restored", () => turns().forEach(showRestored));
   form.addEventListener("poll-shown", (event) => mark(event.target.closest("[data-turn]")));
   form.querySelector("[data-undo-button]").addEventListener("click", undo);
   turns().forEach(mark);
@@ -103,7 +103,7 @@ async function ask(turn) {
   if (answer.problem) return tell(turn, box, answer.problem);
   field(turn, "request").value = answer.request;
   field(turn, "suggestion").value = "";
-  box.dataset.url = `${form.dataset.suggestUrl}${answer.request}/`;
+  box.dataset.url = addressOf(answer.request);
   box.dispatchEvent(new CustomEvent("poll-now", { detail: answer }));
   changed();
 }
@@ -156,6 +156,23 @@ function mark(turn) {
   for (const each of turn.querySelectorAll("[data-suggestion]")) {
     each.classList.toggle("is-used", each.dataset.suggestion === used);
   }
+}
+
+/** What a draft that comes back had asked the model for, which the page's own turns may not have. */
+function showRestored(turn) {
+  const [box, request] = [turn.querySelector("[data-poll]"), field(turn, "request").value];
+  const url = request && addressOf(request);
+  if (box.dataset.url !== url) {
+    box.replaceChildren();
+    box.dataset.url = url;
+    box.dataset.state = request && "waiting";
+    if (request) queueMicrotask(() => box.dispatchEvent(new CustomEvent("poll-look"))); // new turns are watched by then
+  }
+  mark(turn);
+}
+
+function addressOf(request) {
+  return `${form.dataset.suggestUrl}${request}/`;
 }
 
 /** A draft that comes back gets as many turns as it has. */
