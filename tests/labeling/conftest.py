@@ -6,6 +6,7 @@ tests/labeling/admin_cast.py.
 
 import subprocess
 from collections.abc import Sequence
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,12 @@ def charlie(db: None) -> Labeler:
 def client(alice: Labeler) -> Client:
     """Alice's browser. A test of a visitor who is not logged in makes a `Client()` of its own."""
     return browser_of(alice)
+
+
+@pytest.fixture
+def claimed_a_while_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages ask how long was worked on what they show, which those of work just claimed leave out."""
+    monkeypatch.setattr("labeling.desk.queries.work.JUST_CLAIMED", timedelta(0))
 
 
 @pytest.fixture
