@@ -66,9 +66,8 @@ def event_stream(events: Iterable[bytes]) -> StreamingHttpResponse:
     """Server-sent events, each sent as it comes. The iterable is closed when the reader has left."""
     response = StreamingHttpResponse(_closing(events), content_type="text/event-stream; charset=utf-8")
     response["Cache-Control"] = "no-cache"
-    response["Content-Encoding"] = "identity"  # compressed (GZipMiddleware), events would wait until there are many
     response["X-Accel-Buffering"] = "no"
-    response["Content-Encoding"] = "identity"  # GZipMiddleware would collect it for browsers
+    response["Content-Encoding"] = "identity"  # compressed (GZipMiddleware), events would wait until there are many
     return response
 
 
