@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -141,15 +142,20 @@ VICTIMS: dict[str, Callable[[dict[str, str]], psutil.Process]] = {
 def test_each_of_them_may_be_killed_and_another_takes_its_place(
     up: subprocess.Popen[str], port: int, made_laptop: dict[str, str]
 ) -> None:
-    def another_runs(find: Callable[[dict[str, str]], psutil.Process], killed: psutil.Process) -> bool:
-        try:
-            return find(made_laptop) != killed
-        except (AssertionError, psutil.NoSuchProcess, IndexError):
-            return False
+    def waited_for(find: Callable[[dict[str, str]], psutil.Process], than: psutil.Process | None) -> psutil.Process:
+        found: list[psutil.Process] = []
+
+        def runs() -> bool:
+            with suppress(AssertionError, psutil.NoSuchProcess, IndexError):
+                found.append(find(made_laptop))
+            return bool(found) and found[-1] != than
+
+        until(runs, seconds=90, every=0.3)
+        return found[-1]
 
     for name, find in VICTIMS.items():
-        victim = find(made_laptop)
+        victim = waited_for(find, None)  # whoever was killed before may have taken it along
         victim.kill()
-        until(lambda find=find, victim=victim: another_runs(find, victim), seconds=90, every=0.3)  # type: ignore[misc]
+        waited_for(find, victim)
         until(lambda: answers(port))
         assert up.poll() is None, name
