@@ -97,7 +97,8 @@ def test_whoever_hangs_up_is_counted_the_model_stops_and_the_next_is_answered(we
         asked = web.ask(max_tokens=20_000, stream=stream)
         connected = asked.sock  # a response after which the server hangs up takes it
         if stream:
-            assert b"word" in asked.getresponse().readline()
+            answer = asked.getresponse()  # kept: it closes the socket that it took when it goes
+            assert b"word" in answer.readline()
         web.started.wait_for("the model talks", lambda number=number: len(web.server.requests) == number)  # type: ignore[misc]
         connected.shutdown(socket.SHUT_RDWR)
         asked.close()
